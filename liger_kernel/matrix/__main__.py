@@ -1,4 +1,4 @@
-"""``python -m liger_kernel.matrix <verb>``: one table of verbs; each verb's module is imported only when it is asked for."""
+"""``python -m liger_kernel.matrix <verb>``: a table of verbs; a verb's module is imported only when it is asked for."""
 
 from __future__ import annotations
 

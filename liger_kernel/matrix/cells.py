@@ -1,0 +1,191 @@
+"""The table of cells and releases, read from ``constraints/cells.toml``.
+
+``load()`` gives frozen rows; everything that needs a list of cells or Triton releases (sessions, locks, the atlas,
+bisect, the CI matrix) takes it from here, so adding one is adding a row.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Optional
+
+PLATFORMS = ("cuda", "rocm", "xpu", "cpu")
+LEVELS = ("interpreter", "codegen", "device")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What a cell cannot run at a level, and why: shown as n/a, never as passed."""
+
+    level: str
+    feature: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the table: a toolchain pinned by one constraint file.
+
+    Attributes:
+        name: the row's name; the session is ``tests-<name>`` and the pins are ``constraints/<name>.txt``.
+        platforms: where the cell can exist, the preferred one first.
+        why: why the cell exists.
+        python: the interpreter's ``major.minor``; None means the Python that is running.
+        torch: an exact version, ``"nightly"``, or None (whatever is there).
+        triton: likewise.
+        requires: further requirements that this pair needs.
+        index: the only index that torch and its Triton may come from; None means the user's own indexes.
+        gaps: what cannot run at a level, with the reason.
+    """
+
+    name: str
+    platforms: tuple[str, ...]
+    why: str
+    python: Optional[str] = None
+    torch: Optional[str] = None
+    triton: Optional[str] = None
+    requires: tuple[str, ...] = ()
+    index: Optional[str] = None
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def ambient(self) -> bool:
+        """True where the cell takes what the running Python has and installs nothing."""
+        return self.python is None
+
+    @property
+    def nightly(self) -> bool:
+        """True where the cell's torch is not a release and its pins age."""
+        return self.torch == "nightly"
+
+    def gap(self, level: str, feature: str) -> Optional[str]:
+        """The reason why ``feature`` cannot run at ``level`` in this cell, or None where it can."""
+        return next((gap.reason for gap in self.gaps if (gap.level, gap.feature) == (level, feature)), None)
+
+
+@dataclass(frozen=True)
+class Release:
+    """A released Triton of the codegen atlas: what it needs to compile alone, and the torch that pins it."""
+
+    triton: str
+    python: str
+    torch: str
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Every row of ``constraints/cells.toml``.
+
+    Attributes:
+        path: the file it was read from.
+        cells: name -> row, in the table's order.
+        releases: Triton version -> row, oldest first: the table's own rows and those of the pinned cells.
+        platforms: platform name -> settings of that platform's runners.
+    """
+
+    path: Path
+    cells: Mapping[str, Cell]
+    releases: Mapping[str, Release]
+    platforms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """The repo root that the table belongs to."""
+        return self.path.parent.parent
+
+    def cell(self, name: str) -> Cell:
+        """The row called ``name``; ValueError names the rows there are."""
+        if name not in self.cells:
+            raise ValueError(f"unknown cell {name!r}; {self.path.name} has {', '.join(self.cells)}")
+        return self.cells[name]
+
+    def pins(self, cell: Cell) -> Path:
+        """The cell's constraint file."""
+        return self.path.parent / f"{cell.name}.txt"
+
+
+def find_root(start: Optional[Path] = None) -> Path:
+    """The nearest folder at or above ``start`` (default: the current one) that holds ``constraints/cells.toml``."""
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "constraints" / "cells.toml").is_file():
+            return folder
+    raise ValueError(f"no constraints/cells.toml at or above {start}; name the repo root with --root")
+
+
+def load(path: Optional[Path] = None) -> Table:
+    """Read the table.
+
+    Args:
+        path: a ``cells.toml``; by default that of the repo root at or above the current folder.
+
+    Raises:
+        ValueError: no table, not TOML, or a row with an unknown key, a missing key or a bad value; names row and key.
+    """
+    path = Path(path) if path is not None else find_root() / "constraints" / "cells.toml"
+    raw = _read_toml(path)
+    unknown = sorted(set(raw) - {"cell", "release", "platform"})
+    if unknown:
+        raise ValueError(f"{path.name}: unknown table [{unknown[0]}]; allowed are [cell.*], [release] and [platform.*]")
+    cells = {name: _cell(path, name, row) for name, row in raw.get("cell", {}).items()}
+    if not cells:
+        raise ValueError(f"{path.name}: there is no [cell.*] row")
+    releases = {version: _release(path, version, row) for version, row in raw.get("release", {}).items()}
+    for cell in cells.values():
+        if cell.triton and cell.triton[0].isdigit() and cell.python and cell.torch:
+            releases.setdefault(cell.triton, Release(cell.triton, cell.python, cell.torch, cell.requires))
+    ordered = {version: releases[version] for version in sorted(releases, key=version_key)}
+    return Table(path.resolve(), cells, ordered, raw.get("platform", {}))
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Sort key of a plain release number such as ``3.10.0``."""
+    return tuple(int(part) for part in version.split("+")[0].split(".") if part.isdigit())
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        toml: Any = importlib.import_module("tomllib")
+    except ModuleNotFoundError:  # before Python 3.11; pytest brings tomli there
+        toml = importlib.import_module("tomli")
+    try:
+        return dict(toml.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ValueError(f"there is no table {path}") from None
+    except toml.TOMLDecodeError as error:
+        raise ValueError(f"{path.name} is not TOML: {error}") from None
+
+
+def _cell(path: Path, name: str, row: Mapping[str, Any]) -> Cell:
+    where = f"{path.name} [cell.{name}]"
+    _check_keys(where, row, Cell, given={"name"}, required={"platforms", "why"})
+    bad = [platform for platform in row["platforms"] if platform not in PLATFORMS]
+    if bad or not row["platforms"]:
+        raise ValueError(f"{where}: platforms holds {bad or 'nothing'}; allowed are {', '.join(PLATFORMS)}")
+    gaps = []
+    for gap in row.get("gaps", []):
+        _check_keys(f"{where} gaps", gap, Gap, given=set(), required={"level", "feature", "reason"})
+        if gap["level"] not in LEVELS:
+            raise ValueError(f"{where}: a gap's level is {gap['level']!r}; allowed are {', '.join(LEVELS)}")
+        gaps.append(Gap(**gap))
+    lists = {"platforms": tuple(row["platforms"]), "requires": tuple(row.get("requires", ())), "gaps": tuple(gaps)}
+    return Cell(name=name, **{**row, **lists})
+
+
+def _release(path: Path, version: str, row: Mapping[str, Any]) -> Release:
+    where = f'{path.name} [release] "{version}"'
+    _check_keys(where, row, Release, given={"triton"}, required={"python", "torch"})
+    return Release(triton=version, **{**row, "requires": tuple(row.get("requires", ()))})
+
+
+def _check_keys(where: str, row: Mapping[str, Any], kind: type, *, given: set[str], required: set[str]) -> None:
+    allowed = {item.name for item in fields(kind)} - given
+    for key in row:
+        if key not in allowed:
+            raise ValueError(f"{where}: unknown key {key!r}; allowed are {', '.join(sorted(allowed))}")
+    for key in sorted(required - set(row)):
+        raise ValueError(f"{where}: the key {key!r} is missing")
