@@ -8,6 +8,8 @@ from typing import Optional
 
 # verb -> (module of this package, function taking argv and returning the exit status, what the verb does)
 VERBS = {
+    "lock": ("lock", "main", "compile the constraint files of the table's rows"),
+    "provide": ("provide", "main", "install a cell's pins and this checkout's wheel into an environment"),
     "run": ("run", "main", "run a cell's suites in this Python and leave its evidence files"),
     "environment": ("environment", "main", "write what this Python resolved to: versions, GPU, platform"),
     "codegen": ("codegen.cli", "main", "compile kernels for named GPU targets, with no GPU, and record what came out"),

@@ -104,14 +104,12 @@ def gpus() -> list[dict[str, Any]]:
 
 def distribution_of(module: str) -> Optional[str]:
     """The distribution that owns ``module/`` here: on ROCm, Triton's is ``pytorch-triton-rocm`` or ``triton-rocm``."""
-    owners = []
+    owners = set()
     for item in metadata.distributions():
-        top_level = (item.read_text("top_level.txt") or "").split()
-        names = {item.metadata["Name"]}
-        if module in top_level or f"{module}/__init__.py" in (item.read_text("RECORD") or ""):
-            owners.extend(names)
-    owners = sorted(set(filter(None, owners)))
-    return ", ".join(owners) or None
+        listed = module in (item.read_text("top_level.txt") or "").split()
+        if item.metadata["Name"] and (listed or f"{module}/__init__.py" in (item.read_text("RECORD") or "")):
+            owners.add(item.metadata["Name"])
+    return ", ".join(sorted(owners)) or None
 
 
 def _torch() -> dict[str, Any]:

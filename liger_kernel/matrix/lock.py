@@ -1,0 +1,72 @@
+"""``lock``: compile the constraint files, each headed by the command that wrote it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import files, tools
+from .cells import Cell, Table, find_root, load
+
+GROUPS = ("check", "report")  # dependency groups of pyproject.toml that have a constraint file of their own
+
+
+def main(argv: list[str]) -> int:
+    """Resolve the whole closure of each cell (or of the named ones) and write constraints/<cell>.txt."""
+    parser = argparse.ArgumentParser(prog="python -m liger_kernel.matrix lock", description=main.__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"cells, or {', '.join(GROUPS)} (default: all)")
+    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    parser.add_argument("--upgrade", action="store_true", help="take newer versions of what the file already pins")
+    options = parser.parse_args(argv)
+    try:
+        table = load(find_root(options.root) / "constraints" / "cells.toml")
+        lockable = [name for name, cell in table.cells.items() if cell.torch and not cell.nightly]
+        names = options.names or [*lockable, *GROUPS]
+        for name in names:
+            if name in GROUPS:
+                pins = compile_group(table, name, options.upgrade)
+            else:
+                pins = compile_cell(table, table.cell(name), options.upgrade)
+            print(f"constraints/{name}.txt: {pins} pins", flush=True)
+    except (ValueError, tools.ToolError) as error:
+        print(f"lock: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def requirements(cell: Cell) -> list[str]:
+    """What the cell's environment is resolved from: its pair, what the pair needs, and what the suites need."""
+    import build_helpers
+
+    return [
+        f"torch=={cell.torch}",
+        f"triton=={cell.triton}",
+        *cell.requires,
+        *build_helpers.get_optional_dependencies()["test"],
+    ]
+
+
+def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
+    """Write the cell's constraint file; returns how many pins it has."""
+    if cell.ambient:
+        raise ValueError(f"cell {cell.name} takes what the running Python has: there is nothing to lock")
+    options = ["--python-version", str(cell.python), "--python-platform", "x86_64-manylinux_2_28"]
+    return _compile(table, cell.name, [*options, "-"], "\n".join(requirements(cell)) + "\n", upgrade)
+
+
+def compile_group(table: Table, group: str, upgrade: bool) -> int:
+    """Write the constraint file of a dependency group; returns how many pins it has."""
+    pyproject = table.root / "pyproject.toml"
+    return _compile(table, group, ["--python-version", "3.11", "--group", f"{pyproject}:{group}"], "", upgrade)
+
+
+def _compile(table: Table, name: str, arguments: list[str], stdin: str, upgrade: bool) -> int:
+    target = table.path.parent / f"{name}.txt"
+    with files.replacing(target) as scratch:
+        if target.exists():
+            scratch.write_text(target.read_text(encoding="utf-8"), encoding="utf-8")  # uv keeps pins that still fit
+        options = ["--quiet", "--no-emit-index-url", "--no-emit-find-links", "--output-file", str(scratch)]
+        options += ["--custom-compile-command", f"nox -s lock -- {name}", *(["--upgrade"] if upgrade else [])]
+        tools.run([tools.uv(), "pip", "compile", *options, *arguments], stdin=stdin)
+        return sum(1 for line in scratch.read_text(encoding="utf-8").splitlines() if "==" in line.split("#")[0])

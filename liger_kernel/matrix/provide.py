@@ -1,0 +1,195 @@
+"""``provide``: turn a Python into a cell: its pins, then this checkout's own wheel built for the cell's platform."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Optional
+
+from . import environment, files, tools
+from .cells import Cell, Table, find_root, load
+from .run import write_failure
+
+UNAVAILABLE_SCHEMA = "liger-matrix/unavailable/1"
+# what uv and pip print when it is the network that is missing, not the package
+NETWORK_SIGNS = ("dns error", "Failed to fetch", "Could not connect", "Network is unreachable", "NewConnectionError")
+SOURCES = ("pyproject.toml", "build_helpers.py", "MANIFEST.in", "README.md", "LICENSE", "liger_kernel")
+
+
+class Unavailable(RuntimeError):
+    """This machine or network cannot provide the cell; the text is one sentence that says what was needed."""
+
+
+@functools.cache
+def find_python(version: str) -> Optional[str]:
+    """An interpreter of ``major.minor`` that really runs (a version manager's shim may not), or None.
+
+    Looks at the running one, at PATH, at uv's and at pyenv's installations; downloads none.
+    """
+    candidates = [sys.executable] if f"{sys.version_info[0]}.{sys.version_info[1]}" == version else []
+    for folder in filter(None, os.environ.get("PATH", "").split(os.pathsep)):
+        candidates.append(os.path.join(folder, f"python{version}"))
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    uv_pythons = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local" / "share" / "uv" / "python")
+    candidates += map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"), reverse=True))
+    candidates += map(str, sorted(uv_pythons.glob(f"cpython-{version}.*/bin/python{version}"), reverse=True))
+    return next((path for path in candidates if os.access(path, os.X_OK) and _runs(path, version)), None)
+
+
+def _runs(python: str, version: str) -> bool:
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0 and done.stdout.strip() == version
+
+
+def missing_python(cell: Cell) -> str:
+    """The sentence for a cell whose Python is not here."""
+    return (
+        f"cell {cell.name} needs Python {cell.python}, and none that runs was found on PATH, in pyenv or in uv; "
+        f"`uv python install {cell.python}` adds one"
+    )
+
+
+def mark_unavailable(reports: Path, cell: Cell, reason: str, verdict: str = "unavailable") -> None:
+    """Keep why the cell could not be provided, in place of older evidence: nothing that did not run shows as passed."""
+    for stale in (*reports.glob("junit-*.xml"), reports / "environment.json", reports / "failure.json"):
+        with contextlib.suppress(FileNotFoundError):
+            stale.unlink()
+    found = {"schema": UNAVAILABLE_SCHEMA, "cell": cell.name, "verdict": verdict, "reason": reason}
+    files.write_json(reports / "unavailable.json", {**found, "date": environment.now()})
+
+
+def unavailable(reports: Path) -> Optional[str]:
+    """The sentence that :func:`mark_unavailable` kept for a cell, or None."""
+    path = reports / "unavailable.json"
+    return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.is_file() else None
+
+
+def platform_of(cell: Cell) -> str:
+    """The platform that the cell's wheel is built for: this machine's where the cell can exist on it."""
+    import build_helpers
+
+    here = build_helpers.detect_platform().platform
+    return here if here in cell.platforms else cell.platforms[0]
+
+
+def check_index(cell: Cell) -> None:
+    """Raise Unavailable where the cell's own index does not answer."""
+    if cell.index is None:
+        return
+    try:
+        with urllib.request.urlopen(f"{cell.index}/torch/", timeout=10):
+            return
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise Unavailable(
+            f"cell {cell.name} needs the index {cell.index}, which cannot be reached ({reason})"
+        ) from None
+
+
+def build_wheel(table: Table, platform: str, folder: Path) -> Path:
+    """Build this checkout's wheel for ``platform`` into ``folder`` and return its path.
+
+    Built from a copy of the sources, so that sessions side by side do not share setuptools' build folder and a module
+    that was deleted here cannot come back from it.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / "source"
+        source.mkdir()
+        for name in SOURCES:
+            path = table.root / name
+            if path.is_dir():
+                shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+            elif path.exists():
+                shutil.copy2(path, source / name)
+        setting = ["--config-setting", f"platform={platform}"]
+        uv = tools.find_uv()
+        if uv:
+            tools.run([uv, "build", "--quiet", "--wheel", *setting, "--out-dir", str(folder), str(source)])
+        else:
+            pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+            tools.run([*pip, *[part.replace("--config-setting", "--config-settings") for part in setting],
+                       "--wheel-dir", str(folder), str(source)])  # fmt: skip
+    return next(folder.glob("*.whl"))
+
+
+def install(table: Table, cell: Cell, python: str) -> None:
+    """Give the environment of ``python`` exactly the cell's pins and a fresh wheel of this checkout.
+
+    Raises:
+        Unavailable: the network or the cell's index cannot be reached.
+        ValueError: the cell has no constraint file yet.
+        tools.ToolError: a step failed.
+    """
+    pins = table.pins(cell)
+    if not pins.is_file():
+        raise ValueError(f"constraints/{pins.name} is missing; `nox -s lock -- {cell.name}` writes it")
+    uv = tools.find_uv()
+    pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+    try:
+        print(f"cell {cell.name}: {pins.name} into its environment (the first time this downloads)", flush=True)
+        if uv:
+            tools.run([uv, "pip", "sync", "--python", python, str(pins)], echo=True)
+        else:
+            tools.run([*pip, "--requirement", str(pins)], echo=True)
+        with tempfile.TemporaryDirectory() as folder:
+            wheel = build_wheel(table, platform_of(cell), Path(folder))
+            tools.run(
+                [*pip, "--constraint", str(pins), *([] if uv else ["--force-reinstall", "--no-deps"]), str(wheel)]
+            )
+    except tools.ToolError as error:
+        if any(sign in error.tail for sign in NETWORK_SIGNS):
+            raise Unavailable(f"cell {cell.name} needs packages that cannot be downloaded from here: {error}") from None
+        raise
+
+
+def main(argv: list[str]) -> int:
+    """Install a cell's pins and this checkout's wheel into an environment.
+
+    Exit status 0; 1 where a step failed (kept as failure.json); 2 bad input; 3 where this machine or network cannot
+    provide the cell (kept as unavailable.json).
+    """
+    parser = argparse.ArgumentParser(prog="python -m liger_kernel.matrix provide", description=main.__doc__)
+    parser.add_argument("--cell", required=True, help="a row of constraints/cells.toml")
+    parser.add_argument("--python", required=True, help="the environment's interpreter")
+    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
+    options = parser.parse_args(argv)
+    try:
+        table = load(find_root(options.root) / "constraints" / "cells.toml")
+        cell = table.cell(options.cell)
+    except ValueError as error:
+        print(f"provide: {error}", file=sys.stderr)
+        return 2
+    reports = (options.reports or table.root / "reports") / cell.name
+    try:
+        check_index(cell)
+        install(table, cell, options.python)
+    except Unavailable as error:
+        mark_unavailable(reports, cell, str(error))
+        return 3
+    except ValueError as error:
+        print(f"provide: {error}", file=sys.stderr)
+        return 2
+    except tools.ToolError as error:
+        mark_unavailable(reports, cell, str(error))
+        (reports / "unavailable.json").unlink()
+        write_failure(reports, cell.name, "install", error.command, error.status, error.tail)
+        print(f"provide: {error}", file=sys.stderr)
+        return 1
+    with contextlib.suppress(FileNotFoundError):
+        (reports / "unavailable.json").unlink()
+    return 0
