@@ -1,0 +1,18 @@
+"""Every LayerNorm kernel under one name: what `launch_plan` calls `Launch.kernel` is an attribute of this module."""
+
+from .layer_norm_backward import (
+    _layer_norm_backward_kernel,
+    _layer_norm_backward_reduce_kernel,
+    _layer_norm_backward_wide_dwdb_kernel,
+    _layer_norm_backward_wide_dx_kernel,
+)
+from .layer_norm_forward import _layer_norm_forward_kernel, _layer_norm_forward_wide_kernel
+
+__all__ = [
+    "_layer_norm_backward_kernel",
+    "_layer_norm_backward_reduce_kernel",
+    "_layer_norm_backward_wide_dwdb_kernel",
+    "_layer_norm_backward_wide_dx_kernel",
+    "_layer_norm_forward_kernel",
+    "_layer_norm_forward_wide_kernel",
+]

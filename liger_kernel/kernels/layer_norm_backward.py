@@ -1,0 +1,216 @@
+"""Backward kernels of LayerNorm.
+
+With xhat = (x - mean) * rstd and g = w * dy, per row:
+    dx = rstd * (g - mean(g) - xhat * mean(g * xhat))
+and over all rows:
+    dw = sum(dy * xhat),  db = sum(dy)
+
+No atomics: every program writes its share of dw and db to its own partial row, and one small kernel adds the partial
+rows in a fixed order, so that a repeat gives the same bits.
+
+Arguments of every kernel here:
+    dY, X, dX     [n_rows, n_cols], contiguous, fp32 / fp16 / bf16
+    W             [n_cols], of X's dtype or fp32; read only where HAS_W
+    Mean, RSTD    [n_rows], fp32, as forward stored them
+    dW_partial, dB_partial    [partial rows, n_cols], fp32
+    NEED_DX, NEED_DW, NEED_DB say which results are wanted; nothing is computed for the others
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def _layer_norm_backward_kernel(
+    dY,
+    X,
+    W,
+    Mean,
+    RSTD,
+    dX,
+    dW_partial,
+    dB_partial,
+    n_rows,
+    n_cols,
+    ROWS: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    HAS_W: tl.constexpr,
+    NEED_DX: tl.constexpr,
+    NEED_DW: tl.constexpr,
+    NEED_DB: tl.constexpr,
+    EVEN_N: tl.constexpr,
+):
+    """A persistent program takes ROWS rows at a time, keeps w and its share of dw and db in registers throughout."""
+    cols = tl.expand_dims(tl.arange(0, BLOCK_N), 0)
+    col_mask = cols < n_cols
+    if HAS_W:
+        w = tl.load(W + cols, mask=col_mask, other=0.0)
+    dw = tl.zeros([ROWS, BLOCK_N], tl.float32)
+    db = tl.zeros([ROWS, BLOCK_N], tl.float32)
+
+    for start in range(tl.program_id(0) * ROWS, n_rows, tl.num_programs(0) * ROWS):
+        rows = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS) + start
+        row_mask = rows < n_rows
+        mask = tl.expand_dims(row_mask, 1) & (cols >= 0)
+        if not EVEN_N:
+            mask = mask & col_mask
+        offsets = tl.expand_dims(rows * n_cols, 1) + cols
+        dy = tl.load(dY + offsets, mask=mask, other=0.0).to(tl.float32)
+        if NEED_DX or NEED_DW:
+            x = tl.load(X + offsets, mask=mask, other=0.0).to(tl.float32)
+            mean = tl.expand_dims(tl.load(Mean + rows, mask=row_mask, other=0.0), 1)
+            rstd = tl.expand_dims(tl.load(RSTD + rows, mask=row_mask, other=0.0), 1)
+            xhat = (x - mean) * rstd
+        if NEED_DX:
+            g = dy
+            if HAS_W:
+                g = dy * w.to(tl.float32)
+            # dy is 0 in a masked column, so what xhat holds there adds nothing
+            c1 = tl.expand_dims(tl.sum(g, axis=1) / n_cols, 1)
+            c2 = tl.expand_dims(tl.sum(g * xhat, axis=1) / n_cols, 1)
+            dx = (g - c1 - xhat * c2) * rstd
+            tl.store(dX + offsets, dx.to(dX.dtype.element_ty), mask=mask)
+        if NEED_DW:
+            dw += dy * xhat
+        if NEED_DB:
+            db += dy
+
+    partial = tl.full([1], 1, tl.int64) * tl.program_id(0) * n_cols
+    partial_offsets = tl.expand_dims(partial, 1) + cols
+    if NEED_DW:
+        tl.store(dW_partial + partial_offsets, tl.expand_dims(tl.sum(dw, axis=0), 0), mask=col_mask)
+    if NEED_DB:
+        tl.store(dB_partial + partial_offsets, tl.expand_dims(tl.sum(db, axis=0), 0), mask=col_mask)
+
+
+@triton.jit
+def _layer_norm_backward_wide_dx_kernel(
+    dY,
+    X,
+    W,
+    Mean,
+    RSTD,
+    dX,
+    n_rows,
+    n_cols,
+    BLOCK_N: tl.constexpr,
+    HAS_W: tl.constexpr,
+):
+    """A program computes dx of one row after another in chunks of BLOCK_N, for rows too wide to hold in registers.
+
+    The second read goes from the end of the row to its start: what was read last is what the L2 still holds.
+    """
+    lanes = tl.expand_dims(tl.arange(0, BLOCK_N), 0)
+    n_chunks = (n_cols + BLOCK_N - 1) // BLOCK_N
+    for row in range(tl.program_id(0), n_rows, tl.num_programs(0)):
+        rows = tl.full([1], 0, tl.int64) + row
+        row_start = tl.expand_dims(rows * n_cols, 1)
+        mean = tl.expand_dims(tl.load(Mean + rows), 1)
+        rstd = tl.expand_dims(tl.load(RSTD + rows), 1)
+
+        lane_c1 = tl.zeros([1, BLOCK_N], tl.float32)
+        lane_c2 = tl.zeros([1, BLOCK_N], tl.float32)
+        for chunk in range(n_chunks):
+            cols = lanes + chunk * BLOCK_N
+            mask = cols < n_cols
+            g = tl.load(dY + row_start + cols, mask=mask, other=0.0).to(tl.float32)
+            x = tl.load(X + row_start + cols, mask=mask, other=0.0).to(tl.float32)
+            if HAS_W:
+                g = g * tl.load(W + cols, mask=mask, other=0.0).to(tl.float32)
+            # g is 0 in a masked column, so what xhat holds there adds nothing
+            lane_c1 += g
+            lane_c2 += g * ((x - mean) * rstd)
+        c1 = tl.expand_dims(tl.sum(lane_c1, axis=1) / n_cols, 1)
+        c2 = tl.expand_dims(tl.sum(lane_c2, axis=1) / n_cols, 1)
+
+        for chunk in range(n_chunks):
+            cols = lanes + (n_chunks - 1 - chunk) * BLOCK_N
+            mask = cols < n_cols
+            g = tl.load(dY + row_start + cols, mask=mask, other=0.0).to(tl.float32)
+            x = tl.load(X + row_start + cols, mask=mask, other=0.0).to(tl.float32)
+            if HAS_W:
+                g = g * tl.load(W + cols, mask=mask, other=0.0).to(tl.float32)
+            dx = (g - c1 - (x - mean) * rstd * c2) * rstd
+            tl.store(dX + row_start + cols, dx.to(dX.dtype.element_ty), mask=mask)
+
+
+@triton.jit
+def _layer_norm_backward_wide_dwdb_kernel(
+    dY,
+    X,
+    Mean,
+    RSTD,
+    dW_partial,
+    dB_partial,
+    n_rows,
+    n_cols,
+    rows_per_program,
+    ROWS: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    NEED_DW: tl.constexpr,
+    NEED_DB: tl.constexpr,
+):
+    """Program (p, c) adds rows p * rows_per_program ... of the columns of slice c into partial row p of dw and db."""
+    cols = tl.expand_dims(tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N), 0)
+    col_mask = cols < n_cols
+    dw = tl.zeros([ROWS, BLOCK_N], tl.float32)
+    db = tl.zeros([ROWS, BLOCK_N], tl.float32)
+    first = tl.full([ROWS], 1, tl.int64) * tl.program_id(0) * rows_per_program + tl.arange(0, ROWS)
+    for start in range(0, rows_per_program, ROWS):
+        rows = first + start
+        row_mask = rows < n_rows
+        mask = tl.expand_dims(row_mask, 1) & col_mask
+        offsets = tl.expand_dims(rows * n_cols, 1) + cols
+        dy = tl.load(dY + offsets, mask=mask, other=0.0).to(tl.float32)
+        if NEED_DW:
+            x = tl.load(X + offsets, mask=mask, other=0.0).to(tl.float32)
+            mean = tl.expand_dims(tl.load(Mean + rows, mask=row_mask, other=0.0), 1)
+            rstd = tl.expand_dims(tl.load(RSTD + rows, mask=row_mask, other=0.0), 1)
+            dw += dy * ((x - mean) * rstd)
+        if NEED_DB:
+            db += dy
+
+    partial = tl.full([1], 1, tl.int64) * tl.program_id(0) * n_cols
+    partial_offsets = tl.expand_dims(partial, 1) + cols
+    if NEED_DW:
+        tl.store(dW_partial + partial_offsets, tl.expand_dims(tl.sum(dw, axis=0), 0), mask=col_mask)
+    if NEED_DB:
+        tl.store(dB_partial + partial_offsets, tl.expand_dims(tl.sum(db, axis=0), 0), mask=col_mask)
+
+
+@triton.jit
+def _layer_norm_backward_reduce_kernel(
+    dW_partial,
+    dB_partial,
+    dW,
+    dB,
+    n_partials,
+    n_cols,
+    ROWS: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    NEED_DW: tl.constexpr,
+    NEED_DB: tl.constexpr,
+):
+    """A program adds all partial rows of BLOCK_N columns, in a fixed order, and stores dw and db in their own dtype.
+
+    dW, dB: [n_cols], in W's and B's dtype.
+    """
+    cols = tl.expand_dims(tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N), 0)
+    col_mask = cols < n_cols
+    lanes = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS)
+    dw = tl.zeros([ROWS, BLOCK_N], tl.float32)
+    db = tl.zeros([ROWS, BLOCK_N], tl.float32)
+    for start in range(0, n_partials, ROWS):
+        rows = lanes + start
+        mask = tl.expand_dims(rows < n_partials, 1) & col_mask
+        offsets = tl.expand_dims(rows * n_cols, 1) + cols
+        if NEED_DW:
+            dw += tl.load(dW_partial + offsets, mask=mask, other=0.0)
+        if NEED_DB:
+            db += tl.load(dB_partial + offsets, mask=mask, other=0.0)
+    if NEED_DW:
+        total = tl.expand_dims(tl.sum(dw, axis=0), 0)
+        tl.store(dW + cols, total.to(dW.dtype.element_ty), mask=col_mask)
+    if NEED_DB:
+        total = tl.expand_dims(tl.sum(db, axis=0), 0)
+        tl.store(dB + cols, total.to(dB.dtype.element_ty), mask=col_mask)
