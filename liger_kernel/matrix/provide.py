@@ -22,7 +22,13 @@ from .run import write_failure
 
 UNAVAILABLE_SCHEMA = "liger-matrix/unavailable/1"
 # what uv and pip print when it is the network that is missing, not the package
-NETWORK_SIGNS = ("dns error", "Failed to fetch", "Could not connect", "Network is unreachable", "NewConnectionError")
+NETWORK_SIGNS = (
+    "dns error",
+    "Failed to fetch",
+    "network was disabled",
+    "Network is unreachable",
+    "Failed to establish a new connection",
+)
 SOURCES = ("pyproject.toml", "build_helpers.py", "MANIFEST.in", "README.md", "LICENSE", "liger_kernel")
 
 

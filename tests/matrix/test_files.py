@@ -1,0 +1,53 @@
+"""Evidence is written whole or not at all."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from liger_kernel.matrix import files
+
+
+def test_json_is_written_sorted_and_readable_by_others(tmp_path):
+    path = tmp_path / "made" / "on" / "the" / "way.json"
+    files.write_json(path, {"b": 1, "a": [2]})
+    assert json.loads(path.read_text()) == {"a": [2], "b": 1}
+    assert path.read_text().index('"a"') < path.read_text().index('"b"')
+    assert path.stat().st_mode & 0o444 == 0o444
+
+
+def test_a_failure_while_writing_leaves_the_old_file_and_no_scratch(tmp_path):
+    path = tmp_path / "evidence.json"
+    files.write_text(path, "old")
+    with pytest.raises(ZeroDivisionError), files.replacing(path) as scratch:
+        scratch.write_text("half of the n")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["evidence.json"]
+
+
+def test_a_value_that_json_cannot_hold_leaves_the_old_file(tmp_path):
+    path = tmp_path / "evidence.json"
+    files.write_text(path, "old")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(path, {"share": float("nan")})
+    assert path.read_text() == "old"
+
+
+def test_a_run_killed_in_the_middle_leaves_the_old_file(tmp_path):
+    path = tmp_path / "evidence.json"
+    files.write_text(path, "old")
+    code = (
+        "import sys, time\nfrom liger_kernel.matrix import files\n"
+        "with files.replacing(sys.argv[1]) as scratch:\n"
+        "    scratch.write_text('half of the n'); print('writing', flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "writing\n"
+        process.send_signal(signal.SIGKILL)
+    time.sleep(0.05)
+    assert path.read_text() == "old"

@@ -1,0 +1,72 @@
+"""The front door: one session per row, and what is said of a cell that cannot be had here."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from liger_kernel.matrix.cells import find_root, load
+
+ROOT = find_root()
+NOX = [sys.executable, "-m", "nox"]
+ROW = '[cell.future]\npython = "3.99"\ntorch = "2.7.1"\ntriton = "3.3.1"\nplatforms = ["cuda"]\nwhy = "not yet"\n'
+
+
+def nox(folder, *arguments):
+    """nox as a user starts it: nothing of the session that runs this test reaches it."""
+    dropped = ("LIGER_MATRIX", "NOX", "PYTEST", "VIRTUAL_ENV")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return subprocess.run(
+        [*NOX, *arguments],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of this checkout whose table has one cell, which no machine can provide."""
+    for name in ("noxfile.py", "build_helpers.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "liger_kernel", tmp_path / "liger_kernel", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "constraints", tmp_path / "constraints")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "constraints" / "cells.toml").write_text(ROW)
+    return tmp_path
+
+
+def test_every_row_of_the_table_is_a_tests_and_a_bench_session():
+    names = set(re.findall(r"^[*-] (\S+)", nox(ROOT, "-l").stdout, re.MULTILINE))
+    cells = list(load().cells)
+    assert {f"tests-{name}" for name in cells} | {f"bench-{name}" for name in cells} <= names
+    assert {"lock", "check", "bench", "codegen", "report", "bisect"} <= names
+
+
+def test_a_cell_that_cannot_be_had_fails_when_it_is_asked_for_by_name(checkout):
+    done = nox(checkout, "-s", "tests-future")
+    assert done.returncode != 0
+    assert "cell future needs Python 3.99, and none that runs was found" in done.stdout
+
+
+@pytest.mark.parametrize("how", [[], ["-j", "2"]], ids=["one by one", "side by side"])
+def test_plain_nox_lists_such_a_cell_with_its_sentence_and_never_as_passed(checkout, how):
+    done = nox(checkout, "--no-install", *how)
+    assert "Session tests-future skipped: cell future needs Python 3.99" in done.stdout
+    assert re.search(r"tests-future: (success|passed)", done.stdout) is None
+    found = json.loads((checkout / "reports" / "future" / "unavailable.json").read_text())
+    assert found["verdict"] == "unavailable"
+
+
+def test_a_typing_error_in_the_table_is_one_sentence(checkout):
+    (checkout / "constraints" / "cells.toml").write_text(ROW + "pyhton = 3\n")
+    done = nox(checkout, "-l")
+    assert done.returncode != 0
+    assert "cells.toml [cell.future]: unknown key 'pyhton'" in done.stdout
