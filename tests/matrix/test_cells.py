@@ -83,7 +83,7 @@ def test_a_bad_table_is_answered_with_the_row_and_the_key(table_of, text, says):
 
 
 def test_an_unknown_cell_is_answered_with_those_there_are():
-    with pytest.raises(ValueError, match="unknown cell 'triton4'.*triton231.*ambient"):
+    with pytest.raises(ValueError, match=r"unknown cell 'triton4'.*triton231.*ambient"):
         load().cell("triton4")
 
 

@@ -23,9 +23,14 @@ def test_json_is_written_sorted_and_readable_by_others(tmp_path):
 def test_a_failure_while_writing_leaves_the_old_file_and_no_scratch(tmp_path):
     path = tmp_path / "evidence.json"
     files.write_text(path, "old")
-    with pytest.raises(ZeroDivisionError), files.replacing(path) as scratch:
-        scratch.write_text("half of the n")
-        raise ZeroDivisionError
+
+    def write_half():
+        with files.replacing(path) as scratch:
+            scratch.write_text("half of the n")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["evidence.json"]
 
