@@ -106,8 +106,8 @@ def check_index(cell: Cell) -> None:
         ) from None
 
 
-def build_wheel(table: Table, platform: str, folder: Path) -> Path:
-    """Build this checkout's wheel for ``platform`` into ``folder`` and return its path.
+def build_wheel(table: Table, platform: str, folder: Path, python: str = sys.executable) -> Path:
+    """Build this checkout's wheel for ``platform`` into ``folder`` and return its path; without uv, by ``python``'s pip.
 
     Built from a copy of the sources, so that sessions side by side do not share setuptools' build folder and a module
     that was deleted here cannot come back from it.
@@ -121,14 +121,9 @@ def build_wheel(table: Table, platform: str, folder: Path) -> Path:
                 shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__"))
             elif path.exists():
                 shutil.copy2(path, source / name)
-        setting = ["--config-setting", f"platform={platform}"]
         uv = tools.find_uv()
-        if uv:
-            tools.run([uv, "build", "--quiet", "--wheel", *setting, "--out-dir", str(folder), str(source)])
-        else:
-            pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-            tools.run([*pip, *[part.replace("--config-setting", "--config-settings") for part in setting],
-                       "--wheel-dir", str(folder), str(source)])  # fmt: skip
+        build = [uv, "build", "--wheel", "--out-dir"] if uv else [python, "-m", "pip", "wheel", "--no-deps", "-w"]
+        tools.run([*build, str(folder), "-C", f"platform={platform}", str(source)])
     return next(folder.glob("*.whl"))
 
 
@@ -152,10 +147,9 @@ def install(table: Table, cell: Cell, python: str) -> None:
         else:
             tools.run([*pip, "--requirement", str(pins)], echo=True)
         with tempfile.TemporaryDirectory() as folder:
-            wheel = build_wheel(table, platform_of(cell), Path(folder))
-            tools.run(
-                [*pip, "--constraint", str(pins), *([] if uv else ["--force-reinstall", "--no-deps"]), str(wheel)]
-            )
+            wheel = build_wheel(table, platform_of(cell), Path(folder), python)
+            again = ["--reinstall-package", "liger-kernel"] if uv else ["--force-reinstall", "--no-deps"]
+            tools.run([*pip, "--constraint", str(pins), *again, str(wheel)])
     except tools.ToolError as error:
         if any(sign in error.tail for sign in NETWORK_SIGNS):
             raise Unavailable(f"cell {cell.name} needs packages that cannot be downloaded from here: {error}") from None
