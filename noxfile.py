@@ -122,6 +122,12 @@ def lock(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "liger_kernel.matrix", "lock", *session.posargs, external=True)
 
 
+@nox.session(name="ci-matrix", python=False)
+def ci_matrix(session: nox.Session) -> None:
+    """Print the job list of CI, from the table, as JSON."""
+    matrix(session, "ci-matrix", *session.posargs)
+
+
 @nox.session
 def check(session: nox.Session) -> None:
     """Lint, formatting, types, and the project's own tests."""
