@@ -1,4 +1,4 @@
-"""Small helpers under the names that Liger's users import; the kernels here take their settings from the launch plan."""
+"""Helpers under the names that Liger's users import; the kernels here take their settings from the launch plan."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def calculate_settings(n: int) -> tuple[int, int]:
 def compare_version(package: str, operator: Callable[[Any, Any], bool], target: str) -> bool:
     """Whether `operator(version of package, target)` holds by the release numbers; False where package is missing.
 
-    Example: `compare_version("torch", operator.ge, "2.4.0")`. Suffixes of the release ("rc1", "+cu121") are not compared.
+    Example: `compare_version("torch", operator.ge, "2.4.0")`. Suffixes ("rc1", "+cu121") are not compared.
     """
     try:
         version = importlib.import_module(package).__version__
