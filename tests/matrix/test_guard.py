@@ -1,0 +1,186 @@
+"""The guard finds in a source what breaks on some Triton, and finds nothing in ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from liger_kernel.matrix import guard, tools
+from liger_kernel.matrix.cells import find_root
+
+HEAD = "import triton\nimport triton.language as tl\n"
+KERNEL = HEAD + "@triton.jit\ndef k(X, n, BLOCK: tl.constexpr):\n"
+
+
+@pytest.fixture
+def findings(tmp_path):
+    """Check one source text; gives (line, rule) of each finding."""
+
+    def check(text):
+        path = tmp_path / "source.py"
+        path.write_text(text)
+        return [(found.line, found.rule) for found in guard.check([path])]
+
+    return check
+
+
+def test_our_own_package_is_clean():
+    assert guard.check([find_root() / "liger_kernel"]) == []
+
+
+@pytest.mark.parametrize("name", ["num_warps", "num_stages", "num_ctas", "enable_fp_fusion", "maxnreg", "waves_per_eu"])
+@pytest.mark.parametrize("decorator", ["@triton.jit", "@triton.jit(do_not_specialize=['n'])", "@jit"])
+def test_a_compile_option_declared_as_a_parameter_is_found(findings, name, decorator):
+    text = f"from triton import jit\n{HEAD}{decorator}\ndef k(X,\n      {name}: tl.constexpr):\n    pass\n"
+    assert findings(text) == [(6, "compile-option-parameter")]
+
+
+def test_a_tuned_kernel_is_a_kernel(findings):
+    text = f"{HEAD}@triton.autotune(configs=[], key=[])\n@triton.jit\ndef k(X, num_warps: tl.constexpr):\n    pass\n"
+    assert findings(text) == [(5, "compile-option-parameter")]
+
+
+def test_a_plain_function_may_have_such_a_parameter(findings):
+    assert findings("def launch(X, num_warps, num_stages):\n    return X\n") == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "for i in tl.range(0, n, num_stages=2): pass",
+        "y = tl.rsqrt(tl.load(X))",
+        "y = tl.math.rsqrt(tl.load(X))",
+        "y = tl.extra.libdevice.rsqrt(tl.load(X))",
+        "y = rsqrt(tl.load(X))",
+        "y = tl.program_id(0).cast(tl.int64)",
+        "y = tl.make_block_ptr(X, (n,), (1,), (0,), (BLOCK,), (0,))",
+        "y = tl.load(X, n > 0, 0.0, '', 'ca')",
+        "y = tl.load(X, boundary_check=(0,))",
+        "y = max(n, BLOCK)",
+        "y = min(n, BLOCK)",
+        "y = tl.sum(tl.arange(0, BLOCK), axis=0, keep_dims=True)",
+        "y = tl.sum(tl.arange(0, BLOCK), axis=0, dtype=tl.float32)",
+        "y = tl.arange(0, BLOCK)[:, None]",
+        "y = tl.arange(0, BLOCK)[None]",
+        "y = n + EPS",
+        "y = tl.gather(X, X, axis=0)",
+    ],
+)
+def test_what_some_release_lacks_is_found(findings, statement):
+    text = "from triton.language.extra.libdevice import rsqrt\nEPS = 1e-6\n" + KERNEL
+    assert findings(f"{text}    {statement}\n") == [(7, "not-portable")]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "for i in range(0, n, BLOCK): pass",
+        "y = 1 / tl.sqrt(tl.load(X).to(tl.float32))",
+        "y = tl.load(X, n > 0, 0.0, eviction_policy='evict_last')",
+        "y = tl.maximum(n, BLOCK)",
+        "y = tl.expand_dims(tl.arange(0, BLOCK), 1)",
+        "y = n + EPS",
+        "y = tl.zeros([BLOCK], HALF)",
+    ],
+)
+def test_what_every_release_has_is_left_alone(findings, statement):
+    text = HEAD + "EPS = tl.constexpr(1e-6)\nHALF = tl.float16\n" + KERNEL[len(HEAD) :]
+    assert findings(f"{text}    {statement}\n") == []
+
+
+def test_the_same_names_outside_a_kernel_are_left_alone(findings):
+    assert findings(HEAD + "EPS = 1e-6\n\ndef host(x, n):\n    return max(n, EPS), x[:, None], tl.range\n") == []
+
+
+@pytest.mark.parametrize(
+    ("launch", "found"),
+    [
+        ("k[(1,)](x, n, BLOCK=8)", True),
+        ("k[(1,)](x, n, BLOCK=8, num_warps=4)", False),
+        ("k[(1,)](x, n, **{'BLOCK': 8, 'num_warps': 4})", False),
+        ("k[(1,)](x, n, **settings)", True),
+        ("launcher = k[(1,)]\n    launcher(x, n, BLOCK=8)", True),
+        ("launcher = k[(1,)]\n    launcher(x, n, BLOCK=8, num_warps=4)", False),
+        ("options = dict(num_warps=4)\n    k[(1,)](x, n, BLOCK=8, **options)", False),
+        ("k.run(x, n, BLOCK=8, grid=(1,))", True),
+        ("getattr(kernels, 'k')[(1,)](x, n, BLOCK=8)", True),
+        ("table[1](x, n)", False),
+    ],
+)
+def test_a_launch_without_num_warps_is_found(findings, launch, found):
+    text = f"{KERNEL}    pass\n\ndef host(x, n, settings, table, kernels):\n    {launch}\n"
+    assert [rule for _, rule in findings(text)] == ["num-warps-not-passed"] * found
+
+
+def test_a_kernel_of_another_file_is_known_where_it_is_launched(tmp_path):
+    (tmp_path / "kernels.py").write_text(f"{KERNEL}    pass\n")
+    (tmp_path / "ops.py").write_text("from kernels import k\n\nk[(1,)](1, 2, BLOCK=8)\n")
+    (found,) = guard.check([tmp_path])
+    assert (Path(found.path).name, found.line, found.rule) == ("ops.py", 3, "num-warps-not-passed")
+
+
+def test_a_tuned_kernel_takes_num_warps_from_its_configs(findings):
+    tuned = "@triton.autotune(configs=[triton.Config({}%s)], key=['n'])\n"
+    tuned += "@triton.jit\ndef k(X, n):\n    pass\n\nk[(1,)](1, 2)\n"
+    assert findings(HEAD + tuned % ", num_warps=8") == []
+    assert findings(HEAD + tuned % "") == [(3, "num-warps-not-passed")]
+
+
+def test_a_line_is_allowed_one_rule_by_a_comment_with_a_reason(findings):
+    body = "    y = tl.rsqrt(n)"
+    assert findings(f"{KERNEL}{body}  # guard: allow not-portable (compiled from 3.0 on only)\n") == []
+    assert findings(f"{KERNEL}    # guard: allow not-portable (compiled from 3.0 on only)\n{body}\n") == []
+    assert findings(f"{KERNEL}{body}  # guard: allow not-portable ()\n") == [(5, "not-portable")]
+    assert findings(f"{KERNEL}{body}  # guard: allow num-warps-not-passed (no)\n") == [(5, "not-portable")]
+
+
+def test_findings_are_printed_one_a_line_and_exit_1(tmp_path, capsys):
+    path = tmp_path / "k.py"
+    path.write_text(f"{KERNEL}    y = tl.rsqrt(n)\n")
+    assert guard.main([str(path)]) == 1
+    assert capsys.readouterr().out == (f"{path}:5: not-portable: tl.rsqrt came with 3.0; write 1 / tl.sqrt(x)\n")
+    path.write_text(f"{KERNEL}    y = tl.sqrt(n)\n")
+    assert guard.main([str(path)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("gone.py", None, "there is no"),
+        ("bad.py", b"def k(:\n", "is not Python"),
+        ("binary.py", b"\xff\xfe\x00", "is not Python"),
+        ("rule.py", b"x = 1  # guard: allow everything (why not)\n", "allows 'everything'"),
+        ("folder", "dir", "holds no Python file"),
+    ],
+)
+def test_input_that_cannot_be_read_is_one_sentence_and_exit_2(tmp_path, capsys, name, content, said):
+    path = tmp_path / name
+    if content == "dir":
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(content)
+    assert guard.main([str(path)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert said in err
+    assert str(path) in err
+
+
+def test_it_finds_the_public_kernels_that_still_declare_num_warps(tmp_path):
+    """liger-kernel 0.8.5: sparsemax, multi-token attention and fused neighborhood attention, eleven kernels in all."""
+    wheel = "liger-kernel==0.8.5"
+    try:
+        tools.run([tools.uv(), "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path), wheel])
+    except (tools.ToolError, ValueError) as error:
+        pytest.skip(f"needs {wheel} from a package index or from uv's cache: {error}")
+    found = [item for item in guard.check([tmp_path]) if item.rule == "compile-option-parameter"]
+    declaring = [item for item in found if "declares 'num_warps'" in item.sentence]
+    assert {Path(item.path).name for item in declaring} == {
+        "sparsemax.py",
+        "multi_token_attention.py",
+        "fused_neighborhood_attention.py",
+    }
+    assert len(declaring) == 11
