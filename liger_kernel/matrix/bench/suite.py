@@ -1,0 +1,265 @@
+"""One process's measurements: the tensors, the copy that everything is a share of, and what is known of each row."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Optional
+
+from .. import environment
+from . import peers, rows
+from .rows import Row
+from .timing import Measurement, Timer
+
+SCHEMA = "liger-matrix/benchmark/1"
+LEVELS = ("device", "interpreter", "codegen")
+COPY_ELEMENTS = 2**28  # bf16: 512 MiB read and as much written
+# ||out - torch|| / ||torch|| above which an implementation is wrong, and a wrong one is not timed
+WRONG = {"bf16": 3e-2, "fp16": 5e-3, "fp32": 1e-3}
+
+
+class Suite:
+    """Everything that rows of one run share.
+
+    Args:
+        level: ``device`` or ``interpreter`` (on the CPU: proves that the rows run; its times say nothing of a GPU).
+        wanted: names of peers; torch and ours are always there.
+        paths: peer -> folder or wheel to import it from.
+        budget: seconds of rounds per measurement.
+    """
+
+    def __init__(self, level: str, wanted: Sequence[str], paths: Mapping[str, Path], budget: float) -> None:
+        import torch
+
+        if level == "device" and not torch.cuda.is_available():
+            raise ValueError("level is 'device', but torch sees no GPU here; allowed are interpreter, codegen")
+        self._torch = torch
+        self.level = level
+        self.device = "cuda" if level == "device" else "cpu"
+        self.timer = Timer(self.device, budget)
+        found, self.absent = peers.load(wanted, paths)
+        self.implementations = {item.name: item for item in found}
+        self.refused: list[dict[str, str]] = []
+        self._medians: dict[tuple[Row, str], float] = {}
+        self._problem: Optional[Problem] = None
+
+    def row(self, row_id: str) -> Row:
+        """The row with this id."""
+        return next(row for which in ("full", "sweep") for row in self.table(which) if row.id == row_id)
+
+    def measure(self, row: Row, name: str) -> tuple[Measurement, dict[str, Any]]:
+        """Time one implementation on one row.
+
+        Returns:
+            The rounds, and what goes into the row's ``extra_info``.
+
+        Raises:
+            AssertionError: its results are not LayerNorm's.
+            Exception: whatever an implementation raises that refuses the shape.
+        """
+        implementation = self.implementations[name]
+        problem = self._problem_of(row)
+        difference = problem.difference_from_torch(implementation, row.direction)
+        if not difference <= WRONG[row.dtype]:
+            raise AssertionError(f"{name} is wrong on {row.id}: differs from torch by {difference:.1e}, not timed")
+        call = problem.bind(implementation, row.direction)
+        measured = self.timer(call)
+        self._medians[row, name] = measured.median
+        return measured, {
+            **self._what(row, implementation),
+            **self._how_fast(row, name, measured),
+            "difference_from_torch": difference,
+            "host_us_per_call": self.timer.host_seconds_per_call(call) * 1e6 if row.kind == "small" else None,
+        }
+
+    def refuse(self, row: Row, name: str, error: Exception) -> str:
+        """Note that a peer cannot do a row; returns the reason in one line."""
+        reason = (f"{type(error).__name__}: {error}".splitlines() or [""])[0][:300]
+        self.refused.append({"row": row.id, "implementation": name, "reason": reason})
+        return reason
+
+    @cached_property
+    def copy_bytes_per_second(self) -> Optional[float]:
+        """What ``y.copy_(x)`` moves, read and written bytes together, timed like every row; None without a GPU."""
+        return self.measure_copy()
+
+    def measure_copy(self) -> Optional[float]:
+        """Measure the copy now, in bytes per second."""
+        if self.level != "device":
+            return None
+        n_elements = min(COPY_ELEMENTS, 2 * self._n_elements)
+        x = self._torch.randn(n_elements, dtype=self._torch.bfloat16, device=self.device)
+        y = self._torch.empty_like(x)
+        return 4 * n_elements / self.timer(lambda: y.copy_(x)).median
+
+    def table(self, which: str) -> tuple[Row, ...]:
+        """The rows of ``full``, ``quick`` or ``sweep``, as large as this GPU's memory allows; tiny ones without it."""
+        if self.level != "device":
+            return rows.tiny()
+        return {"full": rows.full, "quick": rows.quick, "sweep": rows.sweep}[which](self._n_elements)
+
+    @cached_property
+    def _n_elements(self) -> int:
+        return rows.fitting(self._free_bytes())
+
+    def header(self, cell: str, selection: str, root: Optional[Path]) -> dict[str, Any]:
+        """What the whole file is evidence of."""
+        return {
+            **header(cell, self.level, selection, root),
+            "implementations": {item.name: item.version for item in self.implementations.values()},
+            "absent": self.absent,
+            "refused": self.refused,
+            "copy_gb_per_s": _giga(self.copy_bytes_per_second),
+            "copy_gb_per_s_at_end": _giga(self.measure_copy()),
+        }
+
+    def _what(self, row: Row, implementation: peers.Implementation) -> dict[str, Any]:
+        return {
+            "level": self.level,
+            "row": row.id,
+            "kind": row.kind,
+            "implementation": implementation.name,
+            "implementation_version": implementation.version,
+            "direction": row.direction,
+            "dtype": row.dtype,
+            "n_rows": row.n_rows,
+            "n_cols": row.n_cols,
+            "bytes": row.bytes,
+            "launches": launches(row, self.device) if implementation.name == peers.OURS else None,
+            "versions": versions(),
+        }
+
+    def _how_fast(self, row: Row, name: str, measured: Measurement) -> dict[str, Any]:
+        torch_median = self._medians.get((row, "torch"))
+        found: dict[str, Any] = {"clock": measured.clock, "spread": measured.spread}
+        if self.copy_bytes_per_second is None:  # the interpreter's seconds as a bandwidth would only mislead
+            return {
+                **found,
+                "gb_per_s": None,
+                "copy_gb_per_s": None,
+                "share_of_copy": None,
+                "speed_against_torch": None,
+            }
+        rate = row.bytes / measured.median
+        return {
+            **found,
+            "gb_per_s": rate / 1e9,
+            "copy_gb_per_s": self.copy_bytes_per_second / 1e9,
+            "share_of_copy": rate / self.copy_bytes_per_second,
+            "speed_against_torch": torch_median / measured.median if torch_median else None,
+        }
+
+    def _problem_of(self, row: Row) -> Problem:
+        if self._problem is None or self._problem.shape_id != row.shape_id:
+            self._problem = None  # free the last tensors before the next are made
+            self._problem = Problem(row, self.device, self.implementations["torch"])
+        return self._problem
+
+    def _free_bytes(self) -> int:
+        return int(self._torch.cuda.mem_get_info()[0])
+
+
+class Problem:
+    """The tensors of all rows with one shape and dtype, the same for every implementation, and torch's results."""
+
+    def __init__(self, row: Row, device: str, reference: peers.Implementation) -> None:
+        import torch
+
+        self.shape_id = row.shape_id
+        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[row.dtype]
+        torch.manual_seed(row.n_cols)
+
+        def normal(*shape: int) -> Any:
+            return torch.randn(*shape, dtype=dtype, device=device)
+
+        self.x = normal(row.n_rows, row.n_cols).requires_grad_()
+        self.w = normal(row.n_cols).requires_grad_()
+        self.b = normal(row.n_cols).requires_grad_()
+        self.dy = normal(row.n_rows, row.n_cols)
+        self._reference = reference
+        self._expected: dict[str, tuple[Any, ...]] = {}
+
+    def bind(self, implementation: peers.Implementation, direction: str) -> Any:
+        """``peers.bind`` on these tensors."""
+        return peers.bind(implementation, direction, self.x, self.w, self.b, self.dy)
+
+    def difference_from_torch(self, implementation: peers.Implementation, direction: str) -> float:
+        """The largest ||out - torch|| / ||torch|| of the direction's results: y, or dx, dw and db."""
+        direction = "forward" if direction == "forward" else "backward"
+        if direction not in self._expected:
+            self._expected[direction] = self._results(self._reference, direction)
+        found = self._results(implementation, direction)
+        return max(_distance(ours, theirs) for ours, theirs in zip(found, self._expected[direction]))
+
+    def _results(self, implementation: peers.Implementation, direction: str) -> tuple[Any, ...]:
+        out = self.bind(implementation, direction)()
+        return tuple(t.detach() for t in (out if isinstance(out, (tuple, list)) else (out,)))
+
+
+def _distance(found: Any, expected: Any) -> float:
+    expected = expected.float()
+    return float((found.float() - expected).norm() / expected.norm())
+
+
+def header(cell: str, level: str, selection: str, root: Optional[Path]) -> dict[str, Any]:
+    """The part of a file's header that every level has."""
+    commit, dirty = environment.git_state(root)
+    return {
+        "schema": SCHEMA,
+        "cell": cell,
+        "level": level,
+        "selection": selection,
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "commit": commit,
+        "dirty": dirty,
+        "gpus": environment.gpus(),
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, Optional[str]]:
+    """What is resolved in this process, not what was asked for."""
+    found: dict[str, Optional[str]] = {"python": platform.python_version()}
+    for name in ("torch", "triton"):
+        module = sys.modules.get(name)
+        found[name] = str(module.__version__) if module else _distribution(name)  # type: ignore[attr-defined]
+    found["pytest-benchmark"] = _distribution("pytest-benchmark")
+    return found
+
+
+def launches(row: Row, device: str) -> list[dict[str, Any]]:
+    """What our LayerNorm launches for a row, from its launch plan: kernel, grid, constexprs, num_warps, num_stages."""
+    import torch
+
+    from ...kernels import launch_plan
+    from ...ops import layer_norm as ops
+
+    properties = ops._device_properties(torch.device(device, 0) if device == "cuda" else torch.device(device))
+    plans: dict[str, Any] = {"forward": launch_plan.forward_plan, "backward": launch_plan.backward_plan}
+    return [
+        {
+            "kernel": launch.kernel,
+            "grid": list(launch.grid),
+            "constexprs": dict(launch.constexprs),
+            "num_warps": launch.num_warps,
+            "num_stages": launch.num_stages,
+        }
+        for direction in row.direction.split("+")
+        for launch in plans[direction](row.n_rows, row.n_cols, row.dtype, properties)
+    ]
+
+
+def _distribution(name: str) -> Optional[str]:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _giga(value: Optional[float]) -> Optional[float]:
+    return None if value is None else value / 1e9

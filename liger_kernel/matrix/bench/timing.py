@@ -1,0 +1,187 @@
+"""The one timing function, for every Triton: device events around single calls, the L2 cache flushed between them.
+
+``triton.testing.do_bench`` is not used: its arguments and what it flushes changed between releases, so two cells would
+not be timed alike. Nothing here imports Triton, and torch only when a ``Timer`` is made.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Callable
+
+Call = Callable[[], Any]
+
+# Larger than twice any last-level cache that torch may fail to report: 256 MiB on an MI300, 126 MB on a B200.
+UNKNOWN_L2_FLUSH_BYTES = 512 * 2**20
+MIN_FLUSH_BYTES = 128 * 2**20
+# How much longer than the host needs to enqueue a call the device is kept busy before it, so that the events enclose
+# the call's kernels and not the gaps between them; 32 flushes (about 2 ms) are enough for any eager autograd call.
+HEAD_START = 1.5
+MAX_FLUSHES = 32
+WARM_UP_CALLS = 3
+ESTIMATE_CALLS = 5
+BLOCKS = 5
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Rounds of one call.
+
+    Attributes:
+        clock: ``"device"`` (events) or ``"host"`` (``time.perf_counter``: on a CPU, no statement about a GPU).
+        seconds: one duration per round.
+    """
+
+    clock: str
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Median of the rounds, in seconds."""
+        return statistics.median(self.seconds)
+
+    @property
+    def spread(self) -> float:
+        """``spread_of`` the rounds."""
+        return spread_of(self.seconds)
+
+
+def spread_of(seconds: Sequence[float], blocks: int = BLOCKS) -> float:
+    """How far repeated medians of one measurement differ: (largest - smallest) / median, over consecutive blocks.
+
+    Args:
+        seconds: the rounds in the order they ran.
+        blocks: how many medians to take; with fewer rounds than that, every round is its own block.
+
+    Returns:
+        A fraction, e.g. 0.01 for one per cent. Zero for a single round: nothing is known of its noise.
+    """
+    blocks = min(blocks, len(seconds))
+    edges = [len(seconds) * index // blocks for index in range(blocks + 1)]
+    medians = [statistics.median(seconds[low:high]) for low, high in zip(edges, edges[1:])]
+    return (max(medians) - min(medians)) / statistics.median(seconds)
+
+
+def rounds_for(budget: float, seconds: float, min_rounds: int, max_rounds: int) -> int:
+    """How many rounds of ``seconds`` each fit a time budget in seconds, within the two bounds."""
+    return max(min_rounds, min(max_rounds, math.floor(budget / seconds)))
+
+
+class Timer:
+    """Times calls on one device. It holds the flush buffer, so make one per process.
+
+    Args:
+        device: ``"cuda"`` (HIP too) or ``"cpu"``; on a CPU the host's clock is read and nothing is flushed.
+        budget: seconds of rounds per measurement, flushes included.
+        min_rounds, max_rounds: bounds on the rounds, whatever the budget.
+    """
+
+    def __init__(self, device: str = "cuda", budget: float = 0.1, min_rounds: int = 15, max_rounds: int = 100) -> None:
+        if budget <= 0:
+            raise ValueError(f"budget is {budget}; it must be a positive number of seconds")
+        self.device, self.budget = device, budget
+        self.min_rounds, self.max_rounds = min_rounds, max_rounds
+        self.flush_bytes = 0
+        if device != "cpu":
+            import torch
+
+            self._torch = torch
+            self.flush_bytes = flush_size(getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0))
+            self._buffer = torch.empty(self.flush_bytes // 4, dtype=torch.int32, device=device)
+            self._flush_seconds = self._mean_seconds(self._flush)
+
+    def __call__(self, call: Call) -> Measurement:
+        """Warm ``call`` up, then time as many rounds of it as the budget allows.
+
+        A compilation or an autotuning that the first calls cause stays outside. ``call`` must not synchronise.
+        """
+        if self.device == "cpu":
+            return Measurement("host", self._host_rounds(call))
+        return Measurement("device", self._device_rounds(call))
+
+    def host_seconds_per_call(self, call: Call, calls: int = 100, repeats: int = 5) -> float:
+        """Host time that one call takes to enqueue its work: the median over repeats of many calls without a sync.
+
+        Meaningful where the device keeps up with the host, that is for problems small enough.
+        """
+        for _ in range(WARM_UP_CALLS):
+            call()
+        per_call = []
+        for _ in range(repeats):
+            self._synchronize()
+            start = time.perf_counter()
+            for _ in range(calls):
+                call()
+            per_call.append((time.perf_counter() - start) / calls)
+        self._synchronize()
+        return statistics.median(per_call)
+
+    def _device_rounds(self, call: Call) -> tuple[float, ...]:
+        for _ in range(WARM_UP_CALLS):
+            call()
+        device_seconds = self._mean_seconds(call)
+        start = time.perf_counter()
+        for _ in range(ESTIMATE_CALLS):
+            call()
+        host_seconds = (time.perf_counter() - start) / ESTIMATE_CALLS
+        self._synchronize()
+        # The buffer is written, not read: a call then pays for the lines it finds dirty in L2, in exchange for those
+        # that it leaves dirty itself. After a clean flush the last write-backs of every call would be free.
+        flushes = min(MAX_FLUSHES, max(1, math.ceil(HEAD_START * host_seconds / self._flush_seconds)))
+        round_seconds = device_seconds + flushes * self._flush_seconds
+        rounds = rounds_for(self.budget, round_seconds, self.min_rounds, self.max_rounds)
+        events = [self._event_pair() for _ in range(rounds)]
+        for _ in range(flushes):
+            self._flush()
+        for before, after in events:
+            for _ in range(flushes):
+                self._flush()
+            before.record()
+            call()
+            after.record()
+        self._synchronize()
+        return tuple(before.elapsed_time(after) / 1e3 for before, after in events)
+
+    def _host_rounds(self, call: Call) -> tuple[float, ...]:
+        for _ in range(WARM_UP_CALLS):
+            call()
+        start = time.perf_counter()
+        call()
+        rounds = rounds_for(self.budget, time.perf_counter() - start, self.min_rounds, self.max_rounds)
+        seconds = []
+        for _ in range(rounds):
+            start = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - start)
+        return tuple(seconds)
+
+    def _mean_seconds(self, call: Call) -> float:
+        """Device seconds of a call, roughly: back to back, in whatever state the cache is."""
+        before, after = self._event_pair()
+        call()
+        before.record()
+        for _ in range(ESTIMATE_CALLS):
+            call()
+        after.record()
+        self._synchronize()
+        return before.elapsed_time(after) / 1e3 / ESTIMATE_CALLS
+
+    def _event_pair(self) -> tuple[Any, Any]:
+        event = self._torch.cuda.Event
+        return event(enable_timing=True), event(enable_timing=True)
+
+    def _flush(self) -> None:
+        self._buffer.zero_()
+
+    def _synchronize(self) -> None:
+        if self.device != "cpu":
+            self._torch.cuda.synchronize()
+
+
+def flush_size(l2_bytes: int) -> int:
+    """Bytes to write so that an L2 of ``l2_bytes`` holds nothing of the last call; 0 = the size is not known."""
+    return max(MIN_FLUSH_BYTES, 2 * l2_bytes) if l2_bytes else UNKNOWN_L2_FLUSH_BYTES

@@ -1,0 +1,15 @@
+"""What the first call costs in a fresh process with empty compile caches, for ours and each peer that is there."""
+
+from liger_kernel.matrix.bench import peers
+from liger_kernel.matrix.bench.first_call import measure
+from liger_kernel.matrix.bench.plugin import parametrize, suite_of
+
+
+def pytest_generate_tests(metafunc):
+    names = list(suite_of(metafunc.config).implementations)
+    parametrize(metafunc, [("first-call", f"-{name}", (name,)) for name in names], "name")
+
+
+def test_first_call(suite, record, pytestconfig, name):
+    paths = peers.parse_paths(pytestconfig.getoption("bench_peer_path"))
+    record(*measure(name, suite.level, paths))
