@@ -56,9 +56,14 @@ def now() -> str:
 
 
 def git_state(root: Optional[Path]) -> tuple[Optional[str], Optional[bool]]:
-    """The checkout's commit and whether tracked files differ from it; (None, None) outside a git checkout."""
-    if root is None:
-        return None, None
+    """The checkout's commit and whether tracked files differ from it; (None, None) where neither can be known.
+
+    Where the sources were copied without their git history (a container, a GPU machine), ``LIGER_MATRIX_COMMIT`` says
+    which commit they are.
+    """
+    told = os.environ.get("LIGER_MATRIX_COMMIT")
+    if told or root is None:
+        return told or None, None
     try:
         git = ["git", "-C", str(root)]
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=30, check=True)

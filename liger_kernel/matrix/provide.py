@@ -107,7 +107,7 @@ def check_index(cell: Cell) -> None:
 
 
 def build_wheel(table: Table, platform: str, folder: Path, python: str = sys.executable) -> Path:
-    """Build this checkout's wheel for ``platform`` into ``folder`` and return its path; without uv, by ``python``'s pip.
+    """Build this checkout's wheel for ``platform`` into ``folder``; return its path. Without uv, ``python``'s pip does.
 
     Built from a copy of the sources, so that sessions side by side do not share setuptools' build folder and a module
     that was deleted here cannot come back from it.
