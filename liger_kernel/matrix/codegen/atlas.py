@@ -1,0 +1,66 @@
+"""Our own kernels as the atlas compiles them: exactly the launches that the launch plan makes."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from .compile import Configuration
+
+KERNELS = "liger_kernel.kernels.layer_norm"
+PLAN = "liger_kernel.kernels.launch_plan"
+N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of tokens is
+# Of the plan's own `branch_sizes`, those that differ in what the compiler makes of them: tiles of several rows and of
+# one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, in registers and wide.
+SIZES = (512, 1000, 4096, 5120, 8192, 12288, 16384, 65535, 131072)
+DTYPES = ("fp32", "bf16")
+
+
+def configurations(target_names: list[str]) -> list[Configuration]:
+    """Every distinct launch of LayerNorm forward and backward at SIZES, for each target.
+
+    A row length that is a power of two is compiled in fp32 and bf16. The others (masked, or odd and so without wide
+    loads) are compiled in bf16, where narrow loads cost most.
+    """
+    plan = importlib.import_module(PLAN)
+    result: dict[tuple[Any, ...], Configuration] = {}
+    for target in target_names:
+        device = plan.TARGETS[target]
+        for n_cols in SIZES:
+            for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
+                launches = (*plan.forward_plan(N_ROWS, n_cols, dtype, device),)
+                launches += (*plan.backward_plan(N_ROWS, n_cols, dtype, device),)
+                for launch in launches:
+                    configuration = _configuration(launch, n_cols, dtype, target)
+                    result.setdefault(_settings(configuration), configuration)
+    return list(result.values())
+
+
+def _configuration(launch: Any, n_cols: int, dtype: str, target: str) -> Configuration:
+    values = {"n_rows": N_ROWS, "n_cols": n_cols, **launch.values}
+    hints = [name for name, kind in launch.args.items() if kind.startswith("*") or values.get(name, 1) % 16 == 0]
+    return Configuration(
+        kernel=f"{KERNELS}:{launch.kernel}",
+        label=f"{launch.kernel}[n_cols={n_cols},{dtype}]",
+        target=target,
+        args=dict(launch.args),
+        constexprs=dict(launch.constexprs),
+        options={"num_warps": launch.num_warps, "num_stages": launch.num_stages},
+        hints=tuple(hints),
+    )
+
+
+def _settings(configuration: Configuration) -> tuple[Any, ...]:
+    """What tells two launches apart here: two sizes with equal settings are one compilation.
+
+    Of the hints only that on n_cols counts (those on counts of rows and of programs change no load or store), and of
+    the types only that of X (a kernel without X adds up fp32 partial rows, whatever it stores them as).
+    """
+    return (
+        configuration.kernel,
+        configuration.target,
+        "n_cols" in configuration.hints,
+        configuration.args.get("X"),
+        *configuration.constexprs.items(),
+        *configuration.options.items(),
+    )
