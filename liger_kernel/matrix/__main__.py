@@ -13,6 +13,7 @@ VERBS = {
     "run": ("run", "main", "run a cell's suites in this Python and leave its evidence files"),
     "environment": ("environment", "main", "write what this Python resolved to: versions, GPU, platform"),
     "codegen": ("codegen.cli", "main", "compile kernels for named GPU targets, with no GPU, and record what came out"),
+    "releases": ("codegen.releases", "main", "the same in every Triton release, each in an environment of its own"),
     "compare": ("compare", "main", "codegen changes between two atlas files, worst first"),
     "history": ("history", "main", "one metric of one kernel over all Triton releases"),
     "bench": ("bench.cli", "main", "run the benchmarks of a cell in this Python"),
