@@ -1,0 +1,197 @@
+"""What changed since an earlier run, and what differs between two cells of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from . import causes
+
+KEPT = 50  # test ids or rows listed per change; the count is always the full one
+NOISE_FLOOR = 0.05  # a median that moved less than this share is never called faster or slower
+NOISE_SPREADS = 3.0  # nor one that moved less than this many times the spread of the two measurements
+Matrix = Mapping[str, Any]
+
+
+def compare(new: Matrix, old: Matrix, against: str, known: Any) -> dict[str, Any]:
+    """Everything that is different in ``new``.
+
+    Args:
+        new, old: matrices as ``merge.build`` gives them.
+        against: what ``old`` is called on the page.
+        known: accepted slow-downs, a ``verdict.Known``.
+    """
+    found: dict[str, Any] = {"against": against, "against_date": old["date"], "newly_failing": [], "newly_passing": []}
+    found["no_longer_run"] = []
+    for name, cell in new["cells"].items():
+        before = old["cells"].get(name, {"levels": {}})
+        for level, now in cell["levels"].items():
+            if "outcomes" in now and "outcomes" in before["levels"].get(level, {}):
+                _outcomes(found, new, old, name, level)
+    for name, cell in old["cells"].items():
+        for level in cell["levels"]:
+            if level not in new["cells"].get(name, {"levels": {}})["levels"] and level != "codegen":
+                found["no_longer_run"].append({"cell": name, "level": level})
+    found["slower"], found["faster"] = _speeds(new, old, known)
+    found["environment"] = _environments(new, old)
+    found["codegen"] = []
+    return found
+
+
+def cell_against_cell(matrix: Matrix, left: str, right: str) -> dict[str, Any]:
+    """What differs between two cells of one run: outcomes per level, versions, and speed where both were timed.
+
+    Raises:
+        ValueError: a name that the matrix has no row for.
+    """
+    for name in (left, right):
+        if name not in matrix["cells"]:
+            raise ValueError(f"no cell {name!r}; there are {', '.join(matrix['cells'])}")
+    levels = {}
+    for level, of_left in matrix["cells"][left]["levels"].items():
+        of_right = matrix["cells"][right]["levels"].get(level)
+        if of_right and "outcomes" in of_left and "outcomes" in of_right:
+            levels[level] = _differences(matrix, of_left, of_right)
+    return {
+        "left": left,
+        "right": right,
+        "levels": levels,
+        "environment": _moved(_distributions(matrix, left), _distributions(matrix, right)),
+        "speed": _speed_ratios(matrix, left, right),
+    }
+
+
+def default_pair(matrix: Matrix) -> Optional[tuple[str, str]]:
+    """The oldest and the newest cell that ran a level in common; None where there are no two."""
+    ran = [
+        name for name, cell in matrix["cells"].items() if any("outcomes" in level for level in cell["levels"].values())
+    ]
+    for left in ran:
+        for right in reversed(ran):
+            shared = set(matrix["cells"][left]["levels"]) & set(matrix["cells"][right]["levels"]) - {"codegen"}
+            if left != right and shared:
+                return left, right
+    return None
+
+
+def beyond_noise(new: Mapping[str, Any], old: Mapping[str, Any]) -> Optional[float]:
+    """The ratio new median / old median where it is beyond the noise of both measurements, else None."""
+    ratio = new["median_s"] / old["median_s"]
+    spread = sum(_spread(row) for row in (new, old))
+    return ratio if abs(ratio - 1) > max(NOISE_FLOOR, NOISE_SPREADS * spread / 2) else None
+
+
+def _spread(row: Mapping[str, Any]) -> float:
+    """How far repeated medians differ, relative to the median: as recorded, else from the quartiles."""
+    return row.get("spread") or (row.get("iqr_s") or 0.0) / row["median_s"]
+
+
+def _outcomes(found: dict[str, Any], new: Matrix, old: Matrix, cell: str, level: str) -> None:
+    now = _by_test(new, new["cells"][cell]["levels"][level])
+    was = _by_test(old, old["cells"][cell]["levels"][level])
+    known = {
+        test
+        for group in new["failures"]
+        if group["known"]
+        for where in group["where"]
+        if (where["cell"], where["level"]) == (cell, level)
+        for test in where["tests"]
+    }
+    failing = [test for test, letter in now.items() if letter in "EF" and was.get(test) == "." and test not in known]
+    passing = [test for test, letter in now.items() if letter == "." and was.get(test, "?") in "EF"]
+    for kind, tests in (("newly_failing", failing), ("newly_passing", passing)):
+        if tests:
+            row = {"cell": cell, "level": level, "count": len(tests), "tests": tests[:KEPT]}
+            found[kind].append({**row, "command": causes.command(cell, level, tests)})
+
+
+def _by_test(matrix: Matrix, level: Mapping[str, Any]) -> dict[str, str]:
+    return {test: letter for test, letter in zip(matrix["tests"], level["outcomes"]) if letter != " "}
+
+
+def _speeds(new: Matrix, old: Matrix, known: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Our own kernels' timings that moved beyond the noise, the worst first; only on the same kind of GPU."""
+    before = {(row["cell"], row["name"]): row for row in old["benches"]}
+    slower, faster = [], []
+    for row in new["benches"]:
+        was = before.get((row["cell"], row["name"]))
+        if was is None or row["peer"] != "ours" or row.get("gpu") != was.get("gpu"):
+            continue
+        ratio = beyond_noise(row, was)
+        if ratio is None:
+            continue
+        kept = {key: row[key] for key in ("cell", "name")}
+        kept.update(ratio=round(ratio, 3), was_s=was["median_s"], now_s=row["median_s"])
+        if ratio > 1:
+            slower.append({**kept, "accepted": known.accepts_slower(row["cell"], row["name"])})
+        else:
+            faster.append(kept)
+    return sorted(slower, key=lambda row: -row["ratio"]), sorted(faster, key=lambda row: row["ratio"])
+
+
+def _environments(new: Matrix, old: Matrix) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name, cell in new["cells"].items():
+        for level, now in cell["levels"].items():
+            was = old["cells"].get(name, {"levels": {}})["levels"].get(level)
+            if was and now.get("environment") is not None and was.get("environment") is not None:
+                left = _flat(old["environments"][was["environment"]])
+                right = _flat(new["environments"][now["environment"]])
+                moved = _moved(left, right)
+                if moved and {"cell": name, "moved": moved} not in [{**row, "level": None} for row in found]:
+                    found.append({"cell": name, "level": level, "moved": moved})
+    return found
+
+
+def _distributions(matrix: Matrix, cell: str) -> dict[str, str]:
+    for level in matrix["cells"][cell]["levels"].values():
+        if level.get("environment") is not None:
+            return _flat(matrix["environments"][level["environment"]])
+    return {}
+
+
+def _flat(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Resolved versions and the machine's own facts under one flat set of names."""
+    found = {name.lower().replace("_", "-"): str(version) for name, version in environment["distributions"].items()}
+    found["Python"] = str(environment["python"])
+    for gpu in environment.get("gpus", [])[:1]:
+        found["GPU"], found["driver"] = str(gpu["name"]), str(gpu.get("driver"))
+    return found
+
+
+def _moved(was: Mapping[str, str], now: Mapping[str, str]) -> list[dict[str, Optional[str]]]:
+    names = sorted(
+        set(was) | set(now), key=lambda name: (name.lower() not in ("python", "torch", "triton"), name.lower())
+    )
+    return [
+        {"name": name, "was": was.get(name), "now": now.get(name)} for name in names if was.get(name) != now.get(name)
+    ]
+
+
+def _differences(matrix: Matrix, left: Mapping[str, Any], right: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Tests by how their outcome differs, one row per pair of outcomes: ``passed`` here, ``n/a`` there."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    width = max(len(left["outcomes"]), len(right["outcomes"]))
+    pairs = zip(matrix["tests"], left["outcomes"].ljust(width), right["outcomes"].ljust(width))
+    for test, here, there in pairs:
+        if here != there:
+            rows.setdefault((here, there), []).append(test)
+    names = {**matrix["outcomes"], " ": "not there"}
+    return [
+        {"left": names[here], "right": names[there], "count": len(tests), "tests": tests[:KEPT]}
+        for (here, there), tests in sorted(rows.items(), key=lambda item: -len(item[1]))
+    ]
+
+
+def _speed_ratios(matrix: Matrix, left: str, right: str) -> list[dict[str, Any]]:
+    """Where both cells timed the same benchmark on the same kind of GPU: right median / left median."""
+    of_left = {row["name"]: row for row in matrix["benches"] if row["cell"] == left and row["peer"] == "ours"}
+    found: list[dict[str, Any]] = []
+    for row in matrix["benches"]:
+        other = of_left.get(row["name"]) if row["cell"] == right and row["peer"] == "ours" else None
+        if other and other.get("gpu") == row.get("gpu"):
+            beyond = beyond_noise(row, other) is not None
+            found.append(
+                {"name": row["name"], "ratio": round(row["median_s"] / other["median_s"], 3), "beyond_noise": beyond}
+            )
+    return sorted(found, key=lambda row: -abs(row["ratio"] - 1))

@@ -1,0 +1,96 @@
+"""The matrix as Markdown, for a CI step summary and a pull-request comment: under 60 kB however many cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import words
+
+LIMIT = 60_000  # bytes; GitHub refuses a comment beyond 65,536 characters
+LINE = 400  # characters of one line of a list
+CELL_REASON = 140
+
+
+def render(matrix: Mapping[str, Any]) -> str:
+    """The whole summary. What does not fit is counted, and the page is named."""
+    head = f"## {words.headline(matrix)}\n\n{_when(matrix)}\n"
+    sections = [
+        ("What changed", _list(words.change_lines(matrix["changes"]))),
+        ("Cells and levels", _cells(matrix)),
+        ("Failures by cause", _failures(matrix)),
+        ("Codegen changes between releases", _list(words.codegen_lines(matrix))),
+        ("Left out", _list(f"{row['file']} {row['problem']}" for row in matrix["problems"])),
+        ("Replaced by newer results", _list(f"{row['file']} ({row['date']})" for row in matrix["superseded"])),
+    ]
+    sections = [(title, lines) for title, lines in sections if lines]
+    # a long section may take what the ones after it leave unused, so that none crowds out another
+    left = LIMIT - _size(head) - 1000
+    shown = [head]
+    for position, (title, lines) in enumerate(sections):
+        share = left // (len(sections) - position)
+        rest = sum(_size(line) for _, others in sections[position + 1 :] for line in others)
+        block = _fit(title, lines, max(share, left - rest - 500 * len(sections)))
+        shown.append(block)
+        left -= _size(block)
+    return "\n".join(shown)
+
+
+def _when(matrix: Mapping[str, Any]) -> str:
+    commits = ", ".join(f"`{words.short(commit)}`" for commit in matrix["commits"][:3]) or "unknown"
+    against = f" Against `{matrix['changes']['against']}`." if matrix["changes"] else ""
+    return f"Newest result {matrix['date'] or 'none'}, commit {commits}, exit status {matrix['status']}.{against}"
+
+
+def _cells(matrix: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "| cell | verdict | python | torch | triton | interpreter | device | codegen |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, cell in matrix["cells"].items():
+        reason = f": {cell['reason']}" if cell["reason"] else ""
+        verdict = f"{words.MARKS[cell['verdict']]} **{cell['verdict']}**{_escape(reason)[:CELL_REASON]}"
+        levels = [words.level_line(cell["levels"].get(level)) for level in words.LEVELS]
+        lines.append(f"| {name} | {verdict} | {' | '.join([*words.toolchain(cell).values(), *levels])} |")
+    return lines
+
+
+def _failures(matrix: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for group in matrix["failures"]:
+        known = f" (known: {group['known']})" if group["known"] else ""
+        lines.append(
+            f"- **{group['cause']}** × {group['count']}{_escape(known)}: `{group['message'][:LINE].replace('`', '´')}`"
+        )
+        lines += [
+            f"  - {row['cell']} {row['level']} × {row['count']}: `{row['command']}`" for row in group["where"][:6]
+        ]
+        if len(group["where"]) > 6:
+            lines.append(f"  - and in {len(group['where']) - 6} more places")
+    return lines
+
+
+def _list(lines: Any) -> list[str]:
+    return [f"- {_escape(line)[:LINE]}" for line in lines]
+
+
+def _fit(title: str, lines: list[str], room: int) -> str:
+    """The section's heading and as many of its lines as fit into ``room`` bytes."""
+    block = [f"### {title}", ""]
+    size = _size("\n".join(block)) + 80
+    for number, line in enumerate(lines):
+        size += _size(line)
+        if size > room:
+            block += ["", f"… and {len(lines) - number} more lines: see the page."]
+            break
+        block.append(line)
+    return "\n".join([*block, ""])
+
+
+def _size(text: str) -> int:
+    return len(text.encode()) + 1
+
+
+def _escape(text: str) -> str:
+    """Text that a table cell or list item shows as it is."""
+    return text.replace("\n", " ").replace("|", "\\|").replace("<", "&lt;")

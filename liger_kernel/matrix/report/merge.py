@@ -1,0 +1,206 @@
+"""Evidence of any number of machines becomes one matrix: per cell and level the newest result, the others listed.
+
+``build`` gives the content of ``reports/matrix.json`` (``matrix.schema.json``, schema ``liger-matrix/matrix/1``) except
+for what only a second run can tell (``compare_runs``) and the verdicts (``verdict``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Optional
+
+from ..cells import Table, version_key
+from . import atlas, benches, causes
+from .evidence import OUTCOMES, Document, Evidence, Suite, table_cell
+
+SCHEMA = "liger-matrix/matrix/1"
+LEVELS = ("interpreter", "device", "codegen")
+SKIPS_KEPT = 20  # reasons of skipped tests kept per level, the most frequent first
+
+
+def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
+    """One matrix of everything in ``evidence``.
+
+    Args:
+        evidence: what ``evidence.read`` found.
+        table: the table of cells; a cell without any evidence still has its row.
+        known: accepted failures, a ``verdict.Known``.
+    """
+    superseded: list[dict[str, str]] = []
+    suites = _newest(evidence.suites, lambda item: (cell_name(item), item.level), superseded)
+    levels_of: dict[str, dict[str, Suite]] = {}
+    for (cell, level), suite in suites.items():
+        suite.cell = cell
+        levels_of.setdefault(cell, {})[level] = suite
+    stopped = _current(evidence.failures, evidence.suites, superseded)
+    missing = _current(evidence.unavailable, evidence.suites, superseded)
+    found_benches = _newest(evidence.benches, lambda item: benches.cell_of(item, evidence), superseded)
+    releases = _newest(evidence.atlas, lambda item: item.content["triton"], superseded)
+
+    tests = sorted({test for suite in suites.values() for test in suite.outcomes})
+    groups: dict[tuple[str, str], causes.Group] = {}
+    environments: list[dict[str, Any]] = []
+    cells: dict[str, Any] = {}
+    for cell in [*table.cells, *sorted((set(levels_of) | set(missing) | set(stopped)) - set(table.cells))]:
+        ran = levels_of.get(cell, {})
+        if cell == "ambient" and not ran and any(name.startswith("ambient-") for name in levels_of):
+            continue  # its results stand under the Tritons that they were taken on
+        levels = {
+            name: _level(ran[name], tests, groups, known, environments, evidence) for name in LEVELS if name in ran
+        }
+        cells[cell] = {**_row(table, cell), "levels": levels, "unavailable": None, "stopped": None}
+        if cell in stopped:
+            causes.group_document(groups, stopped[cell])
+            cells[cell]["stopped"] = {key: stopped[cell].content[key] for key in ("stage", "command", "status", "date")}
+        if cell in missing:
+            kept = {key: missing[cell].content[key] for key in ("verdict", "reason", "date")}
+            cells[cell]["unavailable"] = kept
+    return {
+        "schema": SCHEMA,
+        "date": max([item.date for item in _all(evidence)], default=None),
+        "commits": _commits(suites.values()),
+        "cells": cells,
+        "tests": tests,
+        "outcomes": dict(OUTCOMES),
+        "failures": [found.as_json() for found in sorted(groups.values(), key=lambda item: -item.count)],
+        "environments": environments,
+        "benches": [row for cell, document in sorted(found_benches.items()) for row in benches.rows(cell, document)],
+        "codegen": atlas.build([releases[name].content for name in sorted(releases, key=version_key)]),
+        "files": [
+            *({"what": f"{suite.cell} {suite.level}", "file": suite.file} for suite in suites.values()),
+            *({"what": f"{cell} benchmarks", "file": item.file} for cell, item in sorted(found_benches.items())),
+            *(
+                {"what": f"codegen of {name}", "file": releases[name].file}
+                for name in sorted(releases, key=version_key)
+            ),
+        ],
+        "incidents": _incidents(suites.values()),
+        "problems": [vars(problem) for problem in evidence.problems],
+        "superseded": superseded,
+        "sources": sorted({item.source for item in _all(evidence)}),
+    }
+
+
+def cell_name(item: Any) -> str:
+    """The row that a result belongs to: its cell, and for the ambient cell the Triton that was there.
+
+    Vendor images all run the cell ``ambient``; their results stand beside each other, one row per Triton.
+    """
+    if item.cell != "ambient" or not isinstance(item, Suite):
+        return str(item.cell)
+    triton = item.properties.get("triton")
+    return f"ambient-{triton}" if triton else "ambient"
+
+
+def _newest(items: Iterable[Any], key: Any, superseded: list[dict[str, str]]) -> dict[Any, Any]:
+    """The newest item of each key; the others are added to ``superseded``."""
+    kept: dict[Any, Any] = {}
+    for item in sorted(items, key=lambda item: (item.date, item.file)):
+        name = key(item)
+        if name in kept:
+            superseded.append({"file": kept[name].file, "date": kept[name].date, "kept": item.file})
+        kept[name] = item
+    return kept
+
+
+def _current(documents: list[Document], suites: list[Suite], superseded: list[dict[str, str]]) -> dict[str, Document]:
+    """What kept a cell from running, where it still stands: not where results exist that it does not outdate.
+
+    A result taken on another machine stands, whenever it was taken: that this machine cannot provide a cell says
+    nothing about the other one. In one and the same folder the newer word counts.
+    """
+    kept: dict[str, Document] = {}
+    for cell, document in _newest(documents, lambda item: item.cell, superseded).items():
+        folder = Path(document.file).parent
+        rivals = [suite for suite in suites if suite.cell == cell]
+        standing = [suite for suite in rivals if Path(suite.file).parent != folder or suite.date > document.date]
+        if standing:
+            superseded.append({"file": document.file, "date": document.date, "kept": standing[-1].file})
+        else:
+            kept[cell] = document
+    return kept
+
+
+def _row(table: Table, name: str) -> dict[str, Any]:
+    cell = table.cells.get(table_cell(name))
+    if cell is None:
+        return {"why": "not in this table of cells", "asked": {}, "platforms": [], "gaps": []}
+    return {
+        "why": cell.why,
+        "asked": {key: value for key in ("python", "torch", "triton") if (value := getattr(cell, key))},
+        "platforms": list(cell.platforms),
+        "gaps": [vars(gap) for gap in cell.gaps],
+    }
+
+
+def _level(
+    suite: Suite,
+    tests: list[str],
+    groups: dict[tuple[str, str], causes.Group],
+    known: Any,
+    environments: list[dict[str, Any]],
+    evidence: Evidence,
+) -> dict[str, Any]:
+    """One level's result; its failures go into ``groups``, its environment into ``environments``."""
+    by_cause: dict[str, int] = {}
+    accepted = set()
+    for failure in suite.failures:
+        reason = known.reason(table_cell(suite.cell), suite.level, failure.test)
+        cause = causes.group(groups, suite, failure, reason)
+        if reason:
+            accepted.add(failure.test)
+        else:
+            by_cause[cause] = by_cause.get(cause, 0) + 1
+    letters = "".join(suite.outcomes.get(test, " ") for test in tests)
+    counts = {outcome: letters.count(letter) for letter, outcome in OUTCOMES.items()}
+    counts["known"] = len(accepted)
+    environment = _environment(suite, environments, evidence)
+    properties = suite.properties
+    return {
+        "date": suite.date,
+        "commit": properties.get("commit") or None,
+        "file": suite.file,
+        "source": suite.source,
+        "counts": counts,
+        "causes": by_cause,
+        "gone": known.gone(table_cell(suite.cell), suite.level, suite.outcomes),
+        "seconds": round(suite.seconds, 1),
+        "versions": {name: properties[name] for name in ("python", "torch", "triton") if properties.get(name)},
+        "gpu": properties.get("gpu") or None,
+        "skips": [list(item) for item in suite.skips.most_common(SKIPS_KEPT)],
+        "outcomes": letters.rstrip(),
+        "environment": environment,
+    }
+
+
+def _environment(suite: Suite, environments: list[dict[str, Any]], evidence: Evidence) -> Optional[int]:
+    """Index into ``environments`` of what the suite ran on: the environment file beside it."""
+    folder = Path(suite.file).parent
+    beside = [item for item in evidence.environments if Path(item.file).parent == folder]
+    if not beside:
+        return None
+    record = {**beside[-1].content, "cell": suite.cell, "file": beside[-1].file, "source": beside[-1].source}
+    if record not in environments:
+        environments.append(record)
+    return environments.index(record)
+
+
+def _commits(suites: Iterable[Suite]) -> list[str]:
+    """The commits that the kept results were taken at, the newest result's first."""
+    ordered = sorted(suites, key=lambda suite: suite.date, reverse=True)
+    return list(dict.fromkeys(filter(None, (suite.properties.get("commit") for suite in ordered))))
+
+
+def _incidents(suites: Iterable[Suite]) -> list[dict[str, Any]]:
+    """What the incident tests of every cell recorded, one row per test, cell and level."""
+    return [
+        {"cell": suite.cell, "level": suite.level, **row}
+        for suite in sorted(suites, key=lambda suite: (suite.cell, suite.level))
+        for row in suite.incidents
+    ]
+
+
+def _all(evidence: Evidence) -> list[Any]:
+    kinds = (evidence.suites, evidence.environments, evidence.benches, evidence.unavailable, evidence.failures)
+    return [item for kind in (*kinds, evidence.atlas) for item in kind]

@@ -1,0 +1,119 @@
+"""The page: one HTML file with everything in it. It asks the network for nothing and reads well without colour.
+
+Tables are rendered here, so they are there without scripts too; heat map and charts are drawn in the browser from the
+columns of ``matrix.json``, with Observable Plot (``vendor/``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from . import words
+
+FOLDER = Path(__file__).parent
+SCRIPTS = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "page.js")
+TESTS_SHOWN = 20  # test ids listed per failure group and place
+WORSE_SHOWN = 60  # codegen changes listed beside the heat map, which marks them all
+
+
+def render(matrix: Mapping[str, Any], out: Path) -> str:
+    """The page of ``matrix``.
+
+    Args:
+        matrix: the judged matrix.
+        out: the folder that the page is written to; links to evidence files are relative to it.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["link"] = lambda file: os.path.relpath(file, out)
+    environment.filters["code"] = _code
+    environment.globals.update(words=words, marks=words.MARKS, levels=words.LEVELS)
+    codegen = matrix["codegen"]
+    return environment.get_template("page.html.j2").render(
+        matrix=matrix,
+        changed=words.change_lines(matrix["changes"]),
+        verdicts=_counted(cell["verdict"] for cell in matrix["cells"].values()),
+        causes=_counted(group["cause"] for group in matrix["failures"]),
+        incidents=_incidents(matrix),
+        worse=sorted(codegen["changes"], key=lambda row: bool(row["accepted"])),
+        tests_shown=TESTS_SHOWN,
+        worse_shown=WORSE_SHOWN,
+        css=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+        scripts=[Markup(_script(name)) for name in SCRIPTS],
+        data=Markup(_embedded(matrix)),
+    )
+
+
+def _code(text: str) -> Markup:
+    """Text with what stands between backticks as code."""
+    parts = str(text).split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
+
+
+def _counted(values: Any) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for value in values:
+        found[value] = found.get(value, 0) + 1
+    return found
+
+
+@cache
+def _script(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _embedded(matrix: Mapping[str, Any]) -> str:
+    """What heat map and charts are drawn from. ``<`` is escaped, so no text in it can end the script element."""
+    codegen = matrix["codegen"]
+    kept = ("releases", "metrics", "status", "reasons", "values")
+    wanted = (
+        "cell",
+        "name",
+        "peer",
+        "direction",
+        "dtype",
+        "kind",
+        "n_rows",
+        "n_cols",
+        "share_of_copy",
+        "gb_per_s",
+        "triton",
+    )
+    data = {
+        "codegen": {
+            **{key: codegen[key] for key in kept},
+            "entries": [[entry["kernel"], entry["target"], _short(entry)] for entry in codegen["entries"]],
+            "changes": [
+                [row["entry"], row["from"], row["to"], row["what"], row["accepted"]] for row in codegen["changes"]
+            ],
+        },
+        "benches": [
+            {key: row[key] for key in wanted if row.get(key) is not None}
+            for row in matrix["benches"]
+            if row.get("share_of_copy") is not None and row.get("n_cols")
+        ],
+    }
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _short(entry: Mapping[str, Any]) -> str:
+    """A configuration's label without the kernel, which the page shows apart."""
+    return str(entry["label"]).removeprefix(entry["kernel"]).strip("[]") or str(entry["label"])
+
+
+def _incidents(matrix: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row per incident test: what it shows in each cell and level, and whether that is what was expected there."""
+    rows: dict[str, dict[str, Any]] = {}
+    for found in matrix["incidents"]:
+        row = rows.setdefault(found["test"], {"test": found["test"], "name": found.get("incident"), "places": []})
+        row["places"].append(found)
+    return list(rows.values())
