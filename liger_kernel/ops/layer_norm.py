@@ -237,6 +237,8 @@ def _launch(launch: Launch, device: torch.device, values: dict) -> None:
     arguments = [values[name] for name in launch.args]
     options = {"num_warps": launch.num_warps, "num_stages": launch.num_stages}
     if device.type == "cpu":
+        # Triton 2.3.1's interpreter writes every tensor back, which autograd must not take for a change of an input
+        arguments = [value.data if isinstance(value, torch.Tensor) else value for value in arguments]
         kernel(*arguments, **launch.constexprs, **options)
     else:
         # Triton launches on the current device, whatever device the tensors are on
