@@ -1,0 +1,35 @@
+"""Fixtures and settings of the correctness suites."""
+
+from __future__ import annotations
+
+import hypothesis
+import pytest
+import triton
+
+from .launches import LaunchSpy
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The same examples in every run and cell, so that a red test means a change in the code. `--hypothesis-seed=N` looks
+    # elsewhere. No deadline: one interpreted launch takes from milliseconds to seconds. No database: nothing is left
+    # behind in the user's tree.
+    hypothesis.settings.register_profile(
+        "correctness",
+        deadline=None,
+        database=None,
+        derandomize=config.getoption("--hypothesis-seed", default=None) is None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+    hypothesis.settings.load_profile("correctness")
+    # The interpreter of Triton 2.3.1 replaces every name in this module with a function that refuses, `__file__` too,
+    # which hypothesis then takes for a path.
+    if triton.__version__.startswith("2."):
+        vars(triton.language.math).pop("__file__", None)
+
+
+@pytest.fixture
+def launches(monkeypatch: pytest.MonkeyPatch) -> LaunchSpy:
+    """Records every kernel launch of the test, and lets it happen."""
+    spy = LaunchSpy()
+    spy.install(monkeypatch)
+    return spy
