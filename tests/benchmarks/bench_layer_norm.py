@@ -1,23 +1,36 @@
 """LayerNorm and its peers, row by row: rows on the same tensors side by side, torch first, the others against it."""
 
+import time
+
 import pytest
 
 from liger_kernel.matrix.bench import peers
-from liger_kernel.matrix.bench.plugin import parametrize, suite_of
+from liger_kernel.matrix.bench.plugin import parametrize, peer_rows, suite_of
+
+STARTED = time.monotonic()
 
 
 def pytest_generate_tests(metafunc):
     suite, table = suite_of(metafunc.config), metafunc.config.getoption("bench_table")
-    contenders = [peers.OURS] if table == "sweep" else list(suite.implementations)
-    cases = [(row.id, f"-{name}", (row.id, name)) for row in suite.table(table) for name in contenders]
+    rows = [row.id for row in suite.table(table)]
+    with_peers = peer_rows(metafunc.config, rows)
+    always = (peers.OURS,) if table == "sweep" else ("torch", peers.OURS)
+    names = [name for name in suite.implementations if table != "sweep" or name == peers.OURS]
+    cases = [(row, f"-{name}", (row, name)) for row in rows for name in names if name in always or row in with_peers]
     parametrize(metafunc, cases, "row,name")
 
 
-def test_layer_norm(suite, record, row, name):
+def test_layer_norm(suite, record, pytestconfig, row, name):
+    limit = pytestconfig.getoption("bench_peer_seconds")
+    if limit is not None and name not in ("torch", peers.OURS) and time.monotonic() - STARTED > limit:
+        pytest.skip(f"{name} is not timed: the run is older than --bench-peer-seconds {limit:g}")
     try:
         measured, info = suite.measure(suite.row(row), name)
     except Exception as error:
+        reason = suite.note(suite.row(row), name, error)
         if name == peers.OURS:
             raise
-        pytest.skip(f"{name} refuses: {suite.refuse(suite.row(row), name, error)}")
+        if not suite.usable():
+            pytest.exit(f"{name} left the GPU unusable on {row}: {reason}; run again without it", returncode=3)
+        pytest.skip(f"{name} refuses: {reason}")
     record(measured, info)

@@ -52,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--level", choices=("auto", "device", "interpreter", "codegen"), default="auto", help="default: auto")
     add("--peers", default="torch", help=f"comma-separated: {', '.join(peers.names())} (default: torch)")
     add("--peer-path", action="append", default=[], metavar="NAME=PATH", help="import a peer from a folder or a wheel")
+    add("--peer-rows", metavar="REGEX", help="time peers, torch excepted, only on rows whose id matches")
+    add("--peer-seconds", type=float, help="time no further peer, torch excepted, once the run is this old")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--quick", action="store_true", help="a subset that answers in a minute")
     which.add_argument("--sweep", action="store_true", help="ours only, N in fine steps; writes sweep.json instead")
@@ -129,6 +131,8 @@ class Runner:
         command += ["--benchmark-quiet"]
         command += [] if again else [f"--bench-peers={options.peers}"]
         command += [] if again else [f"--bench-peer-path={item}" for item in options.peer_path]
+        command += [f"--bench-peer-rows={options.peer_rows}"] if options.peer_rows else []
+        command += [f"--bench-peer-seconds={options.peer_seconds}"] if options.peer_seconds else []
         command += [f"--bench-rows={rows}"] if rows else []
         command += self.pytest_args
         with tempfile.TemporaryDirectory(prefix="liger-bench-") as folder:

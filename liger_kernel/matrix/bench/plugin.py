@@ -29,6 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--bench-level", default="auto", help="device, interpreter or codegen (auto: device with a GPU)")
     group.addoption("--bench-peers", default="torch", help=f"comma-separated: {', '.join(peers.names())}")
     group.addoption("--bench-peer-path", action="append", default=[], help="NAME=DIR or NAME=WHEEL")
+    group.addoption("--bench-peer-rows", default=None, help="time peers but torch only on rows whose id matches")
+    group.addoption("--bench-peer-seconds", type=float, default=None, help="time no peer but torch after this long")
     group.addoption("--bench-table", default="full", help="full, quick or sweep")
     group.addoption("--bench-rows", default=None, help="regular expression on a row's id")
     group.addoption("--bench-budget", type=float, default=0.1, help="seconds of rounds per measurement")
@@ -70,6 +72,14 @@ def selected(config: pytest.Config, ids: list[str]) -> list[str]:
     """Which of ``ids`` the option ``--bench-rows`` leaves."""
     try:
         return rows.matching(ids, config.getoption("bench_rows"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def peer_rows(config: pytest.Config, ids: list[str]) -> set[str]:
+    """The ids on which peers are timed too, by ``--bench-peer-rows``."""
+    try:
+        return set(rows.matching(ids, config.getoption("bench_peer_rows")))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
 

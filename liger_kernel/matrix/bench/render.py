@@ -81,17 +81,18 @@ def _runs(reports: Sequence[Report]) -> str:
 
 
 def _targets(report: Report) -> str:
-    """The targets beside what was measured: the lowest share of each range of N."""
+    """The targets beside what was measured: the lowest share of each range of N. They are set for one kind of GPU."""
+    if targets.GPU not in _gpu(report):
+        return ""
     groups = table.timed(report)
     rows = [["", "N", "target", "lowest measured", "at N", ""]]
     missed_anywhere = False
     for (direction, dtype), ranges in targets.TARGETS.items():
-        shares = {
-            n: row[OURS].share for (n, _), row in groups.get(("large", direction, dtype), {}).items() if OURS in row
-        }
+        sizes = groups.get(("large", direction, dtype), {})
+        shares = {n: _ours(row) for (n, _), row in sizes.items() if _ours(row)}
         previous = 0
         for largest, aim in ranges:
-            inside = {n: share for n, share in shares.items() if previous < n <= largest and share is not None}
+            inside = {n: share for n, share in shares.items() if previous < n <= largest}
             label = f"{min(inside)} - {largest}" if inside and min(inside) != largest else str(largest)
             previous = largest
             if not inside:
@@ -99,7 +100,7 @@ def _targets(report: Report) -> str:
             worst = min(inside, key=lambda n: inside[n])
             missed = sorted(n for n, share in inside.items() if share < aim)
             missed_anywhere |= bool(missed)
-            verdict = "missed at " + ", ".join(map(str, missed)) if missed else "met"
+            verdict: str = "missed at " + ", ".join(map(str, missed)) if missed else "met"
             rows.append([f"{direction} {dtype}", label, f"{aim:.2f}", f"{inside[worst]:.3f}", str(worst), verdict])
     title = f"### Targets, triton {_triton(report)} on {_gpu(report)}"
     note = "\n\nWhat was missed, and why, stands below the tables." if missed_anywhere else ""
@@ -163,10 +164,10 @@ def _tritons(reports: Sequence[Report]) -> str:
     for key in dict.fromkeys(key for group in groups for key in group if key[0] == "large"):
         rows = [["N", *versions, *(f"{version} / {versions[-1]}" for version in versions[:-1])]]
         for size in sorted({size for group in groups for size in group.get(key, {})}):
-            found = [group.get(key, {}).get(size, {}).get(OURS) for group in groups]
-            newest = found[-1].share if found[-1] else None
-            ratios = [f"{item.share / newest:.3f}" if item and item.share and newest else "-" for item in found[:-1]]
-            rows.append([str(size[0]), *(f"{item.share:.3f}" if item else "-" for item in found), *ratios])
+            shares = [_ours(group.get(key, {}).get(size, {})) for group in groups]
+            newest = shares[-1]
+            ratios = [f"{share / newest:.3f}" if share and newest else "-" for share in shares[:-1]]
+            rows.append([str(size[0]), *(f"{share:.3f}" if share else "-" for share in shares), *ratios])
         parts.append(f"#### {key[1]}, {key[2]}\n\n{_markdown(rows)}")
     return "\n\n".join(["### The same kernels on each Triton: shares of the copy bandwidth", *parts])
 
@@ -175,7 +176,7 @@ def _sweep(report: Report) -> str:
     """The sharpest drops from one N to the next, which is where a cliff would be."""
     rows = [["", "sizes", "lowest share", "at N", "sharpest drop", "from N", "to N"]]
     for (_, direction, dtype), sizes in table.timed(report).items():
-        shares = [(n, row[OURS].share) for (n, _), row in sizes.items() if OURS in row and row[OURS].share]
+        shares = [(n, _ours(row)) for (n, _), row in sizes.items() if _ours(row)]
         steps = [(after / before - 1, n, m) for (n, before), (m, after) in zip(shares, shares[1:])]
         if not steps:
             continue
@@ -192,6 +193,11 @@ def _speeds(row: Mapping[str, Timed]) -> list[str]:
     ours, best = row[OURS], table.against_best(row)
     speed = ours.info["speed_against_torch"]
     return [f"{ours.seconds * 1e6:.0f}", f"{speed:.2f}" if speed else "-", f"{best:.2f}" if best else "-"]
+
+
+def _ours(row: Mapping[str, Timed]) -> float:
+    """Our share of the copy bandwidth, 0 where the row has none."""
+    return (row[OURS].share or 0.0) if OURS in row else 0.0
 
 
 def _share(item: Optional[Timed], row: Mapping[str, Timed]) -> str:

@@ -45,6 +45,7 @@ class Suite:
         found, self.absent = peers.load(wanted, paths)
         self.implementations = {item.name: item for item in found}
         self.refused: list[dict[str, str]] = []
+        self.failed: list[dict[str, str]] = []
         self._medians: dict[tuple[Row, str], float] = {}
         self._problem: Optional[Problem] = None
 
@@ -77,11 +78,21 @@ class Suite:
             "host_us_per_call": self.timer.host_seconds_per_call(call) * 1e6 if row.kind == "small" else None,
         }
 
-    def refuse(self, row: Row, name: str, error: Exception) -> str:
-        """Note that a peer cannot do a row; returns the reason in one line."""
+    def note(self, row: Row, name: str, error: Exception) -> str:
+        """Keep why a row has no time: a peer refused it, or ours failed. Returns the reason in one line."""
         reason = (f"{type(error).__name__}: {error}".splitlines() or [""])[0][:300]
-        self.refused.append({"row": row.id, "implementation": name, "reason": reason})
+        kept = self.failed if name == peers.OURS else self.refused
+        kept.append({"row": row.id, "implementation": name, "reason": reason})
         return reason
+
+    def usable(self) -> bool:
+        """False where a failed kernel has broken the process's GPU context, so that nothing after it can be timed."""
+        try:
+            if self.device == "cuda":
+                self._torch.cuda.synchronize()
+        except RuntimeError:
+            return False
+        return True
 
     @cached_property
     def copy_bytes_per_second(self) -> Optional[float]:
@@ -114,6 +125,7 @@ class Suite:
             "implementations": {item.name: item.version for item in self.implementations.values()},
             "absent": self.absent,
             "refused": self.refused,
+            "failed": self.failed,
             "copy_gb_per_s": _giga(self.copy_bytes_per_second),
             "copy_gb_per_s_at_end": _giga(self.measure_copy()),
         }

@@ -183,6 +183,7 @@ def _ending(report: Mapping[str, Any]) -> list[str]:
     about = report["liger_matrix"]
     lines = [""] + [f"absent: {name} ({reason})" for name, reason in about.get("absent", {}).items()]
     lines += [f"{item['implementation']} refuses {item['row']}: {item['reason']}" for item in about.get("refused", [])]
+    lines += [f"FAILED {item['row']}: {item['reason']}" for item in about.get("failed", [])]
     found = about.get("against")
     if found:
         lines.append(f"{found['compared']} rows compared with {found['baseline']}, {len(found['regressed'])} regressed")

@@ -1,0 +1,79 @@
+"""The timing function on the host's clock, where it can run anywhere, and the arithmetic that both clocks share."""
+
+import time
+
+import pytest
+
+from liger_kernel.matrix.bench import timing
+from liger_kernel.matrix.bench.timing import Timer, flush_size, rounds_for, spread_of
+
+
+def test_a_call_that_sleeps_is_timed_at_what_it_slept():
+    measured = Timer("cpu", budget=0.05)(lambda: time.sleep(0.002))
+    assert measured.clock == "host"
+    assert 0.002 <= measured.median < 0.02
+
+
+def test_warm_up_stays_out_of_the_rounds():
+    calls = []
+
+    def slow_at_first():
+        calls.append(None)
+        if len(calls) <= timing.WARM_UP_CALLS:
+            time.sleep(0.2)
+
+    assert max(Timer("cpu", budget=0.001)(slow_at_first).seconds) < 0.2
+
+
+def test_rounds_follow_the_budget_within_their_bounds():
+    assert rounds_for(0.1, 0.002, 15, 100) == 50
+    assert rounds_for(0.1, 1.0, 15, 100) == 15
+    assert rounds_for(0.1, 1e-6, 15, 100) == 100
+
+
+def test_a_budget_must_be_positive():
+    with pytest.raises(ValueError, match="budget is -1; it must be a positive number of seconds"):
+        Timer("cpu", budget=-1)
+
+
+def test_the_flush_is_twice_the_l2_and_large_where_the_l2_is_unknown():
+    assert flush_size(100 * 2**20) == 200 * 2**20
+    assert flush_size(2**20) == timing.MIN_FLUSH_BYTES
+    assert flush_size(0) == timing.UNKNOWN_L2_FLUSH_BYTES
+
+
+def test_spread_sees_drift_and_not_single_outliers():
+    steady = [1.0] * 50
+    assert spread_of(steady) == 0
+    outlier = [*steady[:7], 9.0, *steady[8:]]
+    assert spread_of(outlier) == 0
+    drifting = [1 + index / 100 for index in range(50)]
+    assert spread_of(drifting) == pytest.approx(0.4 / 1.245, rel=0.01)
+
+
+def test_spread_of_few_rounds_takes_each_as_its_own_block():
+    assert spread_of([1.0]) == 0
+    assert spread_of([1.0, 1.5]) == pytest.approx(0.5 / 1.25)
+
+
+def test_host_time_is_what_one_call_takes():
+    assert 0.001 <= Timer("cpu").host_seconds_per_call(lambda: time.sleep(0.001), calls=5, repeats=3) < 0.01
+
+
+@pytest.mark.device("events time the device and the flush empties its L2")
+def test_on_a_gpu_a_copy_is_neither_faster_than_memory_nor_bound_by_the_host():
+    import torch
+
+    x = torch.randn(2**26, device="cuda")
+    y = torch.empty_like(x)
+    timer = Timer("cuda", budget=0.05)
+    measured = timer(lambda: y.copy_(x))
+    assert measured.clock == "device"
+    assert 2e-5 < measured.median < 1e-2
+    small = timer(lambda: y[: 2**20].copy_(x[: 2**20]))  # 4 MiB each way: fits the L2, were it not flushed
+
+    def slow_to_enqueue():
+        time.sleep(0.0005)
+        y[: 2**20].copy_(x[: 2**20])
+
+    assert timer(slow_to_enqueue).median < 2 * small.median
