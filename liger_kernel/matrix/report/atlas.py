@@ -98,7 +98,7 @@ def _add_release(found: dict[str, Any], document: Mapping[str, Any], index: Mapp
 
 
 def add_changes(atlas: dict[str, Any], accepted: Path) -> None:
-    """Compare each release with the one before it, and mark what the file ``accepted`` accepts; no file accepts nothing.
+    """Compare each release with the one before, and mark what the file ``accepted`` accepts (no file: nothing).
 
     Raises:
         ValueError: the file is there and malformed.

@@ -34,6 +34,8 @@ _VARYING = (
 
 _DTYPE = re.compile(r"(torch\.)?\b(bfloat16|float(16|32|64)|bf16|fp(16|32))\b")
 
+_UNBOUND = re.compile(r"missing .*?arguments?: (?P<names>.+)")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -140,6 +142,9 @@ def group(groups: dict[tuple[str, str], Group], suite: Suite, failure: Failure, 
     key = root_key(message)
     if cause == "numerics":  # one wrong formula shows in every dtype and shape
         key = _DTYPE.sub("dtype", key)[:60]
+    unbound = _UNBOUND.search(message)
+    if cause == "launch" and unbound:  # one parameter, whichever kernel declares it and whoever binds the call
+        key = unbound.group("names")
     text = "\n".join(failure.text.strip().splitlines()[-14:])
     found = groups.setdefault((cause, f"{key}|{known}"), Group(cause, message, hint, text, known))
     found.add(suite.cell, suite.level, failure.test)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from . import causes
+from . import benches, causes
 
 KEPT = 50  # test ids or rows listed per change; the count is always the full one
-NOISE_FLOOR = 0.05  # a median that moved less than this share is never called faster or slower
-NOISE_SPREADS = 3.0  # nor one that moved less than this many times the spread of the two measurements
 Matrix = Mapping[str, Any]
 
 
@@ -32,7 +30,9 @@ def compare(new: Matrix, old: Matrix, against: str, known: Any) -> dict[str, Any
         for level in cell["levels"]:
             if level not in new["cells"].get(name, {"levels": {}})["levels"] and level != "codegen":
                 found["no_longer_run"].append({"cell": name, "level": level})
-    found["slower"], found["faster"] = _speeds(new, old, known)
+    found.update(benches.changes(new["benches"], old["benches"]))
+    for row in found["slower"]:
+        row["accepted"] = known.accepts_slower(row["cell"], row["name"])
     found["environment"] = _environments(new, old)
     found["codegen"] = []
     return found
@@ -57,7 +57,7 @@ def cell_against_cell(matrix: Matrix, left: str, right: str) -> dict[str, Any]:
         "right": right,
         "levels": levels,
         "environment": _moved(_distributions(matrix, left), _distributions(matrix, right)),
-        "speed": _speed_ratios(matrix, left, right),
+        "speed": benches.ratios(matrix["benches"], left, right),
     }
 
 
@@ -72,18 +72,6 @@ def default_pair(matrix: Matrix) -> Optional[tuple[str, str]]:
             if left != right and shared:
                 return left, right
     return None
-
-
-def beyond_noise(new: Mapping[str, Any], old: Mapping[str, Any]) -> Optional[float]:
-    """The ratio new median / old median where it is beyond the noise of both measurements, else None."""
-    ratio = new["median_s"] / old["median_s"]
-    spread = sum(_spread(row) for row in (new, old))
-    return ratio if abs(ratio - 1) > max(NOISE_FLOOR, NOISE_SPREADS * spread / 2) else None
-
-
-def _spread(row: Mapping[str, Any]) -> float:
-    """How far repeated medians differ, relative to the median: as recorded, else from the quartiles."""
-    return row.get("spread") or (row.get("iqr_s") or 0.0) / row["median_s"]
 
 
 def _outcomes(found: dict[str, Any], new: Matrix, old: Matrix, cell: str, level: str) -> None:
@@ -107,26 +95,6 @@ def _outcomes(found: dict[str, Any], new: Matrix, old: Matrix, cell: str, level:
 
 def _by_test(matrix: Matrix, level: Mapping[str, Any]) -> dict[str, str]:
     return {test: letter for test, letter in zip(matrix["tests"], level["outcomes"]) if letter != " "}
-
-
-def _speeds(new: Matrix, old: Matrix, known: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Our own kernels' timings that moved beyond the noise, the worst first; only on the same kind of GPU."""
-    before = {(row["cell"], row["name"]): row for row in old["benches"]}
-    slower, faster = [], []
-    for row in new["benches"]:
-        was = before.get((row["cell"], row["name"]))
-        if was is None or row["peer"] != "ours" or row.get("gpu") != was.get("gpu"):
-            continue
-        ratio = beyond_noise(row, was)
-        if ratio is None:
-            continue
-        kept = {key: row[key] for key in ("cell", "name")}
-        kept.update(ratio=round(ratio, 3), was_s=was["median_s"], now_s=row["median_s"])
-        if ratio > 1:
-            slower.append({**kept, "accepted": known.accepts_slower(row["cell"], row["name"])})
-        else:
-            faster.append(kept)
-    return sorted(slower, key=lambda row: -row["ratio"]), sorted(faster, key=lambda row: row["ratio"])
 
 
 def _environments(new: Matrix, old: Matrix) -> list[dict[str, Any]]:
@@ -181,17 +149,3 @@ def _differences(matrix: Matrix, left: Mapping[str, Any], right: Mapping[str, An
         {"left": names[here], "right": names[there], "count": len(tests), "tests": tests[:KEPT]}
         for (here, there), tests in sorted(rows.items(), key=lambda item: -len(item[1]))
     ]
-
-
-def _speed_ratios(matrix: Matrix, left: str, right: str) -> list[dict[str, Any]]:
-    """Where both cells timed the same benchmark on the same kind of GPU: right median / left median."""
-    of_left = {row["name"]: row for row in matrix["benches"] if row["cell"] == left and row["peer"] == "ours"}
-    found: list[dict[str, Any]] = []
-    for row in matrix["benches"]:
-        other = of_left.get(row["name"]) if row["cell"] == right and row["peer"] == "ours" else None
-        if other and other.get("gpu") == row.get("gpu"):
-            beyond = beyond_noise(row, other) is not None
-            found.append(
-                {"name": row["name"], "ratio": round(row["median_s"] / other["median_s"], 3), "beyond_noise": beyond}
-            )
-    return sorted(found, key=lambda row: -abs(row["ratio"] - 1))

@@ -161,10 +161,11 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
         raise Unusable(f"is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise Unusable("is foreign: not an object", broken=False)
-    if "benchmarks" in content and "machine_info" in content:  # pytest-benchmark's own format carries no schema
-        cells = {row.get("extra_info", {}).get("cell") for row in content["benchmarks"]} - {None}
-        cell = cells.pop() if len(cells) == 1 else path.parent.name
-        return "benches", Document(cell, as_utc(content.get("datetime")), str(path), source, content)
+    if "benchmarks" in content and "machine_info" in content:  # pytest-benchmark's own format
+        about = content.get("liger_matrix")
+        if not about:
+            raise Unusable("is foreign: a pytest-benchmark file that our bench did not write", broken=False)
+        return "benches", Document(about["cell"], as_utc(about["date"]), str(path), source, content)
     schema = content.get("schema")
     if schema not in SCHEMAS:
         named = f"its schema is {schema!r}" if schema else "it names no schema"

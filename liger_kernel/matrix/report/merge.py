@@ -35,7 +35,7 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
         levels_of.setdefault(cell, {})[level] = suite
     stopped = _current(evidence.failures, evidence.suites, superseded)
     missing = _current(evidence.unavailable, evidence.suites, superseded)
-    found_benches = _newest(evidence.benches, lambda item: benches.cell_of(item, evidence), superseded)
+    found_benches = _newest(evidence.benches, benches.row_of, superseded)
     releases = _newest(evidence.atlas, lambda item: item.content["triton"], superseded)
 
     tests = sorted({test for suite in suites.values() for test in suite.outcomes})
@@ -65,11 +65,14 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
         "outcomes": dict(OUTCOMES),
         "failures": [found.as_json() for found in sorted(groups.values(), key=lambda item: -item.count)],
         "environments": environments,
-        "benches": [row for cell, document in sorted(found_benches.items()) for row in benches.rows(cell, document)],
+        "benches": [row for place, document in sorted(found_benches.items()) for row in benches.rows(place, document)],
         "codegen": atlas.build([releases[name].content for name in sorted(releases, key=version_key)]),
         "files": [
             *({"what": f"{suite.cell} {suite.level}", "file": suite.file} for suite in suites.values()),
-            *({"what": f"{cell} benchmarks", "file": item.file} for cell, item in sorted(found_benches.items())),
+            *(
+                {"what": f"{cell} {level} benchmarks", "file": item.file}
+                for (cell, level), item in sorted(found_benches.items())
+            ),
             *(
                 {"what": f"codegen of {name}", "file": releases[name].file}
                 for name in sorted(releases, key=version_key)

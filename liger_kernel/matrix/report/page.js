@@ -69,9 +69,10 @@
     const rows = [];
     atlas.entries.forEach(([name, on, label], index) => {
       if (on === target && (kernel === "all kernels" || name === kernel) && (!only || changed.has(index)))
-        rows.push({ index, label: kernel === "all kernels" ? `${name} ${label}` : label });
+        rows.push({ index, name, label });
     });
-    return rows.sort((a, b) => a.label.localeCompare(b.label, "en", { numeric: true }));
+    const natural = (a, b) => a.localeCompare(b, "en", { numeric: true });
+    return rows.sort((a, b) => natural(a.name, b.name) || natural(a.label, b.label));
   };
   const valueAt = (metric, release, index) => atlas.values[metric]?.[release]?.[index] ?? null;
 
@@ -82,14 +83,20 @@
 
   const heat = () => {
     const metric = $("metric").value, rows = rowsOfView();
+    const inView = new Set(rows.map(({ index }) => index));
+    if (!inView.has(selected)) selected = atlas.changes.find(([entry]) => inView.has(entry))?.[0] ?? null; // worst first
     const values = rows.flatMap(({ index }) => atlas.releases.map((release) => valueAt(metric, release, index))).filter((v) => v !== null);
     const low = values.length ? Math.min(...values) : 0, high = values.length ? Math.max(...values) : 0;
-    const share = (value) => (high > low ? (Math.log1p(value - low) / Math.log1p(high - low)).toFixed(3) : 0);
+    const share = (value) => (high > low ? Math.sqrt((value - low) / (high - low)).toFixed(3) : 0);
     $("scale-text").textContent = values.length ? `${metric}: ${low} to ${high}` : "nothing compiled in this view";
     const head = make("thead", {}, make("tr", {}, make("th", { scope: "col", textContent: "configuration" }),
       ...atlas.releases.map((release) => make("th", { scope: "col", textContent: release }))));
     const body = make("tbody");
-    for (const { index, label } of rows) {
+    let above = null;
+    for (const { index, name, label } of rows) {
+      if (name !== above)
+        body.append(make("tr", { className: "group" }, make("th", { scope: "rowgroup", colSpan: atlas.releases.length + 1 }, make("span", { textContent: name }))));
+      above = name;
       const button = make("button", { type: "button", textContent: label, title: label });
       button.addEventListener("click", () => select(index));
       const line = make("tr", {}, make("th", { scope: "row" }, button));
@@ -121,7 +128,7 @@
 
   const select = (index) => {
     selected = selected === index ? null : index;
-    for (const line of $("heat").querySelectorAll("tbody tr")) line.setAttribute("aria-selected", Number(line.dataset.entry) === selected);
+    for (const line of $("heat").querySelectorAll("tbody tr[data-entry]")) line.setAttribute("aria-selected", Number(line.dataset.entry) === selected);
     history();
   };
 
@@ -133,18 +140,19 @@
 
   const history = () => {
     const metric = $("metric").value, rows = rowsOfView(), node = $("history").querySelector(".plot");
-    const points = rows.flatMap(({ index, label }) =>
-      atlas.releases.map((release) => ({ index, label, release, value: valueAt(metric, release, index) })).filter((p) => p.value !== null));
+    const points = rows.flatMap(({ index, name, label }) =>
+      atlas.releases.map((release) => ({ index, label: `${name} ${label}`, release, value: valueAt(metric, release, index) })).filter((p) => p.value !== null));
     const one = points.filter((point) => point.index === selected);
     const caption = one.length ? one[0].label : `${rows.length} configurations; choose one in the heat map to follow it`;
     $("history").querySelector("figcaption").textContent = `${metric} over releases: ${caption}`;
     if (!points.length) return node.replaceChildren();
+    const narrow = width(node) < 560; // eleven versions do not fit side by side on a phone
     const worse = one.filter((point) => change.has(`${point.index} ${point.release}`));
     node.replaceChildren(Plot.plot({
-      ...base(node), height: 240,
+      ...base(node), height: 240, marginBottom: narrow ? 52 : 42,
       ariaLabel: `${metric} over Triton releases`,
-      x: { type: "point", domain: atlas.releases, label: "Triton", padding: 0.2 },
-      y: { grid: true, label: metric, nice: true, zero: true },
+      x: { type: "point", domain: atlas.releases, label: narrow ? null : "Triton", padding: 0.2, tickRotate: narrow ? -50 : 0 },
+      y: { grid: true, label: null, nice: true, zero: true },
       marks: [
         Plot.line(points, { x: "release", y: "value", z: "index", stroke: "var(--muted)", strokeOpacity: one.length ? 0.18 : 0.45, strokeWidth: 1 }),
         Plot.line(one, { x: "release", y: "value", stroke: "var(--accent)", strokeWidth: 2 }),
@@ -196,8 +204,8 @@
   const share = () => {
     const cell = $("bench-cell").value, node = $("share").querySelector(".plot");
     const rows = benches.filter((row) => row.direction === $("direction").value && row.dtype === $("dtype").value
-      && row.kind !== "small" && (cell === "all cells" ? row.peer === "ours" : row.cell === cell))
-      .map((row) => ({ ...row, series: cell === "all cells" ? row.cell : row.peer }))
+      && row.kind !== "small" && (cell === "all cells" ? row.implementation === "ours" : row.cell === cell))
+      .map((row) => ({ ...row, series: cell === "all cells" ? row.cell : row.implementation }))
       .sort((a, b) => a.n_cols - b.n_cols);
     const series = [...new Set(rows.map((row) => row.series))].sort((a, b) => (b === "ours") - (a === "ours"));
     const sizes = [...new Set(rows.map((row) => row.n_cols))];
@@ -211,7 +219,7 @@
       color: { domain: series, range: colours, legend: true },
       marks: [
         Plot.ruleY([1], { stroke: "var(--muted)", strokeDasharray: "3,4" }),
-        Plot.line(rows, { x: "n_cols", y: "share_of_copy", stroke: "series", strokeWidth: (row) => (row.peer === "ours" ? 2.4 : 1.5) }),
+        Plot.line(rows, { x: "n_cols", y: "share_of_copy", stroke: "series", strokeWidth: (row) => (row.implementation === "ours" ? 2.4 : 1.5) }),
         Plot.dot(rows, { x: "n_cols", y: "share_of_copy", fill: "series", r: 2.6 }),
         Plot.tip(rows, Plot.pointer({ x: "n_cols", y: "share_of_copy", fill: "var(--panel)", title: (row) => `${row.series}\nN ${row.n_cols}\nshare ${row.share_of_copy.toFixed(3)}` })),
       ],

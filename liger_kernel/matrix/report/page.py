@@ -78,7 +78,7 @@ def _embedded(matrix: Mapping[str, Any]) -> str:
     wanted = (
         "cell",
         "name",
-        "peer",
+        "implementation",
         "direction",
         "dtype",
         "kind",

@@ -11,18 +11,18 @@ LEVELS = ("interpreter", "device", "codegen")
 
 
 def level_line(level: Optional[Mapping[str, Any]]) -> str:
-    """What a level says in a table: ``✓ pass 412`` or ``✗ fail 3 of 415``, or that it did not run."""
+    """What a level says in a table: ``✓ pass 412`` or ``✗ fail 3/415``, or that it did not run."""
     if level is None:
         return f"{MARKS['not run']} not run"
     counts, verdict = level["counts"], level["verdict"]
     line = f"{MARKS[verdict]} {verdict}"
     if "ok" in counts:  # of the atlas
         total = counts["ok"] + counts["error"]
-        return f"{line} {counts['error']} of {total}" if counts["error"] else f"{line} {total}"
+        return f"{line} {counts['error']}/{total}" if counts["error"] else f"{line} {total}"
     failing = counts["failed"] + counts["error"] - counts["known"]
     ran = counts["passed"] + counts["failed"] + counts["error"]
     if failing:
-        return f"{line} {failing} of {ran}"
+        return f"{line} {failing}/{ran}"
     return f"{line} {counts['passed']}" if verdict == "pass" else line
 
 

@@ -1,0 +1,107 @@
+"""Record the results that the tests of the report read: real suites, in real cells, with a kernel broken on purpose.
+
+    [RECORD_COMMIT=HEAD] python record.py CELL PYTHON SABOTAGE [SABOTAGE ...]
+
+PYTHON is the interpreter of an environment of the cell that has pytest, hypothesis, torch and Triton. Each result goes
+to ``recorded/<sabotage>/<cell>/``. Machine paths and host names are taken out; of a traceback its end is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+CARRIED = ("liger_kernel", "tests", "constraints", "pyproject.toml")
+COMMIT = os.environ.get("RECORD_COMMIT", "HEAD")
+TEXT_KEPT = 1500
+# One size per branch of the plan, and a case that no cell may fail; the whole suite would add nothing but length
+SELECTION = ["correctness/test_sizes.py", "-k", "test_results_are_as_exact_as_torch or parameter_gradients"]
+# sabotage -> (file, what to replace, by what). "none" is the healthy code.
+SABOTAGES = {
+    "none": (),
+    "numerics": (
+        "liger_kernel/kernels/layer_norm_backward.py",
+        "dx = (g - c1 - (x - mean) * rstd * c2) * rstd",
+        "dx = (g - c1 - (x - mean) * rstd) * rstd",
+    ),
+    "num_warps": (
+        "liger_kernel/kernels/layer_norm_forward.py",
+        "    BLOCK_N: tl.constexpr,\n",
+        "    BLOCK_N: tl.constexpr,\n    num_warps: tl.constexpr,\n",
+    ),
+    "import": ("liger_kernel/ops/layer_norm.py", "import torch\n", "import torch\nimport a_module_that_is_not_there\n"),
+}
+
+
+def record(cell: str, python: str, sabotage: str) -> None:
+    """Run the selection in ``cell`` with the sabotage applied to a copy of the code, and keep its evidence."""
+    target = HERE / "recorded" / sabotage / cell
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="record-") as scratch:
+        copy = Path(scratch)
+        # a commit, not the working tree: what is recorded must be what the evidence's commit says
+        tree = subprocess.run(
+            ["git", "-C", ROOT, "archive", COMMIT, *CARRIED], stdout=subprocess.PIPE, check=True
+        ).stdout
+        subprocess.run(["tar", "-x", "-C", scratch], input=tree, check=True)
+        if SABOTAGES[sabotage]:
+            file, old, new = SABOTAGES[sabotage]
+            text = (copy / file).read_text()
+            if old not in text:
+                sys.exit(f"{file} no longer holds {old!r}: write the sabotage {sabotage!r} anew")
+            (copy / file).write_text(text.replace(old, new))
+        level = {"LIGER_MATRIX_CELL": cell, "LIGER_MATRIX_LEVEL": "interpreter", "TRITON_INTERPRET": "1"}
+        folders = {"LIGER_MATRIX_EVIDENCE": str(target), "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+        junit = target / "junit-interpreter.xml"
+        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SELECTION, f"--junitxml={junit}"]
+        subprocess.run(command, cwd=copy / "tests", env={**os.environ, **level, **folders}, check=False)
+        clean(target, python, copy)
+
+
+def clean(target: Path, python: str, copy: Path) -> None:
+    """Take out what tells of the machine, and shorten tracebacks to their end."""
+    site = re.compile(r"/\S*?/(?:site-packages|lib/python3\.\d+)/")
+
+    def scrub(text: str) -> str:
+        return site.sub("", text.replace(f"{copy}/", "").replace(str(copy), "").replace(python, "python"))
+
+    junit = target / "junit-interpreter.xml"
+    tree = ET.parse(junit)
+    for item in tree.iter("property"):
+        if item.get("name") == "commit":
+            item.set("value", commit())
+    for suite in tree.iter("testsuite"):
+        suite.set("hostname", "recorded")
+    for element in tree.iter():
+        if element.get("message"):
+            element.set("message", scrub(element.get("message", ""))[-TEXT_KEPT:])
+        if element.text and element.tag in ("failure", "error", "skipped"):
+            element.text = scrub(element.text)[-TEXT_KEPT:]
+    tree.write(junit, encoding="utf-8", xml_declaration=True)
+    environment = target / "environment.json"
+    found = json.loads(environment.read_text())
+    found.update(commit=commit(), dirty=False)
+    found["platform"]["release"] = "recorded"
+    environment.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+def commit() -> str:
+    """The full name of the commit that is recorded."""
+    return subprocess.run(
+        ["git", "-C", ROOT, "rev-parse", COMMIT], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+if __name__ == "__main__":
+    for name in sys.argv[3:]:
+        record(sys.argv[1], sys.argv[2], name)
