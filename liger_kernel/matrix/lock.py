@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import files, tools
+from . import files, nightly, tools
 from .cells import Cell, Table, find_root, load
 
 GROUPS = ("check", "report")  # dependency groups of pyproject.toml that have a constraint file of their own
@@ -51,6 +51,8 @@ def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
     """Write the cell's constraint file; returns how many pins it has."""
     if cell.ambient:
         raise ValueError(f"cell {cell.name} takes what the running Python has: there is nothing to lock")
+    if cell.index:
+        return nightly.lock(table, cell)
     options = ["--python-version", str(cell.python), "--python-platform", "x86_64-manylinux_2_28"]
     return _compile(table, cell.name, [*options, "-"], "\n".join(requirements(cell)) + "\n", upgrade)
 

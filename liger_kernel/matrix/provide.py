@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 from typing import Optional
 
-from . import environment, files, tools
+from . import environment, files, nightly, tools
 from .cells import Cell, Table, find_root, load
 from .run import write_failure
 
@@ -106,9 +106,12 @@ def check_index(cell: Cell) -> None:
         ) from None
 
 
-def build_wheel(table: Table, platform: str, folder: Path, python: str = sys.executable) -> Path:
+def build_wheel(
+    table: Table, platform: str, folder: Path, python: str = sys.executable, triton: str = "triton"
+) -> Path:
     """Build this checkout's wheel for ``platform`` into ``folder``; return its path. Without uv, ``python``'s pip does.
 
+    ``triton`` is the distribution that owns ``import triton`` where the wheel goes.
     Built from a copy of the sources, so that sessions side by side do not share setuptools' build folder and a module
     that was deleted here cannot come back from it.
     """
@@ -123,7 +126,7 @@ def build_wheel(table: Table, platform: str, folder: Path, python: str = sys.exe
                 shutil.copy2(path, source / name)
         uv = tools.find_uv()
         build = [uv, "build", "--wheel", "--out-dir"] if uv else [python, "-m", "pip", "wheel", "--no-deps", "-w"]
-        tools.run([*build, str(folder), "-C", f"platform={platform}", str(source)])
+        tools.run([*build, str(folder), "-C", f"platform={platform}", "-C", f"triton={triton}", str(source)])
     return next(folder.glob("*.whl"))
 
 
@@ -142,6 +145,9 @@ def install(table: Table, cell: Cell, python: str) -> None:
     pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
     try:
         print(f"cell {cell.name}: {pins.name} into its environment (the first time this downloads)", flush=True)
+        if cell.index:
+            install_from_index(table, cell, python)
+            return
         if uv:
             tools.run([uv, "pip", "sync", "--python", python, str(pins)], echo=True)
         else:
@@ -154,6 +160,22 @@ def install(table: Table, cell: Cell, python: str) -> None:
         if any(sign in error.tail for sign in NETWORK_SIGNS):
             raise Unavailable(f"cell {cell.name} needs packages that cannot be downloaded from here: {error}") from None
         raise
+
+
+def install_from_index(table: Table, cell: Cell, python: str) -> None:
+    """The cell's pins, torch and its Triton from the cell's own index; then a wheel that requires that Triton's name.
+
+    Raises:
+        tools.ToolError: a step failed; the last two are that torch is one for the cell's platform with one Triton
+            beside it, and that every requirement is met.
+    """
+    triton = nightly.install(table, cell, python)
+    pip, platform = [tools.uv(), "pip"], cell.platforms[0]
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = build_wheel(table, platform, Path(folder), python, triton)
+        tools.run([*pip, "install", "--python", python, "--no-deps", "--reinstall", str(wheel)])
+    tools.run([python, str(Path(__file__).with_name("torch_guard.py")), platform])
+    tools.run([*pip, "check", "--python", python])
 
 
 def main(argv: list[str]) -> int:
@@ -177,7 +199,12 @@ def main(argv: list[str]) -> int:
     reports = (options.reports or table.root / "reports") / cell.name
     try:
         check_index(cell)
+        if cell.nightly and table.pins(cell).is_file():
+            nightly.check_fresh(table, cell)
         install(table, cell, options.python)
+    except nightly.Stale as error:
+        mark_unavailable(reports, cell, str(error), verdict="stale")
+        return 3
     except Unavailable as error:
         mark_unavailable(reports, cell, str(error))
         return 3

@@ -1,0 +1,99 @@
+"""Stand-in wheels and a loopback index: the names and version shapes of the real ones, a few hundred bytes each."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import hashlib
+import http.server
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Union
+
+TRITON = {"triton/__init__.py": "__version__ = '3.7.0'\n"}
+
+
+def torch_files(**says: str) -> dict[str, str]:
+    """The files of a torch whose version.py says, for example, ``hip="7.0"``; what is not named is None, as in torch."""
+    lines = [f"{name} = {says.get(name)!r}" for name in ("__version__", "cuda", "hip", "xpu")]
+    return {"torch/__init__.py": "from .version import __version__\n", "torch/version.py": "\n".join(lines) + "\n"}
+
+
+def write_wheel(
+    folder: Path,
+    name: str,
+    version: str,
+    requires: Sequence[str] = (),
+    contents: Mapping[str, Union[str, bytes]] = {},
+) -> Path:
+    """A pure wheel of ``name`` into ``folder``, with a RECORD that is right."""
+    folder.mkdir(parents=True, exist_ok=True)
+    info = f"{name.replace('-', '_')}-{version}.dist-info"
+    about = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}", *(f"Requires-Dist: {r}" for r in requires)]
+    files = {
+        **contents,
+        f"{info}/METADATA": "\n".join(about) + "\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: stand-in\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = []
+    path = folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for member, content in files.items():
+            content = content.encode() if isinstance(content, str) else content
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+            record.append(f"{member},sha256={digest},{len(content)}")
+            wheel.writestr(member, content)
+        wheel.writestr(f"{info}/RECORD", "\n".join([*record, f"{info}/RECORD,,"]) + "\n")
+    return path
+
+
+def wheel_of_installed(name: str, folder: Path) -> Path:
+    """The distribution ``name`` of the running Python as a wheel again: the real one, with no network."""
+    distribution = metadata.distribution(name)
+    contents = {}
+    for file in distribution.files or ():
+        path = Path(str(distribution.locate_file(file)))
+        if not str(file).startswith("..") and "__pycache__" not in file.parts and path.is_file():
+            if ".dist-info" not in file.parts[0]:
+                contents[str(file)] = path.read_bytes()
+            elif file.name == "entry_points.txt":
+                contents[f"{name}-{distribution.version}.dist-info/entry_points.txt"] = path.read_bytes()
+    return write_wheel(folder, name, distribution.version, distribution.requires or (), contents)
+
+
+def write_index(folder: Path, wheels: Sequence[Path]) -> Path:
+    """A simple index of ``wheels``, as plain files."""
+    for wheel in wheels:
+        project = folder / wheel.name.split("-")[0].replace("_", "-")
+        project.mkdir(parents=True, exist_ok=True)
+        (project / wheel.name).write_bytes(wheel.read_bytes())
+        links = [f'<a href="{each.name.replace("+", "%2B")}">{each.name}</a>' for each in sorted(project.glob("*.whl"))]
+        (project / "index.html").write_text("\n".join(links))
+    return folder
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Serve ``folder`` on loopback: its address, and the paths that were asked for."""
+    asked: list[str] = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_request(self, code="-", size="-"):
+            asked.append(self.path)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
