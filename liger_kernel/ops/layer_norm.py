@@ -6,6 +6,7 @@ Under CUDA autocast the inputs are cast to fp32 and the output is fp32, as `torc
 from __future__ import annotations
 
 import functools
+import numbers
 import os
 from typing import Any, Optional
 
@@ -27,7 +28,7 @@ def layer_norm_forward(
     Args:
         X: shape (..., n_cols), float32, float16 or bfloat16.
         W, B: shape (n_cols,), of X's dtype or float32; None scales by one, shifts by zero.
-        eps: added to the variance.
+        eps: added to the variance; finite and at least 0.
 
     Returns:
         (Y, X, Mean, RSTD, BLOCK_N, num_warps): Y of X's shape and dtype, X as a contiguous matrix (n_rows, n_cols), the
@@ -38,7 +39,7 @@ def layer_norm_forward(
         TypeError, ValueError: an argument that is not as above, named; nothing is launched then.
         RuntimeError: there is no device to run on.
     """
-    _check_forward(X, W, B)
+    eps = _check_forward(X, W, B, eps)
     X = X.contiguous()
     y, mean, rstd = _forward(X, _contiguous(W), _contiguous(B), eps)
     launches = _forward_launches(X, W, B)
@@ -88,7 +89,7 @@ class LigerLayerNormFunction(torch.autograd.Function):
     ) -> torch.Tensor:
         if _autocast_enabled(X):
             X, W, B = (None if tensor is None else tensor.float() for tensor in (X, W, B))
-        _check_forward(X, W, B)
+        eps = _check_forward(X, W, B, eps)
         X = X.contiguous()
         y, mean, rstd = _forward(X, _contiguous(W), _contiguous(B), eps)
         ctx.save_for_backward(X, W, B, mean, rstd)
@@ -102,8 +103,8 @@ class LigerLayerNormFunction(torch.autograd.Function):
         return dx, dw, db, None
 
 
-def _check_forward(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor]) -> None:
-    """Raise on what the kernels cannot take, in one sentence that names the argument."""
+def _check_forward(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float) -> float:
+    """Raise on what the kernels cannot take, in one sentence that names the argument; return eps as a float."""
     if not isinstance(X, torch.Tensor):
         raise TypeError(f"X is a {type(X).__name__}; it must be a torch.Tensor")
     if X.dtype not in DTYPES:
@@ -124,10 +125,17 @@ def _check_forward(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch
             raise TypeError(f"{name} has dtype {vector.dtype}; it must be X's ({X.dtype}) or float32")
         if vector.device != X.device:
             raise ValueError(f"{name} is on {vector.device}; it must be on X's device, {X.device}")
+    if not isinstance(eps, numbers.Real):
+        raise TypeError(f"eps is a {type(eps).__name__}; it must be a number")
+    if not 0 <= eps < float("inf"):
+        raise ValueError(f"eps is {eps}; it must be finite and at least 0")
     _check_device(X.device)
+    return float(eps)
 
 
 def _check_device(device: torch.device) -> None:
+    if device.type not in ("cuda", "cpu"):
+        raise ValueError(f"X is on {device}; it must be on a GPU, or on the CPU with TRITON_INTERPRET=1")
     if device.type == "cpu" and not _interpreted():
         raise RuntimeError(
             "X is on the CPU, where the kernels run in Triton's interpreter only: "
