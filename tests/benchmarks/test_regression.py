@@ -52,7 +52,7 @@ def test_other_levels_and_other_gpus_are_refused():
     regression.check_comparable(report(), report())
     with pytest.raises(ValueError, match="the baseline is of level interpreter, this run of level device"):
         regression.check_comparable(report(), report(level="interpreter"))
-    with pytest.raises(ValueError, match="measured on .*H200.*, this run on .*H100"):
+    with pytest.raises(ValueError, match=r"measured on .*H200.*, this run on .*H100"):
         regression.check_comparable(report(), report(gpu="NVIDIA H200"))
 
 
@@ -73,7 +73,7 @@ def test_only_our_repeated_rows_are_entries():
 def test_a_file_of_something_else_is_refused_by_name(tmp_path, content):
     path = tmp_path / "other.json"
     path.write_text(content)
-    with pytest.raises(ValueError, match="against is .*other.json; allowed is a benchmark.json"):
+    with pytest.raises(ValueError, match=r"against is .*other\.json; allowed is a benchmark.json"):
         regression.read(path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -75,7 +76,14 @@ def text(report: Mapping[str, Any]) -> str:
         else:
             lines += ["", f"{title}: ran, level {report['liger_matrix']['level']}; {len(rows)} shapes"]
     lines += _first_calls(report) + _compiled(report) + _ending(report)
-    return "\n".join(line[:WIDTH].rstrip() for line in lines)
+    return "\n".join(part for line in lines for part in wrapped(line))
+
+
+def wrapped(line: str) -> list[str]:
+    """A line as lines of at most ``WIDTH`` columns, what follows the first one indented."""
+    if len(line) <= WIDTH:
+        return [line.rstrip()]
+    return textwrap.wrap(line, WIDTH, subsequent_indent="    ")
 
 
 def align(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -186,7 +194,7 @@ def _ending(report: Mapping[str, Any]) -> list[str]:
     lines += [f"FAILED {item['row']}: {item['reason']}" for item in about.get("failed", [])]
     found = about.get("against")
     if found:
-        lines.append(f"{found['compared']} rows compared with {found['baseline']}, {len(found['regressed'])} regressed")
+        lines.append(f"{len(found['regressed'])} of {found['compared']} rows regressed against {found['baseline']}")
         lines += [
             f"  {change['row']}: {change['slowdown']:+.1%}, limit {change['limit']:.1%}"
             for change in found["regressed"]
