@@ -6,6 +6,7 @@ stands behind ``--`` goes to the session's own command.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import sys
@@ -49,7 +50,9 @@ def prepare(session: nox.Session, cell: Cell) -> None:
     if not cell.ambient and python_of(cell) is False:
         provide.mark_unavailable(reports, cell, provide.missing_python(cell))
     elif session.venv_backend != "none":
-        matrix(session, "provide", "--cell", cell.name, "--python", session.bin + "/python", success_codes=[0, 3])
+        house, _ = wheelhouse_and_rest(session)
+        python = session.bin + "/python"
+        matrix(session, "provide", "--cell", cell.name, "--python", python, *house, success_codes=[0, 3])
     missing = provide.unavailable(reports)
     if missing:
         session.skip(missing) if PLAIN else session.error(missing)
@@ -64,7 +67,16 @@ def inside(session: nox.Session, *args: str) -> None:
     """A verb of the matrix inside the cell; from tests/, so that the installed wheel is what Python finds."""
     with session.chdir(ROOT / "tests"):
         env = {"PYTHONPATH": str(ROOT)} if session.venv_backend == "none" else {}
-        session.run("python", "-m", "liger_kernel.matrix", *args, "--root", str(ROOT), *session.posargs, env=env)
+        _, rest = wheelhouse_and_rest(session)
+        session.run("python", "-m", "liger_kernel.matrix", *args, "--root", str(ROOT), *rest, env=env)
+
+
+def wheelhouse_and_rest(session: nox.Session) -> tuple[list[str], list[str]]:
+    """``--wheelhouse DIR`` says what the environment is made from; all other arguments are the verb's."""
+    parser = argparse.ArgumentParser(prog="nox", add_help=False, allow_abbrev=False)
+    parser.add_argument("--wheelhouse")
+    options, rest = parser.parse_known_args(session.posargs)
+    return (["--wheelhouse", options.wheelhouse] if options.wheelhouse else []), rest
 
 
 def add_cell(cell: Cell) -> None:
@@ -124,10 +136,16 @@ def lock(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "liger_kernel.matrix", "lock", *session.posargs, external=True)
 
 
+@nox.session(python=False)
+def wheelhouse(session: nox.Session) -> None:
+    """Gather everything that a cell needs into a folder, for a machine with no network."""
+    session.run(sys.executable, "-m", "liger_kernel.matrix", "wheelhouse", *session.posargs, external=True)
+
+
 @nox.session(name="ci-matrix", python=False)
 def ci_matrix(session: nox.Session) -> None:
     """Print the job list of CI, from the table, as JSON."""
-    matrix(session, "ci-matrix", *session.posargs)
+    session.run(sys.executable, "-m", "liger_kernel.matrix", "ci-matrix", *session.posargs, external=True)
 
 
 @nox.session

@@ -19,6 +19,7 @@ VERBS = {
     "bench": ("bench.cli", "main", "run the benchmarks of a cell in this Python"),
     "report": ("report.cli", "main", "merge the evidence files into one answer: table, Markdown, page"),
     "bisect": ("bisect", "main", "find the first Triton release at which a test or a compiled kernel changes"),
+    "wheelhouse": ("wheelhouse", "main", "gather what a cell needs, for a machine with no network"),
     "ci-matrix": ("ci", "main", "the job list of CI, from the table, as JSON"),
     "guard": ("guard", "main", "check kernel sources for what breaks on some Triton"),
 }

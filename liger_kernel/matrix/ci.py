@@ -1,4 +1,4 @@
-"""``ci-matrix``: the job list of CI, as JSON, from the table. Workflows take it as it is and name no cell themselves."""
+"""``ci-matrix``: the job list of CI, as JSON, from the table. Workflows take it and name no cell themselves."""
 
 from __future__ import annotations
 

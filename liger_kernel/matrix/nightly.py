@@ -5,7 +5,7 @@ user's default index, as if the cell's did not exist. No index strategy is loose
 only index in the call that reads it, or uv's explicit index, which serves the named packages only.
 
 The distribution that owns ``import triton`` has had three names (``triton``, ``pytorch-triton-rocm`` to 3.5.1,
-``triton-rocm``). Which one a torch wants is only in its metadata, and uv takes an explicit index for direct requirements
+``triton-rocm``). Which one a torch wants is only in its metadata, and uv's explicit index serves direct requirements
 only. So torch is resolved first, with every Triton left out, then that torch with each name that the index has.
 """
 

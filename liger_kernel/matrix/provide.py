@@ -13,6 +13,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -107,11 +108,17 @@ def check_index(cell: Cell) -> None:
 
 
 def build_wheel(
-    table: Table, platform: str, folder: Path, python: str = sys.executable, triton: str = "triton"
+    table: Table,
+    platform: str,
+    folder: Path,
+    python: str = sys.executable,
+    triton: str = "triton",
+    options: Sequence[str] = (),
 ) -> Path:
     """Build this checkout's wheel for ``platform`` into ``folder``; return its path. Without uv, ``python``'s pip does.
 
-    ``triton`` is the distribution that owns ``import triton`` where the wheel goes.
+    ``triton`` is the distribution that owns ``import triton`` where the wheel goes; ``options`` say where the build's
+    own requirements come from.
     Built from a copy of the sources, so that sessions side by side do not share setuptools' build folder and a module
     that was deleted here cannot come back from it.
     """
@@ -126,7 +133,7 @@ def build_wheel(
                 shutil.copy2(path, source / name)
         uv = tools.find_uv()
         build = [uv, "build", "--wheel", "--out-dir"] if uv else [python, "-m", "pip", "wheel", "--no-deps", "-w"]
-        tools.run([*build, str(folder), "-C", f"platform={platform}", "-C", f"triton={triton}", str(source)])
+        tools.run([*build, str(folder), "-C", f"platform={platform}", "-C", f"triton={triton}", *options, str(source)])
     return next(folder.glob("*.whl"))
 
 
@@ -135,9 +142,11 @@ def install(table: Table, cell: Cell, python: str) -> None:
 
     Raises:
         Unavailable: the network or the cell's index cannot be reached.
+        nightly.Stale: a nightly's pins are too old, or gone from its index.
         ValueError: the cell has no constraint file yet.
         tools.ToolError: a step failed.
     """
+    check_index(cell)
     pins = table.pins(cell)
     if not pins.is_file():
         raise ValueError(f"constraints/{pins.name} is missing; `nox -s lock -- {cell.name}` writes it")
@@ -146,6 +155,8 @@ def install(table: Table, cell: Cell, python: str) -> None:
     try:
         print(f"cell {cell.name}: {pins.name} into its environment (the first time this downloads)", flush=True)
         if cell.index:
+            if cell.nightly:
+                nightly.check_fresh(table, cell)
             install_from_index(table, cell, python)
             return
         if uv:
@@ -189,6 +200,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--python", required=True, help="the environment's interpreter")
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
+    parser.add_argument("--wheelhouse", type=Path, metavar="DIR", help="install from this folder, with no network")
     options = parser.parse_args(argv)
     try:
         table = load(find_root(options.root) / "constraints" / "cells.toml")
@@ -196,12 +208,14 @@ def main(argv: list[str]) -> int:
     except ValueError as error:
         print(f"provide: {error}", file=sys.stderr)
         return 2
+    from . import wheelhouse  # it provides too, and uses this module
+
     reports = (options.reports or table.root / "reports") / cell.name
     try:
-        check_index(cell)
-        if cell.nightly and table.pins(cell).is_file():
-            nightly.check_fresh(table, cell)
-        install(table, cell, options.python)
+        if options.wheelhouse:
+            wheelhouse.install(table, cell, options.python, options.wheelhouse)
+        else:
+            install(table, cell, options.python)
     except nightly.Stale as error:
         mark_unavailable(reports, cell, str(error), verdict="stale")
         return 3

@@ -26,9 +26,8 @@ def trouble(platform: str) -> Optional[str]:
     word = SAYS.get(platform)
     if word and not says.get(word):
         others = ", ".join(f"{other} = {says[other]}" for other in SAYS.values() if says.get(other)) or "none is set"
-        return (
-            f"torch {says.get('__version__')} is not a build for {platform}: torch.version.{word} is empty ({others})"
-        )
+        torch = f"torch {says.get('__version__')}"
+        return f"{torch} is not a build for {platform}: torch.version.{word} is empty ({others})"
     owners = sorted(
         f"{item.metadata['Name']} {item.version}"
         for item in metadata.distributions()

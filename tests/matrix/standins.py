@@ -18,7 +18,7 @@ TRITON = {"triton/__init__.py": "__version__ = '3.7.0'\n"}
 
 
 def torch_files(**says: str) -> dict[str, str]:
-    """The files of a torch whose version.py says, for example, ``hip="7.0"``; what is not named is None, as in torch."""
+    """The files of a torch whose version.py says, for example, ``hip="7.0"``; what is not named is None there."""
     lines = [f"{name} = {says.get(name)!r}" for name in ("__version__", "cuda", "hip", "xpu")]
     return {"torch/__init__.py": "from .version import __version__\n", "torch/version.py": "\n".join(lines) + "\n"}
 
