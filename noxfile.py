@@ -142,6 +142,12 @@ def wheelhouse(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "liger_kernel.matrix", "wheelhouse", *session.posargs, external=True)
 
 
+@nox.session(python=False)
+def nightly(session: nox.Session) -> None:
+    """Say what the nightly cells found, and with --publish keep it as one issue."""
+    session.run(sys.executable, "-m", "liger_kernel.matrix", "nightly", *session.posargs, external=True)
+
+
 @nox.session(name="ci-matrix", python=False)
 def ci_matrix(session: nox.Session) -> None:
     """Print the job list of CI, from the table, as JSON."""

@@ -20,6 +20,7 @@ VERBS = {
     "report": ("report.cli", "main", "merge the evidence files into one answer: table, Markdown, page"),
     "bisect": ("bisect", "main", "find the first Triton release at which a test or a compiled kernel changes"),
     "wheelhouse": ("wheelhouse", "main", "gather what a cell needs, for a machine with no network"),
+    "nightly": ("nightly_issue", "main", "what the nightly cells found, as one issue"),
     "ci-matrix": ("ci", "main", "the job list of CI, from the table, as JSON"),
     "guard": ("guard", "main", "check kernel sources for what breaks on some Triton"),
 }

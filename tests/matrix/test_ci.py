@@ -1,0 +1,158 @@
+"""The job list of CI, and the workflows that take it."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from liger_kernel.matrix import ci
+from liger_kernel.matrix.cells import find_root, load
+
+ROOT = find_root()
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+TABLE = """
+[cell.old]
+python = "3.9"
+torch = "2.3.1"
+triton = "2.3.1"
+platforms = ["cuda"]
+why = "the oldest"
+
+[cell.night]
+python = "3.11"
+torch = "nightly"
+triton = "nightly"
+platforms = ["rocm"]
+index = "http://127.0.0.1:9/whl"
+why = "tomorrow's"
+
+[cell.ambient]
+platforms = ["cuda", "rocm"]
+why = "whatever is there"
+
+[platform.hosted]
+runner = ["ubuntu-latest"]
+
+[platform.cuda]
+runner = ["self-hosted", "cuda"]
+
+[platform.rocm]
+runner = ["self-hosted", "rocm"]
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "constraints").mkdir()
+    (tmp_path / "constraints" / "cells.toml").write_text(TABLE)
+    return tmp_path
+
+
+def jobs(root, capsys, *options):
+    assert ci.main(["--root", str(root), *options]) == 0
+    return {job["name"]: job for job in json.loads(capsys.readouterr().out)["include"]}
+
+
+def test_every_cell_has_its_jobs_with_the_tables_labels(root, capsys):
+    found = jobs(root, capsys)
+    assert list(found) == [
+        "old-interpreter",
+        "night-interpreter",
+        "codegen",
+        "old-device-cuda",
+        "night-device-rocm",
+        "ambient-device-cuda",
+        "ambient-device-rocm",
+    ]
+    assert found["old-device-cuda"]["runner"] == ["self-hosted", "cuda"]
+    assert found["night-device-rocm"]["runner"] == ["self-hosted", "rocm"]
+    assert found["old-interpreter"]["runner"] == found["codegen"]["runner"] == ["ubuntu-latest"]
+    assert found["old-interpreter"]["python"] == "3.9"
+
+
+def test_a_device_job_is_red_where_its_gpu_is_not_seen(root, capsys):
+    for job in jobs(root, capsys, "--on", "device").values():
+        tests, last = job["commands"][-3], job["commands"][-1]
+        assert tests.endswith(f"-s tests-{job['cell']} -- --level device")
+        assert last == f"nox -s report -- --require {job['cell']}:device"
+
+
+def test_a_pull_request_runs_no_nightly_and_the_schedule_nothing_else(root, capsys):
+    assert not [name for name in jobs(root, capsys, "--event", "pull_request") if name.startswith("night-")]
+    nightly = jobs(root, capsys, "--event", "schedule")
+    assert list(nightly) == ["night-interpreter", "night-device-rocm"]
+    assert nightly["night-interpreter"]["commands"][0] == "nox -s lock -- night"
+
+
+def test_nothing_is_installed_into_a_vendors_python(root, capsys):
+    job = jobs(root, capsys)["ambient-device-rocm"]
+    assert job["python"] == ""
+    assert [command.startswith("nox --no-venv --no-install -s ") for command in job["commands"][:2]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (TABLE.replace("[platform.rocm]", "[platform.other]"), "needs a row [platform.rocm] with runner = [labels]"),
+        (
+            '[cell.a]\nplatforms = ["cuda"]\nwhy = "x"\n[platform.cuda]\nrunner = ["c"]\n',
+            "gives no job for event schedule",
+        ),
+        ("", "there is no [cell.*] row"),
+    ],
+    ids=["no runner", "no job", "no cell"],
+)
+def test_an_empty_list_is_an_error_and_prints_nothing_that_a_workflow_could_take(root, capsys, table, said):
+    (root / "constraints" / "cells.toml").write_text(table)
+    assert ci.main(["--root", str(root), "--event", "schedule"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, said in err) == ("", True)
+
+
+def test_the_projects_own_list_has_cuda_and_rocm_jobs_and_only_sessions_that_exist():
+    found = ci.jobs(load(ROOT / "constraints" / "cells.toml"))
+    assert {"cuda", "rocm", ci.HOSTED} == {job["platform"] for job in found}
+    assert len({job["name"] for job in found}) == len(found)
+    listed = subprocess.run(
+        [sys.executable, "-m", "nox", "-l", "-f", str(ROOT / "noxfile.py")],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    sessions = set(re.findall(r"^[*-] (\S+)", listed, re.MULTILINE))
+    for job in found:
+        for command in job["commands"]:
+            asked = re.search(r" -s (.+?)(?: --|$)", command)[1].split()
+            assert set(asked) <= sessions, command
+
+
+def test_workflows_pin_every_action_by_commit_and_keep_no_credentials():
+    assert WORKFLOWS
+    for path in WORKFLOWS:
+        text = path.read_text()
+        used = re.findall(r"uses: (\S+)( # v[0-9.]+)?", text)
+        assert used
+        for action, version in used:
+            assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", action), action
+            assert version, f"{action}: the comment says which release the commit is"
+        assert text.count("actions/checkout@") == text.count("persist-credentials: false")
+        assert "secrets." not in text
+
+
+def test_workflows_name_no_cell_of_the_table():
+    for path in WORKFLOWS:
+        code = "\n".join(line.split("#")[0] for line in path.read_text().splitlines())
+        named = [name for name in load(ROOT / "constraints" / "cells.toml").cells if name in code]
+        assert named == [], path.name
+
+
+@pytest.mark.skipif(shutil.which("zizmor") is None, reason="needs zizmor on PATH; `nox -s check` brings it")
+def test_zizmor_sees_what_is_wrong_in_a_workflow(tmp_path):
+    text = WORKFLOWS[0].read_text().replace("persist-credentials: false", "persist-credentials: true")
+    text = text.replace("permissions:\n  contents: read\n", "permissions: write-all\n")
+    (tmp_path / "bad.yml").write_text(text)
+    command = ["zizmor", "--offline", "--quiet", str(tmp_path / "bad.yml")]
+    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+    command[-1] = str(WORKFLOWS[0])
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
