@@ -1,0 +1,167 @@
+"""Bisecting over Triton releases: the search, what counts as a change, and two real bisections."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from liger_kernel.matrix import bisect
+from liger_kernel.matrix.bisect import Answer, CannotAnswer
+from liger_kernel.matrix.cells import find_root
+
+DATA = Path(__file__).parent / "data"
+VERSIONS = ["2.3.1", "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", "3.5.1", "3.6.0", "3.7.1", "3.8.0", "3.9.0"]
+
+
+class Releases:
+    """Releases that say what they are told to: one letter each, ``?`` for one that cannot be asked."""
+
+    def __init__(self, letters: str) -> None:
+        self.letters = dict(zip(VERSIONS, letters))
+        self.asked: list[str] = []
+
+    def __call__(self, version: str) -> Answer:
+        self.asked.append(version)
+        letter = self.letters[version]
+        return Answer(None if letter == "?" else letter, f"output of {version}")
+
+
+@pytest.mark.parametrize("first_new", range(1, len(VERSIONS)))
+def test_every_place_of_a_single_change_is_found_in_few_questions(first_new):
+    ask = Releases("a" * first_new + "b" * (len(VERSIONS) - first_new))
+    found = bisect.search(VERSIONS, ask, lambda version: False)
+    assert (found.before, found.after) == (VERSIONS[first_new - 1], VERSIONS[first_new])
+    assert found.answers[found.after].output == f"output of {found.after}"
+    assert len(ask.asked) == len(set(ask.asked)) <= 6
+    assert set(found.unchecked) == set(VERSIONS) - set(ask.asked)
+
+
+def test_ends_that_do_not_differ_are_said_before_anything_else_is_asked():
+    ask = Releases("aaaaabaaaaa")
+    with pytest.raises(CannotAnswer, match=r"triton 2\.3\.1 and 3\.9\.0 both say: a"):
+        bisect.search(VERSIONS, ask, lambda version: True)
+    assert ask.asked == ["2.3.1", "3.9.0"]
+
+
+def test_an_end_that_cannot_be_asked_is_said_with_its_output():
+    with pytest.raises(CannotAnswer, match=r"3\.9\.0 could not be asked: output of 3\.9\.0"):
+        bisect.search(VERSIONS, Releases("aaaaaaaaaa?"), lambda version: True)
+
+
+def test_more_than_one_change_is_said_where_every_release_is_asked():
+    found = bisect.search(VERSIONS, Releases("aaaaabababb"), lambda version: True)
+    assert (found.before, found.after) == ("3.3.1", "3.4.0")
+    assert found.not_monotonic == ("3.5.1", "3.7.1")
+    assert found.unchecked == ()
+
+
+def test_a_third_state_beyond_the_change_is_no_second_change():
+    assert bisect.search(VERSIONS, Releases("aaaaabbbccc"), lambda version: True).not_monotonic == ()
+
+
+def test_releases_that_cannot_be_asked_widen_the_answer():
+    found = bisect.search(VERSIONS, Releases("aaaa??bbbbb"), lambda version: False)
+    assert (found.before, found.after, found.skipped) == ("3.2.0", "3.5.1", ("3.3.1", "3.4.0"))
+
+
+def test_the_ends_may_be_named_in_either_order():
+    assert bisect.choose(VERSIONS, "3.4.0", "3.2.0") == bisect.choose(VERSIONS, "3.2.0", "3.4.0")
+    assert bisect.choose(VERSIONS, None, "3.0.0") == ["2.3.1", "3.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "sentence"),
+    [(("9.9.9", None), "'9.9.9'; allowed are 2.3.1"), (("3.0.0", "3.0.0"), "must be two releases")],
+)
+def test_impossible_ends_are_refused(ends, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        bisect.choose(VERSIONS, *ends)
+
+
+def entry(name, status="ok", **metrics):
+    return {"id": name, "status": status, "reason": "because" if status != "ok" else "", "metrics": metrics}
+
+
+def test_the_worst_configuration_of_a_spec_decides():
+    entries = [entry("narrow", spill_stores=0), entry("wide", spill_stores=300)]
+    answer = bisect.judge_spec(entries, "spill_stores", 200)
+    assert answer.state == "spill_stores above 200"
+    assert "wide: spill_stores 300" in answer.output
+    assert bisect.judge_spec(entries, "spill_stores", 300).state == "spill_stores within 300"
+
+
+def test_of_some_metrics_less_is_worse():
+    assert bisect.judge_spec([entry("k", occupancy_warps=8)], "occupancy_warps", 16).state == "occupancy_warps below 16"
+    assert (
+        bisect.judge_spec([entry("k", occupancy_warps=32)], "occupancy_warps", 16).state == "occupancy_warps within 16"
+    )
+
+
+def test_without_a_condition_it_is_compiling_that_counts():
+    assert bisect.judge_spec([entry("k", registers=9)], None, None).state == "compiles"
+    broken = bisect.judge_spec([entry("k", registers=9), entry("l", "error")], None, None)
+    assert (broken.state, broken.output) == ("does not compile", "l: error: because")
+    assert bisect.judge_spec([entry("k", "n/a")], None, None).state is None
+
+
+def test_an_unknown_metric_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match="'spills': k has registers, spill_stores"):
+        bisect.judge_spec([entry("k", spill_stores=1, registers=2)], "spills", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["no_such_test.py"], "there is no test no_such_test.py"),
+        (["no_such.toml"], "there is no spec no_such.toml"),
+        ([str(DATA / "wide_backward.toml"), "--metric", "spill_stores"], "--metric and --worse-than go together"),
+        (["tests/matrix/test_bisect.py", "--metric", "registers", "--worse-than", "9"], "a test passes or fails"),
+        (["tests/matrix/test_bisect.py", "--good", "1.0"], "triton is '1.0'; allowed are 2.3.1"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_one_sentence_and_status_2(arguments, sentence, capsys):
+    assert bisect.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def run_bisect(*arguments):
+    command = [sys.executable, "-m", "liger_kernel.matrix", "bisect", *map(str, arguments)]
+    return subprocess.run(command, cwd=find_root(), capture_output=True, text=True, check=False)
+
+
+needs_releases = pytest.mark.skipif(
+    os.environ.get("LIGER_MATRIX_BISECT") != "1" or shutil.which("uv") is None,
+    reason="makes environments of several Tritons: set LIGER_MATRIX_BISECT=1, with uv and a package index at hand",
+)
+
+
+@needs_releases
+def test_the_release_is_found_whose_interpreter_binds_a_declared_num_warps():
+    done = run_bisect("tests/matrix/data/declared_num_warps.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "changes with triton 3.3.1: from 'fails' on 3.2.0 to 'passes'" in done.stdout
+    assert "launch: TypeError: add_one() missing 1 required positional argument: 'num_warps'" in done.stdout
+
+
+@needs_releases
+def test_the_release_is_found_that_spills_more():
+    spec = ["tests/matrix/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "200"]
+    done = run_bisect(*spec, "--bad", "3.4.0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "changes with triton 3.4.0" in done.stdout
+    for line in ("wide_backward cuda:90: spill_stores 163", "wide_backward cuda:90: spill_stores 229"):
+        assert line in done.stdout
+
+
+@needs_releases
+def test_a_change_that_comes_and_goes_is_called_not_monotonic():
+    done = run_bisect("tests/matrix/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "200")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "not monotonic: 3.5.1" in done.stdout
