@@ -10,9 +10,9 @@ from .launches import LaunchSpy
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # The same examples in every run and cell, so that a red test means a change in the code. `--hypothesis-seed=N` looks
-    # elsewhere. No deadline: one interpreted launch takes from milliseconds to seconds. No database: nothing is left
-    # behind in the user's tree.
+    # The same examples in every run and cell, so that a red test means a change in the code; `--hypothesis-seed=N`
+    # looks elsewhere. No deadline: one interpreted launch takes from milliseconds to seconds. No database: nothing is
+    # left behind in the user's tree.
     hypothesis.settings.register_profile(
         "correctness",
         deadline=None,

@@ -38,7 +38,7 @@ class LaunchSpy(collections.abc.Sequence):
             launch = subscript(kernel, grid)
 
             def launch_and_record(*args, **kwargs):
-                self._launched.append(Launched(kernel.__name__, grid, args, kwargs))
+                self._launched.append(Launched(kernel.fn.__name__, grid, args, kwargs))
                 return launch(*args, **kwargs)
 
             return launch_and_record

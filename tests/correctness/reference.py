@@ -38,9 +38,9 @@ def torch_layer_norm(x: torch.Tensor, w: Any, b: Any, eps: float) -> torch.Tenso
 
 
 def evaluate(function: Callable[..., torch.Tensor], x, w, b, eps, dy, frozen: tuple = ()) -> Results:
-    """Run ``function(x, w, b, eps)`` and its backward with ``dy``; those of "x", "w", "b" in ``frozen`` ask no gradient.
+    """Run ``function(x, w, b, eps)``, and its backward with ``dy``.
 
-    The arguments keep their strides and are not changed.
+    Those of "x", "w" and "b" that are in ``frozen`` ask for no gradient. The arguments keep their strides.
     """
 
     def leaf(name, tensor):
@@ -56,12 +56,12 @@ def evaluate(function: Callable[..., torch.Tensor], x, w, b, eps, dy, frozen: tu
 def check(x, w, b, dy, eps=1e-6, frozen: tuple = (), function=liger_layer_norm) -> Results:
     """Assert that forward and backward of ``function`` are as exact as the rule asks, and return what it gave.
 
-    Asserts the shape and dtype of every result too, that exactly the gradients asked for are there, and that no argument
-    was changed.
+    Asserts the shape and dtype of every result too, that exactly the gradients asked for are there, and that no
+    argument was changed.
     """
     arguments = [(tensor, None if tensor is None else tensor.clone()) for tensor in (x, w, b, dy)]
     ours = evaluate(function, x, w, b, eps, dy, frozen)
-    for name, (tensor, before) in zip("x w b dy".split(), arguments):
+    for name, (tensor, before) in zip(["x", "w", "b", "dy"], arguments):
         _require(tensor is None or torch.equal(tensor, before), f"{name} was changed")
 
     exact = [None if tensor is None else tensor.double() for tensor in (x, w, b, dy)]

@@ -20,9 +20,9 @@ def need_memory(n_bytes: int) -> None:
         )
 
 
-# Both kinds of kernel: one that holds whole rows, one that loops over a row. bf16 where the GPU has it would be no other
-# code; fp16 runs on all. The last rows lie past element 2**31; their results would be elsewhere, or nowhere, if an
-# offset were kept in 32 bits. dy is zero but in the first and last rows, so that dw and db are known from those alone.
+# Both kinds of kernel: one that holds whole rows, one that walks a row in chunks. The last rows lie past element 2**31;
+# their results would be elsewhere, or nowhere, if an offset were kept in 32 bits. dy is zero but in the first and last
+# rows, so that dw and db are known from those alone. fp16, because every GPU has it.
 @pytest.mark.device("more than 2**31 elements take several GiB")
 @pytest.mark.parametrize("n_cols", [4096, 65537])
 def test_offsets_past_32_bits(n_cols, device):

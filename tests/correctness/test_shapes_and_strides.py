@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from .api import liger_layer_norm
 from .inputs import DTYPES, normal, problem
 from .reference import check, evaluate
-from .api import liger_layer_norm
 
 
-# One to four dimensions as they occur: a vector, (rows, hidden), (batch, tokens, hidden), (batch, heads, tokens, hidden)
+# As they occur: a vector, (rows, hidden), (batch, tokens, hidden), (batch, heads, tokens, hidden)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(33,), (6, 33), (2, 3, 33), (2, 3, 4, 33)], ids=lambda shape: f"{len(shape)}d")
 def test_dimensions(shape, dtype, device):

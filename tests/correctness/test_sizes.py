@@ -46,8 +46,8 @@ def test_weight_and_bias_of_different_dtypes(dtype, device):
     check(x, w, b.float(), dy)
 
 
-# dw and db are sums over all rows. 1 leaves all partial sums but one empty; 2 to 65 lie around whole tiles of rows; 1000
-# gives every program several tiles and leaves the last one short. Rows are short: how columns are handled is above.
+# dw and db are sums over all rows. 1 leaves all partial sums but one empty; 2 to 65 lie around whole tiles of rows;
+# 1000 gives every program several tiles and leaves the last one short. Rows are short: columns are the table's above.
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_rows", [1, 2, 3, 63, 64, 65, 1000])
 def test_row_counts(n_rows, dtype, device):

@@ -1,0 +1,126 @@
+"""The launch plan as a function: for every target, what it chooses can be launched there, and covers what it must."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+
+import pytest
+import triton.language as tl
+
+from liger_kernel.kernels import launch_plan
+from liger_kernel.kernels import layer_norm as kernels
+from liger_kernel.kernels.launch_plan import TARGETS, backward_plan, forward_plan
+
+from .test_sizes import SIZES
+
+# One row, fewer rows than a target has multiprocessors, and more rows than any number of programs
+ROWS = (1, 33, 100_003)
+NEEDS = [dict(zip(("need_dx", "need_dw", "need_db"), flags)) for flags in itertools.product([True, False], repeat=3)]
+FROM_2_TO_THE_31 = 2**31 + 5
+
+
+def plans(target: str):
+    """The launches of every plan for ``target`` over its branches, dtypes and row counts."""
+    device = TARGETS[target]
+    for n_rows, n_cols, dtype in itertools.product(ROWS, launch_plan.branch_sizes(), launch_plan.BYTES):
+        yield n_rows, n_cols, forward_plan(n_rows, n_cols, dtype, device)
+        yield n_rows, n_cols, backward_plan(n_rows, n_cols, dtype, device)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_launch_fits_the_target(target):
+    device = TARGETS[target]
+    for _, _, plan in plans(target):
+        for launch in plan:
+            assert 1 <= launch.num_warps * device.warp_size <= device.max_threads_per_program, launch
+            assert launch.num_warps & (launch.num_warps - 1) == 0, launch  # Triton takes powers of two only
+            assert launch.num_stages >= 1, launch
+            # CUDA and HIP take 2**31 - 1 programs along the first axis, 65535 along the others
+            assert all(1 <= n <= limit for n, limit in zip(launch.grid, (2**31 - 1, 65535, 65535))), launch
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_tile_has_a_shape_that_triton_takes(target):
+    for _, _, plan in plans(target):
+        for launch in plan:
+            rows, block_n = launch.constexprs.get("ROWS", 1), launch.constexprs["BLOCK_N"]
+            assert rows & (rows - 1) == 0, launch
+            assert block_n & (block_n - 1) == 0, launch
+            assert rows * block_n <= 2**20, launch  # Triton's own limit of elements in a block
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_partial_rows_do_not_grow_with_the_rows(target):
+    # dw and db are first added up in fp32 rows of their own: a few for each multiprocessor, however many rows there are
+    for n_rows, _, plan in plans(target):
+        for launch in plan:
+            n_partials = launch.values.get("n_partials", 1)
+            assert n_partials <= min(n_rows, 16 * TARGETS[target].n_multiprocessors), launch
+
+
+def test_arguments_stand_in_the_order_of_the_signature():
+    # constexprs are not compared one by one: one that a kernel lacks, or has more, fails at its first launch
+    for _, _, plan in plans("interpreter"):
+        for launch in plan:
+            parameters = inspect.signature(getattr(kernels, launch.kernel).fn).parameters
+            assert list(launch.args) == [
+                name for name, each in parameters.items() if each.annotation is not tl.constexpr
+            ]
+            assert set(launch.constexprs) <= set(parameters)
+
+
+def test_the_sizes_of_the_suites_reach_every_kernel_that_the_interpreter_can_run():
+    def launched(sizes):
+        for n_rows, n_cols in sizes:
+            for plan in (forward_plan, backward_plan):
+                yield from (launch.kernel for launch in plan(n_rows, n_cols, "fp32", TARGETS["interpreter"]))
+
+    everything = itertools.product(ROWS, launch_plan.branch_sizes())
+    assert set(launched(SIZES)) == set(launched(everything))
+
+
+def test_every_kernel_is_in_a_plan():
+    in_plans = {launch.kernel for target in TARGETS for _, _, plan in plans(target) for launch in plan}
+    assert in_plans == set(kernels.__all__)
+
+
+@pytest.mark.parametrize("plan", [forward_plan, backward_plan])
+def test_the_plan_is_a_function_of_its_arguments(plan):
+    assert plan(33, 1000, "bf16", TARGETS["cuda:90"]) == plan(33, 1000, "bf16", TARGETS["cuda:90"])
+
+
+@pytest.mark.parametrize("plan", [forward_plan, backward_plan])
+def test_zero_rows_need_no_launch(plan):
+    assert plan(0, 1000, "fp32", TARGETS["cuda:90"]) == ()
+
+
+@pytest.mark.parametrize("n_cols", [1000, 65537])
+@pytest.mark.parametrize(
+    "needs", NEEDS, ids=lambda needs: "".join(n[-1] for n, wanted in needs.items() if wanted) or "-"
+)
+def test_a_backward_launches_only_what_is_wanted(needs, n_cols):
+    launches = backward_plan(33, n_cols, "fp32", TARGETS["cuda:90"], **needs)
+    assert bool(launches) == any(needs.values())
+    reduces = ["dW_partial" in launch.args and "n_partials" in launch.values for launch in launches]
+    assert any(reduces) == (needs["need_dw"] or needs["need_db"])
+    for launch in launches:
+        for name, wanted in needs.items():
+            assert launch.constexprs.get(name.upper(), wanted) == wanted, launch
+
+
+@pytest.mark.parametrize("plan", [forward_plan, backward_plan])
+def test_more_than_2_to_the_31_rows_are_counted_in_64_bits(plan):
+    for launch in plan(FROM_2_TO_THE_31, 1, "bf16", TARGETS["cuda:90"]):
+        assert launch.args.get("n_rows", "i64") == "i64", launch
+
+
+@pytest.mark.parametrize("plan", [forward_plan, backward_plan])
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [((-1, 8, "fp32"), "n_rows is -1"), ((1, 0, "fp32"), "n_cols is 0"), ((1, 8, "fp64"), "dtype is 'fp64'")],
+    ids=str,
+)
+def test_a_plan_for_nothing_that_exists_is_refused(plan, arguments, named):
+    with pytest.raises(ValueError, match=named):
+        plan(*arguments, TARGETS["cuda:90"])
