@@ -1,7 +1,7 @@
 """The codegen atlas: what each Triton release makes of a kernel on each target, with no GPU, driver or torch.
 
-The public call is :func:`compile_kernel`; ``python -m liger_kernel.matrix codegen`` is the command. See docs/codegen.md.
-Importing this package imports neither torch nor triton.
+The public call is :func:`compile_kernel`; ``python -m liger_kernel.matrix codegen`` is the command; docs/codegen.md
+tells more. Importing this package imports neither torch nor triton.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ KERNELS = "liger_kernel.kernels.layer_norm"
 PLAN = "liger_kernel.kernels.launch_plan"
 N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of tokens is
 # Of the plan's own `branch_sizes`, those that differ in what the compiler makes of them: tiles of several rows and of
-# one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, in registers and wide.
+# one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, held in registers
+# and wide.
 SIZES = (512, 1000, 4096, 5120, 8192, 12288, 16384, 65535, 131072)
 DTYPES = ("fp32", "bf16")
 

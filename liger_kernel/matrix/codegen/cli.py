@@ -19,7 +19,7 @@ _DISTRIBUTIONS = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-trito
 
 
 def main(argv: list[str]) -> int:
-    """Exit status 0: everything compiled or is n/a. 1: something does not compile or cannot be launched. 2: cannot ask."""
+    """Exit status 0: all compiled or is n/a. 1: something does not compile or cannot be launched. 2: cannot ask."""
     parser = argparse.ArgumentParser(
         prog="python -m liger_kernel.matrix codegen",
         description="Compile kernels for named GPU targets with this Python's Triton; needs no GPU and no torch.",
@@ -49,10 +49,7 @@ def main(argv: list[str]) -> int:
             from . import driver_check
 
             return driver_check.main(release, options.json)
-        if options.atlas:
-            configurations = atlas.configurations(names)
-        else:
-            configurations = spec.expand(spec.read(options.spec), names)
+        configurations = atlas.configurations(names) if options.atlas else spec.expand(spec.read(options.spec), names)
         cache = Cache(None if options.no_cache else options.cache, release)
         entries = run(configurations, cache, release, options.progress)
         if options.json:

@@ -46,7 +46,7 @@ class Result:
     """What came of a configuration.
 
     Attributes:
-        status: "ok", "n/a" (this release does not know the target) or "error" (does not compile, or cannot be launched).
+        status: "ok", "n/a" (this release does not know the target) or "error" (does not compile, cannot be launched).
         metrics: the exact metrics; empty unless something was compiled.
         reason: one sentence unless ok.
         seconds: wall-clock time of the compilation.
@@ -161,7 +161,9 @@ def _refuse_unlaunchable(result: Result, shared: int, target: Target) -> None:
     if shared > allowed:
         result.reason = f"needs {shared} bytes of shared memory per block; {target.name} allows {allowed}"
     else:
-        result.reason = f"needs more registers than {target.name} has for one block of {result.metrics['threads']} threads"
+        result.reason = (
+            f"needs more registers than {target.name} has for one block of {result.metrics['threads']} threads"
+        )
 
 
 def unwrap(fn: Any) -> Any:
@@ -181,7 +183,9 @@ def unwrap(fn: Any) -> Any:
     return inner
 
 
-def sign(fn: Any, args: dict[str, str], constexprs: dict[str, Any], hints: Optional[Iterable[str]]) -> adapters.Signature:
+def sign(
+    fn: Any, args: dict[str, str], constexprs: dict[str, Any], hints: Optional[Iterable[str]]
+) -> adapters.Signature:
     """Check that every parameter of ``fn`` is covered exactly once, with a type that Triton knows.
 
     Raises:
@@ -205,7 +209,9 @@ def sign(fn: Any, args: dict[str, str], constexprs: dict[str, Any], hints: Optio
         known = _POINTEE_TYPES if kind.startswith("*") else SCALAR_TYPES
         if kind.lstrip("*") not in known:
             allowed = ", ".join(SCALAR_TYPES)
-            raise ValueError(f"type of {name!r} is {kind!r}; allowed are {allowed}, and pointers to them such as '*fp32'")
+            raise ValueError(
+                f"type of {name!r} is {kind!r}; allowed are {allowed}, and pointers to them such as '*fp32'"
+            )
     pointers = [name for name, kind in args.items() if kind.startswith("*")]
     hinted = pointers if hints is None else list(hints)
     for name in hinted:

@@ -1,8 +1,8 @@
 """What a cubin holds: resources from ``cuobjdump``, instructions from ``nvdisasm``, both out of the Triton wheel.
 
-``cuobjdump --dump-sass`` starts ``nvdisasm`` for each cubin, and 0.3 s of each start goes into nothing but starting. So
-the code sections of many cubins are laid end to end and disassembled in one go (``nvdisasm --binary``); the instructions
-are the same ones, and tests compare the two ways.
+``cuobjdump --dump-sass`` starts ``nvdisasm`` for each cubin, and 0.3 s of each start goes into nothing but starting.
+So the code sections of many cubins are laid end to end and disassembled in one go (``nvdisasm --binary``); the
+instructions are the same ones, and tests compare the two ways.
 """
 
 from __future__ import annotations
@@ -43,19 +43,33 @@ def run_tool(command: list[str]) -> str:
     return done.stdout
 
 
-def code_of(cubin: bytes) -> bytes:
-    """The bytes of the cubin's ``.text`` sections, in order. The file itself also holds source paths and debug text."""
+def code_sections(cubin: bytes) -> dict[str, bytes]:
+    """Name of each function and its code, out of the cubin's ``.text`` sections.
+
+    The rest of the file is left out: it also holds source paths and debug text.
+    """
     if cubin[:4] != b"\x7fELF" or cubin[4] != 2:
         raise ToolError("the compiler's output is not a 64-bit ELF file")
-    (table,) = struct.unpack_from("<Q", cubin, 0x28)
-    entry_size, count, names_index = struct.unpack_from("<HHH", cubin, 0x3A)
-    headers = [struct.unpack_from("<IIQQQQ", cubin, table + i * entry_size) for i in range(count)]
+    (headers_at,) = struct.unpack_from("<Q", cubin, 0x28)
+    entry_size, n_headers, names_index = struct.unpack_from("<HHH", cubin, 0x3A)
+    headers = [struct.unpack_from("<IIQQQQ", cubin, headers_at + i * entry_size) for i in range(n_headers)]
     names = headers[names_index][4]
-    code = b""
-    for name, _, _, _, offset, size in headers:
-        if cubin.startswith(b".text.", names + name):
-            code += cubin[offset : offset + size]
-    return code
+    sections = {}
+    for name_at, _, _, _, offset, size in headers:
+        name = cubin[names + name_at : cubin.index(b"\0", names + name_at)].decode()
+        if name.startswith(".text."):
+            sections[name[len(".text.") :]] = cubin[offset : offset + size]
+    return sections
+
+
+def code_of(cubin: bytes) -> bytes:
+    """All machine code of a cubin."""
+    return b"".join(code_sections(cubin).values())
+
+
+def kernel_name(cubin: bytes) -> str:
+    """The name of the kernel in a cubin with one function; Triton 2.3 adds the types to it."""
+    return next(iter(code_sections(cubin)))
 
 
 def resource_usage(cubin: bytes, cuobjdump: str) -> dict[str, int]:
@@ -148,7 +162,9 @@ def is_fp64(operation: str) -> bool:
     )
 
 
-def metrics(usage: dict[str, int], operations: list[str], num_warps: int, shared: int, target: Target) -> dict[str, Any]:
+def metrics(
+    usage: dict[str, int], operations: list[str], num_warps: int, shared: int, target: Target
+) -> dict[str, Any]:
     """All exact metrics of one kernel.
 
     Args:

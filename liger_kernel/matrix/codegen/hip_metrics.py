@@ -74,7 +74,9 @@ def count(text: str) -> dict[str, int]:
         elif name.startswith("v_") and "f64" in name:
             result["fp64_instructions"] += 1
         memory = _MEMORY.fullmatch(name)
-        if memory and "Folded" not in rest:  # a spill through the buffer path is marked as folded, and counted as a spill
+        if (
+            memory and "Folded" not in rest
+        ):  # a spill through the buffer path is marked as folded, and counted as a spill
             bits = _bits(memory.group(3))
             if memory.group(2) == "load":
                 result["global_loads"] += 1

@@ -1,4 +1,4 @@
-"""Progress of several releases side by side: bars where rich is installed and someone watches, plain lines elsewhere."""
+"""Progress of several releases side by side: bars where rich is installed and someone watches, else plain lines."""
 
 from __future__ import annotations
 

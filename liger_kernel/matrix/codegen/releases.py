@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from .. import cells, compare, files, provide, tools
-from . import record, targets
+from .. import cells, files, provide, tools
+from . import accepted, record, targets
 from .cli import target_names
 from .progress import Progress
-from .summary import Outcome, report_atlas, report_pair, report_spec
+from .summary import Outcome, accept, report_atlas, report_pair, report_spec
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -57,7 +57,8 @@ def main(argv: list[str]) -> int:
         names = tuple(target_names(options.target))
         spec = options.spec and options.spec.resolve()
         accepted_path = options.accepted or table.root / "tests" / "codegen" / "accepted.toml"
-        accepted = compare.read_accepted(accepted_path) if not spec else []
+        entries = accepted.read(accepted_path) if not spec else []
+        reasons = _reasons(options.accept or [])
         reports = table.root / "reports" / "codegen"
         request = Request(
             spec=spec,
@@ -84,11 +85,14 @@ def main(argv: list[str]) -> int:
         return 2
     took = time.perf_counter() - start
     if options.from_:
-        return report_pair(atlases[0], atlases[-1], accepted, options.markdown)
+        return report_pair(atlases[0], atlases[-1], entries, options.markdown)
     if spec:
         return report_spec(atlases, options.markdown)
     summary = request.out / "summary.md" if set(names) == set(targets.TARGETS) and not named else None
-    return report_atlas(outcomes, atlases, accepted, took, options.markdown, summary)
+    if reasons:
+        entries = accept(atlases, entries, reasons)
+        accepted.write(accepted_path, entries)
+    return report_atlas(outcomes, atlases, entries, took, options.markdown, summary)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--target", action="append", metavar="TARGET", help=f"of {', '.join(targets.TARGETS)}")
     parser.add_argument("--with", dest="with_", action="append", metavar="REQUIREMENT", help="install this too")
     parser.add_argument("--accepted", type=Path, metavar="FILE", help="default: tests/codegen/accepted.toml")
+    parser.add_argument(
+        "--accept",
+        action="append",
+        metavar="CAUSE=REASON",
+        help=f"write what got worse into the accepted file, with this reason; causes: {', '.join(accepted.CAUSES)}",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: reports/codegen)")
     parser.add_argument("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
@@ -125,6 +135,19 @@ def choose(rows: Any, named: Optional[str], from_: Optional[str], to: Optional[s
     if from_ and cells.version_key(from_) >= cells.version_key(str(to)):
         raise ValueError(f"--from is {from_}, --to is {to}; --from must be the earlier release")
     return [rows[version] for version in rows if version in wanted]
+
+
+def _reasons(given: list[str]) -> dict[str, str]:
+    """--accept options by cause; raises ValueError for one that is not CAUSE=REASON."""
+    reasons = {}
+    for item in given:
+        cause, _, reason = item.partition("=")
+        if cause not in accepted.CAUSES or not reason.strip():
+            raise ValueError(
+                f"--accept is {item!r}; allowed is CAUSE=REASON, cause one of {', '.join(accepted.CAUSES)}"
+            )
+        reasons[cause] = reason.strip()
+    return reasons
 
 
 def run(rows: list[cells.Release], request: Request, jobs: int) -> list[Outcome]:
@@ -150,7 +173,8 @@ def _one_release(row: cells.Release, request: Request, progress: Progress) -> Ou
     command += ["--no-cache"] if request.no_cache else ["--cache", str(request.envs / "results")]
     command += ["--target", ",".join(request.names)]
     env = {**os.environ, "PYTHONPATH": str(library(request)), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    compiled, errors = 0, []
+    compiled = 0
+    errors: list[str] = []
     with subprocess.Popen(
         command, env=env, cwd=request.envs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
     ) as process:

@@ -43,10 +43,14 @@ def read(path: Path) -> dict[str, Any]:
             raise SpecError(f"{path.name} has {table} = {content[table]!r}; allowed is a table")
     for name, kind in content["args"].items():
         if not isinstance(kind, str):
-            raise SpecError(f"{path.name} has args.{name} = {kind!r}; allowed is a Triton type such as '*fp32' or 'i32'")
+            raise SpecError(
+                f"{path.name} has args.{name} = {kind!r}; allowed is a Triton type such as '*fp32' or 'i32'"
+            )
     for name, hint in content["hints"].items():
         if name not in _HINTS or not isinstance(hint, list):
-            raise SpecError(f"{path.name} has hints.{name} = {hint!r}; allowed is divisible_by_16, a list of parameters")
+            raise SpecError(
+                f"{path.name} has hints.{name} = {hint!r}; allowed is divisible_by_16, a list of parameters"
+            )
     content["kernel"] = _absolute(content["kernel"], path.resolve().parent)
     return content
 
@@ -55,7 +59,8 @@ def expand(content: dict[str, Any], target_names: list[str]) -> list[Configurati
     """One configuration per target and per combination of the lists in constexprs and options."""
     function = split(content["kernel"])[1]
     options = {"num_warps": 4, **content["options"]}
-    fixed, varying = {}, {}
+    fixed: dict[tuple[str, str], Any] = {}
+    varying: dict[tuple[str, str], list[Any]] = {}
     for table, settings in (("constexprs", content["constexprs"]), ("options", options)):
         for name, value in settings.items():
             (varying if isinstance(value, list) else fixed)[table, name] = value

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import compare, files
-from . import table
+from . import accepted, table
+from .accepted import Accepted
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,13 @@ class Outcome:
 def report_atlas(
     outcomes: Sequence[Outcome],
     atlases: Sequence[dict[str, Any]],
-    accepted: Sequence[dict[str, str]],
+    entries: Sequence[Accepted],
     seconds: float,
     markdown: bool,
     summary: Optional[Path],
 ) -> int:
     """Print the overview and what got worse between consecutive releases; write both as Markdown to ``summary``."""
-    judged = [(before, after, *_judge(before, after, accepted)) for before, after in itertools.pairwise(atlases)]
+    judged = [(before, after, *_judge(before, after, entries)) for before, after in itertools.pairwise(atlases)]
     print(table.overview(atlases, markdown))
     print()
     print(_changes(judged, markdown))
@@ -59,11 +60,9 @@ def report_atlas(
     return _status(judged, [item for atlas in atlases for item in atlas["entries"]], outcomes)
 
 
-def report_pair(
-    before: dict[str, Any], after: dict[str, Any], accepted: Sequence[dict[str, str]], markdown: bool
-) -> int:
+def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence[Accepted], markdown: bool) -> int:
     """Print every change from one release to another."""
-    found, open_, unused = _judge(before, after, accepted)
+    found, open_, unused = _judge(before, after, entries)
     print(compare.render(found, open_, markdown))
     for line in compare.unused_lines(unused):
         print(line, file=sys.stderr)
@@ -80,9 +79,22 @@ def report_spec(atlases: Sequence[dict[str, Any]], markdown: bool) -> int:
     return 1 if any(item["status"] == "error" for atlas in atlases for item in atlas["entries"]) else 0
 
 
-def _judge(before: dict[str, Any], after: dict[str, Any], accepted: Sequence[dict[str, str]]) -> tuple[Any, Any, Any]:
+def accept(atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], reasons: dict[str, str]) -> list[Accepted]:
+    """The entries that still occur between consecutive releases, and new ones for what is left of the given causes."""
+    result = []
+    for before, after in itertools.pairwise(atlases):
+        step = (before["triton"], after["triton"])
+        _, open_, unused = _judge(before, after, entries)
+        result += [entry for entry in entries if (entry.from_, entry.to) == step and entry not in unused]
+        for change in open_:
+            if change.cause in reasons:
+                result.append(Accepted(change.label, change.target, *step, change.cause, reasons[change.cause]))
+    return result
+
+
+def _judge(before: dict[str, Any], after: dict[str, Any], entries: Sequence[Accepted]) -> tuple[Any, Any, Any]:
     found = compare.changes(before, after)
-    return (found, *compare.judge(found, accepted, before["triton"], after["triton"]))
+    return (found, *accepted.judge(found, entries, before["triton"], after["triton"]))
 
 
 def _changes(judged: Sequence[Any], markdown: bool) -> str:

@@ -74,7 +74,7 @@ def _compile_surviving_crashes(
 def _child(
     configurations: list[Configuration], functions: dict[str, Any], log: Any
 ) -> Iterator[tuple[Callable[[], Optional[Result]], Callable[[], str]]]:
-    """Fork a compiling child. Yields a function that receives the next result, and one that says how the child ended."""
+    """Fork a compiling child. Yields a function that receives its next result, and one that says how it ended."""
     sys.stdout.flush()
     sys.stderr.flush()
     read_end, write_end = os.pipe()
