@@ -7,6 +7,7 @@ bisect, the CI matrix) takes it from here, so adding one is adding a row.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -148,10 +149,14 @@ def version_key(version: str) -> tuple[int, ...]:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    name = "tomllib" if sys.version_info >= (3, 11) else "tomli"  # pytest brings tomli to an older Python
     try:
-        toml: Any = importlib.import_module("tomllib")
-    except ModuleNotFoundError:  # before Python 3.11; pytest brings tomli there
-        toml = importlib.import_module("tomli")
+        toml: Any = importlib.import_module(name)
+    except ModuleNotFoundError:
+        raise ValueError(
+            f"reading {path.name} on Python {sys.version_info[0]}.{sys.version_info[1]} needs tomli in "
+            f"{sys.executable}, which pytest brings; install pytest there"
+        ) from None
     try:
         return dict(toml.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
