@@ -77,7 +77,7 @@ def test_warnings_above_the_json_and_a_bad_exit_status_do_not_hide_a_card(detect
         "echo '{\"card0\": '",
         "echo '{\"cardinal\": 1}'",
         "printf '\\377\\376{'",
-        "head -c 300000 /dev/zero | tr '\\0' '{'",  # deeper than a JSON parser goes
+        "printf '{\"a\":'; head -c 300000 /dev/zero | tr '\\0' '['",  # deeper than a JSON parser goes
         "yes '{'",  # never ends, and is stopped long before it fills the memory
         "kill -SEGV $$",
     ],
