@@ -90,7 +90,7 @@ def test_a_wheel_built_elsewhere_brings_one_unless_it_was_told_the_owner(
         ({"hip": "7.1"}, ["triton-rocm"], "rocm", "triton-rocm"),
         # AMD's own builds call it triton; with both there, the harm is done and triton is satisfied
         ({"hip": "7.1"}, ["triton"], "rocm", "triton"),
-        ({"hip": "7.1"}, ["triton", "triton-rocm"], "rocm", "triton"),
+        ({"hip": "7.1"}, ["triton", "pytorch-triton-rocm"], "rocm", "triton"),
         # CUDA nightlies before torch 2.10
         ({"cuda": "12.8"}, ["pytorch-triton"], "cuda", "pytorch-triton"),
         # built on a ROCm machine for another one

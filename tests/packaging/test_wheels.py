@@ -186,10 +186,11 @@ def test_a_uv_cache_never_serves_the_wheel_of_another_platform(uv_installs, sdis
 
 
 def test_uv_builds_a_folder_anew_when_the_variable_changes(uv_installs, own_checkout):
-    """A folder that a requirement names is cached too, unlike one on the command line; pyproject.toml says by what."""
-    requirement = f"liger-kernel @ {own_checkout.as_uri()}"
+    """A folder named in a requirements file is cached, unlike one on the command line; pyproject.toml says by what."""
+    listed = own_checkout.parent / "requirements.txt"
+    listed.write_text(f"liger-kernel @ {own_checkout.as_uri()}\n")
     for platform in ("rocm", "cuda"):
-        assert uv_installs(requirement, env={"LIGER_KERNEL_PLATFORM": platform}) == LISTS[platform]
+        assert uv_installs("--requirement", listed, env={"LIGER_KERNEL_PLATFORM": platform}) == LISTS[platform]
 
 
 # --- builds that must fail ------------------------------------------------------------------------------------------
