@@ -12,9 +12,15 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import compare
+from ..codegen import accepted
 
 STATUS = {"ok": ".", "n/a": "n", "error": "E"}
 ABSENT = " "
+KEPT = 50  # ids listed per failure; the count is always the full one
+HINT_BROKEN = "this Triton does not compile the kernel, or no GPU of the target could run the launch"
+HINT_WORSE = (
+    "a risk, not a measured slow-down: change the plan or the kernel, or accept it in tests/codegen/accepted.toml"
+)
 
 
 def build(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -97,31 +103,29 @@ def _add_release(found: dict[str, Any], document: Mapping[str, Any], index: Mapp
     }
 
 
-def add_changes(atlas: dict[str, Any], accepted: Path) -> None:
-    """Compare each release with the one before, and mark what the file ``accepted`` accepts (no file: nothing).
+def add_changes(atlas: dict[str, Any], path: Path) -> None:
+    """Compare each release with the one before, and mark what the file at ``path`` accepts (no file: nothing).
 
     Raises:
         ValueError: the file is there and malformed.
     """
-    rows = compare.read_accepted(accepted) if accepted.is_file() else []
+    entries = accepted.read(path) if path.is_file() else []
     documents = [document(atlas, release) for release in atlas["releases"]]
     index = {(entry["label"], entry["target"]): position for position, entry in enumerate(atlas["entries"])}
     for before, after in itertools.pairwise(documents):
         span = before["triton"], after["triton"]
         worse = [change for change in compare.changes(before, after) if change.kind == "worse"]
-        open_, unused = compare.judge(worse, rows, *span)
+        open_, unused = accepted.judge(worse, entries, *span)
         atlas["gone"] += compare.unused_lines(unused)
         summary = atlas["summary"][after["triton"]]
-        for change in worse:
-            reason = "" if change in open_ else _reason(change, rows, span)
-            summary["accepted" if reason else "worse"] += 1
-            atlas["changes"].append(
-                {"entry": index[change.label, change.target], **_row(change, *span), "accepted": reason}
-            )
+        reasons = {id(change): "" if change in open_ else _reason(change, entries, span) for change in worse}
+        for reason in dict.fromkeys(reasons.values()):
+            alike = [change for change in worse if reasons[id(change)] == reason]
+            for row, change in _rows(alike, *span):
+                summary["accepted" if reason else "worse"] += 1
+                atlas["changes"].append({"entry": index[change.label, change.target], **row, "accepted": reason})
         if summary["worse"] and summary["verdict"] == "pass":
-            count = summary["worse"]
-            summary["verdict"] = "regressed"
-            summary["reason"] = f"{count} codegen change{'s' * (count > 1)} for the worse since {before['triton']}"
+            summary.update(verdict="regressed", reason=f"{_count(summary['worse'])} since {before['triton']}")
 
 
 def run_against_run(new: dict[str, Any], old: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -132,28 +136,77 @@ def run_against_run(new: dict[str, Any], old: Mapping[str, Any]) -> list[dict[st
     rows = []
     for release in [release for release in new["releases"] if release in old["releases"]]:
         found = compare.changes(document(old, release), document(new, release))
-        worse = [_row(change, release, release) for change in found if change.kind == "worse"]
+        worse = [row for row, _ in _rows([change for change in found if change.kind == "worse"], release, release)]
         if worse:
-            count = len(worse)
-            reason = f"{count} codegen change{'s' * (count > 1)} for the worse since the earlier run"
+            reason = f"{_count(len(worse))} since the earlier run"
             new["summary"][release].update(verdict="regressed", reason=reason)
         rows += worse
     return rows
 
 
-def _row(change: compare.Change, before: str, after: str) -> dict[str, Any]:
-    return {
-        "id": f"{change.label} {change.target}",
-        "from": before,
-        "to": after,
-        "what": change.what,
-        "metric": re.split(r"\W", change.what.removeprefix("narrower loads: "))[0],
-    }
+def failures(matrix: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Releases that failed or regressed at level codegen, each as a failure of the matrix like those of the suites."""
+    codegen, changes = matrix["codegen"], matrix["changes"] or {"codegen": []}
+    found = []
+    for release, summary in codegen["summary"].items():
+        if summary["verdict"] not in ("fail", "regressed"):
+            continue
+        broken = [
+            {"id": codegen["entries"][int(position)]["id"], "what": reason}
+            for position, reason in codegen["reasons"][release].items()
+            if codegen["status"][release][int(position)] == STATUS["error"]
+        ]
+        ours = [row for row in changes["codegen"] if row["to"] == release]
+        since = [row for row in codegen["changes"] if row["to"] == release and not row["accepted"]]
+        rows: list[dict[str, Any]] = broken or ours or since
+        command = f"nox -s codegen -- --triton {release}"
+        if rows is since:
+            command = f"nox -s codegen -- --from {since[0]['from']} --to {release}"
+        cells = [
+            name
+            for name, cell in matrix["cells"].items()
+            if cell["levels"].get("codegen", {}).get("release") == release
+        ]
+        place = {
+            "level": "codegen",
+            "count": len(rows),
+            "tests": [row["id"] for row in rows][:KEPT],
+            "command": command,
+        }
+        found.append(
+            {
+                "cause": "compile" if broken else "codegen",
+                "message": f"triton {release}: {summary['reason']}; first {rows[0]['id']}: {rows[0]['what']}",
+                "hint": HINT_BROKEN if broken else HINT_WORSE,
+                "example": "\n".join(f"{row['id']}: {row['what']}" for row in rows[:20]),
+                "known": None,
+                "count": len(rows),
+                "where": [{"cell": cell, **place} for cell in cells or [f"triton {release}"]],
+            }
+        )
+    return found
 
 
-def _reason(change: compare.Change, accepted: Sequence[dict[str, str]], span: tuple[str, str]) -> str:
-    """The reason of the first row that accepts ``change``."""
-    return next(row["reason"] for row in accepted if not compare.judge([change], [row], *span)[0])
+def _rows(worse: Sequence[compare.Change], before: str, after: str) -> list[tuple[dict[str, Any], compare.Change]]:
+    """One row per configuration with all that got worse in it, and the worst change of each; the worst first."""
+    rows: dict[str, tuple[dict[str, Any], compare.Change]] = {}
+    for change in worse:
+        name = f"{change.label} {change.target}"
+        if name in rows:
+            rows[name][0]["what"] += f"; {change.what}"
+            continue
+        metric = re.split(r"\W", change.what.removeprefix("narrower loads: "))[0]
+        rows[name] = {"id": name, "from": before, "to": after, "what": change.what, "metric": metric}, change
+    return list(rows.values())
+
+
+def _count(number: int) -> str:
+    return f"{number} configuration{'s' * (number > 1)} compiled for the worse"
+
+
+def _reason(change: compare.Change, entries: Sequence[accepted.Accepted], span: tuple[str, str]) -> str:
+    """The reason of the first entry that accepts ``change``."""
+    return next(entry.reason for entry in entries if not accepted.judge([change], [entry], *span)[0])
 
 
 def document(atlas: Mapping[str, Any], release: str) -> dict[str, Any]:

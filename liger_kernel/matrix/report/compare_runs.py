@@ -33,6 +33,8 @@ def compare(new: Matrix, old: Matrix, against: str, known: Any) -> dict[str, Any
     found.update(benches.changes(new["benches"], old["benches"]))
     for row in found["slower"]:
         row["accepted"] = known.accepts_slower(row["cell"], row["name"])
+    timed = [{(row["cell"], row["name"]) for row in matrix["benches"]} for matrix in (new, old)]
+    found["gone"] = known.slower_gone(found["slower"], timed[0] & timed[1])
     found["environment"] = _environments(new, old)
     found["codegen"] = []
     return found
@@ -85,12 +87,23 @@ def _outcomes(found: dict[str, Any], new: Matrix, old: Matrix, cell: str, level:
         if (where["cell"], where["level"]) == (cell, level)
         for test in where["tests"]
     }
-    failing = [test for test, letter in now.items() if letter in "EF" and was.get(test) == "." and test not in known]
+    failing = [
+        test
+        for test, letter in now.items()
+        if letter in "EF" and test not in known and (was.get(test) == "." or _lost_with(test, now, was))
+    ]
     passing = [test for test, letter in now.items() if letter == "." and was.get(test, "?") in "EF"]
     for kind, tests in (("newly_failing", failing), ("newly_passing", passing)):
         if tests:
             row = {"cell": cell, "level": level, "count": len(tests), "tests": tests[:KEPT]}
             found[kind].append({**row, "command": causes.command(cell, level, tests)})
+
+
+def _lost_with(file: str, now: Mapping[str, str], was: Mapping[str, str]) -> bool:
+    """Whether ``file`` is one that could not be collected, and with it went tests that passed before."""
+    if file in was or "::" in file:
+        return False
+    return any(was[test] == "." and test not in now for test in was if test.startswith(f"{file}::"))
 
 
 def _by_test(matrix: Matrix, level: Mapping[str, Any]) -> dict[str, str]:

@@ -219,7 +219,9 @@ def _suite(path: Path, source: str, properties: dict[str, str], timestamp: Optio
 
 
 def _add_case(suite: Suite, element: ET.Element) -> None:
-    test = f"{element.get('classname', '').removeprefix('tests.')}::{element.get('name')}".removeprefix("::")
+    # of a file that cannot be collected pytest gives no class, and the file's dotted name as the name
+    parts = filter(None, (element.get("classname"), element.get("name")))
+    test = "::".join(parts).removeprefix("tests.")
     suite.seconds += float(element.get("time") or 0)
     outcome = "."
     for child in element:

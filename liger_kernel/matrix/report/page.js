@@ -60,7 +60,11 @@
 
   // --- the atlas
   const atlas = data.codegen;
-  const change = new Map(atlas.changes.map(([entry, from, to, what, accepted]) => [`${entry} ${to}`, { from, what, accepted }]));
+  const change = new Map();
+  for (const [entry, from, to, what, accepted] of atlas.changes) {
+    const other = change.get(`${entry} ${to}`); // one part of what got worse may be accepted and another not
+    change.set(`${entry} ${to}`, other ? { from, what: `${other.what}; ${what}`, accepted: other.accepted && accepted } : { from, what, accepted });
+  }
   const changed = new Set(atlas.changes.map(([entry]) => entry));
   let selected = null;
 

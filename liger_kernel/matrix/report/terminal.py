@@ -69,7 +69,8 @@ def _group(console: Console, group: Mapping[str, Any]) -> None:
     known = f"  (known: {group['known']})" if group["known"] else ""
     console.print(Text(f"  {group['cause']:11} x{group['count']:<5} {group['message']}{known}"))
     for where in group["where"][:4]:
-        console.print(Text(f"     {where['cell']} {where['level']} x{where['count']}: {where['command']}", style="dim"))
+        # never wrapped, so that it can be copied; it names cell and level itself
+        console.print(Text(f"     {where['command']}  # {where['count']}", style="dim"), soft_wrap=True)
     if len(group["where"]) > 4:
         console.print(f"     and in {len(group['where']) - 4} more places", style="dim")
 

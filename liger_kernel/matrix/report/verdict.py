@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 import tomllib
 
+from . import atlas
 from .evidence import session, table_cell
 
 VERDICTS = ("regressed", "fail", "stale", "unavailable", "n/a", "pass")  # worst first
@@ -47,6 +48,17 @@ class Known:
     def accepts_slower(self, cell: str, benchmark: str) -> str:
         """Why this benchmark may be slower than before; empty where it may not."""
         return next((row.reason for row in self.slower if _like(row.cell, cell) and _like(row.test, benchmark)), "")
+
+    def slower_gone(self, slower: Iterable[Mapping[str, Any]], compared: Iterable[tuple[str, str]]) -> list[str]:
+        """Rows of [[slower]] whose benchmarks were compared and are no longer slower, one sentence each."""
+        found, compared = [], list(compared)
+        for row in self.slower:
+            there = [item for item in compared if _like(row.cell, item[0]) and _like(row.test, item[1])]
+            if there and not {(item["cell"], item["name"]) for item in slower} & set(there):
+                found.append(
+                    f"known slow-down {row.test!r} no longer occurs ({row.reason}): remove it from {self.file}"
+                )
+        return found
 
     def gone(self, cell: str, level: str, outcomes: Mapping[str, str]) -> list[str]:
         """Rows whose tests ran here and no longer fail, one sentence each: such a row must go."""
@@ -111,6 +123,7 @@ def judge(matrix: dict[str, Any]) -> None:
         if codegen and "codegen" not in cell["levels"]:
             cell["levels"]["codegen"] = codegen
         cell["verdict"], cell["reason"] = _cell_verdict(name, cell)
+    matrix["failures"] += atlas.failures(matrix)
 
 
 def status(matrix: Mapping[str, Any], required: Iterable[tuple[str, str]]) -> tuple[int, list[str]]:
@@ -129,6 +142,7 @@ def status(matrix: Mapping[str, Any], required: Iterable[tuple[str, str]]) -> tu
         if row["verdict"] in BAD and release not in of_cells:
             bad.append(f"codegen of {release}: {row['verdict']}: {row['reason']}")
     bad += [f"codegen: {sentence}" for sentence in matrix["codegen"]["gone"]]
+    bad += (matrix["changes"] or {}).get("gone", [])
     unanswered = [f"{row['file']} {row['problem']}" for row in matrix["problems"] if row["broken"]]
     unanswered += [sentence for cell, level in required if (sentence := _missing(matrix, cell, level))]
     ran = any(cell["levels"] or cell["stopped"] for cell in matrix["cells"].values())
@@ -176,16 +190,16 @@ def _cell_verdict(name: str, cell: Mapping[str, Any]) -> tuple[str, str]:
     if cell["stopped"]:
         stopped = cell["stopped"]
         return "fail", f"stopped at {stopped['stage']} with status {stopped['status']}"
+    if cell["levels"]:
+        level, worst = min(cell["levels"].items(), key=lambda item: VERDICTS.index(item[1]["verdict"]))
+        if worst["verdict"] in BAD:
+            return worst["verdict"], f"{level}: {worst['reason']}"
     ran = {level: found for level, found in cell["levels"].items() if level != "codegen"}
     if not ran and cell["unavailable"]:
         return cell["unavailable"]["verdict"], cell["unavailable"]["reason"]
     if not ran:
         only = "compiled only, " if cell["levels"] else ""
         return "unavailable", f"{only}no suite has run: `{session(name)}`"
-    worst = min(cell["levels"].values(), key=lambda found: VERDICTS.index(found["verdict"]))
-    if worst["verdict"] in BAD:
-        at = next(level for level, found in cell["levels"].items() if found is worst)
-        return worst["verdict"], f"{at}: {worst['reason']}"
     if any(found["verdict"] == "pass" for found in ran.values()):
         return "pass", ""
     return worst["verdict"], worst["reason"]

@@ -57,6 +57,7 @@ def change_lines(changes: Optional[Mapping[str, Any]]) -> list[str]:
             accepted = f" (accepted: {row['accepted']})" if row.get("accepted") else ""
             lines.append(f"{row['cell']} {row['name']}: {kind}, {row['ratio']:.2f} x the earlier time{accepted}")
     lines += [f"codegen of {row['to']}: {row['id']}: {row['what']}" for row in changes["codegen"]]
+    lines += changes["gone"]
     for row in changes["environment"]:
         moved = [f"{item['name']} {item['was'] or 'absent'} → {item['now'] or 'absent'}" for item in row["moved"]]
         more = f" and {len(moved) - 8} more" if len(moved) > 8 else ""
@@ -74,7 +75,9 @@ def codegen_lines(matrix: Mapping[str, Any]) -> list[str]:
         open_ = [row for row in rows if not row["accepted"]]
         worst = (open_ or rows)[0]
         accepted = f", {len(rows) - len(open_)} accepted" if len(open_) < len(rows) else ""
-        lines.append(f"{before} → {after}: {len(rows)} for the worse{accepted}; worst: {worst['id']}: {worst['what']}")
+        lines.append(
+            f"{before} → {after}: {len(rows)} compiled for the worse{accepted}; worst: {worst['id']}: {worst['what']}"
+        )
     return lines
 
 

@@ -1,9 +1,11 @@
 """Record the results that the tests of the report read: real suites, in real cells, with a kernel broken on purpose.
 
     [RECORD_COMMIT=HEAD] python record.py CELL PYTHON SABOTAGE [SABOTAGE ...]
+    [RECORD_COMMIT=HEAD] python record.py codegen PYTHON SABOTAGE [SABOTAGE ...]
 
 PYTHON is the interpreter of an environment of the cell that has pytest, hypothesis, torch and Triton. Each result goes
-to ``recorded/<sabotage>/<cell>/``. Machine paths and host names are taken out; of a traceback its end is kept.
+to ``recorded/<sabotage>/<cell>/``. With ``codegen`` PYTHON needs a Triton only, and what is kept is the backward kernel
+of the widest rows that are held in registers. Machine paths and host names are taken out; a traceback keeps its end.
 """
 
 from __future__ import annotations
@@ -38,6 +40,11 @@ SABOTAGES = {
         "    BLOCK_N: tl.constexpr,\n",
         "    BLOCK_N: tl.constexpr,\n    num_warps: tl.constexpr,\n",
     ),
+    "four_warps": (
+        "liger_kernel/kernels/launch_plan.py",
+        "        _warps(device, threads),\n        1,\n        {\n            **_backward_args(",
+        "        4,\n        1,\n        {\n            **_backward_args(",
+    ),
     "import": ("liger_kernel/ops/layer_norm.py", "import torch\n", "import torch\nimport a_module_that_is_not_there\n"),
 }
 
@@ -45,8 +52,9 @@ SABOTAGES = {
 def record(cell: str, python: str, sabotage: str) -> None:
     """Run the selection in ``cell`` with the sabotage applied to a copy of the code, and keep its evidence."""
     target = HERE / "recorded" / sabotage / cell
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    if cell != "codegen":
+        shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="record-") as scratch:
         copy = Path(scratch)
         # a commit, not the working tree: what is recorded must be what the evidence's commit says
@@ -60,12 +68,36 @@ def record(cell: str, python: str, sabotage: str) -> None:
             if old not in text:
                 sys.exit(f"{file} no longer holds {old!r}: write the sabotage {sabotage!r} anew")
             (copy / file).write_text(text.replace(old, new))
+        if cell == "codegen":
+            return compile_widest_backward(target, python, copy)
         level = {"LIGER_MATRIX_CELL": cell, "LIGER_MATRIX_LEVEL": "interpreter", "TRITON_INTERPRET": "1"}
         folders = {"LIGER_MATRIX_EVIDENCE": str(target), "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
         junit = target / "junit-interpreter.xml"
         command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SELECTION, f"--junitxml={junit}"]
         subprocess.run(command, cwd=copy / "tests", env={**os.environ, **level, **folders}, check=False)
         clean(target, python, copy)
+
+
+def compile_widest_backward(target: Path, python: str, copy: Path) -> None:
+    """Compile the kernels for cuda:90 with this Triton, and keep what the widest backward in registers became."""
+    scratch = copy / "atlas.json"
+    command = [
+        python,
+        "-m",
+        "liger_kernel.matrix",
+        "codegen",
+        "--atlas",
+        "--target",
+        "cuda:90",
+        "--no-cache",
+        "--quiet",
+    ]
+    env = {**os.environ, "PYTHONPATH": str(copy)}
+    subprocess.run([*command, "--json", str(scratch)], cwd=copy, env=env, check=True)
+    found = json.loads(scratch.read_text())
+    kept = [row for row in found["entries"] if row["label"].startswith("_layer_norm_backward_kernel[n_cols=8192,")]
+    found.update(commit=commit(), entries=kept)
+    (target / f"{found['triton']}.json").write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
 def clean(target: Path, python: str, copy: Path) -> None:
