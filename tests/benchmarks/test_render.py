@@ -100,6 +100,13 @@ def test_targets_are_called_met_or_missed_by_the_lowest_share_of_their_range(rep
     assert "| forward bf16 | 1024 - 16384 | 0.96 | 0.965 | 16384 | met |" in render.document([report])
 
 
+def test_rows_behind_the_fastest_peer_are_listed_and_level_ones_are_not(report):
+    block = render.document([report])
+    assert "by more than 2 %: forward bf16 N = 16384 (0.95)." in block
+    report["benchmarks"][2] = row("large", "forward", "bf16", 8192, 16384, OURS, 0.94)
+    assert "by more than 2 %: nowhere." in render.document([report])
+
+
 def test_targets_of_an_h100_are_not_held_against_another_gpu(report):
     report["liger_matrix"]["gpus"][0]["name"] = "NVIDIA A100"
     assert "### Targets" not in render.document([report])

@@ -102,9 +102,18 @@ def _targets(report: Report) -> str:
             missed_anywhere |= bool(missed)
             verdict: str = "missed at " + ", ".join(map(str, missed)) if missed else "met"
             rows.append([f"{direction} {dtype}", label, f"{aim:.2f}", f"{inside[worst]:.3f}", str(worst), verdict])
+    if len(rows) == 1:
+        return ""
+    behind = [
+        f"{direction} {dtype} N = {n_cols} ({speed:.2f})"
+        for (kind, direction, dtype), sizes in groups.items()
+        for (n_cols, _), row in sizes.items()
+        if kind == "large" and (speed := table.against_best(row)) is not None and speed < targets.LEVEL_WITH_PEERS
+    ]
+    notes = f"Behind the fastest peer of the row by more than 2 %: {', '.join(behind) or 'nowhere'}."
+    notes += " What was missed, and why, stands below the tables." if missed_anywhere or behind else ""
     title = f"### Targets, triton {_triton(report)} on {_gpu(report)}"
-    note = "\n\nWhat was missed, and why, stands below the tables." if missed_anywhere else ""
-    return f"{title}\n\n{_markdown(rows)}{note}" if len(rows) > 1 else ""
+    return f"{title}\n\n{_markdown(rows)}\n\n{notes}"
 
 
 def _peers(report: Report) -> str:

@@ -139,13 +139,12 @@ def _shares(report: Mapping[str, Any], rows: Mapping[tuple[int, int], Mapping[st
 
 def _small(report: Mapping[str, Any], rows: Mapping[tuple[int, int], Mapping[str, Timed]]) -> list[str]:
     names = implementations(report)
-    cells = [["shape", *(f"{name} {where}" for name in names for where in ("dev", "host"))]]
+    cells = [["shape", "", *names]]
     for (n_cols, n_rows), row in rows.items():
-        figures = []
-        for name in names:
-            item = row.get(name)
-            figures += [f"{item.seconds * 1e6:.1f}", f"{item.info['host_us_per_call']:.1f}"] if item else ["-", "-"]
-        cells.append([f"{n_rows} x {n_cols}", *figures])
+        there = [row.get(name) for name in names]
+        shape = f"{n_rows} x {n_cols}"
+        cells.append([shape, "device", *(f"{item.seconds * 1e6:.1f}" if item else "-" for item in there)])
+        cells.append([shape, "host", *(f"{item.info['host_us_per_call']:.1f}" if item else "-" for item in there)])
     return align(cells)
 
 
