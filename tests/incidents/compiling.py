@@ -1,0 +1,38 @@
+"""Compile an incident's kernel for a GPU that is not there, through the matrix's own codegen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from liger_kernel.matrix.codegen import Result, compile_kernel, targets
+from liger_kernel.matrix.codegen.compile import compile_stages
+
+from .incident import NotApplicable, Seen
+
+
+def compiled(
+    fn: Any, args: dict, constexprs: dict, target: str = "cuda:90", hints: Any = None, **options: Any
+) -> Result:
+    """What came of compiling ``fn``, with its metrics; an error is a result too. Arguments are compile_kernel's.
+
+    Raises:
+        NotApplicable: this Triton does not know the target.
+    """
+    return _known(compile_kernel(fn, args, constexprs, options, hints, target))
+
+
+def stages(fn: Any, args: dict, constexprs: dict, target: str = "cuda:90", **options: Any) -> Result:
+    """The same without the metrics, which take the most time."""
+    return _known(compile_stages(fn, args, constexprs, options, None, targets.parse(target)))
+
+
+def refused(fn: Any, args: dict, constexprs: dict, **options: Any) -> Seen:
+    """Shown where ``fn`` does not compile."""
+    result = stages(fn, args, constexprs, **options)
+    return Seen(result.status != "ok", result.reason or "it compiles")
+
+
+def _known(result: Result) -> Result:
+    if result.status == "n/a":
+        raise NotApplicable(result.reason)
+    return result
