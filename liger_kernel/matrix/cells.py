@@ -78,6 +78,21 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Package:
+    """Another package that takes the matrix for its own kernels.
+
+    Attributes:
+        name: its distribution's name.
+        module: what is imported; by default the name with underscores.
+        test: what its suites need beside the package itself; pytest and hypothesis are the harness's own needs.
+    """
+
+    name: str
+    module: str
+    test: tuple[str, ...] = ("pytest>=8", "hypothesis")
+
+
+@dataclass(frozen=True)
 class Table:
     """Every row of ``constraints/cells.toml``.
 
@@ -86,12 +101,14 @@ class Table:
         cells: name -> row, in the table's order.
         releases: Triton version -> row, oldest first: the table's own rows and those of the pinned cells.
         platforms: platform name -> settings of that platform's runners.
+        package: whose kernels the table is for; None for this repository's own.
     """
 
     path: Path
     cells: Mapping[str, Cell]
     releases: Mapping[str, Release]
     platforms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    package: Optional[Package] = None
 
     @property
     def root(self) -> Path:
@@ -129,9 +146,10 @@ def load(path: Optional[Path] = None) -> Table:
     """
     path = Path(path) if path is not None else find_root() / "constraints" / "cells.toml"
     raw = _read_toml(path)
-    unknown = sorted(set(raw) - {"cell", "release", "platform"})
+    unknown = sorted(set(raw) - {"cell", "release", "platform", "package"})
     if unknown:
-        raise ValueError(f"{path.name}: unknown table [{unknown[0]}]; allowed are [cell.*], [release] and [platform.*]")
+        allowed = "[cell.*], [release], [platform.*] and [package]"
+        raise ValueError(f"{path.name}: unknown table [{unknown[0]}]; allowed are {allowed}")
     cells = {name: _cell(path, name, row) for name, row in raw.get("cell", {}).items()}
     if not cells:
         raise ValueError(f"{path.name}: there is no [cell.*] row")
@@ -140,7 +158,8 @@ def load(path: Optional[Path] = None) -> Table:
         if cell.triton and cell.triton[0].isdigit() and cell.python and cell.torch:
             releases.setdefault(cell.triton, Release(cell.triton, cell.python, cell.torch, cell.requires))
     ordered = {version: releases[version] for version in sorted(releases, key=version_key)}
-    return Table(path.resolve(), cells, ordered, raw.get("platform", {}))
+    package = _package(path, raw["package"]) if "package" in raw else None
+    return Table(path.resolve(), cells, ordered, raw.get("platform", {}), package)
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -185,6 +204,12 @@ def _release(path: Path, version: str, row: Mapping[str, Any]) -> Release:
     where = f'{path.name} [release] "{version}"'
     _check_keys(where, row, Release, given={"triton"}, required={"python", "torch"})
     return Release(triton=version, **{**row, "requires": tuple(row.get("requires", ()))})
+
+
+def _package(path: Path, row: Mapping[str, Any]) -> Package:
+    _check_keys(f"{path.name} [package]", row, Package, given=set(), required={"name"})
+    tests = {"test": tuple(row["test"])} if "test" in row else {}
+    return Package(**{"module": row["name"].replace("-", "_"), **row, **tests})
 
 
 def _check_keys(where: str, row: Mapping[str, Any], kind: type, *, given: set[str], required: set[str]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from . import files
+from .cells import load
 
 SCHEMA = "liger-matrix/environment/1"
 
@@ -45,7 +46,7 @@ def record(cell: str, root: Optional[Path] = None) -> dict[str, Any]:
         "distributions": {
             item.metadata["Name"]: item.version for item in metadata.distributions() if item.metadata["Name"]
         },
-        "package": _package(),
+        "package": _package(root),
         "subject": _subject(),
     }
 
@@ -143,16 +144,19 @@ def _import(name: str) -> Any:
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def _package() -> dict[str, Any]:
-    """The installed liger-kernel: from its wheel (the normal case) or from a source tree on the path."""
-    import liger_kernel
-
-    folder = Path(liger_kernel.__file__).resolve().parent
+def _package(root: Optional[Path]) -> dict[str, Any]:
+    """The package that the table is for: from its wheel (the normal case) or from a source tree on the path."""
+    name, module = "liger-kernel", "liger_kernel"
+    if root is not None and (root / "constraints" / "cells.toml").is_file():
+        package = load(root / "constraints" / "cells.toml").package
+        name, module = (package.name, package.module) if package else (name, module)
+    found = importlib.import_module(module)
+    folder = Path(str(found.__file__)).resolve().parent
     in_wheel = "site-packages" in folder.parts or "dist-packages" in folder.parts
     requires: list[str] = []
-    version: Optional[str] = getattr(liger_kernel, "__version__", None)
+    version: Optional[str] = getattr(found, "__version__", None)
     if in_wheel:
-        dist = metadata.distribution("liger-kernel")
+        dist = metadata.distribution(name)
         version = dist.version
         requires = [line for line in dist.requires or [] if "extra ==" not in line]
     return {"version": version, "origin": "wheel" if in_wheel else "tree", "requires": requires}

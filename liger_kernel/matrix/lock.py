@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import files, nightly, tools
+from . import files, nightly, package, tools
 from .cells import Cell, Table, find_root, load
 
 GROUPS = ("check", "report")  # dependency groups of pyproject.toml that have a constraint file of their own
@@ -22,7 +22,7 @@ def main(argv: list[str]) -> int:
     try:
         table = load(find_root(options.root) / "constraints" / "cells.toml")
         lockable = [name for name, cell in table.cells.items() if cell.torch and not cell.nightly]
-        names = options.names or [*lockable, *GROUPS]
+        names = options.names or [*lockable, *(() if table.package else GROUPS)]
         for name in names:
             if name in GROUPS:
                 pins = compile_group(table, name, options.upgrade)
@@ -35,16 +35,10 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def requirements(cell: Cell) -> list[str]:
+def requirements(table: Table, cell: Cell) -> list[str]:
     """What the cell's environment is resolved from: its pair, what the pair needs, and what the suites need."""
-    import build_helpers
-
-    return [
-        f"torch=={cell.torch}",
-        f"triton=={cell.triton}",
-        *cell.requires,
-        *build_helpers.get_optional_dependencies()["test"],
-    ]
+    pair = [f"torch=={cell.torch}", f"triton=={cell.triton}"]
+    return [*pair, *cell.requires, *package.suite_requirements(table)]
 
 
 def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
@@ -54,7 +48,7 @@ def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
     if cell.index:
         return nightly.lock(table, cell)
     options = ["--python-version", str(cell.python), "--python-platform", "x86_64-manylinux_2_28"]
-    return _compile(table, cell.name, [*options, "-"], "\n".join(requirements(cell)) + "\n", upgrade)
+    return _compile(table, cell.name, [*options, "-"], "\n".join(requirements(table, cell)) + "\n", upgrade)
 
 
 def compile_group(table: Table, group: str, upgrade: bool) -> int:

@@ -21,7 +21,7 @@ import urllib.request
 from pathlib import Path
 from typing import Optional
 
-from . import environment, files, tools
+from . import environment, files, package, tools
 from .cells import Cell, Table
 
 MAX_AGE_DAYS = 30
@@ -44,7 +44,7 @@ def lock(table: Table, cell: Cell) -> int:
         ValueError: the index has no torch, or none of its Tritons belongs to the newest torch.
         tools.ToolError: uv found no solution; its words are kept.
     """
-    wanted = _requirements(cell)
+    wanted = _requirements(table, cell)
     first = _compile(cell, wanted, drop=TRITONS)
     torch = f"torch=={first['torch']}"
     refused: list[str] = []
@@ -140,13 +140,11 @@ def versions(cell: Cell, name: str) -> set[str]:
     return {each.split("-")[1] for each in files_there if each.endswith(".whl") and each.count("-") >= 4}
 
 
-def _requirements(cell: Cell) -> list[str]:
+def _requirements(table: Table, cell: Cell) -> list[str]:
     """What the cell is resolved from. Its Triton is not named: its torch brings it."""
-    import build_helpers
-
-    wheel = build_helpers.get_platform_dependencies(cell.platforms[0], "none")
     torch = f"torch{DEV}" if cell.nightly else f"torch=={cell.torch}"
-    return [torch, *wheel, *cell.requires, *build_helpers.get_optional_dependencies()["test"]]
+    ours = [*package.wheel_requirements(table, cell), *package.suite_requirements(table)]
+    return [torch, *cell.requires, *ours]
 
 
 def _compile(cell: Cell, wanted: list[str], drop: tuple[str, ...] = ()) -> dict[str, str]:

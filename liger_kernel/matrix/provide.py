@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from . import environment, files, nightly, tools
+from . import environment, files, nightly, package, tools
 from .cells import Cell, Table, find_root, load
 from .run import write_failure
 
@@ -30,7 +30,6 @@ NETWORK_SIGNS = (
     "Network is unreachable",
     "Failed to establish a new connection",
 )
-SOURCES = ("pyproject.toml", "build_helpers.py", "MANIFEST.in", "README.md", "LICENSE", "liger_kernel")
 
 
 class Unavailable(RuntimeError):
@@ -85,14 +84,6 @@ def unavailable(reports: Path) -> Optional[str]:
     return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.is_file() else None
 
 
-def platform_of(cell: Cell) -> str:
-    """The platform that the cell's wheel is built for: this machine's where the cell can exist on it."""
-    import build_helpers
-
-    here = build_helpers.detect_platform().platform
-    return here if here in cell.platforms else cell.platforms[0]
-
-
 def check_index(cell: Cell) -> None:
     """Raise Unavailable where the cell's own index does not answer."""
     if cell.index is None:
@@ -125,12 +116,11 @@ def build_wheel(
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "source"
         source.mkdir()
-        for name in SOURCES:
-            path = table.root / name
+        for path in package.sources(table):
             if path.is_dir():
-                shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-            elif path.exists():
-                shutil.copy2(path, source / name)
+                shutil.copytree(path, source / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(path, source / path.name)
         uv = tools.find_uv()
         build = [uv, "build", "--wheel", "--out-dir"] if uv else [python, "-m", "pip", "wheel", "--no-deps", "-w"]
         tools.run([*build, str(folder), "-C", f"platform={platform}", "-C", f"triton={triton}", *options, str(source)])
@@ -164,8 +154,8 @@ def install(table: Table, cell: Cell, python: str) -> None:
         else:
             tools.run([*pip, "--requirement", str(pins)], echo=True)
         with tempfile.TemporaryDirectory() as folder:
-            wheel = build_wheel(table, platform_of(cell), Path(folder), python)
-            again = ["--reinstall-package", "liger-kernel"] if uv else ["--force-reinstall", "--no-deps"]
+            wheel = build_wheel(table, package.platform_of(table, cell), Path(folder), python)
+            again = ["--reinstall-package", package.name(table)] if uv else ["--force-reinstall", "--no-deps"]
             tools.run([*pip, "--constraint", str(pins), *again, str(wheel)])
     except tools.ToolError as error:
         if any(sign in error.tail for sign in NETWORK_SIGNS):
@@ -216,6 +206,7 @@ def main(argv: list[str]) -> int:
             wheelhouse.install(table, cell, options.python, options.wheelhouse)
         else:
             install(table, cell, options.python)
+        package.carry_harness(table.package, options.python)
     except nightly.Stale as error:
         mark_unavailable(reports, cell, str(error), verdict="stale")
         return 3

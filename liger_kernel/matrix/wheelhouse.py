@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Optional
 
-from . import environment, files, nightly, provide, slim, tools
+from . import environment, files, nightly, package, provide, slim, tools
 from .cells import PLATFORMS, Cell, Table, find_root, load
 
 SCHEMA = "liger-matrix/wheelhouse/1"
@@ -184,8 +184,7 @@ def build_requirements(table: Table) -> list[str]:
 def sources_digest(table: Table) -> str:
     """SHA-256 over the names and contents of what the package is built from."""
     digest = hashlib.sha256()
-    for name in provide.SOURCES:
-        top = table.root / name
+    for top in package.sources(table):
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(f"{path.relative_to(table.root)}\0{_sha256(path)}\n".encode())

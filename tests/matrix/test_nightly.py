@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from liger_kernel.matrix import lock, nightly, provide, tools
+from liger_kernel.matrix import lock, nightly, package, provide, tools
 from liger_kernel.matrix.cells import find_root, load
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
-SOURCES = (*provide.SOURCES, "noxfile.py")
+SOURCES = (*package.SOURCES, "noxfile.py")
 NEW, OLD = "2.12.0.dev20261119+rocm7.0", "2.12.0.dev20261101+rocm7.0"
 
 pytestmark = pytest.mark.skipif(tools.find_uv() is None, reason="needs uv; `pip install uv` adds it")

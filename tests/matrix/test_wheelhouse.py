@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix import provide, slim, tools, wheelhouse
+from liger_kernel.matrix import package, slim, tools, wheelhouse
 from liger_kernel.matrix.cells import find_root, load
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.skipif(tools.find_uv() is None, reason="needs uv; `pip 
 def checkout(tmp_path_factory, standins):
     """A checkout of this project whose one cell is small, and the stand-ins that its pins name."""
     root, here = tmp_path_factory.mktemp("checkout"), find_root()
-    for name in (*provide.SOURCES, "noxfile.py", "constraints"):
+    for name in (*package.SOURCES, "noxfile.py", "constraints"):
         copy = shutil.copytree if (here / name).is_dir() else shutil.copy2
         if (here / name).exists():
             copy(here / name, root / name)
