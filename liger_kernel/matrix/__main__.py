@@ -22,6 +22,7 @@ VERBS = {
     "wheelhouse": ("wheelhouse", "main", "gather what a cell needs, for a machine with no network"),
     "nightly": ("nightly_issue", "main", "what the nightly cells found, as one issue"),
     "ci-matrix": ("ci", "main", "the job list of CI, from the table, as JSON"),
+    "incidents": ("incidents", "main", "look at what really broke once, in every Triton release"),
     "guard": ("guard", "main", "check kernel sources for what breaks on some Triton"),
 }
 
