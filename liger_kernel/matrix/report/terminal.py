@@ -15,6 +15,7 @@ from . import words
 WIDTH = 100
 GROUPS_SHOWN = 12
 CHANGES_SHOWN = 20
+PLACES_SHOWN = 4
 
 
 def show(matrix: Mapping[str, Any], file: Optional[TextIO] = None) -> None:
@@ -68,11 +69,12 @@ def _line(verdict: str, text: str) -> Text:
 def _group(console: Console, group: Mapping[str, Any]) -> None:
     known = f"  (known: {group['known']})" if group["known"] else ""
     console.print(Text(f"  {group['cause']:11} x{group['count']:<5} {group['message']}{known}"))
-    for where in group["where"][:4]:
+    commands = {where["command"]: where["count"] for where in group["where"]}
+    for command in list(commands)[:PLACES_SHOWN]:
         # never wrapped, so that it can be copied; it names cell and level itself
-        console.print(Text(f"     {where['command']}  # {where['count']}", style="dim"), soft_wrap=True)
-    if len(group["where"]) > 4:
-        console.print(f"     and in {len(group['where']) - 4} more places", style="dim")
+        console.print(Text(f"     {command}  # {commands[command]}", style="dim"), soft_wrap=True)
+    if len(commands) > PLACES_SHOWN:
+        console.print(f"     and in {len(commands) - PLACES_SHOWN} more places", style="dim")
 
 
 def _section(console: Console, title: str, lines: list[str], shown: int) -> None:

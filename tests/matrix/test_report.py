@@ -1,0 +1,470 @@
+"""The report's answer from recorded results (data/record.py made them): verdicts, causes, changes, exit status."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
+from liger_kernel.matrix.report import causes, cli, evidence, markdown, verdict
+
+RECORDED = Path(__file__).parent / "data" / "recorded"
+TRITON2, TRITON3 = ["triton231", "triton300"], ["triton331", "triton3x"]
+
+
+@pytest.fixture
+def report(tmp_path, capsys):
+    """Run the verb; gives the matrix, the exit status as ``status`` and what was printed as ``said``."""
+
+    def run(reports, *arguments):
+        out = tmp_path / "out"
+        status = cli.main(
+            ["--reports", str(reports), "--out", str(out), "--accepted", "none.toml", *map(str, arguments)]
+        )
+        printed = capsys.readouterr()
+        matrix = json.loads((out / "matrix.json").read_text()) if (out / "matrix.json").is_file() else {}
+        matrix.update(exit_status=status, said=printed.out, err=printed.err, out=out)
+        return matrix
+
+    return run
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of recorded results that a test may change."""
+
+    def make(sabotage="none", cells=("triton231",), name="reports"):
+        for cell in cells:
+            shutil.copytree(RECORDED / sabotage / cell, tmp_path / name / cell)
+        return tmp_path / name
+
+    return make
+
+
+def set_property(junit, name, value):
+    tree = ET.parse(junit)
+    for item in tree.getroot().iter("property"):
+        if item.get("name") == name:
+            item.set("value", value)
+    tree.write(junit)
+
+
+def verdicts(matrix):
+    return {name: cell["verdict"] for name, cell in matrix["cells"].items()}
+
+
+# --- what is right and what is broken on purpose
+
+
+def test_healthy_results_pass_and_what_did_not_run_is_not_green(report):
+    found = report(RECORDED / "none")
+    assert found["exit_status"] == found["status"] == 0
+    assert {name: verdict for name, verdict in verdicts(found).items() if verdict != "unavailable"} == dict.fromkeys(
+        [*TRITON2, *TRITON3], "pass"
+    )
+    assert "device" not in found["cells"]["triton231"]["levels"]
+    assert found["cells"]["triton231-py39"]["reason"] == "no suite has run: `nox -s tests-triton231-py39`"
+    assert found["cells"]["triton231"]["levels"]["interpreter"]["versions"]["torch"] == "2.3.1+cu121"
+    assert found["cells"]["triton231"]["levels"]["interpreter"]["counts"]["n/a"] == 13
+
+
+def test_a_declared_num_warps_is_a_launch_failure_where_triton_does_not_bind_it(report):
+    found = report(RECORDED / "num_warps", "--against", RECORDED / "none")
+    assert found["exit_status"] == 1
+    assert [verdicts(found)[name] for name in TRITON2 + TRITON3] == ["regressed", "regressed", "pass", "pass"]
+    (group,) = found["failures"]
+    assert group["cause"] == "launch"
+    assert group["count"] == 26 + 39
+    assert [(row["cell"], row["count"]) for row in group["where"]] == [("triton231", 26), ("triton300", 39)]
+    command = "nox -s tests-triton231 -- --level interpreter -k test_results_are_as_exact_as_torch"
+    assert group["where"][0]["command"] == command
+    assert command in found["said"]
+
+
+def test_a_wrong_formula_in_one_branch_is_a_numerics_failure_of_that_branch_in_every_cell(report):
+    found = report(RECORDED / "numerics", "--against", RECORDED / "none")
+    assert [verdicts(found)[name] for name in TRITON2 + TRITON3] == ["regressed"] * 4
+    (group,) = found["failures"]
+    assert (group["cause"], group["count"]) == ("numerics", 4 + 6 + 6 + 6)
+    columns = {test.split("[")[1].split("-")[1] for row in group["where"] for test in row["tests"]}
+    assert columns == {"12288", "65537"}
+
+
+def test_a_launch_with_too_few_warps_is_a_codegen_change_in_the_cells_of_that_triton(report):
+    found = report(RECORDED / "four_warps", "--against", RECORDED / "none")
+    assert found["exit_status"] == 1
+    group = next(group for group in found["failures"] if group["where"][0]["cell"] == "triton331")
+    assert group["cause"] == "codegen"
+    assert "spill_stores 0 -> 165" in group["message"]
+    assert found["cells"]["triton331"]["verdict"] == "regressed"
+    assert {row["cell"] for group in found["failures"] for row in group["where"]} == {"triton331", "triton340"}
+    worse = next(row for row in found["codegen"]["changes"] if "fp32" in row["id"])
+    assert (worse["from"], worse["to"], worse["metric"]) == ("3.3.1", "3.4.0", "spill_stores")
+    assert worse["what"].startswith("spill_stores 165 -> 908")
+
+
+def test_a_missing_module_is_an_environment_failure_that_takes_the_file_with_it(report):
+    found = report(RECORDED / "import", "--against", RECORDED / "none")
+    assert found["cells"]["triton231"]["verdict"] == "regressed"
+    assert [(group["cause"], group["count"]) for group in found["failures"]] == [("environment", 1)]
+    assert "a_module_that_is_not_there" in found["failures"][0]["message"]
+
+
+# --- merging
+
+
+def test_of_two_results_for_a_cell_and_level_the_newest_wins_and_the_other_is_listed(report, copy, tmp_path):
+    old, new = copy(name="old"), copy("num_warps", name="new")
+    set_property(old / "triton231" / "junit-interpreter.xml", "date", "2026-01-01T00:00:00+00:00")
+    for first, second in ((old, new), (new, old)):
+        found = report(first, "--add", second)
+        assert found["cells"]["triton231"]["verdict"] == "fail"
+        (row,) = found["superseded"]
+        assert row["file"] == str(old / "triton231" / "junit-interpreter.xml")
+
+
+def test_levels_of_several_machines_become_one_row(report, copy):
+    here, there = copy(name="here"), copy(name="there")
+    junit = there / "triton231" / "junit-interpreter.xml"
+    set_property(junit, "level", "device")
+    set_property(junit, "gpu", "NVIDIA H100 80GB HBM3")
+    junit.rename(junit.with_name("junit-device.xml"))
+    found = report(here, "--add", there, "--require", "triton231:device")
+    assert found["exit_status"] == 0
+    assert set(found["cells"]["triton231"]["levels"]) == {"interpreter", "device"}
+    assert found["cells"]["triton231"]["levels"]["device"]["gpu"] == "NVIDIA H100 80GB HBM3"
+    assert "NVIDIA H100" in (found["out"] / "index.html").read_text()
+
+
+def test_vendor_images_stand_in_rows_of_their_own(report, copy, tmp_path):
+    for triton in ("3.6.0", "3.7.1"):
+        folder = copy(name=triton)
+        (folder / "triton231").rename(folder / "ambient")
+        for name, value in (("cell", "ambient"), ("triton", triton)):
+            set_property(folder / "ambient" / "junit-interpreter.xml", name, value)
+    found = report(tmp_path / "3.6.0", "--add", tmp_path / "3.7.1", "--require", "ambient:interpreter")
+    assert found["exit_status"] == 0
+    assert [name for name in found["cells"] if name.startswith("ambient")] == ["ambient-3.6.0", "ambient-3.7.1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence", "broken"),
+    [
+        ("junit-interpreter.xml", "<testsuites><testsuite>", "is not XML", True),
+        ("environment.json", "{", "is not JSON", True),
+        (
+            "environment.json",
+            '{"schema": "liger-matrix/environment/9"}',
+            "its schema is 'liger-matrix/environment/9'",
+            True,
+        ),
+        ("environment.json", '{"schema": "liger-matrix/environment/1"}', "the key 'cell' is missing", True),
+        ("junit-device.xml", "<html></html>", "is foreign: its root is <html>", False),
+        ("package.json", '{"name": "x"}', "is foreign: it names no schema", False),
+        ("notes.json", "[]", "is foreign: not an object", False),
+    ],
+)
+def test_a_broken_or_foreign_file_is_named_and_left_out(name, content, sentence, broken, report, copy):
+    reports = copy(cells=["triton231", "triton300"])
+    file = reports / "triton300" / name
+    file.write_text(content)
+    found = report(reports)
+    (problem,) = found["problems"]
+    assert problem["file"] == str(file)
+    assert sentence in problem["problem"]
+    assert found["cells"]["triton231"]["verdict"] == "pass"
+    assert found["exit_status"] == (2 if broken else 0)
+    for shown in (found["said"].replace("\n", ""), (found["out"] / "summary.md").read_text()):
+        assert name in shown
+        assert sentence.split("<")[0] in shown
+
+
+def test_a_result_in_another_cells_folder_is_left_out(report, copy):
+    reports = copy()
+    (reports / "triton231").rename(reports / "triton3x")
+    found = report(reports)
+    assert "says that it is of cell 'triton231' but lies in the folder 'triton3x'" in found["problems"][0]["problem"]
+    assert "pass" not in verdicts(found).values()
+
+
+def unavailable(folder, verdict, date, reason="the index cannot be reached"):
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {"schema": "liger-matrix/unavailable/1", "cell": folder.name, "verdict": verdict, "reason": reason}
+    (folder / "unavailable.json").write_text(json.dumps({**found, "date": date}))
+
+
+@pytest.mark.parametrize("word", ["unavailable", "stale", "n/a"])
+def test_why_a_cell_could_not_run_is_its_verdict_and_no_failure(word, report, copy):
+    reports = copy()
+    unavailable(reports / "rocm-nightly", word, "2026-11-21T00:00:00+00:00")
+    found = report(reports)
+    assert found["cells"]["rocm-nightly"]["verdict"] == word
+    assert found["cells"]["rocm-nightly"]["reason"] == "the index cannot be reached"
+    assert found["exit_status"] == 0
+    assert report(reports, "--require", "rocm-nightly:interpreter")["exit_status"] == 2
+
+
+def test_results_of_another_machine_outweigh_that_this_one_cannot_provide_the_cell(report, copy, tmp_path):
+    unavailable(tmp_path / "here" / "triton231", "unavailable", "2030-01-01T00:00:00+00:00")
+    found = report(tmp_path / "here", "--add", copy())
+    assert found["cells"]["triton231"]["verdict"] == "pass"
+    assert found["superseded"][0]["file"].endswith("unavailable.json")
+
+
+def test_a_cell_that_stopped_before_its_suites_failed_with_the_command_that_stopped_it(report, tmp_path):
+    folder = tmp_path / "reports" / "triton3x"
+    folder.mkdir(parents=True)
+    content = {
+        "schema": "liger-matrix/failure/1",
+        "cell": "triton3x",
+        "stage": "resolve",
+        "date": "2026-11-21T00:00:00+00:00",
+    }
+    content |= {
+        "command": ["uv", "pip", "install", "torch==9"],
+        "status": 1,
+        "tail": "No solution found when resolving",
+    }
+    (folder / "failure.json").write_text(json.dumps(content))
+    found = report(tmp_path / "reports")
+    assert found["exit_status"] == 1
+    assert found["cells"]["triton3x"]["reason"] == "stopped at resolve with status 1"
+    assert found["failures"][0]["cause"] == "environment"
+    assert "`uv pip install torch==9` ended with status 1" in found["failures"][0]["message"]
+
+
+# --- exit status
+
+
+def test_no_results_are_no_answer(report, tmp_path):
+    found = report(tmp_path / "nothing")
+    assert found["exit_status"] == 2
+    assert "there are no results" in found["said"]
+
+
+def test_a_required_level_that_did_not_run_is_an_error(report, copy):
+    found = report(copy(), "--require", "triton231:device")
+    assert found["exit_status"] == 2
+    assert "required but not there: level device of cell triton231" in found["said"]
+    assert report(RECORDED / "none", "--require", "triton231:interpreter")["exit_status"] == 0
+
+
+def test_a_required_level_whose_tests_were_all_skipped_is_an_error(report, copy):
+    reports = copy()
+    junit = reports / "triton231" / "junit-interpreter.xml"
+    tree = ET.parse(junit)
+    for case in tree.getroot().iter("testcase"):
+        case[:] = [ET.Element("skipped", message="needs a GPU")]
+    tree.write(junit)
+    found = report(reports, "--require", "triton231:interpreter")
+    assert found["exit_status"] == 2
+    assert found["cells"]["triton231"]["verdict"] == "unavailable"
+    assert "every test was skipped: needs a GPU" in found["said"]
+
+
+def test_a_suite_without_a_test_fails(report, copy):
+    reports = copy()
+    junit = reports / "triton231" / "junit-interpreter.xml"
+    tree = ET.parse(junit)
+    suite = next(tree.getroot().iter("testsuite"))
+    for case in suite.findall("testcase"):
+        suite.remove(case)
+    tree.write(junit)
+    found = report(reports)
+    assert found["cells"]["triton231"]["reason"] == "interpreter: harness: pytest ran no test"
+    assert found["exit_status"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["--require", "triton231"],
+            "--require 'triton231': it is CELL:LEVEL, with a level of interpreter, device, codegen",
+        ),
+        (["--require", "triton9:device"], "unknown cell 'triton9'"),
+        (["--against", "no/such/run"], "--against no/such/run: there is no such file or folder"),
+        (["--cells", "triton231:triton9"], "no cell 'triton9'"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_one_sentence_and_status_2(arguments, sentence, report):
+    found = report(RECORDED / "none", *arguments)
+    assert found["exit_status"] == 2
+    assert sentence in found["err"]
+    assert len(found["err"].strip().splitlines()) == 1
+
+
+# --- known failures
+
+
+def known(tmp_path, text):
+    path = tmp_path / "known.toml"
+    path.write_text(text)
+    return path
+
+
+ROW = """
+[[test]]
+cell = "triton231"
+level = "interpreter"
+test = "correctness.*_exact_as_torch[*"
+reason = "issue 7"
+"""
+
+
+def test_a_known_failure_is_shown_with_its_reason_and_passes(report, tmp_path):
+    found = report(RECORDED / "num_warps", "--known", known(tmp_path, ROW), "--against", RECORDED / "none")
+    assert found["cells"]["triton231"]["verdict"] == "pass"
+    assert found["cells"]["triton231"]["levels"]["interpreter"]["counts"]["known"] == 26
+    assert found["cells"]["triton300"]["verdict"] == "regressed"
+    assert {group["known"]: group["count"] for group in found["failures"]} == {"issue 7": 26, None: 39}
+
+
+def test_a_known_failure_that_no_longer_occurs_fails(report, tmp_path):
+    found = report(RECORDED / "none", "--known", known(tmp_path, ROW))
+    assert found["exit_status"] == 1
+    assert "no longer occurs (issue 7): remove it from known.toml" in found["cells"]["triton231"]["reason"]
+
+
+def test_a_known_failure_of_a_cell_that_did_not_run_is_not_judged(report, tmp_path):
+    row = ROW.replace('"triton231"', '"triton231-py39"')
+    assert report(RECORDED / "none", "--known", known(tmp_path, row))["exit_status"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("[[test]]\n", "row 1 of [[test]] lacks 'cell'"), ("[[flaky]]\n", "unknown table 'flaky'"), ("x", "is not TOML")],
+)
+def test_a_malformed_row_of_known_failures_is_refused(text, sentence, tmp_path):
+    with pytest.raises(ValueError, match=sentence.replace("[", r"\[")):
+        verdict.load_known(known(tmp_path, text))
+
+
+# --- runs and cells against each other
+
+
+def test_an_earlier_run_may_be_its_evidence_or_its_matrix(report, tmp_path):
+    kept = tmp_path / "earlier.json"
+    shutil.copy(report(RECORDED / "none")["out"] / "matrix.json", kept)
+    by_matrix = report(RECORDED / "num_warps", "--against", kept)["changes"]
+    by_folder = report(RECORDED / "num_warps", "--against", RECORDED / "none")["changes"]
+    assert {**by_matrix, "against": ""} == {**by_folder, "against": ""}
+    assert [row["count"] for row in by_matrix["newly_failing"]] == [26, 39]
+    assert by_matrix["newly_failing"][0]["tests"][0].startswith("correctness.test_sizes::test_results_are_as_exact")
+
+
+def test_what_passes_again_and_what_no_longer_runs_is_said(report, copy):
+    found = report(copy(), "--against", RECORDED / "num_warps")
+    assert [(row["cell"], row["count"]) for row in found["changes"]["newly_passing"]] == [("triton231", 26)]
+    assert {row["cell"] for row in found["changes"]["no_longer_run"]} == {"triton300", *TRITON3}
+    assert found["exit_status"] == 0
+
+
+def test_versions_that_moved_are_said(report, copy):
+    old, new = copy(name="old"), copy(name="new")
+    file = new / "triton231" / "environment.json"
+    content = json.loads(file.read_text())
+    content["distributions"]["numpy"] = "9.9"
+    file.write_text(json.dumps(content))
+    (row,) = report(new, "--against", old)["changes"]["environment"]
+    assert row["moved"] == [{"name": "numpy", "was": "1.26.4", "now": "9.9"}]
+
+
+def test_a_cell_is_held_against_another(report):
+    found = report(RECORDED / "num_warps", "--cells", "triton231:triton3x")["cell_against_cell"]
+    rows = {(row["left"], row["right"]): row["count"] for row in found["levels"]["interpreter"]}
+    assert rows == {("failed", "passed"): 26, ("n/a", "passed"): 13}
+    assert {"name": "triton", "was": "2.3.1", "now": "3.9.0"} in found["environment"]
+
+
+def test_a_matrix_of_another_schema_is_refused(report, tmp_path):
+    (tmp_path / "matrix.json").write_text('{"schema": "liger-matrix/matrix/9"}')
+    found = report(RECORDED / "none", "--against", tmp_path / "matrix.json")
+    assert found["exit_status"] == 2
+    assert "is no liger-matrix/matrix/1" in found["err"]
+
+
+# --- causes
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        ("TypeError: missing a required argument: 'num_warps'", "launch"),
+        ("TypeError: k() got an unexpected keyword argument 'num_warps'", "launch"),
+        ("triton.runtime.autotuner.OutOfResources: out of resource: shared memory, Required: 300000", "launch"),
+        ("ValueError: Pointer argument (at 0) cannot be accessed from Triton (cpu tensor?)", "launch"),
+        ("triton.compiler.errors.CompilationError: at 3:8: invalid operands of type pointer", "compile"),
+        ("AttributeError: module 'triton.language' has no attribute 'rsqrt'", "compile"),
+        ("ValueError: 0d block_type is forbidden", "compile"),
+        ("NameError: Cannot access global variable SIZE from within @jit'ed function", "compile"),
+        ("ImportError: libcudart.so.12: cannot open shared object file: No such file", "environment"),
+        ("TypeError: only 0-dimensional arrays can be converted to Python scalars", "environment"),
+        ("RuntimeError: Found no NVIDIA driver: no CUDA GPUs are available", "environment"),
+        ("AssertionError: Tensor-likes are not close! Mismatched elements: 3 / 9", "numerics"),
+        ("AssertionError: dx is off by 4.56; torch is off by 8.51e-07", "numerics"),
+        ("AssertionError: spill_stores 808 where 158 was", "codegen"),
+        ("AssertionError: large-bf16 is 1.4 times slower than the baseline", "speed"),
+        ("fixture 'devise' not found", "harness"),
+        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB", "harness"),
+        ("ZeroDivisionError: division by zero", "harness"),
+    ],
+)
+def test_each_cause_is_known_by_what_the_failure_says(message, cause):
+    assert causes.classify(evidence.Failure("matrix.test_x::test_y", "call", message, ""))[0] == cause
+
+
+def test_every_row_of_the_table_names_a_cause_and_gives_a_hint():
+    assert {row.cause for row in causes.rows()} == set(causes.CAUSES)
+    assert all(row.hint and row.where in ("message", "text", "test") for row in causes.rows())
+
+
+def test_a_lone_case_is_named_whole_in_its_command():
+    test = "correctness.test_sizes::test_results_are_as_exact_as_torch[5-1-fp32]"
+    assert causes.command("triton3x", "interpreter", [test]).endswith(
+        "-k 'test_results_are_as_exact_as_torch[5-1-fp32]'"
+    )
+    assert causes.command("ambient-3.6.0", "device", [test]).startswith(
+        "nox --no-venv --no-install -s tests-ambient -- "
+    )
+    many = [f"correctness.test_sizes::test_{letter}" for letter in "abcdefgh"]
+    assert causes.command("triton3x", "device", many) == "nox -s tests-triton3x -- --level device"
+
+
+def test_failures_that_differ_in_numbers_addresses_and_paths_have_one_root():
+    one = causes.root_key("ValueError: at 0x7f01 in /a/b/c/d.py: 3.5 of 17 failed on triton 3.3.1 in fp16")
+    other = causes.root_key("ValueError: at 0x9b22 in /e/f/g/h.py: 0.1 of 2 failed on triton 3.3.1 in fp16")
+    assert one == other
+    assert one != causes.root_key("ValueError: at 0x9b22 in /e/f/g/h.py: 0.1 of 2 failed on triton 3.4.0 in fp16")
+
+
+# --- how it is shown
+
+
+def test_the_table_fits_100_columns_without_colour(report):
+    found = report(RECORDED / "num_warps", "--against", RECORDED / "none")
+    table = [line for line in found["said"].splitlines() if "nox -s" not in line]
+    assert max(map(len, table)) <= 100
+    assert "\x1b" not in found["said"]
+    row = next(line for line in table if line.startswith("triton231 "))
+    assert "↘ regressed 26/27" in row
+    assert row.count("not run") == 2
+
+
+def test_markdown_stays_under_60_kb_however_many_cells_there_are(report):
+    found = report(RECORDED / "num_warps", "--against", RECORDED / "none")
+    text = markdown.render(found)
+    assert "| triton231 | ↘ **regressed**" in text
+    assert text.index("What changed") < text.index("Cells and levels") < text.index("Failures by cause")
+    cell, group = found["cells"]["triton231"], found["failures"][0]
+    found["cells"] = {f"cell-with-a-rather-long-name-{number}": cell for number in range(2000)}
+    found["failures"] = [group] * 500
+    long = markdown.render(found)
+    assert len(long.encode()) < 60_000
+    assert "more lines: see the page" in long
+    for heading in ("What changed", "Cells and levels", "Failures by cause"):
+        assert heading in long
