@@ -6,14 +6,17 @@ from liger_kernel.matrix.bench.compiling import Inapplicable, compile_rows, meas
 from liger_kernel.matrix.bench.plugin import compile_target, parametrize
 
 
+def rows_by_id(config):
+    return {row.id: row for row in compile_rows(config.getoption("bench_table"), compile_target(config))}
+
+
 def pytest_generate_tests(metafunc):
-    table = compile_rows(metafunc.config.getoption("bench_table"), compile_target(metafunc.config))
-    parametrize(metafunc, [(row.id, "", (row,)) for row in table], "row")
+    parametrize(metafunc, [(name, "", (name,)) for name in rows_by_id(metafunc.config)], "row")
 
 
-def test_compile(record, row):
+def test_compile(record, pytestconfig, row):
     try:
-        measured, info = measure(row)
+        measured, info = measure(rows_by_id(pytestconfig)[row])
     except Inapplicable as reason:
         pytest.skip(f"n/a: {reason}")
     record(measured, info)

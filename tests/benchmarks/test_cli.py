@@ -68,6 +68,16 @@ def test_a_regression_is_measured_again_and_fails_the_run(tmp_path):
     assert [change["row"] for change in found["regressed"]] == ["tiny-fp32-4x200-forward"]
 
 
+def test_saving_and_comparing_work_as_pytest_benchmarks_users_know_them(tmp_path):
+    store = f"--benchmark-storage={tmp_path / 'store'}"
+    first = interpreted(tmp_path, "--", "--benchmark-save=first", store)
+    assert first.returncode == 0, first.stdout + first.stderr
+    again = interpreted(tmp_path, "--", "--benchmark-compare", store)
+    assert again.returncode == 0, again.stdout + again.stderr
+    for side in ("NOW", "0001_first"):
+        assert f"test_layer_norm[tiny-fp32-4x200-forward-ours] ({side})" in again.stdout
+
+
 def test_another_cell_of_the_same_run_serves_as_baseline(tmp_path):
     assert interpreted(tmp_path, "--cell", "triton331").returncode == 0
     path = tmp_path / "triton331" / "benchmark.json"

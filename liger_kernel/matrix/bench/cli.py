@@ -128,7 +128,8 @@ class Runner:
             names += ["bench_first_call", *(["bench_codegen"] if self.level == "device" else [])]
         command = [sys.executable, "-m", "pytest", *(f"benchmarks/{name}.py" for name in names), "-q"]
         command += [f"--bench-level={self.level}", f"--bench-table={kind}", f"--bench-budget={options.budget}"]
-        command += ["--benchmark-quiet"]
+        if not any(argument.startswith("--benchmark") for argument in self.pytest_args):
+            command.append("--benchmark-quiet")  # our own table is printed instead, unless theirs was asked for
         command += [] if again else [f"--bench-peers={options.peers}"]
         command += [] if again else [f"--bench-peer-path={item}" for item in options.peer_path]
         command += [f"--bench-peer-rows={options.peer_rows}"] if options.peer_rows else []

@@ -145,4 +145,5 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict) -> No
     about = made.header(cell, selection, root) if made else header(cell, level_of(config), selection, root)
     output_json["liger_matrix"] = about
     for row in output_json["benchmarks"]:
-        row["stats"]["data"] = [round(seconds, 9) for seconds in row["stats"]["data"]]
+        if "data" in row["stats"]:  # --benchmark-save leaves it out
+            row["stats"]["data"] = [round(seconds, 9) for seconds in row["stats"]["data"]]
