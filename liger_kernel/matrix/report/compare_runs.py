@@ -111,16 +111,20 @@ def _by_test(matrix: Matrix, level: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _environments(new: Matrix, old: Matrix) -> list[dict[str, Any]]:
+    """Per cell what moved; levels that ran in one and the same environment are one row."""
     found: list[dict[str, Any]] = []
     for name, cell in new["cells"].items():
         for level, now in cell["levels"].items():
             was = old["cells"].get(name, {"levels": {}})["levels"].get(level)
-            if was and now.get("environment") is not None and was.get("environment") is not None:
-                left = _flat(old["environments"][was["environment"]])
-                right = _flat(new["environments"][now["environment"]])
-                moved = _moved(left, right)
-                if moved and {"cell": name, "moved": moved} not in [{**row, "level": None} for row in found]:
-                    found.append({"cell": name, "level": level, "moved": moved})
+            if not was or now.get("environment") is None or was.get("environment") is None:
+                continue
+            left, right = old["environments"][was["environment"]], new["environments"][now["environment"]]
+            moved = _moved(_flat(left), _flat(right))
+            same = next((row for row in found if row["cell"] == name and row["moved"] == moved), None)
+            if same:
+                same["level"] += f", {level}"
+            elif moved:
+                found.append({"cell": name, "level": level, "moved": moved})
     return found
 
 

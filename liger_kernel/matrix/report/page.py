@@ -41,7 +41,7 @@ def render(matrix: Mapping[str, Any], out: Path) -> str:
     return environment.get_template("page.html.j2").render(
         matrix=matrix,
         changed=words.change_lines(matrix["changes"]),
-        verdicts=_counted(cell["verdict"] for cell in matrix["cells"].values()),
+        verdicts=_counted(sorted((cell["verdict"] for cell in matrix["cells"].values()), key=list(words.MARKS).index)),
         causes=_counted(group["cause"] for group in matrix["failures"]),
         incidents=_incidents(matrix),
         worse=sorted(codegen["changes"], key=lambda row: bool(row["accepted"])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-MARKS = {"pass": "✓", "fail": "✗", "regressed": "↘", "n/a": "∅", "unavailable": "○", "stale": "◷", "not run": "·"}
+MARKS = {"regressed": "↘", "fail": "✗", "pass": "✓", "stale": "◷", "n/a": "∅", "unavailable": "○", "not run": "·"}
 STYLES = {"pass": "green", "fail": "bold red", "regressed": "bold magenta", "stale": "yellow"}
 LEVELS = ("interpreter", "device", "codegen")
 
@@ -39,7 +39,7 @@ def toolchain(cell: Mapping[str, Any]) -> dict[str, str]:
 def headline(matrix: Mapping[str, Any]) -> str:
     """The answer in one sentence: how many cells stand how."""
     verdicts = [cell["verdict"] for cell in matrix["cells"].values()]
-    counted = [(name, verdicts.count(name)) for name in ("regressed", "fail", "pass", "stale", "n/a", "unavailable")]
+    counted = [(name, verdicts.count(name)) for name in MARKS]
     said = ", ".join(f"{count} {name}" for name, count in counted if count)
     return f"{len(verdicts)} cells: {said}" if verdicts else "no cells"
 
