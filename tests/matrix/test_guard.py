@@ -89,6 +89,11 @@ def test_what_every_release_has_is_left_alone(findings, statement):
     assert findings(f"{text}    {statement}\n") == []
 
 
+def test_deferred_annotations_above_a_kernel_are_found(findings):
+    assert findings(f"from __future__ import annotations\n{KERNEL}    pass\n") == [(1, "not-portable")]
+    assert findings("from __future__ import annotations\n\ndef host(x: int): pass\n") == []
+
+
 def test_the_same_names_outside_a_kernel_are_left_alone(findings):
     assert findings(HEAD + "EPS = 1e-6\n\ndef host(x, n):\n    return max(n, EPS), x[:, None], tl.range\n") == []
 

@@ -1,0 +1,98 @@
+"""Incidents are run in bare Tritons, compared with history, and fail when history is turned round."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from liger_kernel.matrix import incidents, tools
+from liger_kernel.matrix.cells import find_root, load
+from liger_kernel.matrix.codegen import releases
+
+ROOT = find_root()
+TABLE = load()
+CHEAP = ["libdevice_rsqrt:codegen:new-home", "libdevice_rsqrt:codegen:old-home", "module_global:codegen"]
+
+
+@pytest.fixture(scope="module")
+def python():
+    """A Python with nothing but Triton 2.3.1 and what that needs."""
+    try:
+        return str(releases.environment(TABLE.releases["2.3.1"], (), ROOT / ".nox" / "codegen"))
+    except (tools.ToolError, ValueError) as error:
+        pytest.skip(f"needs Triton 2.3.1 from a package index or from uv's cache: {error}")
+
+
+def test_the_oldest_triton_shows_what_history_says(python):
+    rows = {row["id"]: row for row in incidents.observe(python, ROOT / "tests", "codegen", CHEAP, [ROOT])}
+    assert {identity: row["shown"] for identity, row in rows.items()} == dict(zip(CHEAP, (True, False, False)))
+    assert all(incidents.as_expected(row) for row in rows.values())
+
+
+def test_an_interpreter_that_lacks_bfloat16_is_not_asked(python):
+    (row,) = incidents.observe(python, ROOT / "tests", "interpreter", ["bf16_sum:interpreter"], [ROOT])
+    assert row["na"] == "the interpreter of Triton 2.3.1 has no bfloat16"
+    assert incidents.as_expected(row) is None
+
+
+def test_every_expectation_fails_when_it_is_turned_round(python, monkeypatch):
+    monkeypatch.setenv(incidents.INVERT, "1")
+    rows = incidents.observe(python, ROOT / "tests", "codegen", CHEAP, [ROOT])
+    assert [incidents.as_expected(row) for row in rows] == [False] * len(CHEAP)
+
+
+def test_an_observation_that_ends_its_process_is_known_by_name_and_stops_no_other(python, tmp_path):
+    shutil.copytree(ROOT / "tests" / "incidents", tmp_path / "incidents")
+    (tmp_path / "incidents" / "a_crash.py").write_text(
+        "import os, sys\n"
+        "from .incident import EVERY, Incident, Observation\n"
+        "def crash():\n    print('segmentation fault', file=sys.stderr, flush=True)\n    os._exit(139)\n"
+        "INCIDENT = Incident('a', 'b', 'c', 'd', (Observation('codegen', crash, EVERY),))\n"
+    )
+    rows = {
+        row["id"]: row for row in incidents.observe(python, tmp_path, "codegen", ["a_crash:codegen", *CHEAP], [ROOT])
+    }
+    assert rows.pop("a_crash:codegen")["crashed"] == "exit status 139: segmentation fault"
+    assert sorted(rows) == sorted(CHEAP)
+    assert all("shown" in row for row in rows.values())
+
+
+def test_the_command_leaves_one_file_and_says_what_is_unexpected(tmp_path, monkeypatch, capsys):
+    seen = {
+        "id": "x:codegen",
+        "level": "codegen",
+        "release": "2.3.1",
+        "shown": True,
+        "expected": False,
+        "detail": "why",
+    }
+    monkeypatch.setattr(incidents, "observe_releases", lambda *_: [seen])
+    out = tmp_path / "incidents.json"
+    assert incidents.main(["--triton", "2.3.1", "--out", str(out)]) == 1
+    assert "unexpected: x:codegen on triton 2.3.1: why; expected not shown" in capsys.readouterr().out
+    document = json.loads(out.read_text())
+    assert (document["schema"], document["rows"]) == (incidents.SCHEMA, [seen])
+
+
+def test_a_release_that_the_table_lacks_is_one_sentence(capsys):
+    assert incidents.main(["--triton", "2.3.1,9.9.9"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'9.9.9'" in line
+    assert "3.9.0" in line
+
+
+def test_the_table_marks_what_is_unexpected_and_what_was_not_seen():
+    rows = [
+        {"id": "a:codegen", "release": "3.10.0", "shown": True, "expected": True},
+        {"id": "a:codegen", "release": "3.9.0", "shown": True, "expected": False},
+        {"id": "b:interpreter:x", "release": "3.9.0", "na": "it cannot"},
+        {"id": "b:interpreter:x", "release": "3.10.0", "expected": False, "crashed": "exit status 1"},
+    ]
+    assert incidents.text_table(rows, markdown=True).splitlines() == [
+        "| incident | level | 3.9.0 | 3.10.0 |",
+        "| --- | --- | --- | --- |",
+        "| a | codegen | shown ! | shown |",
+        "| b x | interpreter | n/a | crash ! |",
+    ]
