@@ -110,10 +110,15 @@ def _short(entry: Mapping[str, Any]) -> str:
     return str(entry["label"]).removeprefix(entry["kernel"]).strip("[]") or str(entry["label"])
 
 
-def _incidents(matrix: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row per incident test: what it shows in each cell and level, and whether that is what was expected there."""
+def _incidents(matrix: Mapping[str, Any]) -> dict[str, Any]:
+    """A table: one row per incident and level it is observed at, one column per cell that has results of it."""
+    cells = list(dict.fromkeys(found["cell"] for found in matrix["incidents"]))
     rows: dict[str, dict[str, Any]] = {}
     for found in matrix["incidents"]:
-        row = rows.setdefault(found["test"], {"test": found["test"], "name": found.get("incident"), "places": []})
-        row["places"].append(found)
-    return list(rows.values())
+        title = str(found.get("incident") or found["test"])
+        what = " ".join(filter(None, (found["level"], found.get("name"))))
+        row = rows.setdefault(f"{title} {what}", {"title": title, "what": what, "cells": {}})
+        shows = {"True": "shows", "False": "does not show"}.get(str(found.get("shown")), found["outcome"])
+        bad = found["outcome"] in ("failed", "error")
+        row["cells"][found["cell"]] = {"shows": shows, "bad": bad, "detail": found.get("detail", "")}
+    return {"cells": cells, "rows": list(rows.values())}
