@@ -145,8 +145,8 @@ def _check_kernels(source: Source) -> Iterator[Finding]:
     if source.kernels and source.aliases.get("annotations") == "__future__.annotations":
         line = next(node.lineno for node in source.tree.body if getattr(node, "module", "") == "__future__")
         sentence = (
-            "deferred annotations turn tl.constexpr into text, which interpreters up to 3.1 do not read; keep kernels in "
-            "a file without this import"
+            "deferred annotations turn tl.constexpr into text, which interpreters up to 3.1 do not read; keep kernels "
+            "in a file without this import"
         )
         yield Finding(source.path, line, RULES[1], sentence)
     for kernel in source.kernels.values():
