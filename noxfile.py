@@ -27,6 +27,7 @@ sessions.configure(TABLE)
 nox.options.sessions = [*(f"tests-{name}" for name in TABLE.cells), "report"]
 for row in TABLE.cells.values():
     sessions.add_cell(TABLE, row)
+sessions.add_verbs(TABLE, "lock", "wheelhouse", "ci-matrix", "nightly")
 
 
 @nox.session(python=False)
@@ -55,30 +56,6 @@ def bisect(session: nox.Session) -> None:
     """Find the first Triton release at which a test or a compiled kernel changes."""
     tools(session, "report")
     session.run("python", "-m", "liger_kernel.matrix", "bisect", *session.posargs)
-
-
-@nox.session(python=False)
-def lock(session: nox.Session) -> None:
-    """Resolve the whole closure of each cell, or of the named ones, and write constraints/<cell>.txt."""
-    session.run(sys.executable, "-m", "liger_kernel.matrix", "lock", *session.posargs, external=True)
-
-
-@nox.session(python=False)
-def wheelhouse(session: nox.Session) -> None:
-    """Gather everything that a cell needs into a folder, for a machine with no network."""
-    session.run(sys.executable, "-m", "liger_kernel.matrix", "wheelhouse", *session.posargs, external=True)
-
-
-@nox.session(python=False)
-def nightly(session: nox.Session) -> None:
-    """Say what the nightly cells found, and with --publish keep it as one issue."""
-    session.run(sys.executable, "-m", "liger_kernel.matrix", "nightly", *session.posargs, external=True)
-
-
-@nox.session(name="ci-matrix", python=False)
-def ci_matrix(session: nox.Session) -> None:
-    """Print the job list of CI, from the table, as JSON."""
-    session.run(sys.executable, "-m", "liger_kernel.matrix", "ci-matrix", *session.posargs, external=True)
 
 
 @nox.session

@@ -13,6 +13,7 @@ from typing import Any, Union
 import nox
 
 from . import provide
+from .__main__ import VERBS
 from .cells import Cell, Table
 
 # Plain `nox` goes on without a cell that cannot be had here and lists it; asked for by name, that is an error. Children
@@ -34,7 +35,7 @@ def configure(table: Table) -> None:
 
 
 def add_cell(table: Table, cell: Cell) -> None:
-    """Make a row of the table the sessions ``tests-<cell>`` and ``bench-<cell>``."""
+    """Make a row of the table the session ``tests-<cell>``, and ``bench-<cell>`` where there is tests/benchmarks."""
 
     @nox.session(
         name=f"tests-{cell.name}", python=python_of(cell), tags=["tests", *cell.platforms], allow_parallel=True
@@ -43,13 +44,31 @@ def add_cell(table: Table, cell: Cell) -> None:
         prepare(session, table, cell)
         inside(session, table, "run", "--cell", cell.name)
 
+    tests.__doc__ = f"Build cell {cell.name} and run its suites: {cell.why}."
+    if not (table.root / "tests" / "benchmarks").is_dir():
+        return
+
     @nox.session(name=f"bench-{cell.name}", python=python_of(cell), tags=["bench", *cell.platforms])
     def bench(session: nox.Session) -> None:
         prepare(session, table, cell)
         inside(session, table, "bench", "--cell", cell.name)
 
-    tests.__doc__ = f"Build cell {cell.name} and run its suites: {cell.why}."
     bench.__doc__ = f"Run the benchmarks of cell {cell.name}."
+
+
+def add_verbs(table: Table, *verbs: str) -> None:
+    """Make verbs of the matrix that need no environment of their own sessions, each under the verb's name."""
+
+    def add(verb: str) -> None:
+        @nox.session(name=verb, python=False)
+        def session_of_verb(session: nox.Session) -> None:
+            command = [sys.executable, "-m", "liger_kernel.matrix", verb, *session.posargs, "--root", str(table.root)]
+            session.run(*command, external=True)
+
+        session_of_verb.__doc__ = f"{VERBS[verb][2]}.".capitalize()
+
+    for verb in verbs:
+        add(verb)
 
 
 def python_of(cell: Cell) -> Union[str, bool]:

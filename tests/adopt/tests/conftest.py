@@ -1,0 +1,3 @@
+"""The matrix's pytest plugin gives the fixtures `cell`, `level` and `device`, and the markers `device` and `needs`."""
+
+pytest_plugins = ["liger_kernel.matrix.pytest_plugin"]

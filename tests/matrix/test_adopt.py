@@ -1,0 +1,127 @@
+"""Another package takes the matrix: tests/adopt, copied out of this repository, with our wheel beside nox."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from liger_kernel.matrix import package, tools
+from liger_kernel.matrix.cells import find_root, load
+
+UV = tools.find_uv()
+ROOT = find_root()
+
+pytestmark = pytest.mark.skipif(UV is None, reason="needs uv; `pip install uv` adds it")
+
+
+@pytest.fixture(scope="module")
+def adopter(tmp_path_factory):
+    """The second package where no file of this repository is near it."""
+    ignored = shutil.ignore_patterns(".nox", "reports", "__pycache__", ".pytest_cache")
+    return Path(
+        shutil.copytree(ROOT / "tests" / "adopt", tmp_path_factory.mktemp("elsewhere") / "adopt", ignore=ignored)
+    )
+
+
+@pytest.fixture(scope="module")
+def nox(adopter, tmp_path_factory):
+    """nox in an environment that has this project's wheel without what it requires: no torch, no triton."""
+    folder = tmp_path_factory.mktemp("tools")
+    setting = ["-C", "platform=cuda", "-C", "triton=triton"]
+    tools.run([UV, "build", "--quiet", "--wheel", *setting, "--out-dir", str(folder), str(ROOT)])
+    tools.run([UV, "venv", "--quiet", "--python", sys.executable, str(folder / "environment")])
+    install = [UV, "pip", "install", "--quiet", "--python", str(folder / "environment")]
+    tools.run([*install, "nox", "uv"])
+    tools.run([*install, "--no-deps", *map(str, folder.glob("*.whl"))])
+    dropped = ("LIGER_MATRIX", "NOX", "PYTEST", "VIRTUAL_ENV", "PYTHONPATH")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+
+    def run(*arguments, module="nox"):
+        command = [str(folder / "environment" / "bin" / "python"), "-m", module, *arguments]
+        return subprocess.run(
+            command, cwd=adopter, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def _torch_at_hand(adopter, tmp_path):
+    dry = ["pip", "install", "--dry-run", "--offline", "--python-version", "3.11", "--target", str(tmp_path)]
+    done = subprocess.run(
+        [UV, *dry, "-r", str(adopter / "constraints" / "newest.txt")], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip("needs 5 GB of torch in uv's cache: `nox -s tests-triton3x` fetches them once for both packages")
+
+
+def test_its_cells_are_sessions_and_nothing_of_ours_is_among_them(nox, adopter):
+    listed = nox("-l").stdout
+    names = {line.split()[1] for line in listed.splitlines() if line[:2] in ("* ", "- ")}
+    assert names == {"tests-oldest", "tests-newest", "tests-ambient", "lock", "wheelhouse"}
+
+
+@pytest.mark.usefixtures("_torch_at_hand")
+def test_its_suite_runs_in_its_cell_on_its_own_wheel(nox, adopter):
+    done = nox("-s", "tests-newest")
+    assert done.returncode == 0, done.stdout
+    evidence = adopter / "reports" / "newest"
+    found = json.loads((evidence / "environment.json").read_text())
+    assert found["package"] == {"version": "0.1.0", "origin": "wheel", "requires": ["torch", "triton"]}
+    assert (found["triton"]["version"], "liger-kernel" in found["distributions"]) == ("3.9.0", False)
+    suite = next(ET.parse(evidence / "junit-interpreter.xml").getroot().iter("testsuite"))
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped")) == (
+        "5",
+        "0",
+        "0",
+        "1",
+    )
+
+
+@pytest.mark.usefixtures("_torch_at_hand")
+def test_a_kernel_that_is_wrong_is_red(nox, adopter):
+    kernel = adopter / "squared_relu" / "kernel.py"
+    right = kernel.read_text()
+    try:
+        kernel.write_text(right.replace("x * x", "x"))
+        done = nox("-s", "tests-newest")
+        assert done.returncode != 0
+        assert "3 failed" in done.stdout or "4 failed" in done.stdout
+    finally:
+        kernel.write_text(right)
+
+
+@pytest.mark.usefixtures("_torch_at_hand")
+def test_its_kernel_compiles_for_gpus_that_are_not_there(nox, adopter, tmp_path):
+    python = adopter / ".nox" / "tests-newest" / "bin" / "python"
+    if not python.exists():
+        assert nox("-s", "tests-newest", "--install-only").returncode == 0
+    spec = ["--spec", "specs/squared_relu.toml", "--target", "cuda:90", "--target", "hip:gfx942"]
+    out = tmp_path / "out.json"
+    command = [str(python), "-m", "liger_kernel.matrix", "codegen", *spec, "--json", str(out), "--no-cache"]
+    tools.run(command, cwd=adopter)
+    entries = json.loads(out.read_text())["entries"]
+    assert {(each["target"], each["status"]) for each in entries} == {("cuda:90", "ok"), ("hip:gfx942", "ok")}
+    assert len(entries) == 4
+
+
+def test_the_wheel_of_another_package_is_built_from_its_own_sources(adopter):
+    table = load(adopter / "constraints" / "cells.toml")
+    names = {path.name for path in package.sources(table)}
+    assert names == {"noxfile.py", "pyproject.toml", "specs", "squared_relu"}
+    assert package.name(table) == "squared-relu"
+
+
+def test_a_package_that_brings_liger_kernel_itself_is_refused(adopter, tmp_path, standins):
+    folder = tmp_path / "environment"
+    tools.run([UV, "venv", "--quiet", "--python", sys.executable, str(folder)])
+    wheel = standins.write_wheel(tmp_path, "liger-kernel", "0.8.5", [], {"liger_kernel/__init__.py": ""})
+    tools.run([UV, "pip", "install", "--quiet", "--python", str(folder), str(wheel)])
+    table = load(adopter / "constraints" / "cells.toml")
+    with pytest.raises(ValueError, match="brings liger-kernel into its cell"):
+        package.carry_harness(table.package, str(folder / "bin" / "python"))
