@@ -81,6 +81,14 @@ def test_the_printed_table_fits_and_has_shares_peers_absences_and_refusals(repor
     assert "quack refuses large-bf16-8192x16384-forward: too wide" in text
 
 
+def test_rows_refused_for_the_same_reason_share_a_line(report):
+    refused = report["liger_matrix"]["refused"]
+    refused += [{**refused[0], "row": f"row-{index}"} for index in range(20)]
+    text = " ".join(table.text(report).split())
+    assert "quack refuses large-bf16-8192x16384-forward, row-0, row-1, row-2" in text
+    assert text.count("too wide") == 1
+
+
 def test_a_report_without_timed_rows_says_that_no_kernel_was_timed(report):
     report["liger_matrix"].update(level="codegen", gpus=[], copy_gb_per_s=None)
     report["benchmarks"] = []

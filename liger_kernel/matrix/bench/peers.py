@@ -158,8 +158,8 @@ def _compile(path: Optional[Path]) -> Implementation:
     import torch
 
     eager = _torch(None)
-    if torch.cuda.is_available():  # Inductor needs the Triton that is installed; an older one lacks what it imports
-        importlib.import_module("torch._inductor.runtime.triton_heuristics")
+    if torch.cuda.is_available():  # an older Triton than this torch pins lacks what Inductor imports, as late as here
+        torch.compile(lambda t: t + 1)(torch.zeros(8, device="cuda"))
     config: Any = importlib.import_module("torch._functorch.config")
     if hasattr(config, "donated_buffer"):
         config.donated_buffer = False  # torch 2.6+ refuses retain_graph otherwise, and backward alone needs it

@@ -189,7 +189,11 @@ def spills(metrics: Mapping[str, Any]) -> int:
 def _ending(report: Mapping[str, Any]) -> list[str]:
     about = report["liger_matrix"]
     lines = [""] + [f"absent: {name} ({reason})" for name, reason in about.get("absent", {}).items()]
-    lines += [f"{item['implementation']} refuses {item['row']}: {item['reason']}" for item in about.get("refused", [])]
+    refused: dict[tuple[str, str], list[str]] = {}
+    for item in about.get("refused", []):
+        refused.setdefault((item["implementation"], item["reason"]), []).append(item["row"])
+    for (name, reason), rows in refused.items():
+        lines.append(f"{name} refuses {', '.join(rows)}: {reason}")
     lines += [f"FAILED {item['row']}: {item['reason']}" for item in about.get("failed", [])]
     found = about.get("against")
     if found:
