@@ -20,9 +20,8 @@ from . import cells, files, tools
 from .codegen import record, releases
 from .codegen.cli import target_names
 from .report import causes, evidence
+from .report.atlas import LESS_IS_WORSE
 
-# metrics of which less is worse; of every other one, more is
-LESS_IS_WORSE = ("occupancy_warps", "occupancy_blocks", "waves_per_simd", "global_loads_128", "global_stores_128")
 PASSES, FAILS, COMPILES, DOES_NOT_COMPILE = "passes", "fails", "compiles", "does not compile"
 TAIL_LINES = 12
 

@@ -19,7 +19,7 @@ def render(matrix: Mapping[str, Any]) -> str:
         ("What changed", _list(words.change_lines(matrix["changes"]))),
         ("Cells and levels", _cells(matrix)),
         ("Failures by cause", _failures(matrix)),
-        ("Codegen changes between releases", _list(words.codegen_lines(matrix))),
+        ("Accepted codegen changes", _list(words.accepted_lines(matrix))),
         ("Left out", _list(f"{row['file']} {row['problem']}" for row in matrix["problems"])),
         ("Replaced by newer results", _list(f"{row['file']} ({row['date']})" for row in matrix["superseded"])),
     ]

@@ -80,6 +80,14 @@
   };
   const valueAt = (metric, release, index) => atlas.values[metric]?.[release]?.[index] ?? null;
 
+  const names = (what) => new Set(what.match(/\w+/g));
+  // what to look at first: the metric that got worse in most configurations of the target, else one of spills
+  const telling = (target, metrics) => {
+    const count = (metric) => atlas.changes.filter(([entry, , , what]) => atlas.entries[entry][1] === target && names(what).has(metric)).length;
+    const [most] = metrics.map((metric) => [count(metric), metric]).sort(([a], [b]) => b - a);
+    return most?.[0] ? most[1] : metrics.find((name) => /spill/.test(name)) ?? metrics[0];
+  };
+
   const metricsOf = (target) =>
     atlas.metrics.filter((metric) =>
       atlas.releases.some((release) =>
@@ -88,11 +96,12 @@
   const heat = () => {
     const metric = $("metric").value, rows = rowsOfView();
     const inView = new Set(rows.map(({ index }) => index));
-    if (!inView.has(selected)) selected = atlas.changes.find(([entry]) => inView.has(entry))?.[0] ?? null; // worst first
+    if (!inView.has(selected)) selected = (atlas.changes.find(([entry, , , what]) => inView.has(entry) && names(what).has(metric)) ?? [null])[0]; // worst first
     const values = rows.flatMap(({ index }) => atlas.releases.map((release) => valueAt(metric, release, index))).filter((v) => v !== null);
     const low = values.length ? Math.min(...values) : 0, high = values.length ? Math.max(...values) : 0;
-    const share = (value) => (high > low ? Math.sqrt((value - low) / (high - low)).toFixed(3) : 0);
-    $("scale-text").textContent = values.length ? `${metric}: ${low} to ${high}` : "nothing compiled in this view";
+    const less = atlas.less_is_worse.includes(metric); // the darker, the worse
+    const share = (value) => (high > low ? Math.sqrt((less ? high - value : value - low) / (high - low)).toFixed(3) : 0);
+    $("scale-text").textContent = values.length ? `${metric}: ${less ? high : low} to ${less ? low : high}` : "nothing compiled in this view";
     const head = make("thead", {}, make("tr", {}, make("th", { scope: "col", textContent: "configuration" }),
       ...atlas.releases.map((release) => make("th", { scope: "col", textContent: release }))));
     const body = make("tbody");
@@ -122,7 +131,8 @@
     cell.style.setProperty("--t", share(value));
     const found = change.get(`${index} ${release}`);
     if (found) {
-      cell.append(make("b", { className: found.accepted ? "mark accepted" : "mark worse", textContent: found.accepted ? "△" : "▲" }));
+      const here = names(found.what).has(metric) ? "" : " elsewhere"; // the mark is faint where another metric got worse
+      cell.append(make("b", { className: `mark ${found.accepted ? "accepted" : "worse"}${here}`, textContent: found.accepted ? "△" : "▲" }));
       cell.title = `since ${found.from}: ${found.what}${found.accepted ? `; accepted: ${found.accepted}` : ""}`;
       cell.append(make("span", { className: "vh", textContent: cell.title }));
     }
@@ -151,7 +161,7 @@
     $("history").querySelector("figcaption").textContent = `${metric} over releases: ${caption}`;
     if (!points.length) return node.replaceChildren();
     const narrow = width(node) < 560; // eleven versions do not fit side by side on a phone
-    const worse = one.filter((point) => change.has(`${point.index} ${point.release}`));
+    const worse = one.filter((point) => names(change.get(`${point.index} ${point.release}`)?.what ?? "").has(metric));
     node.replaceChildren(Plot.plot({
       ...base(node), height: 240, marginBottom: narrow ? 52 : 42,
       ariaLabel: `${metric} over Triton releases`,
@@ -172,7 +182,7 @@
     const kernels = [...new Set(atlas.entries.map(([kernel]) => kernel))].sort();
     const onTarget = (wanted) => {
       const metrics = metricsOf($("target").value);
-      options($("metric"), metrics, metrics.includes(wanted) ? wanted : metrics.find((name) => /spill/.test(name)) ?? metrics[0]);
+      options($("metric"), metrics, metrics.includes(wanted) ? wanted : telling($("target").value, metrics));
     };
     options($("target"), targets, targets.includes("cuda:90") ? "cuda:90" : targets[0]);
     options($("kernel"), ["all kernels", ...kernels], "all kernels");

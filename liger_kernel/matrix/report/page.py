@@ -16,7 +16,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from . import words
+from . import atlas, words
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "page.js")
@@ -92,6 +92,7 @@ def _embedded(matrix: Mapping[str, Any]) -> str:
         "codegen": {
             **{key: codegen[key] for key in kept},
             "entries": [[entry["kernel"], entry["target"], _short(entry)] for entry in codegen["entries"]],
+            "less_is_worse": atlas.LESS_IS_WORSE,
             "changes": [
                 [row["entry"], row["from"], row["to"], row["what"], row["accepted"]] for row in codegen["changes"]
             ],
