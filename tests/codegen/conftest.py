@@ -1,0 +1,66 @@
+"""Environments with one Triton release each, made with uv on first use and kept beside the checkout's other ones."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from liger_kernel.matrix import cells, tools
+from liger_kernel.matrix.codegen import releases
+
+ROOT = Path(__file__).parents[2]
+ENVS = Path(os.environ.get("LIGER_MATRIX_ENVS", ROOT / ".nox" / "codegen"))
+
+
+@pytest.fixture(scope="session")
+def release_python():
+    """Python of an environment with just that Triton; skips where neither uv nor the network can provide it."""
+    rows = cells.load(ROOT / "constraints" / "cells.toml").releases
+
+    def provide(release):
+        try:
+            return releases.environment(rows[release], (), ENVS)
+        except (tools.ToolError, ValueError) as problem:
+            pytest.skip(f"an environment with triton {release} is needed, and making one fails: {problem}")
+
+    return provide
+
+
+@pytest.fixture
+def codegen(release_python, tmp_path):
+    """Run the verb ``codegen`` in an environment; gives the finished process."""
+
+    def run(release, *arguments, **env):
+        command = [str(release_python(release)), "-m", "liger_kernel.matrix", "codegen", *map(str, arguments)]
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def run_script(tmp_path):
+    """Run a script in a Python that has some Triton; gives what it printed, and fails with what it complained of."""
+
+    def run(python, script):
+        done = subprocess.run(
+            [str(python), "-W", "ignore", "-c", script],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

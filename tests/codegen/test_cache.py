@@ -1,0 +1,81 @@
+"""Results are kept as long as nothing that decides them changes, and no longer."""
+
+import dataclasses
+
+import pytest
+
+from liger_kernel.matrix.codegen import cache as cache_module
+from liger_kernel.matrix.codegen.cache import Cache
+from liger_kernel.matrix.codegen.compile import Configuration, Result
+
+
+@pytest.fixture
+def configuration(tmp_path):
+    (tmp_path / "mine.py").write_text("def add(): pass\n")
+    return Configuration(
+        kernel=f"{tmp_path / 'mine.py'}:add",
+        label="add",
+        target="cuda:90",
+        args={"x_ptr": "*fp32"},
+        constexprs={"BLOCK": 8},
+        options={"num_warps": 4},
+        hints=("x_ptr",),
+    )
+
+
+def kept(folder, configuration, release="3.4.0"):
+    return Cache(folder, release).get(configuration)
+
+
+@pytest.fixture
+def folder(tmp_path, configuration):
+    cache = Cache(tmp_path / "results", "3.4.0")
+    cache.put(configuration, Result("ok", metrics={"registers": 40}, seconds=0.5))
+    cache.save()
+    return tmp_path / "results"
+
+
+def test_a_result_is_found_again(folder, configuration):
+    assert kept(folder, configuration) == Result("ok", metrics={"registers": 40}, seconds=0.5)
+
+
+def test_a_label_decides_nothing(folder, configuration):
+    assert kept(folder, dataclasses.replace(configuration, label="other"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"target": "cuda:80"},
+        {"args": {"x_ptr": "*bf16"}},
+        {"constexprs": {"BLOCK": 16}},
+        {"options": {"num_warps": 8}},
+        {"hints": ()},
+    ],
+)
+def test_other_settings_are_another_result(folder, configuration, change):
+    assert kept(folder, dataclasses.replace(configuration, **change)) is None
+
+
+def test_another_release_is_another_result(folder, configuration):
+    assert kept(folder, configuration, release="3.5.1") is None
+
+
+def test_another_source_is_another_result(folder, configuration, tmp_path):
+    (tmp_path / "mine.py").write_text("def add(): return 1\n")
+    assert kept(folder, configuration) is None
+
+
+def test_another_version_of_the_metrics_is_another_result(folder, configuration, monkeypatch):
+    monkeypatch.setattr(cache_module, "OUR_CODE_DIGEST", "another")
+    assert kept(folder, configuration) is None
+
+
+def test_a_compiler_setting_in_the_environment_is_another_result(folder, configuration, monkeypatch):
+    monkeypatch.setenv("TRITON_PTXAS_PATH", "/elsewhere/ptxas")
+    assert kept(folder, configuration) is None
+
+
+def test_a_broken_file_is_compiled_again(folder, configuration):
+    (folder / "3.4.0.json").write_text('{"half": ')
+    assert kept(folder, configuration) is None

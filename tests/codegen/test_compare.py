@@ -1,0 +1,229 @@
+"""What counts as worse between two atlas files, what is accepted, and what the verb's exit status says."""
+
+import copy
+import json
+
+import pytest
+
+from liger_kernel.matrix import compare
+from liger_kernel.matrix.codegen import accepted
+
+CUDA = {
+    "registers": 64,
+    "spill_stores": 0,
+    "spill_loads": 0,
+    "stack_bytes": 0,
+    "occupancy_warps": 32,
+    "global_loads": 10,
+    "global_loads_128": 8,
+    "global_load_bits": 1088,
+    "fp64_instructions": 0,
+}
+HIP = {
+    "vgprs": 64,
+    "vgpr_spills": 0,
+    "sgpr_spills": 0,
+    "scratch_bytes": 0,
+    "waves_per_simd": 8,
+    "global_loads": 8,
+    "global_loads_128": 0,
+    "global_load_bits": 512,
+}
+
+
+def entry(metrics, label="add[n_cols=512]", target="cuda:90", status="ok", **other):
+    return {
+        "id": f"{label} {target}",
+        "kernel": label.partition("[")[0],
+        "label": label,
+        "target": target,
+        "constexprs": {"BLOCK": 512},
+        "options": {"num_warps": 4},
+        "status": status,
+        "metrics": metrics,
+        **other,
+    }
+
+
+def atlas(release, *entries):
+    return {"schema": "liger-matrix/codegen/1", "triton": release, "entries": list(entries)}
+
+
+def step(base, **changed):
+    return atlas("3.3.1", entry(base)), atlas("3.4.0", entry({**base, **changed}))
+
+
+@pytest.mark.parametrize(
+    ("base", "changed", "cause"),
+    [
+        (CUDA, {"spill_stores": 3}, "spills"),
+        ({**CUDA, "spill_stores": 158}, {"spill_stores": 808}, "spills"),
+        (HIP, {"vgpr_spills": 1}, "spills"),
+        (HIP, {"sgpr_spills": 1}, "spills"),
+        (CUDA, {"stack_bytes": 16}, "scratch"),
+        (HIP, {"scratch_bytes": 16}, "scratch"),
+        (CUDA, {"occupancy_warps": 24}, "occupancy"),
+        (HIP, {"waves_per_simd": 7}, "occupancy"),
+        (CUDA, {"global_loads": 34, "global_loads_128": 2, "global_load_bits": 1280}, "loads"),
+        (HIP, {"global_loads": 16}, "loads"),
+        (CUDA, {"fp64_instructions": 2}, "fp64"),
+    ],
+)
+def test_worse_is_named_with_both_values(base, changed, cause):
+    (worse,) = [change for change in compare.changes(*step(base, **changed)) if change.kind == "worse"]
+    assert worse.cause == cause
+    for name in changed:
+        if name != "global_load_bits":
+            assert f"{name} {base[name]} -> {changed[name]}" in worse.what
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"registers": 255},
+        {"occupancy_warps": 64},
+        {"global_loads": 11, "global_load_bits": 1120},  # one scalar load more, the wide ones untouched
+        {"global_loads": 5, "global_loads_128": 4, "global_load_bits": 544},  # half the loads, as wide as before
+    ],
+)
+def test_a_change_that_is_not_worse_is_info(changed):
+    assert [change.kind for change in compare.changes(*step(CUDA, **changed))] == ["info"]
+
+
+def test_fewer_spills_are_info():
+    assert [c.kind for c in compare.changes(*step({**CUDA, "spill_stores": 9}, spill_stores=0))] == ["info"]
+
+
+def test_equal_atlases_have_no_change():
+    assert compare.changes(*step(CUDA)) == []
+
+
+def test_what_no_longer_compiles_is_the_worst():
+    before = atlas("3.3.1", entry(CUDA), entry(CUDA, label="mul"))
+    after = atlas("3.4.0", entry({**CUDA, "spill_stores": 900}), entry({}, label="mul", status="error", reason="no"))
+    assert [(c.cause, c.label) for c in compare.changes(before, after)][:2] == [
+        ("compile", "mul"),
+        ("spills", "add[n_cols=512]"),
+    ]
+
+
+def test_more_new_spills_come_first():
+    before = atlas("3.3.1", entry(CUDA), entry(CUDA, label="mul"))
+    after = atlas("3.4.0", entry({**CUDA, "spill_stores": 2}), entry({**CUDA, "spill_stores": 800}, label="mul"))
+    assert [change.label for change in compare.changes(before, after)] == ["mul", "add[n_cols=512]"]
+
+
+def test_other_launch_settings_are_named():
+    before, after = step(CUDA)
+    after["entries"][0]["options"] = {"num_warps": 16}
+    assert [change.what for change in compare.changes(before, after)] == ["other settings: num_warps 4 -> 16"]
+
+
+def write(folder, base=CUDA, **changed):
+    paths = folder / "a.json", folder / "b.json"
+    for path, content in zip(paths, step(base, **changed)):
+        path.write_text(json.dumps(content))
+    return list(map(str, paths))
+
+
+ACCEPTED = """
+[[accepted]]
+kernel = "add"
+target = ["cuda:80", "cuda:90"]
+from = "3.3.1"
+to = "3.4.0"
+reason = "measured: no slower"
+"""
+
+
+def test_the_exit_status_is_1_when_something_is_worse(tmp_path, capsys):
+    assert compare.main(write(tmp_path, spill_stores=3)) == 1
+    assert "worse" in capsys.readouterr().out
+
+
+def test_the_exit_status_is_0_when_nothing_is_worse(tmp_path):
+    assert compare.main(write(tmp_path, registers=70)) == 0
+
+
+def test_an_accepted_change_is_shown_and_passes(tmp_path, capsys):
+    (tmp_path / "ok.toml").write_text(ACCEPTED.replace('["cuda:80", "cuda:90"]', '"cuda:90"'))
+    assert compare.main([*write(tmp_path, spill_stores=3), "--accepted", str(tmp_path / "ok.toml")]) == 0
+    assert "accepted" in capsys.readouterr().out
+
+
+def test_an_accepted_change_that_no_longer_occurs_fails(tmp_path, capsys):
+    (tmp_path / "ok.toml").write_text(ACCEPTED)
+    assert compare.main([*write(tmp_path, spill_stores=3), "--accepted", str(tmp_path / "ok.toml")]) == 1
+    assert "no longer occurs: add cuda:80 from 3.3.1 to 3.4.0" in capsys.readouterr().err
+
+
+def test_accepting_one_kind_of_change_does_not_hide_another(tmp_path):
+    text = ACCEPTED.replace('["cuda:80", "cuda:90"]', '"cuda:90"') + 'what = "occupancy"\n'
+    (tmp_path / "ok.toml").write_text(text)
+    assert compare.main([*write(tmp_path, occupancy_warps=16), "--accepted", str(tmp_path / "ok.toml")]) == 0
+    arguments = write(tmp_path, occupancy_warps=16, spill_stores=3)
+    assert compare.main([*arguments, "--accepted", str(tmp_path / "ok.toml")]) == 1
+
+
+def test_markdown_is_a_table(tmp_path, capsys):
+    compare.main([*write(tmp_path, spill_stores=3), "--markdown"])
+    assert "| worse | add[n_cols=512] | cuda:90 | spill_stores 0 -> 3 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [None, "no json", '{"schema": "another"}'])
+def test_a_file_that_is_no_atlas_cannot_be_asked(tmp_path, capsys, content):
+    paths = write(tmp_path)
+    if content is None:
+        (tmp_path / "b.json").unlink()
+    else:
+        (tmp_path / "b.json").write_text(content)
+    assert compare.main(paths) == 2
+    assert "b.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('reason = "measured: no slower"', "", "entry 1 has reason = None; allowed is some text"),
+        ('from = "3.3.1"', "from = 3", "entry 1 has from = 3"),
+        ('kernel = "add"', "kernel = []", r"entry 1 has kernel = \[\]"),
+        ('kernel = "add"', 'kernels = "add"', "entry 1 has 'kernels'"),
+        ('kernel = "add"', 'kernel = "add"\nwhat = "speed"', "entry 1 has what = 'speed'; allowed are compile, spills"),
+        ("[[accepted]]", "[[accepted", "it is not TOML"),
+    ],
+)
+def test_a_malformed_accepted_file_is_refused_in_one_sentence(tmp_path, old, new, sentence):
+    path = tmp_path / "accepted.toml"
+    path.write_text(ACCEPTED.replace(old, new))
+    with pytest.raises(accepted.AcceptedError, match=sentence):
+        accepted.read(path)
+
+
+def test_a_step_over_several_releases_is_covered_by_the_steps_within(tmp_path):
+    path = tmp_path / "accepted.toml"
+    path.write_text(ACCEPTED.replace('["cuda:80", "cuda:90"]', '"cuda:90"'))
+    found = compare.changes(*step(CUDA, spill_stores=3))
+    assert accepted.judge(found, accepted.read(path), "3.2.0", "3.5.1") == ([], [])
+    open_, _ = accepted.judge(found, accepted.read(path), "3.4.0", "3.5.1")
+    assert open_ == found
+
+
+def test_written_accepted_changes_read_back_as_they_were(tmp_path):
+    entries = [
+        accepted.Accepted("add", "cuda:90", "3.10.0", "3.11.0", "spills", 'says "no slower" – measured'),
+        accepted.Accepted("add", "cuda:80", "3.3.1", "3.4.0", "", "any"),
+        accepted.Accepted("mul[n_cols=8]", "cuda:90", "3.3.1", "3.4.0", "loads", "narrow"),
+        accepted.Accepted("add", "cuda:90", "3.3.1", "3.4.0", "loads", "narrow"),
+    ]
+    accepted.write(tmp_path / "accepted.toml", entries)
+    read = accepted.read(tmp_path / "accepted.toml")
+    assert sorted(map(str, read)) == sorted(map(str, entries))
+    assert {entry.reason for entry in read} == {entry.reason for entry in entries}
+    assert [entry.from_ for entry in read] == ["3.3.1", "3.3.1", "3.3.1", "3.10.0"]
+
+
+def test_a_change_leaves_the_atlases_as_they_are():
+    before, after = step(CUDA, spill_stores=3)
+    kept = copy.deepcopy((before, after))
+    compare.changes(before, after)
+    assert (before, after) == kept

@@ -1,0 +1,156 @@
+"""The verb ``codegen`` in real Tritons: what it makes of kernels that compile, and of those that do not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+SPECS = Path(__file__).parent / "specs"
+NEWEST, OLDEST = "3.9.0", "2.3.1"
+
+
+@pytest.fixture
+def broken_spec(tmp_path):
+    def write(function="copy", args='x_ptr = "*fp32"\nn = "i32"', constexprs="BLOCK = 512", options="num_warps = 4"):
+        path = tmp_path / "broken.toml"
+        path.write_text(
+            f'kernel = "{SPECS / "broken.py"}:{function}"\n[args]\n{args}\n'
+            f"[constexprs]\n{constexprs}\n[options]\n{options}\n"
+        )
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"args": 'x_ptr = "*fp32"'}, "parameter 'n' of copy is not covered; it belongs under args"),
+        ({"constexprs": ""}, "parameter 'BLOCK' of copy is not covered; it belongs under constexprs"),
+        ({"args": 'x_ptr = "*fp32"\nn = "int"'}, "type of 'n' is 'int'; allowed are i1, i8"),
+        ({"args": 'x_ptr = "*fp32"\nn = "i32"\nm = "i32"'}, "args has 'm'; the parameters of copy are x_ptr, n, BLOCK"),
+        ({"function": "no_such_kernel"}, "broken has no no_such_kernel"),
+        ({"function": "not_a_kernel"}, "kernel is 'not_a_kernel', a function; allowed is a triton.jit function"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_sentence_and_exit_status_2(codegen, broken_spec, change, sentence):
+    done = codegen(NEWEST, "--spec", broken_spec(**change), "--target", "cuda:90", "--no-cache")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("release", [OLDEST, NEWEST])
+def test_what_does_not_compile_is_an_error_and_exit_status_1(codegen, broken_spec, release):
+    spec = broken_spec("copy_with_a_typo", args='x_ptr = "*fp32"')
+    done = codegen(release, "--spec", spec, "--target", "cuda:90", "--no-cache")
+    assert done.returncode == 1
+    assert "error: copy_with_a_typo cuda:90: does not compile:" in done.stdout
+    assert "no_such_function" in done.stdout
+
+
+def test_a_launch_that_a_target_refuses_is_an_error_and_the_other_rows_are_still_done(codegen, broken_spec, tmp_path):
+    spec = broken_spec(options="num_warps = [4, 32]")
+    done = codegen(NEWEST, "--spec", spec, "--target", "hip:gfx942", "--no-cache", "--json", tmp_path / "out.json")
+    assert done.returncode == 1
+    entries = json.loads((tmp_path / "out.json").read_text())["entries"]
+    assert {item["label"]: item["status"] for item in entries} == {
+        "copy[num_warps=32]": "error",
+        "copy[num_warps=4]": "ok",
+    }
+    assert "2048 threads" in entries[0]["reason"]
+
+
+# ends the process that called it when the block has 8 warps
+CRASHING_PTXAS = """\
+#!/bin/sh
+for file in "$@"; do
+    case "$file" in *.ptx) grep -q 'ntid 256' "$file" && kill -ABRT $PPID ;; esac
+done
+exec {real} "$@"
+"""
+
+
+def test_a_compiler_that_crashes_costs_only_its_own_configuration(codegen, broken_spec, release_python, tmp_path):
+    python = release_python(NEWEST)
+    real = python.parent.parent / "lib/python3.11/site-packages/triton/backends/nvidia/bin/ptxas"
+    ptxas = tmp_path / "ptxas"
+    ptxas.write_text(CRASHING_PTXAS.format(real=real))
+    ptxas.chmod(0o755)
+    spec = broken_spec(options="num_warps = [4, 8, 16]")
+    json_path = tmp_path / "out.json"
+    # cuda:80: for later targets this release takes another ptxas
+    arguments = ("--spec", spec, "--target", "cuda:80", "--no-cache", "--json", json_path)
+    done = codegen(NEWEST, *arguments, TRITON_PTXAS_PATH=str(ptxas))
+    assert done.returncode == 1
+    entries = {item["label"]: item for item in json.loads(json_path.read_text())["entries"]}
+    assert [entries[f"copy[num_warps={n}]"]["status"] for n in (4, 8, 16)] == ["ok", "error", "ok"]
+    assert "the compiler ended with SIGABRT" in entries["copy[num_warps=8]"]["reason"]
+
+
+@pytest.mark.parametrize("release", [OLDEST, NEWEST])
+def test_two_runs_give_the_same_exact_metrics(codegen, release, tmp_path):
+    results = []
+    for name in ("first", "second"):
+        path = tmp_path / f"{name}.json"
+        targets = "cuda:90,hip:gfx90a"
+        done = codegen(
+            release, "--spec", SPECS / "layer_norm_rows.toml", "--target", targets, "--no-cache", "--json", path
+        )
+        assert done.returncode == 0, done.stderr
+        entries = json.loads(path.read_text())["entries"]
+        results.append([{key: value for key, value in item.items() if key != "seconds"} for item in entries])
+    assert results[0] == results[1]
+
+
+COMPARE_LISTINGS = """
+import subprocess, sys, tempfile
+sys.path.insert(0, {specs!r})
+from liger_kernel.matrix.codegen import adapters, compile_kernel, cuda_metrics, targets
+import triton
+from broken import copy
+for name in {targets}:
+    target = targets.parse(name)
+    result = compile_kernel(copy, {{"x_ptr": "*fp32", "n": "i32"}}, {{"BLOCK": 2048}}, target=target)
+    tool = adapters.choose(triton.__version__)[0].tool
+    cubin = result.stages["cubin"]
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(cubin); file.flush()
+        command = [tool("cuobjdump"), "--dump-sass", file.name]
+        listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    theirs = [operation for _, operation in cuda_metrics.parse_sass(listing)]
+    code = cuda_metrics.code_of(cubin)
+    assert cuda_metrics.disassemble([code, code], target, tool("nvdisasm")) == [theirs, theirs], name
+    print(name, len(theirs))
+"""
+
+
+@pytest.mark.parametrize(("release", "names"), [(OLDEST, ["cuda:90"]), (NEWEST, ["cuda:80", "cuda:90", "cuda:100"])])
+def test_code_disassembled_in_bulk_reads_as_cuobjdump_shows_it(release_python, run_script, release, names):
+    output = run_script(release_python(release), COMPARE_LISTINGS.format(specs=str(SPECS), targets=names))
+    assert [line.split()[0] for line in output.splitlines() if line.startswith("cuda")] == names
+
+
+OCCUPANCY = """
+import sys
+sys.path.insert(0, {specs!r})
+from liger_kernel.matrix.codegen import compile_kernel, hip_metrics
+from liger_kernel.matrix.codegen.occupancy import hip_waves_per_simd
+from liger_kernel.matrix.codegen.targets import TARGETS
+from layer_norm_rows import layer_norm_backward_rows as kernel
+args = {{name: "*fp32" if name[0].isupper() or name[0] == "d" else "i32" for name in kernel.arg_names[:-1]}}
+seen = set()
+for name in ("hip:gfx90a", "hip:gfx942", "hip:gfx950", "hip:gfx1100"):
+    for block in (512, 1024, 2048, 4096):
+        result = compile_kernel(kernel, args, {{"BLOCK_SIZE": block}}, {{"num_warps": 4}}, target=name)
+        text, metrics = result.stages["amdgcn"], result.metrics
+        ours = hip_waves_per_simd(TARGETS[name].limits, metrics["vgprs"], metrics["sgprs"], 4, 0)
+        assert ours == hip_metrics.llvm_occupancy(text), (name, metrics)
+        seen.add(ours)
+print("seen", len(seen))
+"""
+
+
+def test_hip_occupancy_is_what_llvm_writes_into_the_same_kernel(release_python, run_script):
+    output = run_script(release_python(NEWEST), OCCUPANCY.format(specs=str(SPECS)))
+    assert int(output.split()[-1]) >= 4, "the sizes no longer differ in occupancy"

@@ -1,0 +1,130 @@
+"""What is read out of listings: excerpts of real ones (Triton 3.4.0, 3.6.0 and 3.9.0), counted by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from liger_kernel.matrix.codegen import cuda_metrics, hip_metrics
+
+DATA = Path(__file__).parent / "data"
+USAGE = """
+Resource usage:
+ Common:
+  GLOBAL:0
+ Function layer_norm_backward_rows:
+  REG:255 STACK:344 SHARED:1024 LOCAL:0 CONSTANT[0]:616 TEXTURE:0 SURFACE:0 SAMPLER:0
+"""
+
+
+def sass_operations():
+    return [operation for _, operation in cuda_metrics.parse_sass((DATA / "sass_excerpt.txt").read_text())]
+
+
+def test_every_kind_of_sass_instruction_is_counted_once():
+    assert cuda_metrics.count(sass_operations()) == {
+        "instructions": 21,  # two more lines are NOP
+        "spill_stores": 3,
+        "spill_loads": 2,
+        "global_loads": 3,  # one of them straight into shared memory
+        "global_loads_128": 2,
+        "global_stores": 2,
+        "global_stores_128": 2,
+        "global_load_bits": 128 + 128 + 32,
+        "fp64_instructions": 5,  # conversion, two multiply-adds, addition, reciprocal; LDS.64 is none
+        "barriers": 2,  # DEPBAR and LDGDEPBAR are none
+    }
+
+
+def test_the_offset_of_a_sass_instruction_is_read_in_hexadecimal():
+    assert (0x1B0, "BAR.SYNC.DEFER_BLOCKING") in cuda_metrics.parse_sass((DATA / "sass_excerpt.txt").read_text())
+
+
+@pytest.mark.parametrize(
+    ("operation", "bits"),
+    [
+        ("LDG.E.128", 128),
+        ("LDG.E.64", 64),
+        ("LDG.E", 32),
+        ("LDG.E.U16", 16),
+        ("LDG.E.U8.CONSTANT", 8),
+        ("LDG.E.ENL2.256", 256),
+        ("LDGSTS.E.BYPASS.128", 128),
+        ("LDG.E.128.CONSTANT", 128),
+        ("LDG.E.LTC128B.64", 64),
+    ],
+)
+def test_the_width_of_a_load_is_in_its_name(operation, bits):
+    assert cuda_metrics.width(operation) == bits
+
+
+def test_resource_usage_is_read_from_the_kernel_s_line():
+    assert cuda_metrics.parse_resource_usage(USAGE) == {"REG": 255, "STACK": 344, "SHARED": 1024, "LOCAL": 0}
+
+
+def test_resource_usage_of_two_kernels_is_refused():
+    with pytest.raises(cuda_metrics.ToolError, match="2 kernels"):
+        cuda_metrics.parse_resource_usage(USAGE + USAGE)
+
+
+def test_a_failing_tool_is_reported_with_command_status_and_last_lines():
+    with pytest.raises(cuda_metrics.ToolError, match=r"ls /no/such/place: exit status 2: .*No such file"):
+        cuda_metrics.run_tool(["ls", "/no/such/place"])
+
+
+def test_gfx90a_figures_come_from_the_metadata():
+    assert hip_metrics.fields((DATA / "amdgcn_gfx90a.s").read_text()) == {
+        "vgprs": 18,
+        "sgprs": 20,
+        "agprs": 0,
+        "vgpr_spills": 0,
+        "sgpr_spills": 0,
+        "scratch_bytes": 0,
+        "code_bytes": 1236,
+    }
+
+
+def test_gfx1100_spills_are_figures_and_not_memory_traffic():
+    text = (DATA / "amdgcn_gfx1100.s").read_text()
+    figures = hip_metrics.fields(text)
+    assert (figures["vgpr_spills"], figures["scratch_bytes"]) == (237, 888)
+    assert "agprs" not in figures  # RDNA has none
+    counted = hip_metrics.count(text)
+    assert (counted["global_loads"], counted["global_loads_128"], counted["global_stores"]) == (2, 2, 0)
+
+
+def test_every_kind_of_amdgcn_instruction_is_counted_once():
+    assert hip_metrics.count((DATA / "amdgcn_gfx90a.s").read_text()) == {
+        "instructions": 7,
+        "global_loads": 2,
+        "global_loads_128": 0,
+        "global_stores": 1,
+        "global_stores_128": 0,
+        "global_load_bits": 128,
+        "fp64_instructions": 3,
+        "barriers": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("load", "bits"),
+    [
+        ("global_load_dwordx4", 128),
+        ("global_load_b128", 128),
+        ("buffer_load_dword", 32),
+        ("buffer_load_dwordx3", 96),
+        ("global_load_ushort", 16),
+        ("global_load_d16_hi_b16", 16),
+        ("buffer_load_short_d16", 16),
+        ("global_load_ubyte", 8),
+        ("global_load_u8", 8),
+    ],
+)
+def test_the_width_of_an_amd_load_is_in_its_name(load, bits):
+    text = f"kernel:\n\t{load} v0, v1, s[0:1]\n.Lfunc_end0:\n"
+    assert hip_metrics.count(text)["global_load_bits"] == bits
+
+
+def test_an_amdgcn_text_without_a_figure_is_refused():
+    text = (DATA / "amdgcn_gfx90a.s").read_text().replace(".vgpr_count:", ".other:")
+    with pytest.raises(ValueError, match="0 values of vgprs"):
+        hip_metrics.fields(text)
