@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +45,12 @@ def series(atlases: Sequence[dict[str, Any]], kernel: str, target: str, metric: 
             if item["target"] == target and kernel in (item["kernel"], item["label"]):
                 line = result.setdefault(item["label"], ["-"] * len(atlases))
                 line[index] = item["metrics"].get(metric, "-") if item["status"] == "ok" else item["status"]
-    return result
+    return dict(sorted(result.items(), key=lambda item: _natural(item[0])))
+
+
+def _natural(label: str) -> list[Any]:
+    """Sort key that takes the numbers in a label as numbers: n_cols=512 before n_cols=4096."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", label)]
 
 
 def _one_of(what: str, value: str, shown: Sequence[str], also: Sequence[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""The file of accepted codegen changes: what got worse between two releases, was looked at, and is lived with, and why."""
+"""The file of accepted codegen changes: what got worse between two releases, was looked at and is lived with."""
 
 from __future__ import annotations
 
@@ -118,13 +118,14 @@ def write(path: Path, entries: Sequence[Accepted]) -> None:
         group = merged.setdefault((entry.from_, entry.to, entry.what, entry.reason), {})
         group.setdefault(entry.kernel, []).append(entry.target)
     blocks = [_HEAD]
-    for from_, to, what, reason in sorted(merged, key=lambda key: (version_key(key[0]), CAUSES.index(key[2]))):
+    for from_, to, what, reason in sorted(merged, key=lambda key: (version_key(key[0]), (*CAUSES, "").index(key[2]))):
         by_targets: dict[tuple[str, ...], list[str]] = {}
         for kernel, names in merged[from_, to, what, reason].items():
             by_targets.setdefault(tuple(sorted(set(names))), []).append(kernel)
         for names_of, kernels in by_targets.items():
             lines = ["[[accepted]]", f"kernel = {_toml(sorted(set(kernels)))}", f"target = {_toml(list(names_of))}"]
-            lines += [f'from = "{from_}"', f'to = "{to}"', f'what = "{what}"', f"reason = {json.dumps(reason)}"]
+            lines += [f'from = "{from_}"', f'to = "{to}"', *([f'what = "{what}"'] if what else [])]
+            lines.append(f"reason = {json.dumps(reason, ensure_ascii=False)}")
             blocks.append("\n".join(lines) + "\n")
     files.write_text(path, "\n".join(blocks))
 
