@@ -33,7 +33,7 @@ def configurations(target_names: list[str]) -> list[Configuration]:
                 launches += (*plan.backward_plan(N_ROWS, n_cols, dtype, device),)
                 for launch in launches:
                     configuration = _configuration(launch, n_cols, dtype, target)
-                    result.setdefault(_settings(configuration), configuration)
+                    result.setdefault(_settings(configuration, n_cols), configuration)
     return list(result.values())
 
 
@@ -51,17 +51,20 @@ def _configuration(launch: Any, n_cols: int, dtype: str, target: str) -> Configu
     )
 
 
-def _settings(configuration: Configuration) -> tuple[Any, ...]:
+def _settings(configuration: Configuration, n_cols: int) -> tuple[Any, ...]:
     """What tells two launches apart here: two sizes with equal settings are one compilation.
 
-    Of the hints only that on n_cols counts (those on counts of rows and of programs change no load or store), and of
-    the types only that of X (a kernel without X adds up fp32 partial rows, whatever it stores them as).
+    Of a row's length it counts whether it is aligned and whether it fills its blocks; of the hints none other (counts
+    of rows and of programs change no load or store); of the types only that of X (a kernel without X adds up fp32
+    partial rows, whatever it stores them as).
     """
+    constexprs = {name: value for name, value in configuration.constexprs.items() if name.upper() != "N_COLS"}
     return (
         configuration.kernel,
         configuration.target,
-        "n_cols" in configuration.hints,
+        n_cols % 16 == 0,
+        n_cols % int(constexprs.get("BLOCK_N", 1)) == 0,
         configuration.args.get("X"),
-        *configuration.constexprs.items(),
+        *constexprs.items(),
         *configuration.options.items(),
     )
