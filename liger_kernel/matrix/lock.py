@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import files, nightly, package, tools
+from . import files, nightly, package, provide, tools
 from .cells import Cell, Table, find_root, load
 
 GROUPS = ("check", "report")  # dependency groups of pyproject.toml that have a constraint file of their own
@@ -46,9 +46,31 @@ def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
     if cell.ambient:
         raise ValueError(f"cell {cell.name} takes what the running Python has: there is nothing to lock")
     if cell.index:
-        return nightly.lock(table, cell)
+        return compile_from_index(table, cell)
     options = ["--python-version", str(cell.python), "--python-platform", "x86_64-manylinux_2_28"]
     return _compile(table, cell.name, [*options, "-"], "\n".join(requirements(table, cell)) + "\n", upgrade)
+
+
+def compile_from_index(table: Table, cell: Cell) -> int:
+    """Like :func:`compile_cell`; what stops it is kept as evidence too, because a nightly's first step is to be locked.
+
+    Raises:
+        ValueError: the index cannot be reached, or has no torch with its Triton.
+        tools.ToolError: uv found no solution.
+    """
+    reports = table.root / "reports" / cell.name
+    try:
+        provide.check_index(cell)
+        return nightly.lock(table, cell)
+    except provide.Unavailable as error:
+        provide.mark_unavailable(reports, cell, str(error))
+        raise ValueError(str(error)) from None
+    except ValueError as error:
+        provide.mark_failed(reports, cell, "resolve", ["nox", "-s", "lock", "--", cell.name], 2, str(error))
+        raise
+    except tools.ToolError as error:
+        provide.mark_failed(reports, cell, "resolve", error.command, error.status, error.tail)
+        raise
 
 
 def compile_group(table: Table, group: str, upgrade: bool) -> int:

@@ -78,6 +78,13 @@ def mark_unavailable(reports: Path, cell: Cell, reason: str, verdict: str = "una
     files.write_json(reports / "unavailable.json", {**found, "date": environment.now()})
 
 
+def mark_failed(reports: Path, cell: Cell, stage: str, command: list[str], status: int, tail: str) -> None:
+    """Keep which step stopped the cell, in place of older evidence; the arguments are those of run.write_failure."""
+    mark_unavailable(reports, cell, tail)
+    (reports / "unavailable.json").unlink()
+    write_failure(reports, cell.name, stage, command, status, tail)
+
+
 def unavailable(reports: Path) -> Optional[str]:
     """The sentence that :func:`mark_unavailable` kept for a cell, or None."""
     path = reports / "unavailable.json"
@@ -175,7 +182,7 @@ def install_from_index(table: Table, cell: Cell, python: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         wheel = build_wheel(table, platform, Path(folder), python, triton)
         tools.run([*pip, "install", "--python", python, "--no-deps", "--reinstall", str(wheel)])
-    tools.run([python, str(Path(__file__).with_name("torch_guard.py")), platform])
+    tools.run([python, "-I", str(Path(__file__).with_name("torch_guard.py")), platform])
     tools.run([*pip, "check", "--python", python])
 
 
@@ -217,9 +224,7 @@ def main(argv: list[str]) -> int:
         print(f"provide: {error}", file=sys.stderr)
         return 2
     except tools.ToolError as error:
-        mark_unavailable(reports, cell, str(error))
-        (reports / "unavailable.json").unlink()
-        write_failure(reports, cell.name, "install", error.command, error.status, error.tail)
+        mark_failed(reports, cell, "install", error.command, error.status, error.tail)
         print(f"provide: {error}", file=sys.stderr)
         return 1
     with contextlib.suppress(FileNotFoundError):

@@ -1,7 +1,8 @@
-"""``python torch_guard.py PLATFORM``: is the torch of this Python one for PLATFORM, with exactly one Triton beside it?
+"""``python -I torch_guard.py PLATFORM``: is torch here one for PLATFORM, with exactly one Triton beside it?
 
-Run as a file by the cell's own Python, so it uses the standard library only. It imports neither torch nor triton: it
-reads the version file of torch and the file lists of what is installed. Exit status 1, and one sentence, where not.
+Run as a file by the cell's own Python, so it uses the standard library only; with -I, because this folder has modules
+that are called like some of that library. It imports neither torch nor triton: it reads the version file of torch and
+the file lists of what is installed. Exit status 1, and one sentence, where not.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.skipif(tools.find_uv() is None, reason="needs uv; `pip 
 @pytest.fixture
 def world(tmp_path, standins, monkeypatch):
     """A checkout with one nightly ROCm cell, its index and the user's; both on loopback, nothing else configured."""
+    if int(metadata.version("setuptools").split(".")[0]) < 69:
+        pytest.skip("needs setuptools 69 or newer in the Python that runs the tests; `nox -s check` has it")
     wheels = tmp_path / "wheels"
     hip = standins.torch_files(__version__=NEW, hip="7.0.51831")
     cuda = standins.torch_files(__version__="2.15.0", cuda="13.2")
@@ -203,11 +206,19 @@ def test_an_index_without_a_triton_for_its_torch_is_one_sentence(world, capsys):
     shutil.rmtree(world.rocm / "triton-rocm")
     assert world.lock() == 2
     assert f"belongs to torch=={NEW}" in capsys.readouterr().err
+    assert (world.kept("failure.json")["stage"], NEW in world.kept("failure.json")["tail"]) == ("resolve", True)
+
+
+def test_an_index_that_is_not_there_is_kept_as_the_cause(world):
+    shutil.rmtree(world.rocm)
+    assert world.lock() == 2
+    found = world.kept("unavailable.json")
+    assert (found["verdict"], "cannot be reached" in found["reason"]) == ("unavailable", True)
 
 
 def test_the_guard_runs_alone_in_any_python(tmp_path):
     guard = find_root() / "liger_kernel" / "matrix" / "torch_guard.py"
     python = tmp_path / "e" / "bin" / "python"
     tools.run([tools.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "e")])
-    done = subprocess.run([str(python), str(guard), "rocm"], capture_output=True, text=True, check=False)
+    done = subprocess.run([str(python), "-I", str(guard), "rocm"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.startswith("there is no torch in")) == (1, True)
