@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -102,6 +104,9 @@ def test_a_launch_with_too_few_warps_is_a_codegen_change_in_the_cells_of_that_tr
     assert "spill_stores 0 -> 165" in group["message"]
     assert found["cells"]["triton331"]["verdict"] == "regressed"
     assert {row["cell"] for group in found["failures"] for row in group["where"]} == {"triton331", "triton340"}
+    newer = next(group for group in found["failures"] if group["where"][0]["cell"] == "triton340")
+    assert "since the earlier run" in newer["message"]
+    assert "spill_stores 0 -> 908" in newer["message"]
     worse = next(row for row in found["codegen"]["changes"] if "fp32" in row["id"])
     assert (worse["from"], worse["to"], worse["metric"]) == ("3.3.1", "3.4.0", "spill_stores")
     assert worse["what"].startswith("spill_stores 165 -> 908")
@@ -386,6 +391,94 @@ def test_a_matrix_of_another_schema_is_refused(report, tmp_path):
     found = report(RECORDED / "none", "--against", tmp_path / "matrix.json")
     assert found["exit_status"] == 2
     assert "is no liger-matrix/matrix/1" in found["err"]
+
+
+# --- device timings
+
+
+@pytest.fixture
+def timed(tmp_path):
+    """Two runs of the bench in one cell that differ in one row of ours, by a factor."""
+
+    def make(factor, name="large-bf16-32768x4096-backward"):
+        before, now = tmp_path / "before", tmp_path / "now"
+        generate = [sys.executable, RECORDED.parent / "generate.py", before, "--cells", "1", "--tests", "5"]
+        subprocess.run([*generate, "--configurations", "7", "--names", "triton231"], check=True)
+        shutil.copytree(before, now)
+        file = now / "triton231" / "benchmark.json"
+        content = json.loads(file.read_text())
+        for row in content["benchmarks"]:
+            if row["extra_info"]["row"] == name:
+                row["stats"]["median"] *= factor
+                row["extra_info"]["share_of_copy"] /= factor
+        file.write_text(json.dumps(content))
+        return now, before
+
+    return make
+
+
+def test_a_row_of_ours_that_is_slower_beyond_the_noise_is_a_regression_of_the_device_level(report, timed):
+    now, before = timed(1.3)
+    found = report(now, "--against", before)
+    (row,) = found["changes"]["slower"]
+    assert (row["cell"], row["name"], row["ratio"]) == ("triton231", "large-bf16-32768x4096-backward", 1.3)
+    assert found["cells"]["triton231"]["levels"]["device"]["verdict"] == "regressed"
+    assert found["cells"]["triton231"]["levels"]["interpreter"]["verdict"] == "pass"
+    assert found["exit_status"] == 1
+
+
+def test_a_row_within_the_noise_or_faster_is_no_regression(report, timed, tmp_path):
+    now, before = timed(1.02)
+    found = report(now, "--against", before)
+    assert (found["changes"]["slower"], found["changes"]["faster"], found["exit_status"]) == ([], [], 0)
+    (faster,) = report(before, "--against", timed_slower(now))["changes"]["faster"]
+    assert faster["ratio"] == pytest.approx(1 / 1.5, abs=0.01)
+
+
+def timed_slower(folder):
+    file = folder / "triton231" / "benchmark.json"
+    content = json.loads(file.read_text())
+    row = next(row for row in content["benchmarks"] if row["extra_info"]["implementation"] == "ours")
+    row["stats"]["median"] *= 1.5
+    row["extra_info"]["share_of_copy"] /= 1.5
+    file.write_text(json.dumps(content))
+    return folder
+
+
+def test_a_known_slow_down_is_accepted_and_must_go_when_it_is_gone(report, timed, tmp_path):
+    now, before = timed(1.3)
+    row = '[[slower]]\ncell = "triton231"\nbenchmark = "large-bf16-*-backward"\nreason = "issue 8"\n'
+    accepted = report(now, "--against", before, "--known", known(tmp_path, row))
+    assert accepted["exit_status"] == 0
+    assert accepted["changes"]["slower"][0]["accepted"] == "issue 8"
+    gone = report(before, "--against", before, "--known", known(tmp_path, row))
+    assert gone["exit_status"] == 1
+    assert "no longer occurs (issue 8)" in gone["said"]
+
+
+def test_a_benchmark_file_of_another_project_is_left_out(report, copy):
+    reports = copy()
+    (reports / "triton231" / "bench.json").write_text('{"benchmarks": [], "machine_info": {}}')
+    assert "our bench did not write" in report(reports)["problems"][0]["problem"]
+
+
+def test_an_incident_shows_in_a_table_of_cells(report, copy):
+    reports = copy()
+    junit = reports / "triton231" / "junit-interpreter.xml"
+    tree = ET.parse(junit)
+    suite = next(tree.getroot().iter("testsuite"))
+    case = ET.SubElement(suite, "testcase", classname="tests.incidents.test_incidents", name="test_it[declared_option]")
+    holder = ET.SubElement(case, "properties")
+    for name, value in (("incident", "declared_option"), ("release", "2.3.1"), ("shown", "True"), ("expected", "True")):
+        ET.SubElement(holder, "property", name=name, value=value)
+    tree.write(junit)
+    found = report(reports)
+    assert [(row["incident"], row["cell"], row["shown"]) for row in found["incidents"]] == [
+        ("declared_option", "triton231", "True")
+    ]
+    page = (found["out"] / "index.html").read_text()
+    assert page.count("declared_option") == 1
+    assert ">shows</td>" in page
 
 
 # --- causes
