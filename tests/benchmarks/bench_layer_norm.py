@@ -27,7 +27,7 @@ def test_layer_norm(suite, record, pytestconfig, row, name):
     try:
         measured, info = suite.measure(suite.row(row), name)
     except Exception as error:
-        reason = suite.note(suite.row(row), name, error)
+        reason = suite.note(row, name, error)
         if name == peers.OURS:
             raise
         if not suite.usable():

@@ -12,6 +12,7 @@ import liger_kernel
 
 pytest.importorskip("torch", reason="run in a cell, or install torch and triton")
 PACKAGE = Path(liger_kernel.__file__).resolve().parents[1]
+LIGER = os.environ.get("LIGER_BENCH_PEER_LIGER")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -51,6 +52,20 @@ def test_an_absent_peer_is_listed_with_its_reason(tmp_path):
     done = interpreted(tmp_path, "--peers", "torch,liger")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "absent: liger (ImportError: no --peer-path liger=DIR or WHEEL" in done.stdout
+
+
+@pytest.mark.skipif(LIGER is None, reason="set LIGER_BENCH_PEER_LIGER to a liger-kernel wheel or folder")
+def test_a_peer_that_fails_is_a_refusal_and_not_a_failure_of_the_run(tmp_path):
+    peer = ("--peers", "liger", "--peer-path", f"liger={LIGER}")
+    rows = ("--level", "interpreter", "--budget", "0.001", "--rows", "4x200-forward$|first-call")
+    done = bench(*rows, "--reports", str(tmp_path), *peer)  # libdevice, which Liger uses, cannot be interpreted
+    assert done.returncode == 0, done.stdout + done.stderr
+    about = json.loads((tmp_path / "ambient" / "benchmark.json").read_text())["liger_matrix"]
+    assert {(item["row"], item["implementation"]) for item in about["refused"]} == {
+        ("tiny-fp32-4x200-forward", "liger"),
+        ("first-call", "liger"),
+    }
+    assert "first call in a fresh process, empty caches" in done.stdout
 
 
 def test_a_regression_is_measured_again_and_fails_the_run(tmp_path):

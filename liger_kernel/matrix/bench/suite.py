@@ -78,11 +78,11 @@ class Suite:
             "host_us_per_call": self.timer.host_seconds_per_call(call) * 1e6 if row.kind == "small" else None,
         }
 
-    def note(self, row: Row, name: str, error: Exception) -> str:
+    def note(self, row: str, name: str, error: Exception) -> str:
         """Keep why a row has no time: a peer refused it, or ours failed. Returns the reason in one line."""
         reason = (f"{type(error).__name__}: {error}".splitlines() or [""])[0][:300]
         kept = self.failed if name == peers.OURS else self.refused
-        kept.append({"row": row.id, "implementation": name, "reason": reason})
+        kept.append({"row": row, "implementation": name, "reason": reason})
         return reason
 
     def usable(self) -> bool:
