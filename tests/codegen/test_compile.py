@@ -154,3 +154,12 @@ print("seen", len(seen))
 def test_hip_occupancy_is_what_llvm_writes_into_the_same_kernel(release_python, run_script):
     output = run_script(release_python(NEWEST), OCCUPANCY.format(specs=str(SPECS)))
     assert int(output.split()[-1]) >= 4, "the sizes no longer differ in occupancy"
+
+
+def test_checking_the_driver_without_one_is_one_sentence(codegen):
+    if Path("/proc/driver/nvidia/version").exists():
+        pytest.skip("this machine has an NVIDIA driver; the sentence is for one without")
+    done = codegen(NEWEST, "--check-driver")
+    assert done.returncode == 2
+    assert done.stderr.startswith("--check-driver needs an NVIDIA GPU and its driver: libcuda.so.1")
+    assert done.stderr.count("\n") == 1

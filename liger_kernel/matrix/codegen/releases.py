@@ -11,6 +11,7 @@ import concurrent.futures
 import contextlib
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -215,7 +216,8 @@ def environment(row: cells.Release, extra: tuple[str, ...], folder: Path) -> Pat
         return python
     # uv can bring the interpreter itself where none is installed
     interpreter = provide.find_python(row.python) or row.python
-    tools.run([tools.uv(), "venv", "--quiet", "--clear", "--python", interpreter, str(home)])
+    shutil.rmtree(home, ignore_errors=True)  # of an earlier request, or half made
+    tools.run([tools.uv(), "venv", "--quiet", "--python", interpreter, str(home)])
     requirements = [f"triton=={row.triton}", *row.requires, *extra]
     tools.run([tools.uv(), "pip", "install", "--quiet", "--python", str(python), *requirements])
     files.write_text(stamp, wanted)
