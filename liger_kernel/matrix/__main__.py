@@ -23,6 +23,12 @@ VERBS = {
     "nightly": ("nightly_issue", "main", "what the nightly cells found, as one issue"),
     "ci-matrix": ("ci", "main", "the job list of CI, from the table, as JSON"),
     "incidents": ("incidents", "main", "look at what really broke once, in every Triton release"),
+    "subject": ("subject", "main", "run a cell's suites against another package instead of ours"),
+    "launches": (
+        "launches",
+        "main",
+        "compile what the installed LayerNorm launches, with the settings it launches with",
+    ),
     "guard": ("guard", "main", "check kernel sources for what breaks on some Triton"),
 }
 

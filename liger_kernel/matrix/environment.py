@@ -150,8 +150,9 @@ def _package(root: Optional[Path]) -> dict[str, Any]:
     if root is not None and (root / "constraints" / "cells.toml").is_file():
         package = load(root / "constraints" / "cells.toml").package
         name, module = (package.name, package.module) if package else (name, module)
+    name = os.environ.get("LIGER_MATRIX_SUBJECT_NAME", name)
     found = importlib.import_module(module)
-    folder = Path(str(found.__file__)).resolve().parent
+    folder = Path(next(iter(found.__path__))).resolve()
     in_wheel = "site-packages" in folder.parts or "dist-packages" in folder.parts
     requires: list[str] = []
     version: Optional[str] = getattr(found, "__version__", None)

@@ -4,6 +4,7 @@ A suite's top ``conftest.py`` loads it: ``pytest_plugins = ["liger_kernel.matrix
 by the environment, so that it also reaches subprocesses of a test:
 
     LIGER_MATRIX_CELL      the cell's name (default: ambient)
+    LIGER_MATRIX_COLUMN    what the evidence is shown under (default: the cell's name)
     LIGER_MATRIX_LEVEL     interpreter or device (default: interpreter with TRITON_INTERPRET=1, else device)
     LIGER_MATRIX_EVIDENCE  the folder for environment.json; unset: none is written
 """
@@ -29,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(feature): what a cell may lack at a level; see gaps in cells.toml")
     evidence = os.environ.get("LIGER_MATRIX_EVIDENCE")
     if evidence and not config.option.collectonly:
-        found = environment.record(cell_name(), config.rootpath)
+        found = environment.record(os.environ.get("LIGER_MATRIX_COLUMN") or cell_name(), config.rootpath)
         config.stash[RECORD] = found
         files.write_json(Path(evidence) / "environment.json", found)
 

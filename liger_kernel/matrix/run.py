@@ -28,7 +28,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
     parser.add_argument("--level", choices=("interpreter", "device"), help="only this level")
-    parser.add_argument("--suite", action="append", help=f"a folder of tests/ (default: {', '.join(SUITES)})")
+    parser.add_argument("--suite", action="append", help=f"a path below tests/ (default: {', '.join(SUITES)})")
+    parser.add_argument("--column", help="what the evidence is filed and shown under (default: the cell's name)")
+    parser.add_argument("--plugin", help="a pytest plugin to load first")
     options, pytest_args = parser.parse_known_args(argv)
     try:
         root = find_root(options.root)
@@ -41,18 +43,19 @@ def main(argv: list[str]) -> int:
         print(f"run: cell {cell.name} needs {', '.join(missing)} in {sys.executable}; add it there", file=sys.stderr)
         return 2
     suites = options.suite or [name for name in SUITES if (root / "tests" / name).is_dir()]
-    unknown = [name for name in suites if not (root / "tests" / name).is_dir()]
+    unknown = [name for name in suites if not (root / "tests" / name).exists()]
     if unknown:
         print(f"run: there is no suite tests/{unknown[0]}", file=sys.stderr)
         return 2
     selection = [argument for argument in pytest_args if argument != "--"]
-    reports = (options.reports or root / "reports").resolve() / cell.name
+    reports = (options.reports or root / "reports").resolve() / (options.column or cell.name)
+    early = ["-p", options.plugin] if options.plugin else []
     gpus = _count_gpus() if options.level != "interpreter" else 0
     if options.level == "device" and not gpus:
         print(f"run: level device was asked for, but torch in {sys.executable} sees no GPU", file=sys.stderr)
         return 2
     levels = [options.level] if options.level else ["interpreter", *(["device"] if gpus else [])]
-    status = max(_run_level(root, reports, cell, level, suites, selection) for level in levels)
+    status = max(_run_level(root, reports, cell, level, [*early, *suites], selection) for level in levels)
     if "device" not in levels:
         print("level device: not run" + ("" if options.level else ", torch sees no GPU here"), flush=True)
     return status
@@ -79,6 +82,7 @@ def write_failure(reports: Path, cell: str, stage: str, command: list[str], stat
 
 def _run_level(root: Path, reports: Path, cell: Cell, level: str, suites: list[str], selection: list[str]) -> int:
     env = {**os.environ, "LIGER_MATRIX_CELL": cell.name, "LIGER_MATRIX_LEVEL": level}
+    env["LIGER_MATRIX_COLUMN"] = reports.name
     env.pop("TRITON_INTERPRET", None)
     if level == "interpreter":
         env["TRITON_INTERPRET"] = "1"

@@ -1,7 +1,7 @@
 """The only door to what is under test: names that Liger's users import, and nothing else of the package.
 
-Another package under test needs only ``liger_kernel.ops.layer_norm.LigerLayerNormFunction``: releases of Liger differ in
-what else they have, and in what else their other modules import.
+Another package under test needs only ``liger_kernel.ops.layer_norm.LigerLayerNormFunction``: releases of Liger differ
+in what else they have, and in what their other modules import.
 """
 
 from __future__ import annotations
