@@ -60,6 +60,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
     parser.add_argument("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/subjects)")
     parser.add_argument("--level", choices=("interpreter", "codegen", "device"), help="only this level")
+    parser.add_argument("--size", type=int, action="append", help="n_cols of level codegen (see the verb launches)")
     options, pytest_args = parser.parse_known_args(argv)
     try:
         table = load(find_root(options.root) / "constraints" / "cells.toml")
@@ -97,7 +98,9 @@ def main(argv: list[str]) -> int:
         statuses.append(_call([*inside, *suite, *pytest_args], tests, env))
     if options.level in (None, "codegen") and not pytest_args:
         out = reports / column / "launches.json"
-        statuses.append(_call([*inside, "launches", *common, "--column", column, "--json", str(out)], tests, env))
+        launches = ["launches", *common, "--column", column, "--json", str(out)]
+        launches += [f"--size={size}" for size in options.size or ()]
+        statuses.append(_call([*inside, *launches], tests, env))
     return max(statuses)
 
 
