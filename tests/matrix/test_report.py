@@ -504,11 +504,17 @@ def test_an_incident_shows_in_a_table_of_cells(report, copy):
         ("AssertionError: large-bf16 is 1.4 times slower than the baseline", "speed"),
         ("fixture 'devise' not found", "harness"),
         ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB", "harness"),
+        ("RuntimeError: a leaf Variable that requires grad is being used in an in-place operation.", "launch"),
         ("ZeroDivisionError: division by zero", "harness"),
     ],
 )
 def test_each_cause_is_known_by_what_the_failure_says(message, cause):
     assert causes.classify(evidence.Failure("matrix.test_x::test_y", "call", message, ""))[0] == cause
+
+
+def test_a_failed_assertion_is_numerics_only_in_a_suite_that_compares_values():
+    for test, cause in (("correctness.test_values::test_eps", "numerics"), ("correctness.test_names::test_x", "harness")):
+        assert causes.classify(evidence.Failure(test, "call", "AssertionError: assert 1 == 2", ""))[0] == cause
 
 
 def test_every_row_of_the_table_names_a_cause_and_gives_a_hint():

@@ -107,7 +107,11 @@ def rows() -> tuple[Row, ...]:
 
 def classify(failure: Failure) -> tuple[str, str]:
     """The failure's cause and a hint for the reader."""
-    where = {"message": failure.message, "text": f"{failure.message}\n{failure.text}", "test": failure.test}
+    where = {
+        "message": failure.message,
+        "text": f"{failure.message}\n{failure.text}",
+        "test": f"{failure.test}\n{failure.message}",
+    }
     if not failure.message:  # pytest gives an error at collection a message without the exception
         where["message"] = failure.text
     elif failure.phase == "setup":

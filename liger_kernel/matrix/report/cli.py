@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
+import importlib.util
 import sys
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
-from .. import files
-from ..cells import Table, find_root, load
-from . import atlas, compare_runs, evidence, markdown, merge, page, terminal, verdict
+NEEDS = ("jinja2", "jsonschema", "rich")
 
 
 def main(argv: list[str]) -> int:
@@ -23,82 +18,15 @@ def main(argv: list[str]) -> int:
     1 a cell failed or regressed; 2 the question could not be answered.
     """
     options = _parser().parse_args(argv)
-    try:
-        required = [_cell_and_level(item) for item in options.require]
-        root = find_root(options.root)
-        table = load(root / "constraints" / "cells.toml")
-        for cell, _ in required:
-            table.cell(evidence.table_cell(cell))
-        reports = options.reports or root / "reports"
-        known = verdict.load_known(options.known or root / "tests" / "known.toml")
-        accepted = options.accepted or root / "tests" / "codegen" / "accepted.toml"
-        matrix = build([reports, *options.add], table, known, accepted)
-        if options.against:
-            earlier = read_matrix(options.against, table, known, accepted)
-            matrix["changes"] = compare_runs.compare(matrix, earlier, str(options.against), known)
-            matrix["changes"]["codegen"] = atlas.run_against_run(matrix["codegen"], earlier["codegen"])
-        pair = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(matrix)
-        if pair:
-            matrix["cell_against_cell"] = compare_runs.cell_against_cell(matrix, *pair)
-    except ValueError as error:
-        print(f"report: {error}", file=sys.stderr)
-        return verdict.CANNOT_SAY
-    verdict.judge(matrix)
-    matrix["status"], matrix["status_reasons"] = verdict.status(matrix, required)
-    jsonschema.validate(matrix, schema())
-    out = options.out or reports
-    files.write_text(out / "matrix.json", json.dumps(matrix, separators=(",", ":"), sort_keys=True) + "\n")
-    files.write_text(out / "summary.md", markdown.render(matrix))
-    files.write_text(out / "index.html", page.render(matrix, out))
-    terminal.show(matrix)
-    print(f"page: {out / 'index.html'}")
-    return int(matrix["status"])
+    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
+    if missing or sys.version_info < (3, 11):
+        here = f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}"
+        lacks = f" and lacks {', '.join(missing)}" if missing else ""
+        print(f"report: it needs Python 3.11 and {', '.join(NEEDS)}; {here}{lacks}", file=sys.stderr)
+        return 2
+    from .answer import answer
 
-
-def build(folders: list[Path], table: Table, known: verdict.Known, accepted: Path) -> dict[str, Any]:
-    """The matrix of these folders, not yet judged. A first folder that does not exist is an empty one."""
-    kept = [folder for position, folder in enumerate(folders) if position or folder.is_dir()]
-    matrix = merge.build(evidence.read(kept), table, known)
-    atlas.add_changes(matrix["codegen"], accepted)
-    return {**matrix, "changes": None, "cell_against_cell": None, "status": 0, "status_reasons": []}
-
-
-def read_matrix(path: Path, table: Table, known: verdict.Known, accepted: Path) -> dict[str, Any]:
-    """An earlier run: its ``matrix.json``, or a folder of evidence files.
-
-    Raises:
-        ValueError: no such path, or not a matrix of a schema this report knows; names the path.
-    """
-    if path.is_dir():
-        if (path / "matrix.json").is_file():
-            return read_matrix(path / "matrix.json", table, known, accepted)
-        found = build([path], table, known, accepted)
-        if not any(cell["levels"] for cell in found["cells"].values()) and not found["codegen"]["releases"]:
-            raise ValueError(f"--against {path} holds no results")
-        return found
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        jsonschema.validate(found, schema())
-    except FileNotFoundError:
-        raise ValueError(f"--against {path}: there is no such file or folder") from None
-    except jsonschema.ValidationError as error:
-        raise ValueError(f"--against {path} is no {merge.SCHEMA}: {error.json_path}: {error.message[:200]}") from None
-    except ValueError as error:
-        raise ValueError(f"--against {path} is not JSON: {error}") from None
-    return dict(found)
-
-
-@cache
-def schema() -> dict[str, Any]:
-    """The schema of ``matrix.json``."""
-    return dict(json.loads(Path(__file__).with_name("matrix.schema.json").read_text(encoding="utf-8")))
-
-
-def _cell_and_level(text: str) -> tuple[str, str]:
-    cell, _, level = text.rpartition(":")
-    if not cell or level not in merge.LEVELS:
-        raise ValueError(f"--require {text!r}: it is CELL:LEVEL, with a level of {', '.join(merge.LEVELS)}")
-    return cell, level
+    return answer(options)
 
 
 def _pair(text: str) -> str:
