@@ -90,6 +90,10 @@ def test_a_change_that_is_not_worse_is_info(changed):
     assert [change.kind for change in compare.changes(*step(CUDA, **changed))] == ["info"]
 
 
+def test_more_scratch_where_there_was_some_is_info():
+    assert [c.kind for c in compare.changes(*step({**CUDA, "stack_bytes": 8}, stack_bytes=16))] == ["info"]
+
+
 def test_fewer_spills_are_info():
     assert [c.kind for c in compare.changes(*step({**CUDA, "spill_stores": 9}, spill_stores=0))] == ["info"]
 

@@ -124,6 +124,13 @@ def test_the_width_of_an_amd_load_is_in_its_name(load, bits):
     assert hip_metrics.count(text)["global_load_bits"] == bits
 
 
+def test_a_spill_through_the_buffer_path_is_not_memory_traffic():
+    spill = "\tbuffer_store_dword v1, off, s[0:3], 0 offset:4 ; 4-byte Folded Spill\n"
+    reload = "\tbuffer_load_dword v1, off, s[0:3], 0 offset:4 ; 4-byte Folded Reload\n"
+    counted = hip_metrics.count(f"kernel:\n{spill}{reload}.Lfunc_end0:\n")
+    assert (counted["instructions"], counted["global_loads"], counted["global_stores"]) == (2, 0, 0)
+
+
 def test_an_amdgcn_text_without_a_figure_is_refused():
     text = (DATA / "amdgcn_gfx90a.s").read_text().replace(".vgpr_count:", ".other:")
     with pytest.raises(ValueError, match="0 values of vgprs"):
