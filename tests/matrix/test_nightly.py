@@ -33,14 +33,15 @@ def world(tmp_path, standins, monkeypatch):
         rocm = tmp_path / "index" / "rocm"
         pypi = tmp_path / "index" / "pypi"
         wants = "triton-rocm==3.7.0+git0e8f1a2c"
+        older_wants = "pytorch-triton-rocm==3.5.1+gitabc"
 
         def wheel(self, name, version, requires=(), contents=None):
             return standins.write_wheel(wheels, name, version, requires, contents or {})
 
         def publish(self, torch_files=hip, version=NEW):
             own = [self.wheel("torch", version, [f'{self.wants}; platform_system == "Linux"', "filelock"], torch_files)]
-            own += [self.wheel("torchvision", "0.27.0.dev20261119+rocm7.0", [f"torch=={version}"])]
-            own += [self.wheel("torch", OLD, ["pytorch-triton-rocm==3.5.1+gitabc", "filelock"], hip)]
+            own += [self.wheel("torchvision", "0.27.0.dev20261119+rocm7.0", ["torch"])]
+            own += [self.wheel("torch", OLD, [self.older_wants, "filelock"], hip)]
             for name, of in (("triton-rocm", "3.7.0+git0e8f1a2c"), ("pytorch-triton-rocm", "3.5.1+gitabc")):
                 own += [self.wheel(name, of, [], standins.TRITON)]
             # an index of PyTorch's carries copies of common packages: none of them may be taken
@@ -119,7 +120,7 @@ def test_torch_and_the_triton_it_wants_come_from_the_cells_index_and_the_rest_fr
 
 
 def test_an_older_torch_is_not_taken_because_its_triton_is_tried_first(world):
-    world.wants = "pytorch-triton-rocm==3.6.0+gitdef"
+    world.wants, world.older_wants = "pytorch-triton-rocm==3.6.0+gitdef", "triton-rocm==3.7.0+git0e8f1a2c"
     world.publish()
     wheels = [world.wheel("pytorch-triton-rocm", "3.6.0+gitdef")]
     (world.rocm / "pytorch-triton-rocm" / wheels[0].name).write_bytes(wheels[0].read_bytes())

@@ -1,5 +1,8 @@
 """A cell gathered into a folder, and made from it in a network namespace that has no route anywhere."""
 
+import base64
+import ctypes
+import hashlib
 import json
 import random
 import shutil
@@ -126,8 +129,11 @@ def test_a_library_without_its_debug_symbols_has_its_new_hash_in_the_record(tmp_
     if not compiler or not strip:
         pytest.skip("needs gcc and strip (Debian: gcc, binutils)")
     source = tmp_path / "many.c"
-    source.write_text("\n".join(f"struct s{n} {{ int a{n}; }}; int f{n}(struct s{n} *p) {{ return p->a{n}; }}"
-                                for n in range(12000)))  # fmt: skip
+    long = "x" * 1000  # names of fields are in the debug symbols only
+    lines = [
+        f"struct s{n} {{ int {long}{n}; }}; int f{n}(struct s{n} *p) {{ return p->{long}{n}; }}" for n in range(3000)
+    ]
+    source.write_text("\n".join(lines))
     library = tmp_path / "many.so"
     subprocess.run([compiler, "-g", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
     wheel = standins.write_wheel(tmp_path / "w", "many", "1", [], {"many/many.so": library.read_bytes()})
@@ -136,8 +142,9 @@ def test_a_library_without_its_debug_symbols_has_its_new_hash_in_the_record(tmp_
     tools.run([tools.uv(), "pip", "install", "--quiet", "--target", str(target), str(wheel)])
     stripped = (target / "many" / "many.so").read_bytes()
     assert len(stripped) < library.stat().st_size - slim.WORTH
-    import ctypes
-
+    record = (target / "many-1.dist-info" / "RECORD").read_text().splitlines()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(stripped).digest()).rstrip(b"=").decode()
+    assert f"many/many.so,sha256={digest},{len(stripped)}" in record
     assert ctypes.CDLL(str(target / "many" / "many.so")).f7
 
 
