@@ -6,8 +6,12 @@ warps: the torch side launches exactly these, tests assert them, and the codegen
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Optional
+import functools
+import json
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Optional
 
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 
@@ -56,6 +60,7 @@ class Launch:
         num_warps, num_stages: compile options, always passed.
         args: Triton type ("*bf16", "i32", "fp32") of every other parameter, by name, in the order of the signature.
         values: the integer arguments that the plan decides, by parameter name.
+        exchange_slots: 64-bit words of zero that the argument `Exchange` must point to.
     """
 
     kernel: str
@@ -65,6 +70,31 @@ class Launch:
     num_stages: int
     args: dict[str, str]
     values: dict[str, int] = field(default_factory=dict)
+    exchange_slots: int = 0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one kernel cuts up the matrix. Elements and rows are per program.
+
+    Attributes:
+        kind: "tile", whole rows held in registers; "split", rows cut over several programs that exchange their sums;
+            "wide", rows walked in chunks and read twice.
+        rows, block_n: shape of the tile that a program holds at a time.
+        num_warps, num_stages: compile options; num_warps is in warps of 32 threads and is converted to the device's.
+        programs: persistent programs per multiprocessor, where the kernel is persistent.
+        prefetch: whether backward loads the next tile while it works on this one.
+        keep_w: whether backward keeps w in registers.
+    """
+
+    kind: str
+    rows: int
+    block_n: int
+    num_warps: int
+    num_stages: int = 1
+    programs: int = 1
+    prefetch: bool = False
+    keep_w: bool = True
 
 
 def forward_plan(
@@ -77,6 +107,7 @@ def forward_plan(
     b_dtype: Optional[str] = None,
     has_w: bool = True,
     has_b: bool = True,
+    settings: Optional[Settings] = None,
 ) -> tuple[Launch, ...]:
     """The launches of LayerNorm forward; none for zero rows.
 
@@ -85,10 +116,12 @@ def forward_plan(
         dtype: "fp32", "fp16" or "bf16", of the input and the output.
         w_dtype, b_dtype: of weight and bias, where not the input's.
         has_w, has_b: whether there is a weight, a bias.
+        settings: used instead of those the plan would choose.
     """
     _check(n_rows, n_cols, dtype)
     if n_rows == 0:
         return ()
+    chosen = settings or forward_settings(n_rows, n_cols, dtype, device)
     args = {
         "X": f"*{dtype}",
         "W": f"*{w_dtype or dtype}",
@@ -96,32 +129,35 @@ def forward_plan(
         "Y": f"*{dtype}",
         "Mean": "*fp32",
         "RSTD": "*fp32",
-        "n_rows": _int_type(n_rows),
-        "n_cols": _int_type(n_cols),
-        "eps": "fp32",
     }
+    counts = {"n_rows": _int_type(n_rows), "eps": "fp32"}
     switches = {"HAS_W": has_w, "HAS_B": has_b}
-    if n_cols > MAX_ROW_IN_REGISTERS:
-        return (
-            Launch(
-                "_layer_norm_forward_wide_kernel",
-                (min(n_rows, device.n_multiprocessors),),
-                {"BLOCK_N": WIDE_BLOCK_N, **switches},
-                _warps(device, WIDE_THREADS),
-                1,
-                args,
-            ),
-        )
-    block_n = next_power_of_2(n_cols)
-    rows = max(1, min(FORWARD_TILE // block_n, next_power_of_2(n_rows)))
+    options = {"num_warps": _num_warps(device, chosen.num_warps), "num_stages": chosen.num_stages}
+    if chosen.kind == "wide":
+        grid = (min(n_rows, device.n_multiprocessors * chosen.programs),)
+        constexprs = {"N_COLS": n_cols, "BLOCK_N": chosen.block_n, **switches}
+        return (Launch("_layer_norm_forward_wide_kernel", grid, constexprs, args={**args, **counts}, **options),)
+    split = cdiv(n_cols, chosen.block_n)
+    if split == 1:
+        grid = (cdiv(n_rows, chosen.rows),)
+        constexprs = {"N_COLS": n_cols, "ROWS": chosen.rows, "BLOCK_N": chosen.block_n, **switches}
+        return (Launch("_layer_norm_forward_kernel", grid, constexprs, args={**args, **counts}, **options),)
+    lanes = 2 * device.warp_size * options["num_warps"]
     return (
         Launch(
-            "_layer_norm_forward_kernel",
-            (cdiv(n_rows, rows),),
-            {"ROWS": rows, "BLOCK_N": block_n, **switches, "EVEN_N": block_n == n_cols},
-            _warps(device, rows * block_n // ELEMENTS_PER_THREAD_FORWARD),
-            1,
-            args,
+            "_layer_norm_forward_split_kernel",
+            (_groups(n_rows, split, device, chosen) * split,),
+            {
+                "N_COLS": n_cols,
+                "SPLIT": split,
+                "BLOCK_N": chosen.block_n,
+                "PROBE": 128,
+                "LANES": lanes,
+                **switches,
+            },
+            args={**args, "Exchange": "*i64", **counts},
+            exchange_slots=n_rows * split,
+            **options,
         ),
     )
 
@@ -138,66 +174,72 @@ def backward_plan(
     need_dx: bool = True,
     need_dw: bool = True,
     need_db: bool = True,
+    settings: Optional[Settings] = None,
 ) -> tuple[Launch, ...]:
     """The launches of LayerNorm backward; none for zero rows or where no result is wanted.
 
     Args:
-        n_rows, n_cols, dtype, w_dtype, b_dtype, has_w: as in `forward_plan`.
+        n_rows, n_cols, dtype, w_dtype, b_dtype, has_w, settings: as in `forward_plan`.
         need_dx, need_dw, need_db: which results are wanted.
 
-    A launch whose `values` hold "n_partials" reads that many partial rows of dw and db; the torch side allocates them.
+    A launch whose `values` hold "n_partials" reads that many partial rows of dw and db.
     """
     _check(n_rows, n_cols, dtype)
     if n_rows == 0 or not (need_dx or need_dw or need_db):
         return ()
-    if n_cols > MAX_ROW_IN_REGISTERS_BACKWARD:
-        return _wide_backward_plan(
-            n_rows, n_cols, dtype, device, w_dtype or dtype, b_dtype or dtype, has_w, need_dx, need_dw, need_db
-        )
+    chosen = settings or backward_settings(n_rows, n_cols, dtype, device)
+    args = {
+        "dY": f"*{dtype}",
+        "X": f"*{dtype}",
+        "W": f"*{w_dtype or dtype}",
+        "Mean": "*fp32",
+        "RSTD": "*fp32",
+        "dX": f"*{dtype}",
+        "dW_partial": "*fp32",
+        "dB_partial": "*fp32",
+        "n_rows": _int_type(n_rows),
+    }
+    needs = {"NEED_DW": need_dw, "NEED_DB": need_db}
+    if chosen.kind == "wide":
+        launches, n_partials = _wide_backward(n_rows, n_cols, device, chosen, args, has_w, need_dx, needs)
+    else:
+        launch = _backward_launch(n_rows, n_cols, device, chosen, args, has_w, need_dx, needs)
+        launches, n_partials = [launch], launch.grid[0] // launch.constexprs.get("SPLIT", 1)
+    if need_dw or need_db:
+        outputs = {"dW": f"*{w_dtype or dtype}", "dB": f"*{b_dtype or dtype}"}
+        launches.append(_reduce_launch(n_partials, n_cols, device, outputs, needs))
+    return tuple(launches)
+
+
+def forward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProperties) -> Settings:
+    """The settings that `forward_plan` takes where it is given none."""
+    tuned = _tuned("forward", n_cols, dtype, device)
+    if tuned is not None:
+        return _for_few_rows(tuned, n_rows, device)
     block_n = next_power_of_2(n_cols)
-    rows = max(1, min(BACKWARD_TILE // block_n, next_power_of_2(n_rows)))
-    threads = rows * block_n // ELEMENTS_PER_THREAD_BACKWARD
-    programs_per_multiprocessor = max(1, min(4, 1024 // max(threads, 128)))
-    n_partials = min(cdiv(n_rows, rows), device.n_multiprocessors * programs_per_multiprocessor)
-    main = Launch(
-        "_layer_norm_backward_kernel",
-        (n_partials,),
-        {
-            "ROWS": rows,
-            "BLOCK_N": block_n,
-            "HAS_W": has_w,
-            "NEED_DX": need_dx,
-            "NEED_DW": need_dw,
-            "NEED_DB": need_db,
-            "EVEN_N": block_n == n_cols,
-        },
-        _warps(device, threads),
-        1,
-        {
-            **_backward_args(dtype, w_dtype or dtype),
-            "dW_partial": "*fp32",
-            "dB_partial": "*fp32",
-            "n_rows": _int_type(n_rows),
-            "n_cols": _int_type(n_cols),
-        },
-    )
-    if not (need_dw or need_db):
-        return (main,)
-    return main, _reduce_launch(n_partials, n_cols, device, w_dtype or dtype, b_dtype or dtype, need_dw, need_db)
+    if block_n <= 16384:
+        rows = max(1, 4096 // block_n)
+        return _for_few_rows(Settings("tile", rows, block_n, max(1, rows * block_n // 512)), n_rows, device)
+    split = Settings("split", 1, 4096, 4, programs=3)
+    return split if _can_split(n_cols, split, device) else Settings("wide", 1, 8192, 32)
 
 
-# A row up to these lengths is held in registers; beyond, it is read twice, the second time out of the L2.
-MAX_ROW_IN_REGISTERS = 16384
-MAX_ROW_IN_REGISTERS_BACKWARD = 8192
-# Elements of the tile that one program works on, where a row is shorter
-FORWARD_TILE = 4096
-BACKWARD_TILE = 4096
-ELEMENTS_PER_THREAD_FORWARD = 16
-ELEMENTS_PER_THREAD_BACKWARD = 16
-WIDE_BLOCK_N = 8192
-WIDE_THREADS = 1024
-DWDB_TILE = 4096
-REDUCE_TILE = 1024
+def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProperties) -> Settings:
+    """The settings that `backward_plan` takes where it is given none."""
+    tuned = _tuned("backward", n_cols, dtype, device)
+    if tuned is not None:
+        return _for_few_rows(tuned, n_rows, device)
+    block_n = next_power_of_2(n_cols)
+    if block_n <= 8192:
+        rows = max(1, 4096 // block_n)
+        num_warps = max(1, rows * block_n // 512)
+        # 16 elements a thread take about 128 registers, of which an NVIDIA multiprocessor has 65536
+        programs = max(1, 16 // num_warps)
+        return _for_few_rows(
+            Settings("tile", rows, block_n, num_warps, programs=programs, prefetch=True), n_rows, device
+        )
+    split = Settings("split", 1, 2048, 4, programs=2)
+    return split if _can_split(n_cols, split, device) else Settings("wide", 1, 8192, 32)
 
 
 def branch_sizes() -> tuple[int, ...]:
@@ -216,98 +258,163 @@ def next_power_of_2(n: int) -> int:
     return 1 << (n - 1).bit_length()
 
 
-def _wide_backward_plan(
+def _backward_launch(
     n_rows: int,
     n_cols: int,
-    dtype: str,
     device: DeviceProperties,
-    w_dtype: str,
-    b_dtype: str,
+    chosen: Settings,
+    args: dict[str, str],
     has_w: bool,
     need_dx: bool,
-    need_dw: bool,
-    need_db: bool,
-) -> tuple[Launch, ...]:
-    """Rows too wide for registers: dx row by row, then dw and db in slices of columns, then their partial rows."""
+    needs: dict[str, bool],
+) -> Launch:
+    """The persistent kernels; the grid of the split one is a whole number of groups of SPLIT programs."""
+    split = cdiv(n_cols, chosen.block_n)
+    groups = _groups(n_rows, split, device, chosen)
+    switches = {"HAS_W": has_w, "NEED_DX": need_dx, **needs}
+    options = {"num_warps": _num_warps(device, chosen.num_warps), "num_stages": chosen.num_stages}
+    if split == 1:
+        shape = {
+            "N_COLS": n_cols,
+            "ROWS": chosen.rows,
+            "BLOCK_N": chosen.block_n,
+            "PREFETCH": chosen.prefetch,
+            "KEEP_W": chosen.keep_w,
+        }
+        return Launch("_layer_norm_backward_kernel", (groups,), {**shape, **switches}, args=args, **options)
+    lanes = 2 * device.warp_size * options["num_warps"]
+    names = list(args)
+    names.insert(names.index("n_rows"), "Exchange")
+    return Launch(
+        "_layer_norm_backward_split_kernel",
+        (groups * split,),
+        {
+            "N_COLS": n_cols,
+            "SPLIT": split,
+            "BLOCK_N": chosen.block_n,
+            "LANES": lanes,
+            **switches,
+        },
+        args={name: args.get(name, "*i64") for name in names},
+        exchange_slots=n_rows * split if need_dx else 0,
+        **options,
+    )
+
+
+def _groups(n_rows: int, split: int, device: DeviceProperties, chosen: Settings) -> int:
+    """Groups of `split` programs in a persistent grid; each group takes chosen.rows rows at a time."""
+    return min(cdiv(n_rows, chosen.rows), max(1, device.n_multiprocessors * chosen.programs // split))
+
+
+def _wide_backward(
+    n_rows: int,
+    n_cols: int,
+    device: DeviceProperties,
+    chosen: Settings,
+    args: dict[str, str],
+    has_w: bool,
+    need_dx: bool,
+    needs: dict[str, bool],
+) -> tuple[list[Launch], int]:
+    """Rows too wide for registers: dx row by row, then dw and db in slices of columns."""
     launches = []
-    counts = {"n_rows": _int_type(n_rows), "n_cols": _int_type(n_cols)}
     if need_dx:
         launches.append(
             Launch(
                 "_layer_norm_backward_wide_dx_kernel",
-                (min(n_rows, device.n_multiprocessors),),
-                {"BLOCK_N": WIDE_BLOCK_N, "HAS_W": has_w},
-                _warps(device, WIDE_THREADS),
-                1,
-                {**_backward_args(dtype, w_dtype), **counts},
+                (min(n_rows, device.n_multiprocessors * chosen.programs),),
+                {"N_COLS": n_cols, "BLOCK_N": chosen.block_n, "HAS_W": has_w},
+                _num_warps(device, chosen.num_warps),
+                chosen.num_stages,
+                {name: kind for name, kind in args.items() if not name.endswith("_partial")},
             )
         )
-    if need_dw or need_db:
-        block_n = max(512, min(DWDB_TILE, next_power_of_2(n_cols // (4 * device.n_multiprocessors))))
-        rows = DWDB_TILE // block_n
-        slices = cdiv(n_cols, block_n)
-        wanted = cdiv(4 * device.n_multiprocessors, slices)
-        rows_per_program = cdiv(cdiv(n_rows, min(wanted, cdiv(n_rows, rows))), rows) * rows
-        n_partials = cdiv(n_rows, rows_per_program)
-        args = _backward_args(dtype, w_dtype)
-        del args["W"], args["dX"]
+    # enough slices and shares of the rows to give every multiprocessor about four programs
+    block_n = max(512, min(DWDB_TILE, next_power_of_2(n_cols // (4 * device.n_multiprocessors))))
+    slices = cdiv(n_cols, block_n)
+    rows = DWDB_TILE // block_n
+    shares = min(cdiv(n_rows, rows), cdiv(4 * device.n_multiprocessors, slices))
+    rows_per_program = cdiv(cdiv(n_rows, shares), rows) * rows
+    n_partials = cdiv(n_rows, rows_per_program)
+    if any(needs.values()):
         launches.append(
             Launch(
                 "_layer_norm_backward_wide_dwdb_kernel",
                 (n_partials, slices),
-                {"ROWS": rows, "BLOCK_N": block_n, "NEED_DW": need_dw, "NEED_DB": need_db},
-                _warps(device, 256),
+                {"N_COLS": n_cols, "ROWS": rows, "BLOCK_N": block_n, **needs},
+                _num_warps(device, 8),
                 1,
-                {**args, "dW_partial": "*fp32", "dB_partial": "*fp32", **counts, "rows_per_program": "i32"},
+                {**{name: kind for name, kind in args.items() if name not in ("W", "dX")}, "rows_per_program": "i32"},
                 {"rows_per_program": rows_per_program},
             )
         )
-        launches.append(_reduce_launch(n_partials, n_cols, device, w_dtype, b_dtype, need_dw, need_db))
-    return tuple(launches)
+    return launches, n_partials
+
+
+DWDB_TILE = 4096
+REDUCE_TILE = 1024
 
 
 def _reduce_launch(
-    n_partials: int, n_cols: int, device: DeviceProperties, w_dtype: str, b_dtype: str, need_dw: bool, need_db: bool
+    n_partials: int, n_cols: int, device: DeviceProperties, outputs: dict[str, str], needs: dict[str, bool]
 ) -> Launch:
     # enough programs to fill the device, each at least one memory sector wide
     block_n = max(16, min(REDUCE_TILE, next_power_of_2(cdiv(n_cols, 2 * device.n_multiprocessors))))
     return Launch(
         "_layer_norm_backward_reduce_kernel",
         (cdiv(n_cols, block_n),),
-        {"ROWS": REDUCE_TILE // block_n, "BLOCK_N": block_n, "NEED_DW": need_dw, "NEED_DB": need_db},
-        _warps(device, 128),
+        {"N_COLS": n_cols, "ROWS": REDUCE_TILE // block_n, "BLOCK_N": block_n, **needs},
+        _num_warps(device, 4),
         1,
-        {
-            "dW_partial": "*fp32",
-            "dB_partial": "*fp32",
-            "dW": f"*{w_dtype}",
-            "dB": f"*{b_dtype}",
-            "n_partials": _int_type(n_partials),
-            "n_cols": _int_type(n_cols),
-        },
+        {"dW_partial": "*fp32", "dB_partial": "*fp32", **outputs, "n_partials": "i32"},
         {"n_partials": n_partials},
     )
 
 
-def _backward_args(dtype: str, w_dtype: str) -> dict[str, str]:
-    return {
-        "dY": f"*{dtype}",
-        "X": f"*{dtype}",
-        "W": f"*{w_dtype}",
-        "Mean": "*fp32",
-        "RSTD": "*fp32",
-        "dX": f"*{dtype}",
-    }
-
-
-def _warps(device: DeviceProperties, threads: int) -> int:
-    """The number of warps that makes `threads` threads, within what the device can start as one program."""
-    threads = max(device.warp_size, min(threads, device.max_threads_per_program))
-    return next_power_of_2(threads // device.warp_size)
+def _num_warps(device: DeviceProperties, num_warps: int) -> int:
+    """Warps of 32 threads in the device's own warps, within what it can start as one program."""
+    threads = min(32 * num_warps, device.max_threads_per_program)
+    return max(1, threads // device.warp_size)
 
 
 def _int_type(value: int) -> str:
     return "i32" if value < 2**31 else "i64"
+
+
+@functools.cache
+def _tuned_table() -> list[dict[str, Any]]:
+    return json.loads((Path(__file__).parent / "tuned.json").read_text())["devices"]
+
+
+def _tuned(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Optional[Settings]:
+    """The measured settings for this device, if it has any and LIGER_KERNEL_TUNED is not 0."""
+    if os.environ.get("LIGER_KERNEL_TUNED") == "0":
+        return None
+    for entry in _tuned_table():
+        if (entry["arch"], entry["n_multiprocessors"]) == (device.arch, device.n_multiprocessors):
+            for row in entry[direction][f"{BYTES[dtype]} bytes"]:
+                if n_cols <= row["up_to"]:
+                    settings = Settings(**{name: value for name, value in row.items() if name != "up_to"})
+                    block_n = min(settings.block_n, next_power_of_2(n_cols))
+                    if settings.kind == "tile" and block_n < settings.block_n:
+                        # the shape is for the longest row; of shorter ones as many more go into a tile
+                        rows = settings.rows * settings.block_n // block_n
+                        settings = replace(settings, rows=rows, block_n=block_n)
+                    return settings
+    return None
+
+
+def _for_few_rows(settings: Settings, n_rows: int, device: DeviceProperties) -> Settings:
+    """With too few rows to give every multiprocessor a tile of them, fewer rows and warps in a tile."""
+    rows = settings.rows
+    while rows > 1 and rows * device.n_multiprocessors > n_rows:
+        rows //= 2
+    return replace(settings, rows=rows, num_warps=max(1, settings.num_warps * rows // settings.rows))
+
+
+def _can_split(n_cols: int, settings: Settings, device: DeviceProperties) -> bool:
+    """Whether the programs of a row are sure to be on the device at once, and its kind was tried."""
+    return device.arch.startswith("cuda:") and cdiv(n_cols, settings.block_n) <= device.n_multiprocessors
 
 
 def _check(n_rows: int, n_cols: int, dtype: str) -> None:

@@ -9,10 +9,11 @@ No atomics: every program writes its share of dw and db to its own partial row, 
 rows in a fixed order, so that a repeat gives the same bits.
 
 Arguments of every kernel here:
-    dY, X, dX     [n_rows, n_cols], contiguous, fp32 / fp16 / bf16
-    W             [n_cols], of X's dtype or fp32; read only where HAS_W
+    dY, X, dX     [n_rows, N_COLS], contiguous, fp32 / fp16 / bf16
+    W             [N_COLS], of X's dtype or fp32; read only where HAS_W
     Mean, RSTD    [n_rows], fp32, as forward stored them
-    dW_partial, dB_partial    [partial rows, n_cols], fp32
+    dW_partial, dB_partial    [partial rows, N_COLS], fp32
+    N_COLS        a constant, so that the compiler knows how rows are aligned and drops registers that no column needs
     NEED_DX, NEED_DW, NEED_DB say which results are wanted; nothing is computed for the others
 """
 
@@ -31,52 +32,71 @@ def _layer_norm_backward_kernel(
     dW_partial,
     dB_partial,
     n_rows,
-    n_cols,
+    N_COLS: tl.constexpr,
     ROWS: tl.constexpr,
     BLOCK_N: tl.constexpr,
+    PREFETCH: tl.constexpr,
+    KEEP_W: tl.constexpr,
     HAS_W: tl.constexpr,
     NEED_DX: tl.constexpr,
     NEED_DW: tl.constexpr,
     NEED_DB: tl.constexpr,
-    EVEN_N: tl.constexpr,
 ):
-    """A persistent program takes ROWS rows at a time, keeps w and its share of dw and db in registers throughout."""
+    """A persistent program takes ROWS rows at a time and keeps its share of dw and db in registers throughout.
+
+    With PREFETCH the next rows are under way, in their own dtype, while these are worked on. With KEEP_W w stays
+    in registers too; otherwise every step reads it again, out of the L1.
+    """
+    step = tl.num_programs(0) * ROWS
     cols = tl.expand_dims(tl.arange(0, BLOCK_N), 0)
-    col_mask = cols < n_cols
-    if HAS_W:
+    col_mask = cols < N_COLS
+    if HAS_W and KEEP_W:
         w = tl.load(W + cols, mask=col_mask, other=0.0)
     dw = tl.zeros([ROWS, BLOCK_N], tl.float32)
     db = tl.zeros([ROWS, BLOCK_N], tl.float32)
 
-    for start in range(tl.program_id(0) * ROWS, n_rows, tl.num_programs(0) * ROWS):
+    rows = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS) + tl.program_id(0) * ROWS
+    offsets = tl.expand_dims(rows * N_COLS, 1) + cols
+    if PREFETCH:
+        mask = tl.expand_dims(rows < n_rows, 1) & col_mask
+        dy_next = tl.load(dY + offsets, mask=mask, other=0.0)
+        x_next = tl.load(X + offsets, mask=mask, other=0.0)
+
+    for start in range(tl.program_id(0) * ROWS, n_rows, step):
         rows = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS) + start
         row_mask = rows < n_rows
-        mask = tl.expand_dims(row_mask, 1) & (cols >= 0)
-        if not EVEN_N:
-            mask = mask & col_mask
-        offsets = tl.expand_dims(rows * n_cols, 1) + cols
-        dy = tl.load(dY + offsets, mask=mask, other=0.0).to(tl.float32)
-        if NEED_DX or NEED_DW:
+        mask = tl.expand_dims(row_mask, 1) & col_mask
+        offsets = tl.expand_dims(rows * N_COLS, 1) + cols
+        if PREFETCH:
+            dy = dy_next.to(tl.float32)
+            x = x_next.to(tl.float32)
+            next_mask = tl.expand_dims(rows + step < n_rows, 1) & col_mask
+            next_offsets = tl.expand_dims((rows + step) * N_COLS, 1) + cols
+            dy_next = tl.load(dY + next_offsets, mask=next_mask, other=0.0)
+            x_next = tl.load(X + next_offsets, mask=next_mask, other=0.0)
+        else:
+            dy = tl.load(dY + offsets, mask=mask, other=0.0).to(tl.float32)
             x = tl.load(X + offsets, mask=mask, other=0.0).to(tl.float32)
-            mean = tl.expand_dims(tl.load(Mean + rows, mask=row_mask, other=0.0), 1)
-            rstd = tl.expand_dims(tl.load(RSTD + rows, mask=row_mask, other=0.0), 1)
-            xhat = (x - mean) * rstd
-        if NEED_DX:
-            g = dy
-            if HAS_W:
-                g = dy * w.to(tl.float32)
-            # dy is 0 in a masked column, so what xhat holds there adds nothing
-            c1 = tl.expand_dims(tl.sum(g, axis=1) / n_cols, 1)
-            c2 = tl.expand_dims(tl.sum(g * xhat, axis=1) / n_cols, 1)
-            dx = (g - c1 - xhat * c2) * rstd
-            tl.store(dX + offsets, dx.to(dX.dtype.element_ty), mask=mask)
+        mean = tl.expand_dims(tl.load(Mean + rows, mask=row_mask, other=0.0), 1)
+        rstd = tl.expand_dims(tl.load(RSTD + rows, mask=row_mask, other=0.0), 1)
+        xhat = (x - mean) * rstd
         if NEED_DW:
             dw += dy * xhat
         if NEED_DB:
             db += dy
+        if NEED_DX:
+            g = dy
+            if HAS_W:
+                if not KEEP_W:
+                    w = tl.load(W + cols, mask=col_mask, other=0.0)
+                g = dy * w.to(tl.float32)
+            # dy is 0 in a masked column, so what xhat holds there adds nothing
+            c1 = tl.expand_dims(tl.sum(g, axis=1) / N_COLS, 1)
+            c2 = tl.expand_dims(tl.sum(g * xhat, axis=1) / N_COLS, 1)
+            dx = (g - c1 - xhat * c2) * rstd
+            tl.store(dX + offsets, dx.to(dX.dtype.element_ty), mask=mask)
 
-    partial = tl.full([1], 1, tl.int64) * tl.program_id(0) * n_cols
-    partial_offsets = tl.expand_dims(partial, 1) + cols
+    partial_offsets = tl.expand_dims(tl.full([1], 1, tl.int64) * tl.program_id(0) * N_COLS, 1) + cols
     if NEED_DW:
         tl.store(dW_partial + partial_offsets, tl.expand_dims(tl.sum(dw, axis=0), 0), mask=col_mask)
     if NEED_DB:
@@ -92,7 +112,7 @@ def _layer_norm_backward_wide_dx_kernel(
     RSTD,
     dX,
     n_rows,
-    n_cols,
+    N_COLS: tl.constexpr,
     BLOCK_N: tl.constexpr,
     HAS_W: tl.constexpr,
 ):
@@ -101,10 +121,10 @@ def _layer_norm_backward_wide_dx_kernel(
     The second read goes from the end of the row to its start: what was read last is what the L2 still holds.
     """
     lanes = tl.expand_dims(tl.arange(0, BLOCK_N), 0)
-    n_chunks = (n_cols + BLOCK_N - 1) // BLOCK_N
+    n_chunks: tl.constexpr = (N_COLS + BLOCK_N - 1) // BLOCK_N
     for row in range(tl.program_id(0), n_rows, tl.num_programs(0)):
         rows = tl.full([1], 0, tl.int64) + row
-        row_start = tl.expand_dims(rows * n_cols, 1)
+        row_start = tl.expand_dims(rows * N_COLS, 1)
         mean = tl.expand_dims(tl.load(Mean + rows), 1)
         rstd = tl.expand_dims(tl.load(RSTD + rows), 1)
 
@@ -112,7 +132,7 @@ def _layer_norm_backward_wide_dx_kernel(
         lane_c2 = tl.zeros([1, BLOCK_N], tl.float32)
         for chunk in range(n_chunks):
             cols = lanes + chunk * BLOCK_N
-            mask = cols < n_cols
+            mask = cols < N_COLS
             g = tl.load(dY + row_start + cols, mask=mask, other=0.0).to(tl.float32)
             x = tl.load(X + row_start + cols, mask=mask, other=0.0).to(tl.float32)
             if HAS_W:
@@ -120,12 +140,12 @@ def _layer_norm_backward_wide_dx_kernel(
             # g is 0 in a masked column, so what xhat holds there adds nothing
             lane_c1 += g
             lane_c2 += g * ((x - mean) * rstd)
-        c1 = tl.expand_dims(tl.sum(lane_c1, axis=1) / n_cols, 1)
-        c2 = tl.expand_dims(tl.sum(lane_c2, axis=1) / n_cols, 1)
+        c1 = tl.expand_dims(tl.sum(lane_c1, axis=1) / N_COLS, 1)
+        c2 = tl.expand_dims(tl.sum(lane_c2, axis=1) / N_COLS, 1)
 
         for chunk in range(n_chunks):
             cols = lanes + (n_chunks - 1 - chunk) * BLOCK_N
-            mask = cols < n_cols
+            mask = cols < N_COLS
             g = tl.load(dY + row_start + cols, mask=mask, other=0.0).to(tl.float32)
             x = tl.load(X + row_start + cols, mask=mask, other=0.0).to(tl.float32)
             if HAS_W:
@@ -143,8 +163,8 @@ def _layer_norm_backward_wide_dwdb_kernel(
     dW_partial,
     dB_partial,
     n_rows,
-    n_cols,
     rows_per_program,
+    N_COLS: tl.constexpr,
     ROWS: tl.constexpr,
     BLOCK_N: tl.constexpr,
     NEED_DW: tl.constexpr,
@@ -152,7 +172,7 @@ def _layer_norm_backward_wide_dwdb_kernel(
 ):
     """Program (p, c) adds rows p * rows_per_program ... of the columns of slice c into partial row p of dw and db."""
     cols = tl.expand_dims(tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N), 0)
-    col_mask = cols < n_cols
+    col_mask = cols < N_COLS
     dw = tl.zeros([ROWS, BLOCK_N], tl.float32)
     db = tl.zeros([ROWS, BLOCK_N], tl.float32)
     first = tl.full([ROWS], 1, tl.int64) * tl.program_id(0) * rows_per_program + tl.arange(0, ROWS)
@@ -160,7 +180,7 @@ def _layer_norm_backward_wide_dwdb_kernel(
         rows = first + start
         row_mask = rows < n_rows
         mask = tl.expand_dims(row_mask, 1) & col_mask
-        offsets = tl.expand_dims(rows * n_cols, 1) + cols
+        offsets = tl.expand_dims(rows * N_COLS, 1) + cols
         dy = tl.load(dY + offsets, mask=mask, other=0.0).to(tl.float32)
         if NEED_DW:
             x = tl.load(X + offsets, mask=mask, other=0.0).to(tl.float32)
@@ -170,7 +190,7 @@ def _layer_norm_backward_wide_dwdb_kernel(
         if NEED_DB:
             db += dy
 
-    partial = tl.full([1], 1, tl.int64) * tl.program_id(0) * n_cols
+    partial = tl.full([1], 1, tl.int64) * tl.program_id(0) * N_COLS
     partial_offsets = tl.expand_dims(partial, 1) + cols
     if NEED_DW:
         tl.store(dW_partial + partial_offsets, tl.expand_dims(tl.sum(dw, axis=0), 0), mask=col_mask)
@@ -185,7 +205,7 @@ def _layer_norm_backward_reduce_kernel(
     dW,
     dB,
     n_partials,
-    n_cols,
+    N_COLS: tl.constexpr,
     ROWS: tl.constexpr,
     BLOCK_N: tl.constexpr,
     NEED_DW: tl.constexpr,
@@ -193,17 +213,17 @@ def _layer_norm_backward_reduce_kernel(
 ):
     """A program adds all partial rows of BLOCK_N columns, in a fixed order, and stores dw and db in their own dtype.
 
-    dW, dB: [n_cols], in W's and B's dtype.
+    dW, dB: [N_COLS], in W's and B's dtype.
     """
     cols = tl.expand_dims(tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N), 0)
-    col_mask = cols < n_cols
+    col_mask = cols < N_COLS
     lanes = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS)
     dw = tl.zeros([ROWS, BLOCK_N], tl.float32)
     db = tl.zeros([ROWS, BLOCK_N], tl.float32)
     for start in range(0, n_partials, ROWS):
         rows = lanes + start
         mask = tl.expand_dims(rows < n_partials, 1) & col_mask
-        offsets = tl.expand_dims(rows * n_cols, 1) + cols
+        offsets = tl.expand_dims(rows * N_COLS, 1) + cols
         if NEED_DW:
             dw += tl.load(dW_partial + offsets, mask=mask, other=0.0)
         if NEED_DB:

@@ -1,14 +1,15 @@
-"""Forward kernels of LayerNorm: y = (x - mean) * rstd * w + b, rstd = 1 / sqrt(var + eps), var with divisor n_cols.
+"""Forward kernels of LayerNorm: y = (x - mean) * rstd * w + b, rstd = 1 / sqrt(var + eps), var with divisor N_COLS.
 
 All kernels keep to the subset of Triton that 2.3.1 and every later release share, compiled and interpreted alike:
 two-dimensional [ROWS, BLOCK_N] tiles, `tl.expand_dims` instead of indexing with None, sums in fp32, no scalar made by
 a reduction, and no parameter named like a compile option (Triton 2.3.1 would drop it from the call).
 
 Arguments of every kernel here:
-    X, Y          [n_rows, n_cols], contiguous, fp32 / fp16 / bf16
-    W, B          [n_cols], of X's dtype or fp32; read only where HAS_W / HAS_B
+    X, Y          [n_rows, N_COLS], contiguous, fp32 / fp16 / bf16
+    W, B          [N_COLS], of X's dtype or fp32; read only where HAS_W / HAS_B
     Mean, RSTD    [n_rows], fp32: the statistics kept for backward
-    n_rows, n_cols, eps
+    n_rows, eps
+    N_COLS        a constant, so that the compiler knows how rows are aligned and drops registers that no column needs
 """
 
 import triton
@@ -24,33 +25,27 @@ def _layer_norm_forward_kernel(
     Mean,
     RSTD,
     n_rows,
-    n_cols,
     eps,
+    N_COLS: tl.constexpr,
     ROWS: tl.constexpr,
     BLOCK_N: tl.constexpr,
     HAS_W: tl.constexpr,
     HAS_B: tl.constexpr,
-    EVEN_N: tl.constexpr,
 ):
-    """One program normalises ROWS whole rows, held in registers between the two passes of the variance.
-
-    EVEN_N says that BLOCK_N == n_cols, so that no column needs a mask.
-    """
-    # 64-bit from the first product on: n_rows * n_cols may pass 2**31, and so may n_rows alone
+    """One program normalises ROWS whole rows, held in registers between the two passes of the variance."""
+    # 64-bit from the first product on: n_rows * N_COLS may pass 2**31, and so may n_rows alone
     rows = tl.full([ROWS], ROWS, tl.int64) * tl.program_id(0) + tl.arange(0, ROWS)
     cols = tl.expand_dims(tl.arange(0, BLOCK_N), 0)
     row_mask = rows < n_rows
-    col_mask = cols < n_cols
-    mask = tl.expand_dims(row_mask, 1) & (cols >= 0)
-    if not EVEN_N:
-        mask = mask & col_mask
-    offsets = tl.expand_dims(rows * n_cols, 1) + cols
+    col_mask = cols < N_COLS
+    mask = tl.expand_dims(row_mask, 1) & col_mask
+    offsets = tl.expand_dims(rows * N_COLS, 1) + cols
 
     x = tl.load(X + offsets, mask=mask, other=0.0).to(tl.float32)
-    mean = tl.sum(x, axis=1) / n_cols
+    mean = tl.sum(x, axis=1) / N_COLS
     # a masked column holds 0, so x - mean is not 0 there and must not enter the variance
     centred = tl.where(mask, x - tl.expand_dims(mean, 1), 0.0)
-    variance = tl.sum(centred * centred, axis=1) / n_cols
+    variance = tl.sum(centred * centred, axis=1) / N_COLS
     rstd = 1 / tl.sqrt(variance + eps)
     tl.store(Mean + rows, mean, mask=row_mask)
     tl.store(RSTD + rows, rstd, mask=row_mask)
@@ -72,8 +67,8 @@ def _layer_norm_forward_wide_kernel(
     Mean,
     RSTD,
     n_rows,
-    n_cols,
     eps,
+    N_COLS: tl.constexpr,
     BLOCK_N: tl.constexpr,
     HAS_W: tl.constexpr,
     HAS_B: tl.constexpr,
@@ -85,32 +80,31 @@ def _layer_norm_forward_wide_kernel(
     read last is what the L2 still holds.
     """
     lanes = tl.expand_dims(tl.arange(0, BLOCK_N), 0)
-    n_chunks = (n_cols + BLOCK_N - 1) // BLOCK_N
+    n_chunks: tl.constexpr = (N_COLS + BLOCK_N - 1) // BLOCK_N
+    lane_count = tl.where(lanes + (n_chunks - 1) * BLOCK_N < N_COLS, n_chunks * 1.0, n_chunks - 1.0)
     for row in range(tl.program_id(0), n_rows, tl.num_programs(0)):
         rows = tl.full([1], 0, tl.int64) + row
-        row_start = tl.expand_dims(rows * n_cols, 1)
+        row_start = tl.expand_dims(rows * N_COLS, 1)
 
         lane_mean = tl.zeros([1, BLOCK_N], tl.float32)
         lane_m2 = tl.zeros([1, BLOCK_N], tl.float32)
-        lane_count = tl.zeros([1, BLOCK_N], tl.float32)
         for chunk in range(n_chunks):
             cols = lanes + chunk * BLOCK_N
-            mask = cols < n_cols
+            mask = cols < N_COLS
             x = tl.load(X + row_start + cols, mask=mask, other=0.0).to(tl.float32)
-            lane_count = tl.where(mask, lane_count + 1.0, lane_count)
             delta = tl.where(mask, x - lane_mean, 0.0)
-            lane_mean = lane_mean + delta / tl.where(mask, lane_count, 1.0)
+            lane_mean = lane_mean + delta * (1.0 / (chunk + 1))
             lane_m2 = lane_m2 + delta * (x - lane_mean)
-        mean = tl.sum(lane_mean * lane_count, axis=1) / n_cols
-        shift = tl.where(lane_count > 0.0, lane_mean - tl.expand_dims(mean, 1), 0.0)
-        variance = tl.sum(lane_m2 + lane_count * shift * shift, axis=1) / n_cols
+        mean = tl.sum(lane_mean * lane_count, axis=1) / N_COLS
+        shift = lane_mean - tl.expand_dims(mean, 1)
+        variance = tl.sum(lane_m2 + lane_count * shift * shift, axis=1) / N_COLS
         rstd = 1 / tl.sqrt(variance + eps)
         tl.store(Mean + rows, mean)
         tl.store(RSTD + rows, rstd)
 
         for chunk in range(n_chunks):
             cols = lanes + (n_chunks - 1 - chunk) * BLOCK_N
-            mask = cols < n_cols
+            mask = cols < N_COLS
             x = tl.load(X + row_start + cols, mask=mask, other=0.0).to(tl.float32)
             y = (x - tl.expand_dims(mean, 1)) * tl.expand_dims(rstd, 1)
             if HAS_W:

@@ -1,23 +1,65 @@
-"""LayerNorm in torch: shapes and errors, launches by the plan, autograd.
+"""LayerNorm in torch: shapes and errors, launches by the plan, autograd, torch.compile.
 
-Under CUDA autocast the inputs are cast to fp32 and the output is fp32, as `torch.nn.functional.layer_norm` does there.
+Under autocast on a GPU the inputs are cast to fp32 and the output is fp32, as `torch.nn.functional.layer_norm` does
+there; on the CPU autocast leaves both alone.
 """
 
 from __future__ import annotations
 
 import functools
 import numbers
-import os
 from typing import Any, Optional
 
 import torch
 
 from ..kernels import launch_plan
-from ..kernels.launch_plan import DeviceProperties, Launch
+from .launch import PreparedLaunch, launch_all, require_device
+from .launch import device_properties as _device_properties
 
 __all__ = ["LigerLayerNormFunction", "layer_norm_backward", "layer_norm_forward"]
 
 DTYPES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+
+
+class LigerLayerNormFunction:
+    """`LigerLayerNormFunction.apply(X, W, B, eps)`: differentiable LayerNorm of the last dimension; returns Y.
+
+    See `layer_norm_forward` for the arguments. Not itself a `torch.autograd.Function`: under torch.compile `apply` is
+    the registered operator (torch 2.4 and later; before, a graph break), in eager mode an autograd function with less
+    host time than an operator has.
+    """
+
+    @staticmethod
+    def apply(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float) -> torch.Tensor:
+        if torch.is_autocast_enabled() and isinstance(X, torch.Tensor) and X.device.type != "cpu":
+            X = X.float()
+            W = W if W is None else W.float()
+            B = B if B is None else B.float()
+        if torch.compiler.is_compiling():
+            from .registration import layer_norm
+
+            return layer_norm(X, W, B, eps)
+        return EagerLayerNorm.apply(X, W, B, eps)
+
+
+class EagerLayerNorm(torch.autograd.Function):
+    """The autograd function of eager mode."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float
+    ) -> torch.Tensor:
+        X, y, mean, rstd, _ = _forward(X, W, B, eps)
+        ctx.save_for_backward(X, W, mean, rstd)
+        ctx.b_dtype = X.dtype if B is None else B.dtype
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, dY: torch.Tensor) -> tuple[Optional[torch.Tensor], ...]:
+        X, W, mean, rstd = ctx.saved_tensors
+        needs_dx, needs_dw, needs_db, _ = ctx.needs_input_grad
+        return (*_backward(dY, X, W, mean, rstd, ctx.b_dtype, needs_dx, needs_dw, needs_db), None)
 
 
 def layer_norm_forward(
@@ -26,7 +68,7 @@ def layer_norm_forward(
     """Y = (X - mean) / sqrt(var + eps) * W + B over the last dimension, with the biased variance.
 
     Args:
-        X: shape (..., n_cols), float32, float16 or bfloat16.
+        X: shape (..., n_cols), float32, float16 or bfloat16, any strides.
         W, B: shape (n_cols,), of X's dtype or float32; None scales by one, shifts by zero.
         eps: added to the variance; finite and at least 0.
 
@@ -39,12 +81,9 @@ def layer_norm_forward(
         TypeError, ValueError: an argument that is not as above, named; nothing is launched then.
         RuntimeError: there is no device to run on.
     """
-    eps = _check_forward(X, W, B, eps)
-    X = X.contiguous()
-    y, mean, rstd = _forward(X, _contiguous(W), _contiguous(B), eps)
-    launches = _forward_launches(X, W, B)
-    block_n, num_warps = (launches[0].constexprs["BLOCK_N"], launches[0].num_warps) if launches else (0, 0)
-    return y, X.view(_n_rows(X), X.shape[-1]), mean, rstd, block_n, num_warps
+    X, y, mean, rstd, launches = _forward(X, W, B, eps)
+    block_n, num_warps = (launches[0].plan.constexprs["BLOCK_N"], launches[0].plan.num_warps) if launches else (0, 0)
+    return y, X.view(mean.numel(), X.shape[-1]), mean, rstd, block_n, num_warps
 
 
 def layer_norm_backward(
@@ -68,110 +107,46 @@ def layer_norm_backward(
 
     Returns:
         (dX, dW, dB): dX of dY's shape in X's dtype, dW and dB in W's and B's dtype; None for what was not wanted.
+
+    Raises:
+        ValueError: dY does not hold as many elements, in rows as long, as X.
     """
     if dY.shape[-1:] != X.shape[-1:] or dY.numel() != X.numel():
         raise ValueError(f"dY has shape {tuple(dY.shape)}; it must hold the {tuple(X.shape)} elements of the output")
     needs_dw = W is not None if needs_dw is None else needs_dw
     needs_db = B is not None if needs_db is None else needs_db
-    w_dtype = W.dtype if W is not None else X.dtype
-    b_dtype = B.dtype if B is not None else X.dtype
-    return _backward(
-        dY.contiguous(), X.contiguous(), _contiguous(W), Mean, RSTD, w_dtype, b_dtype, needs_dx, needs_dw, needs_db
-    )
-
-
-class LigerLayerNormFunction(torch.autograd.Function):
-    """`LigerLayerNormFunction.apply(X, W, B, eps)`: see `layer_norm_forward` for the arguments; returns Y."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float
-    ) -> torch.Tensor:
-        if _autocast_enabled(X):
-            X, W, B = (None if tensor is None else tensor.float() for tensor in (X, W, B))
-        eps = _check_forward(X, W, B, eps)
-        X = X.contiguous()
-        y, mean, rstd = _forward(X, _contiguous(W), _contiguous(B), eps)
-        ctx.save_for_backward(X, W, B, mean, rstd)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, dY: torch.Tensor) -> tuple[Optional[torch.Tensor], ...]:
-        X, W, B, mean, rstd = ctx.saved_tensors
-        needs_dx, needs_dw, needs_db, _ = ctx.needs_input_grad
-        dx, dw, db = layer_norm_backward(dY, X, W, B, mean, rstd, needs_dw, needs_db, needs_dx)
-        return dx, dw, db, None
-
-
-def _check_forward(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float) -> float:
-    """Raise on what the kernels cannot take, in one sentence that names the argument; return eps as a float."""
-    if not isinstance(X, torch.Tensor):
-        raise TypeError(f"X is a {type(X).__name__}; it must be a torch.Tensor")
-    if X.dtype not in DTYPES:
-        raise TypeError(f"X has dtype {X.dtype}; it must be float32, float16 or bfloat16")
-    if X.dim() == 0:
-        raise ValueError("X has no dimensions; it must have at least one, the last of which is normalised")
-    n_cols = X.shape[-1]
-    if n_cols == 0:
-        raise ValueError(f"X has shape {tuple(X.shape)}; its last dimension must have at least one element")
-    for name, vector in (("W", W), ("B", B)):
-        if vector is None:
-            continue
-        if not isinstance(vector, torch.Tensor):
-            raise TypeError(f"{name} is a {type(vector).__name__}; it must be a torch.Tensor or None")
-        if vector.shape != (n_cols,):
-            raise ValueError(f"{name} has shape {tuple(vector.shape)}; it must be ({n_cols},), the last dimension of X")
-        if vector.dtype != X.dtype and vector.dtype != torch.float32:
-            raise TypeError(f"{name} has dtype {vector.dtype}; it must be X's ({X.dtype}) or float32")
-        if vector.device != X.device:
-            raise ValueError(f"{name} is on {vector.device}; it must be on X's device, {X.device}")
-    if not isinstance(eps, numbers.Real):
-        raise TypeError(f"eps is a {type(eps).__name__}; it must be a number")
-    if not 0 <= eps < float("inf"):
-        raise ValueError(f"eps is {eps}; it must be finite and at least 0")
-    _check_device(X.device)
-    return float(eps)
-
-
-def _check_device(device: torch.device) -> None:
-    if device.type not in ("cuda", "cpu"):
-        raise ValueError(f"X is on {device}; it must be on a GPU, or on the CPU with TRITON_INTERPRET=1")
-    if device.type == "cpu" and not _interpreted():
-        raise RuntimeError(
-            "X is on the CPU, where the kernels run in Triton's interpreter only: "
-            "put the tensors on a GPU, or set TRITON_INTERPRET=1 before triton is imported"
-        )
-
-
-def _contiguous(vector: Optional[torch.Tensor]) -> Optional[torch.Tensor]:
-    return None if vector is None else vector.contiguous()
-
-
-def _n_rows(X: torch.Tensor) -> int:
-    rows = 1
-    for length in X.shape[:-1]:
-        rows *= length
-    return rows
-
-
-def _autocast_enabled(X: torch.Tensor) -> bool:
-    # torch's autocast runs layer_norm in fp32 on a GPU and leaves it alone on the CPU
-    return torch.is_autocast_enabled() and X.device.type != "cpu"
+    b_dtype = X.dtype if B is None else B.dtype
+    return _backward(dY, X.contiguous(), W, Mean, RSTD, b_dtype, needs_dx, needs_dw, needs_db)
 
 
 def _forward(
     X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Launch forward on contiguous tensors: (Y, Mean, RSTD)."""
-    n_rows = _n_rows(X)
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, tuple[PreparedLaunch, ...]]:
+    """Check, prepare once for all calls alike, and launch: (contiguous X, Y, Mean, RSTD, launches)."""
+    try:
+        launches, n_rows = _prepare_forward(
+            X.shape, X.dtype, X.device, W if W is None else _kind(W), B if B is None else _kind(B)
+        )
+        eps = eps if type(eps) is float and 0.0 <= eps < float("inf") else _checked_eps(eps)
+    except AttributeError:
+        for name, value in (("X", X), ("W", W), ("B", B)):
+            if not isinstance(value, torch.Tensor) and (name == "X" or value is not None):
+                allowed = "a torch.Tensor" if name == "X" else "a torch.Tensor or None"
+                raise TypeError(f"{name} is a {type(value).__name__}; it must be {allowed}") from None
+        raise
+    X = X.contiguous()
     y = torch.empty_like(X)
     mean = torch.empty(n_rows, dtype=torch.float32, device=X.device)
     rstd = torch.empty_like(mean)
-    tensors = {"X": X, "W": X if W is None else W, "B": X if B is None else B, "Y": y, "Mean": mean, "RSTD": rstd}
-    scalars = {"n_rows": n_rows, "n_cols": X.shape[-1], "eps": eps}
-    for launch in _forward_launches(X, W, B):
-        _launch(launch, X.device, {**tensors, **scalars})
-    return y, mean, rstd
+    if launches:
+        W = X if W is None else W.contiguous()
+        B = X if B is None else B.contiguous()
+        values = {"X": X, "W": W, "B": B, "Y": y, "Mean": mean, "RSTD": rstd, "n_rows": n_rows, "eps": eps}
+        slots = launches[0].plan.exchange_slots
+        if slots:
+            values["Exchange"] = torch.zeros(slots, dtype=torch.int64, device=X.device)
+        launch_all(launches, X.device, values, _aligned(X, W, B))
+    return X, y, mean, rstd, launches
 
 
 def _backward(
@@ -180,93 +155,127 @@ def _backward(
     W: Optional[torch.Tensor],
     Mean: torch.Tensor,
     RSTD: torch.Tensor,
-    w_dtype: torch.dtype,
     b_dtype: torch.dtype,
     needs_dx: bool,
     needs_dw: bool,
     needs_db: bool,
 ) -> tuple[Optional[torch.Tensor], Optional[torch.Tensor], Optional[torch.Tensor]]:
-    """Launch backward on contiguous tensors: (dX of dY's shape, dW, dB)."""
-    n_rows, n_cols = _n_rows(X), X.shape[-1]
-    launches = _plan(
-        launch_plan.backward_plan,
+    """Launch backward; X is contiguous: (dX of dY's shape, dW, dB), None for what was not wanted."""
+    n_cols, device = X.shape[-1], X.device
+    w_dtype = X.dtype if W is None else W.dtype
+    launches, n_partials, slots = _prepare_backward(
+        Mean.shape[0], n_cols, X.dtype, device, w_dtype, b_dtype, W is not None, needs_dx, needs_dw, needs_db
+    )
+    dY = dY.contiguous()
+    make = torch.empty if launches else torch.zeros
+    dx = torch.empty_like(dY, dtype=X.dtype) if needs_dx else None
+    dw = make(n_cols, dtype=w_dtype, device=device) if needs_dw else None
+    db = make(n_cols, dtype=b_dtype, device=device) if needs_db else None
+    if launches:
+        W = X if W is None else W.contiguous()
+        values = {"dY": dY, "X": X, "W": W, "Mean": Mean, "RSTD": RSTD, "n_rows": Mean.shape[0]}
+        # a kernel does not touch what is not wanted; any tensor of the right type stands in for it
+        values["dX"] = X if dx is None else dx
+        values["dW"] = W if dw is None else dw
+        values["dB"] = torch.empty(0, dtype=b_dtype, device=device) if db is None else db
+        for name, wanted in (("dW_partial", needs_dw), ("dB_partial", needs_db)):
+            values[name] = torch.empty(n_partials, n_cols, dtype=torch.float32, device=device) if wanted else Mean
+        if slots:
+            values["Exchange"] = torch.zeros(slots, dtype=torch.int64, device=device)
+        elif launches[0].plan.args.get("Exchange"):
+            values["Exchange"] = torch.empty(0, dtype=torch.int64, device=device)
+        for launch in launches:
+            values.update(launch.plan.values)
+        launch_all(launches, device, values, _aligned(dY, X, W))
+    return dx, dw, db
+
+
+def _kind(vector: torch.Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:
+    return vector.shape, vector.dtype, vector.device
+
+
+def _aligned(*tensors: torch.Tensor) -> bool:
+    """Whether each starts at a multiple of 16 bytes, as everything that torch has just allocated does."""
+    addresses = 0
+    for tensor in tensors:
+        addresses |= tensor.data_ptr()
+    return addresses % 16 == 0
+
+
+@functools.lru_cache(maxsize=4096)
+def _prepare_forward(
+    shape: torch.Size, dtype: torch.dtype, device: torch.device, w: Optional[tuple], b: Optional[tuple]
+) -> tuple[tuple[PreparedLaunch, ...], int]:
+    """Check shapes, dtypes and devices, and prepare the launches: (launches, number of rows).
+
+    Raises:
+        TypeError, ValueError, RuntimeError: in one sentence that names the argument, its value and what is allowed.
+    """
+    if dtype not in DTYPES:
+        raise TypeError(f"X has dtype {dtype}; it must be float32, float16 or bfloat16")
+    if not shape:
+        raise ValueError("X has no dimensions; it must have at least one, the last of which is normalised")
+    n_cols = shape[-1]
+    if n_cols == 0:
+        raise ValueError(f"X has shape {tuple(shape)}; its last dimension must have at least one element")
+    for name, vector in (("W", w), ("B", b)):
+        if vector is None:
+            continue
+        if vector[0] != (n_cols,):
+            raise ValueError(f"{name} has shape {tuple(vector[0])}; it must be ({n_cols},), the last dimension of X")
+        if vector[1] not in (dtype, torch.float32):
+            raise TypeError(f"{name} has dtype {vector[1]}; it must be X's ({dtype}) or float32")
+        if vector[2] != device:
+            raise ValueError(f"{name} is on {vector[2]}; it must be on X's device, {device}")
+    require_device(device)
+    n_rows = shape[:-1].numel()
+    plan = launch_plan.forward_plan(
         n_rows,
         n_cols,
-        DTYPES[X.dtype],
-        _device_properties(X.device),
+        DTYPES[dtype],
+        _device_properties(device),
+        w_dtype=None if w is None else DTYPES[w[1]],
+        b_dtype=None if b is None else DTYPES[b[1]],
+        has_w=w is not None,
+        has_b=b is not None,
+    )
+    return tuple(map(PreparedLaunch, plan)), n_rows
+
+
+@functools.lru_cache(maxsize=4096)
+def _prepare_backward(
+    n_rows: int,
+    n_cols: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    w_dtype: torch.dtype,
+    b_dtype: torch.dtype,
+    has_w: bool,
+    needs_dx: bool,
+    needs_dw: bool,
+    needs_db: bool,
+) -> tuple[tuple[PreparedLaunch, ...], int, int]:
+    """(launches, number of partial rows of dw and db, slots to exchange sums in)."""
+    plan = launch_plan.backward_plan(
+        n_rows,
+        n_cols,
+        DTYPES[dtype],
+        _device_properties(device),
         w_dtype=DTYPES[w_dtype],
         b_dtype=DTYPES[b_dtype],
-        has_w=W is not None,
+        has_w=has_w,
         need_dx=needs_dx,
         need_dw=needs_dw,
         need_db=needs_db,
     )
-    make = torch.empty if launches else torch.zeros
-    dx = torch.empty_like(dY, dtype=X.dtype) if needs_dx else None
-    dw = make(n_cols, dtype=w_dtype, device=X.device) if needs_dw else None
-    db = make(n_cols, dtype=b_dtype, device=X.device) if needs_db else None
-    values = {"dY": dY, "X": X, "W": X if W is None else W, "Mean": Mean, "RSTD": RSTD}
-    values.update(dX=X if dx is None else dx, dW=X if dw is None else dw, dB=X if db is None else db)
-    values.update(n_rows=n_rows, n_cols=n_cols, dW_partial=Mean, dB_partial=Mean)
-    for launch in launches:
-        n_partials = launch.values.get("n_partials")
-        if n_partials is not None:
-            partials = torch.empty(needs_dw + needs_db, n_partials, n_cols, dtype=torch.float32, device=X.device)
-            values.update(dW_partial=partials[0], dB_partial=partials[-1])
-    for launch in launches:
-        _launch(launch, X.device, {**values, **launch.values})
-    return dx, dw, db
+    n_partials = max((launch.values.get("n_partials", 0) for launch in plan), default=0)
+    slots = max((launch.exchange_slots for launch in plan), default=0)
+    return tuple(map(PreparedLaunch, plan)), n_partials, slots
 
 
-def _forward_launches(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor]) -> tuple[Launch, ...]:
-    return _plan(
-        launch_plan.forward_plan,
-        _n_rows(X),
-        X.shape[-1],
-        DTYPES[X.dtype],
-        _device_properties(X.device),
-        w_dtype=DTYPES[W.dtype] if W is not None else None,
-        b_dtype=DTYPES[B.dtype] if B is not None else None,
-        has_w=W is not None,
-        has_b=B is not None,
-    )
-
-
-@functools.lru_cache(maxsize=1024)
-def _plan(plan: Any, *args: Any, **kwargs: Any) -> tuple[Launch, ...]:
-    return plan(*args, **kwargs)
-
-
-def _launch(launch: Launch, device: torch.device, values: dict) -> None:
-    """Launch on the current stream of `device`."""
-    from ..kernels import layer_norm as kernels
-
-    kernel = getattr(kernels, launch.kernel)[launch.grid]
-    arguments = [values[name] for name in launch.args]
-    options = {"num_warps": launch.num_warps, "num_stages": launch.num_stages}
-    if device.type == "cpu":
-        # Triton 2.3.1's interpreter writes every tensor back, which autograd must not take for a change of an input
-        arguments = [value.data if isinstance(value, torch.Tensor) else value for value in arguments]
-        kernel(*arguments, **launch.constexprs, **options)
-    else:
-        # Triton launches on the current device, whatever device the tensors are on
-        with torch.cuda.device(device):
-            kernel(*arguments, **launch.constexprs, **options)
-
-
-@functools.cache
-def _device_properties(device: torch.device) -> DeviceProperties:
-    if device.type == "cpu":
-        return launch_plan.TARGETS["interpreter"]
-    properties = torch.cuda.get_device_properties(device)
-    if torch.version.hip is not None:
-        arch = "hip:" + properties.gcnArchName.split(":")[0]
-        warp_size = getattr(properties, "warp_size", 32 if arch.startswith("hip:gfx1") else 64)
-    else:
-        arch = f"cuda:{properties.major}{properties.minor}"
-        warp_size = 32
-    return DeviceProperties(arch, properties.multi_processor_count, warp_size)
-
-
-def _interpreted() -> bool:
-    return os.environ.get("TRITON_INTERPRET", "0") == "1"
+def _checked_eps(eps: object) -> float:
+    if not isinstance(eps, numbers.Real):
+        raise TypeError(f"eps is a {type(eps).__name__}; it must be a number")
+    if not 0 <= eps < float("inf"):
+        raise ValueError(f"eps is {eps}; it must be finite and at least 0")
+    return float(eps)

@@ -1,0 +1,267 @@
+"""LayerNorm kernels for rows that several programs share: each holds BLOCK_N columns in registers, so that a row of any
+length is read once and written once.
+
+SPLIT neighbouring programs work on the same row and need each other's two sums. Each writes its two fp32 numbers as
+one 64-bit word to a slot of its own and reads the slots of its row until none is empty. A word of zero is an empty
+slot, so the buffer is zeroed before the launch; the word holds the inverted bits of the two numbers, so that no result
+of arithmetic can be mistaken for an empty slot (both numbers would have to be NaNs with every bit set). A 64-bit word
+is written whole or not at all, and it is all that is exchanged, so no fence is needed; every program adds the numbers
+in the same order, so a repeat gives the same bits.
+
+Waiting is safe where the SPLIT programs of a row can all be on the device at once and programs start in the order of
+their number: the rows of earlier programs finish without later ones. The launch plan splits rows only on devices where
+that holds, over far fewer programs than the device runs at a time.
+
+What the loop that waits depends on must be the same in all warps, or some would leave it while others meet the
+barriers that Triton may put into it. Warps that each read the slots for themselves can see different values, so every
+lane of the tile of slots belongs to one thread alone (LANES is twice the threads of a program: at most two 64-bit
+words per thread are read at once), and the count of empty slots reaches all warps through one reduction over all.
+
+Scalars made by a reduction are what the interpreter of 2.3.1 cannot do, and every interpreter runs programs one after
+another, so that a split row would wait for ever: these kernels run on a device only.
+
+Arguments as in layer_norm_forward.py and layer_norm_backward.py, and
+    Exchange      [n_rows, SPLIT], int64, zeros
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def _publish(slot, first, second, wanted):
+    """Write two fp32 scalars to the slot, where wanted."""
+    high = first.to(tl.int32, bitcast=True).to(tl.int64) << 32
+    low = second.to(tl.int32, bitcast=True).to(tl.int64) & 0xFFFFFFFF
+    tl.store(slot, (high | low) ^ -1, mask=wanted)
+
+
+@triton.jit
+def _read(slots, lanes, wanted, SPLIT: tl.constexpr):
+    return tl.load(slots + lanes, mask=(lanes < SPLIT) & wanted, other=-1, volatile=True)
+
+
+@triton.jit
+def _unpack(words):
+    words = words ^ -1
+    first = (words >> 32).to(tl.int32).to(tl.float32, bitcast=True)
+    second = words.to(tl.int32).to(tl.float32, bitcast=True)
+    return first, second
+
+
+@triton.jit
+def _add_two(a0, a1, b0, b1):
+    return a0 + b0, a1 + b1
+
+
+@triton.jit
+def _add_three(a0, a1, a2, b0, b1, b2):
+    return a0 + b0, a1 + b1, a2 + b2
+
+
+@triton.jit
+def _add_parts(words, lanes, origin, STATISTICS: tl.constexpr, N_COLS: tl.constexpr, BLOCK_N: tl.constexpr):
+    """What each word adds to the sums: 1 where it is empty, and its two numbers.
+
+    With STATISTICS the numbers are a part's mean and sum of squared deviations, and what they add are the sums of
+    x - origin and (x - origin) ** 2 (Chan, Golub, LeVeque 1979).
+    """
+    first, second = _unpack(words)
+    if STATISTICS:
+        count = tl.minimum(tl.maximum(N_COLS - lanes * BLOCK_N, 0), BLOCK_N)  # the last part may be shorter
+        offset = first - origin
+        first = offset * count
+        second = tl.where(count > 0, second + offset * offset * count, 0.0)
+    return (words == 0).to(tl.int32), first, second
+
+
+@triton.jit
+def _sum(words, lanes, origin, STATISTICS: tl.constexpr, N_COLS: tl.constexpr, BLOCK_N: tl.constexpr):
+    n_empty, first, second = _add_parts(words, lanes, origin, STATISTICS, N_COLS, BLOCK_N)
+    return tl.reduce((n_empty, first, second), 0, _add_three)
+
+
+@triton.jit
+def _publish_statistics(slot, x, probe, mask, probe_mask, count, probe_count, wanted):
+    """Publish, and return the first of, mean and sum of squared deviations of the `count` elements under the mask.
+
+    One pass about an origin near the mean: the mean of the first PROBE elements. An outlier among them that moves the
+    origin by d standard deviations widens the standard deviation too, so that the relative error of the sum of squares
+    is at most 1 + BLOCK_N / PROBE ** 2 times that of fp32 addition.
+    """
+    origin = tl.sum(tl.where(probe_mask, probe.to(tl.float32), 0.0), axis=0) / probe_count
+    deviation = tl.where(mask, x.to(tl.float32) - origin, 0.0)
+    total, squares = tl.reduce((deviation, deviation * deviation), 0, _add_two)
+    mean_offset = total / count
+    _publish(slot, origin + mean_offset, squares - total * mean_offset, wanted)
+    return origin + mean_offset
+
+
+@triton.jit
+def _layer_norm_forward_split_kernel(
+    X,
+    W,
+    B,
+    Y,
+    Mean,
+    RSTD,
+    Exchange,
+    n_rows,
+    eps,
+    N_COLS: tl.constexpr,
+    SPLIT: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    PROBE: tl.constexpr,
+    LANES: tl.constexpr,
+    HAS_W: tl.constexpr,
+    HAS_B: tl.constexpr,
+):
+    """Persistent: group p // SPLIT takes every (number of groups)-th row, program p its columns p % SPLIT * BLOCK_N ...
+
+    Three rows are under way: one loading, one whose statistics are published, one that collects and is written.
+    """
+    part = tl.program_id(0) % SPLIT
+    group = tl.program_id(0) // SPLIT
+    n_groups = tl.num_programs(0) // SPLIT
+    cols = part * BLOCK_N + tl.arange(0, BLOCK_N)
+    mask = cols < N_COLS
+    lanes = tl.arange(0, LANES)
+    # the last part may be shorter
+    count = tl.minimum(N_COLS - part * BLOCK_N, BLOCK_N)
+    probe_cols = part * BLOCK_N + tl.arange(0, PROBE)
+    probe_mask = probe_cols < N_COLS
+    probe_count = tl.minimum(count, PROBE)
+
+    offset = group.to(tl.int64) * N_COLS
+    x = tl.load(X + offset + cols, mask=mask, other=0.0)
+    probe = tl.load(X + offset + probe_cols, mask=probe_mask, other=0.0)
+    offset = (group + n_groups).to(tl.int64) * N_COLS
+    wanted = group + n_groups < n_rows
+    x_next = tl.load(X + offset + cols, mask=mask & wanted, other=0.0)
+    probe_next = tl.load(X + offset + probe_cols, mask=probe_mask & wanted, other=0.0)
+    slot = Exchange + group.to(tl.int64) * SPLIT + part
+    origin = _publish_statistics(slot, x, probe, mask, probe_mask, count, probe_count, True)
+    for row in range(group, n_rows, n_groups):
+        offset = (row + 2 * n_groups).to(tl.int64) * N_COLS
+        wanted = row + 2 * n_groups < n_rows
+        x_coming = tl.load(X + offset + cols, mask=mask & wanted, other=0.0)
+        probe_coming = tl.load(X + offset + probe_cols, mask=probe_mask & wanted, other=0.0)
+        slots = Exchange + row.to(tl.int64) * SPLIT
+        words = _read(slots, lanes, True, SPLIT)
+        wanted = row + n_groups < n_rows
+        slot = Exchange + (row + n_groups).to(tl.int64) * SPLIT + part
+        origin_next = _publish_statistics(slot, x_next, probe_next, mask, probe_mask, count, probe_count, wanted)
+
+        n_empty, first_sum, second_sum = _sum(words, lanes, origin, True, N_COLS, BLOCK_N)
+        while n_empty > 0:
+            words = _read(slots, lanes, True, SPLIT)
+            n_empty, first_sum, second_sum = _sum(words, lanes, origin, True, N_COLS, BLOCK_N)
+        mean = origin + first_sum / N_COLS
+        rstd = 1 / tl.sqrt(second_sum / N_COLS - (first_sum / N_COLS) * (first_sum / N_COLS) + eps)
+        tl.store(Mean + row, mean, mask=part == 0)
+        tl.store(RSTD + row, rstd, mask=part == 0)
+        y = (x.to(tl.float32) - mean) * rstd
+        if HAS_W:
+            y = y * tl.load(W + cols, mask=mask, other=0.0).to(tl.float32)
+        if HAS_B:
+            y = y + tl.load(B + cols, mask=mask, other=0.0).to(tl.float32)
+        tl.store(Y + row.to(tl.int64) * N_COLS + cols, y.to(Y.dtype.element_ty), mask=mask)
+        x = x_next
+        x_next = x_coming
+        probe_next = probe_coming
+        origin = origin_next
+
+
+@triton.jit
+def _layer_norm_backward_split_kernel(
+    dY,
+    X,
+    W,
+    Mean,
+    RSTD,
+    dX,
+    dW_partial,
+    dB_partial,
+    Exchange,
+    n_rows,
+    N_COLS: tl.constexpr,
+    SPLIT: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    LANES: tl.constexpr,
+    HAS_W: tl.constexpr,
+    NEED_DX: tl.constexpr,
+    NEED_DW: tl.constexpr,
+    NEED_DB: tl.constexpr,
+):
+    """Persistent: group p // SPLIT takes every (number of groups)-th row, program p its columns p % SPLIT * BLOCK_N ...
+
+    w and the share of dw and db stay in registers. Three rows are under way, in their own dtype: one loading, one
+    whose sums are published, one that collects its sums and is written.
+    """
+    part = tl.program_id(0) % SPLIT
+    group = tl.program_id(0) // SPLIT
+    n_groups = tl.num_programs(0) // SPLIT
+    cols = part * BLOCK_N + tl.arange(0, BLOCK_N)
+    mask = cols < N_COLS
+    lanes = tl.arange(0, LANES)
+    if HAS_W:
+        w = tl.load(W + cols, mask=mask, other=0.0)
+    dw = tl.zeros([BLOCK_N], tl.float32)
+    db = tl.zeros([BLOCK_N], tl.float32)
+
+    # the first pass of the loop has no row to write; it publishes the first row
+    dy = tl.zeros([BLOCK_N], dY.dtype.element_ty)
+    x = tl.zeros([BLOCK_N], X.dtype.element_ty)
+    mean = 0.0
+    rstd = 0.0
+    offsets = group.to(tl.int64) * N_COLS + cols
+    dy_next = tl.load(dY + offsets, mask=mask, other=0.0)
+    x_next = tl.load(X + offsets, mask=mask, other=0.0)
+    for following in range(group, n_rows + n_groups, n_groups):
+        coming = following + n_groups
+        offsets = coming.to(tl.int64) * N_COLS + cols
+        dy_coming = tl.load(dY + offsets, mask=mask & (coming < n_rows), other=0.0)
+        x_coming = tl.load(X + offsets, mask=mask & (coming < n_rows), other=0.0)
+
+        row = following - n_groups
+        if NEED_DX:
+            slots = Exchange + row.to(tl.int64) * SPLIT
+            words = _read(slots, lanes, row >= 0, SPLIT)
+        mean_next = tl.load(Mean + following, mask=following < n_rows, other=0.0)
+        rstd_next = tl.load(RSTD + following, mask=following < n_rows, other=0.0)
+        g = dy_next.to(tl.float32)
+        xhat = (x_next.to(tl.float32) - mean_next) * rstd_next
+        if NEED_DW:
+            dw += g * xhat
+        if NEED_DB:
+            db += g
+        if NEED_DX:
+            # dy is 0 in a masked column, so what xhat holds there adds nothing
+            if HAS_W:
+                g = g * w.to(tl.float32)
+            slot = Exchange + following.to(tl.int64) * SPLIT + part
+            c1_part, c2_part = tl.reduce((g, g * xhat), 0, _add_two)
+            _publish(slot, c1_part, c2_part, following < n_rows)
+            n_empty, first_sum, second_sum = _sum(words, lanes, 0.0, False, N_COLS, BLOCK_N)
+            while n_empty > 0:
+                words = _read(slots, lanes, True, SPLIT)
+                n_empty, first_sum, second_sum = _sum(words, lanes, 0.0, False, N_COLS, BLOCK_N)
+            g = dy.to(tl.float32)
+            if HAS_W:
+                g = g * w.to(tl.float32)
+            xhat = (x.to(tl.float32) - mean) * rstd
+            dx = (g - first_sum / N_COLS - xhat * (second_sum / N_COLS)) * rstd
+            offsets = row.to(tl.int64) * N_COLS + cols
+            tl.store(dX + offsets, dx.to(dX.dtype.element_ty), mask=mask & (row >= 0))
+        dy = dy_next
+        x = x_next
+        mean = mean_next
+        rstd = rstd_next
+        dy_next = dy_coming
+        x_next = x_coming
+
+    partial = group.to(tl.int64) * N_COLS + cols
+    if NEED_DW:
+        tl.store(dW_partial + partial, dw, mask=mask)
+    if NEED_DB:
+        tl.store(dB_partial + partial, db, mask=mask)
