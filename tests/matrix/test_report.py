@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -167,7 +168,7 @@ def test_vendor_images_stand_in_rows_of_their_own(report, copy, tmp_path):
             "its schema is 'liger-matrix/environment/9'",
             True,
         ),
-        ("environment.json", '{"schema": "liger-matrix/environment/1"}', "the key 'cell' is missing", True),
+        ("environment.json", '{"schema": "liger-matrix/environment/1"}', "at $ 'cell' is a required property", True),
         ("junit-device.xml", "<html></html>", "is foreign: its root is <html>", False),
         ("package.json", '{"name": "x"}', "is foreign: it names no schema", False),
         ("notes.json", "[]", "is foreign: not an object", False),
@@ -188,6 +189,58 @@ def test_a_broken_or_foreign_file_is_named_and_left_out(name, content, sentence,
         assert sentence.split("<")[0] in shown
 
 
+def any_part(value, rng):
+    """A random place of a JSON value: its container and its key."""
+    places, todo = [], [value]
+    while todo:
+        item = todo.pop()
+        pairs = item.items() if isinstance(item, dict) else enumerate(item) if isinstance(item, list) else ()
+        for key, child in pairs:
+            places.append((item, key))
+            todo.append(child)
+    return rng.choice(places)
+
+
+@pytest.fixture(scope="module")
+def every_kind(tmp_path_factory):
+    """One small file of every kind of evidence."""
+    folder = tmp_path_factory.mktemp("kinds") / "reports"
+    generate = [sys.executable, RECORDED.parent / "generate.py", folder, "--cells", "1", "--tests", "5"]
+    subprocess.run([*generate, "--configurations", "9", "--names", "triton231"], check=True)
+    for release in sorted((folder / "codegen").glob("*.json"))[2:]:
+        release.unlink()
+    bench = folder / "triton231" / "benchmark.json"
+    content = json.loads(bench.read_text())
+    content["benchmarks"] = content["benchmarks"][:4]
+    bench.write_text(json.dumps(content))
+    unavailable(folder / "triton300", "stale", "2026-11-21T00:00:00+00:00")
+    stopped(folder / "triton3x")
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_damaged_evidence_is_used_or_named_but_never_ends_the_report(seed, every_kind, tmp_path):
+    rng = random.Random(seed)
+    shutil.copytree(every_kind, tmp_path / "reports")
+    path = rng.choice(sorted((tmp_path / "reports").rglob("*.json")))
+    content = json.loads(path.read_text())
+    container, key = any_part(content, rng)
+    damage = rng.choice(["delete", None, "", "text", -1, 0.5, [], {}, ["x"], {"x": None}])
+    if damage == "delete":
+        del container[key]
+    else:
+        container[key] = damage
+    path.write_text(json.dumps(content))
+    # the whole way, page and all; a raised exception fails the test
+    status = cli.main(
+        ["--reports", str(tmp_path / "reports"), "--against", str(every_kind), "--out", str(tmp_path / "out")]
+    )
+    matrix = json.loads((tmp_path / "out" / "matrix.json").read_text())
+    assert status in (1, 2)
+    for problem in matrix["problems"]:
+        assert problem["file"] == str(path)
+
+
 def test_a_result_in_another_cells_folder_is_left_out(report, copy):
     reports = copy()
     (reports / "triton231").rename(reports / "triton3x")
@@ -200,6 +253,14 @@ def unavailable(folder, verdict, date, reason="the index cannot be reached"):
     folder.mkdir(parents=True, exist_ok=True)
     found = {"schema": "liger-matrix/unavailable/1", "cell": folder.name, "verdict": verdict, "reason": reason}
     (folder / "unavailable.json").write_text(json.dumps({**found, "date": date}))
+
+
+def stopped(folder):
+    folder.mkdir(parents=True)
+    content = {"schema": "liger-matrix/failure/1", "cell": folder.name, "stage": "resolve", "status": 1}
+    content |= {"date": "2026-11-21T00:00:00+00:00", "command": ["uv", "pip", "install", "torch==9"]}
+    content["tail"] = "No solution found when resolving"
+    (folder / "failure.json").write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize("word", ["unavailable", "stale", "n/a"])
@@ -221,20 +282,7 @@ def test_results_of_another_machine_outweigh_that_this_one_cannot_provide_the_ce
 
 
 def test_a_cell_that_stopped_before_its_suites_failed_with_the_command_that_stopped_it(report, tmp_path):
-    folder = tmp_path / "reports" / "triton3x"
-    folder.mkdir(parents=True)
-    content = {
-        "schema": "liger-matrix/failure/1",
-        "cell": "triton3x",
-        "stage": "resolve",
-        "date": "2026-11-21T00:00:00+00:00",
-    }
-    content |= {
-        "command": ["uv", "pip", "install", "torch==9"],
-        "status": 1,
-        "tail": "No solution found when resolving",
-    }
-    (folder / "failure.json").write_text(json.dumps(content))
+    stopped(tmp_path / "reports" / "triton3x")
     found = report(tmp_path / "reports")
     assert found["exit_status"] == 1
     assert found["cells"]["triton3x"]["reason"] == "stopped at resolve with status 1"
@@ -513,7 +561,10 @@ def test_each_cause_is_known_by_what_the_failure_says(message, cause):
 
 
 def test_a_failed_assertion_is_numerics_only_in_a_suite_that_compares_values():
-    for test, cause in (("correctness.test_values::test_eps", "numerics"), ("correctness.test_names::test_x", "harness")):
+    for test, cause in (
+        ("correctness.test_values::test_eps", "numerics"),
+        ("correctness.test_names::test_x", "harness"),
+    ):
         assert causes.classify(evidence.Failure(test, "call", "AssertionError: assert 1 == 2", ""))[0] == cause
 
 

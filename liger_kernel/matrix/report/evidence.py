@@ -5,6 +5,7 @@ A folder is searched at any depth, so ``reports/``, an unpacked CI artifact and 
 
 from __future__ import annotations
 
+import functools
 import json
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -15,6 +16,8 @@ from typing import Any, Optional
 
 # written by this report itself, or inputs of other tools that live beside the evidence
 DERIVED = {"matrix.json", "index.html", "summary.md"}
+# a file of such a name is damaged, not foreign, when it does not say what it is
+NAMES = {"environment.json", "unavailable.json", "failure.json", "benchmark.json"}
 LEVELS = ("interpreter", "device", "codegen")
 # worst first: a test that pytest lists twice (a failing body, then a failing teardown) keeps the worse outcome
 OUTCOMES = {"E": "error", "F": "failed", ".": "passed", "s": "skipped", "n": "n/a"}
@@ -145,37 +148,52 @@ def _read_file(found: Evidence, folder: Path, path: Path) -> None:
         found.problems.append(Problem(str(path), f"cannot be read: {error.strerror}", True))
 
 
-# schema -> (list of Evidence, keys that a file of the kind must have)
+# schema of a file -> the list of Evidence that it belongs to, which is also its definition in evidence.schema.json
 SCHEMAS = {
-    "liger-matrix/environment/1": ("environments", ("cell", "date", "python", "torch", "triton", "distributions")),
-    "liger-matrix/unavailable/1": ("unavailable", ("cell", "date", "verdict", "reason")),
-    "liger-matrix/failure/1": ("failures", ("cell", "date", "stage", "command", "status", "tail")),
-    "liger-matrix/codegen/1": ("atlas", ("triton", "date", "entries")),
+    "liger-matrix/environment/1": "environments",
+    "liger-matrix/unavailable/1": "unavailable",
+    "liger-matrix/failure/1": "failures",
+    "liger-matrix/codegen/1": "atlas",
 }
 
 
 def _read_json(path: Path, source: str) -> tuple[str, Document]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise Unusable(f"is not JSON: {error}") from None
     if not isinstance(content, dict):
-        raise Unusable("is foreign: not an object", broken=False)
+        raise Unusable("is foreign: not an object", broken=path.name in NAMES)
     if "benchmarks" in content and "machine_info" in content:  # pytest-benchmark's own format
-        about = content.get("liger_matrix")
-        if not about:
-            raise Unusable("is foreign: a pytest-benchmark file that our bench did not write", broken=False)
+        if not content.get("liger_matrix"):
+            problem = "is foreign: a pytest-benchmark file that our bench did not write"
+            raise Unusable(problem, broken=path.name in NAMES)
+        _check(content, "benches")
+        about = content["liger_matrix"]
         return "benches", Document(about["cell"], as_utc(about["date"]), str(path), source, content)
-    schema = content.get("schema")
+    schema = str(content.get("schema") or "")
     if schema not in SCHEMAS:
         named = f"its schema is {schema!r}" if schema else "it names no schema"
-        ours = isinstance(schema, str) and schema.startswith("liger-matrix/")
+        ours = schema.startswith("liger-matrix/") or path.name in NAMES
         raise Unusable(f"is foreign: {named}; known are {', '.join(SCHEMAS)}", broken=ours)
-    kind, keys = SCHEMAS[schema]
-    missing = [key for key in keys if key not in content]
-    if missing:
-        raise Unusable(f"is no {schema}: the key {missing[0]!r} is missing")
+    kind = SCHEMAS[schema]
+    _check(content, kind)
     return kind, Document(content.get("cell", ""), as_utc(content["date"]), str(path), source, content)
+
+
+def _check(content: dict[str, Any], kind: str) -> None:
+    """Raise Unusable with the first thing that a file of the kind must not say or leave out."""
+    error = next(_validator(kind).iter_errors(content), None)
+    if error is not None:
+        raise Unusable(f"cannot be used: at {error.json_path} {error.message[:200]}")
+
+
+@functools.cache
+def _validator(kind: str) -> Any:
+    import jsonschema  # not needed to read one JUnit file, which is all that bisect does
+
+    schema = json.loads(Path(__file__).with_name("evidence.schema.json").read_text(encoding="utf-8"))
+    return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
 
 
 def read_junit(path: Path, source: str) -> Suite:
@@ -222,7 +240,10 @@ def _add_case(suite: Suite, element: ET.Element) -> None:
     # of a file that cannot be collected pytest gives no class, and the file's dotted name as the name
     parts = filter(None, (element.get("classname"), element.get("name")))
     test = "::".join(parts).removeprefix("tests.")
-    suite.seconds += float(element.get("time") or 0)
+    try:
+        suite.seconds += float(element.get("time") or 0)
+    except ValueError:
+        raise Unusable(f"says that {test} took {element.get('time')!r} seconds") from None
     outcome = "."
     for child in element:
         message = (child.get("message") or "").strip()
