@@ -174,16 +174,26 @@ def install_from_index(table: Table, cell: Cell, python: str) -> None:
     """The cell's pins, torch and its Triton from the cell's own index; then a wheel that requires that Triton's name.
 
     Raises:
-        tools.ToolError: a step failed; the last two are that torch is one for the cell's platform with one Triton
-            beside it, and that every requirement is met.
+        tools.ToolError: a step failed; :func:`check_environment` is the last.
     """
     triton = nightly.install(table, cell, python)
     pip, platform = [tools.uv(), "pip"], cell.platforms[0]
     with tempfile.TemporaryDirectory() as folder:
         wheel = build_wheel(table, platform, Path(folder), python, triton)
         tools.run([*pip, "install", "--python", python, "--no-deps", "--reinstall", str(wheel)])
-    tools.run([python, "-I", str(Path(__file__).with_name("torch_guard.py")), platform])
-    tools.run([*pip, "check", "--python", python])
+    check_environment(cell, python)
+
+
+def check_environment(cell: Cell, python: str) -> None:
+    """What installing pins without their requirements leaves to be checked.
+
+    Raises:
+        tools.ToolError: a requirement is not met; in a cell with an index of its own also: torch is not one for the
+            cell's platform, or not exactly one distribution owns ``triton/``.
+    """
+    if cell.index:
+        tools.run([python, "-I", str(Path(__file__).with_name("torch_guard.py")), cell.platforms[0]])
+    tools.run([tools.uv(), "pip", "check", "--python", python])
 
 
 def main(argv: list[str]) -> int:
