@@ -113,7 +113,8 @@ def distribution_of(module: str) -> Optional[str]:
     owners = set()
     for item in metadata.distributions():
         listed = module in (item.read_text("top_level.txt") or "").split()
-        if item.metadata["Name"] and (listed or f"{module}/__init__.py" in (item.read_text("RECORD") or "")):
+        owns = any(line.startswith(f"{module}/") for line in (item.read_text("RECORD") or "").splitlines())
+        if item.metadata["Name"] and (listed or owns):
             owners.add(item.metadata["Name"])
     return ", ".join(sorted(owners)) or None
 

@@ -28,6 +28,10 @@ def test_the_owner_of_a_module_is_found_under_another_name(tmp_path, monkeypatch
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pytorch-triton-rocm\nVersion: 3.5.1\n")
     (info / "RECORD").write_text("otherpackage/__init__.py,,\n")
+    other = tmp_path / "torch-9.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9\n")
+    (other / "RECORD").write_text("torch/_inductor/otherpackage/__init__.py,,\n")  # not the owner: only a folder's name
     monkeypatch.syspath_prepend(tmp_path)
     assert environment.distribution_of("otherpackage") == "pytorch-triton-rocm"
 
