@@ -82,7 +82,8 @@ def gather(
     wheels.mkdir(parents=True, exist_ok=True)
     _download_pins(table, cell, python, wheels)
     # nox, uv and the build run in the Python that runs this; the offline machine is taken to have the same
-    known = ["--constraint", str(table.path.parent / "check.txt")] if sys.version_info[:2] == (3, 11) else []
+    tested = table.path.parent / "check.txt"
+    known = ["--constraint", str(tested)] if tested.is_file() and sys.version_info[:2] == (3, 11) else []
     _download(sys.executable, wheels, [*known, "nox", "uv", "pip", *build_requirements(table)])
     platform = platform or cell.platforms[0]
     own = provide.build_wheel(table, platform, folder, triton=_triton_of(table, cell))
@@ -171,7 +172,7 @@ def install(table: Table, cell: Cell, python: str, folder: Path) -> None:
             triton = _triton_of(table, cell)
             wheel = provide.build_wheel(table, manifest["platform"], Path(scratch), python, triton, offline)
         tools.run([*pip, "install", "--python", python, *offline, "--no-deps", "--reinstall", str(wheel)])
-    tools.run([*pip, "check", "--python", python])
+    provide.check_environment(cell, python)
 
 
 def build_requirements(table: Table) -> list[str]:
