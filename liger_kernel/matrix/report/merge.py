@@ -70,7 +70,10 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
         "benches": [row for place, document in sorted(found_benches.items()) for row in benches.rows(place, document)],
         "codegen": atlas.build([releases[name].content for name in sorted(releases, key=version_key)]),
         "files": [
-            *({"what": f"{suite.cell} {suite.level}", "file": suite.file} for suite in suites.values()),
+            *(
+                {"what": f"{suite.cell} {suite.level}", "file": suite.file}
+                for suite in _in_order(suites.values(), cells)
+            ),
             *(
                 {"what": f"{cell} {level} benchmarks", "file": item.file}
                 for (cell, level), item in sorted(found_benches.items())
@@ -80,7 +83,7 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
                 for name in sorted(releases, key=version_key)
             ),
         ],
-        "incidents": _incidents(suites.values()),
+        "incidents": _incidents(_in_order(suites.values(), cells)),
         "problems": [vars(problem) for problem in evidence.problems],
         "superseded": superseded,
         "sources": sorted({item.source for item in _all(evidence)}),
@@ -179,6 +182,12 @@ def _level(
     }
 
 
+def _in_order(suites: Iterable[Suite], cells: dict[str, Any]) -> list[Suite]:
+    """Suites as the table lists their cells."""
+    order = list(cells)
+    return sorted(suites, key=lambda suite: (order.index(suite.cell), LEVELS.index(suite.level)))
+
+
 def _environment(suite: Suite, environments: list[dict[str, Any]], evidence: Evidence) -> Optional[int]:
     """Index into ``environments`` of what the suite ran on: the environment file beside it."""
     folder = Path(suite.file).parent
@@ -199,11 +208,7 @@ def _commits(suites: Iterable[Suite]) -> list[str]:
 
 def _incidents(suites: Iterable[Suite]) -> list[dict[str, Any]]:
     """What the incident tests of every cell recorded, one row per test, cell and level."""
-    return [
-        {"cell": suite.cell, "level": suite.level, **row}
-        for suite in sorted(suites, key=lambda suite: (suite.cell, suite.level))
-        for row in suite.incidents
-    ]
+    return [{"cell": suite.cell, "level": suite.level, **row} for suite in suites for row in suite.incidents]
 
 
 def _all(evidence: Evidence) -> list[Any]:
