@@ -41,6 +41,8 @@ def add_cell(table: Table, cell: Cell) -> None:
         name=f"tests-{cell.name}", python=python_of(cell), tags=["tests", *cell.platforms], allow_parallel=True
     )
     def tests(session: nox.Session) -> None:
+        if "--subject" in session.posargs:
+            return subject(session, table, cell)
         prepare(session, table, cell)
         inside(session, table, "run", "--cell", cell.name)
 
@@ -102,6 +104,17 @@ def inside(session: nox.Session, table: Table, *args: str) -> None:
         env = {"PYTHONPATH": str(table.root)} if session.venv_backend == "none" else {}
         _, rest = wheelhouse_and_rest(session)
         session.run("python", "-m", "liger_kernel.matrix", *args, "--root", str(table.root), *rest, env=env)
+
+
+def subject(session: nox.Session, table: Table, cell: Cell) -> None:
+    """``--subject REQUIREMENT``: the suites against another package's release, in an environment of its own."""
+    parser = argparse.ArgumentParser(prog="nox", add_help=False, allow_abbrev=False)
+    parser.add_argument("--subject")
+    options, rest = parser.parse_known_args(session.posargs)
+    if not options.subject:
+        session.error("--subject needs a requirement, such as liger-kernel==0.5.10, or a local path")
+    command = [sys.executable, "-m", "liger_kernel.matrix", "subject", options.subject, "--cell", cell.name]
+    session.run(*command, "--root", str(table.root), *rest, external=True)
 
 
 def wheelhouse_and_rest(session: nox.Session) -> tuple[list[str], list[str]]:
