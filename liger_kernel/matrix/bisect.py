@@ -114,7 +114,7 @@ def main(argv: list[str]) -> int:
     try:
         table = cells.load(options.root and options.root / "constraints" / "cells.toml")
         versions = choose(list(table.releases), options.good, options.bad)
-        envs = (options.envs or table.root / ".nox" / "bisect").resolve()
+        envs = (options.envs or table.root / ".nox" / "bisect-releases").resolve()
         tools.uv()
         if options.what.endswith(".toml"):
             ask, check = _asking_a_spec(options, table, envs)
@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--level", choices=("interpreter", "device"), default="interpreter", help="of a test (default: interpreter)")
     add("--torch", default="newest", metavar="VERSION|pair", help="of a test: the torch beside every release")
     add("--all", action="store_true", help="ask every release between the ends, to see that there is one change only")
-    add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/bisect)")
+    add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/bisect-releases)")
     add("--root", type=Path, help="the repo root (default: found from the current folder up)")
     return parser
 
@@ -287,9 +287,9 @@ def _aloud(ask: Callable[[str], Answer]) -> Callable[[str], Answer]:
     """``ask``, saying each answer as it comes: an environment may take a while to make."""
 
     def asked(version: str) -> Answer:
-        print(f"triton {version}: ", end="", flush=True)
         answer = ask(version)
-        print(answer.state or f"could not be asked ({answer.output.splitlines()[0]})", flush=True)
+        state = answer.state or f"could not be asked ({answer.output.splitlines()[0]})"
+        print(f"triton {version}: {state}", flush=True)
         return answer
 
     return asked

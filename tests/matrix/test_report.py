@@ -113,6 +113,16 @@ def test_a_launch_with_too_few_warps_is_a_codegen_change_in_the_cells_of_that_tr
     assert worse["what"].startswith("spill_stores 165 -> 908")
 
 
+def test_a_spec_that_was_compiled_is_no_part_of_the_atlas(report, copy):
+    reports = copy("none", cells=["codegen"])
+    spec = reports / "codegen" / "specs" / "kernel" / "3.4.0.json"
+    spec.parent.mkdir(parents=True)
+    content = json.loads((reports / "codegen" / "3.4.0.json").read_text())
+    content.update(date="2030-01-01T00:00:00+00:00", entries=[])
+    spec.write_text(json.dumps(content))
+    assert report(reports)["codegen"]["summary"]["3.4.0"]["counts"]["ok"] == 2
+
+
 def test_a_missing_module_is_an_environment_failure_that_takes_the_file_with_it(report):
     found = report(RECORDED / "import", "--against", RECORDED / "none")
     assert found["cells"]["triton231"]["verdict"] == "regressed"
