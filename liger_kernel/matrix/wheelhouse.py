@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -80,7 +81,7 @@ def gather(
         raise ValueError(provide.missing_python(cell))
     wheels = folder / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
-    _download_pins(table, cell, python, wheels)
+    download_pins(table, cell, python, wheels)
     # nox, uv and the build run in the Python that runs this; the offline machine is taken to have the same
     tested = table.path.parent / "check.txt"
     known = ["--constraint", str(tested)] if tested.is_file() and sys.version_info[:2] == (3, 11) else []
@@ -223,7 +224,8 @@ def show_size(size: int) -> str:
     return f"{size / UNITS['MiB']:,.1f} MiB"
 
 
-def _download_pins(table: Table, cell: Cell, python: str, wheels: Path) -> None:
+def download_pins(table: Table, cell: Cell, python: str, wheels: Path) -> None:
+    """The wheels of the cell's pins for ``python`` into ``wheels``; torch and its Triton from the cell's own index."""
     if not cell.index:
         _download(python, wheels, ["--no-deps", "--requirement", str(table.pins(cell))])
         return
@@ -252,7 +254,8 @@ def _join(whole: Path, pieces: list[dict[str, Any]]) -> list[str]:
     if not wrong:
         with files.replacing(whole) as scratch, scratch.open("wb") as out:
             for piece in pieces:
-                out.write(whole.with_name(piece["name"]).read_bytes())
+                with whole.with_name(piece["name"]).open("rb") as part:
+                    shutil.copyfileobj(part, out, CHUNK)
         for piece in pieces:
             whole.with_name(piece["name"]).unlink()
     return wrong

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from importlib import metadata
 
 import pytest
 
-from liger_kernel.matrix import lock, nightly, package, provide, tools
+from liger_kernel.matrix import lock, nightly, package, provide, tools, wheelhouse
 from liger_kernel.matrix.cells import find_root, load
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -74,7 +75,8 @@ def world(tmp_path, standins, monkeypatch):
     tempting += [world.wheel("triton-rocm", "9.9.9", [], standins.TRITON), world.wheel("pytorch-triton-rocm", "0.0.1")]
     plain = {"filelock": "3.20", "pytest": "9.0", "pytest-benchmark": "5.0", "hypothesis": "6.0", "numpy": "2.3"}
     plain["setuptools-scm"] = "9.0"
-    rest = [*(world.wheel(name, of) for name, of in plain.items()), standins.wheel_of_installed("setuptools", wheels)]
+    rest = [world.wheel(name, of) for name, of in plain.items()]
+    rest += [standins.wheel_of_installed(name, wheels) for name in ("setuptools", "pip")]
     standins.write_index(world.pypi, [*tempting, *rest])
     with standins.serving(tmp_path / "index") as (address, asked):
         world.asked = asked
@@ -93,6 +95,8 @@ def world(tmp_path, standins, monkeypatch):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("UV_DEFAULT_INDEX", f"{address}/pypi")
         monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("PIP_INDEX_URL", f"{address}/pypi")
         yield world
 
 
@@ -215,6 +219,18 @@ def test_an_index_that_is_not_there_is_kept_as_the_cause(world):
     assert world.lock() == 2
     found = world.kept("unavailable.json")
     assert (found["verdict"], "cannot be reached" in found["reason"]) == ("unavailable", True)
+
+
+def test_a_wheelhouse_takes_each_wheel_from_its_own_index(world, tmp_path):
+    world.lock()
+    world.asked.clear()
+    wheelhouse.download_pins(world.table(), world.cell(), sys.executable, tmp_path / "gathered")
+    gathered = {path.name.split("-")[0]: path for path in (tmp_path / "gathered").iterdir()}
+    assert gathered["torch"].name.split("-")[1] == NEW
+    assert gathered["filelock"].name.split("-")[1] == "3.20"
+    assert set(gathered) == {name.replace("-", "_") for name in world.pins()}
+    assert "/pypi/torch/" not in world.asked
+    assert "/rocm/filelock/" not in world.asked
 
 
 def test_the_guard_runs_alone_in_any_python(tmp_path):
