@@ -139,7 +139,7 @@ def install(table: Table, cell: Cell, subject: str, envs: Path) -> Path:
             tools.run([uv, "venv", "--quiet", "--clear", "--python", interpreter, str(home)])
         print(f"cell {cell.name}: {pins.name} into {home.name} (the first time this downloads)", flush=True)
         tools.run([uv, "pip", "sync", "--quiet", "--python", str(python), str(pins)])
-        tools.run([*pip, "--no-deps", *(["--reinstall", "--no-cache"] if local else []), source])
+        tools.run([*pip, "--no-deps", *(["--reinstall"] if local else []), source])
     except tools.ToolError as problem:
         if any(sign in problem.tail for sign in provide.NETWORK_SIGNS):
             raise provide.Unavailable(f"subject {subject} cannot be downloaded from here: {problem}") from None

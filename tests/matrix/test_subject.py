@@ -99,7 +99,7 @@ def test_a_local_path_is_installed_anew_each_time(table):
     path.unlink()
     wheel(table, {**LAYER_NORM, "liger_kernel/changed.py": ""})
     subject.install(loaded, loaded.cell("empty"), str(path), envs)
-    tools.run([str(python), "-c", "import liger_kernel.changed"])
+    tools.run([str(python), "-c", "import liger_kernel.changed"], cwd=table)
 
 
 def test_a_cell_whose_python_is_missing_is_unavailable(table, monkeypatch, capsys):
