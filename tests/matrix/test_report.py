@@ -514,6 +514,29 @@ def test_a_known_slow_down_is_accepted_and_must_go_when_it_is_gone(report, timed
     assert "no longer occurs (issue 8)" in gone["said"]
 
 
+def test_another_package_has_a_row_of_its_own_that_does_not_count(report, copy):
+    reports = copy()
+    column = "triton231@liger_kernel-0.5.10"
+    row = {"kernel": "_layer_norm_backward_kernel", "n_cols": 8192, "dtype": "float32", "target": "cuda:90"}
+    rows = [
+        {**row, "status": "ok", "num_warps_passed": False, "metrics": {"spill_stores": 163}},
+        {
+            **row,
+            "status": "error",
+            "reason": "the launch does not bind: TypeError: missing a required argument: 'num_warps'",
+        },
+    ]
+    content = {"schema": "liger-matrix/launches/1", "cell": column, "triton": "2.3.1", "rows": rows}
+    (reports / column).mkdir()
+    (reports / column / "launches.json").write_text(json.dumps({**content, "date": "2026-11-21T00:00:00+00:00"}))
+    found = report(reports)
+    assert found["cells"][column]["verdict"] == "fail"
+    assert found["cells"][column]["reason"] == "codegen: 3 findings: 2 launch, 1 codegen"
+    assert found["exit_status"] == 0
+    commands = {where["command"] for group in found["failures"] for where in group["where"]}
+    assert commands == {"nox -s tests-triton231 -- --subject liger_kernel==0.5.10 --level codegen"}
+
+
 def test_a_benchmark_file_of_another_project_is_left_out(report, copy):
     reports = copy()
     (reports / "triton231" / "bench.json").write_text('{"benchmarks": [], "machine_info": {}}')

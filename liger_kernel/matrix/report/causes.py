@@ -172,9 +172,13 @@ def group_document(groups: dict[tuple[str, str], Group], document: Document) -> 
 
 def command(cell: str, level: str, tests: list[str]) -> str:
     """The command that runs these tests again in their cell, at their level."""
+    subject = ""
+    if "@" in cell:  # another package under our suites: the column names its release
+        name, _, version = cell.partition("@")[2].rpartition("-")
+        subject = f"--subject {name}=={version} "
+    nox = f"{session(cell)} -- {subject}--level {level}"
     if level == "codegen":
-        return "nox -s codegen"
-    nox = f"{session(cell)} -- --level {level}"
+        return nox if subject else "nox -s codegen"
     names = [test.rsplit("::", 1)[-1] for test in tests if "::" in test]
     if len(tests) == 1 and names and _K_NAME.fullmatch(names[0]):
         return f"{nox} -k {shlex.quote(names[0])}"

@@ -66,7 +66,9 @@ def cell_against_cell(matrix: Matrix, left: str, right: str) -> dict[str, Any]:
 def default_pair(matrix: Matrix) -> Optional[tuple[str, str]]:
     """The oldest and the newest cell that ran a level in common; None where there are no two."""
     ran = [
-        name for name, cell in matrix["cells"].items() if any("outcomes" in level for level in cell["levels"].values())
+        name
+        for name, cell in matrix["cells"].items()
+        if "@" not in name and any("outcomes" in level for level in cell["levels"].values())
     ]
     for left in ran:
         for right in reversed(ran):

@@ -17,7 +17,7 @@ from typing import Any, Optional
 # written by this report itself, or inputs of other tools that live beside the evidence
 DERIVED = {"matrix.json", "index.html", "summary.md"}
 # a file of such a name is damaged, not foreign, when it does not say what it is
-NAMES = {"environment.json", "unavailable.json", "failure.json", "benchmark.json"}
+NAMES = {"environment.json", "unavailable.json", "failure.json", "benchmark.json", "launches.json"}
 LEVELS = ("interpreter", "device", "codegen")
 # worst first: a test that pytest lists twice (a failing body, then a failing teardown) keeps the worse outcome
 OUTCOMES = {"E": "error", "F": "failed", ".": "passed", "s": "skipped", "n": "n/a"}
@@ -82,10 +82,12 @@ class Evidence:
     unavailable: list[Document] = field(default_factory=list)
     failures: list[Document] = field(default_factory=list)
     atlas: list[Document] = field(default_factory=list)
+    launches: list[Document] = field(default_factory=list)
+    incidents: list[Document] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.suites or self.benches or self.unavailable or self.failures or self.atlas)
+        return bool(self.suites or self.benches or self.unavailable or self.failures or self.atlas or self.launches)
 
 
 class Unusable(ValueError):
@@ -126,8 +128,8 @@ def as_utc(date: Optional[str]) -> str:
 
 
 def table_cell(cell: str) -> str:
-    """The cell's name in the table: ``ambient`` for the row ``ambient-3.6.0`` of a matrix."""
-    return "ambient" if cell.startswith("ambient-") else cell
+    """The cell's name in the table: ``ambient`` for the row ``ambient-3.6.0`` of a matrix, and without a subject."""
+    return "ambient" if cell.startswith("ambient-") else cell.partition("@")[0]
 
 
 def session(cell: str) -> str:
@@ -156,6 +158,8 @@ SCHEMAS = {
     "liger-matrix/unavailable/1": "unavailable",
     "liger-matrix/failure/1": "failures",
     "liger-matrix/codegen/1": "atlas",
+    "liger-matrix/launches/1": "launches",
+    "liger-matrix/incidents/1": "incidents",
 }
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..cells import Table, version_key
-from . import atlas, benches, causes
+from ..incidents import as_expected
+from . import atlas, benches, causes, subjects
 from .evidence import OUTCOMES, Document, Evidence, Suite, table_cell
 
 SCHEMA = "liger-matrix/matrix/1"
@@ -36,13 +37,17 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
     stopped = _current(evidence.failures, evidence.suites, superseded)
     missing = _current(evidence.unavailable, evidence.suites, superseded)
     found_benches = _newest(evidence.benches, benches.row_of, superseded)
+    launches = _newest(evidence.launches, lambda item: item.cell, superseded)
     releases = _newest(evidence.atlas, lambda item: item.content["triton"], superseded)
 
     tests = sorted({test for suite in suites.values() for test in suite.outcomes})
     groups: dict[tuple[str, str], causes.Group] = {}
     environments: list[dict[str, Any]] = []
     cells: dict[str, Any] = {}
-    for cell in [*table.cells, *sorted((set(levels_of) | set(missing) | set(stopped)) - set(table.cells))]:
+    for cell in [
+        *table.cells,
+        *sorted((set(levels_of) | set(missing) | set(stopped) | set(launches)) - set(table.cells)),
+    ]:
         ran = levels_of.get(cell, {})
         if cell == "ambient" and not ran and any(name.startswith("ambient-") for name in levels_of):
             continue  # its results stand under the Tritons that they were taken on
@@ -56,6 +61,8 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
         if cell in missing:
             kept = {key: missing[cell].content[key] for key in ("verdict", "reason", "date")}
             cells[cell]["unavailable"] = kept
+    for document in launches.values():
+        subjects.add_launches(cells, groups, document)
     return {
         "schema": SCHEMA,
         "date": max([item.date for item in _all(evidence)], default=None),
@@ -83,7 +90,7 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
                 for name in sorted(releases, key=version_key)
             ),
         ],
-        "incidents": _incidents(_in_order(suites.values(), cells)),
+        "incidents": _incidents(_in_order(suites.values(), cells), evidence.incidents),
         "problems": [vars(problem) for problem in evidence.problems],
         "superseded": superseded,
         "sources": sorted({item.source for item in _all(evidence)}),
@@ -131,6 +138,11 @@ def _current(documents: list[Document], suites: list[Suite], superseded: list[di
 
 
 def _row(table: Table, name: str) -> dict[str, Any]:
+    if subjects.is_subject(name):
+        what = (
+            f"{name.partition('@')[2]} instead of ours, in cell {table_cell(name)}; does not count in the exit status"
+        )
+        return {"why": what, "asked": {}, "platforms": [], "gaps": []}
     cell = table.cells.get(table_cell(name))
     if cell is None:
         return {"why": "not in this table of cells", "asked": {}, "platforms": [], "gaps": []}
@@ -206,11 +218,18 @@ def _commits(suites: Iterable[Suite]) -> list[str]:
     return list(dict.fromkeys(filter(None, (suite.properties.get("commit") for suite in ordered))))
 
 
-def _incidents(suites: Iterable[Suite]) -> list[dict[str, Any]]:
-    """What the incident tests of every cell recorded, one row per test, cell and level."""
-    return [{"cell": suite.cell, "level": suite.level, **row} for suite in suites for row in suite.incidents]
+def _incidents(suites: Iterable[Suite], observed: list[Document]) -> list[dict[str, Any]]:
+    """What the incident tests of every cell recorded, then what the newest run over bare Triton releases saw."""
+    rows = [{"cell": suite.cell, "level": suite.level, **row} for suite in suites for row in suite.incidents]
+    for document in sorted(observed, key=lambda item: item.date)[-1:]:
+        for row in document.content["rows"]:
+            outcome = {True: "passed", False: "failed", None: "n/a"}[as_expected(row)]
+            seen = {"shown": str(row.get("shown")), "expected": str(row["expected"]), "outcome": outcome}
+            kept = {key: row[key] for key in ("incident", "name", "level", "release", "detail") if key in row}
+            rows.append({**kept, **seen, "cell": f"triton {row['release']}", "test": row["id"]})
+    return rows
 
 
 def _all(evidence: Evidence) -> list[Any]:
     kinds = (evidence.suites, evidence.environments, evidence.benches, evidence.unavailable, evidence.failures)
-    return [item for kind in (*kinds, evidence.atlas) for item in kind]
+    return [item for kind in (*kinds, evidence.atlas, evidence.launches) for item in kind]

@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 import tomllib
 
-from . import atlas
+from . import atlas, subjects
 from .evidence import session, table_cell
 
 VERDICTS = ("regressed", "fail", "stale", "unavailable", "n/a", "pass")  # worst first
@@ -117,9 +117,11 @@ def judge(matrix: dict[str, Any]) -> None:
             slower[row["cell"]] = slower.get(row["cell"], 0) + 1
     for name, cell in matrix["cells"].items():
         for level, found in cell["levels"].items():
+            if "verdict" in found:
+                continue  # of a subject's launches, judged already
             lost = slower.get(name, 0) if level == "device" else 0
             found["verdict"], found["reason"] = _level_verdict(found, newly.get((name, level), 0), lost)
-        codegen = _codegen_level(matrix, cell)
+        codegen = None if subjects.is_subject(name) else _codegen_level(matrix, cell)
         if codegen and "codegen" not in cell["levels"]:
             cell["levels"]["codegen"] = codegen
         cell["verdict"], cell["reason"] = _cell_verdict(name, cell)
@@ -135,7 +137,7 @@ def status(matrix: Mapping[str, Any], required: Iterable[tuple[str, str]]) -> tu
     bad = [
         f"{name}: {cell['verdict']}: {cell['reason']}"
         for name, cell in matrix["cells"].items()
-        if cell["verdict"] in BAD
+        if cell["verdict"] in BAD and not subjects.is_subject(name)
     ]
     of_cells = {cell["levels"].get("codegen", {}).get("release") for cell in matrix["cells"].values()}
     for release, row in matrix["codegen"]["summary"].items():
@@ -194,7 +196,8 @@ def _cell_verdict(name: str, cell: Mapping[str, Any]) -> tuple[str, str]:
         level, worst = min(cell["levels"].items(), key=lambda item: VERDICTS.index(item[1]["verdict"]))
         if worst["verdict"] in BAD:
             return worst["verdict"], f"{level}: {worst['reason']}"
-    ran = {level: found for level, found in cell["levels"].items() if level != "codegen"}
+    ours = not subjects.is_subject(name)
+    ran = {level: found for level, found in cell["levels"].items() if level != "codegen" or not ours}
     if not ran and cell["unavailable"]:
         return cell["unavailable"]["verdict"], cell["unavailable"]["reason"]
     if not ran:
