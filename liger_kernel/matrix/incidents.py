@@ -24,6 +24,7 @@ SCHEMA = "liger-matrix/incidents/1"
 LEVELS = ("interpreter", "codegen", "build")  # what needs no GPU; level device is observed in cells
 INVERT = "LIGER_MATRIX_INVERT_INCIDENTS"  # set to 1, every expectation is the opposite: all must fail
 SECONDS = 600
+MARKS = ("<!-- incidents: begin -->", "<!-- incidents: end -->")  # what `--docs` writes between
 
 
 def observe(
@@ -130,6 +131,49 @@ def _mark(row: Optional[Mapping[str, Any]]) -> str:
     return ("crash" if "crashed" in row else "shown" if row["shown"] else "-") + ("" if as_expected(row) else " !")
 
 
+def describe(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Each incident in Markdown: what broke, where the matrix shows it, and how long that takes to find out."""
+    by_incident: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    for row in rows:
+        by_incident.setdefault(row["incident"], {}).setdefault(row["id"], []).append(row)
+    parts = []
+    for name, observations in sorted(by_incident.items()):
+        about = next(iter(observations.values()))[0]["about"]
+        lines = [f"### `{name}`: {about['title']}", "", f"{_sentence(about['symptom'])} Affected: {about['affected']}."]
+        lines += ["", f"Public reference: {about['reference']}.", ""]
+        for identity, seen in observations.items():
+            made = [row for row in seen if "shown" in row]
+            seconds = sorted(row["seconds"] for row in made)
+            took = f"; {seconds[len(seconds) // 2]:.1f} s a release" if seconds else ""
+            label = identity.partition(":")[2].replace(":", ", ")
+            example = next((row["detail"] for row in made if row["shown"]), made[0]["detail"] if made else "not seen")
+            example = " ".join(example.split()).replace("|", "/")
+            lines.append(f"- {label}: shows on {seen[0]['about']['shown_on']}{took}. Seen: `{example}`")
+        lines += ["", about["note"]] if about["note"] else []
+        parts.append("\n".join(lines).rstrip())
+    return "\n\n".join(parts)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def write_docs(path: Path, document: Mapping[str, Any]) -> None:
+    """Put what was seen between the two marks of a Markdown file, whose other words are written by hand.
+
+    Raises:
+        ValueError: the file does not have the marks.
+    """
+    text = path.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not end:
+        raise ValueError(f"{path} has no lines {MARKS[0]} and {MARKS[1]} to write between")
+    made = f"Measured on {document['date'][:10]}."
+    table = text_table(document["rows"], markdown=True)
+    files.write_text(path, f"{before}{begin}\n\n{made}\n\n{table}\n\n{describe(document['rows'])}\n\n{end}{after}")
+
+
 def main(argv: list[str]) -> int:
     """Look at every incident in every Triton release.
 
@@ -142,6 +186,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: reports/incidents.json")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument("--docs", type=Path, metavar="FILE", help="write what was seen into this Markdown file too")
     options = parser.parse_args(argv)
     try:
         table = load(find_root(options.root) / "constraints" / "cells.toml")
@@ -158,6 +203,8 @@ def main(argv: list[str]) -> int:
     commit, dirty = environment.git_state(table.root)
     document = {"schema": SCHEMA, "date": environment.now(), "commit": commit, "dirty": dirty, "rows": rows}
     files.write_json(options.out or table.root / "reports" / "incidents.json", document)
+    if options.docs:
+        write_docs(options.docs, document)
     print(text_table(rows, markdown=options.markdown))
     wrong = [row for row in rows if as_expected(row) is False]
     for row in wrong:

@@ -48,7 +48,7 @@ class Releases:
 
     def __str__(self) -> str:
         if self.first is None:
-            span = "every release" if self.last is None else f"up to {self.last}"
+            span = "every release" if self.last is None else f"releases up to {self.last}"
         elif self.first == NOWHERE:
             span = "no release"
         elif self.last is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -96,3 +97,38 @@ def test_the_table_marks_what_is_unexpected_and_what_was_not_seen():
         "| a | codegen | shown ! | shown |",
         "| b x | interpreter | n/a | crash ! |",
     ]
+
+
+def test_the_docs_name_every_incident_and_no_other():
+    files = {
+        path.stem for path in (ROOT / "tests" / "incidents").glob("*.py") if "INCIDENT = Incident(" in path.read_text()
+    }
+    said = set(re.findall(r"^### `(\w+)`: ", (ROOT / "docs" / "incidents.md").read_text(), re.MULTILINE))
+    assert said == files
+
+
+def test_what_was_seen_is_written_between_the_marks_of_the_docs(tmp_path):
+    about = {
+        "title": "t",
+        "reference": "r#1",
+        "symptom": "it breaks",
+        "affected": "all",
+        "note": "a note",
+        "shown_on": "2.3.1",
+    }
+    row = {"id": "a:codegen", "incident": "a", "release": "2.3.1", "shown": True, "expected": True, "detail": "d | e"}
+    document = {"date": "2026-11-21T21:00:00+00:00", "rows": [{**row, "about": about, "seconds": 0.25}]}
+    path = tmp_path / "incidents.md"
+    path.write_text(f"before\n{incidents.MARKS[0]}\nold\n{incidents.MARKS[1]}\nafter\n")
+    for _ in range(2):  # writing again changes nothing
+        incidents.write_docs(path, document)
+        text = path.read_text()
+        assert text.startswith(
+            f"before\n{incidents.MARKS[0]}\n\nMeasured on 2026-11-21.\n\n| incident | level | 2.3.1 |\n"
+        )
+        assert "### `a`: t\n\nIt breaks. Affected: all.\n\nPublic reference: r#1.\n" in text
+        assert "- codegen: shows on 2.3.1; 0.2 s a release. Seen: `d / e`\n\na note\n" in text
+        assert text.endswith(f"\n\n{incidents.MARKS[1]}\nafter\n")
+    path.write_text("no marks\n")
+    with pytest.raises(ValueError, match="has no lines"):
+        incidents.write_docs(path, document)
