@@ -110,6 +110,14 @@ def test_its_kernel_compiles_for_gpus_that_are_not_there(nox, adopter, tmp_path)
     assert len(entries) == 4
 
 
+@pytest.mark.usefixtures("_torch_at_hand")
+def test_a_triton_without_torch_compiles_its_kernel_from_the_spec(nox, adopter):
+    asked = ["releases", "--spec", "specs/squared_relu.toml", "--triton", "3.9.0", "--target", "cuda:90", "--no-cache"]
+    done = nox(*asked, module="liger_kernel.matrix")
+    assert done.returncode == 0, done.stdout
+    assert "triton 3.9.0: 2 compiled" in done.stdout
+
+
 def test_the_wheel_of_another_package_is_built_from_its_own_sources(adopter):
     table = load(adopter / "constraints" / "cells.toml")
     names = {path.name for path in package.sources(table)}
