@@ -85,6 +85,7 @@ class Settings:
         programs: persistent programs per multiprocessor, where the kernel is persistent.
         prefetch: whether backward loads the next tile while it works on this one.
         keep_w: whether backward keeps w in registers.
+        probe: elements that give a split forward its origin for one pass over the row; 0 takes two passes.
     """
 
     kind: str
@@ -95,6 +96,7 @@ class Settings:
     programs: int = 1
     prefetch: bool = False
     keep_w: bool = True
+    probe: int = 0
 
 
 def forward_plan(
@@ -151,7 +153,7 @@ def forward_plan(
                 "N_COLS": n_cols,
                 "SPLIT": split,
                 "BLOCK_N": chosen.block_n,
-                "PROBE": 128,
+                "PROBE": chosen.probe,
                 "LANES": lanes,
                 **switches,
             },

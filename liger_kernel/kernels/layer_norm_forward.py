@@ -42,9 +42,13 @@ def _layer_norm_forward_kernel(
     offsets = tl.expand_dims(rows * N_COLS, 1) + cols
 
     x = tl.load(X + offsets, mask=mask, other=0.0).to(tl.float32)
-    mean = tl.sum(x, axis=1) / N_COLS
-    # a masked column holds 0, so x - mean is not 0 there and must not enter the variance
-    centred = tl.where(mask, x - tl.expand_dims(mean, 1), 0.0)
+    # summed about the row's first element, so that a mean far from zero costs the sum no digits
+    origin = tl.load(X + rows * N_COLS, mask=row_mask, other=0.0).to(tl.float32)
+    # a masked column holds 0, so its difference is not 0 and must not enter a sum
+    offset = tl.where(mask, x - tl.expand_dims(origin, 1), 0.0)
+    mean_offset = tl.sum(offset, axis=1) / N_COLS
+    centred = tl.where(mask, offset - tl.expand_dims(mean_offset, 1), 0.0)
+    mean = origin + mean_offset
     variance = tl.sum(centred * centred, axis=1) / N_COLS
     rstd = 1 / tl.sqrt(variance + eps)
     tl.store(Mean + rows, mean, mask=row_mask)
@@ -95,8 +99,12 @@ def _layer_norm_forward_wide_kernel(
             delta = tl.where(mask, x - lane_mean, 0.0)
             lane_mean = lane_mean + delta * (1.0 / (chunk + 1))
             lane_m2 = lane_m2 + delta * (x - lane_mean)
-        mean = tl.sum(lane_mean * lane_count, axis=1) / N_COLS
-        shift = lane_mean - tl.expand_dims(mean, 1)
+        # summed about the row's first element, so that a mean far from zero costs the sum no digits
+        origin = tl.load(X + rows * N_COLS, mask=rows < n_rows, other=0.0).to(tl.float32)
+        shift = tl.where(lane_count > 0.0, lane_mean - tl.expand_dims(origin, 1), 0.0)
+        mean_offset = tl.sum(shift * lane_count, axis=1) / N_COLS
+        mean = origin + mean_offset
+        shift = shift - tl.expand_dims(mean_offset, 1)
         variance = tl.sum(lane_m2 + lane_count * shift * shift, axis=1) / N_COLS
         rstd = 1 / tl.sqrt(variance + eps)
         tl.store(Mean + rows, mean)

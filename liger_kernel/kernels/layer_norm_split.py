@@ -82,19 +82,26 @@ def _sum(words, lanes, origin, STATISTICS: tl.constexpr, N_COLS: tl.constexpr, B
 
 
 @triton.jit
-def _publish_statistics(slot, x, probe, mask, probe_mask, count, probe_count, wanted):
+def _publish_statistics(slot, x, probe, mask, probe_mask, count, wanted, PROBE: tl.constexpr):
     """Publish, and return the first of, mean and sum of squared deviations of the `count` elements under the mask.
 
-    One pass about an origin near the mean: the mean of the first PROBE elements. An outlier among them that moves the
-    origin by d standard deviations widens the standard deviation too, so that the relative error of the sum of squares
-    is at most 1 + BLOCK_N / PROBE ** 2 times that of fp32 addition.
+    With PROBE it is one pass about an origin near the mean: the mean of the first PROBE elements. An outlier among them
+    that moves the origin widens the standard deviation too, so that the relative error of the sum of squares is at most
+    1 + BLOCK_N / PROBE ** 2 times that of fp32 addition.
     """
-    origin = tl.sum(tl.where(probe_mask, probe.to(tl.float32), 0.0), axis=0) / probe_count
-    deviation = tl.where(mask, x.to(tl.float32) - origin, 0.0)
-    total, squares = tl.reduce((deviation, deviation * deviation), 0, _add_two)
-    mean_offset = total / count
-    _publish(slot, origin + mean_offset, squares - total * mean_offset, wanted)
-    return origin + mean_offset
+    x = x.to(tl.float32)
+    if PROBE > 0:
+        origin = tl.sum(tl.where(probe_mask, probe.to(tl.float32), 0.0), axis=0) / tl.minimum(count, PROBE)
+        deviation = tl.where(mask, x - origin, 0.0)
+        total, squares = tl.reduce((deviation, deviation * deviation), 0, _add_two)
+        mean = origin + total / count
+        squares = squares - total * (total / count)
+    else:
+        mean = tl.sum(x, axis=0) / count
+        deviation = tl.where(mask, x - mean, 0.0)
+        squares = tl.sum(deviation * deviation, axis=0)
+    _publish(slot, mean, squares, wanted)
+    return mean
 
 
 @triton.jit
@@ -128,9 +135,8 @@ def _layer_norm_forward_split_kernel(
     lanes = tl.arange(0, LANES)
     # the last part may be shorter
     count = tl.minimum(N_COLS - part * BLOCK_N, BLOCK_N)
-    probe_cols = part * BLOCK_N + tl.arange(0, PROBE)
+    probe_cols = part * BLOCK_N + tl.arange(0, PROBE if PROBE > 0 else 1)
     probe_mask = probe_cols < N_COLS
-    probe_count = tl.minimum(count, PROBE)
 
     offset = group.to(tl.int64) * N_COLS
     x = tl.load(X + offset + cols, mask=mask, other=0.0)
@@ -140,7 +146,7 @@ def _layer_norm_forward_split_kernel(
     x_next = tl.load(X + offset + cols, mask=mask & wanted, other=0.0)
     probe_next = tl.load(X + offset + probe_cols, mask=probe_mask & wanted, other=0.0)
     slot = Exchange + group.to(tl.int64) * SPLIT + part
-    origin = _publish_statistics(slot, x, probe, mask, probe_mask, count, probe_count, True)
+    origin = _publish_statistics(slot, x, probe, mask, probe_mask, count, True, PROBE)
     for row in range(group, n_rows, n_groups):
         offset = (row + 2 * n_groups).to(tl.int64) * N_COLS
         wanted = row + 2 * n_groups < n_rows
@@ -150,7 +156,7 @@ def _layer_norm_forward_split_kernel(
         words = _read(slots, lanes, True, SPLIT)
         wanted = row + n_groups < n_rows
         slot = Exchange + (row + n_groups).to(tl.int64) * SPLIT + part
-        origin_next = _publish_statistics(slot, x_next, probe_next, mask, probe_mask, count, probe_count, wanted)
+        origin_next = _publish_statistics(slot, x_next, probe_next, mask, probe_mask, count, wanted, PROBE)
 
         n_empty, first_sum, second_sum = _sum(words, lanes, origin, True, N_COLS, BLOCK_N)
         while n_empty > 0:
