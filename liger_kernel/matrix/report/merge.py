@@ -70,9 +70,7 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
         "cells": cells,
         "tests": tests,
         "outcomes": dict(OUTCOMES),
-        "failures": [
-            found.as_json() for found in sorted(groups.values(), key=lambda item: (bool(item.known), -item.count))
-        ],
+        "failures": [found.as_json() for found in groups.values()],
         "environments": environments,
         "benches": [row for place, document in sorted(found_benches.items()) for row in benches.rows(place, document)],
         "codegen": atlas.build([releases[name].content for name in sorted(releases, key=version_key)]),

@@ -126,6 +126,13 @@ def judge(matrix: dict[str, Any]) -> None:
             cell["levels"]["codegen"] = codegen
         cell["verdict"], cell["reason"] = _cell_verdict(name, cell)
     matrix["failures"] += atlas.failures(matrix)
+    matrix["failures"].sort(key=_importance)
+
+
+def _importance(group: Mapping[str, Any]) -> tuple[bool, bool, int]:
+    """Ours before other packages', unknown before known, many before few."""
+    others = all(subjects.is_subject(where["cell"]) for where in group["where"])
+    return others, bool(group["known"]), -group["count"]
 
 
 def status(matrix: Mapping[str, Any], required: Iterable[tuple[str, str]]) -> tuple[int, list[str]]:

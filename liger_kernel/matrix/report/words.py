@@ -40,10 +40,12 @@ def toolchain(cell: Mapping[str, Any]) -> dict[str, str]:
 
 def headline(matrix: Mapping[str, Any]) -> str:
     """The answer in one sentence: how many cells stand how."""
-    verdicts = [cell["verdict"] for cell in matrix["cells"].values()]
+    verdicts = [cell["verdict"] for name, cell in matrix["cells"].items() if "@" not in name]
+    others = len(matrix["cells"]) - len(verdicts)
     counted = [(name, verdicts.count(name)) for name in MARKS]
     said = ", ".join(f"{count} {name}" for name, count in counted if count)
-    return f"{len(verdicts)} cells: {said}" if verdicts else "no cells"
+    beside = f"; {others} of other packages" if others else ""
+    return f"{len(verdicts)} cells: {said}{beside}" if verdicts else "no cells"
 
 
 def change_lines(changes: Optional[Mapping[str, Any]]) -> list[str]:
