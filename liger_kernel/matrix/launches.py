@@ -8,12 +8,16 @@ target instead of run. So a launch that does not bind, or that passes no ``num_w
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import platform
+import sys
 import types
 from pathlib import Path
 from typing import Any
 
 from . import environment, files
+from .cells import version_key
 from .codegen import compile_kernel
 from .codegen.compile import unwrap
 from .subject_plugin import answer_for_the_gpu, ensure_subject
@@ -83,7 +87,7 @@ def _use_a_driver_without_a_gpu() -> None:
 
 
 def record(sizes: tuple[int, ...], dtypes: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Every launch of forward and backward at each size and dtype, compiled for each target."""
+    """Every launch of forward and backward at each size and dtype, compiled for the targets of each platform."""
     import torch
 
     from liger_kernel.ops.layer_norm import LigerLayerNormFunction
@@ -92,24 +96,33 @@ def record(sizes: tuple[int, ...], dtypes: tuple[str, ...]) -> list[dict[str, An
     recorder = Recorder()
     recorder.install()
     rows: list[dict[str, Any]] = []
-    for dtype in dtypes:
-        for n_cols in sizes:
-            x, w, b = (torch.ones(*shape, dtype=getattr(torch, dtype), requires_grad=True)
-                       for shape in ((ROWS, n_cols), (n_cols,), (n_cols,)))  # fmt: skip
+    built_for = torch.version.hip
+    for backend in ("cuda", "hip"):
+        # what a package asks to know its platform, and so to choose its warps
+        torch.version.hip = "0.0" if backend == "hip" else None
+        names = [name for name in TARGETS if name.startswith(backend)]
+        for dtype, n_cols in itertools.product(dtypes, sizes):
+            kind = getattr(torch, dtype)
+            shapes = ((ROWS, n_cols), (n_cols,), (n_cols,))
+            x, w, b = (torch.ones(shape, dtype=kind, requires_grad=True) for shape in shapes)
             start, problem = len(recorder.launched), ""
             try:
                 y = LigerLayerNormFunction.apply(x, w, b, 1e-6)
                 y.backward(torch.ones_like(y))
             except Exception as error:  # what stops the package before it launches is a finding too
                 problem = f"{type(error).__name__}: {error}"
+            about = {"n_cols": n_cols, "dtype": dtype}
             for launch in recorder.launched[start:]:
-                rows += [{"n_cols": n_cols, "dtype": dtype, **row} for row in _compiled(*launch)]
+                rows += [{**about, **row} for row in _compiled(names, *launch)]
             if problem:
-                rows.append({"n_cols": n_cols, "dtype": dtype, "kernel": "", "status": "error", "reason": problem})
+                rows.append({**about, "target": names[0], "kernel": "", "status": "error", "reason": problem})
+    torch.version.hip = built_for
     return rows
 
 
-def _compiled(kernel: Any, args: tuple, kwargs: dict, problem: str) -> list[dict[str, Any]]:
+def _compiled(
+    names_of_targets: list[str], kernel: Any, args: tuple, kwargs: dict, problem: str
+) -> list[dict[str, Any]]:
     function = unwrap(kernel)
     num_warps = kwargs.get("num_warps")
     row: dict[str, Any] = {
@@ -118,7 +131,8 @@ def _compiled(kernel: Any, args: tuple, kwargs: dict, problem: str) -> list[dict
         "num_warps_passed": num_warps is not None,
     }
     if problem:
-        return [{**row, "status": "error", "reason": f"the launch does not bind: {problem}"}]
+        reason = f"the launch does not bind: {problem}"
+        return [{**row, "target": target, "status": "error", "reason": reason} for target in names_of_targets]
     names = list(function.arg_names)
     bound = {**dict(zip(names, args)), **{name: value for name, value in kwargs.items() if name in names}}
     constants = {names[index] for index in function.constexprs}
@@ -128,7 +142,7 @@ def _compiled(kernel: Any, args: tuple, kwargs: dict, problem: str) -> list[dict
     hints = [name for name, value in passed.items() if value is not None and _is_multiple_of_16(value)]
     options = {key: kwargs[key] for key in ("num_warps", "num_stages") if kwargs.get(key) is not None}
     rows = []
-    for target in TARGETS:
+    for target in names_of_targets:
         try:
             result = compile_kernel(function, types_, constexprs, options, hints, target)
         except ValueError as error:
@@ -161,6 +175,46 @@ def _is_multiple_of_16(value: Any) -> bool:
     return isinstance(value, int) and value % 16 == 0 and value != 1
 
 
+def summary(folder: Path) -> str:
+    """Every ``launches.json`` under a folder as one Markdown table: what it found, a column per Triton.
+
+    Raises:
+        ValueError: there is none.
+    """
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/launches.json"))]
+    if not documents:
+        raise ValueError(f"{folder} holds no <cell>/launches.json")
+    found = {(each["cell"].partition("@")[2] or "ours", each["triton"]): each["rows"] for each in documents}
+    releases = sorted({release for _, release in found}, key=version_key)
+    lines = [["what was launched", *releases], ["---"] * (1 + len(releases))]
+    for name in sorted({name for name, _ in found}):
+        lines.append([name, *(_in_short(found[name, each]) if (name, each) in found else "" for each in releases)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _in_short(rows: list[dict[str, Any]]) -> str:
+    """What is wrong with the launches of one package on one Triton; of each kernel's spills, those of the worst dtype."""
+    said: list[str] = []
+    worst: dict[str, tuple[int, str]] = {}
+    for row in rows:
+        short, metrics = row["kernel"].replace("_layer_norm_", "").replace("_kernel", ""), row.get("metrics", {})
+        if row["status"] == "error":
+            said.append(
+                f"{short or 'all'} {row.get('target', '')}: {row['reason'].split(';')[0][:90]}".replace("|", "/")
+            )
+        elif row["status"] == "ok" and not row["num_warps_passed"]:
+            said.append(f"{short}: no num_warps")
+        spills = metrics.get("spill_stores") or metrics.get("vgpr_spills") or 0
+        if spills:
+            registers = metrics.get("registers", metrics.get("vgprs"))
+            stack = metrics.get("stack_bytes", metrics.get("scratch_bytes"))
+            found = spills, f"{spills} spills, {stack} B of stack at {registers} registers"
+            size = f"{short} {row['n_cols']} {row['target']}"
+            worst[size] = max(found, worst.get(size, found))
+    said += [f"{size}: {text}" for size, (_, text) in worst.items()]
+    return "<br>".join(dict.fromkeys(said)) or "nothing"
+
+
 def main(argv: list[str]) -> int:
     """Compile what the installed LayerNorm launches, with the settings that it launches with.
 
@@ -172,7 +226,15 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="the repo root (default: the current folder)")
     parser.add_argument("--size", type=int, action="append", help=f"n_cols (default: {', '.join(map(str, SIZES))})")
     parser.add_argument("--json", type=Path, help="write to this file")
+    parser.add_argument("--summary", type=Path, metavar="DIR", help="only print what the files under DIR found")
     options = parser.parse_args(argv)
+    if options.summary:
+        try:
+            print(summary(options.summary))
+        except ValueError as error:
+            print(f"launches: {error}", file=sys.stderr)
+            return 2
+        return 0
     import triton
 
     ensure_subject()
