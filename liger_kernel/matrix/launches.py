@@ -193,7 +193,7 @@ def summary(folder: Path) -> str:
 
 
 def _in_short(rows: list[dict[str, Any]]) -> str:
-    """What is wrong with the launches of one package on one Triton; of each kernel's spills, those of the worst dtype."""
+    """What is wrong with one package on one Triton; of each kernel's spills, those of the worst dtype."""
     said: list[str] = []
     worst: dict[str, tuple[int, str]] = {}
     for row in rows:
