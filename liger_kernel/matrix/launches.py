@@ -18,8 +18,8 @@ from typing import Any
 
 from . import environment, files
 from .cells import version_key
-from .codegen import compile_kernel
-from .codegen.compile import unwrap
+from .codegen import compile_kernel, targets
+from .codegen.compile import unknown_to, unwrap
 from .subject_plugin import answer_for_the_gpu, ensure_subject
 
 SCHEMA = "liger-matrix/launches/1"
@@ -130,9 +130,15 @@ def _compiled(
         "num_warps": num_warps,
         "num_warps_passed": num_warps is not None,
     }
+    import triton
+
+    reasons = {name: unknown_to(targets.parse(name), triton.__version__) for name in names_of_targets}
     if problem:
         reason = f"the launch does not bind: {problem}"
-        return [{**row, "target": target, "status": "error", "reason": reason} for target in names_of_targets]
+        return [
+            {**row, "target": name, "status": "n/a" if why else "error", "reason": why or reason}
+            for name, why in reasons.items()
+        ]
     names = list(function.arg_names)
     bound = {**dict(zip(names, args)), **{name: value for name, value in kwargs.items() if name in names}}
     constants = {names[index] for index in function.constexprs}
