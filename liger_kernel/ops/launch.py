@@ -1,7 +1,7 @@
 """Launch what the plan says, with little host time.
 
-A `PreparedLaunch` is one `Launch` of the plan bound to its kernel. Its first call goes through `kernel[grid](...)`,
-which compiles. From Triton 3.3 on, later calls go through the compiled kernel's own subscript, which skips Triton's
+A `PreparedLaunch` is one `Launch` of the plan bound to its kernel. Its first launch goes through `kernel[grid](...)`,
+which compiles. From Triton 3.3 on, later ones go through the compiled kernel's own subscript, which skips Triton's
 check of every argument: types and counts are part of the key that the preparation is kept under, and the one thing that
 may change between two calls, whether the tensors start at multiples of 16 bytes, is checked here.
 """
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 import torch
+import triton
 
 from ..kernels import launch_plan
 from ..kernels import layer_norm as kernels
@@ -27,7 +28,7 @@ REPEATS_COMPILED = compare_version("triton", operator.ge, "3.3") and not is_hip(
 
 
 class PreparedLaunch:
-    """One launch of the plan, ready to be called with a dictionary of the values that its kernel's parameters take."""
+    """One launch of the plan, ready to be launched with the values that its kernel's parameters take, by name."""
 
     def __init__(self, launch: Launch) -> None:
         self.plan = launch
@@ -36,31 +37,48 @@ class PreparedLaunch:
         self._pick: Callable[[dict], tuple] = operator.itemgetter(*launch.args)
         self._options = {**launch.constexprs, "num_warps": launch.num_warps, "num_stages": launch.num_stages}
         self._constants = tuple(launch.constexprs[name] for name in kernel.arg_names if name in launch.constexprs)
-        self._repeat: Optional[Callable[..., Any]] = None
+        self.repeat: Optional[Callable[..., Any]] = None
 
-    def __call__(self, values: dict[str, Any], aligned: bool) -> None:
-        """Launch on the current device and stream. aligned: every tensor starts at a multiple of 16 bytes."""
+    def first(self, values: dict[str, Any], aligned: bool) -> None:
+        """Launch through `kernel[grid]`, and keep what it compiled where it can be launched again by itself."""
         arguments = self._pick(values)
-        if self._repeat is not None and aligned:
-            self._repeat(*arguments, *self._constants)
-            return
         if INTERPRETED:
             # Triton 2.3.1's interpreter writes every tensor back, which autograd must not take for a change of an input
             arguments = tuple(value.data if isinstance(value, torch.Tensor) else value for value in arguments)
         compiled = self._kernel[self.plan.grid](*arguments, **self._options)
         if REPEATS_COMPILED and aligned and hasattr(compiled, "launch_metadata"):
-            self._repeat = compiled[(*self.plan.grid, 1, 1)[:3]]
+            self.repeat = compiled[(*self.plan.grid, 1, 1)[:3]]
+
+    def again(self, addresses: dict[str, Any], stream: int) -> None:
+        """Launch what `first` compiled; the launcher takes a tensor's address in place of the tensor."""
+        self.repeat(*self._pick(addresses), *self._constants, stream=stream)
 
 
-def launch_all(launches: Sequence[PreparedLaunch], device: torch.device, values: dict[str, Any], aligned: bool) -> None:
-    """Launch in order; Triton launches on the current device, whatever device the tensors are on."""
-    if device.type == "cuda" and device.index != torch.cuda.current_device():
-        with torch.cuda.device(device):
-            for launch in launches:
-                launch(values, aligned)
-    else:
+def launch_all(launches: Sequence[PreparedLaunch], device: torch.device, values: dict[str, Any]) -> None:
+    """Launch in order on the device's current stream, with the tensors and numbers that the parameters take by name."""
+    if INTERPRETED:
         for launch in launches:
-            launch(values, aligned)
+            launch.first(values, False)
+        return
+    index = device.index
+    if index != torch.cuda.current_device():
+        # Triton launches on the current device, whatever device the tensors are on
+        with torch.cuda.device(device):
+            launch_all(launches, device, values)
+        return
+    addresses = {}
+    bits = 0
+    for name, value in values.items():
+        if value.__class__ is not int and value.__class__ is not float:
+            value = value.data_ptr()
+            bits |= value
+        addresses[name] = value
+    aligned = bits % 16 == 0
+    for launch in launches:
+        if aligned and launch.repeat is not None:
+            launch.again(addresses, triton.runtime.driver.active.get_current_stream(index))
+        else:
+            launch.first(values, aligned)
 
 
 @functools.cache

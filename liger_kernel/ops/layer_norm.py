@@ -55,11 +55,20 @@ class EagerLayerNorm(torch.autograd.Function):
         return y
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, dY: torch.Tensor) -> tuple[Optional[torch.Tensor], ...]:
+        if torch.is_grad_enabled():
+            return _backward_once(ctx, dY)
+        return EagerLayerNorm.gradients(ctx, dY)
+
+    @staticmethod
+    def gradients(ctx: Any, dY: torch.Tensor) -> tuple[Optional[torch.Tensor], ...]:
         X, W, mean, rstd = ctx.saved_tensors
         needs_dx, needs_dw, needs_db, _ = ctx.needs_input_grad
         return (*_backward(dY, X, W, mean, rstd, ctx.b_dtype, needs_dx, needs_dw, needs_db), None)
+
+
+# once_differentiable refuses a second derivative, and costs host time that backward without create_graph need not pay
+_backward_once = torch.autograd.function.once_differentiable(EagerLayerNorm.gradients)
 
 
 def layer_norm_forward(
@@ -145,7 +154,7 @@ def _forward(
         slots = launches[0].plan.exchange_slots
         if slots:
             values["Exchange"] = torch.zeros(slots, dtype=torch.int64, device=X.device)
-        launch_all(launches, X.device, values, _aligned(X, W, B))
+        launch_all(launches, X.device, values)
     return X, y, mean, rstd, launches
 
 
@@ -163,7 +172,7 @@ def _backward(
     """Launch backward; X is contiguous: (dX of dY's shape, dW, dB), None for what was not wanted."""
     n_cols, device = X.shape[-1], X.device
     w_dtype = X.dtype if W is None else W.dtype
-    launches, n_partials, slots = _prepare_backward(
+    launches, n_partials, slots, decided = _prepare_backward(
         Mean.shape[0], n_cols, X.dtype, device, w_dtype, b_dtype, W is not None, needs_dx, needs_dw, needs_db
     )
     dY = dY.contiguous()
@@ -184,22 +193,13 @@ def _backward(
             values["Exchange"] = torch.zeros(slots, dtype=torch.int64, device=device)
         elif launches[0].plan.args.get("Exchange"):
             values["Exchange"] = torch.empty(0, dtype=torch.int64, device=device)
-        for launch in launches:
-            values.update(launch.plan.values)
-        launch_all(launches, device, values, _aligned(dY, X, W))
+        values.update(decided)
+        launch_all(launches, device, values)
     return dx, dw, db
 
 
 def _kind(vector: torch.Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:
     return vector.shape, vector.dtype, vector.device
-
-
-def _aligned(*tensors: torch.Tensor) -> bool:
-    """Whether each starts at a multiple of 16 bytes, as everything that torch has just allocated does."""
-    addresses = 0
-    for tensor in tensors:
-        addresses |= tensor.data_ptr()
-    return addresses % 16 == 0
 
 
 @functools.lru_cache(maxsize=4096)
@@ -254,8 +254,8 @@ def _prepare_backward(
     needs_dx: bool,
     needs_dw: bool,
     needs_db: bool,
-) -> tuple[tuple[PreparedLaunch, ...], int, int]:
-    """(launches, number of partial rows of dw and db, slots to exchange sums in)."""
+) -> tuple[tuple[PreparedLaunch, ...], int, int, dict[str, int]]:
+    """(launches, number of partial rows of dw and db, slots to exchange sums in, integers that the plan decided)."""
     plan = launch_plan.backward_plan(
         n_rows,
         n_cols,
@@ -270,7 +270,8 @@ def _prepare_backward(
     )
     n_partials = max((launch.values.get("n_partials", 0) for launch in plan), default=0)
     slots = max((launch.exchange_slots for launch in plan), default=0)
-    return tuple(map(PreparedLaunch, plan)), n_partials, slots
+    decided = {name: value for launch in plan for name, value in launch.values.items()}
+    return tuple(map(PreparedLaunch, plan)), n_partials, slots, decided
 
 
 def _checked_eps(eps: object) -> float:
