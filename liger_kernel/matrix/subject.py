@@ -163,13 +163,15 @@ def check(python: Path, subject: str) -> tuple[str, str]:
             a subject: that is what the suites are to find.
     """
     module, name = NEEDED
+    # the file is read and not imported: a package that fails to import on this Triton is a subject all the same
     code = (
-        "import ast, importlib.metadata as m, importlib.util as u\n"
-        f"spec = u.find_spec({module.partition('.')[0]!r}) and u.find_spec({module!r})\n"
-        "source = open(spec.origin).read() if spec and spec.origin else ''\n"
-        "names = {n.name for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ClassDef)}\n"
-        f"owner = [d for d in m.distributions() if {module.replace('.', '/')!r} in (d.read_text('RECORD') or '')]\n"
-        f"print(owner[0].metadata['Name'], owner[0].version) if owner and {name!r} in names else None\n"
+        "import ast, importlib.metadata as m\n"
+        f"path = {module.replace('.', '/') + '.py'!r}\n"
+        "for d in m.distributions():\n"
+        "    if path in map(str, d.files or ()):\n"
+        "        tree = ast.parse(open(d.locate_file(path), encoding='utf-8').read())\n"
+        f"        if {name!r} in [n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]:\n"
+        "            print(d.metadata['Name'], d.version)\n"
     )
     done = subprocess.run([str(python), "-I", "-c", code], capture_output=True, text=True, check=False)
     words: Optional[list[str]] = done.stdout.split()[-2:] if done.returncode == 0 else None
