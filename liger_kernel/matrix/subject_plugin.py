@@ -14,8 +14,12 @@ from typing import Any
 
 import pytest
 
-# Ask for names that not every subject has: a LigerLayerNorm that imports without Hugging Face's transformers.
-OWN = {"test_a_module_under_autocast_takes_what_the_layer_before_it_gives"}
+# What only our own package promises: W and B that may be None, and a LigerLayerNorm that imports without Hugging Face.
+OWN = {
+    "test_a_module_under_autocast_takes_what_the_layer_before_it_gives",
+    "test_absent_parameters",
+    "test_absent_parameters_beside_frozen_ones",
+}
 MULTIPROCESSORS = 4  # of the GPU that is not there: few, so that each program of a backward has several rows
 
 
