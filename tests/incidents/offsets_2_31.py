@@ -56,8 +56,9 @@ def on_a_gpu() -> Seen:
         middle = whole[2**31 :]
         mark[(1,)](middle, STRIDE, 2**31 // STRIDE, WIDE=wide, num_warps=1)
         torch.cuda.synchronize()
-        (where,) = torch.nonzero(whole).flatten().tolist()
-        seen[wide] = where - 2**31
+        # in pieces: torch's searches take no more than 2**31 elements at once
+        pieces = enumerate(whole.split(2**30))
+        (seen[wide],) = [at * 2**30 + int(piece.argmax()) - 2**31 for at, piece in pieces if piece.any()]
     assert seen[True] == 2**31
     return Seen(seen[False] != 2**31, f"element 2**31 was written at {seen[False]}")
 
