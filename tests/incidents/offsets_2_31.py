@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 
 from . import standins
-from .incident import EVERY, Incident, NotApplicable, Observation, Seen
+from .incident import EVERY, Incident, Missing, Observation, Seen
 
 ROW, STRIDE = 40_000, 65_536  # 2 621 440 000, beyond 2**31 = 2 147 483 648
 
@@ -48,7 +48,7 @@ def on_a_gpu() -> Seen:
     import torch
 
     if torch.cuda.mem_get_info()[0] < 6 * 2**30:
-        raise NotApplicable("needs 6 GiB of free GPU memory")
+        raise Missing("needs 6 GiB of free GPU memory")
     whole = torch.zeros(2 * 2**31 + STRIDE, dtype=torch.int8, device="cuda")
     seen = {}
     for wide in (False, True):
