@@ -221,7 +221,8 @@ def forward_settings(n_rows: int, n_cols: int, dtype: str, device: DevicePropert
     block_n = next_power_of_2(n_cols)
     if block_n <= 16384:
         rows = max(1, 4096 // block_n)
-        return _for_few_rows(Settings("tile", rows, block_n, max(1, rows * block_n // 512)), n_rows, device)
+        num_warps = max(8, block_n // 1024)
+        return _for_few_rows(Settings("tile", rows, block_n, num_warps), n_rows, device)
     split = Settings("split", 1, 4096, 4, programs=3)
     return split if _can_split(n_cols, split, device) else Settings("wide", 1, 8192, 32)
 
@@ -240,14 +241,38 @@ def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProper
         return _for_few_rows(
             Settings("tile", rows, block_n, num_warps, programs=programs, prefetch=True), n_rows, device
         )
-    split = Settings("split", 1, 2048, 4, programs=2)
+    split = Settings("split", 1, 2048, 4, programs=3)
     return split if _can_split(n_cols, split, device) else Settings("wide", 1, 8192, 32)
 
 
 def branch_sizes() -> tuple[int, ...]:
     """Numbers of columns that reach every branch of the plans for every dtype and target, lengths odd too."""
     powers = tuple(2**k for k in range(9, 18))
-    return tuple(sorted({1, 17, 127, 1000, 1023, 3072, 4097, 5120, 6144, 12288, 24576, 65535, 100000, *powers}))
+    return tuple(
+        sorted(
+            {
+                1,
+                17,
+                127,
+                1000,
+                1023,
+                2560,
+                3072,
+                4097,
+                5120,
+                6144,
+                7000,
+                8191,
+                10000,
+                12288,
+                24576,
+                49152,
+                65535,
+                100000,
+                *powers,
+            }
+        )
+    )
 
 
 def cdiv(a: int, b: int) -> int:
