@@ -65,7 +65,7 @@ class Launch:
 
     kernel: str
     grid: tuple[int, ...]
-    constexprs: dict[str, object]
+    constexprs: dict[str, Any]
     num_warps: int
     num_stages: int
     args: dict[str, str]
@@ -134,7 +134,7 @@ def forward_plan(
     }
     counts = {"n_rows": _int_type(n_rows), "eps": "fp32"}
     switches = {"HAS_W": has_w, "HAS_B": has_b}
-    options = {"num_warps": _num_warps(device, chosen.num_warps), "num_stages": chosen.num_stages}
+    options: dict[str, Any] = {"num_warps": _num_warps(device, chosen.num_warps), "num_stages": chosen.num_stages}
     if chosen.kind == "wide":
         grid = (min(n_rows, device.n_multiprocessors * chosen.programs),)
         constexprs = {"N_COLS": n_cols, "BLOCK_N": chosen.block_n, **switches}
@@ -299,7 +299,7 @@ def _backward_launch(
     split = cdiv(n_cols, chosen.block_n)
     groups = _groups(n_rows, split, device, chosen)
     switches = {"HAS_W": has_w, "NEED_DX": need_dx, **needs}
-    options = {"num_warps": _num_warps(device, chosen.num_warps), "num_stages": chosen.num_stages}
+    options: dict[str, Any] = {"num_warps": _num_warps(device, chosen.num_warps), "num_stages": chosen.num_stages}
     if split == 1:
         shape = {
             "N_COLS": n_cols,

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="attr-defined"
+# inside a kernel `row` of a range is a Triton scalar, which has `.to`
 """LayerNorm kernels for rows that several programs share: each holds BLOCK_N columns in registers, so that a row of any
 length is read once and written once.
 

@@ -51,6 +51,7 @@ class PreparedLaunch:
 
     def again(self, addresses: dict[str, Any], stream: int) -> None:
         """Launch what `first` compiled; the launcher takes a tensor's address in place of the tensor."""
+        assert self.repeat is not None
         self.repeat(*self._pick(addresses), *self._constants, stream=stream)
 
 

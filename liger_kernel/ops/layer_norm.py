@@ -277,6 +277,6 @@ def _prepare_backward(
 def _checked_eps(eps: object) -> float:
     if not isinstance(eps, numbers.Real):
         raise TypeError(f"eps is a {type(eps).__name__}; it must be a number")
-    if not 0 <= eps < float("inf"):
+    if not 0 <= float(eps) < float("inf"):
         raise ValueError(f"eps is {eps}; it must be finite and at least 0")
     return float(eps)
