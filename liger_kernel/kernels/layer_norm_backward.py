@@ -85,7 +85,9 @@ def _layer_norm_backward_kernel(
         if NEED_DB:
             db += dy
         if NEED_DX:
-            g = dy
+            # the sum keeps dy from being the very value that the loop carries: the compiler of Triton 2.3.1 crashes on a
+            # reduction of such a value
+            g = dy + 0.0
             if HAS_W:
                 if not KEEP_W:
                     w = tl.load(W + cols, mask=col_mask, other=0.0)

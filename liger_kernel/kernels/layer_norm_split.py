@@ -87,21 +87,20 @@ def _sum(words, lanes, origin, STATISTICS: tl.constexpr, N_COLS: tl.constexpr, B
 def _publish_statistics(slot, x, probe, mask, probe_mask, count, wanted, PROBE: tl.constexpr):
     """Publish, and return the first of, mean and sum of squared deviations of the `count` elements under the mask.
 
-    With PROBE it is one pass about an origin near the mean: the mean of the first PROBE elements. An outlier among them
-    that moves the origin widens the standard deviation too, so that the relative error of the sum of squares is at most
-    1 + BLOCK_N / PROBE ** 2 times that of fp32 addition.
+    Both are taken about an origin, and the mean is corrected by what the deviations from it add up to: the rounding of
+    one long sum would show in rows without variance. With PROBE the origin is the mean of the first PROBE elements,
+    which spares a pass. An outlier among them that moves the origin widens the standard deviation too, so that the
+    relative error of the sum of squares is at most 1 + BLOCK_N / PROBE ** 2 times that of fp32 addition.
     """
     x = x.to(tl.float32)
     if PROBE > 0:
         origin = tl.sum(tl.where(probe_mask, probe.to(tl.float32), 0.0), axis=0) / tl.minimum(count, PROBE)
-        deviation = tl.where(mask, x - origin, 0.0)
-        total, squares = tl.reduce((deviation, deviation * deviation), 0, _add_two)
-        mean = origin + total / count
-        squares = squares - total * (total / count)
     else:
-        mean = tl.sum(x, axis=0) / count
-        deviation = tl.where(mask, x - mean, 0.0)
-        squares = tl.sum(deviation * deviation, axis=0)
+        origin = tl.sum(x, axis=0) / count
+    deviation = tl.where(mask, x - origin, 0.0)
+    total, squares = tl.reduce((deviation, deviation * deviation), 0, _add_two)
+    mean = origin + total / count
+    squares = squares - total * (total / count)
     _publish(slot, mean, squares, wanted)
     return mean
 

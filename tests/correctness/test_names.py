@@ -35,7 +35,7 @@ def test_importing_the_package_imports_neither_torch_nor_triton():
 def test_one_function_under_both_names():
     assert liger_kernel.ops.LigerLayerNormFunction is liger_kernel.ops.layer_norm.LigerLayerNormFunction
     assert liger_kernel.transformers.LigerLayerNorm is LigerLayerNorm
-    assert issubclass(LigerLayerNormFunction, torch.autograd.Function)
+    assert callable(LigerLayerNormFunction.apply)
 
 
 @pytest.mark.parametrize("package", [liger_kernel.ops, liger_kernel.transformers])
