@@ -85,8 +85,7 @@ def _layer_norm_backward_kernel(
         if NEED_DB:
             db += dy
         if NEED_DX:
-            # the sum keeps dy from being the very value that the loop carries: the compiler of Triton 2.3.1 crashes on a
-            # reduction of such a value
+            # Triton 2.3.1's compiler crashes on a reduction of the value that a loop carries; the sum is another one
             g = dy + 0.0
             if HAS_W:
                 if not KEEP_W:

@@ -122,11 +122,11 @@ def record(sizes: tuple[int, ...], dtypes: tuple[str, ...]) -> list[dict[str, An
                 y.backward(torch.ones_like(y))
             except Exception as error:  # what stops the package before it launches is a finding too
                 problem = f"{type(error).__name__}: {error}"
-            about = {"n_cols": n_cols, "dtype": dtype}
+            asked: dict[str, Any] = {"n_cols": n_cols, "dtype": dtype}
             for launch in recorder.launched[start:]:
-                rows += [{**about, **row} for row in _compiled(names, *launch)]
+                rows += [{**asked, **row} for row in _compiled(names, *launch)]
             if problem:
-                rows.append({**about, "target": names[0], "kernel": "", "status": "error", "reason": problem})
+                rows.append({**asked, "target": names[0], "kernel": "", "status": "error", "reason": problem})
     torch.version.hip = built_for
     return rows
 

@@ -163,3 +163,33 @@ def test_checking_the_driver_without_one_is_one_sentence(codegen):
     assert done.returncode == 2
     assert done.stderr.startswith("--check-driver needs an NVIDIA GPU and its driver: libcuda.so.1")
     assert done.stderr.count("\n") == 1
+
+
+# Every switch of the kernels, not only those of a whole backward with weight and bias that the atlas compiles: a
+# compiler may crash on one of them alone, as that of Triton 2.3.1 did where there was no weight in fp32.
+EVERY_SWITCH = """
+import itertools, sys
+from liger_kernel.kernels import launch_plan, layer_norm
+from liger_kernel.matrix.codegen import compile_kernel
+
+device, bad = launch_plan.TARGETS["cuda:90"], []
+for n_cols, (has_w, has_b) in itertools.product((65, 65537), itertools.product((True, False), repeat=2)):
+    launches = [*launch_plan.forward_plan(9, n_cols, "fp32", device, has_w=has_w, has_b=has_b)]
+    for need_dx, need_dw in itertools.product((True, False), repeat=2):
+        launches += launch_plan.backward_plan(
+            9, n_cols, "fp32", device, has_w=has_w, need_dx=need_dx, need_dw=need_dw and has_w, need_db=has_b
+        )
+    for launch in {repr(launch): launch for launch in launches}.values():
+        print(n_cols, launch.kernel, launch.constexprs, flush=True)
+        pointers = [name for name, kind in launch.args.items() if kind.startswith("*")]
+        options = {"num_warps": launch.num_warps, "num_stages": launch.num_stages}
+        kernel = getattr(layer_norm, launch.kernel)
+        result = compile_kernel(kernel, dict(launch.args), dict(launch.constexprs), options, pointers, "cuda:90")
+        if result.status != "ok":
+            bad.append(result.reason)
+sys.exit("; ".join(bad) or 0)
+"""
+
+
+def test_the_oldest_release_compiles_every_switch_of_our_kernels(release_python, run_script):
+    run_script(release_python("2.3.1"), EVERY_SWITCH)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 import torch
 
@@ -48,6 +50,10 @@ class TestCompile:
     def _fresh_compiler(self):
         if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 4):
             pytest.skip(f"needs torch 2.4, whose custom operators can be traced whole; this is {torch.__version__}")
+        try:
+            importlib.import_module("torch._inductor.runtime.hints")
+        except ImportError as error:
+            pytest.skip(f"needs the Triton that torch {torch.__version__} pins: with this one, {error}")
         torch.compiler.reset()
         yield
         torch.compiler.reset()
