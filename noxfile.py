@@ -28,7 +28,7 @@ sessions.configure(TABLE)
 nox.options.sessions = [*(f"tests-{name}" for name in TABLE.cells), "report"]
 for row in TABLE.cells.values():
     sessions.add_cell(TABLE, row)
-sessions.add_verbs(TABLE, "lock", "wheelhouse", "ci-matrix", "nightly")
+sessions.add_verbs(TABLE, "lock", "wheelhouse", "ci-matrix", "nightly", "incidents")
 
 
 @nox.session(python=False)
@@ -66,6 +66,7 @@ def check(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    session.run("python", "-m", "liger_kernel.matrix", "guard", "liger_kernel")
     lint_workflows(session)
     session.run("python", "-m", "pytest", *(session.posargs or OWN_TESTS))
 
