@@ -13,7 +13,7 @@ N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of to
 # Of the plan's own `branch_sizes`, those that differ in what the compiler makes of them: tiles of several rows and of
 # one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, held in registers
 # and wide.
-SIZES = (512, 1000, 4096, 5120, 8192, 12288, 16384, 32768, 65535, 131072)
+SIZES = (512, 1000, 2560, 4096, 5120, 8192, 12288, 16384, 32768, 65535, 131072)
 DTYPES = ("fp32", "bf16")
 
 

@@ -155,7 +155,8 @@ def launch_compiles(fn: Any, configuration: Configuration) -> bytes:
     import torch
     from triton.runtime.jit import MockTensor
 
-    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "i32": torch.int32}
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    dtypes |= {"i32": torch.int32, "i64": torch.int64}
     arguments: dict[str, Any] = {}
     for name, kind in configuration.args.items():
         if kind.startswith("*"):
