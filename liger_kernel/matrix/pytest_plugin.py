@@ -76,7 +76,7 @@ def cell(pytestconfig: pytest.Config) -> Cell:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this level or cell cannot run, saying what would make it run."""
     for marker in item.iter_markers("device"):
-        if current_level() != "device":
+        if current_level() != "device" or not environment.gpus():
             pytest.skip(f"needs a GPU ({marker.args[0]}): run this cell on a machine with one")
     for marker in item.iter_markers("needs"):
         reason = _cell(item.config).gap(current_level(), marker.args[0])
