@@ -14,6 +14,7 @@ from . import environment, files
 from .cells import Cell, find_root, load
 
 SUITES = ("correctness", "incidents")
+NEEDS = ("pytest", "hypothesis", "torch", "triton")
 FAILURE_SCHEMA = "liger-matrix/failure/1"
 
 
@@ -38,7 +39,7 @@ def main(argv: list[str]) -> int:
     except ValueError as error:
         print(f"run: {error}", file=sys.stderr)
         return 2
-    missing = [name for name in ("pytest", "hypothesis", "torch", "triton") if importlib.util.find_spec(name) is None]
+    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
     if missing:
         print(f"run: cell {cell.name} needs {', '.join(missing)} in {sys.executable}; add it there", file=sys.stderr)
         return 2

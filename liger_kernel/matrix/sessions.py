@@ -12,7 +12,7 @@ from typing import Any, Union
 
 import nox
 
-from . import provide
+from . import provide, run
 from .__main__ import VERBS
 from .cells import Cell, Table
 
@@ -80,7 +80,15 @@ def python_of(cell: Cell) -> Union[str, bool]:
 def prepare(session: nox.Session, table: Table, cell: Cell) -> None:
     """Provide the cell's environment, or end the session with the one sentence that says what was needed."""
     reports = table.root / "reports" / cell.name
-    if not cell.ambient and python_of(cell) is False:
+    if cell.ambient:
+        lacking = ambient_lacks(session)
+        if lacking:
+            provide.mark_unavailable(
+                reports, cell, f"cell {cell.name} installs nothing, and its Python lacks {lacking}"
+            )
+        else:
+            (reports / "unavailable.json").unlink(missing_ok=True)
+    elif python_of(cell) is False:
         provide.mark_unavailable(reports, cell, provide.missing_python(cell))
     elif session.venv_backend != "none":
         house, _ = wheelhouse_and_rest(session)
@@ -89,6 +97,12 @@ def prepare(session: nox.Session, table: Table, cell: Cell) -> None:
     missing = provide.unavailable(reports)
     if missing:
         session.skip(missing) if os.environ.get(PLAIN) == "1" else session.error(missing)
+
+
+def ambient_lacks(session: nox.Session) -> str:
+    """What the suites need and the running Python has not, by name; empty where nothing is missing."""
+    code = "import importlib.util, sys; print(', '.join(n for n in sys.argv[1:] if not importlib.util.find_spec(n)))"
+    return str(session.run("python", "-c", code, *run.NEEDS, silent=True, log=False) or "").strip()
 
 
 def matrix(session: nox.Session, table: Table, *args: str, **options: Any) -> None:

@@ -92,8 +92,13 @@ def test_without_pytest_one_sentence_says_what_to_add(checkout, image, way):
     before = holds(image)
     done = subprocess.run(WAYS[way], cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("run: ")]
-    assert said == [f"run: cell ambient needs pytest in {image / 'python'}; add it there"]
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "cell ambient" in line]
+    sentence = {
+        "with nox": "cell ambient installs nothing, and its Python lacks pytest",
+        "without nox": f"cell ambient needs pytest in {image / 'python'}; add it there",
+    }[way]
+    assert len(said) == 1
+    assert sentence in said[0]
     assert "Traceback" not in done.stdout + done.stderr
     assert holds(image) == before
 

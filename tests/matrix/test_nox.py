@@ -1,5 +1,6 @@
 """The front door: one session per row, and what is said of a cell that cannot be had here."""
 
+import importlib.util
 import json
 import os
 import re
@@ -20,6 +21,7 @@ def nox(folder, *arguments):
     """nox as a user starts it: nothing of the session that runs this test reaches it."""
     dropped = ("LIGER_MATRIX", "NOX", "PYTEST", "VIRTUAL_ENV")
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    env["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), env["PATH"]])
     return subprocess.run(
         [*NOX, *arguments],
         cwd=folder,
@@ -70,3 +72,16 @@ def test_a_typing_error_in_the_table_is_one_sentence(checkout):
     done = nox(checkout, "-l")
     assert done.returncode != 0
     assert "cells.toml [cell.future]: unknown key 'pyhton'" in done.stdout
+
+
+def test_ambient_in_a_python_without_torch_is_listed_in_plain_nox_and_an_error_by_name(checkout):
+    if importlib.util.find_spec("torch"):
+        pytest.skip("needs a Python without torch, such as that of `nox -s check`")
+    (checkout / "constraints" / "cells.toml").write_text(
+        '[cell.ambient]\nplatforms = ["cuda"]\nwhy = "what is there"\n'
+    )
+    sentence = "cell ambient installs nothing, and its Python lacks"
+    assert f"Session tests-ambient skipped: {sentence}" in nox(checkout, "--no-install").stdout
+    done = nox(checkout, "-s", "tests-ambient")
+    assert done.returncode != 0
+    assert sentence in done.stdout
