@@ -398,6 +398,17 @@ def test_a_known_failure_of_a_cell_that_did_not_run_is_not_judged(report, tmp_pa
     assert report(RECORDED / "none", "--known", known(tmp_path, row))["exit_status"] == 0
 
 
+def test_a_known_failure_in_ambient_speaks_of_the_triton_it_names(report, tmp_path):
+    for triton in ("2.3.1", "3.6.0"):
+        folder = tmp_path / triton
+        shutil.copytree(RECORDED / "num_warps" / "triton231", folder / "ambient")
+        for name, value in (("cell", "ambient"), ("triton", triton)):
+            set_property(folder / "ambient" / "junit-interpreter.xml", name, value)
+    row = known(tmp_path, ROW.replace('"triton231"', '"ambient-2.3.1"'))
+    found = report(tmp_path / "2.3.1", "--add", tmp_path / "3.6.0", "--known", row)["cells"]
+    assert (found["ambient-2.3.1"]["verdict"], found["ambient-3.6.0"]["verdict"]) == ("pass", "fail")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [("[[test]]\n", "row 1 of [[test]] lacks 'cell'"), ("[[flaky]]\n", "unknown table 'flaky'"), ("x", "is not TOML")],

@@ -164,7 +164,7 @@ def _level(
     by_cause: dict[str, int] = {}
     accepted = set()
     for failure in suite.failures:
-        reason = known.reason(table_cell(suite.cell), suite.level, failure.test)
+        reason = known.reason(suite.cell, suite.level, failure.test)
         cause = causes.group(groups, suite, failure, reason)
         if reason:
             accepted.add(failure.test)
@@ -182,7 +182,7 @@ def _level(
         "source": suite.source,
         "counts": counts,
         "causes": by_cause,
-        "gone": known.gone(table_cell(suite.cell), suite.level, suite.outcomes),
+        "gone": known.gone(suite.cell, suite.level, suite.outcomes),
         "seconds": round(suite.seconds, 1),
         "versions": {name: properties[name] for name in ("python", "torch", "triton") if properties.get(name)},
         "gpu": properties.get("gpu") or None,
