@@ -6,12 +6,12 @@ bisect, the CI matrix) takes it from here, so adding one is adding a row.
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Optional
+
+from . import files
 
 PLATFORMS = ("cuda", "rocm", "xpu", "cpu")
 LEVELS = ("interpreter", "codegen", "device")
@@ -145,7 +145,7 @@ def load(path: Optional[Path] = None) -> Table:
         ValueError: no table, not TOML, or a row with an unknown key, a missing key or a bad value; names row and key.
     """
     path = Path(path) if path is not None else find_root() / "constraints" / "cells.toml"
-    raw = _read_toml(path)
+    raw = files.read_toml(path, "the table")
     unknown = sorted(set(raw) - {"cell", "release", "platform", "package"})
     if unknown:
         allowed = "[cell.*], [release], [platform.*] and [package]"
@@ -165,23 +165,6 @@ def load(path: Optional[Path] = None) -> Table:
 def version_key(version: str) -> tuple[int, ...]:
     """Sort key of a plain release number such as ``3.10.0``."""
     return tuple(int(part) for part in version.split("+")[0].split(".") if part.isdigit())
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    name = "tomllib" if sys.version_info >= (3, 11) else "tomli"  # pytest brings tomli to an older Python
-    try:
-        toml: Any = importlib.import_module(name)
-    except ModuleNotFoundError:
-        raise ValueError(
-            f"reading {path.name} on Python {sys.version_info[0]}.{sys.version_info[1]} needs tomli in "
-            f"{sys.executable}, which pytest brings; install pytest there"
-        ) from None
-    try:
-        return dict(toml.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise ValueError(f"there is no table {path}") from None
-    except toml.TOMLDecodeError as error:
-        raise ValueError(f"{path.name} is not TOML: {error}") from None
 
 
 def _cell(path: Path, name: str, row: Mapping[str, Any]) -> Cell:

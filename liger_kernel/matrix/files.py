@@ -1,10 +1,15 @@
-"""Evidence files are written whole or not at all: a killed run leaves the old file, or none, never half of one."""
+"""Files of the matrix: how evidence is written, and how TOML is read.
+
+Evidence is written whole or not at all: a killed run leaves the old file, or none, never half of one.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,3 +48,31 @@ def write_text(path: PathLike, text: str) -> None:
 def write_json(path: PathLike, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, so that two equal values give byte-identical files."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_toml(path: Path, what: str, error: type[ValueError] = ValueError) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Args:
+        path: the file.
+        what: what the file is to the reader of an error: the option that named it, such as ``--spec``.
+        error: raised where there is no content.
+
+    Raises:
+        ValueError: it cannot be read, is not TOML, or this Python cannot read TOML; one sentence that names the file.
+    """
+    where = f"{what} is {str(path)!r}"
+    name = "tomllib" if sys.version_info >= (3, 11) else "tomli"  # pytest brings tomli to an older Python
+    try:
+        toml: Any = importlib.import_module(name)
+    except ModuleNotFoundError:
+        raise error(
+            f"{where}; reading it on Python {sys.version_info[0]}.{sys.version_info[1]} needs tomli in "
+            f"{sys.executable}, which pytest brings; install pytest there"
+        ) from None
+    try:
+        return dict(toml.loads(path.read_text(encoding="utf-8")))
+    except OSError as problem:
+        raise error(f"{where}; {problem.strerror}") from None
+    except ValueError as problem:  # not TOML, or not even UTF-8
+        raise error(f"{where}; it is not TOML: {problem}") from None

@@ -178,9 +178,8 @@ def install(table: Table, cell: Cell, python: str, folder: Path) -> None:
 
 def build_requirements(table: Table) -> list[str]:
     """What ``pyproject.toml`` asks for to build the package."""
-    text = (table.root / "pyproject.toml").read_text(encoding="utf-8")
-    found = re.search(r"^\[build-system\]\s*?\n(?:.*\n)*?requires\s*=\s*(\[[^\]]*\])", text, re.MULTILINE)
-    return list(json.loads(found[1])) if found else ["setuptools>=69", "wheel"]
+    pyproject = files.read_toml(table.root / "pyproject.toml", "the package's description")
+    return list(pyproject.get("build-system", {}).get("requires", ["setuptools>=69", "wheel"]))
 
 
 def sources_digest(table: Table) -> str:

@@ -1,4 +1,4 @@
-"""Evidence is written whole or not at all."""
+"""Evidence is written whole or not at all; TOML that cannot be read is one sentence."""
 
 import json
 import os
@@ -56,3 +56,21 @@ def test_a_run_killed_in_the_middle_leaves_the_old_file(tmp_path):
         process.send_signal(signal.SIGKILL)
     time.sleep(0.05)
     assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "No such file"),
+        (b"[row", "it is not TOML: Expected"),
+        (b'name = "\xff"', "it is not TOML: .*utf-8"),
+    ],
+)
+def test_toml_that_cannot_be_read_is_one_sentence_that_names_the_option_and_the_file(tmp_path, content, sentence):
+    path = tmp_path / "rows.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=sentence) as caught:
+        files.read_toml(path, "--rows")
+    assert str(caught.value).startswith(f"--rows is {str(path)!r}; ")
+    assert "\n" not in str(caught.value)

@@ -56,16 +56,7 @@ def read(path: Path) -> list[Accepted]:
     Raises:
         AcceptedError: it is not there, is not TOML, or an entry lacks a key or has a bad value.
     """
-    try:
-        import tomllib
-    except ImportError:  # Python < 3.11
-        import tomli as tomllib
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise AcceptedError(f"--accepted is {str(path)!r}; {problem.strerror}") from None
-    except tomllib.TOMLDecodeError as problem:
-        raise AcceptedError(f"--accepted is {str(path)!r}; it is not TOML: {problem}") from None
+    content = files.read_toml(path, "--accepted", AcceptedError)
     result = []
     for number, entry in enumerate(content.get("accepted", []), 1):
         where = f"{path.name} entry {number}"

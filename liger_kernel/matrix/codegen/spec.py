@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from .compile import Configuration
 from .kernels import split
 
@@ -23,16 +24,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         SpecError: the file is not there, is not TOML, or has a key or value that a spec does not have.
     """
-    try:
-        import tomllib
-    except ImportError:  # Python < 3.11
-        import tomli as tomllib
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise SpecError(f"--spec is {str(path)!r}; {problem.strerror}") from None
-    except tomllib.TOMLDecodeError as problem:
-        raise SpecError(f"--spec is {str(path)!r}; it is not TOML: {problem}") from None
+    content = files.read_toml(path, "--spec", SpecError)
     for key in content:
         if key not in ("kernel", *_TABLES):
             raise SpecError(f"{path.name} has {key!r}; allowed are kernel, {', '.join(_TABLES)}")

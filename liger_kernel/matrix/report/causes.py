@@ -12,8 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
+from .. import files
 from .evidence import Document, Failure, Suite, session
 
 CAUSES = ("environment", "launch", "compile", "numerics", "codegen", "speed", "harness")
@@ -99,7 +98,7 @@ class Group:
 @cache
 def rows() -> tuple[Row, ...]:
     """The table, in its order."""
-    table = tomllib.loads(Path(__file__).with_name("causes.toml").read_text(encoding="utf-8"))
+    table = files.read_toml(Path(__file__).with_name("causes.toml"), "the table of causes")
     return tuple(
         Row(row["cause"], re.compile(row["pattern"]), row.get("in", "message"), row["hint"]) for row in table["row"]
     )

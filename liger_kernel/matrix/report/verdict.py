@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-import tomllib
-
+from .. import files
 from . import atlas, subjects
 from .evidence import session, table_cell
 
@@ -77,14 +76,11 @@ def load_known(path: Optional[Path]) -> Known:
     """Read the known failures; no file means none.
 
     Raises:
-        ValueError: not TOML, or a row without its reason; names file and row.
+        ValueError: not to be read as TOML, or a row without its reason; names file and row.
     """
     if path is None or not path.is_file():
         return Known()
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name} is not TOML: {error}") from None
+    table = files.read_toml(path, "--known")
     unknown = sorted(set(table) - {"test", "slower"})
     if unknown:
         raise ValueError(f"{path.name}: unknown table {unknown[0]!r}; allowed are [[test]] and [[slower]]")
