@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import pytest
 import torch
@@ -48,6 +49,7 @@ def test_offsets_past_32_bits(n_cols, device):
 class TestCompile:
     @pytest.fixture(autouse=True)
     def _fresh_compiler(self):
+        ptxas = os.environ.get("TRITON_PTXAS_PATH")
         if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 4):
             pytest.skip(f"needs torch 2.4, whose custom operators can be traced whole; this is {torch.__version__}")
         try:
@@ -57,6 +59,9 @@ class TestCompile:
         torch.compiler.reset()
         yield
         torch.compiler.reset()
+        # Inductor sets TRITON_PTXAS_PATH to torch's own ptxas, which an older Triton in a child process cannot use
+        if ptxas is None:
+            os.environ.pop("TRITON_PTXAS_PATH", None)
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["fp32", "fp16"])
     def test_fullgraph_gives_the_same_results(self, dtype, device):
