@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any, Optional
 
+from . import tools
 from .cells import Cell, Table, find_root, load
 
 EVENTS = ("pull_request", "schedule")
@@ -16,6 +16,7 @@ HOSTED = "hosted"  # the [platform.*] row whose runners have no GPU: levels inte
 NEWEST_TOOLS_PYTHON = "3.11"  # where a job belongs to no cell
 
 
+@tools.exit_status("ci-matrix")
 def main(argv: list[str]) -> int:
     """Print the jobs of CI as ``{"include": [...]}``, what GitHub's ``strategy.matrix`` takes.
 
@@ -26,14 +27,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--event", choices=EVENTS, help="only the jobs of this event (default: all)")
     parser.add_argument("--on", choices=RUNNERS, help="only the jobs of these runners (default: all)")
     options = parser.parse_args(argv)
-    try:
-        table = load(find_root(options.root) / "constraints" / "cells.toml")
-        found = select(jobs(table), options.event, options.on)
-        if not found:
-            raise ValueError(f"{table.path.name} gives no job for event {options.event}, runners {options.on}")
-    except ValueError as error:
-        print(f"ci-matrix: {error}", file=sys.stderr)
-        return 2
+    table = load(find_root(options.root) / "constraints" / "cells.toml")
+    found = select(jobs(table), options.event, options.on)
+    if not found:
+        raise ValueError(f"{table.path.name} gives no job for event {options.event}, runners {options.on}")
     # One line, so that it can be a step's output
     print(json.dumps({"include": found}))
     return 0

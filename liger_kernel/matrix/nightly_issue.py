@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -18,6 +17,7 @@ LABEL = "nightly"
 CAUSE_LINES = 12
 
 
+@tools.exit_status("nightly")
 def main(argv: list[str]) -> int:
     """Say what the nightly cells found: resolved versions, verdict and cause, as Markdown.
 
@@ -30,23 +30,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--publish", action="store_true", help="open, update or close the issue")
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     options = parser.parse_args(argv)
-    try:
-        table = load(find_root(options.root) / "constraints" / "cells.toml")
-        nightlies = [cell for cell in table.cells.values() if cell.nightly]
-        if not nightlies:
-            raise ValueError(f"{table.path.name} has no nightly cell")
-        evidence = options.evidence or table.root / "reports"
-        found = [finding(cell, evidence) for cell in nightlies]
-        text = render(found, options.run)
-        print(text)
-        if options.publish:
-            publish(text, all(each["verdict"] == "pass" for each in found))
-    except ValueError as error:
-        print(f"nightly: {error}", file=sys.stderr)
-        return 2
-    except tools.ToolError as error:
-        print(f"nightly: {error}", file=sys.stderr)
-        return 1
+    table = load(find_root(options.root) / "constraints" / "cells.toml")
+    nightlies = [cell for cell in table.cells.values() if cell.nightly]
+    if not nightlies:
+        raise ValueError(f"{table.path.name} has no nightly cell")
+    evidence = options.evidence or table.root / "reports"
+    found = [finding(cell, evidence) for cell in nightlies]
+    text = render(found, options.run)
+    print(text)
+    if options.publish:
+        publish(text, all(each["verdict"] == "pass" for each in found))
     return 0
 
 

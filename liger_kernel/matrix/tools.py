@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import shlex
@@ -11,7 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 TAIL_LINES = 15
 
@@ -22,6 +23,26 @@ class ToolError(RuntimeError):
     def __init__(self, command: Sequence[str], status: int, tail: str) -> None:
         self.command, self.status, self.tail = list(command), status, tail
         super().__init__(f"{shlex.join(self.command)}: exit status {status}\n{tail}".rstrip())
+
+
+def exit_status(verb: str) -> Callable[[Callable[[list[str]], int]], Callable[[list[str]], int]]:
+    """Decorate the main function of ``verb``: what it raises is said on stderr and ends in an exit status.
+
+    2 for bad input (ValueError), 1 for a tool that failed (ToolError).
+    """
+
+    def decorate(main: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
+        @functools.wraps(main)
+        def run_main(argv: list[str]) -> int:
+            try:
+                return main(argv)
+            except (ValueError, ToolError) as error:
+                print(f"{verb}: {error}", file=sys.stderr)
+                return 2 if isinstance(error, ValueError) else 1
+
+        return run_main
+
+    return decorate
 
 
 def find_uv() -> Optional[str]:

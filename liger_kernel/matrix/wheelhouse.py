@@ -28,6 +28,7 @@ UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 CHUNK = 1 << 20
 
 
+@tools.exit_status("wheelhouse")
 def main(argv: list[str]) -> int:
     """Gather into DIR everything that CELL needs, so that it can be made and run where there is no network.
 
@@ -41,16 +42,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--split", metavar="SIZE", help="cut larger files into pieces of this size, such as 60MiB")
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     options = parser.parse_args(argv)
-    try:
-        table = load(find_root(options.root) / "constraints" / "cells.toml")
-        piece = parse_size(options.split) if options.split else None
-        gather(table, table.cell(options.cell), options.folder, options.platform, options.slim, piece)
-    except ValueError as error:
-        print(f"wheelhouse: {error}", file=sys.stderr)
-        return 2
-    except tools.ToolError as error:
-        print(f"wheelhouse: {error}", file=sys.stderr)
-        return 1
+    table = load(find_root(options.root) / "constraints" / "cells.toml")
+    piece = parse_size(options.split) if options.split else None
+    gather(table, table.cell(options.cell), options.folder, options.platform, options.slim, piece)
     return 0
 
 
