@@ -117,8 +117,9 @@ def build_wheel(
 
     ``triton`` is the distribution that owns ``import triton`` where the wheel goes; ``options`` say where the build's
     own requirements come from.
-    Built from a copy of the sources, so that sessions side by side do not share setuptools' build folder and a module
-    that was deleted here cannot come back from it.
+    Built from a copy of the sources: a package that takes the matrix has a backend of its own, and that of setuptools
+    leaves build/ and *.egg-info in the folder that it builds. Sessions side by side would share them, and a module that
+    was deleted would come back out of them.
     """
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "source"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix import package, tools
+from liger_kernel.matrix import package, provide, tools
 from liger_kernel.matrix.cells import find_root, load
 
 UV = tools.find_uv()
@@ -123,6 +123,13 @@ def test_the_wheel_of_another_package_is_built_from_its_own_sources(adopter):
     names = {path.name for path in package.sources(table)}
     assert names == {"noxfile.py", "pyproject.toml", "specs", "squared_relu"}
     assert package.name(table) == "squared-relu"
+
+
+def test_building_the_wheel_of_another_package_leaves_its_folder_as_it_is(adopter, tmp_path):
+    before = sorted(adopter.rglob("*"))
+    wheel = provide.build_wheel(load(adopter / "constraints" / "cells.toml"), "cuda", tmp_path)
+    assert wheel.name == "squared_relu-0.1.0-py3-none-any.whl"
+    assert sorted(adopter.rglob("*")) == before
 
 
 def test_a_package_that_brings_liger_kernel_itself_is_refused(adopter, tmp_path, standins):
