@@ -7,6 +7,9 @@ own kernels (docs/adopt.md): its ``pyproject.toml`` says all of that, and the ha
 from __future__ import annotations
 
 import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -31,6 +34,36 @@ def sources(table: Table) -> list[Path]:
         return [table.root / each for each in SOURCES if (table.root / each).exists()]
     found = [path for path in sorted(table.root.iterdir()) if not path.name.startswith(".")]
     return [path for path in found if not any(path.match(pattern) for pattern in NOT_SOURCES)]
+
+
+def build_wheel(
+    table: Table,
+    platform: str,
+    folder: Path,
+    python: str = sys.executable,
+    triton: str = "triton",
+    options: Sequence[str] = (),
+) -> Path:
+    """Build this checkout's wheel for ``platform`` into ``folder``; return its path. Without uv, ``python``'s pip does.
+
+    ``triton`` is the distribution that owns ``import triton`` where the wheel goes; ``options`` say where the build's
+    own requirements come from.
+    Built from a copy of the sources: a package that takes the matrix has a backend of its own, and that of setuptools
+    leaves build/ and *.egg-info in the folder that it builds. Sessions side by side would share them, and a module that
+    was deleted would come back out of them.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / "source"
+        source.mkdir()
+        for path in sources(table):
+            if path.is_dir():
+                shutil.copytree(path, source / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(path, source / path.name)
+        uv = tools.find_uv()
+        build = [uv, "build", "--wheel", "--out-dir"] if uv else [python, "-m", "pip", "wheel", "--no-deps", "-w"]
+        tools.run([*build, str(folder), "-C", f"platform={platform}", "-C", f"triton={triton}", *options, str(source)])
+    return next(folder.glob("*.whl"))
 
 
 def platform_of(table: Table, cell: Cell) -> str:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import json
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from . import environment, files, nightly, package, tools
+from . import environment, files, nightly, package, pythons, tools, wheelhouse
 from .cells import Cell, Table, find_root, load
 from .run import write_failure
 
@@ -34,39 +29,6 @@ NETWORK_SIGNS = (
 
 class Unavailable(RuntimeError):
     """This machine or network cannot provide the cell; the text is one sentence that says what was needed."""
-
-
-@functools.cache
-def find_python(version: str) -> Optional[str]:
-    """An interpreter of ``major.minor`` that really runs (a version manager's shim may not), or None.
-
-    Looks at the running one, at PATH, at uv's and at pyenv's installations; downloads none.
-    """
-    candidates = [sys.executable] if f"{sys.version_info[0]}.{sys.version_info[1]}" == version else []
-    for folder in filter(None, os.environ.get("PATH", "").split(os.pathsep)):
-        candidates.append(os.path.join(folder, f"python{version}"))
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    uv_pythons = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local" / "share" / "uv" / "python")
-    candidates += map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"), reverse=True))
-    candidates += map(str, sorted(uv_pythons.glob(f"cpython-{version}.*/bin/python{version}"), reverse=True))
-    return next((path for path in candidates if os.access(path, os.X_OK) and _runs(path, version)), None)
-
-
-def _runs(python: str, version: str) -> bool:
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 0 and done.stdout.strip() == version
-
-
-def missing_python(cell: Cell) -> str:
-    """The sentence for a cell whose Python is not here."""
-    return (
-        f"cell {cell.name} needs Python {cell.python}, and none that runs was found on PATH, in pyenv or in uv; "
-        f"`uv python install {cell.python}` adds one"
-    )
 
 
 def mark_unavailable(reports: Path, cell: Cell, reason: str, verdict: str = "unavailable") -> None:
@@ -105,36 +67,6 @@ def check_index(cell: Cell) -> None:
         ) from None
 
 
-def build_wheel(
-    table: Table,
-    platform: str,
-    folder: Path,
-    python: str = sys.executable,
-    triton: str = "triton",
-    options: Sequence[str] = (),
-) -> Path:
-    """Build this checkout's wheel for ``platform`` into ``folder``; return its path. Without uv, ``python``'s pip does.
-
-    ``triton`` is the distribution that owns ``import triton`` where the wheel goes; ``options`` say where the build's
-    own requirements come from.
-    Built from a copy of the sources: a package that takes the matrix has a backend of its own, and that of setuptools
-    leaves build/ and *.egg-info in the folder that it builds. Sessions side by side would share them, and a module that
-    was deleted would come back out of them.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        source = Path(scratch) / "source"
-        source.mkdir()
-        for path in package.sources(table):
-            if path.is_dir():
-                shutil.copytree(path, source / path.name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(path, source / path.name)
-        uv = tools.find_uv()
-        build = [uv, "build", "--wheel", "--out-dir"] if uv else [python, "-m", "pip", "wheel", "--no-deps", "-w"]
-        tools.run([*build, str(folder), "-C", f"platform={platform}", "-C", f"triton={triton}", *options, str(source)])
-    return next(folder.glob("*.whl"))
-
-
 def install(table: Table, cell: Cell, python: str) -> None:
     """Give the environment of ``python`` exactly the cell's pins and a fresh wheel of this checkout.
 
@@ -162,7 +94,7 @@ def install(table: Table, cell: Cell, python: str) -> None:
         else:
             tools.run([*pip, "--requirement", str(pins)], echo=True)
         with tempfile.TemporaryDirectory() as folder:
-            wheel = build_wheel(table, package.platform_of(table, cell), Path(folder), python)
+            wheel = package.build_wheel(table, package.platform_of(table, cell), Path(folder), python)
             again = ["--reinstall-package", package.name(table)] if uv else ["--force-reinstall", "--no-deps"]
             tools.run([*pip, "--constraint", str(pins), *again, str(wheel)])
     except tools.ToolError as error:
@@ -175,26 +107,14 @@ def install_from_index(table: Table, cell: Cell, python: str) -> None:
     """The cell's pins, torch and its Triton from the cell's own index; then a wheel that requires that Triton's name.
 
     Raises:
-        tools.ToolError: a step failed; :func:`check_environment` is the last.
+        tools.ToolError: a step failed; :func:`pythons.check_environment` is the last.
     """
     triton = nightly.install(table, cell, python)
     pip, platform = [tools.uv(), "pip"], cell.platforms[0]
     with tempfile.TemporaryDirectory() as folder:
-        wheel = build_wheel(table, platform, Path(folder), python, triton)
+        wheel = package.build_wheel(table, platform, Path(folder), python, triton)
         tools.run([*pip, "install", "--python", python, "--no-deps", "--reinstall", str(wheel)])
-    check_environment(cell, python)
-
-
-def check_environment(cell: Cell, python: str) -> None:
-    """What installing pins without their requirements leaves to be checked.
-
-    Raises:
-        tools.ToolError: a requirement is not met; in a cell with an index of its own also: torch is not one for the
-            cell's platform, or not exactly one distribution owns ``triton/``.
-    """
-    if cell.index:
-        tools.run([python, "-I", str(Path(__file__).with_name("torch_guard.py")), cell.platforms[0]])
-    tools.run([tools.uv(), "pip", "check", "--python", python])
+    pythons.check_environment(cell, python)
 
 
 def main(argv: list[str]) -> int:
@@ -216,8 +136,6 @@ def main(argv: list[str]) -> int:
     except ValueError as error:
         print(f"provide: {error}", file=sys.stderr)
         return 2
-    from . import wheelhouse  # it provides too, and uses this module
-
     reports = (options.reports or table.root / "reports") / cell.name
     try:
         if options.wheelhouse:

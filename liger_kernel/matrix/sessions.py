@@ -12,7 +12,7 @@ from typing import Any, Union
 
 import nox
 
-from . import provide, run
+from . import provide, pythons, run
 from .__main__ import VERBS
 from .cells import Cell, Table
 
@@ -74,7 +74,7 @@ def add_verbs(table: Table, *verbs: str) -> None:
 
 def python_of(cell: Cell) -> Union[str, bool]:
     """The session's interpreter; False (no environment) for ambient, and where the cell's Python is missing."""
-    return False if cell.ambient else provide.find_python(str(cell.python)) or False
+    return False if cell.ambient else pythons.find_python(str(cell.python)) or False
 
 
 def prepare(session: nox.Session, table: Table, cell: Cell) -> None:
@@ -89,7 +89,7 @@ def prepare(session: nox.Session, table: Table, cell: Cell) -> None:
         else:
             (reports / "unavailable.json").unlink(missing_ok=True)
     elif python_of(cell) is False:
-        provide.mark_unavailable(reports, cell, provide.missing_python(cell))
+        provide.mark_unavailable(reports, cell, pythons.missing_python(cell))
     elif session.venv_backend != "none":
         house, _ = wheelhouse_and_rest(session)
         python = ["--python", session.bin + "/python"]

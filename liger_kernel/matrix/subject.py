@@ -18,7 +18,7 @@ import textwrap
 from pathlib import Path
 from typing import Optional
 
-from . import files, provide, tools
+from . import files, provide, pythons, tools
 from .cells import Cell, Table, find_root, load
 
 NEEDED = ("liger_kernel.ops.layer_norm", "LigerLayerNormFunction")
@@ -122,9 +122,9 @@ def install(table: Table, cell: Cell, subject: str, envs: Path) -> Path:
     pins = table.pins(cell)
     if not pins.is_file():
         raise ValueError(f"constraints/{pins.name} is missing; `nox -s lock -- {cell.name}` writes it")
-    interpreter = provide.find_python(str(cell.python))
+    interpreter = pythons.find_python(str(cell.python))
     if interpreter is None:
-        raise provide.Unavailable(provide.missing_python(cell))
+        raise provide.Unavailable(pythons.missing_python(cell))
     local = Path(subject).exists()
     source = str(Path(subject).resolve()) if local else subject
     wanted = f"{hashlib.sha256(pins.read_bytes()).hexdigest()} {source}"

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Optional
 
-from . import environment, files, nightly, package, provide, slim, tools
+from . import environment, files, nightly, package, pythons, slim, tools
 from .cells import PLATFORMS, Cell, Table, find_root, load
 
 SCHEMA = "liger-matrix/wheelhouse/1"
@@ -70,9 +70,9 @@ def gather(
     pins = table.pins(cell)
     if not pins.is_file():
         raise ValueError(f"constraints/{pins.name} is missing; `nox -s lock -- {cell.name}` writes it")
-    python = provide.find_python(str(cell.python))
+    python = pythons.find_python(str(cell.python))
     if python is None:
-        raise ValueError(provide.missing_python(cell))
+        raise ValueError(pythons.missing_python(cell))
     wheels = folder / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     download_pins(table, cell, python, wheels)
@@ -81,7 +81,7 @@ def gather(
     known = ["--constraint", str(tested)] if tested.is_file() and sys.version_info[:2] == (3, 11) else []
     _download(sys.executable, wheels, [*known, "nox", "uv", "pip", *build_requirements(table)])
     platform = platform or cell.platforms[0]
-    own = provide.build_wheel(table, platform, folder, triton=_triton_of(table, cell))
+    own = package.build_wheel(table, platform, folder, triton=_triton_of(table, cell))
     own = own.replace(wheels / own.name)
     before = _total(wheels.iterdir())
     if slimmed:
@@ -165,9 +165,9 @@ def install(table: Table, cell: Cell, python: str, folder: Path) -> None:
         if manifest["sources"] != sources_digest(table):
             print("the checkout is not what the gathered wheel was built from: building another, offline", flush=True)
             triton = _triton_of(table, cell)
-            wheel = provide.build_wheel(table, manifest["platform"], Path(scratch), python, triton, offline)
+            wheel = package.build_wheel(table, manifest["platform"], Path(scratch), python, triton, offline)
         tools.run([*pip, "install", "--python", python, *offline, "--no-deps", "--reinstall", str(wheel)])
-    provide.check_environment(cell, python)
+    pythons.check_environment(cell, python)
 
 
 def build_requirements(table: Table) -> list[str]:

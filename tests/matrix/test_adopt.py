@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix import package, provide, tools
+from liger_kernel.matrix import package, tools
 from liger_kernel.matrix.cells import find_root, load
 
 UV = tools.find_uv()
@@ -127,7 +127,7 @@ def test_the_wheel_of_another_package_is_built_from_its_own_sources(adopter):
 
 def test_building_the_wheel_of_another_package_leaves_its_folder_as_it_is(adopter, tmp_path):
     before = sorted(adopter.rglob("*"))
-    wheel = provide.build_wheel(load(adopter / "constraints" / "cells.toml"), "cuda", tmp_path)
+    wheel = package.build_wheel(load(adopter / "constraints" / "cells.toml"), "cuda", tmp_path)
     assert wheel.name == "squared_relu-0.1.0-py3-none-any.whl"
     assert sorted(adopter.rglob("*")) == before
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from liger_kernel.matrix import provide, tools
+from liger_kernel.matrix import pythons, tools
 from liger_kernel.matrix.cells import find_root
 
 TABLE = """
@@ -104,7 +104,7 @@ def test_without_pytest_one_sentence_says_what_to_add(checkout, image, way):
 
 
 def test_an_older_python_without_pytest_gets_one_sentence_too(checkout):
-    older = next(filter(None, map(provide.find_python, ("3.10", "3.9"))), None)
+    older = next(filter(None, map(pythons.find_python, ("3.10", "3.9"))), None)
     if older is None:
         pytest.skip("needs a Python 3.9 or 3.10 (`uv python install 3.10`)")
     bare = subprocess.run([older, "-c", "import tomli"], capture_output=True, check=False).returncode != 0

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from liger_kernel.matrix import launches, provide, subject, tools
+from liger_kernel.matrix import launches, pythons, subject, tools
 from liger_kernel.matrix.cells import find_root
 
 ROOT = find_root()
@@ -104,7 +104,7 @@ def test_a_local_path_is_installed_anew_each_time(table):
 
 
 def test_a_cell_whose_python_is_missing_is_unavailable(table, monkeypatch, capsys):
-    monkeypatch.setattr(provide, "find_python", lambda version: None)
+    monkeypatch.setattr(pythons, "find_python", lambda version: None)
     assert ask(table, "liger-kernel==0.5.10") == 3
     assert "needs Python" in capsys.readouterr().err
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from .. import cells, files, provide, tools
+from .. import cells, files, pythons, tools
 from . import accepted, record, targets
 from .cli import target_names
 from .progress import Progress
@@ -215,7 +215,7 @@ def environment(row: cells.Release, extra: tuple[str, ...], folder: Path) -> Pat
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted and python.exists():
         return python
     # uv can bring the interpreter itself where none is installed
-    interpreter = provide.find_python(row.python) or row.python
+    interpreter = pythons.find_python(row.python) or row.python
     shutil.rmtree(home, ignore_errors=True)  # of an earlier request, or half made
     tools.run([tools.uv(), "venv", "--quiet", "--python", interpreter, str(home)])
     requirements = [f"triton=={row.triton}", *row.requires, *extra]
