@@ -19,7 +19,7 @@ def tensors():
     return x.requires_grad_(), w, b, dy
 
 
-@pytest.mark.parametrize("name", ["torch", "ours"])
+@pytest.mark.parametrize("name", ["torch", "ours", "ours-compiled"])
 def test_bound_calls_give_the_results_of_layer_norm_in_double_precision(name, level):
     if level == "device":
         pytest.skip("runs on the CPU: run this cell with TRITON_INTERPRET=1")
@@ -27,7 +27,10 @@ def test_bound_calls_give_the_results_of_layer_norm_in_double_precision(name, le
     double = [t.detach().double().requires_grad_() for t in (x, w, b)]
     expected = torch.nn.functional.layer_norm(double[0], (64,), double[1], double[2], peers.EPS)
     gradients = torch.autograd.grad(expected, double, dy.double())
-    found = {item.name: item for item in peers.load([])[0]}[name]
+    loaded, absent = peers.load(["compile"] if name == "ours-compiled" else [])
+    if name in absent:
+        pytest.skip(f"{absent[name]}: run a cell with torch 2.4 or later")
+    found = {item.name: item for item in loaded}[name]
     torch.testing.assert_close(peers.bind(found, "forward", x, w, b, dy)().double(), expected, rtol=1e-5, atol=1e-5)
     for direction in ("backward", "forward+backward"):
         call = peers.bind(found, direction, x, w, b, dy)
@@ -41,6 +44,37 @@ def test_torch_and_ours_are_always_there_and_torch_is_first():
     assert [item.name for item in found] == ["torch", "ours"]
     assert found[0].version == str(torch.__version__)
     assert absent == {}
+
+
+def test_our_operator_under_torch_compile_comes_with_the_peer_compile_and_is_no_peer():
+    assert "ours-compiled" not in peers.names()
+    with pytest.raises(ValueError, match="peers has 'ours-compiled'"):
+        peers.parse_names("ours-compiled")
+    for wanted, expected in ((["torch"], False), (["compile"], True)):
+        found, absent = peers.load(wanted)
+        assert ("ours-compiled" in [*absent, *(item.name for item in found)]) is expected
+
+
+def test_our_operator_under_torch_compile_is_absent_where_torch_cannot_take_it_into_a_graph(monkeypatch):
+    from liger_kernel.ops import registration
+
+    monkeypatch.setattr(registration, "REGISTERS", False)  # what a torch before 2.4 says
+    found, absent = peers.load(["compile"])
+    assert "ours-compiled" not in [item.name for item in found]
+    assert "cannot put our operator into a graph; torch 2.4 and later can" in absent["ours-compiled"]
+
+
+def test_what_is_compiled_is_forgotten_between_shapes_and_not_between_implementations(monkeypatch):
+    resets = []
+    monkeypatch.setattr(torch.compiler, "reset", lambda: resets.append(None))
+    monkeypatch.setattr(peers, "_compiled", {})
+    one, other = (peers._recompiled_per_shape(function) for function in (lambda *_: _[0], lambda *_: _[0]))
+    for n_cols, expected in ((64, 0), (128, 1), (64, 2)):
+        x = torch.zeros(4, n_cols)
+        for _ in range(2):
+            assert one(x, None, None, 0.0) is x
+            assert other(x, None, None, 0.0) is x
+        assert len(resets) == expected
 
 
 def test_liger_is_absent_without_a_path_because_its_import_name_is_ours():

@@ -7,6 +7,7 @@ A peer that cannot be imported is absent, with the reason; nothing is ever subst
 from __future__ import annotations
 
 import atexit
+import functools
 import importlib
 import shutil
 import sys
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 OURS = "ours"
+OURS_COMPILED = "ours-compiled"
+OWN = (OURS, OURS_COMPILED)  # neither is a peer
 EPS = 1e-6
 # (x, w, b, eps) -> y; x and y of shape (n_rows, n_cols), w and b of shape (n_cols,)
 LayerNorm = Callable[[Any, Any, Any, float], Any]
@@ -30,7 +33,7 @@ class Implementation:
     """One LayerNorm under test.
 
     Attributes:
-        name: ``ours`` or a peer's name.
+        name: ``ours``, ``ours-compiled`` (our operator under torch.compile) or a peer's name.
         version: of the package that it comes from.
         layer_norm: differentiable in x, w and b.
         fp32_weights: True where it takes w and b in fp32 only; they are then converted before anything is timed.
@@ -44,7 +47,7 @@ class Implementation:
 
 def names() -> tuple[str, ...]:
     """Every peer there is an adapter for."""
-    return tuple(_LOADERS)[1:]
+    return tuple(name for name in _LOADERS if name not in OWN)
 
 
 def parse_names(text: str) -> tuple[str, ...]:
@@ -77,14 +80,16 @@ def load(
     """Import our LayerNorm and the peers asked for.
 
     Args:
-        wanted: names of peers. torch comes first in any case: every row states its speed against it.
+        wanted: names of peers. torch comes first in any case: every row states its speed against it. With ``compile``
+            comes our own operator under torch.compile, which is to be no slower than ours in eager mode.
         paths: peer -> folder or wheel to import it from, instead of what is installed.
 
     Returns:
-        The implementations, torch and ours first; and absent peer -> reason.
+        The implementations, torch and ours first; and absent one -> reason.
     """
     found, absent = [], {}
-    for name in ("torch", OURS, *(peer for peer in wanted if peer != "torch")):
+    compiled = [OURS_COMPILED] if "compile" in wanted else []
+    for name in ("torch", OURS, *(peer for peer in wanted if peer != "torch"), *compiled):
         try:
             found.append(_LOADERS[name]((paths or {}).get(name)))
         except Exception as error:
@@ -155,30 +160,51 @@ def _ours(path: Optional[Path]) -> Implementation:
 
 
 def _compile(path: Optional[Path]) -> Implementation:
+    _check_that_torch_compiles()
+    eager = _torch(None)
+    return Implementation("compile", eager.version, _recompiled_per_shape(eager.layer_norm))
+
+
+def _ours_compiled(path: Optional[Path]) -> Implementation:
     import torch
 
-    eager = _torch(None)
+    from ...ops.registration import REGISTERS
+
+    if not REGISTERS:
+        raise RuntimeError(f"torch {torch.__version__} cannot put our operator into a graph; torch 2.4 and later can")
+    _check_that_torch_compiles()
+    eager = _ours(None)
+    return Implementation(OURS_COMPILED, eager.version, _recompiled_per_shape(eager.layer_norm))
+
+
+@functools.cache
+def _check_that_torch_compiles() -> None:
+    import torch
+
     if torch.cuda.is_available():  # an older Triton than this torch pins lacks what Inductor imports, as late as here
         torch.compile(lambda t: t + 1)(torch.zeros(8, device="cuda"))
     config: Any = importlib.import_module("torch._functorch.config")
     if hasattr(config, "donated_buffer"):
         config.donated_buffer = False  # torch 2.6+ refuses retain_graph otherwise, and backward alone needs it
-    return Implementation("compile", eager.version, _recompiled_per_shape(eager.layer_norm))
+
+
+# (layer_norm, dtype, shape) -> it compiled; of one dtype and shape at a time, because what torch forgets, it forgets
+# for everyone
+_compiled: dict[tuple[Any, Any, Any], LayerNorm] = {}
 
 
 def _recompiled_per_shape(layer_norm: LayerNorm) -> LayerNorm:
     """torch.compile with static shapes, forgotten between shapes: Dynamo runs eagerly from the ninth on, silently."""
     import torch
 
-    compiled: dict[Any, LayerNorm] = {}
-
     def call(x: Any, w: Any, b: Any, eps: float) -> Any:
-        key = (x.dtype, tuple(x.shape))
-        if key not in compiled:
-            compiled.clear()
-            torch.compiler.reset()
-            compiled[key] = torch.compile(layer_norm, dynamic=False, fullgraph=True)
-        return compiled[key](x, w, b, eps)
+        key = (layer_norm, x.dtype, x.shape)
+        if key not in _compiled:
+            if any(other[1:] != key[1:] for other in _compiled):
+                _compiled.clear()
+                torch.compiler.reset()
+            _compiled[key] = torch.compile(layer_norm, dynamic=False, fullgraph=True)
+        return _compiled[key](x, w, b, eps)
 
     return call
 
@@ -230,6 +256,7 @@ def _unpacked(path: Path) -> Path:
 
 _LOADERS: dict[str, Callable[[Optional[Path]], Implementation]] = {
     OURS: _ours,
+    OURS_COMPILED: _ours_compiled,
     "torch": _torch,
     "compile": _compile,
     "liger": _liger,

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from .peers import OURS
+from .peers import OURS, OURS_COMPILED, OWN
 
 WIDTH = 100
-PEER_ORDER = (OURS, "torch", "compile", "liger", "quack")
+ORDER = (OURS, OURS_COMPILED, "torch", "compile", "liger", "quack")
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def timed(report: Mapping[str, Any]) -> Groups:
 
 
 def implementations(report: Mapping[str, Any]) -> list[str]:
-    """Who was timed, ours first, the rest in the order that tables show."""
+    """Who was timed, ours first, the rest in the order that tables show; ours compiled is one of them, and no peer."""
     there = report["liger_matrix"].get("implementations", {})
-    return [name for name in PEER_ORDER if name in there]
+    return [name for name in ORDER if name in there]
 
 
 def compact_json(report: Mapping[str, Any]) -> str:
@@ -100,7 +100,7 @@ def align(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def against_best(row: Mapping[str, Timed]) -> Optional[float]:
     """Speed of ours against the fastest peer timed on the row; None without a peer."""
-    others = [item.seconds for name, item in row.items() if name != OURS]
+    others = [item.seconds for name, item in row.items() if name not in OWN]
     return min(others) / row[OURS].seconds if others and OURS in row else None
 
 
