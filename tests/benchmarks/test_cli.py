@@ -35,6 +35,7 @@ def test_rows_run_in_the_interpreter_and_are_not_shown_as_timed(tmp_path):
     report = json.loads((tmp_path / "ambient" / "benchmark.json").read_text())
     assert report["liger_matrix"]["level"] == "interpreter"
     assert report["liger_matrix"]["absent"] == {}
+    assert report["liger_matrix"]["settings"] == "general rule"  # no table is tuned for a CPU
     by_name = {item["extra_info"]["implementation"]: item for item in report["benchmarks"]}
     assert set(by_name) == {"torch", "ours"}
     info = by_name["ours"]["extra_info"]
@@ -52,6 +53,19 @@ def test_an_absent_peer_is_listed_with_its_reason(tmp_path):
     done = interpreted(tmp_path, "--peers", "torch,liger")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "absent: liger (ImportError: no --peer-path liger=DIR or WHEEL" in done.stdout
+
+
+def test_our_operator_under_torch_compile_is_timed_beside_the_peer_or_listed_as_absent(tmp_path):
+    done = interpreted(tmp_path, "--peers", "torch,compile")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "ambient" / "benchmark.json").read_text())
+    timed = {item["extra_info"]["implementation"]: item["extra_info"] for item in report["benchmarks"]}
+    if "ours-compiled" in report["liger_matrix"]["absent"]:
+        assert "absent: ours-compiled (" in done.stdout
+        assert "ours-compiled" not in timed
+    else:
+        assert timed["ours-compiled"]["difference_from_torch"] < 1e-3
+        assert timed["ours-compiled"]["launches"] == timed["ours"]["launches"]
 
 
 @pytest.mark.skipif(LIGER is None, reason="set LIGER_BENCH_PEER_LIGER to a liger-kernel wheel or folder")

@@ -51,6 +51,15 @@ def test_the_sweep_has_odd_sizes_and_no_gap_beyond_an_eighth_of_an_octave():
     assert max(after / before for before, after in zip(sizes, sizes[1:])) <= 1.126
 
 
+def test_peers_are_timed_on_every_small_row_and_on_the_large_rows_that_match():
+    found = rows.with_peers(rows.full(), r"^large-bf16-.*x4096-backward$")
+    assert {name for name in found if name.startswith("large")} == {"large-bf16-32768x4096-backward"}
+    assert {name for name in found if name.startswith("small")} == {
+        row.id for row in rows.full() if row.kind == "small"
+    }
+    assert len(rows.with_peers(rows.full(), None)) == len(rows.full())
+
+
 def test_a_smaller_gpu_gets_smaller_rows():
     assert rows.fitting(80 * 10**9) == 2**27
     assert rows.fitting(4 * 10**9) == 2**26
@@ -60,8 +69,8 @@ def test_a_smaller_gpu_gets_smaller_rows():
 def test_matching_selects_by_regular_expression_and_names_a_bad_one():
     ids = [row.id for row in rows.full()]
     assert rows.matching(ids, r"bf16.*x4096-backward$") == [
-        "large-bf16-32768x4096-backward",
         "small-bf16-2048x4096-backward",
+        "large-bf16-32768x4096-backward",
     ]
     assert rows.matching(ids, None) == ids
     with pytest.raises(ValueError, match=r"rows is '\(', which is no regular expression"):

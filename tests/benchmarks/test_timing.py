@@ -1,5 +1,6 @@
 """The timing function on the host's clock, where it can run anywhere, and the arithmetic that both clocks share."""
 
+import gc
 import time
 
 import pytest
@@ -57,7 +58,21 @@ def test_spread_of_few_rounds_takes_each_as_its_own_block():
 
 
 def test_host_time_is_what_one_call_takes():
-    assert 0.001 <= Timer("cpu").host_seconds_per_call(lambda: time.sleep(0.001), calls=5, repeats=3) < 0.01
+    calls = {"slow": lambda: time.sleep(0.004), "fast": lambda: time.sleep(0.001)}
+    found = Timer("cpu").host_seconds(calls, batches=3, calls_per_batch=5)
+    assert [len(seconds) for seconds in found.values()] == [3, 3]
+    assert all(0.004 <= seconds < 0.012 for seconds in found["slow"])
+    assert min(found["fast"]) < 0.004
+
+
+def test_calls_that_are_compared_take_turns_and_each_is_first_once():
+    turns = []
+    calls = {name: lambda name=name: turns.append((name, gc.isenabled())) for name in "abc"}
+    Timer("cpu").host_seconds(calls, batches=3, calls_per_batch=4)
+    del turns[: 3 * timing.WARM_UP_CALLS]
+    assert "".join(name for name, _ in turns[::5]) == "abcbcacab"  # 4 timed calls and one to warm up
+    assert not any(collecting for _, collecting in turns)
+    assert gc.isenabled()
 
 
 @pytest.mark.device("events time the device and the flush empties its L2")

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--level", choices=("auto", "device", "interpreter", "codegen"), default="auto", help="default: auto")
     add("--peers", default="torch", help=f"comma-separated: {', '.join(peers.names())} (default: torch)")
     add("--peer-path", action="append", default=[], metavar="NAME=PATH", help="import a peer from a folder or a wheel")
-    add("--peer-rows", metavar="REGEX", help="time peers, torch excepted, only on rows whose id matches")
+    add("--peer-rows", metavar="REGEX", help="large rows to time peers other than torch on (small ones: all)")
     add("--peer-seconds", type=float, help="time no further peer, torch excepted, once the run is this old")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--quick", action="store_true", help="a subset that answers in a minute")

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from .suite import versions
+from .evidence import versions
 from .timing import Measurement
 
 TARGETS = ("cuda:90", "hip:gfx942")

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from . import peers
+from .evidence import versions
 from .rows import Row
-from .suite import Problem, versions
+from .suite import Problem
 from .timing import Measurement
 
 # Every place that a compiler here keeps its results in: Triton, Inductor, quack (CuTe DSL)
@@ -66,7 +67,7 @@ def measure(name: str, level: str, paths: Mapping[str, Path]) -> tuple[Measureme
 def main(argv: list[str]) -> int:
     """Time the first forward and backward of one implementation in this process."""
     parser = argparse.ArgumentParser(prog="python -m liger_kernel.matrix.bench.first_call")
-    parser.add_argument("name", choices=(peers.OURS, *peers.names()))
+    parser.add_argument("name", choices=(*peers.OWN, *peers.names()))
     parser.add_argument("--dtype", default="bf16")
     parser.add_argument("--rows", type=int, default=4096)
     parser.add_argument("--cols", type=int, default=4096)
@@ -77,7 +78,7 @@ def main(argv: list[str]) -> int:
     start = time.perf_counter()
     import torch
 
-    wanted = [] if options.name == peers.OURS else [options.name]
+    wanted = {peers.OURS: [], peers.OURS_COMPILED: ["compile"]}.get(options.name, [options.name])
     found, absent = peers.load(wanted, peers.parse_paths(options.peer_path))
     implementation = {item.name: item for item in found}.get(options.name)
     if implementation is None:

@@ -16,7 +16,8 @@ import pytest
 from ...kernels import launch_plan
 from .. import environment
 from . import peers, rows
-from .suite import LEVELS, Suite, header
+from .evidence import header
+from .suite import LEVELS, Suite
 from .timing import Measurement
 
 SUITE = pytest.StashKey[Suite]()
@@ -29,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--bench-level", default="auto", help="device, interpreter or codegen (auto: device with a GPU)")
     group.addoption("--bench-peers", default="torch", help=f"comma-separated: {', '.join(peers.names())}")
     group.addoption("--bench-peer-path", action="append", default=[], help="NAME=DIR or NAME=WHEEL")
-    group.addoption("--bench-peer-rows", default=None, help="time peers but torch only on rows whose id matches")
+    group.addoption("--bench-peer-rows", default=None, help="large rows to time peers but torch on")
     group.addoption("--bench-peer-seconds", type=float, default=None, help="time no peer but torch after this long")
     group.addoption("--bench-table", default="full", help="full, quick or sweep")
     group.addoption("--bench-rows", default=None, help="regular expression on a row's id")
@@ -76,10 +77,10 @@ def selected(config: pytest.Config, ids: list[str]) -> list[str]:
         raise pytest.UsageError(str(error)) from None
 
 
-def peer_rows(config: pytest.Config, ids: list[str]) -> set[str]:
-    """The ids on which peers are timed too, by ``--bench-peer-rows``."""
+def peer_rows(config: pytest.Config, table: Sequence[rows.Row]) -> set[str]:
+    """The ids of the rows on which peers are timed too, by ``--bench-peer-rows``."""
     try:
-        return set(rows.matching(ids, config.getoption("bench_peer_rows")))
+        return rows.with_peers(table, config.getoption("bench_peer_rows"))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -59,17 +59,18 @@ class Row:
 
 
 def full(n_elements: int = N_ELEMENTS) -> tuple[Row, ...]:
-    """Every row of the table, rows on the same tensors side by side.
+    """Every row of the table, rows on the same tensors side by side; the small ones first, so that no limit on the
+    time that peers may take cuts them off.
 
     Args:
         n_elements: elements of X in a large row; rounded down to whole rows.
     """
-    return (*_large(tuple(ELEMENT_BYTES), N_COLS, DIRECTIONS, n_elements), *_small(SMALL_SHAPES))
+    return (*_small(SMALL_SHAPES), *_large(tuple(ELEMENT_BYTES), N_COLS, DIRECTIONS, n_elements))
 
 
 def quick(n_elements: int = N_ELEMENTS) -> tuple[Row, ...]:
     """A subset that answers in under a minute: bf16, forward and backward, a handful of sizes."""
-    return (*_large(("bf16",), QUICK_N_COLS, DIRECTIONS[:2], n_elements), *_small(SMALL_SHAPES[1:2]))
+    return (*_small(SMALL_SHAPES[1:2]), *_large(("bf16",), QUICK_N_COLS, DIRECTIONS[:2], n_elements))
 
 
 def sweep(n_elements: int = N_ELEMENTS) -> tuple[Row, ...]:
@@ -97,6 +98,11 @@ def matching(ids: Sequence[str], pattern: Optional[str]) -> list[str]:
         return [name for name in ids if re.search(pattern, name)]
     except re.error as error:
         raise ValueError(f"rows is {pattern!r}, which is no regular expression: {error}") from None
+
+
+def with_peers(table: Sequence[Row], pattern: Optional[str]) -> set[str]:
+    """The ids of the rows to time every peer on: those that match, and the small ones, which cost little."""
+    return {*matching([row.id for row in table], pattern), *(row.id for row in table if row.kind == "small")}
 
 
 def fitting(memory_bytes: int) -> int:

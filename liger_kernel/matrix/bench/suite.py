@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
-import platform
-import sys
+import statistics
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
-from .. import environment
 from . import peers, rows
+from .evidence import header, launches, settings, versions
 from .rows import Row
-from .timing import Measurement, Timer
+from .timing import Measurement, Timer, spread_of
 
-SCHEMA = "liger-matrix/benchmark/1"
 LEVELS = ("device", "interpreter", "codegen")
 COPY_ELEMENTS = 2**28  # bf16: 512 MiB read and as much written
 # ||out - torch|| / ||torch|| above which an implementation is wrong, and a wrong one is not timed
@@ -48,6 +44,7 @@ class Suite:
         self.failed: list[dict[str, str]] = []
         self._medians: dict[tuple[Row, str], float] = {}
         self._problem: Optional[Problem] = None
+        self._hosts: dict[Row, dict[str, tuple[float, ...]]] = {}
 
     def row(self, row_id: str) -> Row:
         """The row with this id."""
@@ -75,13 +72,13 @@ class Suite:
             **self._what(row, implementation),
             **self._how_fast(row, name, measured),
             "difference_from_torch": difference,
-            "host_us_per_call": self.timer.host_seconds_per_call(call) * 1e6 if row.kind == "small" else None,
+            **self._host(row, name),
         }
 
     def note(self, row: str, name: str, error: Exception) -> str:
         """Keep why a row has no time: a peer refused it, or ours failed. Returns the reason in one line."""
         reason = (f"{type(error).__name__}: {error}".splitlines() or [""])[0][:300]
-        kept = self.failed if name == peers.OURS else self.refused
+        kept = self.failed if name in peers.OWN else self.refused
         kept.append({"row": row, "implementation": name, "reason": reason})
         return reason
 
@@ -122,6 +119,7 @@ class Suite:
         """What the whole file is evidence of."""
         return {
             **header(cell, self.level, selection, root),
+            "settings": settings(self.device),
             "implementations": {item.name: item.version for item in self.implementations.values()},
             "absent": self.absent,
             "refused": self.refused,
@@ -142,7 +140,7 @@ class Suite:
             "n_rows": row.n_rows,
             "n_cols": row.n_cols,
             "bytes": row.bytes,
-            "launches": launches(row, self.device) if implementation.name == peers.OURS else None,
+            "launches": launches(row, self.device) if implementation.name in peers.OWN else None,
             "versions": versions(),
         }
 
@@ -165,6 +163,29 @@ class Suite:
             "share_of_copy": rate / self.copy_bytes_per_second,
             "speed_against_torch": torch_median / measured.median if torch_median else None,
         }
+
+    def _host(self, row: Row, name: str) -> dict[str, Optional[float]]:
+        """Host time of a small row; that of all its implementations is measured at once, when the first asks for it."""
+        if row.kind != "small":
+            return {"host_us_per_call": None, "host_spread": None}
+        if row not in self._hosts:
+            self._hosts = {row: self.timer.host_seconds(self._callable(row))}
+        seconds = self._hosts[row].get(name)
+        if seconds is None:
+            raise RuntimeError(f"{name} could not be called beside the others on {row.id}")
+        return {"host_us_per_call": statistics.median(seconds) * 1e6, "host_spread": spread_of(seconds)}
+
+    def _callable(self, row: Row) -> dict[str, Any]:
+        """The calls of every implementation that takes the row; one that does not says why when its own turn comes."""
+        calls = {}
+        for name, implementation in self.implementations.items():
+            try:
+                call = self._problem_of(row).bind(implementation, row.direction)
+                call()
+            except Exception:
+                continue
+            calls[name] = call
+        return calls
 
     def _problem_of(self, row: Row) -> Problem:
         if self._problem is None or self._problem.shape_id != row.shape_id:
@@ -216,61 +237,6 @@ class Problem:
 def _distance(found: Any, expected: Any) -> float:
     expected = expected.float()
     return float((found.float() - expected).norm() / expected.norm())
-
-
-def header(cell: str, level: str, selection: str, root: Optional[Path]) -> dict[str, Any]:
-    """The part of a file's header that every level has."""
-    commit, dirty = environment.git_state(root)
-    return {
-        "schema": SCHEMA,
-        "cell": cell,
-        "level": level,
-        "selection": selection,
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "commit": commit,
-        "dirty": dirty,
-        "gpus": environment.gpus(),
-        "versions": versions(),
-    }
-
-
-def versions() -> dict[str, Optional[str]]:
-    """What is resolved in this process, not what was asked for."""
-    found: dict[str, Optional[str]] = {"python": platform.python_version()}
-    for name in ("torch", "triton"):
-        module = sys.modules.get(name)
-        found[name] = str(module.__version__) if module else _distribution(name)  # type: ignore[attr-defined]
-    found["pytest-benchmark"] = _distribution("pytest-benchmark")
-    return found
-
-
-def launches(row: Row, device: str) -> list[dict[str, Any]]:
-    """What our LayerNorm launches for a row, from its launch plan: kernel, grid, constexprs, num_warps, num_stages."""
-    import torch
-
-    from ...kernels import launch_plan
-    from ...ops import layer_norm as ops
-
-    properties = ops._device_properties(torch.device(device, 0) if device == "cuda" else torch.device(device))
-    plans: dict[str, Any] = {"forward": launch_plan.forward_plan, "backward": launch_plan.backward_plan}
-    return [
-        {
-            "kernel": launch.kernel,
-            "grid": list(launch.grid),
-            "constexprs": dict(launch.constexprs),
-            "num_warps": launch.num_warps,
-            "num_stages": launch.num_stages,
-        }
-        for direction in row.direction.split("+")
-        for launch in plans[direction](row.n_rows, row.n_cols, row.dtype, properties)
-    ]
-
-
-def _distribution(name: str) -> Optional[str]:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _giga(value: Optional[float]) -> Optional[float]:

@@ -6,10 +6,11 @@ not be timed alike. Nothing here imports Triton, and torch only when a ``Timer``
 
 from __future__ import annotations
 
+import gc
 import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -25,6 +26,10 @@ MAX_FLUSHES = 32
 WARM_UP_CALLS = 3
 ESTIMATE_CALLS = 5
 BLOCKS = 5
+# Calls enqueued without a sync. A stream takes about a thousand launches before it makes the host wait, and no
+# LayerNorm here launches more than a dozen a call.
+HOST_CALLS = 40
+HOST_BATCHES = 25
 
 
 @dataclass(frozen=True)
@@ -103,22 +108,47 @@ class Timer:
             return Measurement("host", self._host_rounds(call))
         return Measurement("device", self._device_rounds(call))
 
-    def host_seconds_per_call(self, call: Call, calls: int = 100, repeats: int = 5) -> float:
-        """Host time that one call takes to enqueue its work: the median over repeats of many calls without a sync.
+    def host_seconds(
+        self, calls: Mapping[str, Call], batches: int = HOST_BATCHES, calls_per_batch: int = HOST_CALLS
+    ) -> dict[str, tuple[float, ...]]:
+        """Host time that one call takes to enqueue its work, for calls that are to be compared.
 
-        Meaningful where the device keeps up with the host, that is for problems small enough.
+        The calls take turns batch by batch, each time another one first, so that what disturbs the host for a while
+        disturbs all of them. The device is idle when a batch starts; the garbage collector is off.
+
+        Args:
+            calls: name -> call.
+            batches: how often each has its turn.
+            calls_per_batch: calls in a turn, with no sync between them.
+
+        Returns:
+            name -> seconds per call, one figure a batch.
         """
-        for _ in range(WARM_UP_CALLS):
-            call()
-        per_call = []
-        for _ in range(repeats):
-            self._synchronize()
-            start = time.perf_counter()
-            for _ in range(calls):
+        for call in calls.values():
+            for _ in range(WARM_UP_CALLS):
                 call()
-            per_call.append((time.perf_counter() - start) / calls)
+        found: dict[str, list[float]] = {name: [] for name in calls}
+        order = list(calls)
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            for _ in range(batches):
+                for name in order:
+                    found[name].append(self._host_batch(calls[name], calls_per_batch))
+                order = order[1:] + order[:1]
+        finally:
+            if collects:
+                gc.enable()
         self._synchronize()
-        return statistics.median(per_call)
+        return {name: tuple(seconds) for name, seconds in found.items()}
+
+    def _host_batch(self, call: Call, calls: int) -> float:
+        call()  # another one had the caches of this processor before
+        self._synchronize()
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        return (time.perf_counter() - start) / calls
 
     def _device_rounds(self, call: Call) -> tuple[float, ...]:
         for _ in range(WARM_UP_CALLS):

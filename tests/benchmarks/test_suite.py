@@ -1,0 +1,78 @@
+"""What one process measures of a row: checked against torch first, host times of all implementations side by side."""
+
+import functools
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("torch", reason="run in a cell, or install torch and triton")
+
+from liger_kernel.kernels import launch_plan
+from liger_kernel.matrix.bench import evidence
+from liger_kernel.matrix.bench.rows import Row
+from liger_kernel.matrix.bench.suite import Suite
+
+SMALL = Row("small", "forward", "fp32", 4, 64)
+
+
+@pytest.fixture
+def suite(level):
+    if level == "device":
+        pytest.skip("runs on the CPU: run this cell with TRITON_INTERPRET=1")
+    made = Suite("interpreter", [], {}, budget=0.001)
+    made.timer.host_seconds = functools.partial(made.timer.host_seconds, batches=2, calls_per_batch=2)
+    return made
+
+
+def test_host_times_of_a_small_row_are_measured_together(suite, monkeypatch):
+    _, torch = suite.measure(SMALL, "torch")
+
+    def again(calls):
+        raise AssertionError("a second time")
+
+    monkeypatch.setattr(suite.timer, "host_seconds", again)
+    _, ours = suite.measure(SMALL, "ours")
+    assert 0 < torch["host_us_per_call"] < ours["host_us_per_call"]  # the interpreter is slow
+    assert ours["host_spread"] >= 0
+    with pytest.raises(AssertionError, match="a second time"):
+        suite.measure(replace(SMALL, direction="backward"), "torch")
+
+
+def test_rows_at_the_memory_limit_have_no_host_time(suite):
+    _, info = suite.measure(replace(SMALL, kind="large"), "ours")
+    assert (info["host_us_per_call"], info["host_spread"]) == (None, None)
+
+
+def test_an_implementation_that_refuses_a_small_row_leaves_the_others_their_host_times(suite):
+    def refuse(x, w, b, eps):
+        raise RuntimeError("too small")
+
+    suite.implementations["quack"] = replace(suite.implementations["torch"], name="quack", layer_norm=refuse)
+    _, info = suite.measure(SMALL, "ours")
+    assert info["host_us_per_call"] > 0
+    with pytest.raises(RuntimeError, match="too small"):
+        suite.measure(SMALL, "quack")
+
+
+def test_ours_compiled_is_no_refusal_when_it_fails(suite):
+    suite.note("a row", "ours-compiled", ValueError("no"))
+    suite.note("a row", "compile", ValueError("no"))
+    assert [item["implementation"] for item in suite.failed] == ["ours-compiled"]
+    assert [item["implementation"] for item in suite.refused] == ["compile"]
+
+
+def test_wrong_results_are_not_timed(suite):
+    def wrong(x, w, b, eps):
+        return x * w + b
+
+    suite.implementations["ours"] = replace(suite.implementations["ours"], layer_norm=wrong)
+    with pytest.raises(AssertionError, match="ours is wrong on small-fp32-4x64-forward"):
+        suite.measure(SMALL, "ours")
+
+
+def test_the_settings_are_those_that_the_plan_chooses(monkeypatch):
+    monkeypatch.delenv("LIGER_KERNEL_TUNED", raising=False)
+    monkeypatch.setattr(evidence, "_properties", lambda device: launch_plan.TARGETS["cuda:90"])
+    assert evidence.settings("cuda") == "tuned table"
+    monkeypatch.setenv("LIGER_KERNEL_TUNED", "0")
+    assert evidence.settings("cuda") == "general rule"
