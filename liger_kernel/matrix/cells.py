@@ -122,8 +122,15 @@ class Table:
         return self.cells[name]
 
     def pins(self, cell: Cell) -> Path:
-        """The cell's constraint file."""
+        """The cell's constraint file, whether it is there yet or not."""
         return self.path.parent / f"{cell.name}.txt"
+
+    def locked_pins(self, cell: Cell) -> Path:
+        """The cell's constraint file; ValueError where it has not been locked yet."""
+        pins = self.pins(cell)
+        if not pins.is_file():
+            raise ValueError(f"constraints/{pins.name} is missing; `nox -s lock -- {cell.name}` writes it")
+        return pins
 
 
 def find_root(start: Optional[Path] = None) -> Path:

@@ -77,9 +77,7 @@ def install(table: Table, cell: Cell, python: str) -> None:
         tools.ToolError: a step failed.
     """
     check_index(cell)
-    pins = table.pins(cell)
-    if not pins.is_file():
-        raise ValueError(f"constraints/{pins.name} is missing; `nox -s lock -- {cell.name}` writes it")
+    pins = table.locked_pins(cell)
     uv = tools.find_uv()
     pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
     try:

@@ -119,9 +119,7 @@ def install(table: Table, cell: Cell, subject: str, envs: Path) -> Path:
     """
     if cell.ambient or cell.nightly:
         raise NoSubject(f"cell is {cell.name!r}; a subject needs a cell with pins, as its environment is made anew")
-    pins = table.pins(cell)
-    if not pins.is_file():
-        raise ValueError(f"constraints/{pins.name} is missing; `nox -s lock -- {cell.name}` writes it")
+    pins = table.locked_pins(cell)
     interpreter = pythons.find_python(str(cell.python))
     if interpreter is None:
         raise provide.Unavailable(pythons.missing_python(cell))

@@ -67,9 +67,7 @@ def gather(
         raise ValueError(f"cell {cell.name} installs nothing: there is nothing to gather")
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"DIR is {folder}, which is not empty; name a new folder")
-    pins = table.pins(cell)
-    if not pins.is_file():
-        raise ValueError(f"constraints/{pins.name} is missing; `nox -s lock -- {cell.name}` writes it")
+    pins = table.locked_pins(cell)
     python = pythons.find_python(str(cell.python))
     if python is None:
         raise ValueError(pythons.missing_python(cell))
