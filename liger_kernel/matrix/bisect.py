@@ -112,7 +112,7 @@ def main(argv: list[str]) -> int:
     """
     options = _parser().parse_args(argv)
     try:
-        table = cells.load(options.root and options.root / "constraints" / "cells.toml")
+        table = cells.load_at(options.root)
         versions = choose(list(table.releases), options.good, options.bad)
         envs = (options.envs or table.root / ".nox" / "bisect-releases").resolve()
         tools.uv()

@@ -142,6 +142,11 @@ def find_root(start: Optional[Path] = None) -> Path:
     raise ValueError(f"no constraints/cells.toml at or above {start}; name the repo root with --root")
 
 
+def load_at(start: Optional[Path] = None) -> Table:
+    """The table of the checkout at or above ``start``; ValueError as of :func:`find_root` and :func:`load`."""
+    return load(find_root(start) / "constraints" / "cells.toml")
+
+
 def load(path: Optional[Path] = None) -> Table:
     """Read the table.
 

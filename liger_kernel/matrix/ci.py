@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from . import tools
-from .cells import Cell, Table, find_root, load
+from .cells import Cell, Table, load_at
 
 EVENTS = ("pull_request", "schedule")
 RUNNERS = ("hosted", "device")
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--event", choices=EVENTS, help="only the jobs of this event (default: all)")
     parser.add_argument("--on", choices=RUNNERS, help="only the jobs of these runners (default: all)")
     options = parser.parse_args(argv)
-    table = load(find_root(options.root) / "constraints" / "cells.toml")
+    table = load_at(options.root)
     found = select(jobs(table), options.event, options.on)
     if not found:
         raise ValueError(f"{table.path.name} gives no job for event {options.event}, runners {options.on}")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from . import environment, files, tools
-from .cells import Release, Table, find_root, load, version_key
+from .cells import Release, Table, load_at, version_key
 
 SCHEMA = "liger-matrix/incidents/1"
 LEVELS = ("interpreter", "codegen", "build")  # what needs no GPU; level device is observed in cells
@@ -189,7 +189,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--docs", type=Path, metavar="FILE", help="write what was seen into this Markdown file too")
     options = parser.parse_args(argv)
     try:
-        table = load(find_root(options.root) / "constraints" / "cells.toml")
+        table = load_at(options.root)
         names = options.triton.split(",") if options.triton else list(table.releases)
         unknown = [name for name in names if name not in table.releases]
         if unknown:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from . import files, nightly, package, provide, tools
-from .cells import Cell, Table, find_root, load
+from .cells import Cell, Table, load_at
 
 GROUPS = ("check", "report")  # dependency groups of pyproject.toml that have a constraint file of their own
 
@@ -20,7 +20,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--upgrade", action="store_true", help="take newer versions of what the file already pins")
     options = parser.parse_args(argv)
     try:
-        table = load(find_root(options.root) / "constraints" / "cells.toml")
+        table = load_at(options.root)
         lockable = [name for name, cell in table.cells.items() if cell.torch and not cell.nightly]
         names = options.names or [*lockable, *(() if table.package else GROUPS)]
         for name in names:

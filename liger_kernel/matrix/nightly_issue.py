@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from . import tools
-from .cells import Cell, find_root, load
+from .cells import Cell, load_at
 
 TITLE = "Nightlies of the matrix"
 LABEL = "nightly"
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--publish", action="store_true", help="open, update or close the issue")
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     options = parser.parse_args(argv)
-    table = load(find_root(options.root) / "constraints" / "cells.toml")
+    table = load_at(options.root)
     nightlies = [cell for cell in table.cells.values() if cell.nightly]
     if not nightlies:
         raise ValueError(f"{table.path.name} has no nightly cell")

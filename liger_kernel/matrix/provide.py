@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Optional
 
 from . import environment, files, nightly, package, pythons, tools, wheelhouse
-from .cells import Cell, Table, find_root, load
+from .cells import Cell, Table, load_at
 from .run import write_failure
 
 UNAVAILABLE_SCHEMA = "liger-matrix/unavailable/1"
@@ -129,7 +129,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--wheelhouse", type=Path, metavar="DIR", help="install from this folder, with no network")
     options = parser.parse_args(argv)
     try:
-        table = load(find_root(options.root) / "constraints" / "cells.toml")
+        table = load_at(options.root)
         cell = table.cell(options.cell)
     except ValueError as error:
         print(f"provide: {error}", file=sys.stderr)

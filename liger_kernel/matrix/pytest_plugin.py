@@ -18,7 +18,7 @@ from typing import Any, Callable, Optional
 import pytest
 
 from . import environment, files
-from .cells import Cell, find_root, load
+from .cells import Cell, load_at
 
 NOT_APPLICABLE = "n/a: "  # a skip whose reason begins so is a known gap of the cell, not something that could run here
 RECORD = pytest.StashKey[dict]()
@@ -100,4 +100,4 @@ def _junit_properties(pytestconfig: pytest.Config, record_testsuite_property: Ca
 
 
 def _cell(config: pytest.Config) -> Cell:
-    return load(find_root(config.rootpath) / "constraints" / "cells.toml").cell(cell_name())
+    return load_at(config.rootpath).cell(cell_name())

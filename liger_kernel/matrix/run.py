@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from . import environment, files
-from .cells import Cell, find_root, load
+from .cells import Cell, load_at
 
 SUITES = ("correctness", "incidents")
 NEEDS = ("pytest", "hypothesis", "torch", "triton")
@@ -34,8 +34,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--plugin", help="a pytest plugin to load first")
     options, pytest_args = parser.parse_known_args(argv)
     try:
-        root = find_root(options.root)
-        cell = load(root / "constraints" / "cells.toml").cell(options.cell)
+        table = load_at(options.root)
+        root, cell = table.root, table.cell(options.cell)
     except ValueError as error:
         print(f"run: {error}", file=sys.stderr)
         return 2

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Optional
 
 from . import files, provide, pythons, tools
-from .cells import Cell, Table, find_root, load
+from .cells import Cell, Table, load_at
 
 NEEDED = ("liger_kernel.ops.layer_norm", "LigerLayerNormFunction")
 # What asks only what users of Liger may expect; the other files of tests/correctness look inside our own package.
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--size", type=int, action="append", help="n_cols of level codegen (see the verb launches)")
     options, pytest_args = parser.parse_known_args(argv)
     try:
-        table = load(find_root(options.root) / "constraints" / "cells.toml")
+        table = load_at(options.root)
         cell = table.cell(options.cell)
         python = install(table, cell, options.subject, (options.envs or table.root / ".nox" / "subjects").resolve())
         name, version = check(python, options.subject)

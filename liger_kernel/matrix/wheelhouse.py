@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from . import environment, files, nightly, package, pythons, slim, tools
-from .cells import PLATFORMS, Cell, Table, find_root, load
+from .cells import PLATFORMS, Cell, Table, load_at
 
 SCHEMA = "liger-matrix/wheelhouse/1"
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--split", metavar="SIZE", help="cut larger files into pieces of this size, such as 60MiB")
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     options = parser.parse_args(argv)
-    table = load(find_root(options.root) / "constraints" / "cells.toml")
+    table = load_at(options.root)
     piece = parse_size(options.split) if options.split else None
     gather(table, table.cell(options.cell), options.folder, options.platform, options.slim, piece)
     return 0

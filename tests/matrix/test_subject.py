@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from liger_kernel.matrix import launches, pythons, subject, tools
-from liger_kernel.matrix.cells import find_root
+from liger_kernel.matrix.cells import find_root, load_at
 
 ROOT = find_root()
 LAYER_NORM = {
@@ -71,8 +71,8 @@ def test_a_cell_that_has_no_pins_is_refused(table, capsys, cell, said):
 
 def test_only_the_harness_of_this_checkout_is_found_beside_the_subject(table):
     envs = table / "envs"
-    cell = subject.load(table / "constraints" / "cells.toml").cell("empty")
-    loaded = subject.load(table / "constraints" / "cells.toml")
+    cell = load_at(table).cell("empty")
+    loaded = load_at(table)
     python = subject.install(loaded, cell, str(wheel(table, LAYER_NORM)), envs)
     assert subject.check(python, "x") == ("liger-kernel", "9.9")
     code = (
@@ -95,7 +95,7 @@ def test_our_own_package_is_not_tested_under_a_subjects_name():
 
 def test_a_local_path_is_installed_anew_each_time(table):
     envs, path = table / "envs", wheel(table, LAYER_NORM)
-    loaded = subject.load(table / "constraints" / "cells.toml")
+    loaded = load_at(table)
     python = subject.install(loaded, loaded.cell("empty"), str(path), envs)
     path.unlink()
     wheel(table, {**LAYER_NORM, "liger_kernel/changed.py": ""})

@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     """Exit status 0; 1: something got worse and is not accepted, or does not compile; 2: cannot ask."""
     options = _parser().parse_args(argv)
     try:
-        table = cells.load(options.root and Path(options.root) / "constraints" / "cells.toml")
+        table = cells.load_at(options.root)
         rows = choose(table.releases, options.triton, options.from_, options.to)
         names = tuple(target_names(options.target))
         spec = options.spec and options.spec.resolve()
@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     parser.add_argument("--no-cache", action="store_true", help="compile everything again")
     parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
-    parser.add_argument("--root", help="the checkout (default: found from the current folder upwards)")
+    parser.add_argument("--root", type=Path, help="the checkout (default: found from the current folder upwards)")
     return parser
 
 

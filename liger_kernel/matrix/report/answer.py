@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 
 from .. import files
-from ..cells import Table, find_root, load
+from ..cells import Table, load_at
 from . import atlas, compare_runs, evidence, markdown, merge, page, terminal, verdict
 
 
@@ -20,13 +20,12 @@ def answer(options: argparse.Namespace) -> int:
     """Do what the options of ``cli`` ask for; returns the exit status."""
     try:
         required = [_cell_and_level(item) for item in options.require]
-        root = find_root(options.root)
-        table = load(root / "constraints" / "cells.toml")
+        table = load_at(options.root)
         for cell, _ in required:
             table.cell(evidence.table_cell(cell))
-        reports = options.reports or root / "reports"
-        known = verdict.load_known(options.known or root / "tests" / "known.toml")
-        accepted = options.accepted or root / "tests" / "codegen" / "accepted.toml"
+        reports = options.reports or table.root / "reports"
+        known = verdict.load_known(options.known or table.root / "tests" / "known.toml")
+        accepted = options.accepted or table.root / "tests" / "codegen" / "accepted.toml"
         matrix = build([reports, *options.add], table, known, accepted)
         if options.against:
             earlier = read_matrix(options.against, table, known, accepted)
