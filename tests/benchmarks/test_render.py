@@ -1,75 +1,38 @@
-"""Tables, plot and files derived from a report: every figure in them is one of the report's."""
+"""Tables, plots and files derived from reports: every figure in them is one of the reports'."""
 
 import copy
 import json
 import re
+from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix.bench import render, table
+from liger_kernel.matrix.bench import render, runs, table
 from liger_kernel.matrix.bench.peers import OURS
-from liger_kernel.matrix.bench.rows import Row
+from liger_kernel.matrix.bench.runs import Run
 
-COPY = 3e12
-
-
-def row(kind, direction, dtype, n_rows, n_cols, name, share):
-    found = Row(kind, direction, dtype, n_rows, n_cols)
-    seconds = found.bytes / (COPY * share)
-    info = {
-        "level": "device",
-        "row": found.id,
-        "kind": kind,
-        "implementation": name,
-        "direction": direction,
-        "dtype": dtype,
-        "n_rows": n_rows,
-        "n_cols": n_cols,
-        "spread": 0.01,
-        "gb_per_s": COPY * share / 1e9,
-        "share_of_copy": share,
-        "speed_against_torch": 1.5,
-        "host_us_per_call": 12.5 if kind == "small" else None,
-    }
-    return {"name": found.id, "stats": {"median": seconds, "data": [seconds]}, "extra_info": info}
+ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def report():
-    shares = {1024: (0.97, 0.6), 16384: (0.90, 0.95)}
-    rows = [
-        row("large", "forward", "bf16", 2**27 // n_cols, n_cols, name, share)
-        for n_cols, pair in shares.items()
-        for name, share in zip((OURS, "torch"), pair)
-    ]
-    rows += [row("small", "forward", "bf16", 128, 768, name, 0.1) for name in (OURS, "torch", "quack")]
-    rows.append(row("large", "forward", "bf16", 2**17, 1024, "quack", 0.96))
-    about = {
-        "schema": "liger-matrix/benchmark/1",
-        "cell": "ambient",
-        "level": "device",
-        "selection": "full",
-        "date": "2026-01-02T03:04:05+00:00",
-        "commit": "0123456789abcdef",
-        "dirty": False,
-        "gpus": [{"name": "NVIDIA H100 80GB HBM3", "driver": "580.1"}],
-        "versions": {"python": "3.12.3", "torch": "2.11.0", "triton": "3.6.0", "pytest-benchmark": "5.3.1"},
-        "implementations": {OURS: "0.1.0", "torch": "2.11.0", "quack": "0.6.5"},
-        "absent": {"liger": "ImportError: not there"},
-        "refused": [{"row": "large-bf16-8192x16384-forward", "implementation": "quack", "reason": "too wide"}],
-        "failed": [],
-        "copy_gb_per_s": COPY / 1e9,
-        "copy_gb_per_s_at_end": COPY / 1e9,
-    }
-    return {"datetime": "x", "liger_matrix": about, "benchmarks": rows}
-
-
-def older(report, triton, share):
+def variant(report, triton="3.6.0", gpu=None, settings="tuned table", rows=None):
+    """The report of another Triton, GPU or settings; ours and torch only, with these rows."""
     found = copy.deepcopy(report)
-    found["liger_matrix"]["versions"]["triton"] = triton
-    found["liger_matrix"]["implementations"] = {OURS: "0.1.0", "torch": "2.11.0"}
-    found["benchmarks"] = [row("large", "forward", "bf16", 2**17, 1024, OURS, share)]
+    about = found["liger_matrix"]
+    about["versions"]["triton"] = triton
+    about["settings"] = settings
+    about["gpus"][0]["name"] = gpu or about["gpus"][0]["name"]
+    if rows is not None:
+        about["implementations"] = {OURS: "0.1.0", "torch": "2.11.0"}
+        found["benchmarks"] = rows
     return found
+
+
+def document(*reports):
+    return render.document(runs.ordered([Run(report) for report in reports]))
+
+
+def folded(block):
+    return re.sub(r"<details>.*?</details>", "", block, flags=re.DOTALL)
 
 
 def test_the_printed_table_fits_and_has_shares_peers_absences_and_refusals(report):
@@ -101,42 +64,147 @@ def test_compact_json_is_the_same_report_with_a_line_per_benchmark(report):
     assert sum('"stats"' in line for line in text.splitlines()) == len(report["benchmarks"])
 
 
-def test_targets_are_called_met_or_missed_by_the_lowest_share_of_their_range(report):
-    block = render.document([report])
-    assert "| forward bf16 | 1024 - 16384 | 0.96 | 0.900 | 16384 | missed at 16384 |" in block
+def test_targets_stand_first_with_the_lowest_share_of_each_range_and_every_miss(report, row):
+    block = document(report)
+    assert block.startswith("### Targets")
+    assert "| forward bf16 | 1024 - 16384 | 0.96 | **0.900** (16384) |" in block
     report["benchmarks"][2] = row("large", "forward", "bf16", 8192, 16384, OURS, 0.965)
-    assert "| forward bf16 | 1024 - 16384 | 0.96 | 0.965 | 16384 | met |" in render.document([report])
+    assert "| forward bf16 | 1024 - 16384 | 0.96 | 0.965 |" in document(report)
 
 
-def test_rows_behind_the_fastest_peer_are_listed_and_level_ones_are_not(report):
-    block = render.document([report])
-    assert "by more than 2 %: forward bf16 N = 16384 (0.95)." in block
-    report["benchmarks"][2] = row("large", "forward", "bf16", 8192, 16384, OURS, 0.94)
-    assert "by more than 2 %: nowhere." in render.document([report])
+def test_targets_have_a_column_for_each_run_on_their_gpu_and_none_for_another(report, row):
+    rows = [row("large", "forward", "bf16", 2**17, 1024, OURS, 0.5)]
+    block = document(
+        report,
+        variant(report, "2.3.1", rows=rows),
+        variant(report, settings="general rule", rows=rows),
+        variant(report, gpu="NVIDIA H200"),
+    )
+    assert "|  | N | target | 2.3.1 | 3.6.0 | 3.6.0, general rule |" in block
+    assert "| 0.96 | **0.500** (1024) | **0.900** (16384) | **0.500** (1024) |" in block
+    assert "### Targets" not in document(variant(report, gpu="NVIDIA H200"))
+    assert "### Against the peers: H200, triton 3.6.0" in block
 
 
-def test_targets_of_an_h100_are_not_held_against_another_gpu(report):
-    report["liger_matrix"]["gpus"][0]["name"] = "NVIDIA A100"
-    assert "### Targets" not in render.document([report])
+def test_what_was_run_names_gpu_settings_and_those_timed_and_old_files_say_that_settings_are_not_recorded(report):
+    block = document(report, variant(report, gpu="NVIDIA H200", settings="general rule"))
+    assert "| NVIDIA H100 80GB HBM3 | 3.6.0 | tuned table | 2.11.0 |" in block
+    assert "| NVIDIA H200 | 3.6.0 | general rule | 2.11.0 |" in block
+    del report["liger_matrix"]["settings"]
+    assert "| NVIDIA H100 80GB HBM3 | 3.6.0 | not recorded | 2.11.0 |" in document(report)
 
 
-def test_the_fastest_of_a_row_is_bold(report):
-    block = render.document([report])
-    assert "| 1024 | **0.970** | 0.600 | 0.960 |" in block
+def test_the_peers_summary_has_the_lowest_speed_against_the_best_and_medians(report):
+    block = document(report)
+    assert "| forward bf16 | 2 | 1 | 0.95 | 16384 | 1.28 | 1.01 |" in block  # x torch: median of 0.97/0.6 and 0.9/0.95
+
+
+def test_the_fastest_of_a_row_is_bold_and_ours_compiled_does_not_compete(report, row):
+    report["liger_matrix"]["implementations"]["ours-compiled"] = "0.1.0"
+    report["benchmarks"].append(row("large", "forward", "bf16", 2**17, 1024, "ours-compiled", 0.99))
+    block = document(report)
+    assert "| 1024 | **0.970** | 0.600 | 0.960 | 185 | 1.50 | 1.01 |" in block
     assert "| 16384 | 0.900 | **0.950** | - |" in block
 
 
-def test_tritons_stand_side_by_side_oldest_first_against_the_newest(report):
-    block = render.document(sorted([report, older(report, "2.3.1", 0.95)], key=render._order))
+def test_columns_that_are_empty_in_every_row_are_left_out(report, row):
+    report["benchmarks"].append(row("large", "forward", "fp16", 2**17, 1024, OURS, 0.9))
+    report["benchmarks"].append(row("large", "forward", "fp16", 2**17, 1024, "torch", 0.5))
+    assert "#### forward, fp16\n\n| N | ours | torch | ours, us | x torch |\n" in document(report)
+
+
+def test_tritons_stand_side_by_side_oldest_first_against_the_newest(report, row):
+    older = variant(report, "2.3.1", rows=[row("large", "forward", "bf16", 2**17, 1024, OURS, 0.95)])
+    block = document(report, older)
     assert "| N | 2.3.1 | 3.6.0 | 2.3.1 / 3.6.0 |" in block
     assert "| 1024 | 0.950 | 0.970 | 0.979 |" in block
+    assert "| forward bf16 | 0.979 at 1024 |" in folded(block)
 
 
-def test_a_sweep_shows_its_sharpest_drop(report):
+def test_tritons_are_compared_on_one_gpu_with_the_same_settings_and_dtypes_of_several_runs_only(report, row):
+    rows = [row("large", "forward", "bf16", 2**17, 1024, OURS, 0.95)]
+    title = "### The same kernels on each Triton"
+    assert title not in document(report, variant(report, "2.3.1", gpu="NVIDIA H200", rows=rows))
+    assert title not in document(report, variant(report, "2.3.1", settings="general rule", rows=rows))
+    report["benchmarks"].append(row("large", "forward", "fp16", 2**17, 1024, OURS, 0.9))
+    block = document(report, variant(report, "2.3.1", rows=rows))
+    assert title in block
+    between = block[block.index(title) : block.index("### Every row")]
+    assert "forward, bf16" in between
+    assert "fp16" not in between
+
+
+def test_the_general_rule_stands_against_the_tuned_table_of_the_same_gpu_and_triton(report, row):
+    rows = [row("large", "forward", "bf16", 2**17, 1024, OURS, 0.776)]
+    general = variant(report, settings="general rule", rows=rows)
+    block = document(report, general)
+    assert "### General rule against tuned table: NVIDIA H100 80GB HBM3, triton 3.6.0" in block
+    assert "| forward bf16 | 1 | 0.800 | 0.800 | 1024 |" in folded(block)
+    assert "| 1024 | 0.776 | 0.970 | 0.800 |" in block
+    for other in (variant(report, gpu="NVIDIA H200"), variant(report, "2.3.1")):
+        assert "### General rule" not in document(other, general)
+
+
+def test_small_problems_show_host_time_against_torch_and_half_of_liger(report, row):
+    assert "| H100, triton 3.6.0 | 128 x 768 | 25.0 | 20.0 | 40.0 | missed |" in document(report)
+    report["liger_matrix"]["implementations"]["liger"] = "0.8.5"
+    report["benchmarks"].append(row("small", "forward+backward", "bf16", 128, 768, "liger", 0.1, 51.0))
+    assert "| H100, triton 3.6.0 | 128 x 768 | 25.0 | 20.0 | 51.0 | 40.0 | missed | met |" in document(report)
+
+
+def test_ours_compiled_stands_against_eager_and_torchs_two(report, row):
+    assert "### torch.compile of the operator" not in document(report)
+    report["liger_matrix"]["implementations"].update({"ours-compiled": "0.1.0", "compile": "2.11.0"})
+    report["benchmarks"] += [
+        row("large", "forward", "bf16", 2**17, 1024, "ours-compiled", 0.97 * 0.9),
+        row("small", "forward+backward", "bf16", 128, 768, "ours-compiled", 0.1, 33.0),
+        row("small", "forward+backward", "bf16", 128, 768, "compile", 0.1, 44.0),
+    ]
+    block = document(report)
+    assert "| forward bf16 | 1 | 0.900 | 0.900 | 1024 |" in folded(block)
+    assert "| forward+backward | 128 x 768 | 25.0 | 33.0 | 20.0 | 44.0 |" in folded(block)
+    assert re.search(r"^\| 1024 \| 18\d\.\d \| 20\d\.\d \| 29\d\.\d \| 0\.900 \|$", block, re.MULTILINE)
+
+
+def test_a_sweep_shows_its_sharpest_drops_for_even_and_odd_sizes_apart(report, row):
     report["liger_matrix"]["selection"] = "sweep"
-    shares = [(1023, 0.90), (1024, 0.95), (1025, 0.76), (1152, 0.80)]
+    shares = [(1023, 0.70), (1024, 0.95), (1025, 0.63), (1026, 0.76), (1152, 0.80), (1153, 0.7)]
     report["benchmarks"] = [row("sweep", "forward", "bf16", 2**27 // n, n, OURS, share) for n, share in shares]
-    assert "| forward bf16 | 4 | 0.760 | 1025 | -20.0% | 1024 | 1025 |" in render.document([report])
+    block = document(report)
+    assert "| forward bf16 | even | 3 | 0.760 | 1026 | -20.0% at 1026 |" in block
+    assert "| forward bf16 | odd | 3 | 0.630 | 1025 | -10.0% at 1025 |" in block
+
+
+def test_parts_of_one_run_are_shown_as_one_and_a_repeated_row_is_another_run(report, row):
+    def part(n, commit="0123456789abcdef"):
+        rows = [row("large", "forward", "bf16", 2**27 // n, n, name, 0.9) for name in (OURS, "torch")]
+        found = variant(report, rows=rows)
+        found["liger_matrix"]["commit"] = commit
+        return found
+
+    block = document(part(1024), part(16384))
+    assert "|  | N | target | 3.6.0 |\n" in block
+    assert "| forward bf16 | 1024 - 16384 | 0.96 | **0.900** (1024, 16384) |" in block
+    assert block.count("| NVIDIA H100 80GB HBM3 | 3.6.0 | tuned table |") == 2  # in What was run
+    for other in (part(1024), part(16384, commit="another")):
+        assert "|  | N | target | 3.6.0 | 3.6.0 |\n" in document(part(1024), other)
+
+
+def test_a_run_without_peers_that_stands_beside_others_has_no_tables_of_its_own(report, row):
+    older = variant(report, "2.3.1", rows=[row("large", "forward", "bf16", 2**17, 1024, OURS, 0.95)])
+    summary = "<summary>Shares of the copy bandwidth, every size: H100, triton 2.3.1</summary>"
+    assert summary not in document(report, older)
+    assert summary in document(older)
+
+
+def test_the_page_is_what_the_stored_results_give():
+    page = ROOT / "docs" / "performance.md"
+    found = runs.read([ROOT / "docs" / "results"])
+    plots = render.plot_paths(found, page.with_suffix(".svg"))
+    text = page.read_text()
+    fresh = render.replaced(text, render.document(found, plots), page)
+    assert text == fresh, "render docs/performance.md again; the command stands under its heading Results"
+    assert all(plot.is_file() for plot in plots)
 
 
 def test_markdown_is_replaced_between_its_markers_only(tmp_path, report):
@@ -150,6 +218,17 @@ def test_markdown_is_replaced_between_its_markers_only(tmp_path, report):
     assert text.endswith("\nafter\n")
     assert "stale figures" not in text
     assert text.count("### What was run") == 1
+
+
+def test_a_folder_stands_for_the_results_below_it(tmp_path, report):
+    for name, triton in (("b/benchmark", "3.6.0"), ("a/x/sweep", "2.3.1"), ("a/matrix", "3.0.0")):
+        path = tmp_path / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(variant(report, triton)))
+    assert [run.triton for run in runs.read([tmp_path])] == ["2.3.1", "3.6.0"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"render is .*empty; allowed is a file that bench wrote, or a folder with"):
+        runs.read([tmp_path / "empty"])
 
 
 def test_a_page_without_markers_is_left_alone(tmp_path, report):
@@ -172,3 +251,23 @@ def test_the_plot_has_a_line_per_implementation_and_the_same_bytes_each_time(tmp
     text = plots[0].read_text()
     for label in ("ours, triton 3.6.0", "torch", "quack", "forward, bf16"):
         assert label in text
+    assert not (tmp_path / "a-sweep.svg").exists()
+
+
+def test_a_sweep_among_the_files_gets_a_plot_of_its_own_and_leaves_the_other_alone(tmp_path, report, row):
+    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
+    sweep = variant(report)
+    sweep["liger_matrix"]["selection"] = "sweep"
+    sweep["benchmarks"] = [row("sweep", "forward", "bf16", 2**27 // n, n, OURS, 0.9) for n in (1023, 1024, 1025, 1026)]
+    for name, content in (("rows", report), ("sweep", sweep)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    page = tmp_path / "performance.md"
+    page.write_text(f"{render.BEGIN}\n{render.END}\n")
+    render.main([tmp_path / "rows.json"], None, tmp_path / "alone.svg")
+    render.main([tmp_path / "sweep.json", tmp_path / "rows.json"], page, tmp_path / "both.svg")
+    assert (tmp_path / "both.svg").read_bytes() == (tmp_path / "alone.svg").read_bytes()
+    drawn = (tmp_path / "both-sweep.svg").read_text()
+    for label in ("H100, triton 3.6.0, even N", "H100, triton 3.6.0, odd N"):
+        assert label in drawn
+    assert "(both.svg)" in page.read_text()
+    assert "(both-sweep.svg)" in page.read_text()

@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--against", metavar="FILE|CELL", help="compare with a stored benchmark.json, or with another cell's")
     add("--threshold", type=float, default=regression.THRESHOLD, help="slow-down never called (default: 0.05)")
     render = parser.add_argument_group("rendering stored results")
-    render.add_argument("--render", nargs="+", type=Path, metavar="JSON", help="run nothing; render these files")
+    render.add_argument(
+        "--render", nargs="+", type=Path, metavar="PATH", help="run nothing; render these files or folders"
+    )
     render.add_argument("--markdown", type=Path, help="the file whose generated block to rewrite")
     render.add_argument("--plot", type=Path, help="an SVG to write")
     return parser

@@ -1,47 +1,97 @@
-"""The plot of docs/performance.md: share of the copy bandwidth by N, one panel per direction and dtype."""
+"""The plots of docs/performance.md: share of the copy bandwidth by N, one panel per direction and dtype."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import files
-from . import table
+from . import targets
+from .conditions import PARITIES
 from .peers import OURS
+from .runs import Run
 
 COLOURS = {OURS: "#d62728", "torch": "#7f7f7f", "compile": "#1f77b4", "liger": "#2ca02c", "quack": "#ff7f0e"}
+# for other Tritons, or for the sweeps
+MORE_COLOURS = ("#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf", "#bcbd22")
 PANELS = (("forward", "bf16"), ("backward", "bf16"), ("forward", "fp32"), ("backward", "fp32"))
 
 
-def write(reports: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw ours and the peers of the report that timed the most of them, and ours in the others and in the sweep.
+def write(runs: Sequence[Run], path: Path) -> None:
+    """Draw ours and the peers of one run, and ours on the other Tritons with the same GPU and settings.
 
     Args:
-        reports: of level device.
-        path: the SVG; the same reports give the same bytes.
+        runs: the one drawn in full is on the targets' GPU, if any is, and timed the most peers.
+        path: the SVG; the same runs give the same bytes.
 
     Raises:
         ValueError: there is no matplotlib, or nothing to draw.
     """
+    timed = [run for run in runs if run.is_timed and not run.is_sweep]
+    figure, axes = _figure(path, timed)
+    main = max(timed, key=lambda run: (targets.GPU in run.gpu, len(run.names), len(run.report["benchmarks"])))
+    others = [run for run in timed if run.bench == main.bench and run is not main]
+    for axis, (direction, dtype) in zip(axes.flat, PANELS):
+        for name in (*main.peers, OURS):
+            rows = main.rows("large", direction, dtype)
+            points = [(n, row[name].share) for (n, _), row in rows.items() if name in row and row[name].share]
+            label = f"ours, triton {main.triton}" if name == OURS else name
+            _line(axis, points, label, color=COLOURS[name], linewidth=1.2, marker="o", markersize=3)
+        for run, colour in zip(others, MORE_COLOURS[1:]):
+            points = list(run.shares(direction, dtype).items())
+            _line(axis, points, f"ours, triton {run.triton}", color=colour, linewidth=1.0, linestyle="--")
+    _finish(figure, axes, main.gpu, path)
+
+
+def write_sweep(runs: Sequence[Run], path: Path) -> None:
+    """Draw the fine sweeps of N, ours alone: even N as a line, odd N as points of the same colour.
+
+    Args:
+        runs: those that are sweeps are drawn.
+        path: the SVG; the same runs give the same bytes.
+
+    Raises:
+        ValueError: there is no matplotlib, or nothing to draw.
+    """
+    sweeps = [run for run in runs if run.is_sweep and run.is_timed]
+    figure, axes = _figure(path, sweeps)
+    looks: dict[str, dict[str, Any]] = {
+        "even": {"linewidth": 0.9, "marker": "o", "markersize": 2},
+        "odd": {"linestyle": "none", "marker": "x", "markersize": 4},
+    }
+    for axis, (direction, dtype) in zip(axes.flat, PANELS):
+        for run, colour in zip(sweeps, MORE_COLOURS):
+            shares = run.shares(direction, dtype, "sweep")
+            for parity, remainder in PARITIES.items():
+                points = [(n, share) for n, share in shares.items() if n % 2 == remainder]
+                _line(axis, points, f"{run.label}, {parity} N", color=colour, **looks[parity])
+    _finish(figure, axes, "ours in fine steps of N", path)
+
+
+def _figure(path: Path, drawn: Sequence[Run]) -> tuple[Any, Any]:
     try:
         import matplotlib
     except ImportError:
         raise ValueError(f"plot is {path}, but matplotlib is not installed; install it or leave --plot out") from None
-    timed = [report for report in reports if report["liger_matrix"]["level"] == "device"]
-    if not timed:
+    if not drawn:
         raise ValueError(f"plot is {path}, but none of the files has a timed row")
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": "liger-matrix", "svg.fonttype": "none", "font.size": 9})
     from matplotlib import pyplot
 
-    main = max(timed, key=lambda report: (len(table.implementations(report)), len(report["benchmarks"])))
-    figure, axes = pyplot.subplots(2, 2, figsize=(11, 7), sharex=True, sharey=True, constrained_layout=True)
+    return pyplot.subplots(2, 2, figsize=(11, 7), sharex=True, sharey=True, constrained_layout=True)
+
+
+def _line(axis: Any, points: Sequence[tuple[int, Any]], label: str, **style: Any) -> None:
+    if points:
+        axis.plot(*zip(*points), label=label, **style)
+
+
+def _finish(figure: Any, axes: Any, title: str, path: Path) -> None:
+    from matplotlib import pyplot
+
     for axis, (direction, dtype) in zip(axes.flat, PANELS):
-        for report in timed:
-            for (kind, *panel), sizes in table.timed(report).items():
-                if panel == [direction, dtype] and kind in ("large", "sweep"):
-                    _lines(axis, report, kind, sizes, report is main)
         axis.set_title(f"{direction}, {dtype}")
         axis.set_xscale("log", base=2)
         axis.set_ylim(0, 1.05)
@@ -54,24 +104,8 @@ def write(reports: Sequence[Mapping[str, Any]], path: Path) -> None:
     for axis in axes.flat:
         for handle, label in zip(*axis.get_legend_handles_labels()):
             handles.setdefault(label, handle)
+    figure.suptitle(title)
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncol=5, frameon=False)
     with files.replacing(path) as scratch:
         figure.savefig(scratch, format="svg", metadata={"Date": None})
     pyplot.close(figure)
-
-
-def _lines(axis: Any, report: Mapping[str, Any], kind: str, sizes: Mapping[Any, Mapping[str, Any]], main: bool) -> None:
-    triton = report["liger_matrix"]["versions"]["triton"]
-    for name in table.implementations(report):
-        if not main and name != OURS:
-            continue
-        points = [(n, row[name].share) for (n, _), row in sizes.items() if name in row and row[name].share]
-        if not points:
-            continue
-        label = f"{name}, triton {triton}" if name == OURS else name
-        style: dict[str, Any] = {"color": COLOURS[name], "linewidth": 1.2, "marker": "o", "markersize": 3}
-        if kind == "sweep":
-            label, style = f"{label}, sweep", {"color": COLOURS[name], "linewidth": 0.6, "alpha": 0.5}
-        elif not main:
-            style = {"linewidth": 1.0, "linestyle": "--"}
-        axis.plot(*zip(*points), label=label, **style)

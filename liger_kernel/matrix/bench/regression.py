@@ -44,15 +44,15 @@ class Change:
     limit: float
 
 
-def read(path: Path) -> dict[str, Any]:
-    """A ``benchmark.json`` that the bench wrote; ValueError where it is something else."""
+def read(path: Path, argument: str = "against") -> dict[str, Any]:
+    """A ``benchmark.json`` that the bench wrote; ValueError, which names the argument, where it is something else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         found["liger_matrix"]["level"]
     except OSError as error:
-        raise ValueError(f"against is {path}; it cannot be read: {error.strerror}") from None
+        raise ValueError(f"{argument} is {path}; it cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f"against is {path}; allowed is a benchmark.json written by this bench") from None
+        raise ValueError(f"{argument} is {path}; allowed is a benchmark.json written by this bench") from None
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the kernels aim at on an H100: shares of the copy bandwidth that the same run measures."""
+"""What the kernels aim at on an H100: shares of the copy bandwidth that the same run measures, and conditions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ TARGETS: dict[tuple[str, str], tuple[tuple[int, float], ...]] = {
     ("backward", "bf16"): ((8192, 0.88), (16384, 0.82), (32768, 0.70), (131072, 0.60)),
     ("backward", "fp32"): ((8192, 0.92), (16384, 0.80), (32768, 0.70), (131072, 0.60)),
 }
-# A row counts as at least as fast as the best peer within this: the noise between two good measurements
-LEVEL_WITH_PEERS = 0.98
 GPU = "H100"
-
-
-def target(direction: str, dtype: str, n_cols: int) -> float:
-    """The share aimed at for a size; KeyError where nothing is aimed at."""
-    return next(share for largest, share in TARGETS[direction, dtype] if n_cols <= largest)
+# A row counts as level with another within this: the noise between two good measurements
+LEVEL = 0.98
+# Older Tritons against the newest, and the largest N that it is asked of
+WITH_NEWEST = 0.95
+WITH_NEWEST_UP_TO = 16384
+# Host time of a small forward + backward against Liger's
+OF_LIGER = 0.5
+# From one N of a sweep to the next, a larger drop than this is a cliff
+CLIFF = 0.10
