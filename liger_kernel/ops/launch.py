@@ -1,9 +1,9 @@
 """Launch what the plan says, with little host time.
 
-A `PreparedLaunch` is one `Launch` of the plan bound to its kernel. Its first launch goes through `kernel[grid](...)`,
-which compiles. From Triton 3.3 on, later ones go through the compiled kernel's own subscript, which skips Triton's
-check of every argument: types and counts are part of the key that the preparation is kept under, and the one thing that
-may change between two calls, whether the tensors start at multiples of 16 bytes, is checked here.
+The first launch of a plan goes through `kernel[grid](...)`, which compiles. Later ones launch what was compiled, by the
+addresses of the tensors, and skip Triton's check of every argument: types and numbers are part of the key that the
+preparation is kept under, and the one thing that may change between two calls, whether the tensors start at multiples
+of 16 bytes, is checked here.
 """
 
 from __future__ import annotations
@@ -20,66 +20,92 @@ import triton
 from ..kernels import launch_plan
 from ..kernels import layer_norm as kernels
 from ..kernels.launch_plan import DeviceProperties, Launch
-from .utils import compare_version, is_hip
+from .direct import TAKES_CONSTANTS, DirectLaunch, direct_launch, hooked
+from .utils import is_hip
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "0") == "1"
-# what the compiled kernel's subscript takes was the launcher's inner arguments before 3.3; on ROCm nobody has tried it
-REPEATS_COMPILED = compare_version("triton", operator.ge, "3.3") and not is_hip() and not INTERPRETED
+REPEATS = not INTERPRETED and not is_hip()  # nobody has tried it on ROCm
 
 
 class PreparedLaunch:
-    """One launch of the plan, ready to be launched with the values that its kernel's parameters take, by name."""
+    """One launch of the plan, bound to its kernel; takes the values of the parameters in the order of `names`."""
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, names: Sequence[str]) -> None:
         self.plan = launch
-        kernel = getattr(kernels, launch.kernel)
-        self._kernel = kernel
-        self._pick: Callable[[dict], tuple] = operator.itemgetter(*launch.args)
+        self._kernel = getattr(kernels, launch.kernel)
+        self._pick: Callable[[Sequence], tuple] = operator.itemgetter(*map(names.index, launch.args))
         self._options = {**launch.constexprs, "num_warps": launch.num_warps, "num_stages": launch.num_stages}
-        self._constants = tuple(launch.constexprs[name] for name in kernel.arg_names if name in launch.constexprs)
-        self.repeat: Optional[Callable[..., Any]] = None
+        constants = [launch.constexprs[name] for name in self._kernel.arg_names if name in launch.constexprs]
+        self._constants = tuple(constants) if TAKES_CONSTANTS else ()
+        self._compiled: Optional[Callable[..., Any]] = None
+        self._direct: Optional[DirectLaunch] = None
 
-    def first(self, values: dict[str, Any], aligned: bool) -> None:
-        """Launch through `kernel[grid]`, and keep what it compiled where it can be launched again by itself."""
+    def first(self, values: Sequence, aligned: bool) -> bool:
+        """Launch through `kernel[grid]`, which compiles; whether `again` can launch this from now on."""
         arguments = self._pick(values)
         if INTERPRETED:
             # Triton 2.3.1's interpreter writes every tensor back, which autograd must not take for a change of an input
             arguments = tuple(value.data if isinstance(value, torch.Tensor) else value for value in arguments)
         compiled = self._kernel[self.plan.grid](*arguments, **self._options)
-        if REPEATS_COMPILED and aligned and hasattr(compiled, "launch_metadata"):
-            self.repeat = compiled[(*self.plan.grid, 1, 1)[:3]]
+        if not (REPEATS and aligned and isinstance(compiled, triton.compiler.CompiledKernel)):
+            return False
+        grid = (*self.plan.grid, 1, 1)[:3]
+        self._compiled = compiled[grid]
+        self._direct = direct_launch(compiled, grid)
+        return True
 
-    def again(self, addresses: dict[str, Any], stream: int) -> None:
-        """Launch what `first` compiled; the launcher takes a tensor's address in place of the tensor."""
-        assert self.repeat is not None
-        self.repeat(*self._pick(addresses), *self._constants, stream=stream)
-
-
-def launch_all(launches: Sequence[PreparedLaunch], device: torch.device, values: dict[str, Any]) -> None:
-    """Launch in order on the device's current stream, with the tensors and numbers that the parameters take by name."""
-    if INTERPRETED:
-        for launch in launches:
-            launch.first(values, False)
-        return
-    index = device.index
-    if index != torch.cuda.current_device():
-        # Triton launches on the current device, whatever device the tensors are on
-        with torch.cuda.device(device):
-            launch_all(launches, device, values)
-        return
-    addresses = {}
-    bits = 0
-    for name, value in values.items():
-        if value.__class__ is not int and value.__class__ is not float:
-            value = value.data_ptr()
-            bits |= value
-        addresses[name] = value
-    aligned = bits % 16 == 0
-    for launch in launches:
-        if aligned and launch.repeat is not None:
-            launch.again(addresses, triton.runtime.driver.active.get_current_stream(index))
+    def again(self, stream: int, values: Sequence, with_hooks: bool) -> None:
+        """Launch what `first` compiled, with addresses in place of tensors."""
+        arguments = (*self._pick(values), *self._constants)
+        if self._direct is None or with_hooks:
+            assert self._compiled is not None
+            self._compiled(*arguments, stream=stream)
         else:
-            launch.first(values, aligned)
+            self._direct(stream, arguments)
+
+
+class Launches:
+    """The launches of one forward or backward on one device, in order.
+
+    `names` are the parameters of all kernels, those that point to tensors before those that are numbers. A call tries
+    `again` with addresses, and where that returns False calls `first` with the tensors.
+    """
+
+    def __init__(self, plan: Sequence[Launch], names: Sequence[str], device: torch.device) -> None:
+        self.plan = tuple(plan)
+        self._launches = tuple(PreparedLaunch(launch, names) for launch in plan)
+        self._device = device
+        self._repeats = False
+
+    def again(self, addresses: tuple[int, ...], numbers: tuple) -> bool:
+        """Launch on the current stream what was compiled earlier; False, and nothing, where this call cannot."""
+        if not self._repeats:
+            return False
+        if torch._C._cuda_getDevice() != self._device.index:
+            with torch.cuda.device(self._device):
+                return self.again(addresses, numbers)
+        bits = 0
+        for address in addresses:
+            bits |= address
+        if bits % 16 != 0:
+            return False
+        stream = torch._C._cuda_getCurrentRawStream(self._device.index)
+        values = addresses + numbers
+        with_hooks = hooked()
+        for launch in self._launches:
+            launch.again(stream, values, with_hooks)
+        return True
+
+    def first(self, tensors: tuple[torch.Tensor, ...], numbers: tuple) -> None:
+        """Launch on the device's current stream through Triton, which compiles what it has not seen yet."""
+        if self._device.type != "cpu" and self._device.index != torch.cuda.current_device():
+            # Triton launches on the current device, whatever device the tensors are on
+            with torch.cuda.device(self._device):
+                self.first(tensors, numbers)
+            return
+        aligned = all(tensor.data_ptr() % 16 == 0 for tensor in tensors)
+        repeatable = [launch.first(tensors + numbers, aligned) for launch in self._launches]
+        self._repeats = self._repeats or all(repeatable)
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from liger_kernel.kernels import launch_plan
-from liger_kernel.ops import layer_norm as ops
+from liger_kernel.ops.launch import device_properties as properties_of
 
 from .api import liger_layer_norm
 from .inputs import FP16, FP32, problem
@@ -25,7 +25,7 @@ SIZES = [(9, 17), (9, 1000), (9, 1024), (3, 4096), (3, 12288), (2, 65537)]
 
 
 def device_properties(device: str) -> launch_plan.DeviceProperties:
-    return ops._device_properties(torch.empty(0, device=device).device)
+    return properties_of(torch.empty(0, device=device).device)
 
 
 @pytest.mark.parametrize("dtype", [FP32, FP16])

@@ -1,0 +1,262 @@
+"""Run LayerNorm on tensors: shapes and errors, what calls alike have in common, allocations, launches.
+
+Host time decides small problems, so a call does little more than allocate and launch: everything that follows from
+shapes, dtypes and the device is in a `Problem`, kept from the first call on; mean and rstd share one allocation, and
+so do the partial sums of dw and db, of which the launches take addresses.
+"""
+
+from __future__ import annotations
+
+import functools
+from numbers import Real
+from typing import Optional
+
+import torch
+
+from ..kernels import launch_plan
+from .launch import Launches, device_properties, require_device
+
+NO_VECTOR = (None, None, None)
+DTYPES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+
+# the parameters of all kernels of a direction, pointers before numbers
+FORWARD = ("X", "W", "B", "Y", "Mean", "RSTD", "Exchange", "n_rows", "eps")
+POINTERS = ("dY", "X", "W", "Mean", "RSTD", "dX", "dW", "dB", "dW_partial", "dB_partial", "Exchange")
+BACKWARD = (*POINTERS, "n_rows", "n_partials", "rows_per_program")
+
+
+class Problem:
+    """LayerNorm of one shape, on one device, in given dtypes, with or without weight and bias."""
+
+    def __init__(
+        self,
+        shape: torch.Size,
+        dtype: torch.dtype,
+        device: torch.device,
+        w_dtype: Optional[torch.dtype],
+        b_dtype: Optional[torch.dtype],
+    ) -> None:
+        self.n_rows, self.n_cols, self.dtype, self.device = shape[:-1].numel(), shape[-1], dtype, device
+        self.has_w, self.w_dtype, self.b_dtype = w_dtype is not None, w_dtype or dtype, b_dtype or dtype
+        self.rstd_at = aligned(self.n_rows)
+        plan = launch_plan.forward_plan(
+            self.n_rows,
+            self.n_cols,
+            DTYPES[dtype],
+            device_properties(device),
+            w_dtype=DTYPES[self.w_dtype],
+            b_dtype=DTYPES[self.b_dtype],
+            has_w=self.has_w,
+            has_b=b_dtype is not None,
+        )
+        self.forward = Launches(plan, FORWARD, device)
+        self.forward_slots = max((launch.exchange_slots for launch in plan), default=0)
+        self._backwards: dict[tuple[bool, ...], Backward] = {}
+
+    def backward(self, needs: tuple[bool, ...]) -> Backward:
+        """What computes dx, dw and db, those of them that `needs` says."""
+        if needs not in self._backwards:
+            self._backwards[needs] = Backward(self, *needs)
+        return self._backwards[needs]
+
+    def split(self, statistics: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and rstd, each of shape (n_rows,), out of what `run_forward` returned."""
+        return statistics[: self.n_rows], statistics[self.rstd_at : self.rstd_at + self.n_rows]
+
+
+class Backward:
+    """The backward of a problem for one choice of results."""
+
+    def __init__(self, problem: Problem, needs_dx: bool, needs_dw: bool, needs_db: bool) -> None:
+        plan = launch_plan.backward_plan(
+            problem.n_rows,
+            problem.n_cols,
+            DTYPES[problem.dtype],
+            device_properties(problem.device),
+            w_dtype=DTYPES[problem.w_dtype],
+            b_dtype=DTYPES[problem.b_dtype],
+            has_w=problem.has_w,
+            need_dx=needs_dx,
+            need_dw=needs_dw,
+            need_db=needs_db,
+        )
+        decided = {name: value for launch in plan for name, value in launch.values.items()}
+        self.launches = Launches(plan, BACKWARD, problem.device)
+        self.numbers = (problem.n_rows, decided.get("n_partials", 0), decided.get("rows_per_program", 0))
+        self.slots = max((launch.exchange_slots for launch in plan), default=0)
+        size = aligned(decided.get("n_partials", 0) * problem.n_cols)
+        self.n_partials = size * (needs_dw + needs_db)
+        self.db_partial_at = size if needs_dw else 0
+
+
+def problem_of(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor]) -> Problem:
+    """The problem that these arguments pose.
+
+    Raises:
+        TypeError, ValueError, RuntimeError: in one sentence that names the argument, its value and what is allowed.
+    """
+    try:
+        return _problem(
+            X.shape,
+            X.dtype,
+            X.device,
+            *(NO_VECTOR if W is None else (W.shape, W.dtype, W.device)),
+            *(NO_VECTOR if B is None else (B.shape, B.dtype, B.device)),
+        )
+    except AttributeError:
+        for name, value in (("X", X), ("W", W), ("B", B)):
+            if not isinstance(value, torch.Tensor) and (name == "X" or value is not None):
+                allowed = "a torch.Tensor" if name == "X" else "a torch.Tensor or None"
+                raise TypeError(f"{name} is a {type(value).__name__}; it must be {allowed}") from None
+        raise
+
+
+def run_forward(
+    X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float
+) -> tuple[Problem, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(problem, contiguous X, Y, statistics); `Problem.split` parts the statistics.
+
+    Arguments and errors are those of `layer_norm.layer_norm_forward`.
+    """
+    problem = problem_of(X, W, B)
+    eps = eps if type(eps) is float and 0.0 <= eps < float("inf") else _checked_eps(eps)
+    X = X.contiguous()
+    y = torch.empty_like(X)
+    statistics = torch.empty(2 * problem.rstd_at, dtype=torch.float32, device=problem.device)
+    if problem.forward.plan:
+        W = X if W is None else W.contiguous()
+        B = X if B is None else B.contiguous()
+        exchange = _exchange(problem.forward_slots, problem.device)
+        mean_at = statistics.data_ptr()
+        addresses = (
+            X.data_ptr(),
+            W.data_ptr(),
+            B.data_ptr(),
+            y.data_ptr(),
+            mean_at,
+            mean_at + 4 * problem.rstd_at,
+            0 if exchange is None else exchange.data_ptr(),
+        )
+        if not problem.forward.again(addresses, (problem.n_rows, eps)):
+            exchange = _nothing(torch.int64, problem.device) if exchange is None else exchange
+            problem.forward.first((X, W, B, y, *problem.split(statistics), exchange), (problem.n_rows, eps))
+    return problem, X, y, statistics
+
+
+def run_backward(
+    problem: Problem,
+    needs: tuple[bool, ...],
+    dY: torch.Tensor,
+    X: torch.Tensor,
+    W: Optional[torch.Tensor],
+    mean: torch.Tensor,
+    rstd: Optional[torch.Tensor] = None,
+) -> tuple[Optional[torch.Tensor], Optional[torch.Tensor], Optional[torch.Tensor]]:
+    """(dX of dY's shape, dW, dB), None for what `needs` does not want.
+
+    Args:
+        problem: as `run_forward` returned it.
+        needs: whether dX, dW and dB are wanted.
+        X: contiguous.
+        mean, rstd: of shape (n_rows,) each; without rstd, mean is the statistics that `run_forward` returned.
+    """
+    needs_dx, needs_dw, needs_db = needs
+    backward = problem.backward(needs)
+    launches, device = backward.launches, problem.device
+    make = torch.empty if launches.plan else torch.zeros
+    dY = dY.contiguous()
+    dx = torch.empty_like(dY, dtype=problem.dtype) if needs_dx else None
+    dw = make(problem.n_cols, dtype=problem.w_dtype, device=device) if needs_dw else None
+    db = make(problem.n_cols, dtype=problem.b_dtype, device=device) if needs_db else None
+    if launches.plan:
+        W = X if W is None else W.contiguous()
+        n_partials = backward.n_partials
+        partials = torch.empty(n_partials, dtype=torch.float32, device=device) if n_partials else mean
+        exchange = _exchange(backward.slots, device)
+        mean_at, partials_at = mean.data_ptr(), partials.data_ptr()
+        # a kernel does not touch what is not wanted
+        addresses = (
+            dY.data_ptr(),
+            X.data_ptr(),
+            W.data_ptr(),
+            mean_at,
+            mean_at + 4 * problem.rstd_at if rstd is None else rstd.data_ptr(),
+            0 if dx is None else dx.data_ptr(),
+            0 if dw is None else dw.data_ptr(),
+            0 if db is None else db.data_ptr(),
+            partials_at,
+            partials_at + 4 * backward.db_partial_at,
+            0 if exchange is None else exchange.data_ptr(),
+        )
+        if not launches.again(addresses, backward.numbers):
+            if rstd is None:
+                mean, rstd = problem.split(mean)
+            tensors = (
+                dY,
+                X,
+                W,
+                mean,
+                rstd,
+                _nothing(problem.dtype, device) if dx is None else dx,
+                _nothing(problem.w_dtype, device) if dw is None else dw,
+                _nothing(problem.b_dtype, device) if db is None else db,
+                partials,
+                partials[backward.db_partial_at :],
+                _nothing(torch.int64, device) if exchange is None else exchange,
+            )
+            launches.first(tensors, backward.numbers)
+    return dx, dw, db
+
+
+def _exchange(slots: int, device: torch.device) -> Optional[torch.Tensor]:
+    return torch.zeros(slots, dtype=torch.int64, device=device) if slots else None
+
+
+def _nothing(dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    return torch.empty(0, dtype=dtype, device=device)
+
+
+def aligned(n: int) -> int:
+    """Numbers in fp32 to leave room for, so that what follows n of them starts at a multiple of 16 bytes."""
+    return (n + 3) // 4 * 4
+
+
+@functools.lru_cache(maxsize=4096)
+def _problem(
+    shape: torch.Size,
+    dtype: torch.dtype,
+    device: torch.device,
+    w_shape: Optional[torch.Size],
+    w_dtype: Optional[torch.dtype],
+    w_device: Optional[torch.device],
+    b_shape: Optional[torch.Size],
+    b_dtype: Optional[torch.dtype],
+    b_device: Optional[torch.device],
+) -> Problem:
+    """Check shapes, dtypes and devices; those of W and B are None where there is none."""
+    if dtype not in DTYPES:
+        raise TypeError(f"X has dtype {dtype}; it must be float32, float16 or bfloat16")
+    if not shape:
+        raise ValueError("X has no dimensions; it must have at least one, the last of which is normalised")
+    n_cols = shape[-1]
+    if n_cols == 0:
+        raise ValueError(f"X has shape {tuple(shape)}; its last dimension must have at least one element")
+    for name, v_shape, v_dtype, v_device in (("W", w_shape, w_dtype, w_device), ("B", b_shape, b_dtype, b_device)):
+        if v_shape is None:
+            continue
+        if v_shape != (n_cols,):
+            raise ValueError(f"{name} has shape {tuple(v_shape)}; it must be ({n_cols},), the last dimension of X")
+        if v_dtype not in (dtype, torch.float32):
+            raise TypeError(f"{name} has dtype {v_dtype}; it must be X's ({dtype}) or float32")
+        if v_device != device:
+            raise ValueError(f"{name} is on {v_device}; it must be on X's device, {device}")
+    require_device(device)
+    return Problem(shape, dtype, device, w_dtype, b_dtype)
+
+
+def _checked_eps(eps: object) -> float:
+    if not isinstance(eps, Real):
+        raise TypeError(f"eps is a {type(eps).__name__}; it must be a number")
+    if not 0 <= float(eps) < float("inf"):
+        raise ValueError(f"eps is {eps}; it must be finite and at least 0")
+    return float(eps)
