@@ -113,6 +113,12 @@ def test_columns_that_are_empty_in_every_row_are_left_out(report, row):
     assert "#### forward, fp16\n\n| N | ours | torch | ours, us | x torch |\n" in document(report)
 
 
+def test_rows_that_may_hold_gaps_are_listed(report):
+    assert "gaps" not in document(report)
+    report["benchmarks"][0]["extra_info"]["late"] = 15
+    assert "the host came late: large-bf16-131072x1024-forward ours." in document(report)
+
+
 def test_tritons_stand_side_by_side_oldest_first_against_the_newest(report, row):
     older = variant(report, "2.3.1", rows=[row("large", "forward", "bf16", 2**17, 1024, OURS, 0.95)])
     block = document(report, older)

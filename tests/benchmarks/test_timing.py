@@ -75,6 +75,88 @@ def test_calls_that_are_compared_take_turns_and_each_is_first_once():
     assert gc.isenabled()
 
 
+class SimulatedStream:
+    """A device in wall-clock time: what is enqueued runs one after the other, as soon as the one before is done."""
+
+    def __init__(self, flush_seconds=0.0005):
+        self.free_at = 0.0
+        self.flushes = 0
+        self.flush_seconds = flush_seconds
+
+    def enqueue(self, seconds):
+        self.free_at = max(time.perf_counter(), self.free_at) + seconds
+
+    def event(self):
+        return SimulatedEvent(self)
+
+    def flush(self):
+        self.flushes += 1
+        self.enqueue(self.flush_seconds)
+
+    def synchronize(self):
+        time.sleep(max(0.0, self.free_at - time.perf_counter()))
+
+
+class SimulatedEvent:
+    def __init__(self, stream):
+        self.stream = stream
+
+    def record(self):
+        self.at = max(time.perf_counter(), self.stream.free_at)
+
+    def query(self):
+        return time.perf_counter() >= self.at
+
+    def elapsed_time(self, after):
+        return (after.at - self.at) * 1e3
+
+
+UNTIMED = timing.WARM_UP_CALLS + 2 * timing.ESTIMATE_CALLS + 1  # calls before the first round
+
+
+def simulated(host_seconds):
+    """(Timer, call): a call of two kernels of 0.1 ms each, before each of which the host needs some time."""
+    stream = SimulatedStream()
+    calls = iter(range(10**6))
+
+    def call():
+        number = next(calls)
+        for _ in range(2):
+            time.sleep(host_seconds(number))
+            stream.enqueue(1e-4)
+
+    return Timer("cuda", budget=0.05, min_rounds=5, max_rounds=20, stream=stream), call
+
+
+def test_events_enclose_kernels_and_not_the_gaps_of_a_slow_host():
+    timer, call = simulated(lambda number: 0.001)
+    measured = timer(call)
+    assert (measured.clock, measured.late) == ("device", 0)
+    assert max(measured.seconds) == pytest.approx(2e-4, rel=0.01)
+
+
+def test_rounds_in_which_the_host_came_late_are_dropped():
+    timer, call = simulated(lambda number: 0.03 if number >= UNTIMED and number % 4 == 0 else 0.001)
+    measured = timer(call)
+    assert measured.late == 0
+    assert max(measured.seconds) == pytest.approx(2e-4, rel=0.01)
+
+
+def test_a_host_that_becomes_slower_than_it_looked_gets_a_longer_head_start():
+    timer, call = simulated(lambda number: 0.0001 if number < UNTIMED else 0.004)
+    measured = timer(call)
+    assert measured.late == 0
+    assert max(measured.seconds) == pytest.approx(2e-4, rel=0.01)
+
+
+def test_a_host_too_slow_for_any_head_start_is_timed_and_its_rounds_are_called_late(monkeypatch):
+    monkeypatch.setattr(timing, "MAX_FLUSHES", 4)
+    timer, call = simulated(lambda number: 0.005)
+    measured = timer(call)
+    assert measured.late == len(measured.seconds)
+    assert measured.median > 0.004
+
+
 @pytest.mark.device("events time the device and the flush empties its L2")
 def test_on_a_gpu_a_copy_is_neither_faster_than_memory_nor_bound_by_the_host():
     import torch

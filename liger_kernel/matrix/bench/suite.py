@@ -146,7 +146,7 @@ class Suite:
 
     def _how_fast(self, row: Row, name: str, measured: Measurement) -> dict[str, Any]:
         torch_median = self._medians.get((row, "torch"))
-        found: dict[str, Any] = {"clock": measured.clock, "spread": measured.spread}
+        found: dict[str, Any] = {"clock": measured.clock, "spread": measured.spread, "late": measured.late}
         if self.copy_bytes_per_second is None:  # the interpreter's seconds as a bandwidth would only mislead
             return {
                 **found,

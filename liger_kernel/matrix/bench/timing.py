@@ -12,7 +12,7 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 Call = Callable[[], Any]
 
@@ -20,9 +20,10 @@ Call = Callable[[], Any]
 UNKNOWN_L2_FLUSH_BYTES = 512 * 2**20
 MIN_FLUSH_BYTES = 128 * 2**20
 # How much longer than the host needs to enqueue a call the device is kept busy before it, so that the events enclose
-# the call's kernels and not the gaps between them; 32 flushes (about 2 ms) are enough for any eager autograd call.
-HEAD_START = 1.5
-MAX_FLUSHES = 32
+# the call's kernels and not the gaps between them. It is doubled while too many rounds are late all the same; 128
+# flushes take about 6 ms on an H100.
+HEAD_START = 3.0
+MAX_FLUSHES = 128
 WARM_UP_CALLS = 3
 ESTIMATE_CALLS = 5
 BLOCKS = 5
@@ -39,10 +40,13 @@ class Measurement:
     Attributes:
         clock: ``"device"`` (events) or ``"host"`` (``time.perf_counter``: on a CPU, no statement about a GPU).
         seconds: one duration per round.
+        late: in how many of these rounds the device had begun before the host had enqueued the whole call, so that
+            they may hold gaps. None, unless even the longest head start left too few others.
     """
 
     clock: str
     seconds: tuple[float, ...]
+    late: int = 0
 
     @property
     def median(self) -> float:
@@ -76,6 +80,31 @@ def rounds_for(budget: float, seconds: float, min_rounds: int, max_rounds: int) 
     return max(min_rounds, min(max_rounds, math.floor(budget / seconds)))
 
 
+class Stream:
+    """The current stream of a GPU, with a buffer to flush its L2."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self._torch = torch
+        flush_bytes = flush_size(getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0))
+        self._buffer = torch.empty(flush_bytes // 4, dtype=torch.int32, device="cuda")
+
+    def event(self) -> Any:
+        """A new event: ``record()``, ``query()`` and ``elapsed_time(other)`` in milliseconds."""
+        return self._torch.cuda.Event(enable_timing=True)
+
+    def flush(self) -> None:
+        """Enqueue what leaves nothing of the last call in L2."""
+        # Written, not read: a call then pays for the lines it finds dirty in L2, in exchange for those that it leaves
+        # dirty itself. After a clean flush the last write-backs of every call would be free.
+        self._buffer.zero_()
+
+    def synchronize(self) -> None:
+        """Wait for the device."""
+        self._torch.cuda.synchronize()
+
+
 class Timer:
     """Times calls on one device. It holds the flush buffer, so make one per process.
 
@@ -83,21 +112,24 @@ class Timer:
         device: ``"cuda"`` (HIP too) or ``"cpu"``; on a CPU the host's clock is read and nothing is flushed.
         budget: seconds of rounds per measurement, flushes included.
         min_rounds, max_rounds: bounds on the rounds, whatever the budget.
+        stream: what the calls are enqueued on, where it is not the GPU's current one.
     """
 
-    def __init__(self, device: str = "cuda", budget: float = 0.1, min_rounds: int = 15, max_rounds: int = 100) -> None:
+    def __init__(
+        self,
+        device: str = "cuda",
+        budget: float = 0.1,
+        min_rounds: int = 15,
+        max_rounds: int = 100,
+        stream: Optional[Stream] = None,
+    ) -> None:
         if budget <= 0:
             raise ValueError(f"budget is {budget}; it must be a positive number of seconds")
         self.device, self.budget = device, budget
         self.min_rounds, self.max_rounds = min_rounds, max_rounds
-        self.flush_bytes = 0
         if device != "cpu":
-            import torch
-
-            self._torch = torch
-            self.flush_bytes = flush_size(getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0))
-            self._buffer = torch.empty(self.flush_bytes // 4, dtype=torch.int32, device=device)
-            self._flush_seconds = self._mean_seconds(self._flush)
+            self._stream = stream or Stream()
+            self._flush_seconds = self._mean_seconds(self._stream.flush)
 
     def __call__(self, call: Call) -> Measurement:
         """Warm ``call`` up, then time as many rounds of it as the budget allows.
@@ -106,7 +138,7 @@ class Timer:
         """
         if self.device == "cpu":
             return Measurement("host", self._host_rounds(call))
-        return Measurement("device", self._device_rounds(call))
+        return self._device_rounds(call)
 
     def host_seconds(
         self, calls: Mapping[str, Call], batches: int = HOST_BATCHES, calls_per_batch: int = HOST_CALLS
@@ -150,7 +182,7 @@ class Timer:
             call()
         return (time.perf_counter() - start) / calls
 
-    def _device_rounds(self, call: Call) -> tuple[float, ...]:
+    def _device_rounds(self, call: Call) -> Measurement:
         for _ in range(WARM_UP_CALLS):
             call()
         device_seconds = self._mean_seconds(call)
@@ -158,23 +190,34 @@ class Timer:
         for _ in range(ESTIMATE_CALLS):
             call()
         host_seconds = (time.perf_counter() - start) / ESTIMATE_CALLS
-        self._synchronize()
-        # The buffer is written, not read: a call then pays for the lines it finds dirty in L2, in exchange for those
-        # that it leaves dirty itself. After a clean flush the last write-backs of every call would be free.
         flushes = min(MAX_FLUSHES, max(1, math.ceil(HEAD_START * host_seconds / self._flush_seconds)))
-        round_seconds = device_seconds + flushes * self._flush_seconds
-        rounds = rounds_for(self.budget, round_seconds, self.min_rounds, self.max_rounds)
+        while True:
+            round_seconds = device_seconds + flushes * self._flush_seconds
+            rounds = rounds_for(self.budget, round_seconds, self.min_rounds, self.max_rounds)
+            found = self._enqueue_rounds(call, rounds, flushes)
+            in_time = tuple(seconds for seconds, late in found if not late)
+            if len(in_time) >= self.min_rounds:
+                return Measurement("device", in_time)
+            if flushes == MAX_FLUSHES:
+                return Measurement("device", tuple(seconds for seconds, _ in found), len(found) - len(in_time))
+            flushes = min(MAX_FLUSHES, 2 * flushes)
+
+    def _enqueue_rounds(self, call: Call, rounds: int, flushes: int) -> list[tuple[float, bool]]:
+        """Rounds behind so many flushes each: (seconds, whether the device began before all was enqueued)."""
+        self._stream.synchronize()
         events = [self._event_pair() for _ in range(rounds)]
+        late = []
         for _ in range(flushes):
-            self._flush()
+            self._stream.flush()
         for before, after in events:
             for _ in range(flushes):
-                self._flush()
+                self._stream.flush()
             before.record()
             call()
             after.record()
-        self._synchronize()
-        return tuple(before.elapsed_time(after) / 1e3 for before, after in events)
+            late.append(bool(before.query()))
+        self._stream.synchronize()
+        return [(before.elapsed_time(after) / 1e3, was_late) for (before, after), was_late in zip(events, late)]
 
     def _host_rounds(self, call: Call) -> tuple[float, ...]:
         for _ in range(WARM_UP_CALLS):
@@ -201,15 +244,11 @@ class Timer:
         return before.elapsed_time(after) / 1e3 / ESTIMATE_CALLS
 
     def _event_pair(self) -> tuple[Any, Any]:
-        event = self._torch.cuda.Event
-        return event(enable_timing=True), event(enable_timing=True)
-
-    def _flush(self) -> None:
-        self._buffer.zero_()
+        return self._stream.event(), self._stream.event()
 
     def _synchronize(self) -> None:
         if self.device != "cpu":
-            self._torch.cuda.synchronize()
+            self._stream.synchronize()
 
 
 def flush_size(l2_bytes: int) -> int:
