@@ -83,6 +83,8 @@ def test_targets_have_a_column_for_each_run_on_their_gpu_and_none_for_another(re
     assert "|  | N | target | 2.3.1 | 3.6.0 | 3.6.0, general rule |" in block
     assert "| 0.96 | **0.500** (1024) | **0.900** (16384) | **0.500** (1024) |" in block
     assert "### Targets" not in document(variant(report, gpu="NVIDIA H200"))
+    apart = block[block.index("### Shares of the copy bandwidth on NVIDIA H200") :]
+    assert apart.splitlines()[2:5:2] == ["|  | N | 3.6.0 |", "| forward bf16 | 1024 - 16384 | 0.900 |"]
     assert "### Against the peers: H200, triton 3.6.0" in block
 
 

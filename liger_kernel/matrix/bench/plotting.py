@@ -75,7 +75,7 @@ def _figure(path: Path, drawn: Sequence[Run]) -> tuple[Any, Any]:
     except ImportError:
         raise ValueError(f"plot is {path}, but matplotlib is not installed; install it or leave --plot out") from None
     if not drawn:
-        raise ValueError(f"plot is {path}, but none of the files has a timed row")
+        raise ValueError(f"plot is {path}, but none of the files has a timed row for it")
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": "liger-matrix", "svg.fonttype": "none", "font.size": 9})
     from matplotlib import pyplot

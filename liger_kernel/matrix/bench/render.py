@@ -64,7 +64,7 @@ def document(runs: Sequence[Run], plots: Sequence[Path] = ()) -> str:
     timed = joined([run for run in runs if run.is_timed])
     full, sweeps = [run for run in timed if not run.is_sweep], [run for run in timed if run.is_sweep]
     parts = [
-        _targets(full),
+        *(_lowest_shares([run for run in full if run.gpu == gpu]) for gpu in dict.fromkeys(run.gpu for run in full)),
         _conditions(timed),
         *map(run_tables.peers_summary, full),
         f"![share of the copy bandwidth by N]({plots[0].name})" if plots else "",
@@ -94,25 +94,27 @@ def _every_row(run: Run, runs: Sequence[Run]) -> list[str]:
     return [run_tables.shares(run), run_tables.small(run), run_tables.first_calls(run)] if whole else []
 
 
-def _targets(runs: Sequence[Run]) -> str:
-    """The targets beside the lowest share of each range of N, one column a run on the GPU that they are set for."""
-    aimed = [run for run in runs if targets.GPU in run.gpu]
-    rows = [["", "N", "target", *(run.column for run in aimed)]]
+def _lowest_shares(runs: Sequence[Run]) -> str:
+    """The lowest share of each range of N on one GPU, one column a run; beside the targets, if they are set for it."""
+    gpu = runs[0].gpu
+    aimed = targets.GPU in gpu
+    rows = [["", "N", "target", *(run.column for run in runs)]]
     for (direction, dtype), ranges in targets.TARGETS.items():
-        by_run = [run.shares(direction, dtype) for run in aimed]
+        by_run = [run.shares(direction, dtype) for run in runs]
         previous = 0
         for largest, aim in ranges:
             sizes = [n for n in sorted(set().union(*by_run)) if previous < n <= largest]
             previous = largest
             if sizes:
                 label = f"{sizes[0]} - {sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
-                cells = [_lowest({n: shares[n] for n in sizes if n in shares}, aim) for shares in by_run]
-                rows.append([f"{direction} {dtype}", label, f"{aim:.2f}", *cells])
-    note = (
-        "The lowest share of each range of N, by Triton; **bold**: missed, at these N. What was missed, and why, stands"
+                parts = [{n: shares[n] for n in sizes if n in shares} for shares in by_run]
+                cells = [_lowest(part, aim if aimed else 0.0) for part in parts]
+                rows.append([f"{direction} {dtype}", label, f"{aim:.2f}" if aimed else DASH, *cells])
+    note = "The lowest share of each range of N, by Triton" + (
+        "; **bold**: missed, at these N. What was missed, and why, stands below the tables." if aimed else "."
     )
-    title = f"Targets: shares of the copy bandwidth on {', '.join(dict.fromkeys(run.gpu for run in aimed))}"
-    return section(title, markdown_table(rows), f"{note} below the tables.") if len(rows) > 1 else ""
+    title = f"{'Targets: shares' if aimed else 'Shares'} of the copy bandwidth on {gpu}"
+    return section(title, markdown_table(rows), note) if len(rows) > 1 else ""
 
 
 def _lowest(shares: dict[int, float], aim: float) -> str:
@@ -141,6 +143,6 @@ def _what_was_run(runs: Sequence[Run]) -> str:
         commit = (about["commit"] or DASH)[:10] + (" + changes" if about["dirty"] else "")
         driver = str(about["gpus"][0]["driver"]) if about["gpus"] else DASH
         stack = [run.gpu, run.triton, run.settings, found["torch"], found["python"], driver, copy]
-        what = "sweep of N" if run.is_sweep else others
+        what = str(about["selection"]).replace("|", "\\|") if run.is_sweep else others
         rows.append([*stack, what, about["date"][:16].replace("T", " "), commit])
     return section("What was run", markdown_table(rows))
