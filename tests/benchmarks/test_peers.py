@@ -1,8 +1,10 @@
 """Peers: who is there, who is absent and why, and that Liger-Kernel never gets in the way of ours by its name."""
 
 import os
+import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +64,20 @@ def test_our_operator_under_torch_compile_is_absent_where_torch_cannot_take_it_i
     found, absent = peers.load(["compile"])
     assert "ours-compiled" not in [item.name for item in found]
     assert "cannot put our operator into a graph; torch 2.4 and later can" in absent["ours-compiled"]
+
+
+def test_compiled_graphs_are_not_kept_on_disk_where_another_version_of_our_operator_would_find_them(tmp_path, level):
+    if level == "device":
+        pytest.skip("runs on the CPU: run this cell with TRITON_INTERPRET=1")
+    if "ours-compiled" in peers.load(["compile"])[1]:
+        pytest.skip("torch cannot compile our operator here: run a cell with torch 2.4 or later")
+    folders = [str(Path(peers.__file__).resolve().parents[3]), os.environ.get("PYTHONPATH", "")]
+    env = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(folders)}
+    shape = ["--device", "cpu", "--dtype", "fp32", "--rows", "4", "--cols", "64"]
+    command = [sys.executable, "-m", "liger_kernel.matrix.bench.first_call", "ours-compiled", *shape]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not [path.name for path in tmp_path.rglob("*") if path.name in ("fxgraph", "aotautograd")]
 
 
 def test_what_is_compiled_is_forgotten_between_shapes_and_not_between_implementations(monkeypatch):

@@ -160,7 +160,7 @@ def _ours(path: Optional[Path]) -> Implementation:
 
 
 def _compile(path: Optional[Path]) -> Implementation:
-    _check_that_torch_compiles()
+    _prepare_torch_compile()
     eager = _torch(None)
     return Implementation("compile", eager.version, _recompiled_per_shape(eager.layer_norm))
 
@@ -172,20 +172,30 @@ def _ours_compiled(path: Optional[Path]) -> Implementation:
 
     if not REGISTERS:
         raise RuntimeError(f"torch {torch.__version__} cannot put our operator into a graph; torch 2.4 and later can")
-    _check_that_torch_compiles()
+    _prepare_torch_compile()
     eager = _ours(None)
     return Implementation(OURS_COMPILED, eager.version, _recompiled_per_shape(eager.layer_norm))
 
 
 @functools.cache
-def _check_that_torch_compiles() -> None:
+def _prepare_torch_compile() -> None:
     import torch
 
     if torch.cuda.is_available():  # an older Triton than this torch pins lacks what Inductor imports, as late as here
         torch.compile(lambda t: t + 1)(torch.zeros(8, device="cuda"))
-    config: Any = importlib.import_module("torch._functorch.config")
-    if hasattr(config, "donated_buffer"):
-        config.donated_buffer = False  # torch 2.6+ refuses retain_graph otherwise, and backward alone needs it
+    for module, switches in _SWITCHED_OFF.items():
+        config: Any = importlib.import_module(module)
+        for name in switches:
+            if hasattr(config, name):  # each has come with some release
+                setattr(config, name, False)
+
+
+_SWITCHED_OFF = {
+    # torch 2.6+ refuses retain_graph with it, which backward alone needs; graphs kept on disk are found again by the
+    # name of our operator, also when an earlier version of it wrote them, which returned something else
+    "torch._functorch.config": ("donated_buffer", "enable_autograd_cache"),
+    "torch._inductor.config": ("fx_graph_cache",),
+}
 
 
 # (layer_norm, dtype, shape) -> it compiled; of one dtype and shape at a time, because what torch forgets, it forgets
