@@ -55,6 +55,12 @@ def implementations(report: Mapping[str, Any]) -> list[str]:
     return [name for name in ORDER if name in there]
 
 
+def late_rows(report: Mapping[str, Any]) -> list[str]:
+    """The rows, each with its implementation, of which no head start kept the host ahead (``Measurement.late``)."""
+    infos = (benchmark["extra_info"] for benchmark in report["benchmarks"])
+    return [f"{info['row']} {info['implementation']}" for info in infos if info.get("late")]
+
+
 def compact_json(report: Mapping[str, Any]) -> str:
     """The report as JSON with one line per benchmark: a stored result then has a diff that can be read."""
     head = {key: value for key, value in report.items() if key != "benchmarks"}
@@ -194,6 +200,8 @@ def _ending(report: Mapping[str, Any]) -> list[str]:
         refused.setdefault((item["implementation"], item["reason"]), []).append(item["row"])
     for (name, reason), rows in refused.items():
         lines.append(f"{name} refuses {', '.join(rows)}: {reason}")
+    late = late_rows(report)
+    lines += [f"may hold gaps, because the host came late: {', '.join(late)}"] if late else []
     lines += [f"FAILED {item['row']}: {item['reason']}" for item in about.get("failed", [])]
     found = about.get("against")
     if found:
