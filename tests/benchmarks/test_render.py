@@ -119,6 +119,7 @@ def test_rows_that_may_hold_gaps_are_listed(report):
     assert "gaps" not in document(report)
     report["benchmarks"][0]["extra_info"]["late"] = 15
     assert "the host came late: large-bf16-131072x1024-forward ours." in document(report)
+    assert "may hold gaps, because the host came late: large-bf16-131072x1024-forward ours" in table.text(report)
 
 
 def test_tritons_stand_side_by_side_oldest_first_against_the_newest(report, row):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Optional
 
 from . import table, targets
 from .conditions import WHOLE, host_us
@@ -62,9 +62,7 @@ def shares(run: Run) -> str:
         f"Refused by {name}: {_rows_of(refused, name)}." for name in sorted({r["implementation"] for r in refused})
     ]
     notes += [f"Absent: {name} ({reason})." for name, reason in run.about.get("absent", {}).items()]
-    late = [
-        f"{b['extra_info']['row']} {b['extra_info']['implementation']}" for b in run.report["benchmarks"] if _late(b)
-    ]
+    late = table.late_rows(run.report)
     notes += [f"May hold gaps, because the host came late: {', '.join(late)}."] if late else []
     listed = "\n".join(f"- {note}" for note in notes)
     return folded(f"Shares of the copy bandwidth, every size: {run.label}", *parts, listed)
@@ -130,10 +128,6 @@ def first_calls(run: Run) -> str:
             keys = ("import_seconds", "forward_seconds", "backward_seconds")
             rows.append([info["implementation"], *(f"{info[key]:.2f}" for key in keys)])
     return folded(f"First call, fresh process and empty caches: {run.label}", markdown(rows))
-
-
-def _late(benchmark: Mapping[str, Any]) -> bool:
-    return bool(benchmark["extra_info"].get("late"))
 
 
 def _below(row: dict[str, Timed], peer: str, part: float) -> str:
