@@ -51,7 +51,7 @@ TARGETS: dict[str, DeviceProperties] = {
 
 @dataclass(frozen=True)
 class Launch:
-    """One launch: `kernel[grid](*arguments, **constexprs, num_warps=num_warps, num_stages=num_stages)`.
+    """One launch: `kernel[grid](*arguments, **constexprs, **options)`.
 
     Attributes:
         kernel: name of the function in `liger_kernel.kernels.layer_norm`.
@@ -61,6 +61,8 @@ class Launch:
         args: Triton type ("*bf16", "i32", "fp32") of every other parameter, by name, in the order of the signature.
         values: the integer arguments that the plan decides, by parameter name.
         exchange_slots: 64-bit words of zero that the argument `Exchange` must point to.
+        max_registers: most registers a thread may have, 0 for no limit: the compile option maxnreg on CUDA, which
+            Triton has from 3.0 on; before, the compiler's own choice stands.
     """
 
     kernel: str
@@ -71,6 +73,13 @@ class Launch:
     args: dict[str, str]
     values: dict[str, int] = field(default_factory=dict)
     exchange_slots: int = 0
+    max_registers: int = 0
+
+    @property
+    def options(self) -> dict[str, int]:
+        """The compile options; Triton before 3.0 does not know maxnreg."""
+        options = {"num_warps": self.num_warps, "num_stages": self.num_stages}
+        return {**options, "maxnreg": self.max_registers} if self.max_registers else options
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ class Settings:
         programs: persistent programs per multiprocessor, where the kernel is persistent.
         prefetch: whether backward loads the next tile while it works on this one.
         keep_w: whether backward keeps w in registers.
-        probe: elements that give a split forward its origin for one pass over the row; 0 takes two passes.
+        max_registers: as in `Launch`.
     """
 
     kind: str
@@ -96,7 +105,7 @@ class Settings:
     programs: int = 1
     prefetch: bool = False
     keep_w: bool = True
-    probe: int = 0
+    max_registers: int = 0
 
 
 def forward_plan(
@@ -134,7 +143,11 @@ def forward_plan(
     }
     counts = {"n_rows": _int_type(n_rows), "eps": "fp32"}
     switches = {"HAS_W": has_w, "HAS_B": has_b}
-    options: dict[str, Any] = {"num_warps": _num_warps(device, chosen.num_warps), "num_stages": chosen.num_stages}
+    options: dict[str, Any] = {
+        "num_warps": _num_warps(device, chosen.num_warps),
+        "num_stages": chosen.num_stages,
+        "max_registers": chosen.max_registers,
+    }
     if chosen.kind == "wide":
         grid = (min(n_rows, device.n_multiprocessors * chosen.programs),)
         constexprs = {"N_COLS": n_cols, "BLOCK_N": chosen.block_n, **switches}
@@ -144,7 +157,6 @@ def forward_plan(
         grid = (cdiv(n_rows, chosen.rows),)
         constexprs = {"N_COLS": n_cols, "ROWS": chosen.rows, "BLOCK_N": chosen.block_n, **switches}
         return (Launch("_layer_norm_forward_kernel", grid, constexprs, args={**args, **counts}, **options),)
-    lanes = 2 * device.warp_size * options["num_warps"]
     return (
         Launch(
             "_layer_norm_forward_split_kernel",
@@ -153,8 +165,8 @@ def forward_plan(
                 "N_COLS": n_cols,
                 "SPLIT": split,
                 "BLOCK_N": chosen.block_n,
-                "PROBE": chosen.probe,
-                "LANES": lanes,
+                "PACK": _pack(n_cols, dtype),
+                "LANES": _lanes(split, device, options["num_warps"]),
                 **switches,
             },
             args={**args, "Exchange": "*i64", **counts},
@@ -215,23 +227,25 @@ def backward_plan(
 
 def forward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProperties) -> Settings:
     """The settings that `forward_plan` takes where it is given none."""
-    tuned = _tuned("forward", n_cols, dtype, device)
+    tuned = tuned_settings("forward", n_cols, dtype, device)
     if tuned is not None:
-        return _for_few_rows(tuned, n_rows, device)
+        return _for_few_rows(_for_odd_rows(tuned, n_cols, dtype), n_rows, device)
     block_n = next_power_of_2(n_cols)
     if block_n <= 16384:
         rows = max(1, 4096 // block_n)
         num_warps = max(8, block_n // 1024)
         return _for_few_rows(Settings("tile", rows, block_n, num_warps), n_rows, device)
-    split = Settings("split", 1, 4096, 4, programs=3)
-    return split if _can_split(n_cols, split, device) else Settings("wide", 1, 8192, 32)
+    split = Settings("split", 1, 4096, 4, programs=8 // BYTES[dtype])
+    if _can_split(n_cols, split, device):
+        return _for_odd_rows(split, n_cols, dtype)
+    return Settings("wide", 1, 8192, 32)
 
 
 def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProperties) -> Settings:
     """The settings that `backward_plan` takes where it is given none."""
-    tuned = _tuned("backward", n_cols, dtype, device)
+    tuned = tuned_settings("backward", n_cols, dtype, device)
     if tuned is not None:
-        return _for_few_rows(tuned, n_rows, device)
+        return _for_few_rows(_for_odd_rows(tuned, n_cols, dtype), n_rows, device)
     block_n = next_power_of_2(n_cols)
     if block_n <= 8192:
         rows = max(1, 4096 // block_n)
@@ -241,8 +255,11 @@ def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProper
         return _for_few_rows(
             Settings("tile", rows, block_n, num_warps, programs=programs, prefetch=True), n_rows, device
         )
-    split = Settings("split", 1, 2048, 4, programs=3)
-    return split if _can_split(n_cols, split, device) else Settings("wide", 1, 8192, 32)
+    programs, max_registers = (4, 128) if BYTES[dtype] == 2 else (3, 168)
+    split = Settings("split", 1, 2048, 4, programs=programs, max_registers=max_registers)
+    if _can_split(n_cols, split, device):
+        return _for_odd_rows(split, n_cols, dtype)
+    return Settings("wide", 1, 8192, 32)
 
 
 def branch_sizes() -> tuple[int, ...]:
@@ -299,7 +316,11 @@ def _backward_launch(
     split = cdiv(n_cols, chosen.block_n)
     groups = _groups(n_rows, split, device, chosen)
     switches = {"HAS_W": has_w, "NEED_DX": need_dx, **needs}
-    options: dict[str, Any] = {"num_warps": _num_warps(device, chosen.num_warps), "num_stages": chosen.num_stages}
+    options: dict[str, Any] = {
+        "num_warps": _num_warps(device, chosen.num_warps),
+        "num_stages": chosen.num_stages,
+        "max_registers": chosen.max_registers,
+    }
     if split == 1:
         shape = {
             "N_COLS": n_cols,
@@ -309,7 +330,6 @@ def _backward_launch(
             "KEEP_W": chosen.keep_w,
         }
         return Launch("_layer_norm_backward_kernel", (groups,), {**shape, **switches}, args=args, **options)
-    lanes = 2 * device.warp_size * options["num_warps"]
     names = list(args)
     names.insert(names.index("n_rows"), "Exchange")
     return Launch(
@@ -319,7 +339,8 @@ def _backward_launch(
             "N_COLS": n_cols,
             "SPLIT": split,
             "BLOCK_N": chosen.block_n,
-            "LANES": lanes,
+            "PACK": _pack(n_cols, args["X"][1:]),
+            "LANES": _lanes(split, device, options["num_warps"]),
             **switches,
         },
         args={name: args.get(name, "*i64") for name in names},
@@ -413,7 +434,7 @@ def _tuned_table() -> list[dict[str, Any]]:
     return json.loads((Path(__file__).parent / "tuned.json").read_text())["devices"]
 
 
-def _tuned(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Optional[Settings]:
+def tuned_settings(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Optional[Settings]:
     """The measured settings for this device, if it has any and LIGER_KERNEL_TUNED is not 0."""
     if os.environ.get("LIGER_KERNEL_TUNED") == "0":
         return None
@@ -437,6 +458,23 @@ def _for_few_rows(settings: Settings, n_rows: int, device: DeviceProperties) -> 
     while rows > 1 and rows * device.n_multiprocessors > n_rows:
         rows //= 2
     return replace(settings, rows=rows, num_warps=max(1, settings.num_warps * rows // settings.rows))
+
+
+def _for_odd_rows(settings: Settings, n_cols: int, dtype: str) -> Settings:
+    """Elements that cannot be packed take more registers, so that fewer programs fit on a multiprocessor."""
+    if settings.kind == "split" and BYTES[dtype] == 2 and _pack(n_cols, dtype) == 1:
+        return replace(settings, programs=max(1, settings.programs * 3 // 4), max_registers=168)
+    return settings
+
+
+def _pack(n_cols: int, dtype: str) -> int:
+    """Elements that a split kernel holds in one 32-bit register: two of 16 bits, unless rows start between words."""
+    return 2 if BYTES[dtype] == 2 and n_cols % 2 == 0 else 1
+
+
+def _lanes(split: int, device: DeviceProperties, num_warps: int) -> int:
+    """Words that a program reads of its row's slots at once: all of them, and at least two for every thread."""
+    return max(2 * device.warp_size * num_warps, next_power_of_2(split))
 
 
 def _can_split(n_cols: int, settings: Settings, device: DeviceProperties) -> bool:

@@ -16,18 +16,25 @@ that holds, over far fewer programs than the device runs at a time.
 
 What the loop that waits depends on must be the same in all warps, or some would leave it while others meet the
 barriers that Triton may put into it. Warps that each read the slots for themselves can see different values, so every
-lane of the tile of slots belongs to one thread alone (LANES is twice the threads of a program: at most two 64-bit
-words per thread are read at once), and the count of empty slots reaches all warps through one reduction over all.
+lane of the tile of slots belongs to one thread alone (LANES is at least twice the threads of a program: one thread
+reads two 64-bit words at once), and the count of empty slots reaches all warps through one reduction over all.
 
 Scalars made by a reduction are what the interpreter of 2.3.1 cannot do, and every interpreter runs programs one after
 another, so that a split row would wait for ever: these kernels run on a device only.
 
 Arguments as in layer_norm_forward.py and layer_norm_backward.py, and
     Exchange      [n_rows, SPLIT], int64, zeros
+    PACK          elements that a register holds of a row that waits (packed.py)
 """
 
 import triton
 import triton.language as tl
+
+from .packed import as_words, halves, load_vector, not_before, pack, unpack
+
+# Triton 2 has no limit on registers, and takes more than a thread may have for four programs on a multiprocessor unless
+# the statistics of a row are read a second time and its successor is loaded before they are.
+TRITON_2 = tl.constexpr(triton.__version__.startswith("2."))
 
 
 @triton.jit
@@ -84,21 +91,27 @@ def _sum(words, lanes, origin, STATISTICS: tl.constexpr, N_COLS: tl.constexpr, B
 
 
 @triton.jit
-def _publish_statistics(slot, x, probe, mask, probe_mask, count, wanted, PROBE: tl.constexpr):
+def _sum_all(tile):
+    """The sum of a tile of two dimensions; the first lies within threads."""
+    return tl.sum(tl.sum(tile, axis=0), axis=0)
+
+
+@triton.jit
+def _sum_both(first, second):
+    first, second = tl.reduce((first, second), 0, _add_two)
+    return tl.reduce((first, second), 0, _add_two)
+
+
+@triton.jit
+def _publish_statistics(slot, x, mask, count, wanted):
     """Publish, and return the first of, mean and sum of squared deviations of the `count` elements under the mask.
 
     Both are taken about an origin, and the mean is corrected by what the deviations from it add up to: the rounding of
-    one long sum would show in rows without variance. With PROBE the origin is the mean of the first PROBE elements,
-    which spares a pass. An outlier among them that moves the origin widens the standard deviation too, so that the
-    relative error of the sum of squares is at most 1 + BLOCK_N / PROBE ** 2 times that of fp32 addition.
+    one long sum would show in rows without variance.
     """
-    x = x.to(tl.float32)
-    if PROBE > 0:
-        origin = tl.sum(tl.where(probe_mask, probe.to(tl.float32), 0.0), axis=0) / tl.minimum(count, PROBE)
-    else:
-        origin = tl.sum(x, axis=0) / count
+    origin = _sum_all(x) / count
     deviation = tl.where(mask, x - origin, 0.0)
-    total, squares = tl.reduce((deviation, deviation * deviation), 0, _add_two)
+    total, squares = _sum_both(deviation, deviation * deviation)
     mean = origin + total / count
     squares = squares - total * (total / count)
     _publish(slot, mean, squares, wanted)
@@ -119,7 +132,7 @@ def _layer_norm_forward_split_kernel(
     N_COLS: tl.constexpr,
     SPLIT: tl.constexpr,
     BLOCK_N: tl.constexpr,
-    PROBE: tl.constexpr,
+    PACK: tl.constexpr,
     LANES: tl.constexpr,
     HAS_W: tl.constexpr,
     HAS_B: tl.constexpr,
@@ -128,37 +141,35 @@ def _layer_norm_forward_split_kernel(
 
     Three rows are under way: one loading, one whose statistics are published, one that collects and is written.
     """
+    row_words: tl.constexpr = N_COLS // PACK
+    block_words: tl.constexpr = BLOCK_N // PACK
     part = tl.program_id(0) % SPLIT
     group = tl.program_id(0) // SPLIT
     n_groups = tl.num_programs(0) // SPLIT
-    cols = part * BLOCK_N + tl.arange(0, BLOCK_N)
-    mask = cols < N_COLS
+    cols = tl.expand_dims(part * block_words + tl.arange(0, block_words), 0)
+    mask = cols < row_words
     lanes = tl.arange(0, LANES)
     # the last part may be shorter
     count = tl.minimum(N_COLS - part * BLOCK_N, BLOCK_N)
-    probe_cols = part * BLOCK_N + tl.arange(0, PROBE if PROBE > 0 else 1)
-    probe_mask = probe_cols < N_COLS
+    x_words = as_words(X, PACK)
 
-    offset = group.to(tl.int64) * N_COLS
-    x = tl.load(X + offset + cols, mask=mask, other=0.0)
-    probe = tl.load(X + offset + probe_cols, mask=probe_mask, other=0.0)
-    offset = (group + n_groups).to(tl.int64) * N_COLS
+    offset = group.to(tl.int64) * row_words
+    x = tl.load(x_words + offset + cols, mask=mask, other=0)
+    offset = (group + n_groups).to(tl.int64) * row_words
     wanted = group + n_groups < n_rows
-    x_next = tl.load(X + offset + cols, mask=mask & wanted, other=0.0)
-    probe_next = tl.load(X + offset + probe_cols, mask=probe_mask & wanted, other=0.0)
+    x_next = tl.load(x_words + offset + cols, mask=mask & wanted, other=0)
     slot = Exchange + group.to(tl.int64) * SPLIT + part
-    origin = _publish_statistics(slot, x, probe, mask, probe_mask, count, True, PROBE)
+    origin = _publish_statistics(slot, unpack(x, X, PACK), mask, count, True)
     for row in range(group, n_rows, n_groups):
-        offset = (row + 2 * n_groups).to(tl.int64) * N_COLS
-        wanted = row + 2 * n_groups < n_rows
-        x_coming = tl.load(X + offset + cols, mask=mask & wanted, other=0.0)
-        probe_coming = tl.load(X + offset + probe_cols, mask=probe_mask & wanted, other=0.0)
         slots = Exchange + row.to(tl.int64) * SPLIT
         words = _read(slots, lanes, True, SPLIT)
         wanted = row + n_groups < n_rows
         slot = Exchange + (row + n_groups).to(tl.int64) * SPLIT + part
-        origin_next = _publish_statistics(slot, x_next, probe_next, mask, probe_mask, count, wanted, PROBE)
+        origin_next = _publish_statistics(slot, unpack(x_next, X, PACK), mask, count, wanted)
 
+        offset = (row + 2 * n_groups).to(tl.int64) * row_words
+        wanted = row + 2 * n_groups < n_rows
+        x_coming = tl.load(x_words + offset + cols, mask=mask & wanted, other=0)
         n_empty, first_sum, second_sum = _sum(words, lanes, origin, True, N_COLS, BLOCK_N)
         while n_empty > 0:
             words = _read(slots, lanes, True, SPLIT)
@@ -167,15 +178,15 @@ def _layer_norm_forward_split_kernel(
         rstd = 1 / tl.sqrt(second_sum / N_COLS - (first_sum / N_COLS) * (first_sum / N_COLS) + eps)
         tl.store(Mean + row, mean, mask=part == 0)
         tl.store(RSTD + row, rstd, mask=part == 0)
-        y = (x.to(tl.float32) - mean) * rstd
+        y = (unpack(not_before(x, n_empty, PACK), X, PACK) - mean) * rstd
         if HAS_W:
-            y = y * tl.load(W + cols, mask=mask, other=0.0).to(tl.float32)
+            y = y * load_vector(W, cols, mask, PACK)
         if HAS_B:
-            y = y + tl.load(B + cols, mask=mask, other=0.0).to(tl.float32)
-        tl.store(Y + row.to(tl.int64) * N_COLS + cols, y.to(Y.dtype.element_ty), mask=mask)
+            y = y + load_vector(B, cols, mask, PACK)
+        y_words = as_words(Y, PACK) + row.to(tl.int64) * row_words
+        tl.store(y_words + cols, pack(y, Y, PACK), mask=mask)
         x = x_next
         x_next = x_coming
-        probe_next = probe_coming
         origin = origin_next
 
 
@@ -194,6 +205,7 @@ def _layer_norm_backward_split_kernel(
     N_COLS: tl.constexpr,
     SPLIT: tl.constexpr,
     BLOCK_N: tl.constexpr,
+    PACK: tl.constexpr,
     LANES: tl.constexpr,
     HAS_W: tl.constexpr,
     NEED_DX: tl.constexpr,
@@ -202,64 +214,78 @@ def _layer_norm_backward_split_kernel(
 ):
     """Persistent: group p // SPLIT takes every (number of groups)-th row, program p its columns p % SPLIT * BLOCK_N ...
 
-    w and the share of dw and db stay in registers. Three rows are under way, in their own dtype: one loading, one
-    whose sums are published, one that collects its sums and is written.
+    The share of dw and db stays in registers. Three rows are under way: one loading, one whose sums are published, one
+    that collects its sums and is written. dw and db take the last of these: taken with its sums, their terms would be
+    kept in registers over the wait.
     """
+    early: tl.constexpr = PACK == 1 or TRITON_2
+    row_words: tl.constexpr = N_COLS // PACK
+    block_words: tl.constexpr = BLOCK_N // PACK
     part = tl.program_id(0) % SPLIT
     group = tl.program_id(0) // SPLIT
     n_groups = tl.num_programs(0) // SPLIT
-    cols = part * BLOCK_N + tl.arange(0, BLOCK_N)
-    mask = cols < N_COLS
+    cols = tl.expand_dims(part * block_words + tl.arange(0, block_words), 0)
+    mask = cols < row_words
     lanes = tl.arange(0, LANES)
-    if HAS_W:
-        w = tl.load(W + cols, mask=mask, other=0.0)
-    dw = tl.zeros([BLOCK_N], tl.float32)
-    db = tl.zeros([BLOCK_N], tl.float32)
+    dy_words = as_words(dY, PACK)
+    x_words = as_words(X, PACK)
+    dw = tl.zeros([PACK, block_words], tl.float32)
+    db = tl.zeros([PACK, block_words], tl.float32)
 
     # the first pass of the loop has no row to write; it publishes the first row
-    dy = tl.zeros([BLOCK_N], dY.dtype.element_ty)
-    x = tl.zeros([BLOCK_N], X.dtype.element_ty)
+    dy = tl.zeros([1, block_words], dy_words.dtype.element_ty)
+    x = tl.zeros([1, block_words], x_words.dtype.element_ty)
     mean = 0.0
     rstd = 0.0
-    offsets = group.to(tl.int64) * N_COLS + cols
-    dy_next = tl.load(dY + offsets, mask=mask, other=0.0)
-    x_next = tl.load(X + offsets, mask=mask, other=0.0)
+    offsets = group.to(tl.int64) * row_words + cols
+    dy_next = tl.load(dy_words + offsets, mask=mask, other=0)
+    x_next = tl.load(x_words + offsets, mask=mask, other=0)
     for following in range(group, n_rows + n_groups, n_groups):
         coming = following + n_groups
-        offsets = coming.to(tl.int64) * N_COLS + cols
-        dy_coming = tl.load(dY + offsets, mask=mask & (coming < n_rows), other=0.0)
-        x_coming = tl.load(X + offsets, mask=mask & (coming < n_rows), other=0.0)
-
+        offsets = coming.to(tl.int64) * row_words + cols
+        if early:
+            dy_coming = tl.load(dy_words + offsets, mask=mask & (coming < n_rows), other=0)
+            x_coming = tl.load(x_words + offsets, mask=mask & (coming < n_rows), other=0)
         row = following - n_groups
         if NEED_DX:
             slots = Exchange + row.to(tl.int64) * SPLIT
             words = _read(slots, lanes, row >= 0, SPLIT)
         mean_next = tl.load(Mean + following, mask=following < n_rows, other=0.0)
         rstd_next = tl.load(RSTD + following, mask=following < n_rows, other=0.0)
-        g = dy_next.to(tl.float32)
-        xhat = (x_next.to(tl.float32) - mean_next) * rstd_next
+        n_empty = 0
+        if NEED_DX:
+            # dy is 0 in a masked column, so what xhat holds there adds nothing
+            g = unpack(dy_next, X, PACK)
+            if HAS_W:
+                g = g * load_vector(W, cols, mask, PACK)
+            xhat = (unpack(x_next, X, PACK) - mean_next) * rstd_next
+            slot = Exchange + following.to(tl.int64) * SPLIT + part
+            c1_part, c2_part = _sum_both(g, g * xhat)
+            _publish(slot, c1_part, c2_part, following < n_rows)
+        if not early:
+            # here their registers and those of the sums are not wanted at once
+            dy_coming = tl.load(dy_words + offsets, mask=mask & (coming < n_rows), other=0)
+            x_coming = tl.load(x_words + offsets, mask=mask & (coming < n_rows), other=0)
+        if PACK == 2 and TRITON_2:
+            mean = tl.load(Mean + row, mask=row >= 0, other=0.0)
+            rstd = tl.load(RSTD + row, mask=row >= 0, other=0.0)
+        if NEED_DX:
+            n_empty, first_sum, second_sum = _sum(words, lanes, 0.0, False, N_COLS, BLOCK_N)
+            while n_empty > 0:
+                words = _read(slots, lanes, True, SPLIT)
+                n_empty, first_sum, second_sum = _sum(words, lanes, 0.0, False, N_COLS, BLOCK_N)
+        g = unpack(not_before(dy, n_empty, PACK), X, PACK)
+        xhat = (unpack(not_before(x, n_empty, PACK), X, PACK) - mean) * rstd
         if NEED_DW:
             dw += g * xhat
         if NEED_DB:
             db += g
         if NEED_DX:
-            # dy is 0 in a masked column, so what xhat holds there adds nothing
             if HAS_W:
-                g = g * w.to(tl.float32)
-            slot = Exchange + following.to(tl.int64) * SPLIT + part
-            c1_part, c2_part = tl.reduce((g, g * xhat), 0, _add_two)
-            _publish(slot, c1_part, c2_part, following < n_rows)
-            n_empty, first_sum, second_sum = _sum(words, lanes, 0.0, False, N_COLS, BLOCK_N)
-            while n_empty > 0:
-                words = _read(slots, lanes, True, SPLIT)
-                n_empty, first_sum, second_sum = _sum(words, lanes, 0.0, False, N_COLS, BLOCK_N)
-            g = dy.to(tl.float32)
-            if HAS_W:
-                g = g * w.to(tl.float32)
-            xhat = (x.to(tl.float32) - mean) * rstd
+                g = g * load_vector(W, cols, mask, PACK)
             dx = (g - first_sum / N_COLS - xhat * (second_sum / N_COLS)) * rstd
-            offsets = row.to(tl.int64) * N_COLS + cols
-            tl.store(dX + offsets, dx.to(dX.dtype.element_ty), mask=mask & (row >= 0))
+            dx_words = as_words(dX, PACK) + row.to(tl.int64) * row_words
+            tl.store(dx_words + cols, pack(dx, dX, PACK), mask=mask & (row >= 0))
         dy = dy_next
         x = x_next
         mean = mean_next
@@ -267,7 +293,7 @@ def _layer_norm_backward_split_kernel(
         dy_next = dy_coming
         x_next = x_coming
 
-    partial = group.to(tl.int64) * N_COLS + cols
+    partial = group.to(tl.int64) * N_COLS + cols * PACK + halves(PACK)
     if NEED_DW:
         tl.store(dW_partial + partial, dw, mask=mask)
     if NEED_DB:

@@ -157,7 +157,7 @@ def _compiled(
     types_ = {name: _type_of(value) for name, value in passed.items() if value is not None}
     constexprs = {name: value for name, value in bound.items() if name in constants or value is None}
     hints = [name for name, value in passed.items() if value is not None and _is_multiple_of_16(value)]
-    options = {key: kwargs[key] for key in ("num_warps", "num_stages") if kwargs.get(key) is not None}
+    options = {key: kwargs[key] for key in ("num_warps", "num_stages", "maxnreg") if kwargs.get(key) is not None}
     rows = []
     for target in names_of_targets:
         try:

@@ -21,9 +21,10 @@ from ..kernels import launch_plan
 from ..kernels import layer_norm as kernels
 from ..kernels.launch_plan import DeviceProperties, Launch
 from .direct import TAKES_CONSTANTS, DirectLaunch, direct_launch, hooked
-from .utils import is_hip
+from .utils import compare_version, is_hip
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "0") == "1"
+LIMITS_REGISTERS = compare_version("triton", operator.ge, "3.0")
 REPEATS = not INTERPRETED and not is_hip()  # nobody has tried it on ROCm
 
 
@@ -34,7 +35,9 @@ class PreparedLaunch:
         self.plan = launch
         self._kernel = getattr(kernels, launch.kernel)
         self._pick: Callable[[Sequence], tuple] = operator.itemgetter(*map(names.index, launch.args))
-        self._options = {**launch.constexprs, "num_warps": launch.num_warps, "num_stages": launch.num_stages}
+        self._options = {**launch.constexprs, **launch.options}
+        if not LIMITS_REGISTERS:
+            self._options.pop("maxnreg", None)
         constants = [launch.constexprs[name] for name in self._kernel.arg_names if name in launch.constexprs]
         self._constants = tuple(constants) if TAKES_CONSTANTS else ()
         self._compiled: Optional[Callable[..., Any]] = None

@@ -11,7 +11,7 @@ from typing import Any, Optional
 import torch
 
 from . import registration
-from .problem import problem_of, run_backward, run_forward
+from .problem import flat, problem_of, run_backward, run_forward
 
 __all__ = ["LigerLayerNormFunction", "layer_norm_backward", "layer_norm_forward"]
 
@@ -123,4 +123,4 @@ def layer_norm_backward(
     if dY.shape[-1:] != X.shape[-1:] or dY.numel() != X.numel():
         raise ValueError(f"dY has shape {tuple(dY.shape)}; it must hold the {tuple(X.shape)} elements of the output")
     needs = (needs_dx, W is not None if needs_dw is None else needs_dw, B is not None if needs_db is None else needs_db)
-    return run_backward(problem_of(X, W, B), needs, dY, X.contiguous(), W, Mean, RSTD)
+    return run_backward(problem_of(X, W, B), needs, dY, flat(X), W, Mean, RSTD)

@@ -114,18 +114,18 @@ def problem_of(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Ten
 def run_forward(
     X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float
 ) -> tuple[Problem, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(problem, contiguous X, Y, statistics); `Problem.split` parts the statistics.
+    """(problem, flat X, Y, statistics); `Problem.split` parts the statistics.
 
     Arguments and errors are those of `layer_norm.layer_norm_forward`.
     """
     problem = problem_of(X, W, B)
     eps = eps if type(eps) is float and 0.0 <= eps < float("inf") else _checked_eps(eps)
-    X = X.contiguous()
+    X = flat(X)
     y = torch.empty_like(X)
     statistics = torch.empty(2 * problem.rstd_at, dtype=torch.float32, device=problem.device)
     if problem.forward.plan:
-        W = X if W is None else W.contiguous()
-        B = X if B is None else B.contiguous()
+        W = X if W is None else flat(W)
+        B = X if B is None else flat(B)
         exchange = _exchange(problem.forward_slots, problem.device)
         mean_at = statistics.data_ptr()
         addresses = (
@@ -157,19 +157,19 @@ def run_backward(
     Args:
         problem: as `run_forward` returned it.
         needs: whether dX, dW and dB are wanted.
-        X: contiguous.
+        X: as `flat` makes it.
         mean, rstd: of shape (n_rows,) each; without rstd, mean is the statistics that `run_forward` returned.
     """
     needs_dx, needs_dw, needs_db = needs
     backward = problem.backward(needs)
     launches, device = backward.launches, problem.device
     make = torch.empty if launches.plan else torch.zeros
-    dY = dY.contiguous()
+    dY = flat(dY)
     dx = torch.empty_like(dY, dtype=problem.dtype) if needs_dx else None
     dw = make(problem.n_cols, dtype=problem.w_dtype, device=device) if needs_dw else None
     db = make(problem.n_cols, dtype=problem.b_dtype, device=device) if needs_db else None
     if launches.plan:
-        W = X if W is None else W.contiguous()
+        W = X if W is None else flat(W)
         n_partials = backward.n_partials
         partials = torch.empty(n_partials, dtype=torch.float32, device=device) if n_partials else mean
         exchange = _exchange(backward.slots, device)
@@ -206,6 +206,12 @@ def run_backward(
             )
             launches.first(tensors, backward.numbers)
     return dx, dw, db
+
+
+def flat(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor, contiguous, and from a multiple of 4 bytes on, since kernels read two 16-bit elements as one word."""
+    tensor = tensor.contiguous()
+    return tensor if tensor.data_ptr() % 4 == 0 else tensor.clone()
 
 
 def _exchange(slots: int, device: torch.device) -> Optional[torch.Tensor]:

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 import torch
 
-from .problem import aligned, problem_of, run_backward, run_forward
+from .problem import aligned, flat, problem_of, run_backward, run_forward
 from .utils import compare_version
 
 REGISTERS = compare_version("torch", operator.ge, "2.4")
@@ -46,7 +46,7 @@ def _run_backward(
     *needs: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """An operator cannot return None: what is not wanted is empty."""
-    grads = run_backward(problem_of(X, W, B), needs, dY, X.contiguous(), W, statistics)
+    grads = run_backward(problem_of(X, W, B), needs, dY, flat(X), W, statistics)
     dx, dw, db = (dY.new_empty(0) if grad is None else grad for grad in grads)
     return dx, dw, db
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from .api import LigerLayerNorm, liger_layer_norm
-from .inputs import normal, problem
+from .inputs import DTYPES, normal, problem
 from .reference import Results, check, evaluate
 
 GIB = 2**30
@@ -43,6 +43,20 @@ def test_offsets_past_32_bits(n_cols, device):
     assert torch.equal(got.y[n_rows // 2], few.b)
     torch.testing.assert_close(got.dw, expected.dw)
     torch.testing.assert_close(got.db, expected.db)
+
+
+# Rows that programs share, several for each of their groups: whole and begun slices, even and odd lengths, and each
+# dtype with its own way to hold a row that waits.
+@pytest.mark.device("programs that wait for each other cannot be interpreted")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_cols", [6144, 16384, 20001, 50000, 131072])
+def test_rows_that_programs_share(n_cols, dtype, device):
+    x, w, b, dy = problem(300, n_cols, dtype=dtype, device=device)
+    first = check(x, w, b, dy)
+    again = check(x, w, b, dy)
+    assert all(torch.equal(got, expected) for got, expected in zip(again, first))
+    check(x, w.float(), b.float(), dy)
+    check(x, None, None, dy)
 
 
 @pytest.mark.device("torch.compile generates code for a GPU")

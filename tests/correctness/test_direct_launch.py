@@ -159,7 +159,7 @@ def test_hooks_are_called_for_repeated_launches_too(name, n_cols, device, launch
 
 @pytest.mark.device("the interpreter launches nothing twice")
 @pytest.mark.parametrize("n_rows", [1, 9, 64])
-@pytest.mark.parametrize("n_cols", [1000, 1023, 65537])
+@pytest.mark.parametrize("n_cols", [1000, 1023, 65537, 70000])
 def test_a_repeat_takes_new_tensors_aligned_or_not(n_rows, n_cols, device):
     held = problem(n_rows, n_cols, dtype=torch.float16, device=device)
     first = check(*held)

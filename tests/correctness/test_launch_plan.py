@@ -51,6 +51,32 @@ def test_every_tile_has_a_shape_that_triton_takes(target):
 
 
 @pytest.mark.parametrize("target", TARGETS)
+def test_every_program_of_a_split_row_has_a_slot_that_is_read(target):
+    for n_rows, n_cols, plan in plans(target):
+        for launch in plan:
+            if "SPLIT" in launch.constexprs:
+                split, block_n = launch.constexprs["SPLIT"], launch.constexprs["BLOCK_N"]
+                assert (split - 1) * block_n < n_cols <= split * block_n, launch
+                assert launch.constexprs["LANES"] >= max(split, 2 * 32 * launch.num_warps), launch
+                assert split <= TARGETS[target].n_multiprocessors, launch
+                assert launch.grid[0] % split == 0, launch
+                assert launch.exchange_slots in (0, n_rows * split), launch
+
+
+@pytest.mark.parametrize("tuned", ["0", "1"])
+def test_two_elements_share_a_register_where_rows_start_between_words_nowhere(tuned, monkeypatch):
+    monkeypatch.setenv("LIGER_KERNEL_TUNED", tuned)
+    device = TARGETS["cuda:90"]
+    for plan in (forward_plan, backward_plan):
+        packed, odd, single = (
+            plan(9, n_cols, dtype, device)[0] for n_cols, dtype in ((65536, "bf16"), (65535, "bf16"), (65536, "fp32"))
+        )
+        assert (packed.constexprs["PACK"], odd.constexprs["PACK"], single.constexprs["PACK"]) == (2, 1, 1)
+    rows = 2**11  # enough for every program: an element in a register of its own leaves room for fewer of them
+    assert backward_plan(rows, 65535, "bf16", device)[0].grid < backward_plan(rows, 65536, "bf16", device)[0].grid
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_partial_rows_do_not_grow_with_the_rows(target):
     # dw and db are first added up in fp32 rows of their own: a few for each multiprocessor, however many rows there are
     for n_rows, _, plan in plans(target):

@@ -6,11 +6,16 @@ results cannot show it.
 
 from __future__ import annotations
 
+import operator
+
 import pytest
 import torch
 
 from liger_kernel.kernels import launch_plan
+from liger_kernel.kernels.launch_plan import Settings
+from liger_kernel.ops.launch import PreparedLaunch
 from liger_kernel.ops.launch import device_properties as properties_of
+from liger_kernel.ops.utils import compare_version
 
 from .api import liger_layer_norm
 from .inputs import FP16, FP32, problem
@@ -79,15 +84,29 @@ def test_parameters_in_fp32_reach_the_launcher(device, launches):
     )
 
 
+def test_a_limit_on_registers_reaches_every_triton_that_knows_one():
+    limited = Settings("split", 1, 2048, 4, max_registers=128)
+    launch = launch_plan.forward_plan(9, 16384, "fp16", launch_plan.TARGETS["cuda:90"], settings=limited)[0]
+    assert launch.options == {"num_warps": 4, "num_stages": 1, "maxnreg": 128}
+    prepared = PreparedLaunch(launch, list(launch.args))
+    assert prepared._options == {**launch.constexprs, **options(launch)}
+
+
 def require_plan(launches, plan) -> None:
     """Assert that ``launches`` are those of ``plan``, in order, and that each spells its settings out."""
     assert [launched.kernel for launched in launches] == [launch.kernel for launch in plan]
     for launched, launch in zip(launches, plan):
-        settings = {**launch.constexprs, "num_warps": launch.num_warps, "num_stages": launch.num_stages}
+        settings = {**launch.constexprs, **options(launch)}
         assert launched.grid == launch.grid
         assert launched.kwargs == settings
         assert any(name.startswith("BLOCK_") for name in launched.kwargs)
         assert [_type_of(value) for value in launched.args] == list(launch.args.values())
+
+
+def options(launch) -> dict[str, int]:
+    """The compile options of a launch that this Triton has: 2 does not know a limit on registers."""
+    known = ("num_warps", "num_stages") if compare_version("triton", operator.lt, "3.0") else launch.options
+    return {name: launch.options[name] for name in known}
 
 
 def _type_of(value) -> str:

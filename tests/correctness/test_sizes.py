@@ -23,6 +23,7 @@ SIZES = [
     (3, 8192),
     (3, 12288),  # three quarters of its block of 16384
     (2, 65537),  # over 65536, where Liger's kernels refuse, and odd
+    (2, 70000),  # even: two elements of 16 bits in a register, and the last slice of a split row only begun
 ]
 
 

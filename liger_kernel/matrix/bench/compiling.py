@@ -50,7 +50,7 @@ def compile_rows(table: str, only_target: Optional[str] = None) -> tuple[Compile
             for make in (plan.forward_plan, plan.backward_plan):
                 for launch in make(N_ROWS, n_cols, DTYPE, plan.TARGETS[target]):
                     settings = tuple(sorted(launch.constexprs.items()))
-                    key = (target, launch.kernel, settings, launch.num_warps, launch.num_stages)
+                    key = (target, launch.kernel, settings, *launch.options.items())
                     found.setdefault(key, CompileRow(launch, target, n_cols))
     return tuple(found.values())
 
@@ -76,7 +76,7 @@ def measure(row: CompileRow) -> tuple[Measurement, dict[str, Any]]:
         for name, kind in launch.args.items()
         if kind.startswith("*") or (name in values and values[name] % 16 == 0)
     ]
-    options = {"num_warps": launch.num_warps, "num_stages": launch.num_stages}
+    options = launch.options
     seconds = []
     for _ in range(COMPILATIONS):
         result = compile_kernel(

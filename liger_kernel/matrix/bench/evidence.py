@@ -52,8 +52,7 @@ def launches(row: Row, device: str) -> list[dict[str, Any]]:
             "kernel": launch.kernel,
             "grid": list(launch.grid),
             "constexprs": dict(launch.constexprs),
-            "num_warps": launch.num_warps,
-            "num_stages": launch.num_stages,
+            **launch.options,
         }
         for direction in row.direction.split("+")
         for launch in plans[direction](row.n_rows, row.n_cols, row.dtype, properties)
@@ -67,7 +66,7 @@ def settings(device: str) -> str:
     """
     from ...kernels import launch_plan
 
-    tuned = launch_plan._tuned("forward", 4096, "bf16", _properties(device))
+    tuned = launch_plan.tuned_settings("forward", 4096, "bf16", _properties(device))
     return "general rule" if tuned is None else "tuned table"
 
 

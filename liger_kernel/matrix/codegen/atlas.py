@@ -46,7 +46,7 @@ def _configuration(launch: Any, n_cols: int, dtype: str, target: str) -> Configu
         target=target,
         args=dict(launch.args),
         constexprs=dict(launch.constexprs),
-        options={"num_warps": launch.num_warps, "num_stages": launch.num_stages},
+        options=launch.options,
         hints=tuple(hints),
     )
 

@@ -1,0 +1,54 @@
+"""Two 16-bit elements in a 32-bit register: what is packed comes out again, each element in its place."""
+
+# no deferred annotations: the interpreter of Triton 3.0 then takes no parameter for a constexpr
+import operator
+
+import pytest
+import torch
+import triton
+import triton.language as tl
+
+from liger_kernel.kernels.packed import as_words, halves, load_vector, not_before, pack, unpack
+from liger_kernel.ops.problem import flat
+from liger_kernel.ops.utils import compare_version
+
+from .inputs import HALF_DTYPES, normal
+
+N_COLS = 34  # ends within the block
+
+
+@triton.jit
+def _scale(X, W, Y, Product, n_rows, N_COLS: tl.constexpr, BLOCK_N: tl.constexpr, PACK: tl.constexpr):
+    cols = tl.expand_dims(tl.arange(0, BLOCK_N // PACK), 0)
+    mask = cols < N_COLS // PACK
+    words = tl.load(as_words(X, PACK) + cols, mask=mask, other=0)
+    product = unpack(not_before(words, n_rows - n_rows, PACK), X, PACK) * load_vector(W, cols, mask, PACK)
+    tl.store(Product + cols * PACK + halves(PACK), product, mask=mask)
+    tl.store(as_words(Y, PACK) + cols, pack(product, Y, PACK), mask=mask)
+
+
+@pytest.mark.parametrize("param_dtype", [None, torch.float32], ids=["as-x", "fp32"])
+@pytest.mark.parametrize("dtype", HALF_DTYPES)
+def test_packed_elements_are_those_of_the_row(dtype, param_dtype, device):
+    if device == "cpu" and compare_version("triton", operator.lt, "3.0"):
+        pytest.skip("the interpreter of Triton 2 reads no pointer as another type: run with 3.0 or on a GPU")
+    x = normal(N_COLS, dtype=dtype, device=device)
+    w = normal(N_COLS, dtype=param_dtype or dtype, device=device, seed=1)
+    y, product = torch.empty_like(x), torch.empty(N_COLS, device=device)
+    y_of_single, product_of_single = torch.empty_like(y), torch.empty_like(product)
+    for PACK, outputs in ((2, (y, product)), (1, (y_of_single, product_of_single))):
+        _scale[(1,)](x, w, *outputs, 5, N_COLS=N_COLS, BLOCK_N=64, PACK=PACK, num_warps=1)
+    assert torch.equal(product, x.float() * w.float())
+    assert torch.equal(product, product_of_single)
+    assert torch.equal(y, y_of_single)
+    torch.testing.assert_close(y.float(), product, rtol=2**-7, atol=0)  # interpreters round bf16 down
+
+
+def test_what_kernels_read_as_words_starts_at_one(device):
+    held = normal(2 * N_COLS + 1, dtype=torch.float16, device=device)
+    for tensor in (held[1:], held[2:], held[1:].view(N_COLS, 2).t(), held[3:].expand(2, -1)):
+        flattened = flat(tensor)
+        assert flattened.data_ptr() % 4 == 0
+        assert flattened.is_contiguous()
+        assert torch.equal(flattened, tensor)
+    assert flat(held[2:]).data_ptr() == held[2:].data_ptr()  # no copy where none is needed
