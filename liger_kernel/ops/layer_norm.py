@@ -6,11 +6,11 @@ there; on the CPU autocast leaves both alone.
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Optional
 
 import torch
 
-from . import registration
+from .eager import EagerLayerNorm
 from .problem import flat, problem_of, run_backward, run_forward
 
 __all__ = ["LigerLayerNormFunction", "layer_norm_backward", "layer_norm_forward"]
@@ -31,43 +31,13 @@ class LigerLayerNormFunction:
             W = W if W is None else W.float()
             B = B if B is None else B.float()
         if torch.compiler.is_compiling():
-            return registration.layer_norm(X, W, B, eps) if registration.REGISTERS else _outside_the_graph(X, W, B, eps)
+            # imported here: it takes all of torch.compile, which does not import with a Triton other than torch's own
+            from . import registration
+
+            if registration.REGISTERS:
+                return registration.layer_norm(X, W, B, eps)
+            return registration.outside_the_graph(X, W, B, eps)
         return EagerLayerNorm.apply(X, W, B, eps)
-
-
-class EagerLayerNorm(torch.autograd.Function):
-    """The autograd function of eager mode."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float
-    ) -> torch.Tensor:
-        ctx.problem, X, y, statistics = run_forward(X, W, B, eps)
-        ctx.save_for_backward(X, W, statistics)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, dY: torch.Tensor) -> tuple[Optional[torch.Tensor], ...]:
-        if torch.is_grad_enabled():
-            return _backward_once(ctx, dY)
-        return EagerLayerNorm.gradients(ctx, dY)
-
-    @staticmethod
-    def gradients(ctx: Any, dY: torch.Tensor) -> tuple[Optional[torch.Tensor], ...]:
-        X, W, statistics = ctx.saved_tensors
-        dx, dw, db = run_backward(ctx.problem, ctx.needs_input_grad[:3], dY, X, W, statistics)
-        return dx, dw, db, None
-
-
-# once_differentiable refuses a second derivative, and costs host time that backward without create_graph need not pay
-_backward_once = torch.autograd.function.once_differentiable(EagerLayerNorm.gradients)
-
-
-@torch.compiler.disable
-def _outside_the_graph(
-    X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float
-) -> torch.Tensor:
-    return EagerLayerNorm.apply(X, W, B, eps)
 
 
 def layer_norm_forward(

@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 import torch
 
+from .eager import EagerLayerNorm
 from .problem import aligned, flat, problem_of, run_backward, run_forward
 from .utils import compare_version
 
@@ -20,6 +21,14 @@ REGISTERS = compare_version("torch", operator.ge, "2.4")
 def layer_norm(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float) -> torch.Tensor:
     """Y, by the operator; only where `REGISTERS`."""
     return torch.ops.liger_kernel.layer_norm_forward(X, W, B, eps)[0]
+
+
+@torch.compiler.disable
+def outside_the_graph(
+    X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float
+) -> torch.Tensor:
+    """Y, by the eager function; under torch.compile the graph breaks here."""
+    return EagerLayerNorm.apply(X, W, B, eps)
 
 
 def _run_forward(

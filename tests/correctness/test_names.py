@@ -32,6 +32,16 @@ def test_importing_the_package_imports_neither_torch_nor_triton():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_eager_operation_does_without_torch_compile():
+    # which takes seconds to import, and does not import at all with a Triton older than torch expects
+    code = (
+        "import sys, liger_kernel.ops.layer_norm\n"
+        "sys.exit(', '.join({'torch._dynamo', 'torch._inductor'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_one_function_under_both_names():
     assert liger_kernel.ops.LigerLayerNormFunction is liger_kernel.ops.layer_norm.LigerLayerNormFunction
     assert liger_kernel.transformers.LigerLayerNorm is LigerLayerNorm
