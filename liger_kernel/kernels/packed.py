@@ -33,7 +33,7 @@ def load_vector(vector, cols, mask, PACK: tl.constexpr):
         else:
             elements = unpack(tl.load(as_words(vector, PACK) + cols, mask=mask, other=0), vector, PACK)
     else:
-        elements = tl.load(vector + cols, mask=mask, other=0.0).to(tl.float32)
+        elements = unpack(tl.load(vector + cols, mask=mask, other=0.0), vector, PACK)
     return elements
 
 
