@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ class Run:
 
     Attributes:
         report: its content.
+        mark: what tells it from a run alike in all that its column says.
     """
 
     report: Mapping[str, Any]
+    mark: str = ""
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -66,7 +68,7 @@ class Run:
     @property
     def column(self) -> str:
         """What tells it from others of the same GPU."""
-        return self.triton + (f", {GENERAL}" if self.settings == GENERAL else "")
+        return self.triton + (f", {GENERAL}" if self.settings == GENERAL else "") + self.mark
 
     @property
     def label(self) -> str:
@@ -149,7 +151,18 @@ def joined(runs: Sequence[Run]) -> list[Run]:
             parts[(run,)] = [run]  # measured again: not a part, a run of its own
         else:
             alike.append(run)
-    return [_join(some) for some in parts.values()]
+    return _told_apart([_join(some) for some in parts.values()])
+
+
+def _told_apart(runs: Sequence[Run]) -> list[Run]:
+    """The runs, those of the same label marked with their commit and, where that is the same too, with their date."""
+    for mark, width in (("commit", 7), ("date", 19)):
+        found = [(run.label, run.is_sweep) for run in runs]
+        runs = [
+            replace(run, mark=f" ({str(run.about[mark])[:width]})") if found.count(label) > 1 else run
+            for run, label in zip(runs, found)
+        ]
+    return list(runs)
 
 
 def _join(parts: Sequence[Run]) -> Run:
