@@ -275,6 +275,18 @@ def test_the_plot_has_a_line_per_implementation_and_the_same_bytes_each_time(tmp
     assert not (tmp_path / "a-sweep.svg").exists()
 
 
+def test_the_plot_takes_a_peer_from_the_run_with_most_of_its_sizes(tmp_path, report, row):
+    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
+    few = variant(report, rows=[row("large", "forward", "bf16", 2**17, 1024, name, 0.9) for name in (OURS, "torch")])
+    few["liger_matrix"]["implementations"] = dict.fromkeys((OURS, "torch", "quack", "compile", "liger", "more"), "1")
+    for name, content in (("few", few), ("all", report)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    render.main([tmp_path / "few.json"], None, tmp_path / "few.svg")
+    render.main([tmp_path / "few.json", tmp_path / "all.json"], None, tmp_path / "both.svg")
+    assert "quack" not in (tmp_path / "few.svg").read_text()
+    assert "quack" in (tmp_path / "both.svg").read_text()
+
+
 def test_a_sweep_among_the_files_gets_a_plot_of_its_own_and_leaves_the_other_alone(tmp_path, report, row):
     pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
     sweep = variant(report)

@@ -21,6 +21,8 @@ PANELS = (("forward", "bf16"), ("backward", "bf16"), ("forward", "fp32"), ("back
 def write(runs: Sequence[Run], path: Path) -> None:
     """Draw ours and the peers of one run, and ours on the other Tritons with the same GPU and settings.
 
+    A peer whose line another run of the same GPU and Triton has more sizes of is drawn from that one.
+
     Args:
         runs: the one drawn in full is on the targets' GPU, if any is, and timed the most peers.
         path: the SVG; the same runs give the same bytes.
@@ -32,11 +34,12 @@ def write(runs: Sequence[Run], path: Path) -> None:
     figure, axes = _figure(path, timed)
     main = max(timed, key=lambda run: (targets.GPU in run.gpu, len(run.names), len(run.report["benchmarks"])))
     others = [run for run in timed if run.bench == main.bench and run is not main]
+    alike = [main, *(run for run in timed if (run.gpu, run.triton) == (main.gpu, main.triton) and run is not main)]
     for axis, (direction, dtype) in zip(axes.flat, PANELS):
         for name in (*main.peers, OURS):
-            rows = main.rows("large", direction, dtype)
-            points = [(n, row[name].share) for (n, _), row in rows.items() if name in row and row[name].share]
+            lines = [run.shares(direction, dtype, name=name) for run in (alike if name != OURS else [main])]
             label = f"ours, triton {main.triton}" if name == OURS else name
+            points = list(max(lines, key=len).items())
             _line(axis, points, label, color=COLOURS[name], linewidth=1.2, marker="o", markersize=3)
         for run, colour in zip(others, MORE_COLOURS[1:]):
             points = list(run.shares(direction, dtype).items())

@@ -99,9 +99,9 @@ class Run:
         """(n_cols, n_rows) -> implementation -> row, by N; empty where the file has none."""
         return self.groups.get((kind, direction, dtype), {})
 
-    def shares(self, direction: str, dtype: str, kind: str = "large") -> dict[int, float]:
-        """N -> share of the copy bandwidth that ours reached."""
-        found = {n: row[OURS].share for (n, _), row in self.rows(kind, direction, dtype).items() if OURS in row}
+    def shares(self, direction: str, dtype: str, kind: str = "large", name: str = OURS) -> dict[int, float]:
+        """N -> share of the copy bandwidth that an implementation reached."""
+        found = {n: row[name].share for (n, _), row in self.rows(kind, direction, dtype).items() if name in row}
         return {n: share for n, share in found.items() if share}
 
     def large(self) -> list[tuple[str, str]]:
