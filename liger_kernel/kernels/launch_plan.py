@@ -143,11 +143,7 @@ def forward_plan(
     }
     counts = {"n_rows": _int_type(n_rows), "eps": "fp32"}
     switches = {"HAS_W": has_w, "HAS_B": has_b}
-    options: dict[str, Any] = {
-        "num_warps": _num_warps(device, chosen.num_warps),
-        "num_stages": chosen.num_stages,
-        "max_registers": chosen.max_registers,
-    }
+    options = _options(device, chosen)
     if chosen.kind == "wide":
         grid = (min(n_rows, device.n_multiprocessors * chosen.programs),)
         constexprs = {"N_COLS": n_cols, "BLOCK_N": chosen.block_n, **switches}
@@ -316,11 +312,7 @@ def _backward_launch(
     split = cdiv(n_cols, chosen.block_n)
     groups = _groups(n_rows, split, device, chosen)
     switches = {"HAS_W": has_w, "NEED_DX": need_dx, **needs}
-    options: dict[str, Any] = {
-        "num_warps": _num_warps(device, chosen.num_warps),
-        "num_stages": chosen.num_stages,
-        "max_registers": chosen.max_registers,
-    }
+    options = _options(device, chosen)
     if split == 1:
         shape = {
             "N_COLS": n_cols,
@@ -417,6 +409,11 @@ def _reduce_launch(
         {"dW_partial": "*fp32", "dB_partial": "*fp32", **outputs, "n_partials": "i32"},
         {"n_partials": n_partials},
     )
+
+
+def _options(device: DeviceProperties, chosen: Settings) -> dict[str, Any]:
+    num_warps = _num_warps(device, chosen.num_warps)
+    return {"num_warps": num_warps, "num_stages": chosen.num_stages, "max_registers": chosen.max_registers}
 
 
 def _num_warps(device: DeviceProperties, num_warps: int) -> int:
