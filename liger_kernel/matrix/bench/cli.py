@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import files
-from ..cells import find_root, load
+from ..cells import find_root, load_at
 from . import peers, regression, table
 
 PACKAGES = ("pytest", "pytest_benchmark", "torch", "triton")
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
     root = find_root(options.root)
-    cell = load(root / "constraints" / "cells.toml").cell(options.cell).name
+    cell = load_at(root).cell(options.cell).name
     peers.parse_names(options.peers)
     peers.parse_paths(options.peer_path)
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
