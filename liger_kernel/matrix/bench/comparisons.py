@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from . import targets
 from .conditions import PARITIES, SINGLE, drops
+from .evidence import GENERAL
 from .markdown import DASH, folded, section
 from .markdown import table as markdown
-from .runs import GENERAL, Run, general_and_tuned, same_bench
+from .runs import Run, general_and_tuned, same_bench
 
 SHARPEST = 3
 
@@ -67,8 +68,7 @@ def _tritons(runs: Sequence[Run]) -> str:
 
 
 def _lowest(run: Run, newest: Run, direction: str, dtype: str) -> str:
-    theirs = newest.shares(direction, dtype)
-    ratios = {n: share / theirs[n] for n, share in run.shares(direction, dtype).items() if n in theirs}
+    ratios = run.against(newest, direction, dtype)
     usual = {n: ratio for n, ratio in ratios.items() if n <= targets.WITH_NEWEST_UP_TO}
     lowest = (min(part, key=lambda n, part=part: part[n]) for part in (usual, ratios) if part)  # type: ignore[misc]
     return ", ".join(dict.fromkeys(f"{ratios[n]:.3f} at {n}" for n in lowest)) or DASH
@@ -79,7 +79,7 @@ def _general(by_rule: Run, by_table: Run) -> str:
     parts = []
     for direction, dtype in by_rule.large():
         rule, tuned = by_rule.shares(direction, dtype), by_table.shares(direction, dtype)
-        ratios = {n: share / tuned[n] for n, share in rule.items() if n in tuned}
+        ratios = by_rule.against(by_table, direction, dtype)
         if not ratios:
             continue
         lowest = min(ratios, key=lambda n: ratios[n])

@@ -135,10 +135,8 @@ def _against_newest(tables: Sequence[Run]) -> Iterator[tuple[str, Run, Checks]]:
         for run in runs[:-1]:
             checks = []
             for direction, dtype in run.large():
-                theirs = newest.shares(direction, dtype)
-                for n, share in run.shares(direction, dtype).items():
-                    if direction in SINGLE and n in theirs and n <= targets.WITH_NEWEST_UP_TO:
-                        ratio = share / theirs[n]
+                for n, ratio in run.against(newest, direction, dtype).items():
+                    if direction in SINGLE and n <= targets.WITH_NEWEST_UP_TO:
                         checks.append((f"{direction} {dtype}", f"{n} ({ratio:.3f})", ratio >= targets.WITH_NEWEST))
             yield f"within 5 % of triton {newest.triton} up to N = {targets.WITH_NEWEST_UP_TO}", run, checks
 

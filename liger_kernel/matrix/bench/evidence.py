@@ -13,6 +13,7 @@ from .. import environment
 from .rows import Row
 
 SCHEMA = "liger-matrix/benchmark/1"
+GENERAL, TUNED = "general rule", "tuned table"  # who chose the launch settings
 
 
 def header(cell: str, level: str, selection: str, root: Optional[Path]) -> dict[str, Any]:
@@ -60,14 +61,14 @@ def launches(row: Row, device: str) -> list[dict[str, Any]]:
 
 
 def settings(device: str) -> str:
-    """Who chose the launch settings: ``"tuned table"``, measured on this GPU, or the ``"general rule"``.
+    """Who chose the launch settings: ``TUNED``, measured on this GPU, or ``GENERAL``.
 
     The plan is asked, so the environment variable LIGER_KERNEL_TUNED counts as it does for a launch.
     """
     from ...kernels import launch_plan
 
     tuned = launch_plan.tuned_settings("forward", 4096, "bf16", _properties(device))
-    return "general rule" if tuned is None else "tuned table"
+    return GENERAL if tuned is None else TUNED
 
 
 def _properties(device: str) -> Any:

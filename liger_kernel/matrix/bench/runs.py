@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from . import regression, table, targets
+from .evidence import GENERAL
 from .peers import OURS, OWN
 from .table import Groups, Timed
 
-GENERAL = "general rule"
 FILES = ("benchmark.json", "sweep.json")
 NOT_RECORDED = "not recorded"  # files of before the header had it
 
@@ -103,6 +103,11 @@ class Run:
         """N -> share of the copy bandwidth that an implementation reached."""
         found = {n: row[name].share for (n, _), row in self.rows(kind, direction, dtype).items() if name in row}
         return {n: share for n, share in found.items() if share}
+
+    def against(self, other: Run, direction: str, dtype: str) -> dict[int, float]:
+        """N -> our share in this run over that in another, where both have it."""
+        theirs = other.shares(direction, dtype)
+        return {n: share / theirs[n] for n, share in self.shares(direction, dtype).items() if n in theirs}
 
     def large(self) -> list[tuple[str, str]]:
         """The (direction, dtype) that it has large rows of."""
