@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from .evidence import Document, Failure, Suite, session
+from .evidence import Document, Failure, Suite, is_subject, session
 
 CAUSES = ("environment", "launch", "compile", "numerics", "codegen", "speed", "harness")
 NO_ROW = "no row of causes.toml matches: add one when its cause is known"
@@ -172,7 +172,7 @@ def group_document(groups: dict[tuple[str, str], Group], document: Document) -> 
 def command(cell: str, level: str, tests: list[str]) -> str:
     """The command that runs these tests again in their cell, at their level."""
     subject = ""
-    if "@" in cell:  # another package under our suites: the column names its release
+    if is_subject(cell):  # the column names the release
         name, _, version = cell.partition("@")[2].rpartition("-")
         subject = f"--subject {name}=={version} "
     nox = f"{session(cell)} -- {subject}--level {level}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from . import benches, causes
+from .evidence import is_subject
 
 KEPT = 50  # test ids or rows listed per change; the count is always the full one
 Matrix = Mapping[str, Any]
@@ -68,7 +69,7 @@ def default_pair(matrix: Matrix) -> Optional[tuple[str, str]]:
     ran = [
         name
         for name, cell in matrix["cells"].items()
-        if "@" not in name and any("outcomes" in level for level in cell["levels"].values())
+        if not is_subject(name) and any("outcomes" in level for level in cell["levels"].values())
     ]
     for left in ran:
         for right in reversed(ran):

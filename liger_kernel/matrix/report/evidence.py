@@ -127,6 +127,11 @@ def as_utc(date: Optional[str]) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="seconds")
 
 
+def is_subject(cell: str) -> bool:
+    """Whether a row of the matrix is of another package than ours."""
+    return "@" in cell
+
+
 def table_cell(cell: str) -> str:
     """The cell's name in the table: ``ambient`` for the row ``ambient-3.6.0`` of a matrix, and without a subject."""
     return "ambient" if cell.startswith("ambient-") else cell.partition("@")[0]

@@ -13,7 +13,7 @@ from typing import Any, Optional
 from ..cells import Table, version_key
 from ..incidents import as_expected
 from . import atlas, benches, causes, subjects
-from .evidence import OUTCOMES, Document, Evidence, Suite, table_cell
+from .evidence import OUTCOMES, Document, Evidence, Suite, is_subject, table_cell
 
 SCHEMA = "liger-matrix/matrix/1"
 LEVELS = ("interpreter", "device", "codegen")
@@ -136,7 +136,7 @@ def _current(documents: list[Document], suites: list[Suite], superseded: list[di
 
 
 def _row(table: Table, name: str) -> dict[str, Any]:
-    if subjects.is_subject(name):
+    if is_subject(name):
         what = (
             f"{name.partition('@')[2]} instead of ours, in cell {table_cell(name)}; does not count in the exit status"
         )

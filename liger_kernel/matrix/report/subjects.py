@@ -13,11 +13,6 @@ from . import causes
 from .evidence import Document, Failure, Suite
 
 
-def is_subject(cell: str) -> bool:
-    """Whether a row of the matrix is of another package than ours."""
-    return "@" in cell
-
-
 def add_launches(cells: dict[str, Any], groups: dict[tuple[str, str], causes.Group], document: Document) -> None:
     """Put a ``launches.json`` into its column as level codegen; what it found goes into ``groups``."""
     rows = document.content["rows"]

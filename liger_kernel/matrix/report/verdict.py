@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import files
-from . import atlas, subjects
-from .evidence import session, table_cell
+from . import atlas
+from .evidence import is_subject, session, table_cell
 
 VERDICTS = ("regressed", "fail", "stale", "unavailable", "n/a", "pass")  # worst first
 BAD = ("fail", "regressed")
@@ -117,7 +117,7 @@ def judge(matrix: dict[str, Any]) -> None:
                 continue  # of a subject's launches, judged already
             lost = slower.get(name, 0) if level == "device" else 0
             found["verdict"], found["reason"] = _level_verdict(found, newly.get((name, level), 0), lost)
-        codegen = None if subjects.is_subject(name) else _codegen_level(matrix, cell)
+        codegen = None if is_subject(name) else _codegen_level(matrix, cell)
         if codegen and "codegen" not in cell["levels"]:
             cell["levels"]["codegen"] = codegen
         cell["verdict"], cell["reason"] = _cell_verdict(name, cell)
@@ -127,7 +127,7 @@ def judge(matrix: dict[str, Any]) -> None:
 
 def _importance(group: Mapping[str, Any]) -> tuple[bool, bool, int]:
     """Ours before other packages', unknown before known, many before few."""
-    others = all(subjects.is_subject(where["cell"]) for where in group["where"])
+    others = all(is_subject(where["cell"]) for where in group["where"])
     return others, bool(group["known"]), -group["count"]
 
 
@@ -140,7 +140,7 @@ def status(matrix: Mapping[str, Any], required: Iterable[tuple[str, str]]) -> tu
     bad = [
         f"{name}: {cell['verdict']}: {cell['reason']}"
         for name, cell in matrix["cells"].items()
-        if cell["verdict"] in BAD and not subjects.is_subject(name)
+        if cell["verdict"] in BAD and not is_subject(name)
     ]
     of_cells = {cell["levels"].get("codegen", {}).get("release") for cell in matrix["cells"].values()}
     for release, row in matrix["codegen"]["summary"].items():
@@ -199,7 +199,7 @@ def _cell_verdict(name: str, cell: Mapping[str, Any]) -> tuple[str, str]:
         level, worst = min(cell["levels"].items(), key=lambda item: VERDICTS.index(item[1]["verdict"]))
         if worst["verdict"] in BAD:
             return worst["verdict"], f"{level}: {worst['reason']}"
-    ours = not subjects.is_subject(name)
+    ours = not is_subject(name)
     ran = {level: found for level, found in cell["levels"].items() if level != "codegen" or not ours}
     if not ran and cell["unavailable"]:
         return cell["unavailable"]["verdict"], cell["unavailable"]["reason"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from .evidence import is_subject
+
 MARKS = {"regressed": "↘", "fail": "✗", "pass": "✓", "stale": "◷", "n/a": "∅", "unavailable": "○", "not run": "·"}
 STYLES = {"pass": "green", "fail": "bold red", "regressed": "bold magenta", "stale": "yellow"}
 LEVELS = ("interpreter", "device", "codegen")
@@ -40,7 +42,7 @@ def toolchain(cell: Mapping[str, Any]) -> dict[str, str]:
 
 def headline(matrix: Mapping[str, Any]) -> str:
     """The answer in one sentence: how many cells stand how."""
-    verdicts = [cell["verdict"] for name, cell in matrix["cells"].items() if "@" not in name]
+    verdicts = [cell["verdict"] for name, cell in matrix["cells"].items() if not is_subject(name)]
     others = len(matrix["cells"]) - len(verdicts)
     counted = [(name, verdicts.count(name)) for name in MARKS]
     said = ", ".join(f"{count} {name}" for name, count in counted if count)
