@@ -79,6 +79,12 @@ def host_us(row: dict[str, Timed], name: str) -> Optional[float]:
     return row[name].info.get("host_us_per_call") if name in row else None
 
 
+def host_below(row: dict[str, Timed], peer: str, part: float) -> Optional[bool]:
+    """Whether ours takes less host time than a part of what ``peer`` takes; None where either was not measured."""
+    ours, theirs = host_us(row, OURS), host_us(row, peer)
+    return ours < part * theirs if ours and theirs else None
+
+
 PARITIES = {"even": 0, "odd": 1}
 
 
@@ -144,9 +150,10 @@ def _against_newest(tables: Sequence[Run]) -> Iterator[tuple[str, Run, Checks]]:
 def _host(run: Run, peer: str, part: float) -> Checks:
     checks = []
     for name, row in _small(run):
-        ours, theirs = host_us(row, OURS), host_us(row, peer)
-        if ours and theirs:
-            checks.append((WHOLE, f"{name} ({ours:.0f} us, {peer} {theirs:.0f})", ours < part * theirs))
+        met = host_below(row, peer, part)
+        if met is not None:
+            figures = f"{host_us(row, OURS):.0f} us, {peer} {host_us(row, peer):.0f}"
+            checks.append((WHOLE, f"{name} ({figures})", met))
     return checks
 
 

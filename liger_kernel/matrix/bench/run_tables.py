@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from . import table, targets
-from .conditions import WHOLE, host_us
+from .conditions import WHOLE, host_below, host_us
 from .markdown import DASH, folded, section
 from .markdown import table as markdown
 from .peers import OURS, OURS_COMPILED
@@ -94,7 +94,11 @@ def compiled(run: Run) -> str:
         summary.append([f"{direction} {dtype}", *figures])
         rows = [["N", *(f"{name}, us" for name in COMPILE_COLUMNS), "compiled against eager"]]
         rows += [
-            [str(n), *(_us(row[name].seconds * 1e6 if name in row else None) for name in COMPILE_COLUMNS), _ratio(row)]
+            [
+                str(n),
+                *(_us(row[name].seconds * 1e6 if name in row else None) for name in COMPILE_COLUMNS),
+                f"{speeds[n]:.3f}" if n in speeds else DASH,
+            ]
             for n, row in sizes.items()
         ]
         parts.append(f"#### {direction}, {dtype}: device time\n\n{markdown(rows)}")
@@ -131,8 +135,8 @@ def first_calls(run: Run) -> str:
 
 
 def _below(row: dict[str, Timed], peer: str, part: float) -> str:
-    ours, theirs = host_us(row, OURS), host_us(row, peer)
-    return ("met" if ours < part * theirs else "missed") if ours and theirs else DASH
+    below = host_below(row, peer, part)
+    return DASH if below is None else "met" if below else "missed"
 
 
 def _median_speed(sizes: Mapping[int, Mapping[str, Timed]], name: str) -> str:
@@ -153,10 +157,6 @@ def _share(item: Optional[Timed], row: Mapping[str, Timed]) -> str:
         return DASH
     fastest = min(other.seconds for name, other in row.items() if name != OURS_COMPILED)
     return f"**{item.share:.3f}**" if item.seconds == fastest else f"{item.share:.3f}"
-
-
-def _ratio(row: Mapping[str, Timed]) -> str:
-    return f"{row[OURS].seconds / row[OURS_COMPILED].seconds:.3f}" if OURS in row else DASH
 
 
 def _us(value: Optional[float]) -> str:
