@@ -56,6 +56,22 @@ def test_two_runs_of_the_same_triton_are_told_apart(report):
     assert "3.6.0 (2026-11-22T01:02:03)" in text
 
 
+@pytest.mark.parametrize(
+    ("gpus", "label"),
+    [
+        (["NVIDIA H100 80GB HBM3"], "H100, triton 3.6.0"),
+        (["NVIDIA H200", "NVIDIA H200"], "H200, triton 3.6.0"),
+        (["AMD Instinct MI300X"], "MI300X, triton 3.6.0"),
+        (["NVIDIA GeForce RTX 4090"], "4090, triton 3.6.0"),
+        (["NVIDIA TITAN V"], "NVIDIA TITAN V, triton 3.6.0"),
+        ([], "none, triton 3.6.0"),
+    ],
+)
+def test_a_label_names_the_gpus_model(report, gpus, label):
+    report["liger_matrix"]["gpus"] = [{"name": name} for name in gpus]
+    assert Run(report).label == label
+
+
 def test_rows_refused_for_the_same_reason_share_a_line(report):
     refused = report["liger_matrix"]["refused"]
     refused += [{**refused[0], "row": f"row-{index}"} for index in range(20)]

@@ -36,8 +36,8 @@ class Run:
 
     @property
     def gpu(self) -> str:
-        """The GPU's name, ``"none"`` without one."""
-        return ", ".join(gpu["name"] for gpu in self.about["gpus"]) or "none"
+        """The GPU's name, ``"none"`` without one; several of one kind are named once."""
+        return ", ".join(sorted({gpu["name"] for gpu in self.about["gpus"]})) or "none"
 
     @property
     def triton(self) -> str:
@@ -73,7 +73,7 @@ class Run:
     @property
     def label(self) -> str:
         """What tells it from all others."""
-        return f"{self.gpu.replace('NVIDIA ', '').split()[0]}, triton {self.column}"
+        return f"{short_gpu(self.gpu)}, triton {self.column}"
 
     @property
     def bench(self) -> tuple[str, str]:
@@ -117,6 +117,11 @@ class Run:
         """Whether peers other than torch were timed on the large rows of a direction and dtype, if not on every one."""
         rows = self.rows("large", direction, dtype).values()
         return any(name not in (*OWN, "torch") for row in rows for name in row)
+
+
+def short_gpu(name: str) -> str:
+    """A GPU's model alone: ``H100`` of "NVIDIA H100 80GB HBM3", ``MI300X`` of "AMD Instinct MI300X"."""
+    return next((word for word in name.split() if any(map(str.isdigit, word))), name)
 
 
 def read(paths: Sequence[Path]) -> list[Run]:
