@@ -5,10 +5,14 @@ What is beyond the noise is decided in ``matrix.bench.regression`` alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..bench import regression
+from ..bench.evidence import GENERAL
+from ..bench.runs import Run, short_gpu
 from .evidence import Document
 
 OURS = "ours"
@@ -26,22 +30,49 @@ FIGURES = (
 )
 
 
-def row_of(document: Document) -> tuple[str, str]:
-    """The row and level of the matrix that a benchmark file belongs to; ``ambient`` ones stand under their Triton."""
-    about = document.content["liger_matrix"]
-    triton = about["versions"].get("triton")
+@dataclass(frozen=True, order=True)
+class Place:
+    """What a benchmark file is of; of two files of the same place the newer one stands.
+
+    Attributes:
+        cell: the row of the matrix; ``ambient`` files stand under their Triton.
+        level: of the matrix.
+        gpu: the GPU's name; "" where none timed it.
+        settings: ``GENERAL`` where the general rule chose the launches; else "".
+    """
+
+    cell: str
+    level: str
+    gpu: str
+    settings: str
+
+
+def place_of(document: Document) -> Place:
+    """Where a benchmark file belongs."""
+    run = Run(document.content)
+    triton = run.about["versions"].get("triton")
     cell = f"ambient-{triton}" if document.cell == "ambient" and triton else document.cell
-    return cell, about["level"]
+    settings = GENERAL if run.settings == GENERAL else ""
+    return Place(cell, run.about["level"], run.gpu if run.is_timed else "", settings)
 
 
-def rows(place: tuple[str, str], document: Document) -> list[dict[str, Any]]:
+def told_apart(places: Iterable[Place]) -> dict[Place, str]:
+    """What each place is called besides its cell: the GPU where there are several, and the general rule."""
+    places = list(places)
+    gpus = {place.gpu for place in places if place.gpu}
+    alike = Counter(map(short_gpu, gpus))
+    called = {gpu: short_gpu(gpu) if alike[short_gpu(gpu)] == 1 else gpu for gpu in gpus if len(gpus) > 1}
+    return {place: ", ".join(filter(None, (called.get(place.gpu), place.settings))) for place in places}
+
+
+def rows(place: Place, on: str, document: Document) -> list[dict[str, Any]]:
     """The timings of a benchmark file that a device made; on a CPU nothing of a GPU was timed.
 
-    Each row: ``cell``, ``name`` (the bench's id of the row), ``implementation`` ("ours" for this package), ``median_s``
-    in seconds, ``gpu``, ``triton``, and those of FIGURES that the file has.
+    Each row: ``cell``, ``gpu`` and ``settings`` of the place, ``on`` (what ``told_apart`` calls it), ``name`` (the
+    bench's id of the row), ``implementation`` ("ours" for this package), ``median_s`` in seconds, ``triton``, and those
+    of FIGURES that the file has.
     """
-    cell, level = place
-    if level != "device":
+    if place.level != "device":
         return []
     about = document.content["liger_matrix"]
     found = []
@@ -49,17 +80,19 @@ def rows(place: tuple[str, str], document: Document) -> list[dict[str, Any]]:
         info, stats = benchmark.get("extra_info") or {}, benchmark.get("stats") or {}
         if stats.get("median") and info.get("direction"):
             figures = {name: info[name] for name in FIGURES if info.get(name) is not None}
-            what = {"cell": cell, "name": info["row"], "implementation": info["implementation"], **figures}
-            gpu = ", ".join(sorted({gpu["name"] for gpu in about["gpus"]}))
-            found.append({**what, "median_s": stats["median"], "gpu": gpu, "triton": about["versions"].get("triton")})
+            what = {"name": info["row"], "implementation": info["implementation"], **figures}
+            where = {"cell": place.cell, "gpu": place.gpu, "settings": place.settings, "on": on}
+            found.append({**where, **what, "median_s": stats["median"], "triton": about["versions"].get("triton")})
     return found
 
 
 def changes(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Our rows that are ``slower`` or ``faster`` in ``new`` than in ``old``, per cell, worst or best first.
 
-    Only timings of one cell on the same kind of GPU are compared.
+    Only timings of one cell on the same kind of GPU, by the same settings, are compared.
     """
+    new = list(new)
+    on = {_place(row): row["on"] for row in new}
     now, before = _by_place(new), _by_place(old)
     found: dict[str, list[dict[str, Any]]] = {"slower": [], "faster": []}
     for place in now.keys() & before.keys():
@@ -67,34 +100,48 @@ def changes(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) 
             for change in regression.slower(left[place], right[place]):
                 was, is_ = before[place][change.row].median, now[place][change.row].median
                 ratio = 1 + change.slowdown if kind == "slower" else 1 / (1 + change.slowdown)
-                row = {"cell": place[0], "name": change.row, "ratio": round(ratio, 3), "was_s": was, "now_s": is_}
-                found[kind].append(row)
+                row = {"cell": place[0], "on": on[place], "name": change.row, "ratio": round(ratio, 3)}
+                found[kind].append({**row, "was_s": was, "now_s": is_})
     found["slower"].sort(key=lambda row: -row["ratio"])
     found["faster"].sort(key=lambda row: row["ratio"])
     return found
 
 
+def compared(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """(cell, row id) of what ``changes`` can say something about."""
+    now, before = _by_place(new), _by_place(old)
+    both = now.keys() & before.keys()
+    return {(place[0], name) for place in both for name in now[place].keys() & before[place].keys()}
+
+
 def ratios(benches: Iterable[Mapping[str, Any]], left: str, right: str) -> list[dict[str, Any]]:
     """Where two cells timed the same row on the same kind of GPU: how many times the left one's time the right took."""
+    benches = list(benches)
+    on = {_place(row): row["on"] for row in benches}
     places = _by_place(benches)
     found = []
-    for (cell, gpu), of_right in places.items():
-        of_left = places.get((left, gpu), {})
-        if cell != right or not of_left:
+    for place, of_right in places.items():
+        of_left = places.get((left, *place[1:]), {})
+        if place[0] != right or not of_left:
             continue
         beyond = {change.row for change in regression.slower(of_right, of_left)}
         beyond |= {change.row for change in regression.slower(of_left, of_right)}
         for name in of_right.keys() & of_left.keys():
             ratio = round(of_right[name].median / of_left[name].median, 3)
-            found.append({"name": name, "ratio": ratio, "beyond_noise": name in beyond})
-    return sorted(found, key=lambda row: (-abs(row["ratio"] - 1), row["name"]))
+            found.append({"name": name, "on": on[place], "ratio": ratio, "beyond_noise": name in beyond})
+    return sorted(found, key=lambda row: (-abs(row["ratio"] - 1), row["name"], row["on"]))
 
 
-def _by_place(benches: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, regression.Entry]]:
-    """(cell, GPU) -> row id -> what comparing needs; rows of ours only."""
-    places: dict[tuple[str, str], dict[str, regression.Entry]] = {}
+def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(cell, GPU, settings); a matrix of before the settings were kept apart has none."""
+    return row["cell"], row["gpu"], row.get("settings", "")
+
+
+def _by_place(benches: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], dict[str, regression.Entry]]:
+    """``_place`` -> row id -> what comparing needs; rows of ours only."""
+    places: dict[tuple[str, str, str], dict[str, regression.Entry]] = {}
     for row in benches:
         if row["implementation"] == OURS:
             entry = regression.Entry(row["median_s"], row.get("spread") or 0.0, row.get("share_of_copy"))
-            places.setdefault((row["cell"], row["gpu"]), {})[row["name"]] = entry
+            places.setdefault(_place(row), {})[row["name"]] = entry
     return places

@@ -34,8 +34,7 @@ def compare(new: Matrix, old: Matrix, against: str, known: Any) -> dict[str, Any
     found.update(benches.changes(new["benches"], old["benches"]))
     for row in found["slower"]:
         row["accepted"] = known.accepts_slower(row["cell"], row["name"])
-    timed = [{(row["cell"], row["name"]) for row in matrix["benches"]} for matrix in (new, old)]
-    found["gone"] = known.slower_gone(found["slower"], timed[0] & timed[1])
+    found["gone"] = known.slower_gone(found["slower"], benches.compared(new["benches"], old["benches"]))
     found["environment"] = _environments(new, old)
     found["codegen"] = []
     return found

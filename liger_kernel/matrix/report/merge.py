@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 from ..cells import Table, version_key
 from ..incidents import as_expected
-from . import atlas, benches, causes, subjects
+from . import atlas, benches, causes, subjects, words
 from .evidence import OUTCOMES, Document, Evidence, Suite, is_subject, table_cell
 
 SCHEMA = "liger-matrix/matrix/1"
@@ -36,7 +36,8 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
         levels_of.setdefault(cell, {})[level] = suite
     stopped = _current(evidence.failures, evidence.suites, superseded)
     missing = _current(evidence.unavailable, evidence.suites, superseded)
-    found_benches = _newest(evidence.benches, benches.row_of, superseded)
+    timed = dict(sorted(_newest(evidence.benches, benches.place_of, superseded).items()))
+    on = benches.told_apart(timed)
     launches = _newest(evidence.launches, lambda item: item.cell, superseded)
     releases = _newest(evidence.atlas, lambda item: item.content["triton"], superseded)
 
@@ -72,7 +73,7 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
         "outcomes": dict(OUTCOMES),
         "failures": [found.as_json() for found in groups.values()],
         "environments": environments,
-        "benches": [row for place, document in sorted(found_benches.items()) for row in benches.rows(place, document)],
+        "benches": [row for place, item in timed.items() for row in benches.rows(place, on[place], item)],
         "codegen": atlas.build([releases[name].content for name in sorted(releases, key=version_key)]),
         "files": [
             *(
@@ -80,8 +81,8 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
                 for suite in _in_order(suites.values(), cells)
             ),
             *(
-                {"what": f"{cell} {level} benchmarks", "file": item.file}
-                for (cell, level), item in sorted(found_benches.items())
+                {"what": words.on(f"{place.cell} {place.level} benchmarks", on[place]), "file": item.file}
+                for place, item in timed.items()
             ),
             *(
                 {"what": f"codegen of {name}", "file": releases[name].file}

@@ -216,10 +216,10 @@
   const benches = data.benches;
   const distinct = (key) => [...new Set(benches.map((row) => row[key]).filter((value) => value !== undefined))];
   const share = () => {
-    const cell = $("bench-cell").value, node = $("share").querySelector(".plot");
+    const run = $("bench-cell").value, node = $("share").querySelector(".plot");
     const rows = benches.filter((row) => row.direction === $("direction").value && row.dtype === $("dtype").value
-      && row.kind !== "small" && (cell === "all cells" ? row.implementation === "ours" : row.cell === cell))
-      .map((row) => ({ ...row, series: cell === "all cells" ? row.cell : row.implementation }))
+      && row.kind !== "small" && (run === "all cells" ? row.implementation === "ours" : row.run === run))
+      .map((row) => ({ ...row, series: run === "all cells" ? row.run : row.implementation }))
       .sort((a, b) => a.n_cols - b.n_cols);
     const series = [...new Set(rows.map((row) => row.series))].sort((a, b) => (b === "ours") - (a === "ours"));
     const sizes = [...new Set(rows.map((row) => row.n_cols))];
@@ -247,8 +247,8 @@
   if (benches.length) {
     options($("direction"), distinct("direction"), "forward");
     options($("dtype"), distinct("dtype"), "bf16");
-    const cells = distinct("cell");
-    options($("bench-cell"), cells.length > 1 ? ["all cells", ...cells] : cells, cells.length > 1 ? "all cells" : cells[0]);
+    const runs = distinct("run");
+    options($("bench-cell"), runs.length > 1 ? ["all cells", ...runs] : runs, runs.length > 1 ? "all cells" : runs[0]);
     for (const id of ["direction", "dtype", "bench-cell"]) $(id).addEventListener("change", share);
     share();
   } else {

@@ -76,7 +76,6 @@ def _embedded(matrix: Mapping[str, Any]) -> str:
     codegen = matrix["codegen"]
     kept = ("releases", "metrics", "status", "reasons", "values")
     wanted = (
-        "cell",
         "name",
         "implementation",
         "direction",
@@ -98,7 +97,7 @@ def _embedded(matrix: Mapping[str, Any]) -> str:
             ],
         },
         "benches": [
-            {key: row[key] for key in wanted if row.get(key) is not None}
+            {"run": words.on(row["cell"], row["on"]), **{key: row[key] for key in wanted if row.get(key) is not None}}
             for row in matrix["benches"]
             if row.get("share_of_copy") is not None and row.get("n_cols")
         ],

@@ -40,6 +40,11 @@ def toolchain(cell: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def on(what: str, told_apart: str) -> str:
+    """``what`` with what tells its timings from others: ``ambient-3.6.0, H200``."""
+    return f"{what}, {told_apart}" if told_apart else what
+
+
 def headline(matrix: Mapping[str, Any]) -> str:
     """The answer in one sentence: how many cells stand how."""
     verdicts = [cell["verdict"] for name, cell in matrix["cells"].items() if not is_subject(name)]
@@ -61,7 +66,8 @@ def change_lines(changes: Optional[Mapping[str, Any]]) -> list[str]:
     for kind in ("slower", "faster"):
         for row in changes[kind]:
             accepted = f" (accepted: {row['accepted']})" if row.get("accepted") else ""
-            lines.append(f"{row['cell']} {row['name']}: {kind}, {row['ratio']:.2f} x the earlier time{accepted}")
+            where = on(row["cell"], row["on"])
+            lines.append(f"{where} {row['name']}: {kind}, {row['ratio']:.2f} x the earlier time{accepted}")
     lines += [f"codegen of {row['to']}: {row['id']}: {row['what']}" for row in changes["codegen"]]
     lines += changes["gone"]
     for row in changes["environment"]:
