@@ -116,6 +116,12 @@ def test_targets_have_a_column_for_each_run_on_their_gpu_and_none_for_another(re
     assert "### Against the peers: H200, triton 3.6.0" in block
 
 
+def test_a_range_that_is_missed_throughout_says_so_without_every_size(report, row):
+    sizes = (1024, 2048, 4096)
+    report["benchmarks"] = [row("large", "forward", "bf16", 2**27 // n, n, OURS, 0.9 - 1 / n) for n in sizes]
+    assert "| forward bf16 | 1024 - 4096 | 0.96 | **0.899** (all 3) |" in document(report)
+
+
 def test_what_was_run_names_gpu_settings_and_those_timed_and_old_files_say_that_settings_are_not_recorded(report):
     block = document(report, variant(report, gpu="NVIDIA H200", settings="general rule"))
     assert "| NVIDIA H100 80GB HBM3 | 3.6.0 | tuned table | 2.11.0 |" in block
@@ -182,6 +188,25 @@ def test_the_general_rule_stands_against_the_tuned_table_of_the_same_gpu_and_tri
         assert "### General rule" not in document(other, general)
 
 
+def test_the_general_rule_stands_once_against_the_newest_tuned_run_and_is_no_reference_of_a_triton(report, row):
+    def rows(share):
+        return [row("large", "forward", "bf16", 2**17, 1024, OURS, share)]
+
+    def at(date, share, settings="general rule"):
+        found = variant(report, settings=settings, rows=rows(share))
+        found["liger_matrix"].update(date=date, commit=date[-2:] * 20)
+        return found
+
+    unknown = at("2026-01-09", 0.5)
+    del unknown["liger_matrix"]["settings"]
+    tuned = [at("2026-01-02", 0.6, "tuned table"), at("2026-01-03", 0.8, "tuned table"), unknown]
+    block = document(*tuned, at("2026-01-04", 0.3), at("2026-01-05", 0.4), variant(report, "2.3.1", rows=rows(0.72)))
+    assert block.count("### General rule against tuned table") == 1
+    assert "| 1024 | 0.400 | 0.800 | 0.500 |" in block
+    assert "| forward bf16 | 0.900 at 1024 |" in folded(block)  # 2.3.1 against 3.6.0, both tuned
+    assert block.count("### The same kernels on each Triton") == 1
+
+
 def test_small_problems_show_host_time_against_torch_and_half_of_liger(report, row):
     assert "| H100, triton 3.6.0 | 128 x 768 | 25.0 | 20.0 | 40.0 | missed |" in document(report)
     report["liger_matrix"]["implementations"]["liger"] = "0.8.5"
@@ -241,7 +266,7 @@ def test_the_page_is_what_the_stored_results_give():
     text = page.read_text()
     fresh = render.replaced(text, render.document(found, plots), page)
     assert text == fresh, "render docs/performance.md again; the command stands under its heading Results"
-    assert all(plot.is_file() for plot in plots)
+    assert all(plot.is_file() for plot in plots.values())
 
 
 def test_markdown_is_replaced_between_its_markers_only(tmp_path, report):
@@ -301,6 +326,71 @@ def test_the_plot_takes_a_peer_from_the_run_with_most_of_its_sizes(tmp_path, rep
     render.main([tmp_path / "few.json", tmp_path / "all.json"], None, tmp_path / "both.svg")
     assert "quack" not in (tmp_path / "few.svg").read_text()
     assert "quack" in (tmp_path / "both.svg").read_text()
+
+
+def drawn(tmp_path, **reports):
+    """Render the reports with a plot; gives the page and the SVGs by name."""
+    for name, content in reports.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    page = tmp_path / "page.md"
+    page.write_text(f"{render.BEGIN}\n{render.END}\n")
+    render.main([tmp_path / f"{name}.json" for name in reports], page, tmp_path / "p.svg")
+    return page.read_text(), {path.name: path.read_text() for path in tmp_path.glob("*.svg")}
+
+
+def test_each_gpu_has_a_plot_of_its_own(tmp_path, report, row):
+    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
+    older = variant(report, "2.3.1", rows=[row("large", "forward", "bf16", 2**17, 1024, OURS, 0.95)])
+    _, alone = drawn(tmp_path, h100=report, older=older)
+    page, plots = drawn(tmp_path, h200=variant(report, gpu="NVIDIA H200"), h100=report, older=older)
+    assert set(plots) == {"p.svg", "p-h200.svg"}
+    assert plots["p.svg"] == alone["p.svg"]
+    assert "NVIDIA H200" in plots["p-h200.svg"]
+    assert "triton 2.3.1" not in plots["p-h200.svg"]
+    assert page.index("on NVIDIA H100 80GB HBM3](p.svg)") < page.index("on NVIDIA H200](p-h200.svg)")
+
+
+def test_the_plot_draws_the_newest_of_two_like_runs_in_full(tmp_path, report):
+    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
+    plot = drawn(tmp_path, newer=report, older=variant(report, "3.0.0"))[1]["p.svg"]
+    assert plot.index("ours, triton 3.6.0") < plot.index("ours, triton 3.0.0")  # the legend's order
+
+
+def test_gpus_of_one_model_have_plots_of_different_names(report):
+    found = [Run(variant(report, gpu=gpu)) for gpu in ("NVIDIA H100 NVL", "NVIDIA H100 PCIe")]
+    assert [path.name for path in render.plot_paths(found, Path("p.svg")).values()] == [
+        "p.svg",
+        "p-nvidia-h100-pcie.svg",
+    ]
+
+
+def test_the_plot_draws_the_general_rule_only_where_nothing_else_was_timed_and_says_so(tmp_path, report):
+    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
+    general, tuned = variant(report, settings="general rule"), variant(report)
+    tuned["benchmarks"] = [one for one in report["benchmarks"] if one["extra_info"]["implementation"] != "quack"]
+    del tuned["liger_matrix"]["implementations"]["quack"]
+    assert "ours, triton 3.6.0, general rule" in drawn(tmp_path, general=general)[1]["p.svg"]
+    plot = drawn(tmp_path, general=general, tuned=tuned)[1]["p.svg"]
+    assert "ours, triton 3.6.0" in plot
+    assert "general rule" not in plot
+
+
+def test_the_plot_draws_each_triton_once_in_a_look_of_its_own(tmp_path, report, row):
+    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
+    rows = [row("large", "forward", "bf16", 2**27 // n, n, OURS, 0.9) for n in (1024, 2048)]
+    older = {f"t{minor}": variant(report, f"3.{minor}.0", rows=rows) for minor in range(6)}
+    older["again"] = variant(report, rows=rows)  # of the Triton that is drawn in full
+    older["again"]["liger_matrix"]["commit"] = "another"
+    plot = drawn(tmp_path, newest=report, **older)[1]["p.svg"]
+    looks = re.findall(r"fill: none; stroke-dasharray: ([\d.,]+); stroke-dashoffset: 0; stroke: (#\w+)", plot)
+    assert len(set(looks)) == 6
+
+
+def test_a_plot_of_nothing_is_refused_before_anything_is_written(tmp_path, report):
+    report["liger_matrix"].update(level="codegen", gpus=[])
+    with pytest.raises(ValueError, match=r"plot is .*p.svg, but none of the files has a timed row for it"):
+        drawn(tmp_path, compiled=report)
+    assert (tmp_path / "page.md").read_text() == f"{render.BEGIN}\n{render.END}\n"
 
 
 def test_a_sweep_among_the_files_gets_a_plot_of_its_own_and_leaves_the_other_alone(tmp_path, report, row):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
 from .. import files
-from . import targets
 from .conditions import PARITIES
+from .evidence import GENERAL
 from .peers import OURS
-from .runs import Run
+from .runs import Run, same_bench
 
 COLOURS = {OURS: "#d62728", "torch": "#7f7f7f", "compile": "#1f77b4", "liger": "#2ca02c", "quack": "#ff7f0e"}
 # for other Tritons, or for the sweeps
@@ -19,31 +20,32 @@ PANELS = (("forward", "bf16"), ("backward", "bf16"), ("forward", "fp32"), ("back
 
 
 def write(runs: Sequence[Run], path: Path) -> None:
-    """Draw ours and the peers of one run, and ours on the other Tritons with the same GPU and settings.
+    """Draw ours and the peers of one run, and ours on the other Tritons with the same settings, the newest of each.
 
-    A peer whose line another run of the same GPU and Triton has more sizes of is drawn from that one.
+    A peer whose line another run of the same Triton has more sizes of is drawn from that one.
 
     Args:
-        runs: the one drawn in full is on the targets' GPU, if any is, and timed the most peers.
+        runs: timed tables of one GPU, in the order of ``runs.read``; the one drawn in full is not of the general rule,
+            if any is not, and timed the most peers; the last of those that did.
         path: the SVG; the same runs give the same bytes.
 
     Raises:
-        ValueError: there is no matplotlib, or nothing to draw.
+        ValueError: there is no matplotlib.
     """
-    timed = [run for run in runs if run.is_timed and not run.is_sweep]
-    figure, axes = _figure(path, timed)
-    main = max(timed, key=lambda run: (targets.GPU in run.gpu, len(run.names), len(run.report["benchmarks"])))
-    others = [run for run in timed if run.bench == main.bench and run is not main]
-    alike = [main, *(run for run in timed if (run.gpu, run.triton) == (main.gpu, main.triton) and run is not main)]
+    figure, axes = _figure(path)
+    main = max(reversed(runs), key=lambda run: (run.settings != GENERAL, len(run.names), len(run.report["benchmarks"])))
+    others = [run for together in same_bench(runs) for run in together if run.bench == main.bench]
+    others = [run for run in others if run.triton != main.triton]
+    alike = [main, *(run for run in runs if run.triton == main.triton and run is not main)]
     for axis, (direction, dtype) in zip(axes.flat, PANELS):
         for name in (*main.peers, OURS):
             lines = [run.shares(direction, dtype, name=name) for run in (alike if name != OURS else [main])]
-            label = f"ours, triton {main.triton}" if name == OURS else name
+            label = f"ours, triton {main.kernels}" if name == OURS else name
             points = list(max(lines, key=len).items())
             _line(axis, points, label, color=COLOURS[name], linewidth=1.2, marker="o", markersize=3)
-        for run, colour in zip(others, MORE_COLOURS[1:]):
+        for run, (style, colour) in zip(others, product(("--", ":", "-."), MORE_COLOURS[1:])):
             points = list(run.shares(direction, dtype).items())
-            _line(axis, points, f"ours, triton {run.triton}", color=colour, linewidth=1.0, linestyle="--")
+            _line(axis, points, f"ours, triton {run.kernels}", color=colour, linewidth=1.0, linestyle=style)
     _finish(figure, axes, main.gpu, path)
 
 
@@ -51,20 +53,19 @@ def write_sweep(runs: Sequence[Run], path: Path) -> None:
     """Draw the fine sweeps of N, ours alone: even N as a line, odd N as points of the same colour.
 
     Args:
-        runs: those that are sweeps are drawn.
+        runs: timed sweeps.
         path: the SVG; the same runs give the same bytes.
 
     Raises:
-        ValueError: there is no matplotlib, or nothing to draw.
+        ValueError: there is no matplotlib.
     """
-    sweeps = [run for run in runs if run.is_sweep and run.is_timed]
-    figure, axes = _figure(path, sweeps)
+    figure, axes = _figure(path)
     looks: dict[str, dict[str, Any]] = {
         "even": {"linewidth": 0.9, "marker": "o", "markersize": 2},
         "odd": {"linestyle": "none", "marker": "x", "markersize": 4},
     }
     for axis, (direction, dtype) in zip(axes.flat, PANELS):
-        for run, colour in zip(sweeps, MORE_COLOURS):
+        for run, colour in zip(runs, cycle(MORE_COLOURS)):
             shares = run.shares(direction, dtype, "sweep")
             for parity, remainder in PARITIES.items():
                 points = [(n, share) for n, share in shares.items() if n % 2 == remainder]
@@ -72,13 +73,11 @@ def write_sweep(runs: Sequence[Run], path: Path) -> None:
     _finish(figure, axes, "ours in fine steps of N", path)
 
 
-def _figure(path: Path, drawn: Sequence[Run]) -> tuple[Any, Any]:
+def _figure(path: Path) -> tuple[Any, Any]:
     try:
         import matplotlib
     except ImportError:
         raise ValueError(f"plot is {path}, but matplotlib is not installed; install it or leave --plot out") from None
-    if not drawn:
-        raise ValueError(f"plot is {path}, but none of the files has a timed row for it")
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": "liger-matrix", "svg.fonttype": "none", "font.size": 9})
     from matplotlib import pyplot

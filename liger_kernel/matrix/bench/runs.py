@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from . import regression, table, targets
-from .evidence import GENERAL
+from .evidence import GENERAL, TUNED
 from .peers import OURS, OWN
 from .table import Groups, Timed
 
@@ -66,9 +67,14 @@ class Run:
         return frozenset((info["row"], info["implementation"]) for info in infos if "spread" in info)
 
     @property
+    def kernels(self) -> str:
+        """What was timed: Triton's version, and the general rule where it chose the launches."""
+        return self.triton + (f", {GENERAL}" if self.settings == GENERAL else "")
+
+    @property
     def column(self) -> str:
         """What tells it from others of the same GPU."""
-        return self.triton + (f", {GENERAL}" if self.settings == GENERAL else "") + self.mark
+        return self.kernels + self.mark
 
     @property
     def label(self) -> str:
@@ -122,6 +128,13 @@ class Run:
 def short_gpu(name: str) -> str:
     """A GPU's model alone: ``H100`` of "NVIDIA H100 80GB HBM3", ``MI300X`` of "AMD Instinct MI300X"."""
     return next((word for word in name.split() if any(map(str.isdigit, word))), name)
+
+
+def gpus_called(gpus: Iterable[str]) -> dict[str, str]:
+    """What GPUs are called beside each other: by model, or by the whole name where several are of one model."""
+    names = list(dict.fromkeys(gpus))
+    alike = Counter(map(short_gpu, names))
+    return {name: short_gpu(name) if alike[short_gpu(name)] == 1 else name for name in names}
 
 
 def read(paths: Sequence[Path]) -> list[Run]:
@@ -200,15 +213,11 @@ def same_bench(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def general_and_tuned(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
-    """(general rule, tuned table) of the same GPU and Triton."""
-    return [
-        (general, tuned)
-        for general in runs
-        for tuned in runs
-        if general.settings == GENERAL
-        and tuned.settings != GENERAL
-        and (general.gpu, general.triton) == (tuned.gpu, tuned.triton)
-    ]
+    """(general rule, tuned table) of the same GPU and Triton, the newest result of each."""
+    found: dict[tuple[str, str], dict[bool, Run]] = {(run.gpu, run.triton): {} for run in runs}
+    for run in sorted(runs, key=lambda run: (run.settings == TUNED, run.about["date"])):  # not recorded is the oldest
+        found[run.gpu, run.triton][run.settings == GENERAL] = run
+    return [(both[True], both[False]) for both in found.values() if len(both) == 2]
 
 
 def _order(run: Run) -> tuple[Any, ...]:

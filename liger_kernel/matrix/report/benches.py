@@ -5,14 +5,13 @@ What is beyond the noise is decided in ``matrix.bench.regression`` alone.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..bench import regression
 from ..bench.evidence import GENERAL
-from ..bench.runs import Run, short_gpu
+from ..bench.runs import Run, gpus_called
 from .evidence import Document
 
 OURS = "ours"
@@ -59,10 +58,9 @@ def place_of(document: Document) -> Place:
 def told_apart(places: Iterable[Place]) -> dict[Place, str]:
     """What each place is called besides its cell: the GPU where there are several, and the general rule."""
     places = list(places)
-    gpus = {place.gpu for place in places if place.gpu}
-    alike = Counter(map(short_gpu, gpus))
-    called = {gpu: short_gpu(gpu) if alike[short_gpu(gpu)] == 1 else gpu for gpu in gpus if len(gpus) > 1}
-    return {place: ", ".join(filter(None, (called.get(place.gpu), place.settings))) for place in places}
+    called = gpus_called(place.gpu for place in places if place.gpu)
+    on = called if len(called) > 1 else {}
+    return {place: ", ".join(filter(None, (on.get(place.gpu), place.settings))) for place in places}
 
 
 def rows(place: Place, on: str, document: Document) -> list[dict[str, Any]]:
