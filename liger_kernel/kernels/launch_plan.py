@@ -25,12 +25,14 @@ class DeviceProperties:
         n_multiprocessors: multiprocessors (compute units on AMD).
         warp_size: threads in a warp (lanes in a wave on AMD): 32 or 64.
         max_threads_per_program: most threads one program may have.
+        triton: the release of Triton that compiles for it, such as "3.0.0"; empty for the newest.
     """
 
     arch: str
     n_multiprocessors: int
     warp_size: int = 32
     max_threads_per_program: int = 1024
+    triton: str = ""
 
 
 TARGETS: dict[str, DeviceProperties] = {
@@ -88,11 +90,12 @@ class Settings:
 
     Attributes:
         kind: "tile", whole rows held in registers; "split", rows cut over several programs that exchange their sums;
-            "wide", rows walked in chunks and read twice.
+            "wide", rows walked in chunks and read twice; "unaligned", one row at a time whose length is no multiple of
+            16 bytes.
         rows, block_n: shape of the tile that a program holds at a time.
         num_warps, num_stages: compile options; num_warps is in warps of 32 threads and is converted to the device's.
         programs: persistent programs per multiprocessor, where the kernel is persistent.
-        prefetch: whether backward loads the next tile while it works on this one.
+        prefetch: tiles that backward has under way, 0 to 2, while it works on one.
         keep_w: whether backward keeps w in registers.
         max_registers: as in `Launch`.
     """
@@ -103,7 +106,7 @@ class Settings:
     num_warps: int
     num_stages: int = 1
     programs: int = 1
-    prefetch: bool = False
+    prefetch: int = 0
     keep_w: bool = True
     max_registers: int = 0
 
@@ -148,6 +151,10 @@ def forward_plan(
         grid = (min(n_rows, device.n_multiprocessors * chosen.programs),)
         constexprs = {"N_COLS": n_cols, "BLOCK_N": chosen.block_n, **switches}
         return (Launch("_layer_norm_forward_wide_kernel", grid, constexprs, args={**args, **counts}, **options),)
+    if chosen.kind == "unaligned":
+        grid, shape = _unaligned(n_rows, n_cols, dtype, device, chosen)
+        constexprs = {**shape, **switches}
+        return (Launch("_layer_norm_forward_unaligned_kernel", grid, constexprs, args={**args, **counts}, **options),)
     split = cdiv(n_cols, chosen.block_n)
     if split == 1:
         grid = (cdiv(n_rows, chosen.rows),)
@@ -227,6 +234,10 @@ def forward_settings(n_rows: int, n_cols: int, dtype: str, device: DevicePropert
     if tuned is not None:
         return _for_few_rows(_for_odd_rows(tuned, n_cols, dtype), n_rows, device)
     block_n = next_power_of_2(n_cols)
+    if _pays_to_align(n_cols, dtype, device):
+        block_n = next_power_of_2(n_cols // _align(dtype) * _align(dtype))
+        num_warps = cdiv(block_n, 1024)
+        return Settings("unaligned", 1, block_n, num_warps, programs=cdiv(12, num_warps), max_registers=168)
     if block_n <= 16384:
         rows = max(1, 4096 // block_n)
         num_warps = max(8, block_n // 1024)
@@ -243,14 +254,16 @@ def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProper
     if tuned is not None:
         return _for_few_rows(_for_odd_rows(tuned, n_cols, dtype), n_rows, device)
     block_n = next_power_of_2(n_cols)
+    if _pays_to_align(n_cols, dtype, device):
+        block_n = next_power_of_2(n_cols // _align(dtype) * _align(dtype))
+        num_warps = cdiv(block_n, 1024)
+        return Settings("unaligned", 1, block_n, num_warps, programs=max(1, 8 // num_warps))
     if block_n <= 8192:
         rows = max(1, 4096 // block_n)
         num_warps = max(1, rows * block_n // 512)
         # 16 elements a thread take about 128 registers, of which an NVIDIA multiprocessor has 65536
         programs = max(1, 16 // num_warps)
-        return _for_few_rows(
-            Settings("tile", rows, block_n, num_warps, programs=programs, prefetch=True), n_rows, device
-        )
+        return _for_few_rows(Settings("tile", rows, block_n, num_warps, programs=programs, prefetch=1), n_rows, device)
     programs, max_registers = (4, 128) if BYTES[dtype] == 2 else (3, 168)
     split = Settings("split", 1, 2048, 4, programs=programs, max_registers=max_registers)
     if _can_split(n_cols, split, device):
@@ -309,10 +322,13 @@ def _backward_launch(
     needs: dict[str, bool],
 ) -> Launch:
     """The persistent kernels; the grid of the split one is a whole number of groups of SPLIT programs."""
-    split = cdiv(n_cols, chosen.block_n)
-    groups = _groups(n_rows, split, device, chosen)
     switches = {"HAS_W": has_w, "NEED_DX": need_dx, **needs}
     options = _options(device, chosen)
+    if chosen.kind == "unaligned":
+        grid, shape = _unaligned(n_rows, n_cols, args["X"][1:], device, chosen)
+        return Launch("_layer_norm_backward_unaligned_kernel", grid, {**shape, **switches}, args=args, **options)
+    split = cdiv(n_cols, chosen.block_n)
+    groups = _groups(n_rows, split, device, chosen)
     if split == 1:
         shape = {
             "N_COLS": n_cols,
@@ -339,6 +355,19 @@ def _backward_launch(
         exchange_slots=n_rows * split if need_dx else 0,
         **options,
     )
+
+
+def _unaligned(
+    n_rows: int, n_cols: int, dtype: str, device: DeviceProperties, chosen: Settings
+) -> tuple[tuple[int], dict[str, int]]:
+    """Grid and shape of the kernels for rows that are not aligned: persistent, and a multiple of ALIGN programs."""
+    align = _align(dtype)
+    # the body alone is in the block
+    block_n = min(chosen.block_n, next_power_of_2(max(1, n_cols // align * align)))
+    programs = min(n_rows, device.n_multiprocessors * chosen.programs)
+    if n_rows > programs or programs > align:
+        programs = max(align, programs // align * align)
+    return (programs,), {"N_COLS": n_cols, "BLOCK_N": block_n, "ALIGN": align}
 
 
 def _groups(n_rows: int, split: int, device: DeviceProperties, chosen: Settings) -> int:
@@ -432,21 +461,36 @@ def _tuned_table() -> list[dict[str, Any]]:
 
 
 def tuned_settings(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Optional[Settings]:
-    """The measured settings for this device, if it has any and LIGER_KERNEL_TUNED is not 0."""
+    """The measured settings for this device, if it has any and LIGER_KERNEL_TUNED is not 0.
+
+    A row of the table holds for lengths from "from" (if it says so) up to "up_to", and for releases of Triton before
+    "before" (if it says so); the first that holds is taken.
+    """
     if os.environ.get("LIGER_KERNEL_TUNED") == "0":
         return None
     for entry in _tuned_table():
         if (entry["arch"], entry["n_multiprocessors"]) == (device.arch, device.n_multiprocessors):
-            for row in entry[direction][f"{BYTES[dtype]} bytes"]:
-                if n_cols <= row["up_to"]:
-                    settings = Settings(**{name: value for name, value in row.items() if name != "up_to"})
+            table = entry[direction]
+            rows = table[f"{BYTES[dtype]} bytes unaligned"] if not _is_aligned(n_cols, dtype) else []
+            for row in (*rows, *table[f"{BYTES[dtype]} bytes"]):
+                if row.get("from", 0) <= n_cols <= row["up_to"] and _holds_for(row, device.triton):
+                    settings = Settings(**{name: row[name] for name in row if name not in ("from", "up_to", "before")})
                     block_n = min(settings.block_n, next_power_of_2(n_cols))
                     if settings.kind == "tile" and block_n < settings.block_n:
                         # the shape is for the longest row; of shorter ones as many more go into a tile
-                        rows = settings.rows * settings.block_n // block_n
-                        settings = replace(settings, rows=rows, block_n=block_n)
+                        rows_of_tile = settings.rows * settings.block_n // block_n
+                        settings = replace(settings, rows=rows_of_tile, block_n=block_n)
                     return settings
     return None
+
+
+def _holds_for(row: dict[str, Any], triton: str) -> bool:
+    return "before" not in row or (triton != "" and _minor(triton) < _minor(row["before"]))
+
+
+def _minor(release: str) -> tuple[int, ...]:
+    """(3, 0) of "3.0.0"."""
+    return tuple(int(part) for part in release.split(".")[:2])
 
 
 def _for_few_rows(settings: Settings, n_rows: int, device: DeviceProperties) -> Settings:
@@ -462,6 +506,22 @@ def _for_odd_rows(settings: Settings, n_cols: int, dtype: str) -> Settings:
     if settings.kind == "split" and BYTES[dtype] == 2 and _pack(n_cols, dtype) == 1:
         return replace(settings, programs=max(1, settings.programs * 3 // 4), max_registers=168)
     return settings
+
+
+def _is_aligned(n_cols: int, dtype: str) -> bool:
+    """Whether rows start at multiples of 8 bytes, which loads can be as wide as without loss."""
+    return n_cols * BYTES[dtype] % 8 == 0
+
+
+def _align(dtype: str) -> int:
+    """Elements in 16 bytes."""
+    return 16 // BYTES[dtype]
+
+
+def _pays_to_align(n_cols: int, dtype: str, device: DeviceProperties) -> bool:
+    """Whether the general rule takes the kernels for rows that are not aligned: in fp32 for long ones only."""
+    shortest = 512 if BYTES[dtype] == 2 else 4096
+    return not _is_aligned(n_cols, dtype) and shortest < n_cols <= 8192 and device.arch != "interpreter"
 
 
 def _pack(n_cols: int, dtype: str) -> int:

@@ -8,14 +8,17 @@ from .layer_norm_backward import (
 )
 from .layer_norm_forward import _layer_norm_forward_kernel, _layer_norm_forward_wide_kernel
 from .layer_norm_split import _layer_norm_backward_split_kernel, _layer_norm_forward_split_kernel
+from .layer_norm_unaligned import _layer_norm_backward_unaligned_kernel, _layer_norm_forward_unaligned_kernel
 
 __all__ = [
     "_layer_norm_backward_kernel",
     "_layer_norm_backward_reduce_kernel",
     "_layer_norm_backward_split_kernel",
+    "_layer_norm_backward_unaligned_kernel",
     "_layer_norm_backward_wide_dwdb_kernel",
     "_layer_norm_backward_wide_dx_kernel",
     "_layer_norm_forward_kernel",
     "_layer_norm_forward_split_kernel",
+    "_layer_norm_forward_unaligned_kernel",
     "_layer_norm_forward_wide_kernel",
 ]

@@ -22,6 +22,12 @@ import triton.language as tl
 
 
 @triton.jit
+def _load_rows(pointer, rows, n_rows, cols, N_COLS: tl.constexpr):
+    mask = tl.expand_dims(rows < n_rows, 1) & (cols < N_COLS)
+    return tl.load(pointer + (tl.expand_dims(rows * N_COLS, 1) + cols), mask=mask, other=0.0)
+
+
+@triton.jit
 def _layer_norm_backward_kernel(
     dY,
     X,
@@ -44,7 +50,7 @@ def _layer_norm_backward_kernel(
 ):
     """A persistent program takes ROWS rows at a time and keeps its share of dw and db in registers throughout.
 
-    With PREFETCH the next rows are under way, in their own dtype, while these are worked on. With KEEP_W w stays
+    The next PREFETCH tiles, 0 to 2, are under way, in their own dtype, while this one is worked on. With KEEP_W w stays
     in registers too; otherwise every step reads it again, out of the L1.
     """
     step = tl.num_programs(0) * ROWS
@@ -55,35 +61,43 @@ def _layer_norm_backward_kernel(
     dw = tl.zeros([ROWS, BLOCK_N], tl.float32)
     db = tl.zeros([ROWS, BLOCK_N], tl.float32)
 
-    rows = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS) + tl.program_id(0) * ROWS
-    offsets = tl.expand_dims(rows * N_COLS, 1) + cols
-    if PREFETCH:
-        mask = tl.expand_dims(rows < n_rows, 1) & col_mask
-        dy_next = tl.load(dY + offsets, mask=mask, other=0.0)
-        x_next = tl.load(X + offsets, mask=mask, other=0.0)
+    lanes = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS)
+    if PREFETCH > 0:
+        dy_next = _load_rows(dY, lanes + tl.program_id(0) * ROWS, n_rows, cols, N_COLS)
+        x_next = _load_rows(X, lanes + tl.program_id(0) * ROWS, n_rows, cols, N_COLS)
+    if PREFETCH > 1:
+        dy_later = _load_rows(dY, lanes + tl.program_id(0) * ROWS + step, n_rows, cols, N_COLS)
+        x_later = _load_rows(X, lanes + tl.program_id(0) * ROWS + step, n_rows, cols, N_COLS)
 
     for start in range(tl.program_id(0) * ROWS, n_rows, step):
-        rows = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS) + start
+        rows = lanes + start
         row_mask = rows < n_rows
         mask = tl.expand_dims(row_mask, 1) & col_mask
         offsets = tl.expand_dims(rows * N_COLS, 1) + cols
-        if PREFETCH:
+        if PREFETCH > 0:
             dy = dy_next.to(tl.float32)
             x = x_next.to(tl.float32)
-            next_mask = tl.expand_dims(rows + step < n_rows, 1) & col_mask
-            next_offsets = tl.expand_dims((rows + step) * N_COLS, 1) + cols
-            dy_next = tl.load(dY + next_offsets, mask=next_mask, other=0.0)
-            x_next = tl.load(X + next_offsets, mask=next_mask, other=0.0)
+            dy_coming = _load_rows(dY, rows + step * PREFETCH, n_rows, cols, N_COLS)
+            x_coming = _load_rows(X, rows + step * PREFETCH, n_rows, cols, N_COLS)
+            if PREFETCH > 1:
+                dy_next = dy_later
+                x_next = x_later
+                dy_later = dy_coming
+                x_later = x_coming
+            else:
+                dy_next = dy_coming
+                x_next = x_coming
         else:
-            dy = tl.load(dY + offsets, mask=mask, other=0.0).to(tl.float32)
-            x = tl.load(X + offsets, mask=mask, other=0.0).to(tl.float32)
+            dy = _load_rows(dY, rows, n_rows, cols, N_COLS).to(tl.float32)
+            x = _load_rows(X, rows, n_rows, cols, N_COLS).to(tl.float32)
         mean = tl.expand_dims(tl.load(Mean + rows, mask=row_mask, other=0.0), 1)
         rstd = tl.expand_dims(tl.load(RSTD + rows, mask=row_mask, other=0.0), 1)
         xhat = (x - mean) * rstd
+        # what is 0 throughout, in columns that do not exist, takes no registers
         if NEED_DW:
-            dw += dy * xhat
+            dw = tl.where(col_mask, dw + dy * xhat, 0.0)
         if NEED_DB:
-            db += dy
+            db = tl.where(col_mask, db + dy, 0.0)
         if NEED_DX:
             # Triton 2.3.1's compiler crashes on a reduction of the value that a loop carries; the sum is another one
             g = dy + 0.0

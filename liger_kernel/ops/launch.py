@@ -123,7 +123,7 @@ def device_properties(device: torch.device) -> DeviceProperties:
     else:
         arch = f"cuda:{properties.major}{properties.minor}"
         warp_size = 32
-    return DeviceProperties(arch, properties.multi_processor_count, warp_size)
+    return DeviceProperties(arch, properties.multi_processor_count, warp_size, triton=triton.__version__)
 
 
 def require_device(device: torch.device) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import itertools
 
@@ -74,6 +75,27 @@ def test_two_elements_share_a_register_where_rows_start_between_words_nowhere(tu
         assert (packed.constexprs["PACK"], odd.constexprs["PACK"], single.constexprs["PACK"]) == (2, 1, 1)
     rows = 2**11  # enough for every program: an element in a register of its own leaves room for fewer of them
     assert backward_plan(rows, 65535, "bf16", device)[0].grid < backward_plan(rows, 65536, "bf16", device)[0].grid
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_program_of_rows_that_are_not_aligned_keeps_to_those_that_start_alike(target):
+    for n_rows, n_cols, plan in plans(target):
+        for launch in plan:
+            if "ALIGN" in launch.constexprs:
+                align, block_n = launch.constexprs["ALIGN"], launch.constexprs["BLOCK_N"]
+                assert n_cols * 16 // align % 8 != 0, launch
+                assert n_cols - n_cols % align <= block_n, launch
+                assert launch.grid[0] % align == 0 or n_rows <= launch.grid[0], launch
+
+
+def test_a_row_of_the_table_may_hold_for_earlier_releases_of_triton_only():
+    device = TARGETS["cuda:90"]
+    newest, old, later = (
+        backward_plan(4096, 8192, "bf16", dataclasses.replace(device, triton=triton))
+        for triton in ("", "3.1.0", "3.10.0+git1234")
+    )
+    assert old != newest
+    assert later == newest == backward_plan(4096, 8192, "bf16", device)
 
 
 @pytest.mark.parametrize("target", TARGETS)

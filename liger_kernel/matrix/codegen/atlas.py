@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from typing import Any
 
@@ -13,8 +14,9 @@ N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of to
 # Of the plan's own `branch_sizes`, those that differ in what the compiler makes of them: tiles of several rows and of
 # one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, held in registers
 # and wide.
-SIZES = (512, 1000, 2560, 4096, 5120, 8192, 12288, 16384, 32768, 65535, 131072)
+SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072)
 DTYPES = ("fp32", "bf16")
+OLDEST = "2.3.1"  # what the plan decides otherwise for it is compiled too, with every release
 
 
 def configurations(target_names: list[str]) -> list[Configuration]:
@@ -26,23 +28,24 @@ def configurations(target_names: list[str]) -> list[Configuration]:
     plan = importlib.import_module(PLAN)
     result: dict[tuple[Any, ...], Configuration] = {}
     for target in target_names:
-        device = plan.TARGETS[target]
-        for n_cols in SIZES:
-            for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
-                launches = (*plan.forward_plan(N_ROWS, n_cols, dtype, device),)
-                launches += (*plan.backward_plan(N_ROWS, n_cols, dtype, device),)
-                for launch in launches:
-                    configuration = _configuration(launch, n_cols, dtype, target)
-                    result.setdefault(_settings(configuration, n_cols), configuration)
+        for triton in ("", OLDEST):
+            device = dataclasses.replace(plan.TARGETS[target], triton=triton)
+            for n_cols in SIZES:
+                for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
+                    launches = (*plan.forward_plan(N_ROWS, n_cols, dtype, device),)
+                    launches += (*plan.backward_plan(N_ROWS, n_cols, dtype, device),)
+                    for launch in launches:
+                        configuration = _configuration(launch, n_cols, dtype, target, triton)
+                        result.setdefault(_settings(configuration, n_cols), configuration)
     return list(result.values())
 
 
-def _configuration(launch: Any, n_cols: int, dtype: str, target: str) -> Configuration:
+def _configuration(launch: Any, n_cols: int, dtype: str, target: str, triton: str = "") -> Configuration:
     values = {"n_rows": N_ROWS, "n_cols": n_cols, **launch.values}
     hints = [name for name, kind in launch.args.items() if kind.startswith("*") or values.get(name, 1) % 16 == 0]
     return Configuration(
         kernel=f"{KERNELS}:{launch.kernel}",
-        label=f"{launch.kernel}[n_cols={n_cols},{dtype}]",
+        label=f"{launch.kernel}[n_cols={n_cols},{dtype}{',as for ' + triton if triton else ''}]",
         target=target,
         args=dict(launch.args),
         constexprs=dict(launch.constexprs),

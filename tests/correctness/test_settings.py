@@ -1,0 +1,96 @@
+"""Settings that the plan keeps for some devices and releases of Triton: right wherever they run."""
+
+from __future__ import annotations
+
+import operator
+
+import pytest
+import torch
+
+from liger_kernel.kernels import launch_plan
+from liger_kernel.kernels.launch_plan import Settings
+from liger_kernel.ops import problem as problems
+from liger_kernel.ops.layer_norm import layer_norm_forward
+from liger_kernel.ops.utils import compare_version
+
+from .api import liger_layer_norm
+from .inputs import DTYPES, FP32, HALF_DTYPES, normal, problem
+from .reference import check, evaluate
+
+# Eight programs on the four "multiprocessors" of the interpreter. Of 25 rows each program takes several.
+UNALIGNED = Settings("unaligned", 1, 2048, 4, programs=2)
+N_ROWS = 25
+# Of a row of 16-bit elements the length modulo 8, of one of fp32 modulo 4, decides where the next row starts. Of 9
+# columns the body may be empty, of 1023 the head or the tail.
+LENGTHS = [9, 23, 505, 1023, 1030]
+
+
+@pytest.fixture
+def plan_with(monkeypatch):
+    """`plan_with(settings)`: every plan of the test takes these settings."""
+    problems._problem.cache_clear()
+
+    def force(settings: Settings) -> None:
+        for name in ("forward_settings", "backward_settings"):
+            monkeypatch.setattr(launch_plan, name, lambda *arguments: settings)
+
+    yield force
+    problems._problem.cache_clear()
+
+
+@pytest.fixture
+def unaligned(plan_with, device):
+    if device == "cpu" and compare_version("triton", operator.lt, "3.0"):
+        pytest.skip("the interpreter of Triton 2 has no scalars made by a reduction: run with 3.0 or on a GPU")
+    plan_with(UNALIGNED)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_cols", LENGTHS)
+def test_rows_that_are_not_aligned(n_cols, dtype, device, unaligned, launches):
+    arguments = problem(N_ROWS, n_cols, dtype=dtype, device=device)
+    first = check(*arguments)
+    assert {"_layer_norm_forward_unaligned_kernel", "_layer_norm_backward_unaligned_kernel"} <= {
+        launched.kernel for launched in launches
+    }
+    for result, again in zip(first, evaluate(liger_layer_norm, *arguments[:3], 1e-6, arguments.dy)):
+        assert torch.equal(result, again)
+
+
+def test_rows_of_a_tensor_that_is_not_aligned_either(device, unaligned):
+    x, w, b, dy = problem(N_ROWS + 1, 1023, dtype=torch.float16, device=device)
+    check(x.flatten()[1:-1022].view(N_ROWS, 1023), w, b, dy.flatten()[3:-1020].view(N_ROWS, 1023))
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 8, 9])
+def test_fewer_rows_than_programs_that_are_not_aligned(n_rows, device, unaligned):
+    check(*problem(n_rows, 1023, device=device))
+
+
+@pytest.mark.parametrize("dtype", HALF_DTYPES)
+def test_rows_that_are_not_aligned_with_parameters_in_fp32(dtype, device, unaligned):
+    check(*problem(N_ROWS, 1023, dtype=dtype, param_dtype=torch.float32, device=device))
+
+
+@pytest.mark.parametrize("frozen", [("x",), ("w",), ("b",), ("w", "b")], ids="".join)
+def test_only_what_is_wanted_of_rows_that_are_not_aligned(frozen, device, unaligned):
+    x, w, b, dy = problem(N_ROWS, 505, device=device)
+    check(x, w, b, dy, frozen=frozen)
+    check(x, None, None if "b" in frozen else b, dy, frozen=frozen)
+
+
+def test_statistics_of_rows_that_are_not_aligned(device, unaligned):
+    x = normal(N_ROWS, 1023, device=device, mean=1e4)
+    _, _, mean, rstd, *_ = layer_norm_forward(x, None, None, 0.0)
+    exact = x.double()
+    torch.testing.assert_close(mean.double(), exact.mean(dim=1), rtol=1e-7, atol=0)
+    torch.testing.assert_close(rstd.double(), exact.var(dim=1, correction=0).rsqrt(), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("prefetch", [0, 1, 2])
+@pytest.mark.parametrize("keep_w", [True, False])
+@pytest.mark.parametrize("dtype", [FP32, HALF_DTYPES[0]])
+def test_tiles_under_way(dtype, keep_w, prefetch, device, plan_with):
+    plan_with(Settings("tile", 2, 1024, 4, programs=2, prefetch=prefetch, keep_w=keep_w))
+    for n_rows in (3, N_ROWS):
+        check(*problem(n_rows, 1000, dtype=dtype, device=device))
