@@ -441,8 +441,9 @@ def _reduce_launch(
 
 
 def _options(device: DeviceProperties, chosen: Settings) -> dict[str, Any]:
+    max_registers = chosen.max_registers if device.arch.startswith("cuda:") else 0
     num_warps = _num_warps(device, chosen.num_warps)
-    return {"num_warps": num_warps, "num_stages": chosen.num_stages, "max_registers": chosen.max_registers}
+    return {"num_warps": num_warps, "num_stages": chosen.num_stages, "max_registers": max_registers}
 
 
 def _num_warps(device: DeviceProperties, num_warps: int) -> int:
