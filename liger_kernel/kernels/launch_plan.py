@@ -241,7 +241,10 @@ def forward_settings(n_rows: int, n_cols: int, dtype: str, device: DevicePropert
     if block_n <= 16384:
         rows = max(1, 4096 // block_n)
         num_warps = max(8, block_n // 1024)
-        return _for_few_rows(Settings("tile", rows, block_n, num_warps), n_rows, device)
+        # two programs of 16 warps fit on an NVIDIA multiprocessor, if no release takes a few registers more
+        max_registers = 64 if num_warps == 16 and BYTES[dtype] == 2 else 0
+        tile = Settings("tile", rows, block_n, num_warps, max_registers=max_registers)
+        return _for_few_rows(tile, n_rows, device)
     split = Settings("split", 1, 4096, 4, programs=8 // BYTES[dtype])
     if _can_split(n_cols, split, device):
         return _for_odd_rows(split, n_cols, dtype)
