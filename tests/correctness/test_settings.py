@@ -92,5 +92,5 @@ def test_statistics_of_rows_that_are_not_aligned(device, unaligned):
 @pytest.mark.parametrize("dtype", [FP32, HALF_DTYPES[0]])
 def test_tiles_under_way(dtype, keep_w, prefetch, device, plan_with):
     plan_with(Settings("tile", 2, 1024, 4, programs=2, prefetch=prefetch, keep_w=keep_w))
-    for n_rows in (3, N_ROWS):
+    for n_rows in (3, 70):  # 70: up to five tiles for each program
         check(*problem(n_rows, 1000, dtype=dtype, device=device))
