@@ -530,10 +530,12 @@ def timed_run(timed, tmp_path):
     """Write a run of the bench: another GPU, other settings, one row's time by a factor; gives its folder."""
     content = (timed(1)[1] / "triton231" / "benchmark.json").read_text()
 
-    def make(folder, gpu="NVIDIA H100 80GB HBM3", settings="tuned table", factor=1.0, day=1, cell="ambient"):
+    def make(
+        folder, gpu="NVIDIA H100 80GB HBM3", settings="tuned table", factor=1.0, day=1, cell="ambient", table="full"
+    ):
         found = json.loads(content)
         versions = {**found["liger_matrix"]["versions"], "triton": "3.6.0"}
-        header = {"cell": cell, "gpus": [{"name": gpu}], "settings": settings, "versions": versions}
+        header = {"cell": cell, "gpus": [{"name": gpu}], "settings": settings, "versions": versions, "selection": table}
         found["liger_matrix"].update(header, date=f"2026-01-{day:02}T00:00:00+00:00")
         for row in found["benchmarks"]:
             if row["extra_info"]["row"] == "large-bf16-32768x4096-backward":
@@ -592,6 +594,15 @@ def test_the_general_rule_does_not_hide_the_tuned_settings_and_is_not_compared_w
     found = report(now, "--against", before)
     assert told_apart(found) == {("ambient-3.6.0", ""), ("ambient-3.6.0", "general rule")}
     assert found["changes"]["slower"] == []
+
+
+def test_a_sweep_hides_no_table_and_adds_no_timings(report, timed_run):
+    timed_run("now", day=1)
+    found = report(timed_run("now", table="sweep", factor=3.0, day=2))
+    alone = report(timed_run("alone", day=1))
+    assert found["benches"] == alone["benches"]
+    assert found["superseded"] == []
+    assert "ambient-3.6.0 device benchmarks, sweep" in [row["what"] for row in found["files"]]
 
 
 def test_what_became_slower_on_one_of_two_gpus_names_it(report, timed_run):

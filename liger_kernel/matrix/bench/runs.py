@@ -58,7 +58,7 @@ class Run:
     @property
     def is_sweep(self) -> bool:
         """Whether it is a fine sweep of N and not the table of rows."""
-        return str(self.about["selection"]).startswith("sweep")
+        return str(self.about.get("selection", "")).startswith("sweep")
 
     @cached_property
     def timed_rows(self) -> frozenset[tuple[str, str]]:

@@ -38,12 +38,14 @@ class Place:
         level: of the matrix.
         gpu: the GPU's name; "" where none timed it.
         settings: ``GENERAL`` where the general rule chose the launches; else "".
+        is_sweep: whether it is a fine sweep of N, which the bench's own page shows (docs/performance.md).
     """
 
     cell: str
     level: str
     gpu: str
     settings: str
+    is_sweep: bool = False
 
 
 def place_of(document: Document) -> Place:
@@ -52,25 +54,26 @@ def place_of(document: Document) -> Place:
     triton = run.about["versions"].get("triton")
     cell = f"ambient-{triton}" if document.cell == "ambient" and triton else document.cell
     settings = GENERAL if run.settings == GENERAL else ""
-    return Place(cell, run.about["level"], run.gpu if run.is_timed else "", settings)
+    return Place(cell, run.about["level"], run.gpu if run.is_timed else "", settings, run.is_sweep)
 
 
 def told_apart(places: Iterable[Place]) -> dict[Place, str]:
-    """What each place is called besides its cell: the GPU where there are several, and the general rule."""
+    """What each place is called besides its cell: the GPU where there are several, the general rule, a sweep."""
     places = list(places)
     called = gpus_called(place.gpu for place in places if place.gpu)
     on = called if len(called) > 1 else {}
-    return {place: ", ".join(filter(None, (on.get(place.gpu), place.settings))) for place in places}
+    names = {place: (on.get(place.gpu), place.settings, "sweep" if place.is_sweep else "") for place in places}
+    return {place: ", ".join(filter(None, several)) for place, several in names.items()}
 
 
 def rows(place: Place, on: str, document: Document) -> list[dict[str, Any]]:
-    """The timings of a benchmark file that a device made; on a CPU nothing of a GPU was timed.
+    """The timings of a benchmark file that a device made; none of a sweep, and on a CPU nothing of a GPU was timed.
 
     Each row: ``cell``, ``gpu`` and ``settings`` of the place, ``on`` (what ``told_apart`` calls it), ``name`` (the
     bench's id of the row), ``implementation`` ("ours" for this package), ``median_s`` in seconds, ``triton``, and those
     of FIGURES that the file has.
     """
-    if place.level != "device":
+    if place.level != "device" or place.is_sweep:
         return []
     about = document.content["liger_matrix"]
     found = []
