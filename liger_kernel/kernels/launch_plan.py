@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
@@ -235,7 +237,7 @@ def forward_settings(n_rows: int, n_cols: int, dtype: str, device: DevicePropert
         return _for_few_rows(_for_odd_rows(tuned, n_cols, dtype), n_rows, device)
     block_n = next_power_of_2(n_cols)
     if _pays_to_align(n_cols, dtype, device):
-        block_n = next_power_of_2(n_cols // _align(dtype) * _align(dtype))
+        block_n = _body_block(n_cols, dtype)
         num_warps = cdiv(block_n, 1024)
         return Settings("unaligned", 1, block_n, num_warps, programs=cdiv(12, num_warps), max_registers=168)
     if block_n <= 16384:
@@ -258,7 +260,7 @@ def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProper
         return _for_few_rows(_for_odd_rows(tuned, n_cols, dtype), n_rows, device)
     block_n = next_power_of_2(n_cols)
     if _pays_to_align(n_cols, dtype, device):
-        block_n = next_power_of_2(n_cols // _align(dtype) * _align(dtype))
+        block_n = _body_block(n_cols, dtype)
         num_warps = cdiv(block_n, 1024)
         return Settings("unaligned", 1, block_n, num_warps, programs=max(1, 8 // num_warps))
     if block_n <= 8192:
@@ -363,10 +365,14 @@ def _backward_launch(
 def _unaligned(
     n_rows: int, n_cols: int, dtype: str, device: DeviceProperties, chosen: Settings
 ) -> tuple[tuple[int], dict[str, int]]:
-    """Grid and shape of the kernels for rows that are not aligned: persistent, and a multiple of ALIGN programs."""
-    align = _align(dtype)
-    # the body alone is in the block
-    block_n = min(chosen.block_n, next_power_of_2(max(1, n_cols // align * align)))
+    """Grid and shape of the kernels for rows that are not aligned: persistent, and a multiple of ALIGN programs.
+
+    Raises:
+        ValueError: the block does not hold the body of a row.
+    """
+    align, block_n = _align(dtype), _body_block(n_cols, dtype)
+    if block_n > chosen.block_n:
+        raise ValueError(f"block_n is {chosen.block_n}; unaligned rows of {n_cols} columns need at least {block_n}")
     programs = min(n_rows, device.n_multiprocessors * chosen.programs)
     if n_rows > programs or programs > align:
         programs = max(align, programs // align * align)
@@ -472,29 +478,39 @@ def tuned_settings(direction: str, n_cols: int, dtype: str, device: DeviceProper
     """
     if os.environ.get("LIGER_KERNEL_TUNED") == "0":
         return None
+    row = next(_tuned_rows(direction, n_cols, dtype, device), None)
+    if row is None:
+        return None
+    settings = Settings(**{name: row[name] for name in row if name not in ("from", "up_to", "before")})
+    block_n = min(settings.block_n, next_power_of_2(n_cols))
+    if settings.kind == "tile" and block_n < settings.block_n:
+        # the shape is for the longest row; of shorter ones as many more go into a tile
+        return replace(settings, rows=settings.rows * settings.block_n // block_n, block_n=block_n)
+    return settings
+
+
+def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Iterator[dict[str, Any]]:
+    """The rows of the table that hold, in its order."""
+    size = f"{BYTES[dtype]} bytes"
     for entry in _tuned_table():
         if (entry["arch"], entry["n_multiprocessors"]) == (device.arch, device.n_multiprocessors):
-            table = entry[direction]
-            rows = table[f"{BYTES[dtype]} bytes unaligned"] if not _is_aligned(n_cols, dtype) else []
-            for row in (*rows, *table[f"{BYTES[dtype]} bytes"]):
+            unaligned = [] if _is_aligned(n_cols, dtype) else entry[direction][f"{size} unaligned"]
+            for row in (*unaligned, *entry[direction][size]):
                 if row.get("from", 0) <= n_cols <= row["up_to"] and _holds_for(row, device.triton):
-                    settings = Settings(**{name: row[name] for name in row if name not in ("from", "up_to", "before")})
-                    block_n = min(settings.block_n, next_power_of_2(n_cols))
-                    if settings.kind == "tile" and block_n < settings.block_n:
-                        # the shape is for the longest row; of shorter ones as many more go into a tile
-                        rows_of_tile = settings.rows * settings.block_n // block_n
-                        settings = replace(settings, rows=rows_of_tile, block_n=block_n)
-                    return settings
-    return None
+                    yield row
 
 
 def _holds_for(row: dict[str, Any], triton: str) -> bool:
-    return "before" not in row or (triton != "" and _minor(triton) < _minor(row["before"]))
+    return "before" not in row or (triton != "" and release_numbers(triton) < release_numbers(row["before"]))
 
 
-def _minor(release: str) -> tuple[int, ...]:
-    """(3, 0) of "3.0.0"."""
-    return tuple(int(part) for part in release.split(".")[:2])
+def release_numbers(version: str) -> tuple[int, ...]:
+    """(3, 1) of "3.1.0+git1234": the release, without zeros at its end; suffixes are left out."""
+    match = re.match(r"\d+(\.\d+)*", version)
+    numbers = [int(part) for part in match.group().split(".")] if match else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
 
 
 def _for_few_rows(settings: Settings, n_rows: int, device: DeviceProperties) -> Settings:
@@ -520,6 +536,11 @@ def _is_aligned(n_cols: int, dtype: str) -> bool:
 def _align(dtype: str) -> int:
     """Elements in 16 bytes."""
     return 16 // BYTES[dtype]
+
+
+def _body_block(n_cols: int, dtype: str) -> int:
+    """The block that holds the longest body of an unaligned row."""
+    return next_power_of_2(max(1, n_cols // _align(dtype) * _align(dtype)))
 
 
 def _pays_to_align(n_cols: int, dtype: str, device: DeviceProperties) -> bool:

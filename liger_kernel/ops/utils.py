@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib
-import re
 from typing import Any, Callable
 
 import torch
 
-from ..kernels.launch_plan import next_power_of_2
+from ..kernels.launch_plan import next_power_of_2, release_numbers
 
 __all__ = ["calculate_settings", "compare_version", "ensure_contiguous", "is_hip"]
 
@@ -61,12 +60,4 @@ def compare_version(package: str, operator: Callable[[Any, Any], bool], target: 
         version = importlib.import_module(package).__version__
     except ImportError:
         return False
-    return operator(_release(version), _release(target))
-
-
-def _release(version: str) -> tuple[int, ...]:
-    match = re.match(r"\d+(\.\d+)*", version)
-    numbers = [int(part) for part in match.group().split(".")] if match else []
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
+    return operator(release_numbers(version), release_numbers(target))

@@ -89,6 +89,25 @@ def test_a_program_of_rows_that_are_not_aligned_keeps_to_those_that_start_alike(
                 assert launch.grid[0] % align == 0 or n_rows <= launch.grid[0], launch
 
 
+@pytest.mark.parametrize("tuned", ["0", "1"])
+@pytest.mark.parametrize("dtype", launch_plan.BYTES)
+def test_a_block_holds_every_column_of_its_rows(dtype, tuned, monkeypatch):
+    monkeypatch.setenv("LIGER_KERNEL_TUNED", tuned)
+    around = (2**k + offset for k in range(9, 18) for offset in range(-9, 10))
+    for n_cols, plan in itertools.product(around, (forward_plan, backward_plan)):
+        launch = plan(4096, n_cols, dtype, TARGETS["cuda:90"])[0]
+        in_blocks = n_cols - n_cols % launch.constexprs.get("ALIGN", 1)
+        assert in_blocks <= launch.constexprs["BLOCK_N"] * launch.constexprs.get("SPLIT", 1), launch
+
+
+@pytest.mark.parametrize("plan", [forward_plan, backward_plan])
+def test_a_block_too_small_for_unaligned_rows_is_an_error(plan):
+    settings = launch_plan.Settings("unaligned", 1, 8192, 16)
+    assert plan(9, 8195, "fp32", TARGETS["cuda:90"], settings=settings)[0].constexprs["BLOCK_N"] == 8192
+    with pytest.raises(ValueError, match="block_n is 8192; unaligned rows of 8197 columns need at least 16384"):
+        plan(9, 8197, "fp32", TARGETS["cuda:90"], settings=settings)
+
+
 def test_a_row_of_the_table_may_hold_for_earlier_releases_of_triton_only():
     device = TARGETS["cuda:90"]
     newest, old, later = (
