@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import itertools
 from typing import Any
 
 from .compile import Configuration
@@ -27,16 +28,14 @@ def configurations(target_names: list[str]) -> list[Configuration]:
     """
     plan = importlib.import_module(PLAN)
     result: dict[tuple[Any, ...], Configuration] = {}
-    for target in target_names:
-        for triton in ("", OLDEST):
-            device = dataclasses.replace(plan.TARGETS[target], triton=triton)
-            for n_cols in SIZES:
-                for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
-                    launches = (*plan.forward_plan(N_ROWS, n_cols, dtype, device),)
-                    launches += (*plan.backward_plan(N_ROWS, n_cols, dtype, device),)
-                    for launch in launches:
-                        configuration = _configuration(launch, n_cols, dtype, target, triton)
-                        result.setdefault(_settings(configuration, n_cols), configuration)
+    for target, triton, n_cols in itertools.product(target_names, ("", OLDEST), SIZES):
+        device = dataclasses.replace(plan.TARGETS[target], triton=triton)
+        for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
+            launches = (*plan.forward_plan(N_ROWS, n_cols, dtype, device),)
+            launches += (*plan.backward_plan(N_ROWS, n_cols, dtype, device),)
+            for launch in launches:
+                configuration = _configuration(launch, n_cols, dtype, target, triton)
+                result.setdefault(_settings(configuration, n_cols), configuration)
     return list(result.values())
 
 
