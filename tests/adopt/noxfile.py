@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from liger_kernel.matrix import sessions
-from liger_kernel.matrix.cells import load
+from triton_matrix import sessions
+from triton_matrix.base.cells import load
 
 TABLE = load(Path(__file__).parent / "constraints" / "cells.toml")
 

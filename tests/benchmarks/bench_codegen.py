@@ -2,8 +2,8 @@
 
 import pytest
 
-from liger_kernel.matrix.bench.compiling import Inapplicable, compile_rows, measure
-from liger_kernel.matrix.bench.plugin import compile_target, parametrize
+from triton_matrix.bench.compiling import Inapplicable, compile_rows, measure
+from triton_matrix.bench.plugin import compile_target, parametrize
 
 
 def rows_by_id(config):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from liger_kernel.matrix.bench import peers
-from liger_kernel.matrix.bench.first_call import measure
-from liger_kernel.matrix.bench.plugin import parametrize, suite_of
+from triton_matrix.bench import peers
+from triton_matrix.bench.first_call import measure
+from triton_matrix.bench.plugin import parametrize, suite_of
 
 
 def pytest_generate_tests(metafunc):

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from liger_kernel.matrix.bench import peers
-from liger_kernel.matrix.bench.plugin import parametrize, peer_rows, suite_of
+from triton_matrix.bench import peers
+from triton_matrix.bench.plugin import parametrize, peer_rows, suite_of
 
 STARTED = time.monotonic()
 

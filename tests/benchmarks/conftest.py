@@ -2,14 +2,14 @@
 
 import pytest
 
-from liger_kernel.matrix.bench.peers import OURS
-from liger_kernel.matrix.bench.plugin import (  # noqa: F401
+from triton_matrix.bench.peers import OURS
+from triton_matrix.bench.plugin import (  # noqa: F401
     pytest_addoption,
     pytest_benchmark_update_json,
     record,
     suite,
 )
-from liger_kernel.matrix.bench.rows import Row
+from triton_matrix.bench.rows import Row
 
 COPY = 3e12
 
@@ -54,7 +54,7 @@ def report():
     rows += [timed_row("small", "forward+backward", "bf16", 128, 768, name, 0.1, us) for name, us in host.items()]
     rows.append(timed_row("large", "forward", "bf16", 2**17, 1024, "quack", 0.96))
     about = {
-        "schema": "liger-matrix/benchmark/1",
+        "schema": "triton-matrix/benchmark/1",
         "cell": "ambient",
         "level": "device",
         "selection": "full",
@@ -71,4 +71,4 @@ def report():
         "copy_gb_per_s": COPY / 1e9,
         "copy_gb_per_s_at_end": COPY / 1e9,
     }
-    return {"datetime": "x", "liger_matrix": about, "benchmarks": rows}
+    return {"datetime": "x", "triton_matrix": about, "benchmarks": rows}

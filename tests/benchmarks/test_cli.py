@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def bench(*arguments, cwd=ROOT / "tests"):
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("TRITON_INTERPRET", "LIGER_MATRIX"))}
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("TRITON_INTERPRET", "TRITON_MATRIX"))}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE), env.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "liger_kernel.matrix", "bench", *arguments]
+    command = [sys.executable, "-m", "triton_matrix", "bench", *arguments]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
@@ -33,9 +33,9 @@ def test_rows_run_in_the_interpreter_and_are_not_shown_as_timed(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no kernel was timed: the rows ran on the CPU in Triton's interpreter." in done.stdout
     report = json.loads((tmp_path / "ambient" / "benchmark.json").read_text())
-    assert report["liger_matrix"]["level"] == "interpreter"
-    assert report["liger_matrix"]["absent"] == {}
-    assert report["liger_matrix"]["settings"] == "general rule"  # no table is tuned for a CPU
+    assert report["triton_matrix"]["level"] == "interpreter"
+    assert report["triton_matrix"]["absent"] == {}
+    assert report["triton_matrix"]["settings"] == "general rule"  # no table is tuned for a CPU
     by_name = {item["extra_info"]["implementation"]: item for item in report["benchmarks"]}
     assert set(by_name) == {"torch", "ours"}
     info = by_name["ours"]["extra_info"]
@@ -60,7 +60,7 @@ def test_our_operator_under_torch_compile_is_timed_beside_the_peer_or_listed_as_
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "ambient" / "benchmark.json").read_text())
     timed = {item["extra_info"]["implementation"]: item["extra_info"] for item in report["benchmarks"]}
-    if "ours-compiled" in report["liger_matrix"]["absent"]:
+    if "ours-compiled" in report["triton_matrix"]["absent"]:
         assert "absent: ours-compiled (" in done.stdout
         assert "ours-compiled" not in timed
     else:
@@ -74,7 +74,7 @@ def test_a_peer_that_fails_is_a_refusal_and_not_a_failure_of_the_run(tmp_path):
     rows = ("--level", "interpreter", "--budget", "0.001", "--rows", "4x200-forward$|first-call")
     done = bench(*rows, "--reports", str(tmp_path), *peer)  # libdevice, which Liger uses, cannot be interpreted
     assert done.returncode == 0, done.stdout + done.stderr
-    about = json.loads((tmp_path / "ambient" / "benchmark.json").read_text())["liger_matrix"]
+    about = json.loads((tmp_path / "ambient" / "benchmark.json").read_text())["triton_matrix"]
     assert {(item["row"], item["implementation"]) for item in about["refused"]} == {
         ("tiny-fp32-4x200-forward", "liger"),
         ("first-call", "liger"),
@@ -93,7 +93,7 @@ def test_a_regression_is_measured_again_and_fails_the_run(tmp_path):
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 rows look slower" in done.stdout
     assert "1 of 1 rows regressed against" in done.stdout
-    found = json.loads(path.read_text())["liger_matrix"]["against"]
+    found = json.loads(path.read_text())["triton_matrix"]["against"]
     assert [change["row"] for change in found["regressed"]] == ["tiny-fp32-4x200-forward"]
 
 

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 
-from liger_kernel.matrix.bench import conditions
-from liger_kernel.matrix.bench.peers import OURS, OURS_COMPILED
-from liger_kernel.matrix.bench.runs import Run
+from triton_matrix.bench import conditions
+from triton_matrix.bench.peers import OURS, OURS_COMPILED
+from triton_matrix.bench.runs import Run
 
 
 def verdicts(*reports):
@@ -16,8 +16,8 @@ def verdicts(*reports):
 
 def with_rows(report, rows, triton="3.6.0", selection="full"):
     found = copy.deepcopy(report)
-    found["liger_matrix"]["versions"]["triton"] = triton
-    found["liger_matrix"]["selection"] = selection
+    found["triton_matrix"]["versions"]["triton"] = triton
+    found["triton_matrix"]["selection"] = selection
     found["benchmarks"] = rows
     return found
 
@@ -64,7 +64,7 @@ def test_an_older_triton_is_held_within_5_percent_of_the_newest_up_to_16384(repo
     asked = ("within 5 % of triton 3.9.0 up to N = 16384", "H100, triton 2.3.1")
     assert found[asked] == "**missed** by 1 of 2: backward bf16 at 16384 (0.940)"
     assert [run for condition, run in found if condition == asked[0]] == [asked[1]]
-    newest["liger_matrix"]["settings"] = "general rule"
+    newest["triton_matrix"]["settings"] = "general rule"
     assert asked not in verdicts(newest, older)
 
 

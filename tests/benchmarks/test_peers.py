@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix.bench import peers
+from triton_matrix.bench import peers
 
 torch = pytest.importorskip("torch", reason="run in a cell, or install torch and triton")
 LIGER = os.environ.get("LIGER_BENCH_PEER_LIGER")
@@ -74,7 +74,7 @@ def test_compiled_graphs_are_not_kept_on_disk_where_another_version_of_our_opera
     folders = [str(Path(peers.__file__).resolve().parents[3]), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(folders)}
     shape = ["--device", "cpu", "--dtype", "fp32", "--rows", "4", "--cols", "64"]
-    command = [sys.executable, "-m", "liger_kernel.matrix.bench.first_call", "ours-compiled", *shape]
+    command = [sys.executable, "-m", "triton_matrix.bench.first_call", "ours-compiled", *shape]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not [path.name for path in tmp_path.rglob("*") if path.name in ("fxgraph", "aotautograd")]

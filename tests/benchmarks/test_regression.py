@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from liger_kernel.matrix.bench import regression
-from liger_kernel.matrix.bench.regression import Entry
+from triton_matrix.bench import regression
+from triton_matrix.bench.regression import Entry
 
 
 def entry(median, spread=0.001, share=None):
@@ -45,7 +45,7 @@ def test_the_worst_comes_first():
 
 def report(level="device", gpu="NVIDIA H100", rows=()):
     about = {"level": level, "gpus": [{"name": gpu}] if gpu else []}
-    return {"liger_matrix": about, "benchmarks": list(rows)}
+    return {"triton_matrix": about, "benchmarks": list(rows)}
 
 
 def test_other_levels_and_other_gpus_are_refused():

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix.bench import render, runs, table
-from liger_kernel.matrix.bench.peers import OURS
-from liger_kernel.matrix.bench.runs import Run
+from triton_matrix.bench import render, runs, table
+from triton_matrix.bench.peers import OURS
+from triton_matrix.bench.runs import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def variant(report, triton="3.6.0", gpu=None, settings="tuned table", rows=None):
     """The report of another Triton, GPU or settings; ours and torch only, with these rows."""
     found = copy.deepcopy(report)
-    about = found["liger_matrix"]
+    about = found["triton_matrix"]
     about["versions"]["triton"] = triton
     about["settings"] = settings
     about["gpus"][0]["name"] = gpu or about["gpus"][0]["name"]
@@ -46,13 +46,13 @@ def test_the_printed_table_fits_and_has_shares_peers_absences_and_refusals(repor
 
 def test_two_runs_of_the_same_triton_are_told_apart(report):
     first, again = variant(report), variant(report)
-    again["liger_matrix"]["commit"] = "0123abc"
+    again["triton_matrix"]["commit"] = "0123abc"
     text = document(first, again)
-    assert f"3.6.0 ({first['liger_matrix']['commit'][:7]})" in text
+    assert f"3.6.0 ({first['triton_matrix']['commit'][:7]})" in text
     assert "3.6.0 (0123abc)" in text
-    again["liger_matrix"].update(commit=first["liger_matrix"]["commit"], date="2026-11-22T01:02:03+00:00")
+    again["triton_matrix"].update(commit=first["triton_matrix"]["commit"], date="2026-11-22T01:02:03+00:00")
     text = document(first, again)
-    assert f"3.6.0 ({first['liger_matrix']['date'][:19]})" in text
+    assert f"3.6.0 ({first['triton_matrix']['date'][:19]})" in text
     assert "3.6.0 (2026-11-22T01:02:03)" in text
 
 
@@ -68,12 +68,12 @@ def test_two_runs_of_the_same_triton_are_told_apart(report):
     ],
 )
 def test_a_label_names_the_gpus_model(report, gpus, label):
-    report["liger_matrix"]["gpus"] = [{"name": name} for name in gpus]
+    report["triton_matrix"]["gpus"] = [{"name": name} for name in gpus]
     assert Run(report).label == label
 
 
 def test_rows_refused_for_the_same_reason_share_a_line(report):
-    refused = report["liger_matrix"]["refused"]
+    refused = report["triton_matrix"]["refused"]
     refused += [{**refused[0], "row": f"row-{index}"} for index in range(20)]
     text = " ".join(table.text(report).split())
     assert "quack refuses large-bf16-8192x16384-forward, row-0, row-1, row-2" in text
@@ -81,7 +81,7 @@ def test_rows_refused_for_the_same_reason_share_a_line(report):
 
 
 def test_a_report_without_timed_rows_says_that_no_kernel_was_timed(report):
-    report["liger_matrix"].update(level="codegen", gpus=[], copy_gb_per_s=None)
+    report["triton_matrix"].update(level="codegen", gpus=[], copy_gb_per_s=None)
     report["benchmarks"] = []
     assert "no kernel was timed: torch sees no GPU here" in table.text(report)
 
@@ -126,7 +126,7 @@ def test_what_was_run_names_gpu_settings_and_those_timed_and_old_files_say_that_
     block = document(report, variant(report, gpu="NVIDIA H200", settings="general rule"))
     assert "| NVIDIA H100 80GB HBM3 | 3.6.0 | tuned table | 2.11.0 |" in block
     assert "| NVIDIA H200 | 3.6.0 | general rule | 2.11.0 |" in block
-    del report["liger_matrix"]["settings"]
+    del report["triton_matrix"]["settings"]
     assert "| NVIDIA H100 80GB HBM3 | 3.6.0 | not recorded | 2.11.0 |" in document(report)
 
 
@@ -136,7 +136,7 @@ def test_the_peers_summary_has_the_lowest_speed_against_the_best_and_medians(rep
 
 
 def test_the_fastest_of_a_row_is_bold_and_ours_compiled_does_not_compete(report, row):
-    report["liger_matrix"]["implementations"]["ours-compiled"] = "0.1.0"
+    report["triton_matrix"]["implementations"]["ours-compiled"] = "0.1.0"
     report["benchmarks"].append(row("large", "forward", "bf16", 2**17, 1024, "ours-compiled", 0.99))
     block = document(report)
     assert "| 1024 | **0.970** | 0.600 | 0.960 | 185 | 1.50 | 1.01 |" in block
@@ -194,11 +194,11 @@ def test_the_general_rule_stands_once_against_the_newest_tuned_run_and_is_no_ref
 
     def at(date, share, settings="general rule"):
         found = variant(report, settings=settings, rows=rows(share))
-        found["liger_matrix"].update(date=date, commit=date[-2:] * 20)
+        found["triton_matrix"].update(date=date, commit=date[-2:] * 20)
         return found
 
     unknown = at("2026-01-09", 0.5)
-    del unknown["liger_matrix"]["settings"]
+    del unknown["triton_matrix"]["settings"]
     tuned = [at("2026-01-02", 0.6, "tuned table"), at("2026-01-03", 0.8, "tuned table"), unknown]
     block = document(*tuned, at("2026-01-04", 0.3), at("2026-01-05", 0.4), variant(report, "2.3.1", rows=rows(0.72)))
     assert block.count("### General rule against tuned table") == 1
@@ -209,14 +209,14 @@ def test_the_general_rule_stands_once_against_the_newest_tuned_run_and_is_no_ref
 
 def test_small_problems_show_host_time_against_torch_and_half_of_liger(report, row):
     assert "| H100, triton 3.6.0 | 128 x 768 | 25.0 | 20.0 | 40.0 | missed |" in document(report)
-    report["liger_matrix"]["implementations"]["liger"] = "0.8.5"
+    report["triton_matrix"]["implementations"]["liger"] = "0.8.5"
     report["benchmarks"].append(row("small", "forward+backward", "bf16", 128, 768, "liger", 0.1, 51.0))
     assert "| H100, triton 3.6.0 | 128 x 768 | 25.0 | 20.0 | 51.0 | 40.0 | missed | met |" in document(report)
 
 
 def test_ours_compiled_stands_against_eager_and_torchs_two(report, row):
     assert "### torch.compile of the operator" not in document(report)
-    report["liger_matrix"]["implementations"].update({"ours-compiled": "0.1.0", "compile": "2.11.0"})
+    report["triton_matrix"]["implementations"].update({"ours-compiled": "0.1.0", "compile": "2.11.0"})
     report["benchmarks"] += [
         row("large", "forward", "bf16", 2**17, 1024, "ours-compiled", 0.97 * 0.9),
         row("small", "forward+backward", "bf16", 128, 768, "ours-compiled", 0.1, 33.0),
@@ -229,7 +229,7 @@ def test_ours_compiled_stands_against_eager_and_torchs_two(report, row):
 
 
 def test_a_sweep_shows_its_sharpest_drops_for_even_and_odd_sizes_apart(report, row):
-    report["liger_matrix"]["selection"] = "sweep"
+    report["triton_matrix"]["selection"] = "sweep"
     shares = [(1023, 0.70), (1024, 0.95), (1025, 0.63), (1026, 0.76), (1152, 0.80), (1153, 0.7)]
     report["benchmarks"] = [row("sweep", "forward", "bf16", 2**27 // n, n, OURS, share) for n, share in shares]
     block = document(report)
@@ -241,7 +241,7 @@ def test_parts_of_one_run_are_shown_as_one_and_a_repeated_row_is_another_run(rep
     def part(n, commit="0123456789abcdef"):
         rows = [row("large", "forward", "bf16", 2**27 // n, n, name, 0.9) for name in (OURS, "torch")]
         found = variant(report, rows=rows)
-        found["liger_matrix"]["commit"] = commit
+        found["triton_matrix"]["commit"] = commit
         return found
 
     block = document(part(1024), part(16384))
@@ -319,7 +319,7 @@ def test_the_plot_has_a_line_per_implementation_and_the_same_bytes_each_time(tmp
 def test_the_plot_takes_a_peer_from_the_run_with_most_of_its_sizes(tmp_path, report, row):
     pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
     few = variant(report, rows=[row("large", "forward", "bf16", 2**17, 1024, name, 0.9) for name in (OURS, "torch")])
-    few["liger_matrix"]["implementations"] = dict.fromkeys((OURS, "torch", "quack", "compile", "liger", "more"), "1")
+    few["triton_matrix"]["implementations"] = dict.fromkeys((OURS, "torch", "quack", "compile", "liger", "more"), "1")
     for name, content in (("few", few), ("all", report)):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     render.main([tmp_path / "few.json"], None, tmp_path / "few.svg")
@@ -368,7 +368,7 @@ def test_the_plot_draws_the_general_rule_only_where_nothing_else_was_timed_and_s
     pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
     general, tuned = variant(report, settings="general rule"), variant(report)
     tuned["benchmarks"] = [one for one in report["benchmarks"] if one["extra_info"]["implementation"] != "quack"]
-    del tuned["liger_matrix"]["implementations"]["quack"]
+    del tuned["triton_matrix"]["implementations"]["quack"]
     assert "ours, triton 3.6.0, general rule" in drawn(tmp_path, general=general)[1]["p.svg"]
     plot = drawn(tmp_path, general=general, tuned=tuned)[1]["p.svg"]
     assert "ours, triton 3.6.0" in plot
@@ -380,14 +380,14 @@ def test_the_plot_draws_each_triton_once_in_a_look_of_its_own(tmp_path, report, 
     rows = [row("large", "forward", "bf16", 2**27 // n, n, OURS, 0.9) for n in (1024, 2048)]
     older = {f"t{minor}": variant(report, f"3.{minor}.0", rows=rows) for minor in range(6)}
     older["again"] = variant(report, rows=rows)  # of the Triton that is drawn in full
-    older["again"]["liger_matrix"]["commit"] = "another"
+    older["again"]["triton_matrix"]["commit"] = "another"
     plot = drawn(tmp_path, newest=report, **older)[1]["p.svg"]
     looks = re.findall(r"fill: none; stroke-dasharray: ([\d.,]+); stroke-dashoffset: 0; stroke: (#\w+)", plot)
     assert len(set(looks)) == 6
 
 
 def test_a_plot_of_nothing_is_refused_before_anything_is_written(tmp_path, report):
-    report["liger_matrix"].update(level="codegen", gpus=[])
+    report["triton_matrix"].update(level="codegen", gpus=[])
     with pytest.raises(ValueError, match=r"plot is .*p.svg, but none of the files has a timed row for it"):
         drawn(tmp_path, compiled=report)
     assert (tmp_path / "page.md").read_text() == f"{render.BEGIN}\n{render.END}\n"
@@ -396,7 +396,7 @@ def test_a_plot_of_nothing_is_refused_before_anything_is_written(tmp_path, repor
 def test_a_sweep_among_the_files_gets_a_plot_of_its_own_and_leaves_the_other_alone(tmp_path, report, row):
     pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
     sweep = variant(report)
-    sweep["liger_matrix"]["selection"] = "sweep"
+    sweep["triton_matrix"]["selection"] = "sweep"
     sweep["benchmarks"] = [row("sweep", "forward", "bf16", 2**27 // n, n, OURS, 0.9) for n in (1023, 1024, 1025, 1026)]
     for name, content in (("rows", report), ("sweep", sweep)):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from liger_kernel.matrix.bench import rows
-from liger_kernel.matrix.bench.rows import Row
+from triton_matrix.bench import rows
+from triton_matrix.bench.rows import Row
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("torch", reason="run in a cell, or install torch and triton")
 
 from liger_kernel.kernels import launch_plan
-from liger_kernel.matrix.bench import evidence
-from liger_kernel.matrix.bench.rows import Row
-from liger_kernel.matrix.bench.suite import Suite
+from triton_matrix.bench import evidence
+from triton_matrix.bench.rows import Row
+from triton_matrix.bench.suite import Suite
 
 SMALL = Row("small", "forward", "fp32", 4, 64)
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from liger_kernel.matrix.bench import timing
-from liger_kernel.matrix.bench.timing import Timer, flush_size, rounds_for, spread_of
+from triton_matrix.bench import timing
+from triton_matrix.bench.timing import Timer, flush_size, rounds_for, spread_of
 
 
 def test_a_call_that_sleeps_is_timed_at_what_it_slept():

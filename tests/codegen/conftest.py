@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix import cells, tools
-from liger_kernel.matrix.codegen import releases
+from triton_matrix.base import cells, commands
+from triton_matrix.environments import stamped
 
 ROOT = Path(__file__).parents[2]
-ENVS = Path(os.environ.get("LIGER_MATRIX_ENVS", ROOT / ".nox" / "codegen"))
+ENVS = Path(os.environ.get("TRITON_MATRIX_ENVS", ROOT / ".nox" / "codegen"))
 
 
 @pytest.fixture(scope="session")
@@ -20,8 +20,8 @@ def release_python():
 
     def provide(release):
         try:
-            return releases.environment(rows[release], (), ENVS)
-        except (tools.ToolError, ValueError) as problem:
+            return stamped.of_release(rows[release], (), ENVS)
+        except (commands.ToolError, ValueError) as problem:
             pytest.skip(f"an environment with triton {release} is needed, and making one fails: {problem}")
 
     return provide
@@ -32,7 +32,7 @@ def codegen(release_python, tmp_path):
     """Run the verb ``codegen`` in an environment; gives the finished process."""
 
     def run(release, *arguments, **env):
-        command = [str(release_python(release)), "-m", "liger_kernel.matrix", "codegen", *map(str, arguments)]
+        command = [str(release_python(release)), "-m", "triton_matrix", "compile", *map(str, arguments)]
         return subprocess.run(
             command,
             cwd=tmp_path,

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from liger_kernel.matrix.codegen import cache as cache_module
-from liger_kernel.matrix.codegen.cache import Cache
-from liger_kernel.matrix.codegen.compile import Configuration, Result
+from triton_matrix.codegen import cache as cache_module
+from triton_matrix.codegen.cache import Cache
+from triton_matrix.codegen.compile import Configuration, Result
 
 
 @pytest.fixture

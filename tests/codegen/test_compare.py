@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from liger_kernel.matrix import compare
-from liger_kernel.matrix.codegen import accepted
+from triton_matrix.codegen import accepted, compare
 
 CUDA = {
     "registers": 64,
@@ -46,7 +45,7 @@ def entry(metrics, label="add[n_cols=512]", target="cuda:90", status="ok", **oth
 
 
 def atlas(release, *entries):
-    return {"schema": "liger-matrix/codegen/1", "triton": release, "entries": list(entries)}
+    return {"schema": "triton-matrix/codegen/1", "triton": release, "entries": list(entries)}
 
 
 def step(base, **changed):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 SPECS = Path(__file__).parent / "specs"
 NEWEST, OLDEST = "3.9.0", "2.3.1"
 
@@ -106,7 +107,7 @@ def test_two_runs_give_the_same_exact_metrics(codegen, release, tmp_path):
 COMPARE_LISTINGS = """
 import subprocess, sys, tempfile
 sys.path.insert(0, {specs!r})
-from liger_kernel.matrix.codegen import adapters, compile_kernel, cuda_metrics, targets
+from triton_matrix.codegen import adapters, compile_kernel, cuda_metrics, targets
 import triton
 from broken import copy
 for name in {targets}:
@@ -134,9 +135,9 @@ def test_code_disassembled_in_bulk_reads_as_cuobjdump_shows_it(release_python, r
 OCCUPANCY = """
 import sys
 sys.path.insert(0, {specs!r})
-from liger_kernel.matrix.codegen import compile_kernel, hip_metrics
-from liger_kernel.matrix.codegen.occupancy import hip_waves_per_simd
-from liger_kernel.matrix.codegen.targets import TARGETS
+from triton_matrix.codegen import compile_kernel, hip_metrics
+from triton_matrix.codegen.occupancy import hip_waves_per_simd
+from triton_matrix.codegen.targets import TARGETS
 from layer_norm_rows import layer_norm_backward_rows as kernel
 args = {{name: "*fp32" if name[0].isupper() or name[0] == "d" else "i32" for name in kernel.arg_names[:-1]}}
 seen = set()
@@ -159,7 +160,7 @@ def test_hip_occupancy_is_what_llvm_writes_into_the_same_kernel(release_python, 
 def test_checking_the_driver_without_one_is_one_sentence(codegen):
     if Path("/proc/driver/nvidia/version").exists():
         pytest.skip("this machine has an NVIDIA driver; the sentence is for one without")
-    done = codegen(NEWEST, "--check-driver")
+    done = codegen(NEWEST, "--check-driver", "tests/atlas/layer_norm.py:configurations", "--root", ROOT)
     assert done.returncode == 2
     assert done.stderr.startswith("--check-driver needs an NVIDIA GPU and its driver: libcuda.so.1")
     assert done.stderr.count("\n") == 1
@@ -170,7 +171,7 @@ def test_checking_the_driver_without_one_is_one_sentence(codegen):
 EVERY_SWITCH = """
 import itertools, sys
 from liger_kernel.kernels import launch_plan, layer_norm
-from liger_kernel.matrix.codegen import compile_kernel
+from triton_matrix.codegen import compile_kernel
 
 device, bad = launch_plan.TARGETS["cuda:90"], []
 for n_cols, (has_w, has_b) in itertools.product((65, 65537), itertools.product((True, False), repeat=2)):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from liger_kernel.matrix import history
+from triton_matrix.releases import history
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def folder(tmp_path):
         "2.3.1": [entry("add[n_cols=512]", None, "n/a"), entry("mul", 9, target="hip:gfx942")],
     }
     for release, entries in atlases.items():
-        content = {"schema": "liger-matrix/codegen/1", "triton": release, "entries": entries}
+        content = {"schema": "triton-matrix/codegen/1", "triton": release, "entries": entries}
         (tmp_path / f"{release}.json").write_text(json.dumps(content))
     return tmp_path
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix.codegen import cuda_metrics, hip_metrics
+from triton_matrix.codegen import cuda_metrics, hip_metrics
 
 DATA = Path(__file__).parent / "data"
 USAGE = """

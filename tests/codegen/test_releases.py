@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix.cells import load
-from liger_kernel.matrix.codegen import releases
+from triton_matrix.base.cells import load
+from triton_matrix.releases import codegen
 
 from .conftest import ENVS, ROOT
 
@@ -41,7 +41,7 @@ def measured(release_python, tmp_path_factory):
         release_python(release)
     out = tmp_path_factory.mktemp("atlas")
     arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(out), "--spec", str(SPEC)]
-    assert releases.main([*arguments, "--triton", ",".join(FOUR_WARPS), "--target", "cuda:90"]) == 0
+    assert codegen.main([*arguments, "--triton", ",".join(FOUR_WARPS), "--target", "cuda:90"]) == 0
     result = {}
     for release in FOUR_WARPS:
         for item in json.loads((out / f"{release}.json").read_text())["entries"]:
@@ -84,18 +84,18 @@ ROWS = load(ROOT / "constraints" / "cells.toml").releases
 )
 def test_releases_that_cannot_be_asked_are_refused_in_one_sentence(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
-        releases.choose(ROWS, *arguments)
+        codegen.choose(ROWS, *arguments)
 
 
 def test_releases_come_oldest_first_however_they_are_named():
-    assert [row.triton for row in releases.choose(ROWS, "3.4.0,2.3.1", None, None)] == ["2.3.1", "3.4.0"]
-    assert [row.triton for row in releases.choose(ROWS, None, "3.3.1", "3.9.0")] == ["3.3.1", "3.9.0"]
+    assert [row.triton for row in codegen.choose(ROWS, "3.4.0,2.3.1", None, None)] == ["2.3.1", "3.4.0"]
+    assert [row.triton for row in codegen.choose(ROWS, None, "3.3.1", "3.9.0")] == ["3.3.1", "3.9.0"]
 
 
 def test_bad_options_end_with_status_2_and_one_sentence(capsys):
-    assert releases.main(["--root", str(ROOT), "--triton", "9.9.9"]) == 2
-    assert releases.main(["--root", str(ROOT), "--target", "cuda:1"]) == 2
-    assert releases.main(["--root", str(ROOT), "--accept", "speed=none"]) == 2
+    assert codegen.main(["--root", str(ROOT), "--triton", "9.9.9"]) == 2
+    assert codegen.main(["--root", str(ROOT), "--target", "cuda:1"]) == 2
+    assert codegen.main(["--root", str(ROOT), "--accept", "speed=none"]) == 2
     assert capsys.readouterr().err.count("\n") == 3
 
 
@@ -105,6 +105,6 @@ def test_a_spec_that_does_not_fit_its_kernel_ends_with_status_2(release_python, 
     spec.write_text(SPEC.read_text().replace("layer_norm_rows.py", str(SPEC.parent / "layer_norm_rows.py"), 1) + "")
     spec.write_text(spec.read_text().replace('n_cols = "i32"\n', ""))
     arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path), "--triton", "3.9.0"]
-    assert releases.main([*arguments, "--spec", str(spec), "--target", "cuda:90"]) == 2
+    assert codegen.main([*arguments, "--spec", str(spec), "--target", "cuda:90"]) == 2
     assert not os.path.exists(tmp_path / "3.9.0.json")
     assert "'n_cols'" in capfd.readouterr().err

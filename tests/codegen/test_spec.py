@@ -2,7 +2,7 @@
 
 import pytest
 
-from liger_kernel.matrix.codegen import cli, kernels, spec
+from triton_matrix.codegen import cli, loading, spec
 
 GOOD = """
 kernel = "mine.py:add"
@@ -94,11 +94,11 @@ def test_the_source_digest_follows_local_imports(tmp_path):
     (tmp_path / "unrelated.py").write_text("B = 1\n")
     (tmp_path / "mine.py").write_text("import os\nfrom helpers import A\n\n\ndef add(): pass\n")
     reference = f"{tmp_path / 'mine.py'}:add"
-    first = kernels.source_digest(reference)
+    first = loading.source_digest(reference)
     (tmp_path / "unrelated.py").write_text("B = 2\n")
-    assert kernels.source_digest(reference) == first
+    assert loading.source_digest(reference) == first
     (tmp_path / "helpers.py").write_text("A = 2\n")
-    assert kernels.source_digest(reference) != first
+    assert loading.source_digest(reference) != first
 
 
 def test_the_source_digest_follows_relative_imports(tmp_path):
@@ -107,9 +107,9 @@ def test_the_source_digest_follows_relative_imports(tmp_path):
     (package / "__init__.py").write_text("")
     (package / "helpers.py").write_text("A = 1\n")
     (package / "mine.py").write_text("from .helpers import A\n\n\ndef add(): pass\n")
-    first = kernels.source_digest(f"{package / 'mine.py'}:add")
+    first = loading.source_digest(f"{package / 'mine.py'}:add")
     (package / "helpers.py").write_text("A = 2\n")
-    assert kernels.source_digest(f"{package / 'mine.py'}:add") != first
+    assert loading.source_digest(f"{package / 'mine.py'}:add") != first
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_the_source_digest_follows_relative_imports(tmp_path):
     ],
 )
 def test_a_kernel_that_is_not_there_is_named(reference, sentence):
-    with pytest.raises(kernels.KernelError, match=sentence):
-        kernels.load(reference)
+    with pytest.raises(loading.KernelError, match=sentence):
+        loading.load(reference)
 
 
 def test_a_module_that_does_not_import_gives_its_own_last_line(tmp_path):
     (tmp_path / "needs_more.py").write_text("import no_such_package\n")
-    with pytest.raises(kernels.KernelError, match="ModuleNotFoundError: No module named 'no_such_package'"):
-        kernels.load(f"{tmp_path / 'needs_more.py'}:add")
+    with pytest.raises(loading.KernelError, match="ModuleNotFoundError: No module named 'no_such_package'"):
+        loading.load(f"{tmp_path / 'needs_more.py'}:add")

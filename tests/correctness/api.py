@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-if os.environ.get("LIGER_MATRIX_SUBJECT"):
+if os.environ.get("TRITON_MATRIX_SUBJECT"):
     from liger_kernel.ops.layer_norm import LigerLayerNormFunction
 
     LigerLayerNorm = infer_device = None

@@ -14,7 +14,7 @@ import triton
 from packaging.requirements import Requirement
 
 import liger_kernel
-from liger_kernel.matrix.cells import find_root
+from triton_matrix.base.cells import find_root
 
 
 @pytest.fixture(autouse=True)

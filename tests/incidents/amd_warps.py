@@ -5,8 +5,8 @@ import re
 import triton
 import triton.language as tl
 
-from liger_kernel.matrix.codegen import adapters, targets
-from liger_kernel.matrix.codegen.compile import sign, unknown_to
+from triton_matrix.codegen import adapters, targets
+from triton_matrix.codegen.compile import sign, unknown_to
 
 from .incident import EVERY, Incident, NotApplicable, Observation, Seen
 

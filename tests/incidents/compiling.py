@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from liger_kernel.matrix.codegen import Result, compile_kernel, targets
-from liger_kernel.matrix.codegen.compile import compile_stages
+from triton_matrix.codegen import Result, compile_kernel, targets
+from triton_matrix.codegen.compile import compile_stages
 
 from .incident import NotApplicable, Seen
 

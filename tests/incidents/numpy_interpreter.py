@@ -11,8 +11,8 @@ import numpy as np
 import triton
 import triton.language as tl
 
-from liger_kernel.matrix import tools
-from liger_kernel.matrix.cells import find_root
+from triton_matrix.base import commands
+from triton_matrix.base.cells import find_root
 
 from . import standins
 from .incident import Incident, Missing, NotApplicable, Observation, Releases, Seen
@@ -60,8 +60,8 @@ def _installed(numpy: str) -> Path:
     if not (folder / "numpy" / "__init__.py").is_file():
         command = ["pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", str(folder)]
         try:
-            tools.run([tools.uv(), *command, f"numpy=={numpy}"])
-        except (tools.ToolError, ValueError) as error:
+            commands.run([commands.uv(), *command, f"numpy=={numpy}"])
+        except (commands.ToolError, ValueError) as error:
             raise Missing(f"needs numpy {numpy} through uv, from a package index or uv's cache: {error}") from None
     return folder
 

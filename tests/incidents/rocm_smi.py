@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from liger_kernel.matrix.cells import find_root
+from triton_matrix.base.cells import find_root
 
 from .incident import EVERY, Incident, Observation, Seen
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix import incidents
-from liger_kernel.matrix.pytest_plugin import NOT_APPLICABLE, current_level
+from triton_matrix.suites import incidents
+from triton_matrix.suites.pytest_plugin import NOT_APPLICABLE, current_level
 
 from .incident import observations
 

@@ -10,10 +10,10 @@ import sys
 import triton
 import triton.language as tl
 
-from liger_kernel.matrix import portable
-from liger_kernel.matrix.cells import version_key
+from triton_matrix.base import versions
+from triton_matrix.lint import portable
 
-RELEASE = version_key(triton.__version__)
+RELEASE = versions.key(triton.__version__)
 
 
 def options_of_this_triton() -> set:
@@ -35,7 +35,7 @@ def test_the_table_says_which_releases_have_a_compile_option():
     wrong = {
         name: (since, until)
         for name, (since, until) in portable.COMPILE_OPTIONS.items()
-        if (version_key(since) <= RELEASE <= version_key(until)) != (name in options_of_this_triton())
+        if (versions.key(since) <= RELEASE <= versions.key(until)) != (name in options_of_this_triton())
     }
     assert wrong == {}
 

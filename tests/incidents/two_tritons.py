@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from liger_kernel.matrix import tools
+from triton_matrix.base import commands
 
 from .incident import EVERY, Incident, Missing, Observation, Seen
 
@@ -18,7 +18,7 @@ ROCM = "pytorch-triton-rocm"
 def install_both() -> Seen:
     """Install ROCm's torch, then a package that requires ``triton``, and one that requires ROCm's own name for it."""
     try:
-        uv = tools.uv()
+        uv = commands.uv()
     except ValueError as error:
         raise Missing(str(error)) from None
     with tempfile.TemporaryDirectory() as scratch:
@@ -38,9 +38,9 @@ def _backend_after(uv: str, scratch: Path, wheels: Path, package: str) -> str:
     """The build that ``import triton`` finds after torch, and then ``package``, were installed."""
     home = scratch / package
     python = str(home / "bin" / "python")
-    tools.run([uv, "venv", "--quiet", "--python", sys.executable, str(home)])
+    commands.run([uv, "venv", "--quiet", "--python", sys.executable, str(home)])
     for name in ("torch", package):
-        tools.run(
+        commands.run(
             [uv, "pip", "install", "--quiet", "--no-index", "--find-links", str(wheels), "--python", python, name]
         )
     code = "import triton; print(triton.backend)"

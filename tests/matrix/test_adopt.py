@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix import package, tools
-from liger_kernel.matrix.cells import find_root, load
+from triton_matrix.base import commands
+from triton_matrix.base.cells import find_root, load
+from triton_matrix.environments import harness, wheel
 
-UV = tools.find_uv()
+UV = commands.find_uv()
 ROOT = find_root()
 
 pytestmark = pytest.mark.skipif(UV is None, reason="needs uv; `pip install uv` adds it")
@@ -30,15 +31,14 @@ def adopter(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def nox(adopter, tmp_path_factory):
-    """nox in an environment that has this project's wheel without what it requires: no torch, no triton."""
+    """nox in an environment that has the harness's wheel: no torch, no triton."""
     folder = tmp_path_factory.mktemp("tools")
-    setting = ["-C", "platform=cuda", "-C", "triton=triton"]
-    tools.run([UV, "build", "--quiet", "--wheel", *setting, "--out-dir", str(folder), str(ROOT)])
-    tools.run([UV, "venv", "--quiet", "--python", sys.executable, str(folder / "environment")])
+    commands.run([UV, "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT / "triton_matrix")])
+    commands.run([UV, "venv", "--quiet", "--python", sys.executable, str(folder / "environment")])
     install = [UV, "pip", "install", "--quiet", "--python", str(folder / "environment")]
-    tools.run([*install, "nox", "uv"])
-    tools.run([*install, "--no-deps", *map(str, folder.glob("*.whl"))])
-    dropped = ("LIGER_MATRIX", "NOX", "PYTEST", "VIRTUAL_ENV", "PYTHONPATH")
+    commands.run([*install, "nox", "uv"])
+    commands.run([*install, "--no-deps", *map(str, folder.glob("*.whl"))])
+    dropped = ("TRITON_MATRIX", "NOX", "PYTEST", "VIRTUAL_ENV", "PYTHONPATH")
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
 
     def run(*arguments, module="nox"):
@@ -103,8 +103,8 @@ def test_its_kernel_compiles_for_gpus_that_are_not_there(nox, adopter, tmp_path)
         assert nox("-s", "tests-newest", "--install-only").returncode == 0
     spec = ["--spec", "specs/squared_relu.toml", "--target", "cuda:90", "--target", "hip:gfx942"]
     out = tmp_path / "out.json"
-    command = [str(python), "-m", "liger_kernel.matrix", "codegen", *spec, "--json", str(out), "--no-cache"]
-    tools.run(command, cwd=adopter)
+    command = [str(python), "-m", "triton_matrix", "compile", *spec, "--json", str(out), "--no-cache"]
+    commands.run(command, cwd=adopter)
     entries = json.loads(out.read_text())["entries"]
     assert {(each["target"], each["status"]) for each in entries} == {("cuda:90", "ok"), ("hip:gfx942", "ok")}
     assert len(entries) == 4
@@ -112,31 +112,32 @@ def test_its_kernel_compiles_for_gpus_that_are_not_there(nox, adopter, tmp_path)
 
 @pytest.mark.usefixtures("_torch_at_hand")
 def test_a_triton_without_torch_compiles_its_kernel_from_the_spec(nox, adopter):
-    asked = ["releases", "--spec", "specs/squared_relu.toml", "--triton", "3.9.0", "--target", "cuda:90", "--no-cache"]
-    done = nox(*asked, module="liger_kernel.matrix")
+    asked = ["codegen", "--spec", "specs/squared_relu.toml", "--triton", "3.9.0", "--target", "cuda:90", "--no-cache"]
+    done = nox(*asked, module="triton_matrix")
     assert done.returncode == 0, done.stdout
     assert "triton 3.9.0: 2 compiled" in done.stdout
 
 
 def test_the_wheel_of_another_package_is_built_from_its_own_sources(adopter):
     table = load(adopter / "constraints" / "cells.toml")
-    names = {path.name for path in package.sources(table)}
+    names = {path.name for path in wheel.sources(table)}
     assert names == {"noxfile.py", "pyproject.toml", "specs", "squared_relu"}
-    assert package.name(table) == "squared-relu"
+    assert wheel.name(table) == "squared-relu"
 
 
 def test_building_the_wheel_of_another_package_leaves_its_folder_as_it_is(adopter, tmp_path):
     before = sorted(adopter.rglob("*"))
-    wheel = package.build_wheel(load(adopter / "constraints" / "cells.toml"), "cuda", tmp_path)
-    assert wheel.name == "squared_relu-0.1.0-py3-none-any.whl"
+    built = wheel.build_wheel(load(adopter / "constraints" / "cells.toml"), "cuda", tmp_path)
+    assert built.name == "squared_relu-0.1.0-py3-none-any.whl"
     assert sorted(adopter.rglob("*")) == before
 
 
-def test_a_package_that_brings_liger_kernel_itself_is_refused(adopter, tmp_path, standins):
+def test_a_package_that_brings_liger_kernel_itself_gets_the_harness_beside_it(tmp_path, standins):
     folder = tmp_path / "environment"
-    tools.run([UV, "venv", "--quiet", "--python", sys.executable, str(folder)])
-    wheel = standins.write_wheel(tmp_path, "liger-kernel", "0.8.5", [], {"liger_kernel/__init__.py": ""})
-    tools.run([UV, "pip", "install", "--quiet", "--python", str(folder), str(wheel)])
-    table = load(adopter / "constraints" / "cells.toml")
-    with pytest.raises(ValueError, match="brings liger-kernel into its cell"):
-        package.carry_harness(table.package, str(folder / "bin" / "python"))
+    commands.run([UV, "venv", "--quiet", "--python", sys.executable, str(folder)])
+    theirs = standins.write_wheel(tmp_path, "liger-kernel", "0.8.5", [], {"liger_kernel/__init__.py": "HERS = 1\n"})
+    commands.run([UV, "pip", "install", "--quiet", "--python", str(folder), str(theirs)])
+    python = str(folder / "bin" / "python")
+    harness.install(python)
+    code = "import liger_kernel, triton_matrix; print(liger_kernel.HERS, triton_matrix.__version__)"
+    assert commands.run([python, "-c", code], cwd=tmp_path).split()[0] == "1"

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from liger_kernel.matrix import pythons, tools
-from liger_kernel.matrix.cells import find_root
+from triton_matrix.base import commands
+from triton_matrix.base.cells import find_root
+from triton_matrix.environments import interpreters
 
 TABLE = """
 [cell.ambient]
@@ -22,7 +23,7 @@ def test_the_images_own_torch_runs():
     assert torch.__version__ == "2.10.0a0+vendor"
 """
 
-UV = tools.find_uv()  # before a test narrows PATH
+UV = commands.find_uv()  # before a test narrows PATH
 
 pytestmark = pytest.mark.skipif(UV is None, reason="needs uv; `pip install uv` adds it")
 
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.skipif(UV is None, reason="needs uv; `pip install uv` a
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     root, here = tmp_path_factory.mktemp("checkout"), find_root()
-    for name in ("liger_kernel", "constraints", "noxfile.py", "build_helpers.py", "pyproject.toml"):
+    for name in ("liger_kernel", "triton_matrix", "constraints", "noxfile.py", "build_helpers.py", "pyproject.toml"):
         copy = shutil.copytree if (here / name).is_dir() else shutil.copy2
         copy(here / name, root / name)
     (root / "constraints" / "cells.toml").write_text(TABLE)
@@ -50,9 +51,9 @@ def image(tmp_path, standins, monkeypatch):
     for name in ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "hypothesis", "sortedcontainers"):
         wheels.append(standins.wheel_of_installed(name, tmp_path))
     folder = tmp_path / "image"
-    tools.run([UV, "venv", "--quiet", "--python", sys.executable, str(folder)])
+    commands.run([UV, "venv", "--quiet", "--python", sys.executable, str(folder)])
     install = [UV, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", str(folder)]
-    tools.run([*install, *map(str, wheels)])
+    commands.run([*install, *map(str, wheels)])
     monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
     return folder / "bin"
 
@@ -68,7 +69,7 @@ def holds(image):
 
 WAYS = {
     "with nox": [sys.executable, "-m", "nox", "--no-venv", "--no-install", "-s", "tests-ambient"],
-    "without nox": ["python", "-m", "liger_kernel.matrix", "run", "--cell", "ambient"],
+    "without nox": ["python", "-m", "triton_matrix", "run", "--cell", "ambient"],
 }
 
 
@@ -88,7 +89,7 @@ def test_the_images_own_python_runs_the_suites_and_stays_as_it_was(checkout, ima
 
 @pytest.mark.parametrize("way", WAYS)
 def test_without_pytest_one_sentence_says_what_to_add(checkout, image, way):
-    tools.run([UV, "pip", "uninstall", "--quiet", "--python", str(image / "python"), "pytest"])
+    commands.run([UV, "pip", "uninstall", "--quiet", "--python", str(image / "python"), "pytest"])
     before = holds(image)
     done = subprocess.run(WAYS[way], cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode != 0
@@ -104,13 +105,13 @@ def test_without_pytest_one_sentence_says_what_to_add(checkout, image, way):
 
 
 def test_an_older_python_without_pytest_gets_one_sentence_too(checkout):
-    older = next(filter(None, map(pythons.find_python, ("3.10", "3.9"))), None)
+    older = next(filter(None, map(interpreters.find_python, ("3.10", "3.9"))), None)
     if older is None:
         pytest.skip("needs a Python 3.9 or 3.10 (`uv python install 3.10`)")
     bare = subprocess.run([older, "-c", "import tomli"], capture_output=True, check=False).returncode != 0
     if not bare:
         pytest.skip(f"needs an older Python without tomli, and {older} has it")
-    command = [older, "-m", "liger_kernel.matrix", "run", "--cell", "ambient"]
+    command = [older, "-m", "triton_matrix", "run", "--cell", "ambient"]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

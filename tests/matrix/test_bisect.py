@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix import bisect
-from liger_kernel.matrix.bisect import Answer, CannotAnswer
-from liger_kernel.matrix.cells import find_root
+from triton_matrix.base.cells import find_root
+from triton_matrix.releases import bisect
+from triton_matrix.releases.bisect import Answer, CannotAnswer
 
 DATA = Path(__file__).parent / "data"
 VERSIONS = ["2.3.1", "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", "3.5.1", "3.6.0", "3.7.1", "3.8.0", "3.9.0"]
@@ -132,13 +132,13 @@ def test_a_question_that_cannot_be_asked_is_one_sentence_and_status_2(arguments,
 
 
 def run_bisect(*arguments):
-    command = [sys.executable, "-m", "liger_kernel.matrix", "bisect", *map(str, arguments)]
+    command = [sys.executable, "-m", "triton_matrix", "bisect", *map(str, arguments)]
     return subprocess.run(command, cwd=find_root(), capture_output=True, text=True, check=False)
 
 
 needs_releases = pytest.mark.skipif(
-    os.environ.get("LIGER_MATRIX_BISECT") != "1" or shutil.which("uv") is None,
-    reason="makes environments of several Tritons: set LIGER_MATRIX_BISECT=1, with uv and a package index at hand",
+    os.environ.get("TRITON_MATRIX_BISECT") != "1" or shutil.which("uv") is None,
+    reason="makes environments of several Tritons: set TRITON_MATRIX_BISECT=1, with uv and a package index at hand",
 )
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from liger_kernel.matrix.cells import find_root, load, version_key
+from triton_matrix.base import versions
+from triton_matrix.base.cells import find_root, load
 
 ROW = '[cell.new]\npython = "3.11"\ntorch = "2.7.1"\ntriton = "3.3.1"\nplatforms = ["cuda"]\nwhy = "a reason"\n'
 
@@ -42,7 +43,7 @@ def test_every_pinned_cell_has_a_constraint_file_that_pins_its_pair_and_names_it
 
 def test_releases_are_the_tables_own_rows_and_those_of_the_pinned_cells_oldest_first():
     releases = list(load().releases)
-    assert releases == sorted(releases, key=version_key)
+    assert releases == sorted(releases, key=versions.key)
     assert {"2.3.1", "3.3.1", "3.4.0", "3.9.0"} <= set(releases)
 
 
@@ -54,7 +55,7 @@ def test_a_row_is_all_that_a_new_release_needs(table_of):
 
 
 def test_versions_sort_as_numbers():
-    assert version_key("3.10.0") > version_key("3.9.1") > version_key("3.9.0+git1")
+    assert versions.key("3.10.0") > versions.key("3.9.1") > versions.key("3.9.0+git1")
 
 
 def test_a_gap_is_found_by_level_and_feature():

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from liger_kernel.matrix import ci
-from liger_kernel.matrix.cells import find_root, load
+from triton_matrix.base.cells import find_root, load
+from triton_matrix.ci import jobs
 
 ROOT = find_root()
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -51,13 +51,13 @@ def root(tmp_path):
     return tmp_path
 
 
-def jobs(root, capsys, *options):
-    assert ci.main(["--root", str(root), *options]) == 0
+def listed(root, capsys, *options):
+    assert jobs.main(["--root", str(root), *options]) == 0
     return {job["name"]: job for job in json.loads(capsys.readouterr().out)["include"]}
 
 
 def test_every_cell_has_its_jobs_with_the_tables_labels(root, capsys):
-    found = jobs(root, capsys)
+    found = listed(root, capsys)
     assert list(found) == [
         "old-interpreter",
         "night-interpreter",
@@ -74,21 +74,21 @@ def test_every_cell_has_its_jobs_with_the_tables_labels(root, capsys):
 
 
 def test_a_device_job_is_red_where_its_gpu_is_not_seen(root, capsys):
-    for job in jobs(root, capsys, "--on", "device").values():
+    for job in listed(root, capsys, "--on", "device").values():
         tests, last = job["commands"][-3], job["commands"][-1]
         assert tests.endswith(f"-s tests-{job['cell']} -- --level device")
         assert last == f"nox -s report -- --require {job['cell']}:device"
 
 
 def test_a_pull_request_runs_no_nightly_and_the_schedule_nothing_else(root, capsys):
-    assert not [name for name in jobs(root, capsys, "--event", "pull_request") if name.startswith("night-")]
-    nightly = jobs(root, capsys, "--event", "schedule")
+    assert not [name for name in listed(root, capsys, "--event", "pull_request") if name.startswith("night-")]
+    nightly = listed(root, capsys, "--event", "schedule")
     assert list(nightly) == ["night-interpreter", "night-device-rocm"]
     assert nightly["night-interpreter"]["commands"][0] == "nox -s lock -- night"
 
 
 def test_nothing_is_installed_into_a_vendors_python(root, capsys):
-    job = jobs(root, capsys)["ambient-device-rocm"]
+    job = listed(root, capsys)["ambient-device-rocm"]
     assert job["python"] == ""
     assert [command.startswith("nox --no-venv --no-install -s ") for command in job["commands"][:2]] == [True, True]
 
@@ -107,14 +107,14 @@ def test_nothing_is_installed_into_a_vendors_python(root, capsys):
 )
 def test_an_empty_list_is_an_error_and_prints_nothing_that_a_workflow_could_take(root, capsys, table, said):
     (root / "constraints" / "cells.toml").write_text(table)
-    assert ci.main(["--root", str(root), "--event", "schedule"]) == 2
+    assert jobs.main(["--root", str(root), "--event", "schedule"]) == 2
     out, err = capsys.readouterr()
     assert (out, said in err) == ("", True)
 
 
 def test_the_projects_own_list_has_cuda_and_rocm_jobs_and_only_sessions_that_exist():
-    found = ci.jobs(load(ROOT / "constraints" / "cells.toml"))
-    assert {"cuda", "rocm", ci.HOSTED} == {job["platform"] for job in found}
+    found = jobs.jobs(load(ROOT / "constraints" / "cells.toml"))
+    assert {"cuda", "rocm", jobs.HOSTED} == {job["platform"] for job in found}
     assert len({job["name"] for job in found}) == len(found)
     listed = subprocess.run(
         [sys.executable, "-m", "nox", "-l", "-f", str(ROOT / "noxfile.py")],

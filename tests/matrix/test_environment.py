@@ -5,12 +5,12 @@ import platform
 import subprocess
 import sys
 
-from liger_kernel.matrix import environment
+from triton_matrix.evidence import toolchain
 
 
 def test_the_record_names_this_python_and_every_distribution():
-    found = environment.record("ambient")
-    assert found["schema"] == environment.SCHEMA
+    found = toolchain.record("ambient")
+    assert found["schema"] == toolchain.SCHEMA
     assert found["python"] == platform.python_version()
     assert found["distributions"]["pytest"]
     assert found["gpus"] == [] or found["gpus"][0]["arch"].startswith(("cuda:", "hip:"))
@@ -20,7 +20,7 @@ def test_an_import_that_fails_is_recorded_as_what_it_raised(tmp_path, monkeypatc
     (tmp_path / "triton.py").write_text("raise OSError('libcuda.so.1: cannot open shared object file')\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "triton", raising=False)
-    assert environment.record("ambient")["triton"] == {"error": "OSError: libcuda.so.1: cannot open shared object file"}
+    assert toolchain.record("ambient")["triton"] == {"error": "OSError: libcuda.so.1: cannot open shared object file"}
 
 
 def test_the_owner_of_a_module_is_found_under_another_name(tmp_path, monkeypatch):
@@ -33,7 +33,7 @@ def test_the_owner_of_a_module_is_found_under_another_name(tmp_path, monkeypatch
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9\n")
     (other / "RECORD").write_text("torch/_inductor/otherpackage/__init__.py,,\n")  # not the owner: only a folder's name
     monkeypatch.syspath_prepend(tmp_path)
-    assert environment.distribution_of("otherpackage") == "pytorch-triton-rocm"
+    assert toolchain.distribution_of("otherpackage") == "pytorch-triton-rocm"
 
 
 def test_the_commit_and_whether_the_tree_differs_from_it(tmp_path):
@@ -49,18 +49,18 @@ def test_the_commit_and_whether_the_tree_differs_from_it(tmp_path):
     (tmp_path / "file").write_text("1")
     git("add", "file")
     git("commit", "-m", "first")
-    assert environment.git_state(tmp_path) == (git("rev-parse", "HEAD"), False)
+    assert toolchain.git_state(tmp_path) == (git("rev-parse", "HEAD"), False)
     (tmp_path / "file").write_text("2")
-    assert environment.git_state(tmp_path) == (git("rev-parse", "HEAD"), True)
+    assert toolchain.git_state(tmp_path) == (git("rev-parse", "HEAD"), True)
 
 
 def test_sources_without_history_take_the_commit_they_are_told(tmp_path, monkeypatch):
-    assert environment.git_state(tmp_path) == (None, None)
-    monkeypatch.setenv("LIGER_MATRIX_COMMIT", "abc123")
-    assert environment.git_state(tmp_path) == ("abc123", None)
+    assert toolchain.git_state(tmp_path) == (None, None)
+    monkeypatch.setenv("TRITON_MATRIX_COMMIT", "abc123")
+    assert toolchain.git_state(tmp_path) == ("abc123", None)
 
 
 def test_the_verb_writes_the_record_to_a_file(tmp_path):
     target = tmp_path / "environment.json"
-    assert environment.main(["--cell", "ambient", "--json", str(target)]) == 0
+    assert toolchain.main(["--cell", "ambient", "--json", str(target)]) == 0
     assert json.loads(target.read_text())["cell"] == "ambient"

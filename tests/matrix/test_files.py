@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from liger_kernel.matrix import files
+from triton_matrix.base import files
 
 
 def test_json_is_written_sorted_and_readable_by_others(tmp_path):
@@ -47,7 +47,7 @@ def test_a_run_killed_in_the_middle_leaves_the_old_file(tmp_path):
     path = tmp_path / "evidence.json"
     files.write_text(path, "old")
     code = (
-        "import sys, time\nfrom liger_kernel.matrix import files\n"
+        "import sys, time\nfrom triton_matrix.base import files\n"
         "with files.replacing(sys.argv[1]) as scratch:\n"
         "    scratch.write_text('half of the n'); print('writing', flush=True); time.sleep(60)\n"
     )

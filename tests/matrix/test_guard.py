@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix import guard, tools
-from liger_kernel.matrix.cells import find_root
+from triton_matrix.base import commands
+from triton_matrix.base.cells import find_root
+from triton_matrix.lint import kernels
 
 HEAD = "import triton\nimport triton.language as tl\n"
 KERNEL = HEAD + "@triton.jit\ndef k(X, n, BLOCK: tl.constexpr):\n"
@@ -20,13 +21,13 @@ def findings(tmp_path):
     def check(text):
         path = tmp_path / "source.py"
         path.write_text(text)
-        return [(found.line, found.rule) for found in guard.check([path])]
+        return [(found.line, found.rule) for found in kernels.check([path])]
 
     return check
 
 
 def test_our_own_package_is_clean():
-    assert guard.check([find_root() / "liger_kernel"]) == []
+    assert kernels.check([find_root() / "liger_kernel"]) == []
 
 
 @pytest.mark.parametrize("name", ["num_warps", "num_stages", "num_ctas", "enable_fp_fusion", "maxnreg", "waves_per_eu"])
@@ -121,7 +122,7 @@ def test_a_launch_without_num_warps_is_found(findings, launch, found):
 def test_a_kernel_of_another_file_is_known_where_it_is_launched(tmp_path):
     (tmp_path / "kernels.py").write_text(f"{KERNEL}    pass\n")
     (tmp_path / "ops.py").write_text("from kernels import k\n\nk[(1,)](1, 2, BLOCK=8)\n")
-    (found,) = guard.check([tmp_path])
+    (found,) = kernels.check([tmp_path])
     assert (Path(found.path).name, found.line, found.rule) == ("ops.py", 3, "num-warps-not-passed")
 
 
@@ -143,10 +144,10 @@ def test_a_line_is_allowed_one_rule_by_a_comment_with_a_reason(findings):
 def test_findings_are_printed_one_a_line_and_exit_1(tmp_path, capsys):
     path = tmp_path / "k.py"
     path.write_text(f"{KERNEL}    y = tl.rsqrt(n)\n")
-    assert guard.main([str(path)]) == 1
+    assert kernels.main([str(path)]) == 1
     assert capsys.readouterr().out == (f"{path}:5: not-portable: tl.rsqrt came with 3.0; write 1 / tl.sqrt(x)\n")
     path.write_text(f"{KERNEL}    y = tl.sqrt(n)\n")
-    assert guard.main([str(path)]) == 0
+    assert kernels.main([str(path)]) == 0
     assert capsys.readouterr().out == ""
 
 
@@ -166,7 +167,7 @@ def test_input_that_cannot_be_read_is_one_sentence_and_exit_2(tmp_path, capsys, 
         path.mkdir()
     elif content is not None:
         path.write_bytes(content)
-    assert guard.main([str(path)]) == 2
+    assert kernels.main([str(path)]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert len(err.splitlines()) == 1
@@ -178,10 +179,10 @@ def test_it_finds_the_public_kernels_that_still_declare_num_warps(tmp_path):
     """liger-kernel 0.8.5: sparsemax, multi-token attention and fused neighborhood attention, eleven kernels in all."""
     wheel = "liger-kernel==0.8.5"
     try:
-        tools.run([tools.uv(), "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path), wheel])
-    except (tools.ToolError, ValueError) as error:
+        commands.run([commands.uv(), "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path), wheel])
+    except (commands.ToolError, ValueError) as error:
         pytest.skip(f"needs {wheel} from a package index or from uv's cache: {error}")
-    found = [item for item in guard.check([tmp_path]) if item.rule == "compile-option-parameter"]
+    found = [item for item in kernels.check([tmp_path]) if item.rule == "compile-option-parameter"]
     declaring = [item for item in found if "declares 'num_warps'" in item.sentence]
     assert {Path(item.path).name for item in declaring} == {
         "sparsemax.py",

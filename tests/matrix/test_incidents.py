@@ -8,9 +8,10 @@ import shutil
 
 import pytest
 
-from liger_kernel.matrix import incidents, tools
-from liger_kernel.matrix.cells import find_root, load
-from liger_kernel.matrix.codegen import releases
+from triton_matrix.base import commands
+from triton_matrix.base.cells import find_root, load
+from triton_matrix.environments import stamped
+from triton_matrix.suites import incidents
 
 ROOT = find_root()
 TABLE = load()
@@ -21,8 +22,8 @@ CHEAP = ["libdevice_rsqrt:codegen:new-home", "libdevice_rsqrt:codegen:old-home",
 def python():
     """A Python with nothing but Triton 2.3.1 and what that needs."""
     try:
-        return str(releases.environment(TABLE.releases["2.3.1"], (), ROOT / ".nox" / "codegen"))
-    except (tools.ToolError, ValueError) as error:
+        return str(stamped.of_release(TABLE.releases["2.3.1"], (), ROOT / ".nox" / "codegen"))
+    except (commands.ToolError, ValueError) as error:
         pytest.skip(f"needs Triton 2.3.1 from a package index or from uv's cache: {error}")
 
 

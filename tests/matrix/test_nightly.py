@@ -10,14 +10,24 @@ from importlib import metadata
 
 import pytest
 
-from liger_kernel.matrix import lock, nightly, package, provide, tools, wheelhouse
-from liger_kernel.matrix.cells import find_root, load
+from triton_matrix.base import commands
+from triton_matrix.base.cells import find_root, load
+from triton_matrix.environments import index, lock, provide, wheelhouse
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
-SOURCES = (*package.SOURCES, "noxfile.py")
+SOURCES = (
+    "pyproject.toml",
+    "build_helpers.py",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+    "liger_kernel",
+    "noxfile.py",
+    "triton_matrix",
+)
 NEW, OLD = "2.12.0.dev20261119+rocm7.0", "2.12.0.dev20261101+rocm7.0"
 
-pytestmark = pytest.mark.skipif(tools.find_uv() is None, reason="needs uv; `pip install uv` adds it")
+pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `pip install uv` adds it")
 
 
 @pytest.fixture
@@ -56,7 +66,7 @@ def world(tmp_path, standins, monkeypatch):
             return provide.main(["--cell", "cell-under-test", "--root", str(self.root), "--python", str(python)])
 
         def pins(self):
-            return nightly.pins_of(self.table(), self.cell())
+            return index.pins_of(self.table(), self.cell())
 
         def table(self):
             return load(self.root / "constraints" / "cells.toml")
@@ -88,6 +98,7 @@ def world(tmp_path, standins, monkeypatch):
                 copy(here / name, world.root / name)
         (world.root / "constraints").mkdir()
         (world.root / "constraints" / "cells.toml").write_text(
+            '[package]\nplatform = "build_helpers.py"\n'
             f'[cell.cell-under-test]\npython = "{HERE}"\ntorch = "nightly"\ntriton = "nightly"\nplatforms = ["rocm"]\n'
             f'index = "{address}/rocm"\nwhy = "the test"\n'
         )
@@ -104,12 +115,14 @@ def world(tmp_path, standins, monkeypatch):
 def own_python(tmp_path):
     """An empty environment."""
     folder = tmp_path / "environment"
-    tools.run([tools.uv(), "venv", "--quiet", "--python", sys.executable, str(folder)])
+    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(folder)])
     return folder / "bin" / "python"
 
 
 def installed(python):
-    listed = json.loads(tools.run([tools.uv(), "pip", "list", "--quiet", "--format", "json", "--python", str(python)]))
+    listed = json.loads(
+        commands.run([commands.uv(), "pip", "list", "--quiet", "--format", "json", "--python", str(python)])
+    )
     return {item["name"]: item["version"] for item in listed}
 
 
@@ -138,7 +151,7 @@ def test_an_older_torch_is_not_taken_because_its_triton_is_tried_first(world):
 
 def test_the_pin_file_says_when_it_was_resolved_and_from_where(world):
     world.lock()
-    when, names = nightly.recorded(world.table(), world.cell())
+    when, names = index.recorded(world.table(), world.cell())
     assert abs(datetime.datetime.now(datetime.timezone.utc) - when) < datetime.timedelta(minutes=5)
     assert names == ["torch", "torchvision", "triton-rocm"]
     assert "nox -s lock -- cell-under-test" in world.table().pins(world.cell()).read_text()
@@ -148,13 +161,13 @@ def test_the_cell_gets_its_pins_one_triton_and_a_wheel_that_names_it(world, own_
     assert world.lock() == 0
     # an environment that is used again holds what an earlier night brought, a Triton of another name among it
     stray = world.wheel("pytorch-triton-rocm", "3.5.1+gitabc", [], {"triton/__init__.py": "old = True\n"})
-    tools.run([tools.uv(), "pip", "install", "--quiet", "--python", str(own_python), "--no-deps", str(stray)])
+    commands.run([commands.uv(), "pip", "install", "--quiet", "--python", str(own_python), "--no-deps", str(stray)])
     assert world.provide(own_python) == 0
     there = installed(own_python)
     assert (there["torch"], there["triton-rocm"]) == (NEW, "3.7.0+git0e8f1a2c")
     assert not {"triton", "pytorch-triton-rocm"} & set(there)
     code = "import importlib.metadata as m; print(m.requires('liger-kernel'))"
-    requires = tools.run([str(own_python), "-c", code])
+    requires = commands.run([str(own_python), "-c", code])
     assert "triton-rocm>=3.0.0" in requires
     assert "'triton>=3.0.0'" not in requires
 
@@ -195,7 +208,7 @@ def test_pins_older_than_a_month_are_stale_and_the_command_that_renews_them_is_s
 def test_pins_of_thirty_days_are_still_good(world):
     world.lock()
     later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30, hours=12)
-    nightly.check_fresh(world.table(), world.cell(), later)
+    index.check_fresh(world.table(), world.cell(), later)
 
 
 def test_pins_that_are_gone_from_the_index_are_stale(world, own_python):
@@ -234,8 +247,8 @@ def test_a_wheelhouse_takes_each_wheel_from_its_own_index(world, tmp_path):
 
 
 def test_the_guard_runs_alone_in_any_python(tmp_path):
-    guard = find_root() / "liger_kernel" / "matrix" / "torch_guard.py"
+    guard = find_root() / "triton_matrix" / "environments" / "torch_check.py"
     python = tmp_path / "e" / "bin" / "python"
-    tools.run([tools.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "e")])
+    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "e")])
     done = subprocess.run([str(python), "-I", str(guard), "rocm"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.startswith("there is no torch in")) == (1, True)

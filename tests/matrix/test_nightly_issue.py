@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from liger_kernel.matrix import nightly_issue
+from triton_matrix.ci import issue
 
 TABLE = """
 [cell.night]
@@ -52,7 +52,7 @@ def world(tmp_path, monkeypatch):
 
         def nightly(self, *options):
             (tmp_path / "open.json").write_text(json.dumps(self.open_issues))
-            return nightly_issue.main(["--root", str(tmp_path), "--evidence", str(tmp_path / "evidence"), *options])
+            return issue.main(["--root", str(tmp_path), "--evidence", str(tmp_path / "evidence"), *options])
 
         def asked(self):
             log = tmp_path / "gh.log"

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from liger_kernel.matrix.cells import find_root, load
+from triton_matrix.base.cells import find_root, load
 
 ROOT = find_root()
 NOX = [sys.executable, "-m", "nox"]
@@ -19,7 +19,7 @@ ROW = '[cell.future]\npython = "3.99"\ntorch = "2.7.1"\ntriton = "3.3.1"\nplatfo
 
 def nox(folder, *arguments):
     """nox as a user starts it: nothing of the session that runs this test reaches it."""
-    dropped = ("LIGER_MATRIX", "NOX", "PYTEST", "VIRTUAL_ENV")
+    dropped = ("TRITON_MATRIX", "NOX", "PYTEST", "VIRTUAL_ENV")
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     env["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), env["PATH"]])
     return subprocess.run(
@@ -38,7 +38,8 @@ def checkout(tmp_path):
     """A copy of this checkout whose table has one cell, which no machine can provide."""
     for name in ("noxfile.py", "build_helpers.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "liger_kernel", tmp_path / "liger_kernel", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("liger_kernel", "triton_matrix"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "constraints", tmp_path / "constraints")
     (tmp_path / "tests").mkdir()
     (tmp_path / "constraints" / "cells.toml").write_text(ROW)

@@ -6,17 +6,18 @@ import zipfile
 
 import pytest
 
-from liger_kernel.matrix import package, provide, pythons, tools
-from liger_kernel.matrix.cells import Cell, find_root, load
+from triton_matrix.base import commands
+from triton_matrix.base.cells import Cell, find_root, load
+from triton_matrix.environments import interpreters, provide, wheel
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 @pytest.fixture(autouse=True)
 def _forget_pythons():
-    pythons.find_python.cache_clear()
+    interpreters.find_python.cache_clear()
     yield
-    pythons.find_python.cache_clear()
+    interpreters.find_python.cache_clear()
 
 
 @pytest.fixture
@@ -36,28 +37,28 @@ def script(path, text):
 
 
 def test_the_running_python_is_found_first():
-    assert pythons.find_python(HERE) == sys.executable
+    assert interpreters.find_python(HERE) == sys.executable
 
 
 def test_a_version_managers_shim_that_does_not_run_is_passed_over(only_path, tmp_path):
     script(only_path / "python3.9", 'echo "pyenv: python3.9: command not found" >&2; exit 127')
-    assert pythons.find_python("3.9") is None
+    assert interpreters.find_python("3.9") is None
     real = tmp_path / "pyenv" / "versions" / "3.9.18" / "bin" / "python3.9"
     real.parent.mkdir(parents=True)
     script(real, "echo 3.9")
-    pythons.find_python.cache_clear()
-    assert pythons.find_python("3.9") == str(real)
+    interpreters.find_python.cache_clear()
+    assert interpreters.find_python("3.9") == str(real)
 
 
 def test_an_interpreter_of_another_version_under_the_asked_for_name_is_passed_over(only_path):
     script(only_path / "python3.9", "echo 3.10")
-    assert pythons.find_python("3.9") is None
+    assert interpreters.find_python("3.9") is None
 
 
 def test_a_cell_without_its_python_is_one_sentence_that_says_how_to_get_it():
     cell = Cell("old", ("cuda",), "why", python="3.9")
-    assert pythons.missing_python(cell).count(". ") == 0
-    assert "uv python install 3.9" in pythons.missing_python(cell)
+    assert interpreters.missing_python(cell).count(". ") == 0
+    assert "uv python install 3.9" in interpreters.missing_python(cell)
 
 
 def test_unavailable_replaces_older_evidence(tmp_path):
@@ -93,8 +94,8 @@ def test_a_cell_without_pins_says_which_command_writes_them(tmp_path):
 
 def test_the_wheel_holds_every_module_of_the_checkout_and_its_data(tmp_path):
     root = find_root()
-    wheel = package.build_wheel(load(), "cuda", tmp_path)
-    inside = set(zipfile.ZipFile(wheel).namelist())
+    built = wheel.build_wheel(load(), "cuda", tmp_path)
+    inside = set(zipfile.ZipFile(built).namelist())
     sources = {
         path.relative_to(root).as_posix()
         for path in (root / "liger_kernel").rglob("*")
@@ -120,7 +121,7 @@ def test_a_network_that_is_not_there_makes_the_cell_unavailable(tmp_path, monkey
     for name, value in how.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    tools.run([tools.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "env")])
+    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "env")])
     python = str(tmp_path / "env" / "bin" / "python")
     status = provide.main(["--cell", "triton231", "--python", python, "--reports", str(tmp_path / "reports")])
     assert status == 3

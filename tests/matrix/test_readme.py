@@ -2,7 +2,7 @@
 
 import re
 
-from liger_kernel.matrix.cells import find_root, load
+from triton_matrix.base.cells import find_root, load
 
 ROOT = find_root()
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
-from liger_kernel.matrix.report import causes, cli, evidence, markdown, verdict
+from triton_matrix.evidence import reading
+from triton_matrix.report import cli, markdown, verdict
+from triton_matrix.suites import causes
 
 RECORDED = Path(__file__).parent / "data" / "recorded"
 TRITON2, TRITON3 = ["triton231", "triton300"], ["triton331", "triton3x"]
@@ -174,11 +176,11 @@ def test_vendor_images_stand_in_rows_of_their_own(report, copy, tmp_path):
         ("environment.json", "{", "is not JSON", True),
         (
             "environment.json",
-            '{"schema": "liger-matrix/environment/9"}',
-            "its schema is 'liger-matrix/environment/9'",
+            '{"schema": "triton-matrix/environment/9"}',
+            "its schema is 'triton-matrix/environment/9'",
             True,
         ),
-        ("environment.json", '{"schema": "liger-matrix/environment/1"}', "at $ 'cell' is a required property", True),
+        ("environment.json", '{"schema": "triton-matrix/environment/1"}', "at $ 'cell' is a required property", True),
         ("junit-device.xml", "<html></html>", "is foreign: its root is <html>", False),
         ("package.json", '{"name": "x"}', "is foreign: it names no schema", False),
         ("notes.json", "[]", "is foreign: not an object", False),
@@ -261,13 +263,13 @@ def test_a_result_in_another_cells_folder_is_left_out(report, copy):
 
 def unavailable(folder, verdict, date, reason="the index cannot be reached"):
     folder.mkdir(parents=True, exist_ok=True)
-    found = {"schema": "liger-matrix/unavailable/1", "cell": folder.name, "verdict": verdict, "reason": reason}
+    found = {"schema": "triton-matrix/unavailable/1", "cell": folder.name, "verdict": verdict, "reason": reason}
     (folder / "unavailable.json").write_text(json.dumps({**found, "date": date}))
 
 
 def stopped(folder):
     folder.mkdir(parents=True)
-    content = {"schema": "liger-matrix/failure/1", "cell": folder.name, "stage": "resolve", "status": 1}
+    content = {"schema": "triton-matrix/failure/1", "cell": folder.name, "stage": "resolve", "status": 1}
     content |= {"date": "2026-11-21T00:00:00+00:00", "command": ["uv", "pip", "install", "torch==9"]}
     content["tail"] = "No solution found when resolving"
     (folder / "failure.json").write_text(json.dumps(content))
@@ -456,10 +458,10 @@ def test_a_cell_is_held_against_another(report):
 
 
 def test_a_matrix_of_another_schema_is_refused(report, tmp_path):
-    (tmp_path / "matrix.json").write_text('{"schema": "liger-matrix/matrix/9"}')
+    (tmp_path / "matrix.json").write_text('{"schema": "triton-matrix/matrix/9"}')
     found = report(RECORDED / "none", "--against", tmp_path / "matrix.json")
     assert found["exit_status"] == 2
-    assert "is no liger-matrix/matrix/1" in found["err"]
+    assert "is no triton-matrix/matrix/1" in found["err"]
 
 
 # --- device timings
@@ -534,9 +536,9 @@ def timed_run(timed, tmp_path):
         folder, gpu="NVIDIA H100 80GB HBM3", settings="tuned table", factor=1.0, day=1, cell="ambient", table="full"
     ):
         found = json.loads(content)
-        versions = {**found["liger_matrix"]["versions"], "triton": "3.6.0"}
+        versions = {**found["triton_matrix"]["versions"], "triton": "3.6.0"}
         header = {"cell": cell, "gpus": [{"name": gpu}], "settings": settings, "versions": versions, "selection": table}
-        found["liger_matrix"].update(header, date=f"2026-01-{day:02}T00:00:00+00:00")
+        found["triton_matrix"].update(header, date=f"2026-01-{day:02}T00:00:00+00:00")
         for row in found["benchmarks"]:
             if row["extra_info"]["row"] == "large-bf16-32768x4096-backward":
                 row["stats"]["median"] *= factor
@@ -645,7 +647,7 @@ def test_another_package_has_a_row_of_its_own_that_does_not_count(report, copy):
             "reason": "the launch does not bind: TypeError: missing a required argument: 'num_warps'",
         },
     ]
-    content = {"schema": "liger-matrix/launches/1", "cell": column, "triton": "2.3.1", "rows": rows}
+    content = {"schema": "triton-matrix/launches/1", "cell": column, "triton": "2.3.1", "rows": rows}
     (reports / column).mkdir()
     (reports / column / "launches.json").write_text(json.dumps({**content, "date": "2026-11-21T00:00:00+00:00"}))
     found = report(reports)
@@ -709,7 +711,7 @@ def test_an_incident_shows_in_a_table_of_cells(report, copy):
     ],
 )
 def test_each_cause_is_known_by_what_the_failure_says(message, cause):
-    assert causes.classify(evidence.Failure("matrix.test_x::test_y", "call", message, ""))[0] == cause
+    assert causes.classify(reading.Failure("matrix.test_x::test_y", "call", message, ""))[0] == cause
 
 
 def test_a_failed_assertion_is_numerics_only_in_a_suite_that_compares_values():
@@ -717,7 +719,7 @@ def test_a_failed_assertion_is_numerics_only_in_a_suite_that_compares_values():
         ("correctness.test_values::test_eps", "numerics"),
         ("correctness.test_names::test_x", "harness"),
     ):
-        assert causes.classify(evidence.Failure(test, "call", "AssertionError: assert 1 == 2", ""))[0] == cause
+        assert causes.classify(reading.Failure(test, "call", "AssertionError: assert 1 == 2", ""))[0] == cause
 
 
 def test_every_row_of_the_table_names_a_cause_and_gives_a_hint():

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
-from liger_kernel.matrix.report import cli, page
+from triton_matrix.report import cli, page
 
 DATA = Path(__file__).parent / "data"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

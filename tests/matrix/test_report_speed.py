@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
-from liger_kernel.matrix.cells import find_root
+from triton_matrix.base.cells import find_root
 
 GENERATE = Path(__file__).parent / "data" / "generate.py"
 SECONDS, MEMORY_KIB, PAGE_BYTES, MARKDOWN_BYTES = 10, 2**20, 5_000_000, 60_000
 # the report in a process of its own, so that its peak of memory is its own too
 MEASURED = """
 import resource, sys, time
-from liger_kernel.matrix.report.cli import main
+from triton_matrix.report.cli import main
 status = main(sys.argv[1:])
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print("measured", status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)

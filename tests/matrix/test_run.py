@@ -9,10 +9,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from liger_kernel.matrix.cells import find_root
+from triton_matrix.base.cells import find_root
 
 ROOT = find_root()
 TABLE = """
+[package]
+name = "liger-kernel"
+
 [cell.small]
 python = "3.11"
 platforms = ["cuda"]
@@ -60,11 +63,11 @@ def checkout(tmp_path):
 
 
 def run(checkout, *arguments):
-    """`python -m liger_kernel.matrix run` in that checkout, as a session does it."""
+    """`python -m triton_matrix run` in that checkout, as a session does it."""
     path = os.pathsep.join([str(ROOT), str(checkout / "modules")])
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("LIGER_MATRIX", "PYTEST"))}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_MATRIX", "PYTEST"))}
     return subprocess.run(
-        [sys.executable, "-m", "liger_kernel.matrix", "run", "--root", str(checkout), *arguments],
+        [sys.executable, "-m", "triton_matrix", "run", "--root", str(checkout), *arguments],
         env={**env, "PYTHONPATH": path},
         cwd=checkout,
         capture_output=True,

@@ -13,12 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.matrix import package, slim, tools, wheelhouse
-from liger_kernel.matrix.cells import find_root, load
+from triton_matrix.base import commands
+from triton_matrix.base.cells import find_root, load
+from triton_matrix.environments import slim, wheelhouse
 
+SOURCES = ("pyproject.toml", "build_helpers.py", "MANIFEST.in", "README.md", "LICENSE", "liger_kernel")
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PINS = ("torch==2.15.0+standin", "triton==2.15.0+standin", "pytest", "hypothesis")
 TABLE = f"""
+[package]
+platform = "build_helpers.py"
+
 [cell.small]
 python = "{HERE}"
 torch = "2.15.0"
@@ -40,14 +45,14 @@ def test_the_installed_stand_in_is_what_runs():
 """
 PROFILER = random.Random(7).randbytes(2 << 20)  # as large as what slimming is worth; not compressible
 
-pytestmark = pytest.mark.skipif(tools.find_uv() is None, reason="needs uv; `pip install uv` adds it")
+pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `pip install uv` adds it")
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory, standins):
     """A checkout of this project whose one cell is small, and the stand-ins that its pins name."""
     root, here = tmp_path_factory.mktemp("checkout"), find_root()
-    for name in (*package.SOURCES, "noxfile.py", "constraints"):
+    for name in (*SOURCES, "noxfile.py", "constraints", "triton_matrix"):
         copy = shutil.copytree if (here / name).is_dir() else shutil.copy2
         if (here / name).exists():
             copy(here / name, root / name)
@@ -71,7 +76,7 @@ def gathered(checkout, tmp_path_factory):
         patch.setenv("UV_FIND_LINKS", str(checkout / "standins"))
         patch.setenv("PIP_FIND_LINKS", str(checkout / "standins"))
         lock = ["pip", "compile", "--quiet", "--no-header", "-", "-o", str(checkout / "constraints" / "small.txt")]
-        tools.run([tools.uv(), *lock, "--python-version", HERE], stdin="\n".join(PINS))
+        commands.run([commands.uv(), *lock, "--python-version", HERE], stdin="\n".join(PINS))
         options = ["--platform", "xpu", "--slim", "--split", "1MiB", "--root", str(checkout)]
         assert wheelhouse.main(["small", str(folder), *options]) == 0
     return folder
@@ -139,7 +144,7 @@ def test_a_library_without_its_debug_symbols_has_its_new_hash_in_the_record(tmp_
     wheel = standins.write_wheel(tmp_path / "w", "many", "1", [], {"many/many.so": library.read_bytes()})
     assert slim.slim_wheel(wheel, strip)
     target = tmp_path / "target"
-    tools.run([tools.uv(), "pip", "install", "--quiet", "--target", str(target), str(wheel)])
+    commands.run([commands.uv(), "pip", "install", "--quiet", "--target", str(target), str(wheel)])
     stripped = (target / "many" / "many.so").read_bytes()
     assert len(stripped) < library.stat().st_size - slim.WORTH
     record = (target / "many-1.dist-info" / "RECORD").read_text().splitlines()
@@ -222,7 +227,7 @@ def test_with_no_route_to_anywhere_the_cell_passes_from_the_folder_alone(
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))  # what is cached here was not carried
     monkeypatch.delenv("UV_FIND_LINKS", raising=False)
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    monkeypatch.setenv("PATH", f"{Path(tools.uv()).parent}:/usr/bin:/bin")
+    monkeypatch.setenv("PATH", f"{Path(commands.uv()).parent}:/usr/bin:/bin")
     nox = [sys.executable, "-m", "nox", "-f", str(root / "noxfile.py"), "-s", "tests-small"]
     done = without_network([*nox, "--", "--wheelhouse", str(house)])
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,3 +1,3 @@
 """The matrix's pytest plugin gives the fixtures `cell`, `level` and `device`, and the markers `device` and `needs`."""
 
-pytest_plugins = ["liger_kernel.matrix.pytest_plugin"]
+pytest_plugins = ["triton_matrix.suites.pytest_plugin"]

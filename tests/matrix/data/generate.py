@@ -70,7 +70,7 @@ def write_cell(
         "memory_bytes": 85e9,
     }
     environment = {
-        "schema": "liger-matrix/environment/1",
+        "schema": "triton-matrix/environment/1",
         "cell": name,
         "date": date,
         "commit": COMMIT,
@@ -94,9 +94,9 @@ def write_cell(
         for size in SIZES
         for implementation, level in PEERS.items()
     ]
-    about = {"schema": "liger-matrix/benchmark/1", "cell": name, "level": "device", "date": date, "gpus": [gpu]}
+    about = {"schema": "triton-matrix/benchmark/1", "cell": name, "level": "device", "date": date, "gpus": [gpu]}
     about |= {"versions": {"python": "3.11.7", "torch": "2.11.0", "triton": release}}
-    document = {"machine_info": {}, "commit_info": {}, "benchmarks": rows, "datetime": date, "liger_matrix": about}
+    document = {"machine_info": {}, "commit_info": {}, "benchmarks": rows, "datetime": date, "triton_matrix": about}
     (folder / "benchmark.json").write_text(json.dumps(document))
 
 
@@ -190,7 +190,7 @@ def write_atlas(path: Path, release: str, number: int, configurations: int, rng:
         else:
             entry["reason"] = f"Triton {release} does not know {target}"
         entries.append(entry)
-    document = {"schema": "liger-matrix/codegen/1", "triton": release, "adapter": "generated", "python": "3.11.7"}
+    document = {"schema": "triton-matrix/codegen/1", "triton": release, "adapter": "generated", "python": "3.11.7"}
     document |= {
         "date": START.isoformat(),
         "commit": COMMIT,

@@ -70,8 +70,8 @@ def record(cell: str, python: str, sabotage: str) -> None:
             (copy / file).write_text(text.replace(old, new))
         if cell == "codegen":
             return compile_widest_backward(target, python, copy)
-        level = {"LIGER_MATRIX_CELL": cell, "LIGER_MATRIX_LEVEL": "interpreter", "TRITON_INTERPRET": "1"}
-        folders = {"LIGER_MATRIX_EVIDENCE": str(target), "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+        level = {"TRITON_MATRIX_CELL": cell, "TRITON_MATRIX_LEVEL": "interpreter", "TRITON_INTERPRET": "1"}
+        folders = {"TRITON_MATRIX_EVIDENCE": str(target), "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
         junit = target / "junit-interpreter.xml"
         command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SELECTION, f"--junitxml={junit}"]
         subprocess.run(command, cwd=copy / "tests", env={**os.environ, **level, **folders}, check=False)
@@ -84,7 +84,7 @@ def compile_widest_backward(target: Path, python: str, copy: Path) -> None:
     command = [
         python,
         "-m",
-        "liger_kernel.matrix",
+        "triton_matrix",
         "codegen",
         "--atlas",
         "--target",

@@ -1,4 +1,0 @@
-"""The bench: one timing function for every Triton, peers on the same tensors, regressions called beyond the noise.
-
-``python -m liger_kernel.matrix bench`` runs it; docs/performance.md says how it measures and what it found.
-"""

@@ -1,0 +1,19 @@
+"""The matrix: does a package's Triton kernel still work, as fast and as well compiled, on every Triton its users run?
+
+``python -m triton_matrix`` lists the verbs. The rooms, in the order that data takes:
+
+    base          the table of cells, versions, files, commands: what every room needs
+    evidence      every file under reports/: schemas, writing, reading
+    environments  from a row of the table to an environment with its pins and the package's wheel
+    suites        a cell's tests, the pytest plugin, incidents
+    codegen       one Triton: compile, measure, compare
+    bench         timing
+    releases      many Tritons: atlas, history, bisect
+    report        evidence -> verdict -> terminal, Markdown, page
+    lint          the static check of kernels
+    ci            the job list, the issue of the nightlies
+
+Importing this package imports neither torch nor triton.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,53 @@
+"""``python -m triton_matrix <verb>``: a table of verbs; a verb's module is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Optional
+
+# verb -> (module of this package, function taking argv and returning the exit status, what the verb does)
+VERBS = {
+    "lock": ("environments.lock", "main", "compile the constraint files of the table's rows"),
+    "provide": ("environments.provide", "main", "install a cell's pins and this checkout's wheel into an environment"),
+    "run": ("suites.run", "main", "run a cell's suites in this Python and leave its evidence files"),
+    "environment": ("evidence.toolchain", "main", "write what this Python resolved to: versions, GPU, platform"),
+    "compile": ("codegen.cli", "main", "compile kernels for named GPU targets, with no GPU, in this Python's Triton"),
+    "codegen": ("releases.codegen", "main", "the same in every Triton release, each in an environment of its own"),
+    "compare": ("codegen.compare", "main", "codegen changes between two atlas files, worst first"),
+    "history": ("releases.history", "main", "one metric of one kernel over all Triton releases"),
+    "bench": ("bench.cli", "main", "run the benchmarks of a cell in this Python"),
+    "report": ("report.cli", "main", "merge the evidence files into one answer: table, Markdown, page"),
+    "bisect": ("releases.bisect", "main", "find the first Triton release at which a test or a compiled kernel changes"),
+    "wheelhouse": ("environments.wheelhouse", "main", "gather what a cell needs, for a machine with no network"),
+    "nightly": ("ci.issue", "main", "what the nightly cells found, as one issue"),
+    "ci-matrix": ("ci.jobs", "main", "the job list of CI, from the table, as JSON"),
+    "incidents": ("suites.incidents", "main", "look at what really broke once, in every Triton release"),
+    "subject": ("suites.subject", "main", "run a cell's suites against another package instead of ours"),
+    "guard": ("lint.kernels", "main", "check kernel sources for what breaks on some Triton"),
+}
+
+
+def usage() -> str:
+    """The list of verbs, one per line."""
+    width = max(map(len, VERBS))
+    lines = [f"  {verb:{width}}  {what}" for verb, (_, _, what) in VERBS.items()]
+    return "\n".join(["usage: python -m triton_matrix <verb> [options]", "", *lines])
+
+
+def main(argv: Optional[list[str]] = None) -> int:
+    """Dispatch to a verb. Returns its exit status; 2 when there is no such verb."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] in ([], ["-h"], ["--help"]):
+        print(usage())
+        return 0 if argv else 2
+    verb, rest = argv[0], argv[1:]
+    if verb not in VERBS:
+        print(f"unknown verb {verb!r}; allowed are {', '.join(VERBS)}", file=sys.stderr)
+        return 2
+    module, function, _ = VERBS[verb]
+    return int(getattr(importlib.import_module(f".{module}", __package__), function)(rest))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

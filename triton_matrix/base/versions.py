@@ -1,0 +1,39 @@
+"""Release numbers and their order: the one place that reads them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Optional
+
+
+def key(version: str) -> Any:
+    """What sorts ``version`` among others, oldest first. A local part (``+cu130``, ``+git1a2b``) counts nothing.
+
+    Raises:
+        ValueError: it is no version.
+    """
+    public = str(version).partition("+")[0]
+    try:
+        from packaging.version import Version
+    except ModuleNotFoundError:  # in an environment with nothing but one Triton
+        return _parts(public)
+    try:
+        return Version(public)
+    except ValueError:
+        raise ValueError(f"version is {version!r}; allowed is a release such as 3.9.0") from None
+
+
+def _parts(public: str) -> tuple[tuple[int, ...], bool]:
+    """Numbers without trailing zeros, and whether it is the release itself and no candidate or nightly of it."""
+    found = re.match(r"\d+(\.\d+)*", public)
+    if not found:
+        raise ValueError(f"version is {public!r}; allowed is a release such as 3.9.0")
+    numbers = [int(part) for part in found[0].split(".")]
+    while len(numbers) > 1 and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers), re.match(r"\.?(a|b|rc|dev)", public[found.end() :]) is None
+
+
+def is_release(version: Optional[str]) -> bool:
+    """Whether ``version`` is a plain release number such as ``3.9.0``: no nightly, no local build."""
+    return version is not None and re.fullmatch(r"\d+(\.\d+)+", version) is not None

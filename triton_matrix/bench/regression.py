@@ -1,0 +1,103 @@
+"""Is a row slower than before? Called only beyond the noise, and believed only when measured again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from .peers import OURS
+
+THRESHOLD = 0.05
+SPREADS = 3.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What comparing needs of one row of ours.
+
+    Attributes:
+        median: seconds.
+        spread: of repeated medians, a fraction (``timing.spread_of``).
+        share: of the copy bandwidth that the same process measured; None where there was none.
+    """
+
+    median: float
+    spread: float
+    share: Optional[float]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row that is slower by more than its limit.
+
+    Attributes:
+        row: its id.
+        slowdown: how much longer it takes, a fraction of the baseline.
+        limit: what it would have to stay within: the threshold, or the noise where that is larger.
+    """
+
+    row: str
+    slowdown: float
+    limit: float
+
+
+def read(path: Path, argument: str = "against") -> dict[str, Any]:
+    """A ``benchmark.json`` that the bench wrote; ValueError, which names the argument, where it is something else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        found["triton_matrix"]["level"]
+    except OSError as error:
+        raise ValueError(f"{argument} is {path}; it cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{argument} is {path}; allowed is a benchmark.json written by this bench") from None
+    return found
+
+
+def entries(report: Mapping[str, Any]) -> dict[str, Entry]:
+    """Our timed rows of a report, by id. First-call and compile times are no part: they are not repeated enough."""
+    found = {}
+    for benchmark in report["benchmarks"]:
+        info = benchmark["extra_info"]
+        if info.get("implementation") == OURS and "spread" in info:
+            median = benchmark["stats"]["median"]
+            found[info["row"]] = Entry(median, info["spread"], info["share_of_copy"])
+    return found
+
+
+def check_comparable(now: Mapping[str, Any], base: Mapping[str, Any]) -> None:
+    """ValueError where two reports were not obtained alike: another level, or another GPU."""
+    ours, theirs = now["triton_matrix"], base["triton_matrix"]
+    if ours["level"] != theirs["level"]:
+        raise ValueError(f"the baseline is of level {theirs['level']}, this run of level {ours['level']}")
+    gpus = [sorted({gpu["name"] for gpu in side["gpus"]}) for side in (ours, theirs)]
+    if gpus[0] != gpus[1]:
+        raise ValueError(f"the baseline was measured on {gpus[1] or 'no GPU'}, this run on {gpus[0] or 'no GPU'}")
+
+
+def slower(
+    now: Mapping[str, Entry],
+    base: Mapping[str, Entry],
+    threshold: float = THRESHOLD,
+    rows: Optional[Sequence[str]] = None,
+) -> list[Change]:
+    """The rows, worst first, that are slower than the baseline by more than ``threshold`` and ``SPREADS`` spreads.
+
+    Shares of the copy bandwidth are compared where both sides have them, because a day's clocks move both alike;
+    seconds otherwise.
+
+    Args:
+        now, base: row id -> entry; a row that one side lacks is not compared.
+        threshold: a fraction; what is within it is never called.
+        rows: compare only these.
+    """
+    changes = []
+    for row in now.keys() & base.keys() if rows is None else rows:
+        new, old = now[row], base[row]
+        ratio = old.share / new.share if old.share and new.share else new.median / old.median
+        limit = max(threshold, SPREADS * max(new.spread, old.spread))
+        if ratio - 1 > limit:
+            changes.append(Change(row, ratio - 1, limit))
+    return sorted(changes, key=lambda change: (-change.slowdown, change.row))

@@ -1,0 +1,110 @@
+"""``ci-matrix``: the job list of CI, as JSON, from the table. Workflows take it and name no cell themselves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import commands
+from ..base.cells import Cell, Table, load_at
+
+EVENTS = ("pull_request", "schedule")
+RUNNERS = ("hosted", "device")
+HOSTED = "hosted"  # the [platform.*] row whose runners have no GPU: levels interpreter and codegen
+NEWEST_TOOLS_PYTHON = "3.11"  # where a job belongs to no cell
+
+
+@commands.exit_status("ci-matrix")
+def main(argv: list[str]) -> int:
+    """Print the jobs of CI as ``{"include": [...]}``, what GitHub's ``strategy.matrix`` takes.
+
+    Exit status 2 for a bad table, a platform without a runner, or an empty list: an empty matrix would be green.
+    """
+    parser = argparse.ArgumentParser(prog="python -m triton_matrix ci-matrix", description=main.__doc__)
+    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    parser.add_argument("--event", choices=EVENTS, help="only the jobs of this event (default: all)")
+    parser.add_argument("--on", choices=RUNNERS, help="only the jobs of these runners (default: all)")
+    options = parser.parse_args(argv)
+    table = load_at(options.root)
+    found = select(jobs(table), options.event, options.on)
+    if not found:
+        raise ValueError(f"{table.path.name} gives no job for event {options.event}, runners {options.on}")
+    # One line, so that it can be a step's output
+    print(json.dumps({"include": found}))
+    return 0
+
+
+def select(found: list[dict[str, Any]], event: Optional[str], runners: Optional[str]) -> list[dict[str, Any]]:
+    """The jobs of one event and one kind of runner; None takes all."""
+    return [job for job in found if event in (None, job["event"]) and runners in (None, job["on"])]
+
+
+def jobs(table: Table) -> list[dict[str, Any]]:
+    """Every job, in the table's order: first without a GPU, then per platform on its own runners.
+
+    Returns:
+        One object for each job::
+
+            name      what GitHub shows; also the artifact's name, so it is unique and a plain file name
+            cell      a row of the table; "" for the codegen job, which compiles with every release in it
+            level     interpreter, codegen or device
+            platform  whose runner it is: hosted, or a [platform.*] row
+            python    the interpreter to set up; "" takes what the runner has
+            runner    the runner's labels
+            on        hosted or device
+            event     pull_request, or schedule for what may fail without turning the branch red
+            commands  copyable, each on a line of its own; the job is red at the first that fails
+
+    Raises:
+        ValueError: a platform of a cell has no ``[platform.*]`` row with a ``runner``.
+    """
+    pinned = [cell for cell in table.cells.values() if not cell.ambient]
+    found = [_interpreter(table, cell) for cell in pinned]
+    if table.releases:
+        found.append(_job(table, "codegen", None, "codegen", HOSTED, ["nox -s codegen"]))
+    for cell in table.cells.values():
+        found += [_device(table, cell, platform) for platform in cell.platforms]
+    return found
+
+
+def _interpreter(table: Table, cell: Cell) -> dict[str, Any]:
+    commands = [f"nox -s tests-{cell.name} -- --level interpreter"]
+    return _job(table, f"{cell.name}-interpreter", cell, "interpreter", HOSTED, [*_renew(cell), *commands])
+
+
+def _device(table: Table, cell: Cell, platform: str) -> dict[str, Any]:
+    # ambient runs in the runner's own Python and installs nothing there; nox itself lives in an environment of its own
+    nox = "nox --no-venv --no-install" if cell.ambient else "nox"
+    commands = [
+        *_renew(cell),
+        f"{nox} -s tests-{cell.name} -- --level device",
+        f"{nox} -s bench-{cell.name}",
+        f"nox -s report -- --require {cell.name}:device",  # a GPU that is not seen is red, not green
+    ]
+    return _job(table, f"{cell.name}-device-{platform}", cell, "device", platform, commands)
+
+
+def _renew(cell: Cell) -> list[str]:
+    """A nightly is resolved again for each run: what it was last night is not what is asked."""
+    return [f"nox -s lock -- {cell.name}"] if cell.nightly else []
+
+
+def _job(
+    table: Table, name: str, cell: Optional[Cell], level: str, platform: str, commands: list[str]
+) -> dict[str, Any]:
+    runner = table.platforms.get(platform, {}).get("runner")
+    if not runner:
+        raise ValueError(f"{table.path.name}: job {name} needs a row [platform.{platform}] with runner = [labels]")
+    return {
+        "name": name,
+        "cell": cell.name if cell else "",
+        "level": level,
+        "platform": platform,
+        "python": (cell.python or "") if cell else NEWEST_TOOLS_PYTHON,
+        "runner": list(runner),
+        "on": HOSTED if platform == HOSTED else "device",
+        "event": "schedule" if cell and cell.nightly else "pull_request",
+        "commands": commands,
+    }

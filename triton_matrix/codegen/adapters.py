@@ -1,0 +1,256 @@
+"""Triton's compiler API, generation by generation. Nothing outside this file knows which Triton it runs on.
+
+The base class speaks the newest generation; each older one overrides only what was different then, and is deleted with
+the last release that needs it. ``ADAPTERS`` says from which release on each holds.
+
+Every adapter runs the backend's own stages by hand, in the order and with the options of a real launch, up to the stage
+that the metrics are read from (``cubin``, ``amdgcn``). No step needs a driver. Triton is imported only here, and only
+inside the methods.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..base import versions
+from .targets import Target
+
+NEWEST_TRIED = "3.9.0"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the compiler left: the text or bytes of each stage by name, and Triton's metadata (``shared`` in bytes)."""
+
+    stages: dict[str, Any]
+    shared: int
+    num_warps: int
+
+
+class Adapter35:
+    """3.5 and later."""
+
+    def compile(self, fn: Any, signature: Signature, options: dict[str, Any], target: Target) -> Compiled:
+        """Run the stages for ``target``.
+
+        Args:
+            fn: a ``triton.jit`` function.
+            signature: types, constants and hints of its parameters.
+            options: compile options such as ``num_warps``.
+
+        Raises:
+            whatever Triton raises when it does not compile.
+        """
+        backend = self.backend(target)
+        parsed = backend.parse_options(dict(options))
+        stages: dict[str, Any] = {}
+        self.add_stages(backend, stages, parsed)
+        metadata: dict[str, Any] = {**self.metadata(signature), **parsed.__dict__}
+        module = self.first_ir(fn, signature, backend, parsed)
+        kept: dict[str, Any] = {}
+        for name, run_stage in stages.items():
+            module = run_stage(module, metadata)
+            kept[name] = module if isinstance(module, bytes) else str(module)
+            if name == LAST_STAGE[target.backend]:
+                break
+        return Compiled(kept, int(metadata.get("shared") or 0), int(metadata["num_warps"]))
+
+    def backend(self, target: Target) -> Any:
+        from triton.backends.compiler import GPUTarget
+        from triton.compiler.compiler import make_backend
+
+        return make_backend(GPUTarget(target.backend, target.arch, target.warp_size))
+
+    def add_stages(self, backend: Any, stages: dict[str, Any], options: Any) -> None:
+        from triton.backends.compiler import Language
+
+        backend.add_stages(stages, options, Language.TRITON)
+
+    def metadata(self, signature: Signature) -> dict[str, Any]:
+        return {}
+
+    def tool(self, name: str) -> str:
+        """Path of a CUDA tool that the wheel carries, such as ``cuobjdump``."""
+        import triton
+
+        return os.environ.get(f"TRITON_{name.upper()}_PATH") or str(
+            Path(triton.__file__).parent / self.tool_folder / name
+        )
+
+    tool_folder = "backends/nvidia/bin"
+
+    def source(self, fn: Any, signature: Signature, backend: Any) -> Any:
+        from triton.compiler.compiler import ASTSource
+
+        types = {name: signature.types.get(name, "constexpr") for name in signature.names}
+        attrs = {}
+        for index, name in enumerate(signature.names):
+            hints = backend.parse_attr(signature.specialization(name))
+            if hints:
+                attrs[(index,)] = hints
+        return ASTSource(fn, types, constexprs=dict(signature.constants), attrs=attrs)
+
+    def first_ir(self, fn: Any, signature: Signature, backend: Any, options: Any) -> Any:
+        source = self.source(fn, signature, backend)
+        return source.make_ir(*self.ir_arguments(backend, options))
+
+    def ir_arguments(self, backend: Any, options: Any) -> tuple[Any, ...]:
+        return (backend.target, *self._ir_arguments_without_target(backend, options))
+
+    def _ir_arguments_without_target(self, backend: Any, options: Any) -> tuple[Any, ...]:
+        functions = self.codegen_functions(backend, options)
+        return (options, functions, backend.get_module_map(), _new_context(backend))
+
+    def codegen_functions(self, backend: Any, options: Any) -> Any:
+        return backend.get_codegen_implementation(options)
+
+
+class Adapter34(Adapter35):
+    """3.4: the first IR is made without the target."""
+
+    def ir_arguments(self, backend: Any, options: Any) -> tuple[Any, ...]:
+        return self._ir_arguments_without_target(backend, options)
+
+
+class Adapter33(Adapter34):
+    """3.3: Triton is the only language, so stages are not told which."""
+
+    def add_stages(self, backend: Any, stages: dict[str, Any], options: Any) -> None:
+        backend.add_stages(stages, options)
+
+
+class Adapter32(Adapter33):
+    """3.2: constants are left out of the signature, and hints are a descriptor object of the backend's own."""
+
+    def source(self, fn: Any, signature: Signature, backend: Any) -> Any:
+        from triton.compiler.compiler import ASTSource
+
+        descriptor = backend.get_attrs_descriptor((), ())
+        divisible = [i for i, name in enumerate(signature.names) if "D" in signature.specialization(name)]
+        small = [i for i, name in enumerate(signature.names) if "S" in signature.specialization(name)]
+        properties: dict[str, Any] = {"tt.divisibility": divisible, "tt.equal_to": []}
+        if "tt.pointer_range" in descriptor.property_values:
+            properties["tt.pointer_range"] = small
+        attrs = type(descriptor).from_dict({"cls": type(descriptor).__name__, "arg_properties": properties})
+        return ASTSource(fn, dict(signature.types), constants=dict(signature.constants), attrs=attrs)
+
+    def codegen_functions(self, backend: Any, options: Any) -> Any:
+        return backend.get_codegen_implementation()
+
+
+class Adapter30(Adapter32):
+    """3.0 and 3.1: parameters by index, hints as a pair of sets, no module map."""
+
+    def source(self, fn: Any, signature: Signature, backend: Any) -> Any:
+        from triton.compiler.compiler import ASTSource, AttrsDescriptor
+
+        types, constants, divisible = signature.by_index()
+        return ASTSource(fn, types, constants=constants, attrs=AttrsDescriptor(divisible, ()))
+
+    def ir_arguments(self, backend: Any, options: Any) -> tuple[Any, ...]:
+        return (options, self.codegen_functions(backend, options), _new_context(backend))
+
+
+class Adapter23(Adapter30):
+    """2.3: one backend only, made from a pair; hints have four fields; it makes its own context."""
+
+    tool_folder = "third_party/cuda/bin"
+
+    def backend(self, target: Target) -> Any:
+        from triton.compiler.backends.cuda import CUDABackend
+
+        return CUDABackend((target.backend, target.arch))
+
+    def metadata(self, signature: Signature) -> dict[str, Any]:
+        return {"ids_of_folded_args": ()}
+
+    def source(self, fn: Any, signature: Signature, backend: Any) -> Any:
+        from triton.compiler.compiler import ASTSource, AttrsDescriptor
+
+        types, constants, divisible = signature.by_index()
+        integers = {i for i in divisible if not types[i].startswith("*")}  # this launcher never asks pointers about 8
+        attrs = AttrsDescriptor(
+            divisible_by_16=divisible, equal_to_1=set(), ids_of_folded_args=set(), divisible_by_8=integers
+        )
+        return ASTSource(fn, types, constants=constants, attrs=attrs)
+
+    def ir_arguments(self, backend: Any, options: Any) -> tuple[Any, ...]:
+        return (options,)
+
+
+# The first release that each adapter holds for, newest first.
+ADAPTERS: tuple[tuple[str, type[Adapter35]], ...] = (
+    ("3.5.0", Adapter35),
+    ("3.4.0", Adapter34),
+    ("3.3.0", Adapter33),
+    ("3.2.0", Adapter32),
+    ("3.0.0", Adapter30),
+    ("2.3.0", Adapter23),
+)
+LAST_STAGE = {"cuda": "cubin", "hip": "amdgcn"}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A kernel's parameters as one configuration fixes them.
+
+    Attributes:
+        names: all parameters in order, constants included.
+        types: Triton type of each parameter that is not a constant ("*fp32", "i32").
+        constants: value of each ``tl.constexpr`` parameter.
+        divisible: names whose value (of a pointer: address) is a multiple of 16.
+    """
+
+    names: tuple[str, ...]
+    types: dict[str, str]
+    constants: dict[str, Any]
+    divisible: frozenset[str]
+
+    def specialization(self, name: str) -> str:
+        """Triton's own letters: D divisible by 16, S a tensor smaller than 2 GB, which backends may ignore."""
+        is_pointer = self.types.get(name, "").startswith("*")
+        return ("D" if name in self.divisible else "") + ("S" if is_pointer else "")
+
+    def by_index(self) -> tuple[dict[int, str], dict[int, Any], set[int]]:
+        """Types, constants and divisible parameters, keyed by position instead of name."""
+        index = {name: i for i, name in enumerate(self.names)}
+        types = {index[name]: kind for name, kind in self.types.items()}
+        constants = {index[name]: value for name, value in self.constants.items()}
+        return types, constants, {index[name] for name in self.divisible}
+
+
+def choose(version: str) -> tuple[Adapter35, str]:
+    """The adapter for a Triton release, and a remark for the reader ("" when there is nothing to say).
+
+    Raises:
+        ValueError: the release is older than every adapter.
+    """
+    wanted = versions.key(version)
+    for since, adapter in ADAPTERS:
+        if wanted >= versions.key(since):
+            remark = ""
+            if wanted > versions.key(NEWEST_TRIED):
+                remark = (
+                    f"Triton {version} is newer than {NEWEST_TRIED}, the newest one tried;"
+                    f" compiling with the adapter for {since} and later"
+                )
+            return adapter(), remark
+    raise ValueError(f"triton is {version}; allowed is {ADAPTERS[-1][0]} or later")
+
+
+def name_of(version: str) -> str:
+    """The first release that the adapter for ``version`` holds for; it names the adapter in files."""
+    return next(since for since, _ in ADAPTERS if versions.key(version) >= versions.key(since))
+
+
+def _new_context(backend: Any) -> Any:
+    """An MLIR context with every dialect that the backend needs."""
+    from triton._C.libtriton import ir
+
+    context = ir.context()
+    ir.load_dialects(context)
+    backend.load_dialects(context)
+    return context

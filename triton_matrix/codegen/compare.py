@@ -1,0 +1,170 @@
+"""The verb ``compare``: the codegen changes between two atlas files, worst first.
+
+A codegen change is a risk, not a measured slow-down. ``worse`` means: new or more spills, lower occupancy, narrower
+loads, new fp64 instructions, scratch memory where there was none, or no longer compiles. Everything else is ``info``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from ..evidence import atlas_file
+from . import accepted, table
+from .accepted import Accepted
+
+_SPILLS = ("spill_stores", "spill_loads", "vgpr_spills", "sgpr_spills")
+_OCCUPANCY = ("occupancy_warps", "waves_per_simd")
+_SCRATCH = ("stack_bytes", "scratch_bytes")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference of one configuration between two releases.
+
+    Attributes:
+        kind: "worse" or "info".
+        cause: one of accepted.CAUSES, worst first; "" for info.
+        what: such as "spill_stores 158 -> 808".
+        size: how much worse, among changes with the same cause.
+    """
+
+    kind: str
+    label: str
+    target: str
+    what: str
+    cause: str = ""
+    size: float = 0
+
+    @property
+    def kernel(self) -> str:
+        return self.label.partition("[")[0]
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    """Every change from one atlas file's content to another's, worst first. Configurations in only one are left out."""
+    old = {item["id"]: item for item in before["entries"]}
+    found: list[Change] = []
+    for item in after["entries"]:
+        if item["id"] in old:
+            found += _of_entry(old[item["id"]], item)
+    order = (*accepted.CAUSES, "")
+    return sorted(found, key=lambda change: (order.index(change.cause), -change.size, change.label))
+
+
+def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    def change(kind: str, what: str, cause: str = "", size: float = 0) -> Change:
+        return Change(kind, new["label"], new["target"], what, cause, size)
+
+    found = []
+    settings = [
+        f"{name} {old[part].get(name)} -> {new[part].get(name)}"
+        for part in ("constexprs", "options")
+        for name in sorted({*old[part], *new[part]})
+        if old[part].get(name) != new[part].get(name)
+    ]
+    if settings:
+        found.append(change("info", f"other settings: {', '.join(settings)}"))
+    if old["status"] != new["status"]:
+        if old["status"] == "ok":
+            found.append(change("worse", f"no longer compiles: {new['reason']}", "compile"))
+        else:
+            found.append(change("info", f"was {old['status']}, is {new['status']}"))
+    if old["status"] == new["status"] == "ok":
+        worse = list(_worse(old["metrics"], new["metrics"]))
+        found += [change("worse", *parts) for parts in worse]
+        rest = _differences(old["metrics"], new["metrics"], said=" ".join(what for what, _, _ in worse))
+        if rest:
+            found.append(change("info", rest))
+    return found
+
+
+def _worse(old: dict[str, Any], new: dict[str, Any]) -> Iterable[tuple[str, str, float]]:
+    """What got worse, its cause, and how much."""
+
+    def both(name: str) -> str:
+        return f"{name} {old[name]} -> {new[name]}"
+
+    def more(names: Sequence[str]) -> list[str]:
+        return [name for name in names if name in old and name in new and new[name] > old[name]]
+
+    spills = more(_SPILLS)
+    if spills:
+        yield ", ".join(map(both, spills)), "spills", sum(new[name] - old[name] for name in spills)
+    scratch = [name for name in more(_SCRATCH) if old[name] == 0]
+    if scratch:
+        yield ", ".join(map(both, scratch)), "scratch", sum(new[name] for name in scratch)
+    for name in _OCCUPANCY:
+        if name in old and name in new and new[name] < old[name]:
+            yield both(name), "occupancy", 1 - new[name] / old[name]
+    if _narrower(old, new):
+        yield f"narrower loads: {both('global_loads')}, {both('global_loads_128')}", "loads", new["global_loads"]
+    if more(("fp64_instructions",)):
+        yield both("fp64_instructions"), "fp64", new["fp64_instructions"]
+
+
+def _narrower(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether more load instructions move less each: wide loads gave way to others, or all lost width."""
+    if "global_loads" not in old or "global_loads" not in new:
+        return False
+    narrow_before = old["global_loads"] - old["global_loads_128"]
+    narrow_after = new["global_loads"] - new["global_loads_128"]
+    if new["global_loads_128"] < old["global_loads_128"]:
+        return narrow_after > narrow_before
+    if new["global_loads_128"] or old["global_loads_128"]:
+        return False
+    more_loads = new["global_loads"] > old["global_loads"]
+    return more_loads and new["global_load_bits"] / new["global_loads"] < old["global_load_bits"] / old["global_loads"]
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], said: str) -> str:
+    """The metrics that differ and that ``said`` does not name already, on one line."""
+    names = [name for name in new if name in old and old[name] != new[name] and name not in said.split()]
+    return ", ".join(f"{name} {old[name]} -> {new[name]}" for name in names)
+
+
+def render(found: Sequence[Change], open_: Sequence[Change], markdown: bool = False) -> str:
+    """A table of changes, worst first; a worse change that is accepted says so."""
+    if not found:
+        return "no codegen change"
+    rows = []
+    for change in found:
+        kind = change.kind if change.kind == "info" or change in open_ else "accepted"
+        rows.append([kind, change.label, change.target, change.what])
+    return table.render(["", "configuration", "target", "change"], rows, markdown)
+
+
+def unused_lines(unused: Sequence[Accepted]) -> list[str]:
+    """One sentence per accepted entry that no longer occurs."""
+    return [f"accepted, but no longer occurs: {entry}; remove it from accepted.toml" for entry in unused]
+
+
+def main(argv: Optional[list[str]] = None) -> int:
+    """Exit status 0: nothing got worse, or it is accepted. 1: it did, or an accepted entry is stale. 2: cannot ask."""
+    parser = argparse.ArgumentParser(
+        prog="python -m triton_matrix compare",
+        description="The codegen changes from one atlas file to another, worst first.",
+    )
+    parser.add_argument("before", type=Path, metavar="A.json")
+    parser.add_argument("after", type=Path, metavar="B.json")
+    parser.add_argument("--accepted", type=Path, metavar="FILE", help="TOML of accepted changes; each with its reason")
+    parser.add_argument("--worse", action="store_true", help="leave out what is only info")
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    options = parser.parse_args(argv)
+    try:
+        before, after = atlas_file.read(options.before), atlas_file.read(options.after)
+        entries = accepted.read(options.accepted) if options.accepted else []
+    except (atlas_file.RecordError, accepted.AcceptedError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    found = changes(before, after)
+    open_, unused = accepted.judge(found, entries, before["triton"], after["triton"])
+    shown = [change for change in found if change.kind == "worse"] if options.worse else found
+    print(render(shown, open_, options.markdown))
+    for line in unused_lines(unused):
+        print(line, file=sys.stderr)
+    return 1 if open_ or unused else 0

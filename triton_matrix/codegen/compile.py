@@ -1,0 +1,254 @@
+"""Compile one configuration of one kernel for one target, in whatever Triton this Python has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional, Union
+
+from ..base import versions
+from . import adapters, cuda_metrics, hip_metrics, targets
+from .targets import CudaLimits, Target
+
+SCALAR_TYPES = ("i1", "i8", "i16", "i32", "i64", "u1", "u8", "u16", "u32", "u64", "fp16", "bf16", "fp32", "fp64")
+_POINTEE_TYPES = (*SCALAR_TYPES, "fp8e4nv", "fp8e5", "fp8e4b15", "fp8e4b8", "fp8e5b16")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One kernel, fully settled, for one target.
+
+    Attributes:
+        kernel: "module:function" or "path/to/file.py:function".
+        label: the kernel's name with what tells this configuration from its siblings: ``add[num_warps=4]``.
+        target: such as "cuda:90".
+        args: Triton type of every parameter that is not a constant.
+        constexprs: value of every ``tl.constexpr`` parameter.
+        options: compile options; at least ``num_warps``.
+        hints: names of the parameters that are divisible by 16.
+    """
+
+    kernel: str
+    label: str
+    target: str
+    args: dict[str, str]
+    constexprs: dict[str, Any]
+    options: dict[str, Any]
+    hints: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        return f"{self.label} {self.target}"
+
+
+@dataclass
+class Result:
+    """What came of a configuration.
+
+    Attributes:
+        status: "ok", "n/a" (this release does not know the target) or "error" (does not compile, cannot be launched).
+        metrics: the exact metrics; empty unless something was compiled.
+        reason: one sentence unless ok.
+        seconds: wall-clock time of the compilation.
+        stages: text or bytes of each stage by name ("ttgir", "ptx", "cubin", "amdgcn"); not kept in files.
+    """
+
+    status: str
+    metrics: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    seconds: float = 0.0
+    stages: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def compile_kernel(
+    fn: Any,
+    args: dict[str, str],
+    constexprs: Optional[dict[str, Any]] = None,
+    options: Optional[dict[str, Any]] = None,
+    hints: Optional[Iterable[str]] = None,
+    target: Union[str, Target] = "cuda:90",
+) -> Result:
+    """Compile ``fn`` for ``target`` and measure what came out. Needs no GPU and no torch.
+
+    Args:
+        fn: a ``triton.jit`` function, or one wrapped by ``autotune`` or ``heuristics`` (the wrapping is ignored).
+        args: Triton type of every parameter that is not a constant: ``{"x_ptr": "*fp16", "n_cols": "i32"}``.
+        constexprs: value of every ``tl.constexpr`` parameter.
+        options: compile options. ``num_warps`` defaults to 4, which is also Triton's default.
+        hints: names of the parameters whose value or address is a multiple of 16; all pointers when not given.
+        target: a row of ``targets.TARGETS`` or its name.
+
+    Returns:
+        a Result. A compiler that crashes this process is not survived here; ``worker.compile_all`` does that.
+
+    Raises:
+        ValueError: parameters, types or hints that do not fit the function, or an unknown target.
+    """
+    row = targets.parse(target) if isinstance(target, str) else target
+    result = compile_stages(fn, args, constexprs or {}, {"num_warps": 4, **(options or {})}, hints, row)
+    measure([(row, result)])
+    return result
+
+
+def compile_stages(
+    fn: Any,
+    args: dict[str, str],
+    constexprs: dict[str, Any],
+    options: dict[str, Any],
+    hints: Optional[Iterable[str]],
+    target: Target,
+) -> Result:
+    """As :func:`compile_kernel`, with the stages but without the metrics; ``measure`` adds those, many at a time."""
+    import triton
+
+    function = unwrap(fn)
+    signature = sign(function, args, constexprs, hints)
+    why = unknown_to(target, triton.__version__)
+    if why:
+        return Result("n/a", reason=why)
+    why = cannot_launch(target, options)
+    if why:
+        return Result("error", reason=why)
+    adapter, _ = adapters.choose(triton.__version__)
+    start = time.perf_counter()
+    try:
+        compiled = adapter.compile(function, signature, options, target)
+    except Exception as problem:  # whatever the compiler raises is this configuration's result
+        return Result("error", reason=f"does not compile: {last_lines(problem)}", seconds=time.perf_counter() - start)
+    result = Result("ok", seconds=time.perf_counter() - start, stages=compiled.stages)
+    result.metrics = {"num_warps": compiled.num_warps, "shared": compiled.shared}
+    return result
+
+
+def measure(results: Sequence[tuple[Target, Result]]) -> None:
+    """Replace what :func:`compile_stages` noted in ``metrics`` by the exact metrics, for all results that are ok."""
+    by_target: dict[str, list[Result]] = {}
+    for target, result in results:
+        if result.status == "ok":
+            by_target.setdefault(target.name, []).append(result)
+    for name, group in by_target.items():
+        target = targets.TARGETS[name]
+        noted = [(result.metrics["num_warps"], result.metrics["shared"]) for result in group]
+        if target.backend == "hip":
+            for result, (num_warps, shared) in zip(group, noted):
+                result.metrics = hip_metrics.metrics(result.stages["amdgcn"], num_warps, shared, target)
+        else:
+            _measure_cuda(group, noted, target)
+        for result, (_, shared) in zip(group, noted):
+            _refuse_unlaunchable(result, shared, target)
+
+
+def _measure_cuda(group: list[Result], noted: list[tuple[int, int]], target: Target) -> None:
+    import triton
+
+    adapter, _ = adapters.choose(triton.__version__)
+    cubins = [result.stages["cubin"] for result in group]
+    codes = [cuda_metrics.code_of(cubin) for cubin in cubins]
+    listings = cuda_metrics.disassemble(codes, target, adapter.tool("nvdisasm"))
+    for result, cubin, operations, (num_warps, shared) in zip(group, cubins, listings, noted):
+        usage = cuda_metrics.resource_usage(cubin, adapter.tool("cuobjdump"))
+        result.metrics = cuda_metrics.metrics(usage, operations, num_warps, shared, target)
+
+
+def _refuse_unlaunchable(result: Result, shared: int, target: Target) -> None:
+    """Turn a kernel that compiled, but of which not one block fits, into an error that says what it lacks."""
+    limits = target.limits
+    fits = result.metrics["occupancy_blocks" if isinstance(limits, CudaLimits) else "waves_per_simd"]
+    if fits:
+        return
+    allowed = limits.shared_per_block if isinstance(limits, CudaLimits) else limits.lds_per_block
+    result.status = "error"
+    if shared > allowed:
+        result.reason = f"needs {shared} bytes of shared memory per block; {target.name} allows {allowed}"
+    else:
+        result.reason = (
+            f"needs more registers than {target.name} has for one block of {result.metrics['threads']} threads"
+        )
+
+
+def unwrap(fn: Any) -> Any:
+    """The ``triton.jit`` function inside autotune and heuristics wrappers.
+
+    Raises:
+        ValueError: ``fn`` is not a Triton kernel, or Triton's interpreter has taken it over.
+    """
+    from triton.runtime.jit import JITFunction
+
+    inner = fn
+    while not isinstance(inner, JITFunction) and hasattr(inner, "fn"):
+        inner = inner.fn
+    if not isinstance(inner, JITFunction):
+        name = getattr(fn, "__name__", type(fn).__name__)
+        raise ValueError(f"kernel is {name!r}, a {type(fn).__name__}; allowed is a triton.jit function")
+    return inner
+
+
+def sign(
+    fn: Any, args: dict[str, str], constexprs: dict[str, Any], hints: Optional[Iterable[str]]
+) -> adapters.Signature:
+    """Check that every parameter of ``fn`` is covered exactly once, with a type that Triton knows.
+
+    Raises:
+        ValueError: one sentence with the parameter's name.
+    """
+    names = tuple(fn.arg_names)
+    constant = {names[i] for i in _constexpr_indices(fn)}
+    for what, given in (("args", args), ("constexprs", constexprs)):
+        for name in given:
+            if name not in names:
+                raise ValueError(f"{what} has {name!r}; the parameters of {fn.__name__} are {', '.join(names)}")
+    for name in names:
+        if name in constant and name in args:
+            raise ValueError(f"parameter {name!r} of {fn.__name__} is a constexpr; it belongs under constexprs")
+        if name not in args and name not in constexprs:
+            where = "constexprs" if name in constant else "args"
+            raise ValueError(f"parameter {name!r} of {fn.__name__} is not covered; it belongs under {where}")
+        if name in args and name in constexprs:
+            raise ValueError(f"parameter {name!r} of {fn.__name__} is given twice, in args and in constexprs")
+    for name, kind in args.items():
+        known = _POINTEE_TYPES if kind.startswith("*") else SCALAR_TYPES
+        if kind.lstrip("*") not in known:
+            allowed = ", ".join(SCALAR_TYPES)
+            raise ValueError(
+                f"type of {name!r} is {kind!r}; allowed are {allowed}, and pointers to them such as '*fp32'"
+            )
+    pointers = [name for name, kind in args.items() if kind.startswith("*")]
+    hinted = pointers if hints is None else list(hints)
+    for name in hinted:
+        if name not in args:
+            raise ValueError(f"hints has {name!r}; allowed are {', '.join(args)}")
+    # A launch never specialises on a parameter that the kernel excludes from it, whatever its value is.
+    excluded = {param.name for param in fn.params if param.do_not_specialize}
+    divisible = frozenset(hinted) - excluded
+    ordered = {name: args[name] for name in names if name in args}
+    return adapters.Signature(names, ordered, {n: constexprs[n] for n in names if n in constexprs}, divisible)
+
+
+def _constexpr_indices(fn: Any) -> list[int]:
+    return list(getattr(fn, "constexprs", ()))
+
+
+def unknown_to(target: Target, version: str) -> str:
+    """Why this Triton cannot compile for ``target``, or "" when it can."""
+    if versions.key(version) < versions.key(target.since):
+        what = "has no HIP backend" if target.backend == "hip" and version < "3" else "does not know this target"
+        return f"Triton {version} {what}; {target.name} needs {target.since} or later"
+    return ""
+
+
+def cannot_launch(target: Target, options: dict[str, Any]) -> str:
+    """Why the target refuses a launch with these options whatever the compiler makes of it, or ""."""
+    threads = options["num_warps"] * target.warp_size
+    if threads > target.max_threads_per_block:
+        return (
+            f"num_warps is {options['num_warps']}, which is {threads} threads of {target.warp_size} lanes a warp;"
+            f" {target.name} allows {target.max_threads_per_block}"
+        )
+    return ""
+
+
+def last_lines(problem: BaseException, count: int = 3) -> str:
+    """The last lines of a compiler's message on one line, after the type of what it raised."""
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    return f"{type(problem).__name__}: {' / '.join(lines[-count:])}" if lines else type(problem).__name__

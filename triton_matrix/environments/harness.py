@@ -1,0 +1,81 @@
+"""This harness as a wheel, so that an environment it makes has it too: whichever way it came to be here.
+
+It may run from a checkout or from site-packages, with or without a network. So the wheel is written from the running
+package's own files. Its version names their digest, and an environment that has that version is left as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import tempfile
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import triton_matrix
+
+from ..base import commands
+
+NAME = "triton-matrix"
+_PACKAGE = Path(triton_matrix.__file__).resolve().parent
+_NOT_SHIPPED = {"__pycache__", "dist", "build"}
+
+
+@cache
+def contents() -> dict[str, bytes]:
+    """Path inside the wheel -> content, of every file of the package."""
+    found = {}
+    for path in sorted(_PACKAGE.rglob("*")):
+        relative = path.relative_to(_PACKAGE)
+        hidden = any(part.startswith(".") or part.endswith(".egg-info") for part in relative.parts)
+        if path.is_file() and not hidden and not _NOT_SHIPPED & set(relative.parts):
+            found[f"{_PACKAGE.name}/{relative.as_posix()}"] = path.read_bytes()
+    return found
+
+
+@cache
+def version() -> str:
+    """The package's version with the digest of its files as the local part: ``0.1.0+3f2a...``."""
+    digest = hashlib.sha256()
+    for name, content in contents().items():
+        digest.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return f"{triton_matrix.__version__}+{digest.hexdigest()[:16]}"
+
+
+def write_wheel(folder: Path) -> Path:
+    """Write this harness's wheel, without requirements, into ``folder``; return its path."""
+    stem = f"triton_matrix-{version()}"
+    info = f"{stem}.dist-info"
+    files = dict(contents())
+    files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {version()}\n".encode()
+    files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: triton-matrix\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    lines = []
+    for name, content in files.items():
+        hashed = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        lines.append(f"{name},sha256={hashed},{len(content)}")
+    files[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""]).encode()
+    path = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for name, content in files.items():
+            wheel.writestr(name, content)
+    return path
+
+
+def install(python: str) -> None:
+    """Give the environment of ``python`` this very harness, where it does not have it yet.
+
+    Raises:
+        commands.ToolError: it could not be installed.
+    """
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(commands.run([python, "-I", "-c", code]).strip())
+    if (site / f"triton_matrix-{version()}.dist-info" / "RECORD").is_file():
+        return
+    uv = commands.find_uv()
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = str(write_wheel(Path(folder)))
+        if uv:
+            commands.run([uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel])
+        else:
+            commands.run([python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", wheel])

@@ -1,0 +1,183 @@
+"""Cells whose torch comes from an index of its own and is never released: resolving, freshness, installing.
+
+torch, torchvision and their Triton come from the cell's index and from nowhere else; everything else comes from the
+user's default index, as if the cell's did not exist. No index strategy is loosened for that: each of the two is the
+only index in the call that reads it, or uv's explicit index, which serves the named packages only.
+
+The distribution that owns ``import triton`` has had three names (``triton``, ``pytorch-triton-rocm`` to 3.5.1,
+``triton-rocm``). Which one a torch wants is only in its metadata, and uv's explicit index serves direct requirements
+only. So torch is resolved first, with every Triton left out, then that torch with each name that the index has.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Optional
+
+from ..base import commands, files
+from ..base.cells import Cell, Table
+from ..evidence import toolchain
+from . import wheel
+
+MAX_AGE_DAYS = 30
+TRITONS = ("triton-rocm", "pytorch-triton-rocm", "triton-xpu", "pytorch-triton-xpu", "pytorch-triton", "triton")
+FROM_INDEX = ("torch", "torchvision", "torchaudio", *TRITONS)
+DEV = ">=0.dev0"  # a requirement that names a pre-release is how uv is told to take them, for this package only
+
+
+class Stale(RuntimeError):
+    """The recorded pins are too old, or gone from the index; the text is one sentence with the command that helps."""
+
+
+def lock(table: Table, cell: Cell) -> int:
+    """Resolve the cell now and write its pin file, with the date and what came from the cell's index.
+
+    Returns:
+        How many pins it has.
+
+    Raises:
+        ValueError: the index has no torch, or none of its Tritons belongs to the newest torch.
+        commands.ToolError: uv found no solution; its words are kept.
+    """
+    wanted = _requirements(table, cell)
+    first = _compile(cell, wanted, drop=TRITONS)
+    torch = f"torch=={first['torch']}"
+    refused: list[str] = []
+    for name in TRITONS:
+        if not versions(cell, name):
+            continue
+        try:
+            pins = _compile(cell, [torch, f"{name}{DEV}", *wanted])
+        except commands.ToolError as error:
+            refused.append(str(error))
+            continue
+        owners = [each for each in TRITONS if each in pins]
+        if owners == [name]:
+            _write(table, cell, pins)
+            return len(pins)
+        refused.append(f"{torch} with {name} brings {len(owners)} Tritons: {', '.join(owners)}")
+    raise ValueError(
+        f"cell {cell.name}: no Triton on {cell.index} belongs to {torch}: " + ("; ".join(refused) or "it has none")
+    )
+
+
+def check_fresh(table: Table, cell: Cell, now: Optional[datetime.datetime] = None) -> None:
+    """Raise Stale where the pins were resolved more than MAX_AGE_DAYS ago, or are gone from the index."""
+    when, names = recorded(table, cell)
+    renew = f"`nox -s lock -- {cell.name}` renews them"
+    age = ((now or datetime.datetime.now(datetime.timezone.utc)) - when).days
+    if age > MAX_AGE_DAYS:
+        raise Stale(
+            f"cell {cell.name}: its pins were resolved {age} days ago ({when.date()}), and a nightly's are kept for "
+            f"{MAX_AGE_DAYS}; {renew}"
+        )
+    for name, version in pins_of(table, cell).items():
+        if name in names and version not in versions(cell, name):
+            raise Stale(f"cell {cell.name}: {name} {version} is gone from {cell.index}; {renew}")
+
+
+def install(table: Table, cell: Cell, python: str) -> str:
+    """Give the environment of ``python`` exactly the cell's pins, each from its own index.
+
+    Returns:
+        The distribution that owns ``import triton`` there: what the package's wheel is to name.
+    """
+    _, names = recorded(table, cell)
+    pins = pins_of(table, cell)
+    pip = [commands.uv(), "pip"]
+    listed = json.loads(commands.run([*pip, "list", "--quiet", "--format", "json", "--python", python]) or "[]")
+    # First what does not belong: a Triton of another name would take triton/ with it if it went afterwards.
+    extra = sorted(_normal(item["name"]) for item in listed if pins.get(_normal(item["name"])) is None)
+    if extra:
+        commands.run([*pip, "uninstall", "--quiet", "--python", python, *extra])
+    ours = [f"{name}=={version}" for name, version in pins.items() if name in names]
+    rest = [f"{name}=={version}" for name, version in pins.items() if name not in names]
+    install = [*pip, "install", "--python", python, "--no-deps"]
+    commands.run([*install, "--default-index", str(cell.index), *ours], echo=True)
+    if rest:
+        commands.run([*install, *rest], echo=True)
+    return next(name for name in TRITONS if name in pins)
+
+
+def recorded(table: Table, cell: Cell) -> tuple[datetime.datetime, list[str]]:
+    """When the cell's pins were resolved, and which of them came from its index.
+
+    Raises:
+        ValueError: the file was not written by :func:`lock`.
+    """
+    text = table.pins(cell).read_text(encoding="utf-8")
+    date = re.search(r"^# resolved (\S+)$", text, re.MULTILINE)
+    names = re.search(r"^# from (\S+): (.+)$", text, re.MULTILINE)
+    if not date or not names:
+        raise ValueError(
+            f"constraints/{table.pins(cell).name} does not say when it was resolved; `nox -s lock -- {cell.name}` does"
+        )
+    return datetime.datetime.fromisoformat(date[1]), names[2].split()
+
+
+def pins_of(table: Table, cell: Cell) -> dict[str, str]:
+    """Name -> version of every pin of the cell's constraint file."""
+    return _parse(table.pins(cell).read_text(encoding="utf-8"))
+
+
+def versions(cell: Cell, name: str) -> set[str]:
+    """The versions of ``name`` on the cell's index; empty where it has none."""
+    try:
+        with urllib.request.urlopen(f"{cell.index}/{name}/", timeout=30) as page:
+            text = page.read().decode("utf-8", errors="replace")
+    except urllib.error.HTTPError as error:
+        if error.code in (403, 404):  # an index on object storage says 403 for what it does not have
+            return set()
+        raise ValueError(f"the index {cell.index} answers {error.code} {error.reason} for {name}") from None
+    except OSError as error:
+        raise ValueError(f"the index {cell.index} cannot be reached ({error})") from None
+    files_there = [urllib.parse.unquote(link).rsplit("/", 1)[-1] for link in re.findall(r'href="([^"#]+)', text)]
+    return {each.split("-")[1] for each in files_there if each.endswith(".whl") and each.count("-") >= 4}
+
+
+def _requirements(table: Table, cell: Cell) -> list[str]:
+    """What the cell is resolved from. Its Triton is not named: its torch brings it."""
+    torch = f"torch{DEV}" if cell.nightly else f"torch=={cell.torch}"
+    ours = [*wheel.wheel_requirements(table, cell), *wheel.suite_requirements(table)]
+    return [torch, *cell.requires, *ours]
+
+
+def _compile(cell: Cell, wanted: list[str], drop: tuple[str, ...] = ()) -> dict[str, str]:
+    """Resolve ``wanted`` with the cell's index serving FROM_INDEX only, and ``drop`` left out."""
+    lines = ["[project]", 'name = "cell"', 'version = "0"', f'requires-python = "=={cell.python}.*"']
+    lines += [f"dependencies = {json.dumps(wanted)}", "[tool.uv]"]
+    lines += [f"override-dependencies = {json.dumps([each + '; sys_platform == ' + repr('none') for each in drop])}"]
+    lines += ["[[tool.uv.index]]", 'name = "cell"', f"url = {json.dumps(cell.index)}", "explicit = true"]
+    lines += ["[tool.uv.sources]", *(f'{name} = {{ index = "cell" }}' for name in FROM_INDEX)]
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "pyproject.toml"
+        project.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options = ["--quiet", "--no-header", "--no-annotate"]
+        options += ["--python-version", str(cell.python), "--python-platform", "x86_64-manylinux_2_28"]
+        # --refresh: uv's cache would serve last night's list. The folder: uv takes overrides from the current one only
+        command = [commands.uv(), "pip", "compile", "--refresh", *options, str(project)]
+        return _parse(commands.run(command, cwd=Path(folder)))
+
+
+def _write(table: Table, cell: Cell, pins: dict[str, str]) -> None:
+    names = [name for name in pins if name in FROM_INDEX]
+    head = ["# This file was autogenerated by uv via the following command:", f"#    nox -s lock -- {cell.name}"]
+    head += [f"# resolved {toolchain.now()}", f"# from {cell.index}: {' '.join(names)}"]
+    body = [f"{name}=={version}" for name, version in pins.items()]
+    files.write_text(table.pins(cell), "\n".join([*head, *body]) + "\n")
+
+
+def _parse(text: str) -> dict[str, str]:
+    found = re.findall(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==(\S+)", text, re.MULTILINE)
+    return {_normal(name): version for name, version in found}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,58 @@
+"""The Python of a cell: where one is, what is said where there is none, whether what was installed fits together."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Optional
+
+from ..base import commands
+from ..base.cells import Cell
+
+
+@functools.cache
+def find_python(version: str) -> Optional[str]:
+    """An interpreter of ``major.minor`` that really runs (a version manager's shim may not), or None.
+
+    Looks at the running one, at PATH, at uv's and at pyenv's installations; downloads none.
+    """
+    candidates = [sys.executable] if f"{sys.version_info[0]}.{sys.version_info[1]}" == version else []
+    for folder in filter(None, os.environ.get("PATH", "").split(os.pathsep)):
+        candidates.append(os.path.join(folder, f"python{version}"))
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    uv_pythons = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local" / "share" / "uv" / "python")
+    candidates += map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"), reverse=True))
+    candidates += map(str, sorted(uv_pythons.glob(f"cpython-{version}.*/bin/python{version}"), reverse=True))
+    return next((path for path in candidates if os.access(path, os.X_OK) and _runs(path, version)), None)
+
+
+def missing_python(cell: Cell) -> str:
+    """The sentence for a cell whose Python is not here."""
+    return (
+        f"cell {cell.name} needs Python {cell.python}, and none that runs was found on PATH, in pyenv or in uv; "
+        f"`uv python install {cell.python}` adds one"
+    )
+
+
+def check_environment(cell: Cell, python: str) -> None:
+    """What installing pins without their requirements leaves to be checked.
+
+    Raises:
+        commands.ToolError: a requirement is not met; in a cell with an index of its own also: torch is not one for the
+            cell's platform, or not exactly one distribution owns ``triton/``.
+    """
+    if cell.index:
+        commands.run([python, "-I", str(Path(__file__).with_name("torch_check.py")), cell.platforms[0]])
+    commands.run([commands.uv(), "pip", "check", "--python", python])
+
+
+def _runs(python: str, version: str) -> bool:
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0 and done.stdout.strip() == version

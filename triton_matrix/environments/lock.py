@@ -1,0 +1,98 @@
+"""``lock``: compile the constraint files, each headed by the command that wrote it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from ..base import commands, files
+from ..base.cells import Cell, Table, load_at
+from . import index, provide, wheel
+
+GROUPS = ("check", "report")  # dependency groups of pyproject.toml that may have a constraint file of their own
+
+
+def main(argv: list[str]) -> int:
+    """Resolve the whole closure of each cell (or of the named ones) and write constraints/<cell>.txt."""
+    parser = argparse.ArgumentParser(prog="python -m triton_matrix lock", description=main.__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"cells, or {', '.join(GROUPS)} (default: all)")
+    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    parser.add_argument("--upgrade", action="store_true", help="take newer versions of what the file already pins")
+    options = parser.parse_args(argv)
+    try:
+        table = load_at(options.root)
+        lockable = [name for name, cell in table.cells.items() if cell.torch and not cell.nightly]
+        names = options.names or [*lockable, *_groups(table)]
+        for name in names:
+            if name in GROUPS:
+                pins = compile_group(table, name, options.upgrade)
+            else:
+                pins = compile_cell(table, table.cell(name), options.upgrade)
+            print(f"constraints/{name}.txt: {pins} pins", flush=True)
+    except (ValueError, commands.ToolError) as error:
+        print(f"lock: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _groups(table: Table) -> list[str]:
+    """Those of GROUPS that the package's pyproject.toml has."""
+    pyproject = table.root / "pyproject.toml"
+    there = files.read_toml(pyproject, "the package's description") if pyproject.is_file() else {}
+    return [name for name in GROUPS if name in there.get("dependency-groups", {})]
+
+
+def requirements(table: Table, cell: Cell) -> list[str]:
+    """What the cell's environment is resolved from: its pair, what the pair needs, and what the suites need."""
+    pair = [f"torch=={cell.torch}", f"triton=={cell.triton}"]
+    return [*pair, *cell.requires, *wheel.suite_requirements(table)]
+
+
+def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
+    """Write the cell's constraint file; returns how many pins it has."""
+    if cell.ambient:
+        raise ValueError(f"cell {cell.name} takes what the running Python has: there is nothing to lock")
+    if cell.index:
+        return compile_from_index(table, cell)
+    options = ["--python-version", str(cell.python), "--python-platform", "x86_64-manylinux_2_28"]
+    return _compile(table, cell.name, [*options, "-"], "\n".join(requirements(table, cell)) + "\n", upgrade)
+
+
+def compile_from_index(table: Table, cell: Cell) -> int:
+    """Like :func:`compile_cell`; what stops it is kept as evidence too, because a nightly's first step is to be locked.
+
+    Raises:
+        ValueError: the index cannot be reached, or has no torch with its Triton.
+        commands.ToolError: uv found no solution.
+    """
+    reports = table.root / "reports" / cell.name
+    try:
+        provide.check_index(cell)
+        return index.lock(table, cell)
+    except provide.Unavailable as error:
+        provide.mark_unavailable(reports, cell, str(error))
+        raise ValueError(str(error)) from None
+    except ValueError as error:
+        provide.mark_failed(reports, cell, "resolve", ["nox", "-s", "lock", "--", cell.name], 2, str(error))
+        raise
+    except commands.ToolError as error:
+        provide.mark_failed(reports, cell, "resolve", error.command, error.status, error.tail)
+        raise
+
+
+def compile_group(table: Table, group: str, upgrade: bool) -> int:
+    """Write the constraint file of a dependency group; returns how many pins it has."""
+    pyproject = table.root / "pyproject.toml"
+    return _compile(table, group, ["--python-version", "3.11", "--group", f"{pyproject}:{group}"], "", upgrade)
+
+
+def _compile(table: Table, name: str, arguments: list[str], stdin: str, upgrade: bool) -> int:
+    target = table.path.parent / f"{name}.txt"
+    with files.replacing(target) as scratch:
+        if target.exists():
+            scratch.write_text(target.read_text(encoding="utf-8"), encoding="utf-8")  # uv keeps pins that still fit
+        options = ["--quiet", "--no-emit-index-url", "--no-emit-find-links", "--output-file", str(scratch)]
+        options += ["--custom-compile-command", f"nox -s lock -- {name}", *(["--upgrade"] if upgrade else [])]
+        commands.run([commands.uv(), "pip", "compile", *options, *arguments], stdin=stdin)
+        return sum(1 for line in scratch.read_text(encoding="utf-8").splitlines() if "==" in line.split("#")[0])

@@ -1,0 +1,161 @@
+"""``provide``: turn a Python into a cell: its pins, then this checkout's own wheel built for the cell's platform."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Optional
+
+from ..base import commands, files
+from ..base.cells import Cell, Table, load_at
+from ..evidence import toolchain
+from ..suites.run import write_failure
+from . import harness, index, interpreters, wheel, wheelhouse
+
+UNAVAILABLE_SCHEMA = "triton-matrix/unavailable/1"
+# what uv and pip print when it is the network that is missing, not the package
+NETWORK_SIGNS = (
+    "dns error",
+    "Failed to fetch",
+    "network was disabled",
+    "Network is unreachable",
+    "Failed to establish a new connection",
+)
+
+
+class Unavailable(RuntimeError):
+    """This machine or network cannot provide the cell; the text is one sentence that says what was needed."""
+
+
+def mark_unavailable(reports: Path, cell: Cell, reason: str, verdict: str = "unavailable") -> None:
+    """Keep why the cell could not be provided, in place of older evidence: nothing that did not run shows as passed."""
+    for stale in (*reports.glob("junit-*.xml"), reports / "environment.json", reports / "failure.json"):
+        with contextlib.suppress(FileNotFoundError):
+            stale.unlink()
+    found = {"schema": UNAVAILABLE_SCHEMA, "cell": cell.name, "verdict": verdict, "reason": reason}
+    files.write_json(reports / "unavailable.json", {**found, "date": toolchain.now()})
+
+
+def mark_failed(reports: Path, cell: Cell, stage: str, command: list[str], status: int, tail: str) -> None:
+    """Keep which step stopped the cell, in place of older evidence; the arguments are those of run.write_failure."""
+    mark_unavailable(reports, cell, tail)
+    (reports / "unavailable.json").unlink()
+    write_failure(reports, cell.name, stage, command, status, tail)
+
+
+def unavailable(reports: Path) -> Optional[str]:
+    """The sentence that :func:`mark_unavailable` kept for a cell, or None."""
+    path = reports / "unavailable.json"
+    return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.is_file() else None
+
+
+def check_index(cell: Cell) -> None:
+    """Raise Unavailable where the cell's own index does not answer."""
+    if cell.index is None:
+        return
+    try:
+        with urllib.request.urlopen(f"{cell.index}/torch/", timeout=10):
+            return
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise Unavailable(
+            f"cell {cell.name} needs the index {cell.index}, which cannot be reached ({reason})"
+        ) from None
+
+
+def install(table: Table, cell: Cell, python: str) -> None:
+    """Give the environment of ``python`` exactly the cell's pins and a fresh wheel of this checkout.
+
+    Raises:
+        Unavailable: the network or the cell's index cannot be reached.
+        index.Stale: a nightly's pins are too old, or gone from its index.
+        ValueError: the cell has no constraint file yet.
+        commands.ToolError: a step failed.
+    """
+    check_index(cell)
+    pins = table.locked_pins(cell)
+    uv = commands.find_uv()
+    pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+    try:
+        print(f"cell {cell.name}: {pins.name} into its environment (the first time this downloads)", flush=True)
+        if cell.index:
+            if cell.nightly:
+                index.check_fresh(table, cell)
+            install_from_index(table, cell, python)
+            return
+        if uv:
+            commands.run([uv, "pip", "sync", "--python", python, str(pins)], echo=True)
+        else:
+            commands.run([*pip, "--requirement", str(pins)], echo=True)
+        with tempfile.TemporaryDirectory() as folder:
+            built = wheel.build_wheel(table, wheel.platform_of(table, cell), Path(folder), python)
+            again = ["--reinstall-package", wheel.name(table)] if uv else ["--force-reinstall", "--no-deps"]
+            commands.run([*pip, "--constraint", str(pins), *again, str(built)])
+    except commands.ToolError as error:
+        if any(sign in error.tail for sign in NETWORK_SIGNS):
+            raise Unavailable(f"cell {cell.name} needs packages that cannot be downloaded from here: {error}") from None
+        raise
+
+
+def install_from_index(table: Table, cell: Cell, python: str) -> None:
+    """The cell's pins, torch and its Triton from the cell's own index; then a wheel that requires that Triton's name.
+
+    Raises:
+        commands.ToolError: a step failed; :func:`interpreters.check_environment` is the last.
+    """
+    triton = index.install(table, cell, python)
+    pip, platform = [commands.uv(), "pip"], cell.platforms[0]
+    with tempfile.TemporaryDirectory() as folder:
+        built = wheel.build_wheel(table, platform, Path(folder), python, triton)
+        commands.run([*pip, "install", "--python", python, "--no-deps", "--reinstall", str(built)])
+    interpreters.check_environment(cell, python)
+
+
+def main(argv: list[str]) -> int:
+    """Install a cell's pins and this checkout's wheel into an environment.
+
+    Exit status 0; 1 where a step failed (kept as failure.json); 2 bad input; 3 where this machine or network cannot
+    provide the cell (kept as unavailable.json).
+    """
+    parser = argparse.ArgumentParser(prog="python -m triton_matrix provide", description=main.__doc__)
+    parser.add_argument("--cell", required=True, help="a row of constraints/cells.toml")
+    parser.add_argument("--python", required=True, help="the environment's interpreter")
+    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
+    parser.add_argument("--wheelhouse", type=Path, metavar="DIR", help="install from this folder, with no network")
+    options = parser.parse_args(argv)
+    try:
+        table = load_at(options.root)
+        cell = table.cell(options.cell)
+    except ValueError as error:
+        print(f"provide: {error}", file=sys.stderr)
+        return 2
+    reports = (options.reports or table.root / "reports") / cell.name
+    try:
+        if options.wheelhouse:
+            wheelhouse.install(table, cell, options.python, options.wheelhouse)
+        else:
+            install(table, cell, options.python)
+        harness.install(options.python)
+    except index.Stale as error:
+        mark_unavailable(reports, cell, str(error), verdict="stale")
+        return 3
+    except Unavailable as error:
+        mark_unavailable(reports, cell, str(error))
+        return 3
+    except ValueError as error:
+        print(f"provide: {error}", file=sys.stderr)
+        return 2
+    except commands.ToolError as error:
+        mark_failed(reports, cell, "install", error.command, error.status, error.tail)
+        print(f"provide: {error}", file=sys.stderr)
+        return 1
+    with contextlib.suppress(FileNotFoundError):
+        (reports / "unavailable.json").unlink()
+    return 0

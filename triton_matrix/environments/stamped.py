@@ -1,0 +1,82 @@
+"""Environments beside the cells' own: made on the first call, reused while what was asked for stays the same.
+
+A stamp in the environment says what it was made from. It is written last, so a half-made environment has none and is
+made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..base import cells, commands, files
+from . import harness, interpreters
+
+STAMP = "triton-matrix-requirements.txt"
+
+
+def make(
+    home: Path,
+    python: str,
+    requirements: Sequence[str],
+    *,
+    pins: Iterable[Path] = (),
+    overrides: Sequence[str] = (),
+    fresh: Iterable[str] = (),
+) -> Path:
+    """The Python of an environment with exactly this in it, and this harness.
+
+    Args:
+        home: the environment's folder.
+        python: ``major.minor``; uv brings one that is not installed.
+        requirements: what is installed with its own requirements.
+        pins: constraint files that are installed first and as they stand.
+        overrides: requirements that replace what others ask for, such as ``triton==3.3.1`` beside a torch that pins
+            another.
+        fresh: installed last, without its requirements, and anew at each call where it is a local path.
+
+    Raises:
+        commands.ToolError: uv failed.
+        ValueError: there is no uv.
+    """
+    pins, fresh = list(pins), list(fresh)
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in pins]
+    asked = [f"python=={python}", *digests, *requirements, *(f"override {each}" for each in overrides), *fresh]
+    wanted = "\n".join(asked) + "\n"
+    interpreter, stamp = home / "bin" / "python", home / STAMP
+    local = [each for each in fresh if Path(each).exists()]
+    made = interpreter.exists() and stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted
+    install = [commands.uv(), "pip", "install", "--quiet", "--python", str(interpreter)]
+    if not made:
+        shutil.rmtree(home, ignore_errors=True)  # of an earlier request, or half made
+        found = interpreters.find_python(python) or python
+        commands.run([commands.uv(), "venv", "--quiet", "--python", found, str(home)])
+        for path in pins:
+            commands.run([commands.uv(), "pip", "sync", "--quiet", "--python", str(interpreter), str(path)])
+        if overrides:
+            files.write_text(home / "overrides.txt", "\n".join(overrides) + "\n")
+            install += ["--overrides", str(home / "overrides.txt")]
+        if requirements:
+            commands.run([*install, *requirements])
+    for each in fresh if not made else local:
+        commands.run([*install, "--no-deps", *(["--reinstall"] if each in local else []), each])
+    harness.install(str(interpreter))
+    files.write_text(stamp, wanted)
+    return interpreter
+
+
+def of_release(row: cells.Release, extra: Sequence[str], folder: Path) -> Path:
+    """The Python of an environment with just this Triton and what it needs.
+
+    Args:
+        extra: requirements to install beside Triton.
+        folder: the environments' folder; the release names the environment in it.
+
+    Raises:
+        commands.ToolError, ValueError: as of :func:`make`.
+    """
+    requirements = [f"triton=={row.triton}", *row.requires, *extra]
+    suffix = f"-{hashlib.sha256(repr(requirements).encode()).hexdigest()[:8]}" if extra else ""
+    return make(folder / (row.triton + suffix), row.python, requirements)

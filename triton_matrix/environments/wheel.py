@@ -1,0 +1,95 @@
+"""The package that a table is for: what is built, what its suites need, which platform it is on.
+
+Its ``pyproject.toml`` says how it is built. A package whose wheel differs by platform names the file that knows the
+platforms as its ``platform`` hook.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Optional
+
+from ..base import commands, hooks
+from ..base.cells import Cell, Table
+
+# what lies in a checkout and is no source of its wheel
+NOT_SOURCES = ("build", "dist", "reports", "results", "tests", "docs", "constraints", "*.egg-info", "triton_matrix")
+
+
+def name(table: Table) -> str:
+    """The distribution's name."""
+    return table.package.name
+
+
+def sources(table: Table) -> list[Path]:
+    """The files and folders of the checkout that the package is built from."""
+    found = [path for path in sorted(table.root.iterdir()) if not path.name.startswith(".")]
+    return [path for path in found if not any(path.match(pattern) for pattern in NOT_SOURCES)]
+
+
+def digested(table: Table) -> list[Path]:
+    """Those sources that decide what is in the wheel: the module, and the files that say how it is built."""
+    named = ["pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", *filter(None, [table.package.platform])]
+    modules = [folder / table.package.module for folder in (table.root, table.root / "src")]
+    single = [module.with_suffix(".py") for module in modules]
+    return [path for path in (*(table.root / name for name in named), *modules, *single) if path.exists()]
+
+
+def build_wheel(
+    table: Table,
+    platform: str,
+    folder: Path,
+    python: str = sys.executable,
+    triton: str = "triton",
+    options: Sequence[str] = (),
+) -> Path:
+    """Build this checkout's wheel for ``platform`` into ``folder``; return its path. Without uv, ``python``'s pip does.
+
+    ``triton`` is the distribution that owns ``import triton`` where the wheel goes; ``options`` say where the build's
+    own requirements come from.
+    Built from a copy of the sources: a package that takes the matrix has a backend of its own, and that of setuptools
+    leaves build/ and *.egg-info in the folder that it builds. Sessions side by side would share them, and a module that
+    was deleted would come back out of them.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / "source"
+        source.mkdir()
+        for path in sources(table):
+            if path.is_dir():
+                shutil.copytree(path, source / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(path, source / path.name)
+        uv = commands.find_uv()
+        build = [uv, "build", "--wheel", "--out-dir"] if uv else [python, "-m", "pip", "wheel", "--no-deps", "-w"]
+        said = ["-C", f"platform={platform}", "-C", f"triton={triton}"] if table.package.platform else []
+        commands.run([*build, str(folder), *said, *options, str(source)])
+    return next(folder.glob("*.whl"))
+
+
+def platform_of(table: Table, cell: Cell) -> str:
+    """The platform that the cell's wheel is built for: this machine's where the cell can exist on it."""
+    knows = _platform_hook(table)
+    here = str(knows.detect_platform().platform) if knows else ""
+    return here if here in cell.platforms else cell.platforms[0]
+
+
+def suite_requirements(table: Table) -> list[str]:
+    """What the suites need beside the package and the cell's own pins."""
+    knows = _platform_hook(table)
+    return list(knows.get_optional_dependencies()["test"]) if knows else list(table.package.test)
+
+
+def wheel_requirements(table: Table, cell: Cell) -> list[str]:
+    """What the wheel requires on the cell's platform, without Triton: the cell's torch brings that."""
+    knows = _platform_hook(table)
+    return list(knows.get_platform_dependencies(cell.platforms[0], "none")) if knows else []
+
+
+def _platform_hook(table: Table) -> Optional[ModuleType]:
+    file = table.package.platform
+    return hooks.module_of(table.root, file, f"{table.path.name} [package] platform") if file else None

@@ -1,0 +1,79 @@
+"""The atlas file: what one Triton release made of a list of configurations. Its shape is in docs/codegen.md."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import files
+from ..codegen.compile import Configuration, Result
+
+SCHEMA = "triton-matrix/codegen/1"
+
+
+class RecordError(ValueError):
+    """A file is not there or not an atlas file; one sentence."""
+
+
+def entry(configuration: Configuration, result: Result) -> dict[str, Any]:
+    """One entry. ``metrics`` repeat exactly from run to run; ``seconds`` do not."""
+    value: dict[str, Any] = {
+        "id": configuration.id,
+        "kernel": configuration.label.partition("[")[0],
+        "label": configuration.label,
+        "target": configuration.target,
+        "args": configuration.args,
+        "constexprs": configuration.constexprs,
+        "options": configuration.options,
+        "hints": list(configuration.hints),
+        "status": result.status,
+        "metrics": result.metrics,
+        "seconds": round(result.seconds, 3),
+    }
+    if result.reason:
+        value["reason"] = result.reason
+    return value
+
+
+def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path) -> dict[str, Any]:
+    """The whole file's content, entries sorted by id. ``source`` is a path in the checkout that holds the kernels."""
+    return {
+        "schema": SCHEMA,
+        "triton": release,
+        "adapter": adapter,
+        "python": platform.python_version(),
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "commit": _commit(source),
+        "entries": sorted(entries, key=lambda item: item["id"]),
+    }
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write an atlas file, whole or not at all."""
+    files.write_json(path, content)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """An atlas file's content; raises RecordError when it is not one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise RecordError(f"{path}: {problem.strerror}; `nox -s codegen` writes the atlas files") from None
+    except ValueError as problem:
+        raise RecordError(f"{path} is not JSON: {problem}") from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise RecordError(f"{path} is not an atlas file; its schema is not {SCHEMA!r}")
+    return content
+
+
+def _commit(source: Path) -> Optional[str]:
+    command = ["git", "-C", str(source if source.is_dir() else source.parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,312 @@
+"""The verb ``bisect``: the first Triton release at which a test or a compiled kernel changes.
+
+Only Triton moves. A test runs on every release beside one and the same torch, so that what changes is Triton's doing;
+``--torch pair`` takes the torch that pins each release instead. A spec needs no torch at all. The releases'
+environments are made on the way and kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from ..base import cells, commands, versions
+from ..codegen.cli import target_names
+from ..environments import stamped
+from ..evidence import atlas_file, reading
+from ..report.atlas import LESS_IS_WORSE
+from ..suites import causes
+from . import codegen
+
+PASSES, FAILS, COMPILES, DOES_NOT_COMPILE = "passes", "fails", "compiles", "does not compile"
+TAIL_LINES = 12
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one release said.
+
+    Attributes:
+        state: what is compared between releases; None where the release could not be asked.
+        output: what a reader needs to see of it, a few lines.
+    """
+
+    state: Optional[str]
+    output: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where it changes.
+
+    Attributes:
+        before, after: neighbours among the releases that answered; it changes from the one to the other.
+        answers: what each release that was asked said.
+        skipped: releases between the two that could not be asked, so that it may have changed there already.
+        not_monotonic: releases whose answer contradicts a single change at ``after``.
+        unchecked: releases between the ends that were not asked.
+    """
+
+    before: str
+    after: str
+    answers: Mapping[str, Answer]
+    skipped: tuple[str, ...]
+    not_monotonic: tuple[str, ...]
+    unchecked: tuple[str, ...]
+
+
+class CannotAnswer(ValueError):
+    """The question has no answer: the ends do not differ, or one of them could not be asked. One sentence or more."""
+
+
+def search(versions: Sequence[str], ask: Callable[[str], Answer], check: Callable[[str], bool]) -> Found:
+    """Find by binary search where the state changes between the first and the last of ``versions``.
+
+    Args:
+        versions: releases, oldest first, at least two.
+        ask: what a release says; asked at most once each.
+        check: whether a release that the search did not need is asked too, to see that there is only one change.
+
+    Raises:
+        CannotAnswer: an end could not be asked, or both ends say the same.
+    """
+    ends = versions[0], versions[-1]
+    answers = {}
+    for version in ends:
+        answers[version] = ask(version)
+        if answers[version].state is None:
+            raise CannotAnswer(f"triton {version} could not be asked: {answers[version].output}")
+    start, goal = (answers[version].state for version in ends)
+    if start == goal:
+        alike = f"the ends do not differ: triton {ends[0]} and {ends[1]} both say: {start}"
+        raise CannotAnswer(f"{alike}; name two that do with --good and --bad")
+    low, high = 0, len(versions) - 1
+    while candidates := [index for index in range(low + 1, high) if versions[index] not in answers]:
+        middle = sorted(candidates)[len(candidates) // 2]
+        answers[versions[middle]] = ask(versions[middle])
+        state = answers[versions[middle]].state
+        if state == start:
+            low = middle
+        elif state is not None:
+            high = middle
+    answers.update({version: ask(version) for version in versions if version not in answers and check(version)})
+    # on the far side the state may be a third one; only a return to the first contradicts a single change
+    wrong = [
+        version
+        for index, version in enumerate(versions)
+        if version in answers and (state := answers[version].state) is not None and (state == start) != (index <= low)
+    ]
+    skipped = tuple(versions[index] for index in range(low + 1, high))
+    unchecked = tuple(version for version in versions if version not in answers)
+    return Found(versions[low], versions[high], answers, skipped, tuple(wrong), unchecked)
+
+
+def main(argv: list[str]) -> int:
+    """Find the first Triton release at which a test or a compiled kernel changes.
+
+    Exit status: 0 it was found; 1 it was found, and releases contradict a single change; 2 it cannot be answered.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        table = cells.load_at(options.root)
+        versions = choose(list(table.releases), options.good, options.bad)
+        envs = (options.envs or table.root / ".nox" / "bisect-releases").resolve()
+        commands.uv()
+        if options.what.endswith(".toml"):
+            ask, check = _asking_a_spec(options, table, envs)
+        else:
+            ask, check = _asking_a_test(options, table, envs)
+        found = search(versions, _aloud(ask), check)
+    except ValueError as problem:
+        print(f"bisect: {problem}", file=sys.stderr)
+        return 2
+    return _tell(options.what, found)
+
+
+def choose(known: Sequence[str], one: Optional[str], other: Optional[str]) -> list[str]:
+    """The releases from one end to the other, oldest first; ``--good`` may be the newer one.
+
+    Raises:
+        ValueError: an end that is not in the table, or both ends alike.
+    """
+    ends = [one or known[0], other or known[-1]]
+    for version in ends:
+        if version not in known:
+            raise ValueError(f"triton is {version!r}; allowed are {', '.join(known)} (constraints/cells.toml)")
+    first, last = sorted(known.index(version) for version in ends)
+    if first == last:
+        raise ValueError(f"both ends are triton {ends[0]}; they must be two releases")
+    return list(known[first : last + 1])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m triton_matrix bisect", description=main.__doc__)
+    add = parser.add_argument
+    add(
+        "what",
+        metavar="TEST_OR_SPEC",
+        help="a test id (tests/correctness/test_sizes.py::test_x) or a spec FILE.toml",
+    )
+    add("--good", metavar="RELEASE", help="one end (default: the oldest release of the table)")
+    add("--bad", metavar="RELEASE", help="the other end (default: the newest)")
+    add("--metric", help="of a spec: what to look at, such as spill_stores (default: whether it compiles)")
+    add("--worse-than", type=float, metavar="N", help="with --metric: the value beyond which it counts as changed")
+    add("--target", action="append", metavar="TARGET", help="of a spec: compile for this target (default: cuda:90)")
+    add("--with", dest="with_", action="append", default=[], metavar="REQUIREMENT", help="install this too")
+    add("--level", choices=("interpreter", "device"), default="interpreter", help="of a test (default: interpreter)")
+    add("--torch", default="newest", metavar="VERSION|pair", help="of a test: the torch beside every release")
+    add("--all", action="store_true", help="ask every release between the ends, to see that there is one change only")
+    add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/bisect-releases)")
+    add("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    return parser
+
+
+def _asking_a_spec(
+    options: argparse.Namespace, table: cells.Table, envs: Path
+) -> tuple[Callable[[str], Answer], Callable[[str], bool]]:
+    """Compile the spec in a release and say whether it is beyond the condition; cheap, so every release is checked."""
+    spec = Path(options.what).resolve()
+    if not spec.is_file():
+        raise ValueError(f"there is no spec {options.what}")
+    if (options.metric is None) != (options.worse_than is None):
+        raise ValueError("--metric and --worse-than go together: the metric, and the value beyond which it changed")
+    names = tuple(target_names(options.target or ["cuda:90"]))
+    request = codegen.Request(
+        spec, None, table.root, names, tuple(options.with_), envs, envs / "specs" / spec.stem, False
+    )
+
+    def ask(version: str) -> Answer:
+        outcome = codegen.run([table.releases[version]], request, 1)[0]
+        if outcome.problem:
+            return Answer(None, outcome.problem)
+        return judge_spec(atlas_file.read(outcome.path)["entries"], options.metric, options.worse_than)
+
+    return ask, lambda version: True
+
+
+def judge_spec(entries: Sequence[dict], metric: Optional[str], limit: Optional[float]) -> Answer:
+    """The state of a spec's entries in one release: of a grid, the worst configuration decides.
+
+    Raises:
+        ValueError: nothing that compiled has the metric.
+    """
+    lines = [f"{entry['id']}: {entry['status']}: {entry['reason']}" for entry in entries if entry["status"] != "ok"]
+    compiled = [entry for entry in entries if entry["status"] == "ok"]
+    if not compiled and all(entry["status"] == "n/a" for entry in entries):
+        return Answer(None, "\n".join(lines))
+    if metric is None or limit is None:
+        broken = any(entry["status"] == "error" for entry in entries)
+        return Answer(DOES_NOT_COMPILE if broken else COMPILES, "\n".join(lines) or f"{len(compiled)} compiled")
+    if not compiled:
+        return Answer(None, "\n".join(lines))
+    values = {entry["id"]: entry["metrics"].get(metric) for entry in compiled}
+    missing = [name for name, value in values.items() if value is None]
+    if missing:
+        raise ValueError(f"--metric {metric!r}: {missing[0]} has {', '.join(sorted(compiled[0]['metrics']))}")
+    less = metric in LESS_IS_WORSE
+    beyond = any(value < limit if less else value > limit for value in values.values())
+    said = f"{metric} {'below' if less else 'above'} {limit:g}" if beyond else f"{metric} within {limit:g}"
+    return Answer(said, "\n".join([*(f"{name}: {metric} {value}" for name, value in values.items()), *lines]))
+
+
+def _asking_a_test(
+    options: argparse.Namespace, table: cells.Table, envs: Path
+) -> tuple[Callable[[str], Answer], Callable[[str], bool]]:
+    """Run the test in a release, beside one torch."""
+    test = options.what.removeprefix("tests/")
+    file = table.root / "tests" / test.split("::")[0]
+    if not file.exists():
+        raise ValueError(f"there is no test {options.what}: {file.relative_to(table.root)} does not exist")
+    if options.metric or options.worse_than is not None:
+        raise ValueError("--metric and --worse-than are for a spec; a test passes or fails")
+    newest = next(cell.torch for cell in reversed(list(table.cells.values())) if cell.torch and not cell.nightly)
+
+    def ask(version: str) -> Answer:
+        release = table.releases[version]
+        torch = {"newest": newest, "pair": release.torch}.get(options.torch, options.torch)
+        try:
+            python = test_environment(release, str(torch), tuple(options.with_), envs)
+        except (commands.ToolError, ValueError) as problem:
+            return Answer(None, f"its environment could not be made: {problem}")
+        return run_test(python, test, options.level, table.root, envs / "results" / version)
+
+    return ask, lambda version: options.all
+
+
+def test_environment(release: cells.Release, torch: str, extra: tuple[str, ...], envs: Path) -> Path:
+    """The Python of an environment with this Triton, this torch, and pytest; made on the first call, then reused.
+
+    torch pins another Triton than the one asked for. uv is told to keep ours, which is what a bisection is about.
+
+    Raises:
+        commands.ToolError: uv failed; ValueError: no such Python, or no uv.
+    """
+    requirements = [f"torch=={torch}", "pytest", "hypothesis", *release.requires, *extra]
+    home = envs / f"torch-{torch}" / release.triton
+    own = [f"triton=={release.triton}"]
+    return stamped.make(home, release.python, [*own, *requirements], overrides=own)
+
+
+def run_test(python: Path, test: str, level: str, root: Path, folder: Path) -> Answer:
+    """Run one test id of ``root/tests`` and say whether it passes; a skip or a run without result is no answer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    junit = folder / f"junit-{level}.xml"
+    junit.unlink(missing_ok=True)
+    env = {**os.environ, "TRITON_MATRIX_LEVEL": level, "TRITON_MATRIX_CELL": "ambient", "PYTHONPATH": str(root)}
+    env.pop("TRITON_INTERPRET", None)
+    if level == "interpreter":
+        env["TRITON_INTERPRET"] = "1"
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", test, f"--junitxml={junit}"]
+    done = subprocess.run(command, cwd=root / "tests", env=env, capture_output=True, text=True, check=False)
+    tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-TAIL_LINES:])
+    try:
+        suite = reading.read_junit(junit, str(folder))
+    except (reading.Unusable, OSError):
+        return Answer(None, f"pytest ended with status {done.returncode} and left no result:\n{tail}")
+    if suite.failures:
+        said = dict.fromkeys(f"{causes.classify(one)[0]}: {causes.headline(one)}" for one in suite.failures)
+        return Answer(
+            FAILS, "\n".join([*list(said)[:3], f"{len(suite.failures)} of {len(suite.outcomes)} tests failed"])
+        )
+    if "." not in suite.outcomes.values():
+        reason = next(iter(suite.skips), f"pytest ran no test:\n{tail}")
+        return Answer(None, f"not run: {reason}")
+    return Answer(PASSES, tail.splitlines()[-1])
+
+
+def _aloud(ask: Callable[[str], Answer]) -> Callable[[str], Answer]:
+    """``ask``, saying each answer as it comes: an environment may take a while to make."""
+
+    def asked(version: str) -> Answer:
+        answer = ask(version)
+        state = answer.state or f"could not be asked ({answer.output.splitlines()[0]})"
+        print(f"triton {version}: {state}", flush=True)
+        return answer
+
+    return asked
+
+
+def _tell(what: str, found: Found) -> int:
+    """Print the result with both outputs; returns the exit status."""
+    before, after = found.answers[found.before], found.answers[found.after]
+    print(f"\n{what} changes with triton {found.after}: from {before.state!r} on {found.before} to {after.state!r}")
+    for version, answer in ((found.before, before), (found.after, after)):
+        print(f"\n--- triton {version}: {answer.state}\n{answer.output}")
+    if found.skipped:
+        print(f"\n{', '.join(found.skipped)} could not be asked, so that it may have changed there already")
+    mute = [
+        version for version, answer in found.answers.items() if answer.state is None and version not in found.skipped
+    ]
+    if mute:
+        print(f"\ncould not be asked: {', '.join(sorted(mute, key=versions.key))}")
+    if found.unchecked:
+        print(f"\nnot asked: {', '.join(found.unchecked)} (--all asks every release)")
+    if found.not_monotonic:
+        print(f"\nnot monotonic: {', '.join(found.not_monotonic)} says otherwise, so that it changes more than once")
+    return 1 if found.not_monotonic else 0

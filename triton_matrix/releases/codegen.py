@@ -1,0 +1,216 @@
+"""The verb ``codegen``: the atlas, or a spec, in every Triton release, each in an environment of its own.
+
+Standard library and uv only, so that it runs in whatever Python runs nox. What it calls inside an environment is the
+verb ``compile`` of this same package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import cells, commands, versions
+from ..codegen import accepted, targets
+from ..codegen.cli import target_names
+from ..environments import stamped
+from ..evidence import atlas_file
+from .progress import Progress
+from .summary import Outcome, accept, report_atlas, report_pair, report_spec
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of every release.
+
+    Attributes:
+        spec: the spec file, or None for the atlas of the package's kernels.
+        atlas: the hook that gives the atlas's configurations, ``FILE.py:FUNCTION`` below ``root``.
+        root: the repo root. It is imported from for the atlas, which is of its sources; not for a spec.
+        names: the targets.
+        extra: requirements to install beside Triton.
+        envs: folder of the environments and of the kept results.
+        out: folder of the atlas files.
+    """
+
+    spec: Optional[Path]
+    atlas: Optional[str]
+    root: Path
+    names: tuple[str, ...]
+    extra: tuple[str, ...]
+    envs: Path
+    out: Path
+    no_cache: bool
+
+
+def main(argv: list[str]) -> int:
+    """Exit status 0; 1: something got worse and is not accepted, or does not compile; 2: cannot ask."""
+    options = _parser().parse_args(argv)
+    try:
+        table = cells.load_at(options.root)
+        rows = choose(table.releases, options.triton, options.from_, options.to)
+        names = tuple(target_names(options.target))
+        spec = options.spec and options.spec.resolve()
+        accepted_path = options.accepted or table.root / "tests" / "codegen" / "accepted.toml"
+        if not spec and not table.package.atlas:
+            raise ValueError(
+                f"{table.path.name} [package] names no atlas; name a kernel with --spec, or see docs/adopt.md"
+            )
+        entries = accepted.read(accepted_path) if not spec else []
+        reasons = _reasons(options.accept or [])
+        reports = table.root / "reports" / "codegen"
+        request = Request(
+            spec=spec,
+            atlas=table.package.atlas,
+            root=table.root,
+            names=names,
+            extra=tuple(options.with_ or ()),
+            envs=(options.envs or table.root / ".nox" / "codegen").resolve(),
+            out=(options.out or (reports / "specs" / spec.stem if spec else reports)).resolve(),
+            no_cache=options.no_cache,
+        )
+        commands.uv()
+    except ValueError as problem:
+        print(f"codegen: {problem}", file=sys.stderr)
+        return 2
+    start = time.perf_counter()
+    outcomes = run(rows, request, options.jobs)
+    named = bool(options.triton or options.from_)
+    for outcome in outcomes:
+        if outcome.problem:
+            print(f"codegen: triton {outcome.release}: {outcome.problem}", file=sys.stderr)
+    if any(outcome.cannot_ask or (outcome.problem and named) for outcome in outcomes):
+        return 2
+    atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
+    if not atlases:
+        return 2
+    took = time.perf_counter() - start
+    if options.from_:
+        return report_pair(atlases[0], atlases[-1], entries, options.markdown)
+    if spec:
+        return report_spec(atlases, options.markdown)
+    summary = request.out / "summary.md" if set(names) == set(targets.TARGETS) and not named else None
+    if reasons:
+        entries = accept(atlases, entries, reasons)
+        accepted.write(accepted_path, entries)
+    return report_atlas(outcomes, atlases, entries, took, options.markdown, summary)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m triton_matrix codegen",
+        description="Compile the package's kernels, or a spec's, with every released Triton; say what changed.",
+    )
+    parser.add_argument("--spec", type=Path, metavar="FILE.toml", help="this kernel instead of ours")
+    parser.add_argument("--triton", metavar="A,B,...", help="only these releases")
+    parser.add_argument("--from", dest="from_", metavar="A", help="compare two releases: the earlier one")
+    parser.add_argument("--to", metavar="B", help="the later one")
+    parser.add_argument("--target", action="append", metavar="TARGET", help=f"of {', '.join(targets.TARGETS)}")
+    parser.add_argument("--with", dest="with_", action="append", metavar="REQUIREMENT", help="install this too")
+    parser.add_argument("--accepted", type=Path, metavar="FILE", help="default: tests/codegen/accepted.toml")
+    parser.add_argument(
+        "--accept",
+        action="append",
+        metavar="CAUSE=REASON",
+        help=f"write what got worse into the accepted file, with this reason; causes: {', '.join(accepted.CAUSES)}",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: reports/codegen)")
+    parser.add_argument("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
+    parser.add_argument("--no-cache", action="store_true", help="compile everything again")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    parser.add_argument("--root", type=Path, help="the checkout (default: found from the current folder upwards)")
+    return parser
+
+
+def choose(rows: Any, named: Optional[str], from_: Optional[str], to: Optional[str]) -> list[cells.Release]:
+    """The rows asked for, oldest first; raises ValueError for a release that the table does not have."""
+    if bool(from_) != bool(to):
+        raise ValueError("--from and --to go together")
+    if from_ and named:
+        raise ValueError("--triton names releases, and so do --from and --to; give one of the two")
+    wanted = [from_, to] if from_ else named.split(",") if named else list(rows)
+    for version in wanted:
+        if version not in rows:
+            raise ValueError(f"triton is {version!r}; allowed are {', '.join(rows)} (constraints/cells.toml)")
+    if from_ and versions.key(from_) >= versions.key(str(to)):
+        raise ValueError(f"--from is {from_}, --to is {to}; --from must be the earlier release")
+    return [rows[version] for version in rows if version in wanted]
+
+
+def _reasons(given: list[str]) -> dict[str, str]:
+    """--accept options by cause; raises ValueError for one that is not CAUSE=REASON."""
+    reasons = {}
+    for item in given:
+        cause, _, reason = item.partition("=")
+        if cause not in accepted.CAUSES or not reason.strip():
+            raise ValueError(
+                f"--accept is {item!r}; allowed is CAUSE=REASON, cause one of {', '.join(accepted.CAUSES)}"
+            )
+        reasons[cause] = reason.strip()
+    return reasons
+
+
+def run(rows: list[cells.Release], request: Request, jobs: int) -> list[Outcome]:
+    """One outcome per release, in order. Releases run side by side, newest first: those know the most targets."""
+    with Progress(len(rows)) as progress, concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
+        futures = {row.triton: pool.submit(_one_release, row, request, progress) for row in reversed(rows)}
+        return [futures[row.triton].result() for row in rows]
+
+
+def _one_release(row: cells.Release, request: Request, progress: Progress) -> Outcome:
+    path = request.out / f"{row.triton}.json"
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()  # what does not run now must not look as if it had
+    start = time.perf_counter()
+    try:
+        progress.say(row.triton, "environment")
+        python = stamped.of_release(row, request.extra, request.envs)
+    except (commands.ToolError, ValueError) as problem:
+        progress.finish(row.triton, "unavailable")
+        return Outcome(row.triton, path, problem=f"unavailable: {problem}")
+    command = [str(python), "-m", "triton_matrix", "compile", "--quiet", "--progress", "--json", str(path)]
+    if request.spec:
+        command += ["--spec", str(request.spec)]
+    else:
+        command += ["--atlas", str(request.atlas), "--root", str(request.root)]
+    command += ["--no-cache"] if request.no_cache else ["--cache", str(request.envs / "results")]
+    command += ["--target", ",".join(request.names)]
+    imported = os.pathsep.join(
+        filter(None, [None if request.spec else str(request.root), os.environ.get("PYTHONPATH")])
+    )
+    env = {**os.environ, "PYTHONPATH": imported, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    compiled = 0
+    errors: list[str] = []
+    with subprocess.Popen(
+        command, env=env, cwd=request.envs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()))
+        reader.start()
+        for line in process.stdout:
+            word, *numbers = line.split()
+            if word == "progress":
+                progress.count(row.triton, int(numbers[0]), int(numbers[1]))
+            elif word == "compiled":
+                compiled = int(numbers[0])
+        reader.join()
+    said = "".join(errors).strip()
+    if process.returncode in (0, 1) and path.is_file():
+        progress.finish(row.triton, f"{compiled} compiled in {time.perf_counter() - start:.1f} s")
+        return Outcome(row.triton, path, compiled=compiled, remark=said)
+    progress.finish(row.triton, "cannot be asked")
+    if process.returncode == 2:
+        return Outcome(row.triton, path, problem=said, cannot_ask=True)
+    return Outcome(
+        row.triton, path, problem=str(commands.ToolError(command, process.returncode, said[-600:])), cannot_ask=True
+    )

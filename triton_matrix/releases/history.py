@@ -1,0 +1,112 @@
+"""The verb ``history``: one metric of one kernel over all Triton releases, one line per configuration."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import files, versions
+from ..codegen import table
+from ..evidence import atlas_file
+
+DEFAULT_FOLDER = Path("reports/codegen")
+
+
+def load(folder: Path) -> list[dict[str, Any]]:
+    """Every atlas file of a folder, oldest release first; raises RecordError when there is none."""
+    atlases = [atlas_file.read(path) for path in sorted(folder.glob("*.json"))]
+    if not atlases:
+        raise atlas_file.RecordError(f"{folder} holds no atlas file; `nox -s codegen` writes them")
+    return sorted(atlases, key=lambda atlas: versions.key(atlas["triton"]))
+
+
+def series(atlases: Sequence[dict[str, Any]], kernel: str, target: str, metric: str) -> dict[str, list[Any]]:
+    """Per configuration label, the metric's value in each atlas: a number, or the status where there is none.
+
+    Args:
+        kernel: a kernel's name for all its configurations, or one label.
+
+    Raises:
+        ValueError: no such kernel, target or metric; the message lists those there are.
+    """
+    entries = [item for atlas in atlases for item in atlas["entries"]]
+    _one_of("KERNEL", kernel, [item["kernel"] for item in entries], [item["label"] for item in entries])
+    ours = [item for item in entries if kernel in (item["kernel"], item["label"])]
+    _one_of("--target", target, [item["target"] for item in ours])
+    ours = [item for item in ours if item["target"] == target]
+    _one_of("--metric", metric, [name for item in ours for name in item["metrics"]])
+    result: dict[str, list[Any]] = {}
+    for index, atlas in enumerate(atlases):
+        for item in atlas["entries"]:
+            if item["target"] == target and kernel in (item["kernel"], item["label"]):
+                line = result.setdefault(item["label"], ["-"] * len(atlases))
+                line[index] = item["metrics"].get(metric, "-") if item["status"] == "ok" else item["status"]
+    return dict(sorted(result.items(), key=lambda item: _natural(item[0])))
+
+
+def _natural(label: str) -> list[Any]:
+    """Sort key that takes the numbers in a label as numbers: n_cols=512 before n_cols=4096."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", label)]
+
+
+def _one_of(what: str, value: str, shown: Sequence[str], also: Sequence[str] = ()) -> None:
+    if value not in shown and value not in also:
+        raise ValueError(f"{what} is {value!r}; allowed are {', '.join(sorted(set(shown)))}")
+
+
+def plot(lines: dict[str, list[Any]], releases: Sequence[str], title: str, path: Path) -> None:
+    """Draw one line per configuration as SVG; gaps where a release has no value.
+
+    Raises:
+        ValueError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        raise ValueError("--plot needs matplotlib, which this Python does not have; install it") from None
+    matplotlib.use("svg")
+    import matplotlib.pyplot as pyplot
+
+    figure, axes = pyplot.subplots(figsize=(10, 5), layout="constrained")
+    for label, values in lines.items():
+        numbers = [value if isinstance(value, (int, float)) else float("nan") for value in values]
+        axes.plot(list(releases), numbers, marker="o", label=label)
+    axes.set_title(title)
+    axes.set_xlabel("Triton release")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    with files.replacing(path) as scratch:
+        figure.savefig(scratch, format="svg")
+    pyplot.close(figure)
+
+
+def main(argv: Optional[list[str]] = None) -> int:
+    """Exit status 0, or 2 when there is no such kernel, target or metric."""
+    parser = argparse.ArgumentParser(
+        prog="python -m triton_matrix history",
+        description="One metric of one kernel over all Triton releases, one line per configuration.",
+    )
+    parser.add_argument("kernel", metavar="KERNEL", help="a kernel, or one configuration's label")
+    parser.add_argument("--target", required=True, help="such as cuda:90")
+    parser.add_argument("--metric", required=True, help="such as registers, spill_stores, vgprs")
+    parser.add_argument("--reports", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help="folder of the atlas files")
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the lines too (needs matplotlib)")
+    options = parser.parse_args(argv)
+    try:
+        atlases = load(options.reports)
+        lines = series(atlases, options.kernel, options.target, options.metric)
+        releases = [atlas["triton"] for atlas in atlases]
+        rows = [[label, *values] for label, values in lines.items()]
+        print(table.render([f"{options.metric} {options.target}", *releases], rows, options.markdown))
+        if options.plot:
+            plot(lines, releases, f"{options.metric} of {options.kernel}, {options.target}", options.plot)
+    except (atlas_file.RecordError, ValueError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,128 @@
+"""What a run over releases says at its end, and the exit status that follows from it."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import files
+from ..codegen import accepted, compare, table
+from ..codegen.accepted import Accepted
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one release went.
+
+    Attributes:
+        path: its atlas file, there unless ``problem`` says otherwise.
+        compiled: configurations that had to be compiled; the others were kept from an earlier run.
+        problem: one sentence when there is no atlas file.
+        cannot_ask: the problem lies in what was asked, not in the release.
+        remark: what the release printed on its error stream.
+    """
+
+    release: str
+    path: Path
+    compiled: int = 0
+    problem: str = ""
+    cannot_ask: bool = False
+    remark: str = ""
+
+
+def report_atlas(
+    outcomes: Sequence[Outcome],
+    atlases: Sequence[dict[str, Any]],
+    entries: Sequence[Accepted],
+    seconds: float,
+    markdown: bool,
+    summary: Optional[Path],
+) -> int:
+    """Print the overview and what got worse between consecutive releases; write both as Markdown to ``summary``."""
+    judged = [(before, after, *_judge(before, after, entries)) for before, after in itertools.pairwise(atlases)]
+    print(table.overview(atlases, markdown))
+    print()
+    print(_changes(judged, markdown))
+    total = sum(len(atlas["entries"]) for atlas in atlases)
+    fresh = sum(outcome.compiled for outcome in outcomes)
+    print(f"\n{total} configurations in {len(atlases)} releases, {fresh} compiled now, {seconds:.1f} s")
+    missing = [outcome.release for outcome in outcomes if outcome.problem]
+    if missing:
+        print(f"unavailable and not counted: {', '.join(missing)}")
+    if summary:
+        text = ["# What each Triton release makes of the kernels", "", table.overview(atlases, True), ""]
+        text += ["## What got worse between consecutive releases", "", _changes(judged, True), ""]
+        files.write_text(summary, "\n".join(text))
+    return _status(judged, [item for atlas in atlases for item in atlas["entries"]], outcomes)
+
+
+def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence[Accepted], markdown: bool) -> int:
+    """Print every change from one release to another."""
+    found, open_, unused = _judge(before, after, entries)
+    print(compare.render(found, open_, markdown))
+    for line in compare.unused_lines(unused):
+        print(line, file=sys.stderr)
+    return 1 if open_ or unused else 0
+
+
+def report_spec(atlases: Sequence[dict[str, Any]], markdown: bool) -> int:
+    """Print a spec's metrics, the releases of each configuration under one another, and what got worse."""
+    print(table.by_release(atlases, markdown))
+    judged = [(before, after, *_judge(before, after, ())) for before, after in itertools.pairwise(atlases)]
+    if judged:
+        print()
+        print(_changes(judged, markdown))
+    return 1 if any(item["status"] == "error" for atlas in atlases for item in atlas["entries"]) else 0
+
+
+def accept(atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], reasons: dict[str, str]) -> list[Accepted]:
+    """The entries that still occur between consecutive releases, and new ones for what is left of the given causes."""
+    result = []
+    for before, after in itertools.pairwise(atlases):
+        step = (before["triton"], after["triton"])
+        _, open_, unused = _judge(before, after, entries)
+        result += [entry for entry in entries if (entry.from_, entry.to) == step and entry not in unused]
+        for change in open_:
+            if change.cause in reasons:
+                result.append(Accepted(change.label, change.target, *step, change.cause, reasons[change.cause]))
+    return result
+
+
+def _judge(before: dict[str, Any], after: dict[str, Any], entries: Sequence[Accepted]) -> tuple[Any, Any, Any]:
+    found = compare.changes(before, after)
+    return (found, *accepted.judge(found, entries, before["triton"], after["triton"]))
+
+
+def _changes(judged: Sequence[Any], markdown: bool) -> str:
+    """One table of everything that got worse, worst first within each pair of releases."""
+    rows = []
+    for before, after, found, open_, _ in judged:
+        for change in found:
+            if change.kind == "worse":
+                step = f"{before['triton']} -> {after['triton']}"
+                verdict = "worse" if change in open_ else "accepted"
+                rows.append([step, verdict, change.label, change.target, change.what])
+    if not rows:
+        return "nothing got worse between consecutive releases"
+    return table.render(["triton", "", "configuration", "target", "change"], rows, markdown)
+
+
+def _status(judged: Sequence[Any], entries: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]) -> int:
+    """1 when something is worse and not accepted, an accepted entry is stale, or something does not compile."""
+    status = 0
+    for before, after, _, open_, unused in judged:
+        if open_:
+            step = f"{before['triton']} -> {after['triton']}"
+            print(f"{step}: {len(open_)} worse and not in accepted.toml", file=sys.stderr)
+            status = 1
+        for line in compare.unused_lines(unused):
+            print(line, file=sys.stderr)
+            status = 1
+    for outcome in outcomes:
+        if outcome.remark:
+            print(f"triton {outcome.release}: {outcome.remark}", file=sys.stderr)
+    return 1 if any(item["status"] == "error" for item in entries) else status

@@ -1,0 +1,96 @@
+"""From the options of the verb to the three files and the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from ..base import files
+from ..base.cells import Table, load_at
+from ..evidence import reading
+from . import atlas, compare_runs, markdown, merge, page, terminal, verdict
+
+
+def answer(options: argparse.Namespace) -> int:
+    """Do what the options of ``cli`` ask for; returns the exit status."""
+    try:
+        required = [_cell_and_level(item) for item in options.require]
+        table = load_at(options.root)
+        for cell, _ in required:
+            table.cell(reading.table_cell(cell))
+        reports = options.reports or table.root / "reports"
+        known = verdict.load_known(options.known or table.root / "tests" / "known.toml")
+        accepted = options.accepted or table.root / "tests" / "codegen" / "accepted.toml"
+        matrix = build([reports, *options.add], table, known, accepted)
+        if options.against:
+            earlier = read_matrix(options.against, table, known, accepted)
+            matrix["changes"] = compare_runs.compare(matrix, earlier, str(options.against), known)
+            matrix["changes"]["codegen"] = atlas.run_against_run(matrix["codegen"], earlier["codegen"])
+        pair = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(matrix)
+        if pair:
+            matrix["cell_against_cell"] = compare_runs.cell_against_cell(matrix, *pair)
+    except ValueError as error:
+        print(f"report: {error}", file=sys.stderr)
+        return verdict.CANNOT_SAY
+    verdict.judge(matrix)
+    matrix["status"], matrix["status_reasons"] = verdict.status(matrix, required)
+    jsonschema.validate(matrix, schema())
+    out = options.out or reports
+    files.write_text(out / "matrix.json", json.dumps(matrix, separators=(",", ":"), sort_keys=True) + "\n")
+    files.write_text(out / "summary.md", markdown.render(matrix))
+    files.write_text(out / "index.html", page.render(matrix, out))
+    terminal.show(matrix)
+    print(f"page: {out / 'index.html'}")
+    return int(matrix["status"])
+
+
+def build(folders: list[Path], table: Table, known: verdict.Known, accepted: Path) -> dict[str, Any]:
+    """The matrix of these folders, not yet judged. A first folder that does not exist is an empty one."""
+    kept = [folder for position, folder in enumerate(folders) if position or folder.is_dir()]
+    matrix = merge.build(reading.read(kept), table, known)
+    atlas.add_changes(matrix["codegen"], accepted)
+    return {**matrix, "changes": None, "cell_against_cell": None, "status": 0, "status_reasons": []}
+
+
+def read_matrix(path: Path, table: Table, known: verdict.Known, accepted: Path) -> dict[str, Any]:
+    """An earlier run: its ``matrix.json``, or a folder of evidence files.
+
+    Raises:
+        ValueError: no such path, or not a matrix of a schema this report knows; names the path.
+    """
+    if path.is_dir():
+        if (path / "matrix.json").is_file():
+            return read_matrix(path / "matrix.json", table, known, accepted)
+        found = build([path], table, known, accepted)
+        if not any(cell["levels"] for cell in found["cells"].values()) and not found["codegen"]["releases"]:
+            raise ValueError(f"--against {path} holds no results")
+        return found
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema.validate(found, schema())
+    except FileNotFoundError:
+        raise ValueError(f"--against {path}: there is no such file or folder") from None
+    except jsonschema.ValidationError as error:
+        raise ValueError(f"--against {path} is no {merge.SCHEMA}: {error.json_path}: {error.message[:200]}") from None
+    except ValueError as error:
+        raise ValueError(f"--against {path} is not JSON: {error}") from None
+    return dict(found)
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The schema of ``matrix.json``."""
+    return dict(json.loads(Path(__file__).with_name("matrix.schema.json").read_text(encoding="utf-8")))
+
+
+def _cell_and_level(text: str) -> tuple[str, str]:
+    cell, _, level = text.rpartition(":")
+    if not cell or level not in merge.LEVELS:
+        raise ValueError(f"--require {text!r}: it is CELL:LEVEL, with a level of {', '.join(merge.LEVELS)}")
+    return cell, level

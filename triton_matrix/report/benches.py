@@ -1,0 +1,148 @@
+"""Device timings out of the bench's files: one flat row each, and which of them got slower beyond the noise.
+
+What is beyond the noise is decided in ``matrix.bench.regression`` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..bench import regression
+from ..bench.evidence import GENERAL
+from ..bench.runs import Run, gpus_called
+from ..evidence.reading import Document
+
+OURS = "ours"
+# what a row of benchmark.json keeps within extra_info, under the same name
+FIGURES = (
+    "kind",
+    "direction",
+    "dtype",
+    "n_rows",
+    "n_cols",
+    "share_of_copy",
+    "gb_per_s",
+    "speed_against_torch",
+    "spread",
+)
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """What a benchmark file is of; of two files of the same place the newer one stands.
+
+    Attributes:
+        cell: the row of the matrix; ``ambient`` files stand under their Triton.
+        level: of the matrix.
+        gpu: the GPU's name; "" where none timed it.
+        settings: ``GENERAL`` where the general rule chose the launches; else "".
+        is_sweep: whether it is a fine sweep of N, which the bench's own page shows (docs/performance.md).
+    """
+
+    cell: str
+    level: str
+    gpu: str
+    settings: str
+    is_sweep: bool = False
+
+
+def place_of(document: Document) -> Place:
+    """Where a benchmark file belongs."""
+    run = Run(document.content)
+    triton = run.about["versions"].get("triton")
+    cell = f"ambient-{triton}" if document.cell == "ambient" and triton else document.cell
+    settings = GENERAL if run.settings == GENERAL else ""
+    return Place(cell, run.about["level"], run.gpu if run.is_timed else "", settings, run.is_sweep)
+
+
+def told_apart(places: Iterable[Place]) -> dict[Place, str]:
+    """What each place is called besides its cell: the GPU where there are several, the general rule, a sweep."""
+    places = list(places)
+    called = gpus_called(place.gpu for place in places if place.gpu)
+    on = called if len(called) > 1 else {}
+    names = {place: (on.get(place.gpu), place.settings, "sweep" if place.is_sweep else "") for place in places}
+    return {place: ", ".join(filter(None, several)) for place, several in names.items()}
+
+
+def rows(place: Place, on: str, document: Document) -> list[dict[str, Any]]:
+    """The timings of a benchmark file that a device made; none of a sweep, and on a CPU nothing of a GPU was timed.
+
+    Each row: ``cell``, ``gpu`` and ``settings`` of the place, ``on`` (what ``told_apart`` calls it), ``name`` (the
+    bench's id of the row), ``implementation`` ("ours" for this package), ``median_s`` in seconds, ``triton``, and those
+    of FIGURES that the file has.
+    """
+    if place.level != "device" or place.is_sweep:
+        return []
+    about = document.content["triton_matrix"]
+    found = []
+    for benchmark in document.content["benchmarks"]:
+        info, stats = benchmark.get("extra_info") or {}, benchmark.get("stats") or {}
+        if stats.get("median") and info.get("direction"):
+            figures = {name: info[name] for name in FIGURES if info.get(name) is not None}
+            what = {"name": info["row"], "implementation": info["implementation"], **figures}
+            where = {"cell": place.cell, "gpu": place.gpu, "settings": place.settings, "on": on}
+            found.append({**where, **what, "median_s": stats["median"], "triton": about["versions"].get("triton")})
+    return found
+
+
+def changes(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Our rows that are ``slower`` or ``faster`` in ``new`` than in ``old``, per cell, worst or best first.
+
+    Only timings of one cell on the same kind of GPU, by the same settings, are compared.
+    """
+    new = list(new)
+    on = {_place(row): row["on"] for row in new}
+    now, before = _by_place(new), _by_place(old)
+    found: dict[str, list[dict[str, Any]]] = {"slower": [], "faster": []}
+    for place in now.keys() & before.keys():
+        for kind, left, right in (("slower", now, before), ("faster", before, now)):
+            for change in regression.slower(left[place], right[place]):
+                was, is_ = before[place][change.row].median, now[place][change.row].median
+                ratio = 1 + change.slowdown if kind == "slower" else 1 / (1 + change.slowdown)
+                row = {"cell": place[0], "on": on[place], "name": change.row, "ratio": round(ratio, 3)}
+                found[kind].append({**row, "was_s": was, "now_s": is_})
+    found["slower"].sort(key=lambda row: -row["ratio"])
+    found["faster"].sort(key=lambda row: row["ratio"])
+    return found
+
+
+def compared(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """(cell, row id) of what ``changes`` can say something about."""
+    now, before = _by_place(new), _by_place(old)
+    both = now.keys() & before.keys()
+    return {(place[0], name) for place in both for name in now[place].keys() & before[place].keys()}
+
+
+def ratios(benches: Iterable[Mapping[str, Any]], left: str, right: str) -> list[dict[str, Any]]:
+    """Where two cells timed the same row on the same kind of GPU: how many times the left one's time the right took."""
+    benches = list(benches)
+    on = {_place(row): row["on"] for row in benches}
+    places = _by_place(benches)
+    found = []
+    for place, of_right in places.items():
+        of_left = places.get((left, *place[1:]), {})
+        if place[0] != right or not of_left:
+            continue
+        beyond = {change.row for change in regression.slower(of_right, of_left)}
+        beyond |= {change.row for change in regression.slower(of_left, of_right)}
+        for name in of_right.keys() & of_left.keys():
+            ratio = round(of_right[name].median / of_left[name].median, 3)
+            found.append({"name": name, "on": on[place], "ratio": ratio, "beyond_noise": name in beyond})
+    return sorted(found, key=lambda row: (-abs(row["ratio"] - 1), row["name"], row["on"]))
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(cell, GPU, settings); a matrix of before the settings were kept apart has none."""
+    return row["cell"], row["gpu"], row.get("settings", "")
+
+
+def _by_place(benches: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], dict[str, regression.Entry]]:
+    """``_place`` -> row id -> what comparing needs; rows of ours only."""
+    places: dict[tuple[str, str, str], dict[str, regression.Entry]] = {}
+    for row in benches:
+        if row["implementation"] == OURS:
+            entry = regression.Entry(row["median_s"], row.get("spread") or 0.0, row.get("share_of_copy"))
+            places.setdefault(_place(row), {})[row["name"]] = entry
+    return places

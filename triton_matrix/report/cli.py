@@ -1,0 +1,50 @@
+"""``report``: the evidence files become a table, a Markdown summary, a page and ``reports/matrix.json``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+NEEDS = ("jinja2", "jsonschema", "rich")
+
+
+def main(argv: list[str]) -> int:
+    """Merge evidence files into one answer: what works where, what changed, since which Triton.
+
+    Writes matrix.json, summary.md and index.html into the reports folder and prints a table. Exit status: 0 all passed;
+    1 a cell failed or regressed; 2 the question could not be answered.
+    """
+    options = _parser().parse_args(argv)
+    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
+    if missing or sys.version_info < (3, 11):
+        here = f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}"
+        lacks = f" and lacks {', '.join(missing)}" if missing else ""
+        print(f"report: it needs Python 3.11 and {', '.join(NEEDS)}; {here}{lacks}", file=sys.stderr)
+        return 2
+    from .answer import answer
+
+    return answer(options)
+
+
+def _pair(text: str) -> str:
+    if text.count(":") != 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; it is CELL:CELL")
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m triton_matrix report", description=main.__doc__)
+    add: Any = parser.add_argument
+    add("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    add("--reports", type=Path, help="the evidence (default: reports/ in the repo root)")
+    add("--add", type=Path, action="append", default=[], metavar="DIR", help="evidence of another machine; repeatable")
+    add("--against", type=Path, metavar="DIR_OR_JSON", help="an earlier run: its matrix.json or its evidence")
+    add("--cells", type=_pair, metavar="CELL:CELL", help="cells to hold against each other (default: oldest:newest)")
+    add("--require", action="append", default=[], metavar="CELL:LEVEL", help="an error where it is missing; repeatable")
+    add("--known", type=Path, help="accepted failures (default: tests/known.toml)")
+    add("--accepted", type=Path, help="accepted codegen changes (default: tests/codegen/accepted.toml)")
+    add("--out", type=Path, help="where matrix.json, summary.md and index.html go (default: the reports folder)")
+    return parser

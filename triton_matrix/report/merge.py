@@ -1,0 +1,236 @@
+"""Evidence of any number of machines becomes one matrix: per cell and level the newest result, the others listed.
+
+``build`` gives the content of ``reports/matrix.json``, schema ``triton-matrix/matrix/1``. Missing is what only a
+second run can tell (``compare_runs``) and the verdicts (``verdict``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import versions
+from ..base.cells import Table
+from ..evidence.reading import OUTCOMES, Document, Evidence, Suite, is_subject, table_cell
+from ..suites import causes
+from ..suites.incidents import as_expected
+from . import atlas, benches, subjects, words
+
+SCHEMA = "triton-matrix/matrix/1"
+LEVELS = ("interpreter", "device", "codegen")
+SKIPS_KEPT = 20  # reasons of skipped tests kept per level, the most frequent first
+
+
+def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
+    """One matrix of everything in ``evidence``.
+
+    Args:
+        evidence: what ``evidence.read`` found.
+        table: the table of cells; a cell without any evidence still has its row.
+        known: accepted failures, a ``verdict.Known``.
+    """
+    superseded: list[dict[str, str]] = []
+    suites = _newest(evidence.suites, lambda item: (cell_name(item), item.level), superseded)
+    levels_of: dict[str, dict[str, Suite]] = {}
+    for (cell, level), suite in suites.items():
+        suite.cell = cell
+        levels_of.setdefault(cell, {})[level] = suite
+    stopped = _current(evidence.failures, evidence.suites, superseded)
+    missing = _current(evidence.unavailable, evidence.suites, superseded)
+    timed = dict(sorted(_newest(evidence.benches, benches.place_of, superseded).items()))
+    on = benches.told_apart(timed)
+    launches = _newest(evidence.launches, lambda item: item.cell, superseded)
+    releases = _newest(evidence.atlas, lambda item: item.content["triton"], superseded)
+
+    tests = sorted({test for suite in suites.values() for test in suite.outcomes})
+    groups: dict[tuple[str, str], causes.Group] = {}
+    environments: list[dict[str, Any]] = []
+    cells: dict[str, Any] = {}
+    for cell in [
+        *table.cells,
+        *sorted((set(levels_of) | set(missing) | set(stopped) | set(launches)) - set(table.cells)),
+    ]:
+        ran = levels_of.get(cell, {})
+        if cell == "ambient" and not ran and any(name.startswith("ambient-") for name in levels_of):
+            continue  # its results stand under the Tritons that they were taken on
+        levels = {
+            name: _level(ran[name], tests, groups, known, environments, evidence) for name in LEVELS if name in ran
+        }
+        cells[cell] = {**_row(table, cell), "levels": levels, "unavailable": None, "stopped": None}
+        if cell in stopped:
+            causes.group_document(groups, stopped[cell])
+            cells[cell]["stopped"] = {key: stopped[cell].content[key] for key in ("stage", "command", "status", "date")}
+        if cell in missing:
+            kept = {key: missing[cell].content[key] for key in ("verdict", "reason", "date")}
+            cells[cell]["unavailable"] = kept
+    for document in launches.values():
+        subjects.add_launches(cells, groups, document)
+    return {
+        "schema": SCHEMA,
+        "date": max([item.date for item in _all(evidence)], default=None),
+        "commits": _commits(suites.values()),
+        "cells": cells,
+        "tests": tests,
+        "outcomes": dict(OUTCOMES),
+        "failures": [found.as_json() for found in groups.values()],
+        "environments": environments,
+        "benches": [row for place, item in timed.items() for row in benches.rows(place, on[place], item)],
+        "codegen": atlas.build([releases[name].content for name in sorted(releases, key=versions.key)]),
+        "files": [
+            *(
+                {"what": f"{suite.cell} {suite.level}", "file": suite.file}
+                for suite in _in_order(suites.values(), cells)
+            ),
+            *(
+                {"what": words.on(f"{place.cell} {place.level} benchmarks", on[place]), "file": item.file}
+                for place, item in timed.items()
+            ),
+            *(
+                {"what": f"codegen of {name}", "file": releases[name].file}
+                for name in sorted(releases, key=versions.key)
+            ),
+        ],
+        "incidents": _incidents(_in_order(suites.values(), cells), evidence.incidents),
+        "problems": [vars(problem) for problem in evidence.problems],
+        "superseded": superseded,
+        "sources": sorted({item.source for item in _all(evidence)}),
+    }
+
+
+def cell_name(item: Any) -> str:
+    """The row that a result belongs to: its cell, and for the ambient cell the Triton that was there.
+
+    Vendor images all run the cell ``ambient``; their results stand beside each other, one row per Triton.
+    """
+    if item.cell != "ambient" or not isinstance(item, Suite):
+        return str(item.cell)
+    triton = item.properties.get("triton")
+    return f"ambient-{triton}" if triton else "ambient"
+
+
+def _newest(items: Iterable[Any], key: Any, superseded: list[dict[str, str]]) -> dict[Any, Any]:
+    """The newest item of each key; the others are added to ``superseded``."""
+    kept: dict[Any, Any] = {}
+    for item in sorted(items, key=lambda item: (item.date, item.file)):
+        name = key(item)
+        if name in kept:
+            superseded.append({"file": kept[name].file, "date": kept[name].date, "kept": item.file})
+        kept[name] = item
+    return kept
+
+
+def _current(documents: list[Document], suites: list[Suite], superseded: list[dict[str, str]]) -> dict[str, Document]:
+    """What kept a cell from running, where it still stands: not where results exist that it does not outdate.
+
+    A result taken on another machine stands, whenever it was taken: that this machine cannot provide a cell says
+    nothing about the other one. In one and the same folder the newer word counts.
+    """
+    kept: dict[str, Document] = {}
+    for cell, document in _newest(documents, lambda item: item.cell, superseded).items():
+        folder = Path(document.file).parent
+        rivals = [suite for suite in suites if suite.cell == cell]
+        standing = [suite for suite in rivals if Path(suite.file).parent != folder or suite.date > document.date]
+        if standing:
+            superseded.append({"file": document.file, "date": document.date, "kept": standing[-1].file})
+        else:
+            kept[cell] = document
+    return kept
+
+
+def _row(table: Table, name: str) -> dict[str, Any]:
+    if is_subject(name):
+        what = (
+            f"{name.partition('@')[2]} instead of ours, in cell {table_cell(name)}; does not count in the exit status"
+        )
+        return {"why": what, "asked": {}, "platforms": [], "gaps": []}
+    cell = table.cells.get(table_cell(name))
+    if cell is None:
+        return {"why": "not in this table of cells", "asked": {}, "platforms": [], "gaps": []}
+    return {
+        "why": cell.why,
+        "asked": {key: value for key in ("python", "torch", "triton") if (value := getattr(cell, key))},
+        "platforms": list(cell.platforms),
+        "gaps": [vars(gap) for gap in cell.gaps],
+    }
+
+
+def _level(
+    suite: Suite,
+    tests: list[str],
+    groups: dict[tuple[str, str], causes.Group],
+    known: Any,
+    environments: list[dict[str, Any]],
+    evidence: Evidence,
+) -> dict[str, Any]:
+    """One level's result; its failures go into ``groups``, its environment into ``environments``."""
+    by_cause: dict[str, int] = {}
+    accepted = set()
+    for failure in suite.failures:
+        reason = known.reason(suite.cell, suite.level, failure.test)
+        cause = causes.group(groups, suite, failure, reason)
+        if reason:
+            accepted.add(failure.test)
+        else:
+            by_cause[cause] = by_cause.get(cause, 0) + 1
+    letters = "".join(suite.outcomes.get(test, " ") for test in tests)
+    counts = {outcome: letters.count(letter) for letter, outcome in OUTCOMES.items()}
+    counts["known"] = len(accepted)
+    environment = _environment(suite, environments, evidence)
+    properties = suite.properties
+    return {
+        "date": suite.date,
+        "commit": properties.get("commit") or None,
+        "file": suite.file,
+        "source": suite.source,
+        "counts": counts,
+        "causes": by_cause,
+        "gone": known.gone(suite.cell, suite.level, suite.outcomes),
+        "seconds": round(suite.seconds, 1),
+        "versions": {name: properties[name] for name in ("python", "torch", "triton") if properties.get(name)},
+        "gpu": properties.get("gpu") or None,
+        "skips": [list(item) for item in suite.skips.most_common(SKIPS_KEPT)],
+        "outcomes": letters.rstrip(),
+        "environment": environment,
+    }
+
+
+def _in_order(suites: Iterable[Suite], cells: dict[str, Any]) -> list[Suite]:
+    """Suites as the table lists their cells."""
+    order = list(cells)
+    return sorted(suites, key=lambda suite: (order.index(suite.cell), LEVELS.index(suite.level)))
+
+
+def _environment(suite: Suite, environments: list[dict[str, Any]], evidence: Evidence) -> Optional[int]:
+    """Index into ``environments`` of what the suite ran on: the environment file beside it."""
+    folder = Path(suite.file).parent
+    beside = [item for item in evidence.environments if Path(item.file).parent == folder]
+    if not beside:
+        return None
+    record = {**beside[-1].content, "cell": suite.cell, "file": beside[-1].file, "source": beside[-1].source}
+    if record not in environments:
+        environments.append(record)
+    return environments.index(record)
+
+
+def _commits(suites: Iterable[Suite]) -> list[str]:
+    """The commits that the kept results were taken at, the newest result's first."""
+    ordered = sorted(suites, key=lambda suite: suite.date, reverse=True)
+    return list(dict.fromkeys(filter(None, (suite.properties.get("commit") for suite in ordered))))
+
+
+def _incidents(suites: Iterable[Suite], observed: list[Document]) -> list[dict[str, Any]]:
+    """What the incident tests of every cell recorded, then what the newest run over bare Triton releases saw."""
+    rows = [{"cell": suite.cell, "level": suite.level, **row} for suite in suites for row in suite.incidents]
+    for document in sorted(observed, key=lambda item: item.date)[-1:]:
+        for row in document.content["rows"]:
+            outcome = {True: "passed", False: "failed", None: "n/a"}[as_expected(row)]
+            seen = {"shown": str(row.get("shown")), "expected": str(row["expected"]), "outcome": outcome}
+            kept = {key: row[key] for key in ("incident", "name", "level", "release", "detail") if key in row}
+            rows.append({**kept, **seen, "cell": f"triton {row['release']}", "test": row["id"]})
+    return rows
+
+
+def _all(evidence: Evidence) -> list[Any]:
+    kinds = (evidence.suites, evidence.environments, evidence.benches, evidence.unavailable, evidence.failures)
+    return [item for kind in (*kinds, evidence.atlas, evidence.launches) for item in kind]

@@ -1,0 +1,88 @@
+"""The matrix in a terminal: one row per cell, at most 100 columns, readable without colour."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Optional, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from . import words
+
+WIDTH = 100
+GROUPS_SHOWN = 12
+CHANGES_SHOWN = 20
+PLACES_SHOWN = 4
+
+
+def show(matrix: Mapping[str, Any], file: Optional[TextIO] = None) -> None:
+    """Print the table, what changed, the failures by cause, and why the exit status is what it is."""
+    console = Console(file=file or sys.stdout, highlight=False, emoji=False, markup=False)
+    console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
+    console.print(_cells(matrix))
+    # a sentence is never cut into two: in a log it is searched for, from a terminal it is copied
+    console.soft_wrap = True
+    for name, cell in matrix["cells"].items():
+        if cell["reason"]:
+            console.print(_line(cell["verdict"], f"{name}: {cell['reason']}"))
+    _section(console, "What changed", words.change_lines(matrix["changes"]), CHANGES_SHOWN)
+    if matrix["failures"]:
+        console.print("\nFailures by cause", style="bold")
+        for group in matrix["failures"][:GROUPS_SHOWN]:
+            _group(console, group)
+        if len(matrix["failures"]) > GROUPS_SHOWN:
+            console.print(f"  and {len(matrix['failures']) - GROUPS_SHOWN} more causes: see the page")
+    _section(console, "Accepted codegen changes", words.accepted_lines(matrix), GROUPS_SHOWN)
+    _section(console, "Left out", [f"{row['file']} {row['problem']}" for row in matrix["problems"]], CHANGES_SHOWN)
+    _section(
+        console, "Replaced by newer results", [f"{row['file']} ({row['date']})" for row in matrix["superseded"]], 8
+    )
+    console.print(f"\n{words.headline(matrix)}; exit status {matrix['status']}", style="bold")
+    for reason in matrix["status_reasons"] if matrix["status"] == 2 else []:
+        console.print(f"  {reason}")
+
+
+def _cells(matrix: Mapping[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("cell", overflow="fold", max_width=18)
+    for name in ("python", "torch", "triton"):
+        table.add_column(name, overflow="fold", max_width=14 if name == "torch" else 10)
+    for level in words.LEVELS:
+        table.add_column(level, overflow="fold", max_width=18)
+    for name, cell in matrix["cells"].items():
+        levels = [_level(cell["levels"].get(level)) for level in words.LEVELS]
+        table.add_row(Text(name, style=words.STYLES.get(cell["verdict"], "")), *words.toolchain(cell).values(), *levels)
+    return table
+
+
+def _level(level: Optional[Mapping[str, Any]]) -> Text:
+    style = words.STYLES.get(level["verdict"], "") if level else "dim"
+    return Text(words.level_line(level), style=style)
+
+
+def _line(verdict: str, text: str) -> Text:
+    return Text(f"{words.MARKS[verdict]} {verdict:11} {text}", style=words.STYLES.get(verdict, ""))
+
+
+def _group(console: Console, group: Mapping[str, Any]) -> None:
+    known = f"  (known: {group['known']})" if group["known"] else ""
+    console.print(Text(f"  {group['cause']:11} x{group['count']:<5} {group['message']}{known}"))
+    commands = {where["command"]: where["count"] for where in group["where"]}
+    for command in list(commands)[:PLACES_SHOWN]:
+        # never wrapped, so that it can be copied; it names cell and level itself
+        console.print(Text(f"     {command}  # {commands[command]}", style="dim"), soft_wrap=True)
+    if len(commands) > PLACES_SHOWN:
+        console.print(f"     and in {len(commands) - PLACES_SHOWN} more places", style="dim")
+
+
+def _section(console: Console, title: str, lines: list[str], shown: int) -> None:
+    if not lines:
+        return
+    console.print(f"\n{title}", style="bold")
+    for line in lines[:shown]:
+        console.print(Text(f"  {line}"))
+    if len(lines) > shown:
+        console.print(f"  and {len(lines) - shown} more: see the page")

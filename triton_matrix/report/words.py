@@ -1,0 +1,94 @@
+"""The few words and marks that table, Markdown and page share. A verdict is a mark and a word, never only a colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ..evidence.reading import is_subject
+
+MARKS = {"regressed": "↘", "fail": "✗", "pass": "✓", "stale": "◷", "n/a": "∅", "unavailable": "○", "not run": "·"}
+STYLES = {"pass": "green", "fail": "bold red", "regressed": "bold magenta", "stale": "yellow"}
+LEVELS = ("interpreter", "device", "codegen")
+
+
+def level_line(level: Optional[Mapping[str, Any]]) -> str:
+    """What a level says in a table: ``✓ pass 412`` or ``✗ fail 3/415``, or that it did not run."""
+    if level is None:
+        return f"{MARKS['not run']} not run"
+    counts, verdict = level["counts"], level["verdict"]
+    line = f"{MARKS[verdict]} {verdict}"
+    if "ok" in counts:  # of the atlas
+        total = counts["ok"] + counts["error"]
+        if counts["error"]:
+            return f"{line} {counts['error']}/{total}"
+        return f"{line} {total}" if verdict == "pass" else line
+    failing = counts["failed"] + counts["error"] - counts["known"]
+    ran = counts["passed"] + counts["failed"] + counts["error"]
+    if failing:
+        return f"{line} {failing}/{ran}"
+    return f"{line} {counts['passed']}" if verdict == "pass" else line
+
+
+def toolchain(cell: Mapping[str, Any]) -> dict[str, str]:
+    """Python, torch and Triton of a cell: as resolved where it ran, else as asked for (in parentheses)."""
+    for level in cell["levels"].values():
+        if level.get("versions"):
+            return {name: str(level["versions"].get(name, "?")) for name in ("python", "torch", "triton")}
+    return {
+        name: f"({cell['asked'][name]})" if name in cell["asked"] else "—" for name in ("python", "torch", "triton")
+    }
+
+
+def on(what: str, told_apart: str) -> str:
+    """``what`` with what tells its timings from others: ``ambient-3.6.0, H200``."""
+    return f"{what}, {told_apart}" if told_apart else what
+
+
+def headline(matrix: Mapping[str, Any]) -> str:
+    """The answer in one sentence: how many cells stand how."""
+    verdicts = [cell["verdict"] for name, cell in matrix["cells"].items() if not is_subject(name)]
+    others = len(matrix["cells"]) - len(verdicts)
+    counted = [(name, verdicts.count(name)) for name in MARKS]
+    said = ", ".join(f"{count} {name}" for name, count in counted if count)
+    beside = f"; {others} of other packages" if others else ""
+    return f"{len(verdicts)} cells: {said}{beside}" if verdicts else "no cells"
+
+
+def change_lines(changes: Optional[Mapping[str, Any]]) -> list[str]:
+    """What changed, one plain sentence each."""
+    if changes is None:
+        return []
+    lines = []
+    for kind, word in (("newly_failing", "newly failing"), ("newly_passing", "newly passing")):
+        lines += [f"{row['cell']} {row['level']}: {row['count']} {word}" for row in changes[kind]]
+    lines += [f"{row['cell']} {row['level']}: not run this time" for row in changes["no_longer_run"]]
+    for kind in ("slower", "faster"):
+        for row in changes[kind]:
+            accepted = f" (accepted: {row['accepted']})" if row.get("accepted") else ""
+            where = on(row["cell"], row["on"])
+            lines.append(f"{where} {row['name']}: {kind}, {row['ratio']:.2f} x the earlier time{accepted}")
+    lines += [f"codegen of {row['to']}: {row['id']}: {row['what']}" for row in changes["codegen"]]
+    lines += changes["gone"]
+    for row in changes["environment"]:
+        moved = [f"{item['name']} {item['was'] or 'absent'} → {item['now'] or 'absent'}" for item in row["moved"]]
+        more = f" and {len(moved) - 8} more" if len(moved) > 8 else ""
+        lines.append(f"{row['cell']} {row['level']}: {', '.join(moved[:8])}{more}")
+    return lines
+
+
+def accepted_lines(matrix: Mapping[str, Any]) -> list[str]:
+    """One line per pair of releases whose codegen changes for the worse are accepted; the others are failures."""
+    by_pair: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in matrix["codegen"]["changes"]:
+        if row["accepted"]:
+            by_pair.setdefault((row["from"], row["to"]), []).append(row)
+    return [
+        f"{before} → {after}: {len(rows)}; worst: {rows[0]['id']}: {rows[0]['what']} ({rows[0]['accepted']})"
+        for (before, after), rows in by_pair.items()
+    ]
+
+
+def short(commit: Optional[str]) -> str:
+    """A commit as people write it."""
+    return (commit or "unknown")[:10]

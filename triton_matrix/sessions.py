@@ -1,0 +1,139 @@
+"""The nox sessions of a table's rows, for this repository's noxfile and for that of a package that takes the matrix.
+
+Only a noxfile imports this: it needs nox.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any, Union
+
+import nox
+
+from .__main__ import VERBS
+from .base.cells import Cell, Table
+from .environments import interpreters, provide
+from .suites import run
+
+# Plain `nox` goes on without a cell that cannot be had here and lists it; asked for by name, that is an error. Children
+# of `nox -j` are always given a name, so the first process says in the environment which of the two it is.
+SELECTORS = ("-s", "-e", "--session", "--sessions", "-t", "--tags", "-k", "--keywords")
+PLAIN = "TRITON_MATRIX_PLAIN"
+
+
+def configure(table: Table) -> None:
+    """The options that the sessions rely on: uv where it is, environments that are used again, missing Pythons said."""
+    nox.options.default_venv_backend = "uv|virtualenv"
+    nox.options.reuse_venv = "yes"
+    nox.options.error_on_missing_interpreters = True
+    nox.options.sessions = [f"tests-{name}" for name in table.cells]
+    own = sys.argv[1 : sys.argv.index("--")] if "--" in sys.argv else sys.argv[1:]
+    if "NOXSESSION" not in os.environ and not any(argument.split("=")[0] in SELECTORS for argument in own):
+        os.environ.setdefault(PLAIN, "1")
+
+
+def add_cell(table: Table, cell: Cell) -> None:
+    """Make a row of the table the session ``tests-<cell>``, and ``bench-<cell>`` where there is tests/benchmarks."""
+
+    @nox.session(
+        name=f"tests-{cell.name}", python=python_of(cell), tags=["tests", *cell.platforms], allow_parallel=True
+    )
+    def tests(session: nox.Session) -> None:
+        if "--subject" in session.posargs:
+            return subject(session, table, cell)
+        prepare(session, table, cell)
+        inside(session, table, "run", "--cell", cell.name)
+
+    tests.__doc__ = f"Build cell {cell.name} and run its suites: {cell.why}."
+    if not (table.root / "tests" / "benchmarks").is_dir():
+        return
+
+    @nox.session(name=f"bench-{cell.name}", python=python_of(cell), tags=["bench", *cell.platforms])
+    def bench(session: nox.Session) -> None:
+        prepare(session, table, cell)
+        inside(session, table, "bench", "--cell", cell.name)
+
+    bench.__doc__ = f"Run the benchmarks of cell {cell.name}."
+
+
+def add_verbs(table: Table, *verbs: str) -> None:
+    """Make verbs of the matrix that need no environment of their own sessions, each under the verb's name."""
+
+    def add(verb: str) -> None:
+        @nox.session(name=verb, python=False)
+        def session_of_verb(session: nox.Session) -> None:
+            command = [sys.executable, "-m", "triton_matrix", verb, *session.posargs, "--root", str(table.root)]
+            session.run(*command, external=True)
+
+        session_of_verb.__doc__ = f"{VERBS[verb][2]}.".capitalize()
+
+    for verb in verbs:
+        add(verb)
+
+
+def python_of(cell: Cell) -> Union[str, bool]:
+    """The session's interpreter; False (no environment) for ambient, and where the cell's Python is missing."""
+    return False if cell.ambient else interpreters.find_python(str(cell.python)) or False
+
+
+def prepare(session: nox.Session, table: Table, cell: Cell) -> None:
+    """Provide the cell's environment, or end the session with the one sentence that says what was needed."""
+    reports = table.root / "reports" / cell.name
+    if cell.ambient:
+        lacking = ambient_lacks(session)
+        if lacking:
+            provide.mark_unavailable(
+                reports, cell, f"cell {cell.name} installs nothing, and its Python lacks {lacking}"
+            )
+        else:
+            (reports / "unavailable.json").unlink(missing_ok=True)
+    elif python_of(cell) is False:
+        provide.mark_unavailable(reports, cell, interpreters.missing_python(cell))
+    elif session.venv_backend != "none":
+        house, _ = wheelhouse_and_rest(session)
+        python = ["--python", session.bin + "/python"]
+        matrix(session, table, "provide", "--cell", cell.name, *python, *house, success_codes=[0, 3])
+    missing = provide.unavailable(reports)
+    if missing:
+        session.skip(missing) if os.environ.get(PLAIN) == "1" else session.error(missing)
+
+
+def ambient_lacks(session: nox.Session) -> str:
+    """What the suites need and the running Python has not, by name; empty where nothing is missing."""
+    code = "import importlib.util, sys; print(', '.join(n for n in sys.argv[1:] if not importlib.util.find_spec(n)))"
+    return str(session.run("python", "-c", code, *run.NEEDS, silent=True, log=False) or "").strip()
+
+
+def matrix(session: nox.Session, table: Table, *args: str, **options: Any) -> None:
+    """A verb of the matrix that prepares an environment from outside, in the Python that runs nox."""
+    command = [sys.executable, "-m", "triton_matrix", *args, "--root", str(table.root)]
+    session.run_install(*command, external=True, log=False, **options)
+
+
+def inside(session: nox.Session, table: Table, *args: str) -> None:
+    """A verb of the matrix inside the cell; from tests/, so that the installed wheel is what Python finds."""
+    with session.chdir(table.root / "tests"):
+        env = {"PYTHONPATH": str(table.root)} if session.venv_backend == "none" else {}
+        _, rest = wheelhouse_and_rest(session)
+        session.run("python", "-m", "triton_matrix", *args, "--root", str(table.root), *rest, env=env)
+
+
+def subject(session: nox.Session, table: Table, cell: Cell) -> None:
+    """``--subject REQUIREMENT``: the suites against another package's release, in an environment of its own."""
+    parser = argparse.ArgumentParser(prog="nox", add_help=False, allow_abbrev=False)
+    parser.add_argument("--subject")
+    options, rest = parser.parse_known_args(session.posargs)
+    if not options.subject:
+        session.error("--subject needs a requirement, such as liger-kernel==0.5.10, or a local path")
+    command = [sys.executable, "-m", "triton_matrix", "subject", options.subject, "--cell", cell.name]
+    session.run(*command, "--root", str(table.root), *rest, external=True)
+
+
+def wheelhouse_and_rest(session: nox.Session) -> tuple[list[str], list[str]]:
+    """``--wheelhouse DIR`` says what the environment is made from; all other arguments are the verb's."""
+    parser = argparse.ArgumentParser(prog="nox", add_help=False, allow_abbrev=False)
+    parser.add_argument("--wheelhouse")
+    options, rest = parser.parse_known_args(session.posargs)
+    return (["--wheelhouse", options.wheelhouse] if options.wheelhouse else []), rest
