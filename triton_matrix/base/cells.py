@@ -127,6 +127,16 @@ class Table:
         """The repo root that the table belongs to."""
         return self.path.parent.parent
 
+    @property
+    def accepted(self) -> Path:
+        """The file of accepted codegen changes, there or not."""
+        return self.root / "tests" / "atlas" / "accepted.toml"
+
+    @property
+    def known(self) -> Path:
+        """The file of known failures, there or not."""
+        return self.root / "tests" / "known.toml"
+
     def cell(self, name: str) -> Cell:
         """The row called ``name``; ValueError names the rows there are."""
         if name not in self.cells:

@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
         rows = choose(table.releases, options.triton, options.from_, options.to)
         names = tuple(target_names(options.target))
         spec = options.spec and options.spec.resolve()
-        accepted_path = options.accepted or table.root / "tests" / "codegen" / "accepted.toml"
+        accepted_path = options.accepted or table.accepted
         if not spec and not table.package.atlas:
             raise ValueError(
                 f"{table.path.name} [package] names no atlas; name a kernel with --spec, or see docs/adopt.md"
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--to", metavar="B", help="the later one")
     parser.add_argument("--target", action="append", metavar="TARGET", help=f"of {', '.join(targets.TARGETS)}")
     parser.add_argument("--with", dest="with_", action="append", metavar="REQUIREMENT", help="install this too")
-    parser.add_argument("--accepted", type=Path, metavar="FILE", help="default: tests/codegen/accepted.toml")
+    parser.add_argument("--accepted", type=Path, metavar="FILE", help="default: tests/atlas/accepted.toml")
     parser.add_argument(
         "--accept",
         action="append",

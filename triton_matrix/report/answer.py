@@ -25,8 +25,8 @@ def answer(options: argparse.Namespace) -> int:
         for cell, _ in required:
             table.cell(reading.table_cell(cell))
         reports = options.reports or table.root / "reports"
-        known = verdict.load_known(options.known or table.root / "tests" / "known.toml")
-        accepted = options.accepted or table.root / "tests" / "codegen" / "accepted.toml"
+        known = verdict.load_known(options.known or table.known)
+        accepted = options.accepted or table.accepted
         matrix = build([reports, *options.add], table, known, accepted)
         if options.against:
             earlier = read_matrix(options.against, table, known, accepted)

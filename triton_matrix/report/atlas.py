@@ -20,7 +20,7 @@ LESS_IS_WORSE = ("occupancy_warps", "occupancy_blocks", "waves_per_simd", "globa
 KEPT = 50  # ids listed per failure; the count is always the full one
 HINT_BROKEN = "this Triton does not compile the kernel, or no GPU of the target could run the launch"
 HINT_WORSE = (
-    "a risk, not a measured slow-down: change the plan or the kernel, or accept it in tests/codegen/accepted.toml"
+    "a risk, not a measured slow-down: change the plan or the kernel, or accept it in tests/atlas/accepted.toml"
 )
 
 

@@ -45,6 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--cells", type=_pair, metavar="CELL:CELL", help="cells to hold against each other (default: oldest:newest)")
     add("--require", action="append", default=[], metavar="CELL:LEVEL", help="an error where it is missing; repeatable")
     add("--known", type=Path, help="accepted failures (default: tests/known.toml)")
-    add("--accepted", type=Path, help="accepted codegen changes (default: tests/codegen/accepted.toml)")
+    add("--accepted", type=Path, help="accepted codegen changes (default: tests/atlas/accepted.toml)")
     add("--out", type=Path, help="where matrix.json, summary.md and index.html go (default: the reports folder)")
     return parser

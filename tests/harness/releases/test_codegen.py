@@ -9,9 +9,9 @@ import pytest
 from triton_matrix.base.cells import load
 from triton_matrix.releases import codegen
 
-from .conftest import ENVS, ROOT
+from ..conftest import ENVS, ROOT
 
-SPEC = Path(__file__).parent / "specs" / "layer_norm_rows.toml"
+SPEC = Path(__file__).parents[1] / "codegen" / "specs" / "layer_norm_rows.toml"
 
 # (registers, spill stores, spill loads, stack bytes) at 4 warps, 8192 columns, fp32, cuda:90. The public report of the
 # slow-down in 3.4.0 is the step from 158 to 808 spill stores; it is gone in 3.5.1, back in 3.6.0 and gone in 3.8.0.

@@ -1,5 +1,6 @@
-"""Environments with one Triton release each, made with uv on first use and kept beside the checkout's other ones."""
+"""What several rooms' tests share: stand-ins, and environments with one Triton each, kept beside the checkout's own."""
 
+import importlib.util
 import os
 import subprocess
 from pathlib import Path
@@ -11,6 +12,15 @@ from triton_matrix.environments import stamped
 
 ROOT = Path(__file__).parents[2]
 ENVS = Path(os.environ.get("TRITON_MATRIX_ENVS", ROOT / ".nox" / "codegen"))
+
+
+@pytest.fixture(scope="session")
+def standins():
+    """The module standins.py: wheels and an index that stand in for the real ones."""
+    spec = importlib.util.spec_from_file_location("standins", Path(__file__).with_name("standins.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

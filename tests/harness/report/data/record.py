@@ -21,7 +21,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
+ROOT = HERE.parents[3]
 CARRIED = ("liger_kernel", "tests", "constraints", "pyproject.toml")
 COMMIT = os.environ.get("RECORD_COMMIT", "HEAD")
 TEXT_KEPT = 1500

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SPECS = Path(__file__).parent / "specs"
 NEWEST, OLDEST = "3.9.0", "2.3.1"
 

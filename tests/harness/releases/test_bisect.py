@@ -14,7 +14,7 @@ from triton_matrix.base.cells import find_root
 from triton_matrix.releases import bisect
 from triton_matrix.releases.bisect import Answer, CannotAnswer
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "report" / "data"
 VERSIONS = ["2.3.1", "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", "3.5.1", "3.6.0", "3.7.1", "3.8.0", "3.9.0"]
 
 
@@ -120,8 +120,11 @@ def test_an_unknown_metric_is_refused_with_those_there_are():
         (["no_such_test.py"], "there is no test no_such_test.py"),
         (["no_such.toml"], "there is no spec no_such.toml"),
         ([str(DATA / "wide_backward.toml"), "--metric", "spill_stores"], "--metric and --worse-than go together"),
-        (["tests/matrix/test_bisect.py", "--metric", "registers", "--worse-than", "9"], "a test passes or fails"),
-        (["tests/matrix/test_bisect.py", "--good", "1.0"], "triton is '1.0'; allowed are 2.3.1"),
+        (
+            ["tests/harness/releases/test_bisect.py", "--metric", "registers", "--worse-than", "9"],
+            "a test passes or fails",
+        ),
+        (["tests/harness/releases/test_bisect.py", "--good", "1.0"], "triton is '1.0'; allowed are 2.3.1"),
     ],
 )
 def test_a_question_that_cannot_be_asked_is_one_sentence_and_status_2(arguments, sentence, capsys):
@@ -144,7 +147,7 @@ needs_releases = pytest.mark.skipif(
 
 @needs_releases
 def test_the_release_is_found_whose_interpreter_binds_a_declared_num_warps():
-    done = run_bisect("tests/matrix/data/declared_num_warps.py")
+    done = run_bisect("tests/harness/report/data/declared_num_warps.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "changes with triton 3.3.1: from 'fails' on 3.2.0 to 'passes'" in done.stdout
     assert "launch: TypeError: add_one() missing 1 required positional argument: 'num_warps'" in done.stdout
@@ -152,7 +155,7 @@ def test_the_release_is_found_whose_interpreter_binds_a_declared_num_warps():
 
 @needs_releases
 def test_the_release_is_found_that_spills_more():
-    spec = ["tests/matrix/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "200"]
+    spec = ["tests/harness/report/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "200"]
     done = run_bisect(*spec, "--bad", "3.4.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "changes with triton 3.4.0" in done.stdout
@@ -162,6 +165,6 @@ def test_the_release_is_found_that_spills_more():
 
 @needs_releases
 def test_a_change_that_comes_and_goes_is_called_not_monotonic():
-    done = run_bisect("tests/matrix/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "200")
+    done = run_bisect("tests/harness/report/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "200")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "not monotonic: 3.5.1" in done.stdout
