@@ -13,6 +13,7 @@ from typing import Any, Union
 import nox
 
 from .__main__ import VERBS
+from .base import commands
 from .base.cells import Cell, Table
 from .environments import interpreters, provide
 from .suites import run
@@ -29,6 +30,7 @@ def configure(table: Table) -> None:
     nox.options.reuse_venv = "yes"
     nox.options.error_on_missing_interpreters = True
     nox.options.sessions = [f"tests-{name}" for name in table.cells]
+    os.environ[commands.PARENT] = str(os.getpid())
     own = sys.argv[1 : sys.argv.index("--")] if "--" in sys.argv else sys.argv[1:]
     if "NOXSESSION" not in os.environ and not any(argument.split("=")[0] in SELECTORS for argument in own):
         os.environ.setdefault(PLAIN, "1")
