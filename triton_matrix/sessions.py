@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import Any, Union
 
 import nox
 
 from .__main__ import VERBS
 from .base import commands
-from .base.cells import Cell, Table
+from .base.cells import Cell, Table, load
 from .environments import interpreters, provide
 from .suites import run
 
@@ -22,6 +23,15 @@ from .suites import run
 # of `nox -j` are always given a name, so the first process says in the environment which of the two it is.
 SELECTORS = ("-s", "-e", "--session", "--sessions", "-t", "--tags", "-k", "--keywords")
 PLAIN = "TRITON_MATRIX_PLAIN"
+
+
+def table_at(path: Path) -> Table:
+    """The table at ``path``; a bad one ends nox with one sentence and exit status 2."""
+    try:
+        return load(path)
+    except ValueError as problem:
+        print(f"nox: {problem}", file=sys.stderr)
+        sys.exit(2)
 
 
 def configure(table: Table) -> None:
