@@ -56,7 +56,8 @@ METRICS = (
     Metric("global_stores_128", BOTH, "instructions of 128 bit and more", less_is_worse=True),
     Metric("fp64_instructions", BOTH, "instructions", "fp64", "fp64"),
     Metric("barriers", BOTH, "instructions"),
-    Metric("code_bytes", HIP, "bytes"),
+    Metric("local_bytes", CUDA, "bytes a thread"),
+    Metric("code_bytes", BOTH, "bytes"),
     Metric("instructions", BOTH, "instructions", "instr"),
 )
 BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}
