@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -80,12 +81,12 @@ def check(session: nox.Session) -> None:
 def anywhere(session: nox.Session) -> None:
     """Run the harness's tests once more from a clone under a long path, in random order."""
     tools(session, "check")
-    folder = Path(session.create_tmp(), *["a-folder-with-a-long-name"] * 6)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    session.run("git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder), external=True)
-    with session.chdir(folder):
-        session.run("python", "-m", "pytest", TIMEOUT, "--random-order", *(session.posargs or OWN_TESTS))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, *["a-folder-with-a-long-name"] * 6)
+        folder.parent.mkdir(parents=True)
+        session.run("git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder), external=True)
+        with session.chdir(folder):
+            session.run("python", "-m", "pytest", TIMEOUT, "--random-order", *(session.posargs or OWN_TESTS))
 
 
 def check_statically(session: nox.Session) -> None:
