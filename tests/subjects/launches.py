@@ -19,6 +19,7 @@ from typing import Any
 
 from triton_matrix.base import files, versions
 from triton_matrix.codegen import compile_kernel, targets
+from triton_matrix.codegen import metrics as metric
 from triton_matrix.codegen.compile import unknown_to, unwrap
 from triton_matrix.evidence import toolchain
 
@@ -222,10 +223,10 @@ def _in_short(rows: list[dict[str, Any]]) -> str:
             )
         elif row["status"] == "ok" and not row["num_warps_passed"]:
             said.append(f"{short}: no num_warps")
-        spills = metrics.get("spill_stores") or metrics.get("vgpr_spills") or 0
+        spills = metric.spills(metrics)
         if spills:
-            registers = metrics.get("registers", metrics.get("vgprs"))
-            stack = metrics.get("stack_bytes", metrics.get("scratch_bytes"))
+            registers = metric.first(metrics, "registers")
+            stack = metric.first(metrics, "scratch")
             found = spills, f"{spills} spills, {stack} B of stack at {registers} registers"
             size = f"{short} {row['n_cols']} {row['target']}"
             worst[size] = max(found, worst.get(size, found))
@@ -282,10 +283,10 @@ def findings(row: dict[str, Any]) -> list[str]:
     metrics, found = row.get("metrics", {}), []
     if not row["num_warps_passed"]:
         found.append(f"{where}: launched without num_warps, at the default of 4")
-    spills = metrics.get("spill_stores") or metrics.get("vgpr_spills")
+    spills = metric.spills(metrics)
     if spills:
-        registers = metrics.get("registers", metrics.get("vgprs"))
-        stack = metrics.get("stack_bytes", metrics.get("scratch_bytes"))
+        registers = metric.first(metrics, "registers")
+        stack = metric.first(metrics, "scratch")
         found.append(f"{where}: {spills} spills, {stack} bytes of stack, {registers} registers")
     if metrics.get("fp64_instructions"):
         found.append(f"{where}: {metrics['fp64_instructions']} fp64 instructions")

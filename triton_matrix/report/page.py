@@ -16,7 +16,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from . import atlas, words
+from ..codegen import metrics
+from . import words
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "page.js")
@@ -91,7 +92,7 @@ def _embedded(matrix: Mapping[str, Any]) -> str:
         "codegen": {
             **{key: codegen[key] for key in kept},
             "entries": [[entry["kernel"], entry["target"], _short(entry)] for entry in codegen["entries"]],
-            "less_is_worse": atlas.LESS_IS_WORSE,
+            "less_is_worse": metrics.LESS_IS_WORSE,
             "changes": [
                 [row["entry"], row["from"], row["to"], row["what"], row["accepted"]] for row in codegen["changes"]
             ],
