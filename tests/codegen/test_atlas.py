@@ -2,7 +2,7 @@
 
 import pytest
 
-from liger_kernel.kernels import launch_plan
+from liger_kernel.kernels import plan as launch_plan
 from liger_kernel.matrix.codegen import atlas
 from liger_kernel.matrix.codegen.targets import TARGETS
 

@@ -24,7 +24,7 @@ from .reference import check
 
 def test_importing_the_package_imports_neither_torch_nor_triton():
     code = (
-        "import sys, liger_kernel, liger_kernel.kernels, liger_kernel.kernels.launch_plan, liger_kernel.ops,"
+        "import sys, liger_kernel, liger_kernel.kernels, liger_kernel.kernels.plan, liger_kernel.ops,"
         " liger_kernel.transformers, liger_kernel.matrix\n"
         "sys.exit(', '.join({'torch', 'triton'} & set(sys.modules)) or 0)"
     )

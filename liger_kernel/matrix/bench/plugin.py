@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from ...kernels import launch_plan
+from ...kernels import plan as launch_plan
 from .. import environment
 from . import peers, rows
 from .evidence import header

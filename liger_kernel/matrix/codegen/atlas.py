@@ -10,7 +10,7 @@ from typing import Any
 from .compile import Configuration
 
 KERNELS = "liger_kernel.kernels.layer_norm"
-PLAN = "liger_kernel.kernels.launch_plan"
+PLAN = "liger_kernel.kernels.plan"
 N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of tokens is
 # Of the plan's own `branch_sizes`, those that differ in what the compiler makes of them: tiles of several rows and of
 # one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, held in registers

@@ -1,0 +1,80 @@
+"""The LayerNorm kernels as the codegen atlas compiles them: exactly the plan's launches. Needs no Triton."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Any
+
+from liger_kernel.kernels.plan import TARGETS, Launch, backward_plan, forward_plan
+
+KERNELS = "liger_kernel.kernels.layer_norm"
+N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of tokens is
+# Of the plan's own `branch_sizes`, those that differ in what the compiler makes of them: tiles of several rows and of
+# one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, held in registers
+# and wide.
+SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072)
+DTYPES = ("fp32", "bf16")
+OLDEST = "2.3.1"  # what the plan decides otherwise for it is compiled too, with every release
+
+
+def configurations(target_names: list[str]) -> list[dict[str, Any]]:
+    """Every distinct launch of LayerNorm forward and backward at SIZES, for each target.
+
+    A row length that is a power of two is compiled in fp32 and bf16. The others (masked, or odd and so without wide
+    loads) are compiled in bf16, where narrow loads cost most.
+
+    Returns:
+        One dict for each, with the keys kernel ("module:function"), label, target, args (Triton type by name),
+        constexprs, options, and hints (the names of the arguments that are divisible by 16).
+    """
+    result: dict[tuple[Any, ...], dict[str, Any]] = {}
+    without_limits: set[tuple[Any, ...]] = set()
+    for target, triton, n_cols in itertools.product(target_names, ("", OLDEST), SIZES):
+        device = dataclasses.replace(TARGETS[target], triton=triton)
+        for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
+            for launch in (
+                *forward_plan(N_ROWS, n_cols, dtype, device),
+                *backward_plan(N_ROWS, n_cols, dtype, device),
+            ):
+                key = _settings(launch, target, n_cols)
+                unlimited = _settings(dataclasses.replace(launch, max_registers=0), target, n_cols)
+                # that the oldest release knows no limit on registers makes no configuration of its own
+                if key in result or (triton and unlimited in without_limits):
+                    continue
+                without_limits.add(unlimited)
+                result[key] = configuration(launch, n_cols, dtype, target, triton)
+    return list(result.values())
+
+
+def configuration(launch: Launch, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:
+    """The launch at N_ROWS rows as the atlas takes it."""
+    values = {"n_rows": N_ROWS, "n_cols": n_cols, **launch.values}
+    return {
+        "kernel": f"{KERNELS}:{launch.kernel}",
+        "label": f"{launch.kernel}[n_cols={n_cols},{dtype}{',as for ' + triton if triton else ''}]",
+        "target": target,
+        "args": dict(launch.args),
+        "constexprs": dict(launch.constexprs),
+        "options": launch.options,
+        "hints": [name for name, kind in launch.args.items() if kind.startswith("*") or values.get(name, 1) % 16 == 0],
+    }
+
+
+def _settings(launch: Launch, target: str, n_cols: int) -> tuple[Any, ...]:
+    """What distinguishes two launches here: two sizes with equal settings are one compilation.
+
+    Of a row's length it counts whether it is aligned and whether it fills its blocks; of the hints none other (counts
+    of rows and of programs change no load or store); of the types only that of X (a kernel without X adds up fp32
+    partial rows, whatever it stores them as).
+    """
+    constexprs = {name: value for name, value in launch.constexprs.items() if name != "N_COLS"}
+    return (
+        launch.kernel,
+        target,
+        n_cols % 16 == 0,
+        n_cols % int(constexprs.get("BLOCK_N", 1)) == 0,
+        launch.args.get("X"),
+        *constexprs.items(),
+        *launch.options.items(),
+    )
