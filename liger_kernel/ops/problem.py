@@ -241,7 +241,10 @@ def _problem(
 ) -> Problem:
     """Check shapes, dtypes and devices; those of W and B are None where there is none."""
     if dtype not in DTYPES:
-        raise TypeError(f"X has dtype {dtype}; it must be float32, float16 or bfloat16")
+        why = " (torch.nn.functional.layer_norm takes float64; sums here are in float32)"
+        raise TypeError(
+            f"X has dtype {dtype}; it must be float32, float16 or bfloat16{why if dtype == torch.float64 else ''}"
+        )
     if not shape:
         raise ValueError("X has no dimensions; it must have at least one, the last of which is normalised")
     n_cols = shape[-1]
