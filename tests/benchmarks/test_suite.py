@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch", reason="run in a cell, or install torch and triton")
 
-from liger_kernel.kernels import launch_plan
+from liger_kernel.kernels import plan as launch_plan
 from triton_matrix.bench import evidence
 from triton_matrix.bench.rows import Row
 from triton_matrix.bench.suite import Suite
@@ -71,8 +71,8 @@ def test_wrong_results_are_not_timed(suite):
 
 
 def test_the_settings_are_those_that_the_plan_chooses(monkeypatch):
-    monkeypatch.delenv("LIGER_KERNEL_TUNED", raising=False)
-    monkeypatch.setattr(evidence, "_properties", lambda device: launch_plan.TARGETS["cuda:90"])
+    properties = launch_plan.TARGETS["cuda:90"]
+    monkeypatch.setattr(evidence, "_properties", lambda device: properties)
     assert evidence.settings("cuda") == "tuned table"
-    monkeypatch.setenv("LIGER_KERNEL_TUNED", "0")
+    properties = replace(properties, tuned=False)
     assert evidence.settings("cuda") == "general rule"

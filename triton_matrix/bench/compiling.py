@@ -21,7 +21,7 @@ class CompileRow:
     """One kernel with its settings, for one target; the sizes that the plan uses it for share it.
 
     Attributes:
-        launch: of the launch plan (``kernels.launch_plan.Launch``).
+        launch: of the launch plan (``kernels.plan.Launch``).
         target: such as ``cuda:90``.
         n_cols: the N that it is compiled as (a parameter that is a multiple of 16 compiles differently).
     """
@@ -43,7 +43,7 @@ def compile_rows(table: str, only_target: Optional[str] = None) -> tuple[Compile
         table: ``full`` or ``quick`` (for the sweep, as for quick).
         only_target: this target instead of ``TARGETS``.
     """
-    plan = importlib.import_module("....kernels.launch_plan", __name__)
+    plan = importlib.import_module("....kernels.plan", __name__)
     found: dict[Any, CompileRow] = {}
     for target in (only_target,) if only_target else TARGETS:
         for n_cols in N_COLS.get(table, N_COLS["quick"]):

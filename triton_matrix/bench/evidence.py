@@ -44,7 +44,7 @@ def versions() -> dict[str, Optional[str]]:
 
 def launches(row: Row, device: str) -> list[dict[str, Any]]:
     """What our LayerNorm launches for a row, from its launch plan: kernel, grid, constexprs, num_warps, num_stages."""
-    from liger_kernel.kernels import launch_plan
+    from liger_kernel.kernels import plan as launch_plan
 
     properties = _properties(device)
     plans: dict[str, Any] = {"forward": launch_plan.forward_plan, "backward": launch_plan.backward_plan}
@@ -65,7 +65,7 @@ def settings(device: str) -> str:
 
     The plan is asked, so the environment variable LIGER_KERNEL_TUNED counts as it does for a launch.
     """
-    from liger_kernel.kernels import launch_plan
+    from liger_kernel.kernels import plan as launch_plan
 
     tuned = launch_plan.tuned_settings("forward", 4096, "bf16", _properties(device))
     return GENERAL if tuned is None else TUNED

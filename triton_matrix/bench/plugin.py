@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from liger_kernel.kernels import launch_plan
+from liger_kernel.kernels import plan as launch_plan
 
 from ..evidence import toolchain
 from . import peers, rows
