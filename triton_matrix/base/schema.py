@@ -15,7 +15,7 @@ from typing import Any, Optional
 PLATFORMS = ("cuda", "rocm", "xpu", "cpu")
 LEVELS = ("interpreter", "codegen", "device")
 # dependency groups of pyproject.toml that may have a constraint file of their own beside the cells'
-GROUPS = ("check", "report")
+GROUPS = ("check", "report", "tools")
 
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 _MODULE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"

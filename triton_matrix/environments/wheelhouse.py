@@ -77,9 +77,10 @@ def gather(
     wheels.mkdir(parents=True, exist_ok=True)
     download_pins(table, cell, python, wheels)
     # nox, uv and the build run in the Python that runs this; the offline machine is taken to have the same
-    tested = table.path.parent / "check.txt"
-    known = ["--constraint", str(tested)] if tested.is_file() and sys.version_info[:2] == (3, 11) else []
-    _download(sys.executable, wheels, [*known, "nox", "uv", "pip", *build_requirements(table)])
+    tested = table.path.parent / "tools.txt"
+    tools = ["--require-hashes", "--requirement", str(tested)] if tested.is_file() else ["nox", "uv"]
+    for wanted in (tools, ["pip", *build_requirements(table)]):
+        _download(sys.executable, wheels, wanted)
     platform = platform or cell.platforms[0]
     own = wheel.build_wheel(table, platform, folder, triton=_triton_of(table, cell))
     own = own.replace(wheels / own.name)
