@@ -97,11 +97,27 @@ def resolve(wanted: Mapping[str, Pin], python: str, uv: Optional[str]) -> Resolv
         same = offer.version == pin.version and (not offer.hashes or set(offer.hashes) & set(pin.hashes))
         result[name] = pin if same else offer
         if not same:
-            about = {"name": name, "pinned": pin.version, "installed": offer.version, "hashes": list(offer.hashes)}
-            others.append({**about, "settings": given})
-            named = offer.version if offer.version != pin.version else f"{offer.version} of another file"
-            print(f"{name} {named} in place of the pinned {pin.version}: {', '.join(given)} brings it", flush=True)
+            others.append(other(pin, offer, given))
+            print(sentence(others[-1]), flush=True)
     return Resolved(result, others)
+
+
+def other(pin: Pin, offer: Pin, given: list[str]) -> dict[str, Any]:
+    """What is recorded of another build: what was pinned, what is installed, and the settings that can bring it."""
+    about = {"name": pin.name, "pinned": pin.version, "installed": offer.version}
+    return {**about, "hashes": list(offer.hashes), "settings": given}
+
+
+def sentence(other: Mapping[str, Any]) -> str:
+    """Another build in one line."""
+    file = " of another file" if other["installed"] == other["pinned"] else ""
+    brings = f"{', '.join(other['settings'])} brings it"
+    return f"{other['name']} {other['installed']}{file} in place of the pinned {other['pinned']}: {brings}"
+
+
+def without_other_builds() -> dict[str, str]:
+    """This process's environment without the settings that bring other files than those of an index."""
+    return {name: value for name, value in os.environ.items() if name not in NOT_LOCKED}
 
 
 def _ask_uv(uv: str, python: str, asked: Path) -> dict[str, Pin]:

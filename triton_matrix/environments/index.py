@@ -14,7 +14,6 @@ from __future__ import annotations
 import base64
 import datetime
 import json
-import os
 import re
 import tempfile
 import urllib.error
@@ -194,7 +193,7 @@ def _compile(cell: Cell, wanted: list[str], drop: tuple[str, ...] = ()) -> dict[
         options += ["--python-version", str(cell.python), "--python-platform", pins.PLATFORM]
         # --refresh: uv's cache would serve last night's list. The folder: uv takes overrides from the current one only
         command = [commands.uv(), "pip", "compile", "--refresh", *options, str(project)]
-        env = {key: value for key, value in os.environ.items() if key not in builds.NOT_LOCKED}
+        env = builds.without_other_builds()
         return pins.parse(commands.run(command, cwd=Path(folder), env=env))
 
 

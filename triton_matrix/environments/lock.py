@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -101,7 +100,7 @@ def _compile(table: Table, name: str, python: str, arguments: list[str], stdin: 
         options += ["--generate-hashes", "--python-version", python]
         options += ["--custom-compile-command", f"nox -s lock -- {name}", *(["--upgrade"] if upgrade else [])]
         # what this machine has in place of the index's own files is nobody else's pin
-        env = {key: value for key, value in os.environ.items() if key not in builds.NOT_LOCKED}
+        env = builds.without_other_builds()
         commands.run([commands.uv(), "pip", "compile", *options, *arguments], stdin=stdin, env=env)
         lines = scratch.read_text(encoding="utf-8").splitlines()
         lines.insert(2, pins.header(python))  # below uv's own words and the command
