@@ -20,6 +20,8 @@ from ..base.cells import Cell, Table
 # what lies in a checkout and is no source of its wheel
 NOT_SOURCES = ("build", "dist", "reports", "results", "tests", "docs", "constraints", "*.egg-info", "triton_matrix")
 
+OF_THE_HARNESS = ("pytest>=8", "pytest-timeout")  # what running any suite needs, whatever its package says
+
 
 def name(table: Table) -> str:
     """The distribution's name."""
@@ -30,14 +32,6 @@ def sources(table: Table) -> list[Path]:
     """The files and folders of the checkout that the package is built from."""
     found = [path for path in sorted(table.root.iterdir()) if not path.name.startswith(".")]
     return [path for path in found if not any(path.match(pattern) for pattern in NOT_SOURCES)]
-
-
-def digested(table: Table) -> list[Path]:
-    """Those sources that decide what is in the wheel: the module, and the files that say how it is built."""
-    named = ["pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", *filter(None, [table.package.platform])]
-    modules = [folder / table.package.module for folder in (table.root, table.root / "src")]
-    single = [module.with_suffix(".py") for module in modules]
-    return [path for path in (*(table.root / name for name in named), *modules, *single) if path.exists()]
 
 
 def build_wheel(
@@ -81,7 +75,8 @@ def platform_of(table: Table, cell: Cell) -> str:
 def suite_requirements(table: Table) -> list[str]:
     """What the suites need beside the package and the cell's own pins."""
     knows = _platform_hook(table)
-    return list(knows.get_optional_dependencies()["test"]) if knows else list(table.package.test)
+    asked = knows.get_optional_dependencies()["test"] if knows else table.package.test
+    return list(dict.fromkeys([*OF_THE_HARNESS, *asked]))
 
 
 def wheel_requirements(table: Table, cell: Cell) -> list[str]:
