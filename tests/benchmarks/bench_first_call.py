@@ -2,9 +2,11 @@
 
 import pytest
 
-from triton_matrix.bench import peers
-from triton_matrix.bench.first_call import measure
-from triton_matrix.bench.plugin import parametrize, suite_of
+from triton_matrix.bench.plugin import parametrize
+
+from .layer_norm import peers
+from .layer_norm.first_call import measure
+from .layer_norm.options import suite_of
 
 
 def pytest_generate_tests(metafunc):
@@ -13,7 +15,7 @@ def pytest_generate_tests(metafunc):
 
 
 def test_first_call(suite, record, pytestconfig, name):
-    paths = peers.parse_paths(pytestconfig.getoption("bench_peer_path"))
+    paths = peers.parse_paths(pytestconfig.getoption("peer_path"))
     try:
         measured, info = measure(name, suite.level, paths)
     except RuntimeError as error:
