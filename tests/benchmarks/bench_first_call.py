@@ -5,13 +5,14 @@ import pytest
 from triton_matrix.bench.plugin import parametrize
 
 from .layer_norm import peers
-from .layer_norm.first_call import measure
+from .layer_norm.first_call import measure, row_at
 from .layer_norm.options import suite_of
 
 
 def pytest_generate_tests(metafunc):
-    names = list(suite_of(metafunc.config).implementations)
-    parametrize(metafunc, [("first-call", f"-{name}", (name,)) for name in names], "name")
+    suite = suite_of(metafunc.config)
+    row = row_at(suite.level)
+    parametrize(metafunc, [(row, f"-{name}", (name,)) for name in suite.implementations], "name")
 
 
 def test_first_call(suite, record, pytestconfig, name):

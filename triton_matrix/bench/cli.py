@@ -178,7 +178,11 @@ def _compare(runner: Runner, report: dict[str, Any], base: dict[str, Any], optio
         _, again, _ = runner.run(pattern, again=True)
         if again is None:
             raise ValueError("the rows that look slower could not be measured again")
-        confirmed = regression.slower(regression.entries(again), old, options.threshold, [c.row for c in suspects])
+        measured = regression.entries(again)
+        gone = [change.row for change in suspects if change.row not in measured]
+        if gone:
+            raise ValueError(f"the rows that look slower could not be measured again: {', '.join(gone)}")
+        confirmed = regression.slower(measured, old, options.threshold, [change.row for change in suspects])
     report["triton_matrix"]["against"] = {
         "baseline": options.against,
         "baseline_cell": base["triton_matrix"]["cell"],

@@ -161,6 +161,7 @@ def timer(pytestconfig: pytest.Config) -> Timer:
 def record(benchmark: Any, request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Record:
     """Hand a measurement to pytest-benchmark: ``record(measured, info=None, n_bytes=None)``.
 
+    The row is that of the marker ``row``, since rows are measured again by that name; ValueError for another.
     ``info`` goes into ``extra_info`` (``benchmark_file.EXTRA_INFO`` lists the keys that are read). ``n_bytes`` are the
     fewest that must go through device memory: with them the row has its bandwidth and its share of a copy's.
     """
@@ -174,7 +175,10 @@ def record(benchmark: Any, request: pytest.FixtureRequest, pytestconfig: pytest.
             global _replayed
             _replayed += next(durations)
 
-        benchmark.extra_info.update(row=row_of(request.node), level=level_of(pytestconfig), clock=measured.clock)
+        row = row_of(request.node)
+        if (info or {}).get("row", row) != row:
+            raise ValueError(f"row is {(info or {})['row']!r}, but the test is row {row!r}: pytest.mark.row names it")
+        benchmark.extra_info.update(row=row, level=level_of(pytestconfig), clock=measured.clock)
         if len(measured.seconds) >= BLOCKS:
             benchmark.extra_info.update(spread=measured.spread, late=measured.late)
         if n_bytes is not None:

@@ -30,6 +30,14 @@ MODULE = "benchmarks.layer_norm.first_call"
 CACHE_VARIABLES = ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "QUACK_CACHE_DIR")
 
 
+PROBLEMS = {"device": ("bf16", 4096, 4096), "interpreter": ("fp32", 4, 64)}  # dtype, n_rows, n_cols
+
+
+def row_at(level: str) -> str:
+    """The name of the row."""
+    return "first-call-{}-{}x{}".format(*PROBLEMS[level])
+
+
 def measure(name: str, level: str, paths: Mapping[str, Path]) -> tuple[Measurement, dict[str, Any]]:
     """Run this module in a fresh process.
 
@@ -45,7 +53,7 @@ def measure(name: str, level: str, paths: Mapping[str, Path]) -> tuple[Measureme
     Raises:
         RuntimeError: the process failed; names its command, exit status and last line.
     """
-    dtype, n_rows, n_cols = ("bf16", 4096, 4096) if level == "device" else ("fp32", 4, 64)
+    dtype, n_rows, n_cols = PROBLEMS[level]
     given = [argument for peer, path in paths.items() for argument in ("--peer-path", f"{peer}={path}")]
     device = "cuda" if level == "device" else "cpu"
     shape = ["--dtype", dtype, "--rows", str(n_rows), "--cols", str(n_cols), "--device", device]
@@ -59,7 +67,6 @@ def measure(name: str, level: str, paths: Mapping[str, Path]) -> tuple[Measureme
     found = json.loads(done.stdout.strip().splitlines()[-1])
     return Measurement("host", (found["forward_seconds"] + found["backward_seconds"],)), {
         "level": level,
-        "row": f"first-call-{dtype}-{n_rows}x{n_cols}",
         "kind": "first-call",
         "implementation": name,
         "clock": "host",

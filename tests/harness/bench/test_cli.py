@@ -102,6 +102,14 @@ def test_the_rounds_that_a_suite_records_are_those_of_the_file_to_the_nanosecond
     assert info["spread"] == pytest.approx(1.5)  # five blocks of one round: (0.004 - 0.001) / 0.002
 
 
+def test_a_row_that_is_not_called_like_its_test_is_refused_since_it_could_not_be_measured_again(root):
+    suite = root / "tests" / "benchmarks" / "bench_toy.py"
+    suite.write_text(SUITE.replace('{"dtype": "fp32"}', '{"row": "another"}'))
+    done = bench(root, "--rows", "known|sum")
+    assert done.returncode == 1
+    assert "row is 'another', but the test is row 'known': pytest.mark.row names it" in done.stdout
+
+
 def test_options_of_the_suites_own_conftest_are_passed_on(root):
     done = bench(root, "--rows", "sum.1000", "--scale", "50")
     assert done.returncode == 0, done.stdout + done.stderr
