@@ -55,6 +55,14 @@ def report(session: nox.Session) -> None:
 
 
 @nox.session
+def performance(session: nox.Session) -> None:
+    """Write docs/performance.md's table and plot, and results/tables.md, from the raw files in results/."""
+    tools(session, "report")
+    with session.chdir(ROOT / "tests"):
+        session.run("python", "-m", "benchmarks.layer_norm.render", *session.posargs, env={"PYTHONPATH": str(ROOT)})
+
+
+@nox.session
 def bisect(session: nox.Session) -> None:
     """Find the first Triton release at which a test or a compiled kernel changes."""
     tools(session, "report")

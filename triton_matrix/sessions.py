@@ -47,7 +47,7 @@ def configure(table: Table) -> None:
 
 
 def add_cell(table: Table, cell: Cell) -> None:
-    """Make a row of the table the session ``tests-<cell>``, and ``bench-<cell>`` where there is tests/benchmarks."""
+    """Make a row of the table the session ``tests-<cell>``; ``bench-<cell>`` too, if the package has benchmarks."""
 
     @nox.session(
         name=f"tests-{cell.name}", python=python_of(cell), tags=["tests", *cell.platforms], allow_parallel=True
@@ -59,7 +59,7 @@ def add_cell(table: Table, cell: Cell) -> None:
         inside(session, table, "run", "--cell", cell.name)
 
     tests.__doc__ = f"Build cell {cell.name} and run its suites: {cell.why}."
-    if not (table.root / "tests" / "benchmarks").is_dir():
+    if not (table.root / table.package.bench).is_dir():
         return
 
     @nox.session(name=f"bench-{cell.name}", python=python_of(cell), tags=["bench", *cell.platforms])

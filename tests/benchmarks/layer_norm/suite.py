@@ -8,13 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Optional
 
-from . import peers, rows
-from .evidence import header, launches, settings, versions
-from .rows import Row
-from .timing import Measurement, Timer, spread_of
+from triton_matrix.bench import bandwidth
+from triton_matrix.bench.header import versions
+from triton_matrix.bench.timing import Measurement, Timer, spread_of
 
-LEVELS = ("device", "interpreter", "codegen")
-COPY_ELEMENTS = 2**28  # bf16: 512 MiB read and as much written
+from . import peers, rows
+from .launches import launches, settings
+from .problem import Problem
+from .rows import Row
+
 # ||out - torch|| / ||torch|| above which an implementation is wrong, and a wrong one is not timed
 WRONG = {"bf16": 3e-2, "fp16": 5e-3, "fp32": 1e-3}
 
@@ -26,18 +28,16 @@ class Suite:
         level: ``device`` or ``interpreter`` (on the CPU: proves that the rows run; its times say nothing of a GPU).
         wanted: names of peers; torch and ours are always there.
         paths: peer -> folder or wheel to import it from.
-        budget: seconds of rounds per measurement.
+        timer: times every row, on the level's device.
     """
 
-    def __init__(self, level: str, wanted: Sequence[str], paths: Mapping[str, Path], budget: float) -> None:
+    def __init__(self, level: str, wanted: Sequence[str], paths: Mapping[str, Path], timer: Timer) -> None:
         import torch
 
-        if level == "device" and not torch.cuda.is_available():
-            raise ValueError("level is 'device', but torch sees no GPU here; allowed are interpreter, codegen")
         self._torch = torch
         self.level = level
         self.device = "cuda" if level == "device" else "cpu"
-        self.timer = Timer(self.device, budget)
+        self.timer = timer
         found, self.absent = peers.load(wanted, paths)
         self.implementations = {item.name: item for item in found}
         self.refused: list[dict[str, str]] = []
@@ -99,11 +99,8 @@ class Suite:
     def measure_copy(self) -> Optional[float]:
         """Measure the copy now, in bytes per second."""
         if self.level != "device":
-            return None
-        n_elements = min(COPY_ELEMENTS, 2 * self._n_elements)
-        x = self._torch.randn(n_elements, dtype=self._torch.bfloat16, device=self.device)
-        y = self._torch.empty_like(x)
-        return 4 * n_elements / self.timer(lambda: y.copy_(x)).median
+            return None  # and no memory of a GPU to ask for
+        return bandwidth.copy_bytes_per_second(self.timer, min(bandwidth.COPY_ELEMENTS, 2 * self._n_elements))
 
     def table(self, which: str) -> tuple[Row, ...]:
         """The rows of ``full``, ``quick`` or ``sweep``, as large as this GPU's memory allows; tiny ones without it."""
@@ -115,10 +112,9 @@ class Suite:
     def _n_elements(self) -> int:
         return rows.fitting(self._free_bytes())
 
-    def header(self, cell: str, selection: str, root: Optional[Path]) -> dict[str, Any]:
-        """What the whole file is evidence of."""
+    def header(self) -> dict[str, Any]:
+        """What the file's header says beside what every suite's does."""
         return {
-            **header(cell, self.level, selection, root),
             "settings": settings(self.device),
             "implementations": {item.name: item.version for item in self.implementations.values()},
             "absent": self.absent,
@@ -146,22 +142,13 @@ class Suite:
 
     def _how_fast(self, row: Row, name: str, measured: Measurement) -> dict[str, Any]:
         torch_median = self._medians.get((row, "torch"))
-        found: dict[str, Any] = {"clock": measured.clock, "spread": measured.spread, "late": measured.late}
-        if self.copy_bytes_per_second is None:  # the interpreter's seconds as a bandwidth would only mislead
-            return {
-                **found,
-                "gb_per_s": None,
-                "copy_gb_per_s": None,
-                "share_of_copy": None,
-                "speed_against_torch": None,
-            }
-        rate = row.bytes / measured.median
+        compared = torch_median / measured.median if torch_median and self.level == "device" else None
         return {
-            **found,
-            "gb_per_s": rate / 1e9,
-            "copy_gb_per_s": self.copy_bytes_per_second / 1e9,
-            "share_of_copy": rate / self.copy_bytes_per_second,
-            "speed_against_torch": torch_median / measured.median if torch_median else None,
+            "clock": measured.clock,
+            "spread": measured.spread,
+            "late": measured.late,
+            **bandwidth.rates(row.bytes, measured.median, self.copy_bytes_per_second),
+            "speed_against_torch": compared,
         }
 
     def _host(self, row: Row, name: str) -> dict[str, Optional[float]]:
@@ -195,48 +182,6 @@ class Suite:
 
     def _free_bytes(self) -> int:
         return int(self._torch.cuda.mem_get_info()[0])
-
-
-class Problem:
-    """The tensors of all rows with one shape and dtype, the same for every implementation, and torch's results."""
-
-    def __init__(self, row: Row, device: str, reference: peers.Implementation) -> None:
-        import torch
-
-        self.shape_id = row.shape_id
-        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[row.dtype]
-        torch.manual_seed(row.n_cols)
-
-        def normal(*shape: int) -> Any:
-            return torch.randn(*shape, dtype=dtype, device=device)
-
-        self.x = normal(row.n_rows, row.n_cols).requires_grad_()
-        self.w = normal(row.n_cols).requires_grad_()
-        self.b = normal(row.n_cols).requires_grad_()
-        self.dy = normal(row.n_rows, row.n_cols)
-        self._reference = reference
-        self._expected: dict[str, tuple[Any, ...]] = {}
-
-    def bind(self, implementation: peers.Implementation, direction: str) -> Any:
-        """``peers.bind`` on these tensors."""
-        return peers.bind(implementation, direction, self.x, self.w, self.b, self.dy)
-
-    def difference_from_torch(self, implementation: peers.Implementation, direction: str) -> float:
-        """The largest ||out - torch|| / ||torch|| of the direction's results: y, or dx, dw and db."""
-        direction = "forward" if direction == "forward" else "backward"
-        if direction not in self._expected:
-            self._expected[direction] = self._results(self._reference, direction)
-        found = self._results(implementation, direction)
-        return max(_distance(ours, theirs) for ours, theirs in zip(found, self._expected[direction]))
-
-    def _results(self, implementation: peers.Implementation, direction: str) -> tuple[Any, ...]:
-        out = self.bind(implementation, direction)()
-        return tuple(t.detach() for t in (out if isinstance(out, (tuple, list)) else (out,)))
-
-
-def _distance(found: Any, expected: Any) -> float:
-    expected = expected.float()
-    return float((found.float() - expected).norm() / expected.norm())
 
 
 def _giga(value: Optional[float]) -> Optional[float]:

@@ -1,9 +1,9 @@
-"""What the kernels aim at on an H100: shares of the copy bandwidth that the same run measures, and conditions."""
+"""Our goals for the kernels on an H100: shares of the copy bandwidth that the same run measures, and conditions."""
 
 from __future__ import annotations
 
 # (direction, dtype) -> share by the largest N that it holds up to
-TARGETS: dict[tuple[str, str], tuple[tuple[int, float], ...]] = {
+SHARES: dict[tuple[str, str], tuple[tuple[int, float], ...]] = {
     ("forward", "bf16"): ((16384, 0.96), (32768, 0.92), (131072, 0.80)),
     ("forward", "fp32"): ((16384, 0.96), (32768, 0.92), (131072, 0.75)),
     ("backward", "bf16"): ((8192, 0.88), (16384, 0.82), (32768, 0.70), (131072, 0.60)),

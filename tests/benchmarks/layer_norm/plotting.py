@@ -1,4 +1,4 @@
-"""The plots of docs/performance.md: share of the copy bandwidth by N, one panel per direction and dtype."""
+"""The plots of the results: share of the copy bandwidth by N, one panel per direction and dtype."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
-from ..base import files
+from triton_matrix.base import files
+
 from .conditions import PARITIES
-from .evidence import GENERAL
 from .peers import OURS
-from .runs import Run, same_bench
+from .runs import GENERAL, Run, same_bench
 
 COLOURS = {OURS: "#d62728", "torch": "#7f7f7f", "compile": "#1f77b4", "liger": "#2ca02c", "quack": "#ff7f0e"}
 # for other Tritons, or for the sweeps

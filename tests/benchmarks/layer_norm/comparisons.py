@@ -5,12 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from . import targets
+from . import goals
 from .conditions import PARITIES, SINGLE, drops
-from .evidence import GENERAL
 from .markdown import DASH, folded, section
 from .markdown import table as markdown
-from .runs import Run, general_and_tuned, same_bench
+from .runs import GENERAL, Run, general_and_tuned, same_bench
 
 SHARPEST = 3
 
@@ -63,13 +62,13 @@ def _tritons(runs: Sequence[Run]) -> str:
         if direction in SINGLE:
             summary.append([f"{direction} {dtype}", *(_lowest(run, newest, direction, dtype) for run in runs[:-1])])
     title = "The same kernels on each Triton: " + newest.gpu + (f", {GENERAL}" if newest.settings == GENERAL else "")
-    note = f"Lowest ratio up to N = {targets.WITH_NEWEST_UP_TO}, then over all N."
+    note = f"Lowest ratio up to N = {goals.WITH_NEWEST_UP_TO}, then over all N."
     return section(title, markdown(summary), note, folded("Shares on each Triton, every size", *parts))
 
 
 def _lowest(run: Run, newest: Run, direction: str, dtype: str) -> str:
     ratios = run.against(newest, direction, dtype)
-    usual = {n: ratio for n, ratio in ratios.items() if n <= targets.WITH_NEWEST_UP_TO}
+    usual = {n: ratio for n, ratio in ratios.items() if n <= goals.WITH_NEWEST_UP_TO}
     lowest = (min(part, key=lambda n, part=part: part[n]) for part in (usual, ratios) if part)  # type: ignore[misc]
     return ", ".join(dict.fromkeys(f"{ratios[n]:.3f} at {n}" for n in lowest)) or DASH
 

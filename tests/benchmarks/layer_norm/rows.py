@@ -90,19 +90,27 @@ def sweep_n_cols() -> tuple[int, ...]:
     return tuple(sorted({n for n in [*steps, *odd, *ODD_N_COLS, 2**17] if 512 <= n <= 2**17}))
 
 
-def matching(ids: Sequence[str], pattern: Optional[str]) -> list[str]:
-    """The ids that contain a match of the regular expression ``pattern``; all of them where it is None."""
+def matching(ids: Sequence[str], pattern: Optional[str], argument: str = "rows") -> list[str]:
+    """The ids that contain a match of the regular expression ``pattern``; all of them where it is None.
+
+    Raises:
+        ValueError: it is none; names the argument.
+    """
     if pattern is None:
         return list(ids)
     try:
-        return [name for name in ids if re.search(pattern, name)]
+        expression = re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"rows is {pattern!r}, which is no regular expression: {error}") from None
+        raise ValueError(f"{argument} is {pattern!r}, which is no regular expression: {error}") from None
+    return [name for name in ids if expression.search(name)]
 
 
 def with_peers(table: Sequence[Row], pattern: Optional[str]) -> set[str]:
     """The ids of the rows to time every peer on: those that match, and the small ones, which cost little."""
-    return {*matching([row.id for row in table], pattern), *(row.id for row in table if row.kind == "small")}
+    return {
+        *matching([row.id for row in table], pattern, "peer-rows"),
+        *(row.id for row in table if row.kind == "small"),
+    }
 
 
 def fitting(memory_bytes: int) -> int:

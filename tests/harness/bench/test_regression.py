@@ -1,7 +1,5 @@
 """A slow-down is called beyond the noise only, and in shares of the copy where both sides have them."""
 
-import json
-
 import pytest
 
 from triton_matrix.bench import regression
@@ -67,22 +65,3 @@ def test_only_our_repeated_rows_are_entries():
         row("compiled"),
     ]
     assert regression.entries(report(rows=rows)) == {"a": Entry(2.0, 0.01, 0.9)}
-
-
-@pytest.mark.parametrize("content", ["{}", "not json", "[]"])
-def test_a_file_of_something_else_is_refused_by_name(tmp_path, content):
-    path = tmp_path / "other.json"
-    path.write_text(content)
-    with pytest.raises(ValueError, match=r"against is .*other\.json; allowed is a benchmark.json"):
-        regression.read(path)
-
-
-def test_a_missing_file_is_refused_by_name(tmp_path):
-    with pytest.raises(ValueError, match=r"against is .*gone.json; it cannot be read: No such file"):
-        regression.read(tmp_path / "gone.json")
-
-
-def test_reading_gives_back_what_was_written(tmp_path):
-    path = tmp_path / "benchmark.json"
-    path.write_text(json.dumps(report()))
-    assert regression.read(path) == report()

@@ -224,7 +224,7 @@ def _liger(path: Optional[Path]) -> Implementation:
     if path is None:
         raise ImportError("no --peer-path liger=DIR or WHEEL; it shares the import name liger_kernel with this package")
     folder = _unpacked(path)
-    with isolated(__name__.split(".")[0], folder):
+    with isolated("liger_kernel", folder):
         function = importlib.import_module("liger_kernel.ops.layer_norm").LigerLayerNormFunction
     version = next((item.version for item in metadata.distributions(path=[str(folder)])), "unknown")
     return Implementation("liger", version, function.apply)

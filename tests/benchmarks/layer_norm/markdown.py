@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-DASH = "-"  # there is no such figure
+from triton_matrix.base import tables
+from triton_matrix.base.tables import DASH
+
+__all__ = ["DASH", "folded", "section", "table"]
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first row is its head, the first column to the left and the others to the right.
-
-    Columns that are empty or a dash in every row are left out; "" where there is no row but the head.
-    """
+    """A table whose first row is its head, without columns that say nothing; "" where there is no row but the head."""
     head, *body = rows
-    if not body:
-        return ""
-    kept = [column for column in range(len(head)) if any(row[column] not in ("", DASH) for row in body)]
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(row[column] for column in kept) + " |" for row in (head, rule, *body))
+    return tables.render(*tables.without_empty(head, body), markdown=True, labels=1) if body else ""
 
 
 def section(title: str, *parts: str) -> str:

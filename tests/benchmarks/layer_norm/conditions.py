@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from . import table, targets
+from . import goals, tables
 from .peers import OURS, OURS_COMPILED
 from .runs import Run, same_bench
-from .table import Timed
+from .tables import Timed
 
 SINGLE = ("forward", "backward")  # forward+backward follows from the two
 WHOLE = "forward+backward"
@@ -59,13 +59,13 @@ def answers(runs: Sequence[Run]) -> list[Answer]:
         *(_answer(*asked) for asked in _against_newest(tables)),
         *(_answer("small problems: host time below torch's", run, _host(run, "torch", 1.0)) for run in tables),
         *(
-            _answer("small problems: host time below half of Liger's", run, _host(run, "liger", targets.OF_LIGER))
+            _answer("small problems: host time below half of Liger's", run, _host(run, "liger", goals.OF_LIGER))
             for run in tables
         ),
         *(_answer("compiled no slower than eager, within 2 %", run, _compiled(run)) for run in tables),
         *(_answer("small problems: compiled takes no more host time", run, _compiled_host(run)) for run in tables),
         *(
-            _answer(f"sweep of N: no drop beyond {targets.CLIFF:.0%}, {parity} N", run, _cliffs(run, parity))
+            _answer(f"sweep of N: no drop beyond {goals.CLIFF:.0%}, {parity} N", run, _cliffs(run, parity))
             for parity in PARITIES
             for run in runs
             if run.is_sweep
@@ -116,9 +116,9 @@ def _against_peers(run: Run) -> Checks:
         for (n_cols, _), row in (
             run.rows("large", direction, dtype).items() if run.meets_peers(direction, dtype) else ()
         ):
-            speed = table.against_best(row)
+            speed = tables.against_best(row)
             if speed is not None:
-                checks.append((f"{direction} {dtype}", f"{n_cols} ({speed:.3f})", speed >= targets.LEVEL))
+                checks.append((f"{direction} {dtype}", f"{n_cols} ({speed:.3f})", speed >= goals.LEVEL))
     return checks
 
 
@@ -131,7 +131,7 @@ def _odd_ones(run: Run) -> Checks:
             if direction in SINGLE and n != below and below in shares and 2 * below in shares:
                 lower = min((below, 2 * below), key=lambda size: shares[size])
                 ratio = share / shares[lower]
-                checks.append((f"{direction} {dtype}", f"{n} ({ratio:.3f} of {lower})", ratio >= targets.LEVEL))
+                checks.append((f"{direction} {dtype}", f"{n} ({ratio:.3f} of {lower})", ratio >= goals.LEVEL))
     return checks
 
 
@@ -142,9 +142,9 @@ def _against_newest(tables: Sequence[Run]) -> Iterator[tuple[str, Run, Checks]]:
             checks = []
             for direction, dtype in run.large():
                 for n, ratio in run.against(newest, direction, dtype).items():
-                    if direction in SINGLE and n <= targets.WITH_NEWEST_UP_TO:
-                        checks.append((f"{direction} {dtype}", f"{n} ({ratio:.3f})", ratio >= targets.WITH_NEWEST))
-            yield f"within 5 % of triton {newest.triton} up to N = {targets.WITH_NEWEST_UP_TO}", run, checks
+                    if direction in SINGLE and n <= goals.WITH_NEWEST_UP_TO:
+                        checks.append((f"{direction} {dtype}", f"{n} ({ratio:.3f})", ratio >= goals.WITH_NEWEST))
+            yield f"within 5 % of triton {newest.triton} up to N = {goals.WITH_NEWEST_UP_TO}", run, checks
 
 
 def _host(run: Run, peer: str, part: float) -> Checks:
@@ -163,7 +163,7 @@ def _compiled(run: Run) -> Checks:
         for (n_cols, _), row in run.rows("large", direction, dtype).items():
             if OURS in row and OURS_COMPILED in row:
                 speed = row[OURS].seconds / row[OURS_COMPILED].seconds
-                checks.append((f"{direction} {dtype}", f"{n_cols} ({speed:.3f})", speed >= targets.LEVEL))
+                checks.append((f"{direction} {dtype}", f"{n_cols} ({speed:.3f})", speed >= goals.LEVEL))
     return checks
 
 
@@ -178,7 +178,7 @@ def _compiled_host(run: Run) -> Checks:
 
 def _cliffs(run: Run, parity: str) -> Checks:
     return [
-        (f"{direction} {dtype}", f"{after} ({change:+.1%} from {before})", change >= -targets.CLIFF)
+        (f"{direction} {dtype}", f"{after} ({change:+.1%} from {before})", change >= -goals.CLIFF)
         for kind, direction, dtype in run.groups
         if kind == "sweep"
         for change, before, after in drops(run, direction, dtype, parity)

@@ -1,6 +1,6 @@
 """What the first call costs a user: one implementation, one shape, a process of its own and empty compile caches.
 
-``python -m triton_matrix.bench.first_call NAME`` prints the seconds as one line of JSON.
+``python -m benchmarks.layer_norm.first_call NAME``, in tests/, prints the seconds as one line of JSON.
 """
 
 from __future__ import annotations
@@ -16,14 +16,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from triton_matrix.bench.header import versions
+from triton_matrix.bench.timing import Measurement
+
 from . import peers
-from .evidence import versions
+from .problem import Problem
 from .rows import Row
-from .suite import Problem
-from .timing import Measurement
+
+TESTS = Path(__file__).resolve().parents[2]
+MODULE = "benchmarks.layer_norm.first_call"
 
 # Every place that a compiler here keeps its results in: Triton, Inductor, quack (CuTe DSL)
 CACHE_VARIABLES = ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "QUACK_CACHE_DIR")
+
+
+PROBLEMS = {"device": ("bf16", 4096, 4096), "interpreter": ("fp32", 4, 64)}  # dtype, n_rows, n_cols
+
+
+def row_at(level: str) -> str:
+    """The name of the row."""
+    return "first-call-{}-{}x{}".format(*PROBLEMS[level])
 
 
 def measure(name: str, level: str, paths: Mapping[str, Path]) -> tuple[Measurement, dict[str, Any]]:
@@ -41,21 +53,20 @@ def measure(name: str, level: str, paths: Mapping[str, Path]) -> tuple[Measureme
     Raises:
         RuntimeError: the process failed; names its command, exit status and last line.
     """
-    dtype, n_rows, n_cols = ("bf16", 4096, 4096) if level == "device" else ("fp32", 4, 64)
+    dtype, n_rows, n_cols = PROBLEMS[level]
     given = [argument for peer, path in paths.items() for argument in ("--peer-path", f"{peer}={path}")]
     device = "cuda" if level == "device" else "cpu"
     shape = ["--dtype", dtype, "--rows", str(n_rows), "--cols", str(n_cols), "--device", device]
-    command = [sys.executable, "-m", __name__, name, *shape, *given]
+    command = [sys.executable, "-m", MODULE, name, *shape, *given]
     with tempfile.TemporaryDirectory(prefix="liger-bench-") as folder:
         env = {**os.environ, **{variable: str(Path(folder) / variable) for variable in CACHE_VARIABLES}}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=TESTS, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing on standard error"])[-1]
         raise RuntimeError(f"{' '.join(command)} exited with {done.returncode}: {last}")
     found = json.loads(done.stdout.strip().splitlines()[-1])
     return Measurement("host", (found["forward_seconds"] + found["backward_seconds"],)), {
         "level": level,
-        "row": f"first-call-{dtype}-{n_rows}x{n_cols}",
         "kind": "first-call",
         "implementation": name,
         "clock": "host",
@@ -66,7 +77,7 @@ def measure(name: str, level: str, paths: Mapping[str, Path]) -> tuple[Measureme
 
 def main(argv: list[str]) -> int:
     """Time the first forward and backward of one implementation in this process."""
-    parser = argparse.ArgumentParser(prog="python -m triton_matrix.bench.first_call")
+    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}")
     parser.add_argument("name", choices=(*peers.OWN, *peers.names()))
     parser.add_argument("--dtype", default="bf16")
     parser.add_argument("--rows", type=int, default=4096)

@@ -6,13 +6,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from . import table, targets
+from . import goals, tables
 from .conditions import WHOLE, host_below, host_us
 from .markdown import DASH, folded, section
 from .markdown import table as markdown
 from .peers import OURS, OURS_COMPILED
 from .runs import Run
-from .table import Timed
+from .tables import Timed
 
 COMPILE_COLUMNS = (OURS, OURS_COMPILED, "torch", "compile")
 
@@ -26,11 +26,11 @@ def peers_summary(run: Run) -> str:
         if not run.meets_peers(direction, dtype):
             continue
         sizes = {n: row for (n, _), row in run.rows("large", direction, dtype).items()}
-        best = {n: speed for n, row in sizes.items() if (speed := table.against_best(row)) is not None}
+        best = {n: speed for n, row in sizes.items() if (speed := tables.against_best(row)) is not None}
         if not best:
             continue
         worst = min(best, key=lambda n: best[n])
-        level = sum(speed >= targets.LEVEL for speed in best.values())
+        level = sum(speed >= goals.LEVEL for speed in best.values())
         figures = [str(len(best)), str(level), f"{best[worst]:.2f}", str(worst)]
         rows.append([f"{direction} {dtype}", *figures, *(_median_speed(sizes, name) for name in run.peers)])
     note = (
@@ -62,7 +62,7 @@ def shares(run: Run) -> str:
         f"Refused by {name}: {_rows_of(refused, name)}." for name in sorted({r["implementation"] for r in refused})
     ]
     notes += [f"Absent: {name} ({reason})." for name, reason in run.about.get("absent", {}).items()]
-    late = table.late_rows(run.report)
+    late = tables.late_rows(run.report)
     notes += [f"May hold gaps, because the host came late: {', '.join(late)}."] if late else []
     listed = "\n".join(f"- {note}" for note in notes)
     return folded(f"Shares of the copy bandwidth, every size: {run.label}", *parts, listed)
@@ -70,11 +70,11 @@ def shares(run: Run) -> str:
 
 def host_times(runs: Sequence[Run]) -> str:
     """Host time of small problems, forward + backward, against torch's and half of Liger's."""
-    rows = [["", "shape", *table.ORDER, "below torch's", "below half of Liger's"]]
+    rows = [["", "shape", *tables.ORDER, "below torch's", "below half of Liger's"]]
     for run in runs:
         for (n_cols, n_rows), row in run.rows("small", WHOLE, "bf16").items():
-            times = [_us(host_us(row, name)) for name in table.ORDER]
-            asked = [_below(row, "torch", 1.0), _below(row, "liger", targets.OF_LIGER)]
+            times = [_us(host_us(row, name)) for name in tables.ORDER]
+            asked = [_below(row, "torch", 1.0), _below(row, "liger", goals.OF_LIGER)]
             rows.append([run.label, f"{n_rows} x {n_cols}", *times, *asked])
     note = "Microseconds of host time per call; `ours` against the two conditions."
     return section("Small problems: host time of forward + backward", markdown(rows), note) if len(rows) > 1 else ""
@@ -147,7 +147,7 @@ def _median_speed(sizes: Mapping[int, Mapping[str, Timed]], name: str) -> str:
 def _speeds(row: Mapping[str, Timed], meets_peers: bool) -> list[str]:
     if OURS not in row:
         return [DASH, DASH, DASH]
-    ours, best = row[OURS], table.against_best(row) if meets_peers else None  # with torch alone it is "x torch"
+    ours, best = row[OURS], tables.against_best(row) if meets_peers else None  # with torch alone it is "x torch"
     speed = ours.info["speed_against_torch"]
     return [f"{ours.seconds * 1e6:.0f}", f"{speed:.2f}" if speed else DASH, f"{best:.2f}" if best else DASH]
 
