@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Optional
 
-from . import files, versions
+from . import files, pairs, versions
 
 PLATFORMS = ("cuda", "rocm", "xpu", "cpu")
 LEVELS = ("interpreter", "codegen", "device")
+PYTHON = "3.11"  # the one interpreter that spans every known Triton
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,10 @@ class Package:
         atlas: ``path/to/file.py:function``. The function takes names of targets and gives the configurations of the
             atlas as dictionaries; see docs/codegen.md.
         bench: the folder of the bench suite.
+        suites: the files or folders of the tests that a cell runs, each a path below the repo root or below tests/.
+            By default tests/correctness and tests/incidents where they are there, else tests/ itself.
+        needs_gpu: the suites are written for a GPU. At level interpreter, a test that ends because there is none is
+            skipped, with that reason.
         subject: what another package must provide to be run under these suites; see docs/subjects.md.
     """
 
@@ -101,6 +106,8 @@ class Package:
     platform: Optional[str] = None
     atlas: Optional[str] = None
     bench: str = "tests/benchmarks"
+    suites: tuple[str, ...] = ()
+    needs_gpu: bool = False
     subject: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -187,7 +194,7 @@ def load(path: Optional[Path] = None) -> Table:
     cells = {name: _cell(path, name, row) for name, row in raw.get("cell", {}).items()}
     if not cells:
         raise ValueError(f"{path.name}: there is no [cell.*] row")
-    releases = {version: _release(path, version, row) for version, row in raw.get("release", {}).items()}
+    releases = _releases(path, raw.get("release", {}))
     for cell in cells.values():
         if versions.is_release(cell.triton) and cell.triton and cell.python and cell.torch:
             releases.setdefault(cell.triton, Release(cell.triton, cell.python, cell.torch, cell.requires))
@@ -212,6 +219,21 @@ def _cell(path: Path, name: str, row: Mapping[str, Any]) -> Cell:
     return Cell(name=name, **{**row, **lists})
 
 
+def _releases(path: Path, rows: Mapping[str, Any]) -> dict[str, Release]:
+    """The rows of [release]; ``from = "3.1.0"`` stands for every Triton that the harness knows from that one on."""
+    found = {version: _release(path, version, row) for version, row in rows.items() if version != "from"}
+    if "from" not in rows:
+        return found
+    known = {pair.triton: pair for pair in pairs.known()}
+    if rows["from"] not in known:
+        raise ValueError(f"{path.name} [release]: from is {rows['from']!r}; allowed are {', '.join(known)}")
+    for pair in known.values():
+        if versions.key(pair.triton) >= versions.key(rows["from"]):
+            python = next(each for each in (PYTHON, *pair.pythons) if pair.runs_on(each))
+            found.setdefault(pair.triton, Release(pair.triton, python, pair.torch[0], pair.requires))
+    return found
+
+
 def _release(path: Path, version: str, row: Mapping[str, Any]) -> Release:
     where = f'{path.name} [release] "{version}"'
     _check_keys(where, row, Release, given={"triton"}, required={"python", "torch"})
@@ -221,8 +243,11 @@ def _release(path: Path, version: str, row: Mapping[str, Any]) -> Release:
 def _package(path: Path, row: Mapping[str, Any]) -> Package:
     _check_keys(f"{path.name} [package]", row, Package, given=set(), required=set())
     name = row.get("name") or _name_of(path.parent.parent)
-    tests = {"test": tuple(row["test"])} if "test" in row else {}
-    return Package(**{"module": re.sub("[-.]", "_", name), **row, "name": name, **tests})
+    for key in ("test", "suites"):
+        if not isinstance(row.get(key, []), list) or not all(isinstance(each, str) for each in row.get(key, [])):
+            raise ValueError(f"{path.name} [package]: {key} is {row[key]!r}; allowed is a list of strings")
+    lists = {key: tuple(row[key]) for key in ("test", "suites") if key in row}
+    return Package(**{"module": re.sub("[-.]", "_", name), **row, "name": name, **lists})
 
 
 def _name_of(root: Path) -> str:

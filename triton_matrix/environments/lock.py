@@ -44,9 +44,10 @@ def _groups(table: Table) -> list[str]:
 
 
 def requirements(table: Table, cell: Cell) -> list[str]:
-    """What the cell's environment is resolved from: its pair, what the pair needs, and what the suites need."""
+    """What the cell's environment is resolved from: its pair, and what the pair, the package and its suites need."""
     pair = [f"torch=={cell.torch}", f"triton=={cell.triton}"]
-    return [*pair, *cell.requires, *wheel.suite_requirements(table)]
+    own = wheel.own_requirements(table, cell)
+    return [*pair, *cell.requires, *own, *wheel.suite_requirements(table)]
 
 
 def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
