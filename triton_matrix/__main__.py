@@ -6,6 +6,8 @@ import importlib
 import sys
 from typing import Optional
 
+from .base import commands
+
 # verb -> (module of this package, function taking argv and returning the exit status, what the verb does)
 VERBS = {
     "lock": ("environments.lock", "main", "compile the constraint files of the table's rows"),
@@ -45,6 +47,7 @@ def main(argv: Optional[list[str]] = None) -> int:
     if verb not in VERBS:
         print(f"unknown verb {verb!r}; allowed are {', '.join(VERBS)}", file=sys.stderr)
         return 2
+    commands.end_with_nox()
     module, function, _ = VERBS[verb]
     return int(getattr(importlib.import_module(f".{module}", __package__), function)(rest))
 

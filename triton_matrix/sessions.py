@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import Any, Union
 
 import nox
 
 from .__main__ import VERBS
-from .base.cells import Cell, Table
+from .base import commands
+from .base.cells import Cell, Table, load
 from .environments import interpreters, provide
 from .suites import run
 
@@ -23,12 +25,22 @@ SELECTORS = ("-s", "-e", "--session", "--sessions", "-t", "--tags", "-k", "--key
 PLAIN = "TRITON_MATRIX_PLAIN"
 
 
+def table_at(path: Path) -> Table:
+    """The table at ``path``; a bad one ends nox with one sentence and exit status 2."""
+    try:
+        return load(path)
+    except ValueError as problem:
+        print(f"nox: {problem}", file=sys.stderr)
+        sys.exit(2)
+
+
 def configure(table: Table) -> None:
     """The options that the sessions rely on: uv where it is, environments that are used again, missing Pythons said."""
     nox.options.default_venv_backend = "uv|virtualenv"
     nox.options.reuse_venv = "yes"
     nox.options.error_on_missing_interpreters = True
     nox.options.sessions = [f"tests-{name}" for name in table.cells]
+    os.environ[commands.PARENT] = str(os.getpid())
     own = sys.argv[1 : sys.argv.index("--")] if "--" in sys.argv else sys.argv[1:]
     if "NOXSESSION" not in os.environ and not any(argument.split("=")[0] in SELECTORS for argument in own):
         os.environ.setdefault(PLAIN, "1")

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from triton_matrix import sessions
-from triton_matrix.base.cells import load
 
-TABLE = load(Path(__file__).parent / "constraints" / "cells.toml")
+TABLE = sessions.table_at(Path(__file__).parent / "constraints" / "cells.toml")
 
 sessions.configure(TABLE)
 for cell in TABLE.cells.values():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 from . import files, versions
+
+PYTHON = "3.11"  # the one interpreter that spans every known Triton
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,16 @@ class Pair:
     requires: tuple[str, ...] = ()
     gaps: tuple[Mapping[str, str], ...] = ()
 
-    def runs_on(self, python: str) -> bool:
-        """Whether the pair has wheels for the interpreter ``major.minor``."""
-        oldest, newest = self.pythons
-        return versions.key(oldest) <= versions.key(python) <= versions.key(newest)
+    def python(self, allowed: Callable[[str], bool] = lambda python: True) -> Optional[str]:
+        """The interpreter to take of those that are ``allowed``: :data:`PYTHON`, or what is nearest; None: there is none.
+
+        A newer one is taken before an older one.
+        """
+        oldest, newest = (int(each.partition(".")[2]) for each in self.pythons)
+        usual = int(PYTHON.partition(".")[2])
+        fit = [minor for minor in range(oldest, newest + 1) if allowed(f"3.{minor}")]
+        best = min(fit, key=lambda minor: (abs(minor - usual), -minor), default=None)
+        return None if best is None else f"3.{best}"
 
 
 @functools.cache

@@ -73,7 +73,7 @@ def test_a_gap_is_found_by_level_and_feature():
         (ROW + "pyhton = 3\n", "unknown key 'pyhton'"),
         ('[cell.new]\nplatforms = ["cuda"]\n', "the key 'why' is missing"),
         (ROW.replace('"cuda"', '"cuda", "metal"'), "metal"),
-        (ROW + 'gaps = [{ level = "gpu", feature = "x", reason = "y" }]\n', "a gap's level is 'gpu'"),
+        (ROW + 'gaps = [{ level = "gpu", feature = "x", reason = "y" }]\n', 'gaps[0].level is "gpu"'),
         (ROW + '[release]\n"3.4.0" = { python = "3.11" }\n', "the key 'torch' is missing"),
     ],
 )
