@@ -145,6 +145,11 @@ class Table:
         """The file of known failures, there or not."""
         return self.root / "tests" / "known.toml"
 
+    @property
+    def has_benches(self) -> bool:
+        """Whether the package has a bench suite where its table says."""
+        return (self.root / self.package.bench).is_dir()
+
     def cell(self, name: str) -> Cell:
         """The row called ``name``; ValueError names the rows there are."""
         if name not in self.cells:
@@ -226,7 +231,7 @@ def _known_from(path: Path, oldest: Optional[str]) -> list[Release]:
     if oldest not in known:
         raise ValueError(f"{path.name} [package]: oldest is {oldest!r}; allowed are {', '.join(known)}")
     later = [pair for pair in known.values() if versions.key(pair.triton) >= versions.key(oldest)]
-    return [Release(pair.triton, pair.python(), pair.torch[0], pair.requires) for pair in later]
+    return [Release(pair.triton, str(pair.python()), pair.torch[0], pair.requires) for pair in later]
 
 
 def _cell(name: str, row: Mapping[str, Any]) -> Cell:

@@ -1,4 +1,4 @@
-"""The released Tritons that this harness knows, each with the torch that pins it: read from ``pairs.toml`` beside it."""
+"""The released Tritons that this harness knows, each with the torch that pins it: ``pairs.toml`` beside this file."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Pair:
     gaps: tuple[Mapping[str, str], ...] = ()
 
     def python(self, allowed: Callable[[str], bool] = lambda python: True) -> Optional[str]:
-        """The interpreter to take of those that are ``allowed``: :data:`PYTHON`, or what is nearest; None: there is none.
+        """The interpreter to take of those that are ``allowed``; None where there is none.
 
-        A newer one is taken before an older one.
+        :data:`PYTHON`, or what is nearest to it; of two that are equally near, the newer one.
         """
         oldest, newest = (int(each.partition(".")[2]) for each in self.pythons)
         usual = int(PYTHON.partition(".")[2])

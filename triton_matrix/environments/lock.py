@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..base import commands, files
@@ -58,8 +59,22 @@ def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
         raise ValueError(f"cell {cell.name} takes what the running Python has: there is nothing to lock")
     if cell.index:
         return compile_from_index(table, cell)
-    options = ["--python-version", str(cell.python), "--python-platform", "x86_64-manylinux_2_28"]
-    return _compile(table, cell.name, [*options, "-"], "\n".join(requirements(table, cell)) + "\n", upgrade)
+    stdin = "\n".join(requirements(table, cell)) + "\n"
+    return _compile(table, cell.name, [*_of_cells(str(cell.python)), "-"], stdin, upgrade)
+
+
+def resolve(python: str, wanted: Sequence[str]) -> None:
+    """See whether these requirements resolve in a cell of that Python; nothing is written.
+
+    Raises:
+        commands.ToolError: they do not, or the network is missing; its text is uv's.
+    """
+    command = [commands.uv(), "pip", "compile", "--quiet", "--no-header", *_of_cells(python), "-"]
+    commands.run(command, stdin="\n".join(wanted) + "\n")
+
+
+def _of_cells(python: str) -> list[str]:
+    return ["--python-version", python, "--python-platform", "x86_64-manylinux_2_28"]
 
 
 def compile_from_index(table: Table, cell: Cell) -> int:

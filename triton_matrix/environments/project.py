@@ -1,4 +1,4 @@
-"""What a package's own files say of it: name, interpreters, dependencies, extras, dependency groups, where its module is.
+"""What a package's own files say of it: name, interpreters, dependencies, extras, dependency groups, modules.
 
 What ``pyproject.toml``, ``setup.cfg`` or ``setup.py`` says as it stands is read. What a build computes is asked of the
 package's own build backend.
@@ -127,7 +127,9 @@ def _from_setup_py(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Optiona
             continue
         given = {each.arg: each.value for each in call.keywords if each.arg}
         try:
-            said = {key: ast.literal_eval(given[key]) for key in ("name", "install_requires") if key in given}
+            said: dict[str, Any] = {
+                key: ast.literal_eval(given[key]) for key in ("name", "install_requires") if key in given
+            }
             said.update({key: ast.literal_eval(given[key]) for key in ("python_requires",) if key in given})
             said["extras"] = ast.literal_eval(given["extras_require"]) if "extras_require" in given else {}
         except ValueError:

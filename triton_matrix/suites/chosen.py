@@ -20,6 +20,14 @@ def folder(table: Table) -> Path:
     return tests if tests.is_dir() and not table.package.suites else table.path.parent
 
 
+def sources(table: Table) -> list[str]:
+    """The folders of the checkout from which its own module is imported where no wheel is installed."""
+    module = table.package.module
+    places = [table.root / "src", table.root]
+    there = [place for place in places if (place / module).is_dir() or (place / f"{module}.py").is_file()]
+    return [str(place) for place in there or [table.root]]
+
+
 def paths(table: Table, named: Sequence[str] = ()) -> list[str]:
     """The suites as pytest gets them in :func:`folder`.
 
@@ -36,6 +44,6 @@ def paths(table: Table, named: Sequence[str] = ()) -> list[str]:
     for name in wanted:
         place = next((each for each in (tests / name, table.root / name) if each.exists()), None)
         if place is None:
-            raise ValueError(f"there is no suite {name!r}; allowed is a path below the repo root or below tests/")
+            raise ValueError(f"there is no suite tests/{name}, and no {name} below the repo root")
         found.append(os.path.relpath(place, folder(table)))
     return found

@@ -51,10 +51,10 @@ def move_back(table: Table) -> None:
 
 def holds(table: Table, folder: Path) -> bool:
     """Whether ``folder`` is one of the checkout and has the package's module."""
-    folder = folder.resolve()
-    if folder not in (table.root, table.root / "src"):
+    module = table.package.module
+    if folder.resolve() not in (table.root, table.root / "src"):
         return False
-    return (folder / table.package.module).is_dir() or (folder / f"{table.package.module}.py").is_file()
+    return (folder / module).is_dir() or (folder / f"{module}.py").is_file()
 
 
 def _table(config: Any) -> Any:

@@ -92,7 +92,7 @@ def _run_level(table: Table, reports: Path, cell: Cell, level: str, suites: list
     if level == "interpreter":
         env["TRITON_INTERPRET"] = "1"
     if cell.ambient:  # nothing is installed there: the source tree is what is tested, and the evidence says so
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), env.get("PYTHONPATH")]))
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [*chosen.sources(table), env.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "pytest", *suites, *selection]
     print(f"cell {cell.name}, level {level}: {' '.join(suites + selection)}", flush=True)
     if selection:
