@@ -127,15 +127,12 @@ def _from_setup_py(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Optiona
             continue
         given = {each.arg: each.value for each in call.keywords if each.arg}
         try:
-            said: dict[str, Any] = {
-                key: ast.literal_eval(given[key]) for key in ("name", "install_requires") if key in given
-            }
-            said.update({key: ast.literal_eval(given[key]) for key in ("python_requires",) if key in given})
-            said["extras"] = ast.literal_eval(given["extras_require"]) if "extras_require" in given else {}
+            asked = ("name", "install_requires", "python_requires", "extras_require")
+            said: dict[str, Any] = {key: ast.literal_eval(given[key]) for key in asked if key in given}
         except ValueError:
             return None  # computed
         if "name" in said and "install_requires" in said:
-            extras = {name: tuple(rows) for name, rows in said["extras"].items()}
+            extras = {name: tuple(rows) for name, rows in said.get("extras_require", {}).items()}
             wanted = said["install_requires"]
             rows = _lines(wanted) if isinstance(wanted, str) else tuple(wanted)
             return Project(said["name"], said.get("python_requires", ""), rows, extras, groups, path.name)

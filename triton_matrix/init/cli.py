@@ -108,8 +108,8 @@ def branch(root: Path) -> str:
 
 def with_tests_that_resolve(chosen: choice.Choice) -> choice.Choice:
     """The choice without those requirements of the tests that do not resolve in the oldest or in the newest cell."""
-    kept, rows = list(chosen.test), dict.fromkeys((chosen.rows[0], chosen.rows[-1]))
-    for row in rows:
+    kept = list(chosen.test)
+    for row in (chosen.rows[0], *chosen.rows[1:][-1:]):
         if trouble(chosen, row, kept) is None:
             continue
         for each in list(kept):

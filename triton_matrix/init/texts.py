@@ -13,7 +13,7 @@ from ..base.cells import Package
 from ..environments import harness
 from .choice import OURS, Choice, Row
 
-NOXFILE = '''"""Every row of constraints/cells.toml is a session: `nox -l` lists them, `nox` runs all of them and the report."""
+NOXFILE = '''"""Each row of constraints/cells.toml is a session: `nox -l` lists them, `nox` runs them and the report."""
 
 from triton_matrix import sessions
 
@@ -86,7 +86,7 @@ def workflow(branch: str) -> str:
 
 
 def harness_requirement() -> str:
-    """Where another machine gets this harness from: the repository and commit that it was installed from, or its name."""
+    """Where another machine gets this harness: the repository and commit that it was installed from, or its name."""
     try:
         origin = importlib.metadata.distribution(harness.NAME).read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:

@@ -26,7 +26,7 @@ REASON = "needs a GPU"
 
 
 def missing_gpu(error: Optional[BaseException]) -> str:
-    """The line of the exception, or of one that it came from, that says that there is no GPU; empty for another cause."""
+    """The line of the exception, or of one it came from, that says that there is no GPU; empty for another cause."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
