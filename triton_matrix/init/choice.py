@@ -162,7 +162,7 @@ def choose_rows(
         minor = pair.triton.rpartition(".")[0]
         python = pair.python(lambda each: pythons.contains(f"{each}.99") or pythons.contains(f"{each}.0"))
         if python is None:
-            refused[pair.triton] = f"requires-python {package.requires_python} and its own Pythons do not meet"
+            refused[pair.triton] = f"it has no wheels for a Python that {package.requires_python} allows"
             continue
         here = _markers(python)
         asked = [each for each in limits if each.marker is None or each.marker.evaluate(here)]
@@ -170,7 +170,7 @@ def choose_rows(
         torch = next((each for each in pair.torch if _allows(asked, "torch", each)), None)
         if triton or torch is None:
             blame = triton or [each for each in asked if each.name == "torch"]
-            refused[pair.triton] = f"{' and '.join(map(str, blame))} does not allow it (torch {pair.torch[0]})"
+            refused[pair.triton] = f"{' and '.join(map(str, blame))} does not allow {'it' if triton else 'its torch'}"
             continue
         chosen[minor] = Row(pair, torch, python, f"the newest Triton {minor}")
     if not chosen:
@@ -179,8 +179,9 @@ def choose_rows(
     rows = list(chosen.values())
     if len(rows) > 1:
         rows[0] = _because(rows[0], f"the oldest Triton that {package.name} allows")
-    rows[-1] = _because(rows[-1], f"the newest Triton{'' if rows[-1].pair == known[-1] else ' that it allows'}")
-    return tuple(rows), [f"no cell for Triton {triton}: {why}" for triton, why in refused.items()]
+    rows[-1] = _because(rows[-1], f"the newest Triton that {package.name} allows")
+    reasons = {why: [each for each in refused if refused[each] == why] for why in refused.values()}
+    return tuple(rows), [f"no cell for Triton {', '.join(those)}: {why}" for why, those in reasons.items()]
 
 
 def _because(row: Row, why: str) -> Row:

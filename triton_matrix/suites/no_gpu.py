@@ -6,6 +6,7 @@ that the table says that it was not run: neither that it failed nor that it pass
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Generator
 from typing import Any, Optional
@@ -41,6 +42,8 @@ def missing_gpu(error: Optional[BaseException]) -> str:
 def _applies() -> bool:
     if os.environ.get("TRITON_MATRIX_LEVEL") != "interpreter":
         return False
+    if importlib.util.find_spec("torch") is None:
+        return True
     import torch
 
     return not torch.cuda.is_available()
