@@ -10,12 +10,17 @@ from .base import commands
 
 # verb -> (module of this package, function taking argv and returning the exit status, what the verb does)
 VERBS = {
+    "init": ("init.cli", "main", "write the noxfile, table and workflow of another package's repository"),
     "lock": ("environments.lock", "main", "compile the constraint files of the table's rows"),
     "provide": ("environments.provide", "main", "install a cell's pins and this checkout's wheel into an environment"),
     "run": ("suites.run", "main", "run a cell's suites in this Python and leave its evidence files"),
     "environment": ("evidence.toolchain", "main", "write what this Python resolved to: versions, GPU, platform"),
     "compile": ("codegen.cli", "main", "compile kernels for named GPU targets, with no GPU, in this Python's Triton"),
-    "codegen": ("releases.codegen", "main", "the same in every Triton release, each in an environment of its own"),
+    "codegen": (
+        "releases.codegen",
+        "main",
+        "the same in every Triton release, and what changed between them",
+    ),
     "compare": ("codegen.compare", "main", "codegen changes between two atlas files, worst first"),
     "history": ("releases.history", "main", "one metric of one kernel over all Triton releases"),
     "bench": ("bench.cli", "main", "run the benchmarks of a cell in this Python"),
