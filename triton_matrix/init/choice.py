@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -29,6 +29,7 @@ TOOLS = (
     *("mkdocs", "mkdocs-material", "sphinx", "nox", "uv", "wheel", "flake8-bugbear", "ipython", "jupyter"),
 )
 OURS = ("pytest", "hypothesis")  # what the harness asks for by itself
+GIVEN = (*OURS, "torch", "triton")  # in every cell
 USUAL_TESTS = ("tests", "test")
 
 
@@ -138,7 +139,7 @@ def _about(requirements: Iterable[str]) -> list[Requirement]:
         try:
             requirement = Requirement(text)
         except InvalidRequirement as error:
-            raise ValueError(f"a dependency is {text!r}; it is no requirement: {error}") from None
+            raise ValueError(f"a dependency is {text!r}; it is no requirement: {str(error).splitlines()[0]}") from None
         if requirement.name in ("torch", "triton"):
             found.append(requirement)
     return found
@@ -226,22 +227,19 @@ def test_requirements(package: project.Project) -> tuple[tuple[str, ...], list[s
     if not lists:
         return (), []
     where, listed = lists[0]
-    kept, dropped = [], []
-    for text in listed:
-        name = _name(text)
-        if name == _name(package.name):  # package[test] in its own extra dev
-            extra = re.findall(r"[\w.-]+", (re.search(r"\[(.*?)\]", text) or ["", ""])[1])
-            kept += [each for one in extra for each in package.extras.get(one, ()) if _name(each) not in TOOLS + OURS]
-        elif name in TOOLS:
-            dropped.append(name)
-        elif name not in (*OURS, "torch", "triton"):
-            kept.append(text)
+    flat: list[str] = []
+    for text in listed:  # package[math] in its own extra dev stands for its extra math
+        extras = re.findall(r"[\w.-]+", (re.search(r"\[(.*?)\]", text) or ["", ""])[1])
+        own = _name(text) == _name(package.name)
+        flat += [each for extra in extras for each in package.extras.get(extra, ())] if own else [text]
+    kept = [text for text in flat if _name(text) not in (*TOOLS, *GIVEN)]
+    dropped = [name for text in flat if (name := _name(text)) in TOOLS]
     said = [f"tests need, from its {where}: {', '.join(kept) or 'nothing more'}"]
     if dropped:
         said.append(f"left out of that list, since no test needs them: {', '.join(dropped)}")
     return tuple(dict.fromkeys(kept)), said
 
 
-def _name(requirement: str) -> Optional[str]:
+def _name(requirement: str) -> str:
     found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement.strip())
-    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else None
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""
