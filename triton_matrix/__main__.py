@@ -31,7 +31,7 @@ VERBS = {
     "ci-matrix": ("ci.jobs", "main", "the job list of CI, from the table, as JSON"),
     "incidents": ("suites.incidents", "main", "look at what really broke once, in every Triton release"),
     "subject": ("suites.subject", "main", "run a cell's suites against another package instead of ours"),
-    "guard": ("lint.kernels", "main", "check kernel sources for what breaks on some Triton"),
+    "lint": ("lint.cli", "main", "check kernel sources for what breaks on a Triton that the package supports"),
 }
 
 
