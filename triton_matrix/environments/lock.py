@@ -9,7 +9,7 @@ from pathlib import Path
 from ..base import commands, files
 from ..base.cells import Cell, Table, load_at
 from ..base.schema import GROUPS
-from . import builds, index, pins, provide, wheel
+from . import builds, index, listing, pins, provide, wheel
 
 GROUP_PYTHON = "3.11"  # of the groups' own environments
 ANY_PYTHON = {"tools": "3.10"}  # groups for every Python from this one on: pins that differ carry markers
@@ -32,6 +32,8 @@ def main(argv: list[str]) -> int:
             else:
                 pins = compile_cell(table, table.cell(name), options.upgrade)
             print(f"constraints/{name}.txt: {pins} pins", flush=True)
+        if listing.update(table):
+            print("README.md: its table of cells", flush=True)
     except (ValueError, commands.ToolError) as error:
         print(f"lock: {error}", file=sys.stderr)
         return 2
