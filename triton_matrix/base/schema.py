@@ -19,7 +19,7 @@ GROUPS = ("check", "report", "tools")
 
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 _MODULE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
-_RELEASE = r"[0-9]+(\.[0-9]+)+[A-Za-z0-9.+]*"
+_RELEASE = r"[0-9]+(\.[0-9]+)*[A-Za-z0-9.+]*"
 _PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\]+"
 
 

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files
+from ..base import commands, files, locks
 from ..base.cells import Cell, Table, load_at
 from ..evidence import toolchain
 from ..suites.run import write_failure
@@ -123,6 +123,19 @@ def main(argv: list[str]) -> int:
         print(f"provide: {error}", file=sys.stderr)
         return 2
     reports = (options.reports or table.root / "reports") / cell.name
+    try:
+        with locks.of_cell(table, cell):
+            return _provide(table, cell, reports, options)
+    except ValueError as error:
+        print(f"provide: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # a full disk, a folder that is read-only
+        named = f" {error.filename}:" if error.filename else ""
+        print(f"provide: cell {cell.name} cannot be provided:{named} {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespace) -> int:
     try:
         if options.wheelhouse:
             wheelhouse.install(table, cell, options.python, options.wheelhouse)

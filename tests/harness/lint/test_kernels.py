@@ -8,7 +8,7 @@ import pytest
 
 from triton_matrix.base import commands
 from triton_matrix.base.cells import find_root
-from triton_matrix.lint import cli, kernels
+from triton_matrix.lint import kernels
 
 HEAD = "import triton\nimport triton.language as tl\n"
 KERNEL = HEAD + "@triton.jit\ndef k(X, n, BLOCK: tl.constexpr):\n"
