@@ -36,7 +36,7 @@ def arguments(kernel):
 
 
 def stand_in_for_torch():
-    """Triton 2's libdevice asks torch whether this is ROCm before it names its functions; nothing else here needs it."""
+    """Triton 2's libdevice asks torch whether this is ROCm before it names its functions."""
     torch = types.ModuleType("torch")
     torch.version = types.SimpleNamespace(hip=None)
     sys.modules.setdefault("torch", torch)
