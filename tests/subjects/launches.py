@@ -17,8 +17,9 @@ import types
 from pathlib import Path
 from typing import Any
 
-from triton_matrix.base import files, versions
+from triton_matrix.base import files, tables, versions
 from triton_matrix.codegen import compile_kernel, targets
+from triton_matrix.codegen import metrics as metric
 from triton_matrix.codegen.compile import unknown_to, unwrap
 from triton_matrix.evidence import toolchain
 
@@ -204,10 +205,11 @@ def summary(folder: Path) -> str:
         raise ValueError(f"{folder} holds no <cell>/launches.json")
     found = {(each["cell"].partition("@")[2] or "ours", each["triton"]): each["rows"] for each in documents}
     releases = sorted({release for _, release in found}, key=versions.key)
-    lines = [["what was launched", *releases], ["---"] * (1 + len(releases))]
-    for name in sorted({name for name, _ in found}):
-        lines.append([name, *(_in_short(found[name, each]) if (name, each) in found else "" for each in releases)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rows = [
+        [name, *(_in_short(found[name, each]) if (name, each) in found else "" for each in releases)]
+        for name in sorted({name for name, _ in found})
+    ]
+    return tables.render(["what was launched", *releases], rows, markdown=True)
 
 
 def _in_short(rows: list[dict[str, Any]]) -> str:
@@ -222,10 +224,10 @@ def _in_short(rows: list[dict[str, Any]]) -> str:
             )
         elif row["status"] == "ok" and not row["num_warps_passed"]:
             said.append(f"{short}: no num_warps")
-        spills = metrics.get("spill_stores") or metrics.get("vgpr_spills") or 0
+        spills = metric.spills(metrics)
         if spills:
-            registers = metrics.get("registers", metrics.get("vgprs"))
-            stack = metrics.get("stack_bytes", metrics.get("scratch_bytes"))
+            registers = metric.first(metrics, "registers")
+            stack = metric.first(metrics, "scratch")
             found = spills, f"{spills} spills, {stack} B of stack at {registers} registers"
             size = f"{short} {row['n_cols']} {row['target']}"
             worst[size] = max(found, worst.get(size, found))
@@ -282,10 +284,10 @@ def findings(row: dict[str, Any]) -> list[str]:
     metrics, found = row.get("metrics", {}), []
     if not row["num_warps_passed"]:
         found.append(f"{where}: launched without num_warps, at the default of 4")
-    spills = metrics.get("spill_stores") or metrics.get("vgpr_spills")
+    spills = metric.spills(metrics)
     if spills:
-        registers = metrics.get("registers", metrics.get("vgprs"))
-        stack = metrics.get("stack_bytes", metrics.get("scratch_bytes"))
+        registers = metric.first(metrics, "registers")
+        stack = metric.first(metrics, "scratch")
         found.append(f"{where}: {spills} spills, {stack} bytes of stack, {registers} registers")
     if metrics.get("fp64_instructions"):
         found.append(f"{where}: {metrics['fp64_instructions']} fp64 instructions")

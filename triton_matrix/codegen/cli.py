@@ -14,8 +14,8 @@ from . import adapters, hook, loading, spec, table, targets
 from .cache import Cache, default_folder
 from .compile import Configuration, Result
 from .loading import KernelError
+from .many import Rows, Settings, compile_all
 from .spec import SpecError
-from .worker import Rows, Settings, compile_all
 
 _DISTRIBUTIONS = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")
 

@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from ..base import tables
 from ..evidence import atlas_file
-from . import accepted, table
+from . import accepted, metrics
 from .accepted import Accepted
-
-_SPILLS = ("spill_stores", "spill_loads", "vgpr_spills", "sgpr_spills")
-_OCCUPANCY = ("occupancy_warps", "waves_per_simd")
-_SCRATCH = ("stack_bytes", "scratch_bytes")
 
 
 @dataclass(frozen=True)
@@ -92,19 +89,19 @@ def _worse(old: dict[str, Any], new: dict[str, Any]) -> Iterable[tuple[str, str,
     def more(names: Sequence[str]) -> list[str]:
         return [name for name in names if name in old and name in new and new[name] > old[name]]
 
-    spills = more(_SPILLS)
+    spills = more(metrics.of_role("spills"))
     if spills:
         yield ", ".join(map(both, spills)), "spills", sum(new[name] - old[name] for name in spills)
-    scratch = [name for name in more(_SCRATCH) if old[name] == 0]
+    scratch = [name for name in more(metrics.of_role("scratch")) if old[name] == 0]
     if scratch:
         yield ", ".join(map(both, scratch)), "scratch", sum(new[name] for name in scratch)
-    for name in _OCCUPANCY:
+    for name in metrics.of_role("occupancy"):
         if name in old and name in new and new[name] < old[name]:
             yield both(name), "occupancy", 1 - new[name] / old[name]
     if _narrower(old, new):
         yield f"narrower loads: {both('global_loads')}, {both('global_loads_128')}", "loads", new["global_loads"]
-    if more(("fp64_instructions",)):
-        yield both("fp64_instructions"), "fp64", new["fp64_instructions"]
+    for name in more(metrics.of_role("fp64")):
+        yield both(name), "fp64", new[name]
 
 
 def _narrower(old: dict[str, Any], new: dict[str, Any]) -> bool:
@@ -135,7 +132,7 @@ def render(found: Sequence[Change], open_: Sequence[Change], markdown: bool = Fa
     for change in found:
         kind = change.kind if change.kind == "info" or change in open_ else "accepted"
         rows.append([kind, change.label, change.target, change.what])
-    return table.render(["", "configuration", "target", "change"], rows, markdown)
+    return tables.render(["", "configuration", "target", "change"], rows, markdown=markdown)
 
 
 def unused_lines(unused: Sequence[Accepted]) -> list[str]:

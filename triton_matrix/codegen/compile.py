@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional, Union
 
 from ..base import versions
-from . import adapters, causes, cuda_metrics, hip_metrics, targets
+from . import adapters, causes, crashes, cuda_metrics, hip_metrics, targets
 from .signing import NotInThisRelease
 from .signing import sign as sign
 from .standins import strictly
 from .targets import CudaLimits, Target
+
+_TUNERS_SKIP = ("CompileTimeAssertionFailure", "PTXASError", "OutOfResources")  # what an autotuner catches
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ class Result:
         metrics: the exact metrics; empty unless something was compiled.
         reason: one sentence unless ok.
         seconds: wall-clock time of the compilation.
+        cpu_seconds: CPU time of the compiling process and its tools; 0 where the compilation had no process of its own.
+        note: what had to be done to the input so that it was accepted, or "".
+        crash: an error that is the compiler's own: a signal, an assertion, an instruction that LLVM cannot select.
         stages: text or bytes of each stage by name ("ttgir", "ptx", "cubin", "amdgcn"); not kept in files.
         tuner_skips: an error that an autotuner meets by taking another configuration.
         lasting: whether the same question gives the same answer again; not so where a module did not load.
@@ -62,6 +67,9 @@ class Result:
     reason: str = ""
     seconds: float = 0.0
     stages: dict[str, Any] = field(default_factory=dict, repr=False)
+    cpu_seconds: float = 0.0
+    crash: bool = False
+    note: str = ""
     tuner_skips: bool = False
     lasting: bool = True
 
@@ -104,11 +112,13 @@ def compile_stages(
     options: dict[str, Any],
     hints: Optional[Iterable[str]],
     target: Target,
+    on_stage: adapters.OnStage = None,
     load: Optional[Callable[[str], Any]] = None,
 ) -> Result:
     """As :func:`compile_kernel`, with the stages but without the metrics; ``measure`` adds those, many at a time.
 
-    ``load`` gives the function of a reference, for constexprs that are functions.
+    ``on_stage`` is told what each stage left, as of ``adapters.Adapter35.compile``; ``load`` gives the function of a
+    reference, for constexprs that are functions.
     """
     import triton
 
@@ -127,16 +137,26 @@ def compile_stages(
     start = time.perf_counter()
     try:
         with strictly():
-            compiled = adapter.compile(function, signature, options, target)
+            compiled = adapter.compile(function, signature, options, target, on_stage)
     except adapters.UnknownOption as problem:
         return Result("n/a", reason=str(problem))
     except Exception as problem:  # whatever the compiler raises is this configuration's result
-        reason = f"does not compile: {causes.sentence(problem, function)}"
-        skipped = type(problem).__name__ in ("CompileTimeAssertionFailure", "PTXASError", "OutOfResources")
-        return Result("error", reason=reason, seconds=time.perf_counter() - start, tuner_skips=skipped)
-    result = Result("ok", seconds=time.perf_counter() - start, stages=compiled.stages)
-    result.metrics = {"num_warps": compiled.num_warps, "shared": compiled.shared}
-    return result
+        return replace(failed(problem, function), seconds=time.perf_counter() - start)
+    return compiled_result(compiled, time.perf_counter() - start)
+
+
+def compiled_result(compiled: adapters.Compiled, seconds: float) -> Result:
+    """What :func:`measure` makes exact metrics of."""
+    noted = {"num_warps": compiled.num_warps, "shared": compiled.shared}
+    return Result("ok", noted, seconds=seconds, stages=compiled.stages)
+
+
+def failed(problem: BaseException, function: Any = None) -> Result:
+    """The result of a compilation that raised ``problem``; ``function`` is the kernel, where one was compiled."""
+    crash = crashes.of_exception(str(problem))
+    skipped = type(problem).__name__ in _TUNERS_SKIP
+    reason = f"does not compile: {crash or causes.sentence(problem, function)}"
+    return Result("error", reason=reason, crash=crash is not None, tuner_skips=skipped)
 
 
 def measure(results: Sequence[tuple[Target, Result]]) -> None:

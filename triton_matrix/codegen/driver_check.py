@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files
-from . import cuda_metrics, hook, loading, table, targets
+from ..base import files, tables
+from . import cuda_metrics, hook, loading, targets
 from .compile import Configuration, compile_stages, measure, unwrap
 from .targets import Target
 
@@ -120,7 +120,7 @@ def main(release: str, atlas: str, root: Path, path: Optional[Path]) -> int:
 
 def check(configuration: Configuration, target: Target, driver: Driver) -> dict[str, Any]:
     """One configuration: the atlas' figures, the driver's, and whether a real launch compiles the same code."""
-    fn = unwrap(loading.load_plainly(configuration.kernel))
+    fn = unwrap(loading.load(configuration.kernel))
     result = compile_stages(
         fn, configuration.args, configuration.constexprs, configuration.options, configuration.hints, target
     )
@@ -180,7 +180,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
         "driver",
         "same code as a launch",
     ]
-    return table.render(
+    return tables.render(
         headings,
         [
             [

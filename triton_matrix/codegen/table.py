@@ -5,67 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-# Column heading and metric, per backend; the rest of the metrics is in the file.
-COLUMNS = {
-    "cuda": (
-        ("regs", "registers"),
-        ("spill st", "spill_stores"),
-        ("spill ld", "spill_loads"),
-        ("stack", "stack_bytes"),
-        ("shared", "shared_bytes"),
-        ("threads", "threads"),
-        ("warps/MP", "occupancy_warps"),
-        ("loads", "global_loads"),
-        ("128b", "global_loads_128"),
-        ("fp64", "fp64_instructions"),
-        ("instr", "instructions"),
-    ),
-    "hip": (
-        ("vgprs", "vgprs"),
-        ("sgprs", "sgprs"),
-        ("agprs", "agprs"),
-        ("v spill", "vgpr_spills"),
-        ("s spill", "sgpr_spills"),
-        ("scratch", "scratch_bytes"),
-        ("lds", "lds_bytes"),
-        ("threads", "threads"),
-        ("waves/SIMD", "waves_per_simd"),
-        ("loads", "global_loads"),
-        ("128b", "global_loads_128"),
-        ("fp64", "fp64_instructions"),
-        ("instr", "instructions"),
-    ),
-}
-
-
-def render(headings: Sequence[str], rows: Sequence[Sequence[Any]], markdown: bool = False) -> str:
-    """Rows under headings: aligned columns, numbers to the right; or a Markdown table."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    numeric = [bool(cells) and all(row[i].lstrip("-").isdigit() for row in cells) for i in range(len(headings))]
-    if markdown:
-        lines = ["| " + " | ".join(headings) + " |", "|" + "|".join("---:" if n else "---" for n in numeric) + "|"]
-        return "\n".join(lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells])
-    widths = [max(len(row[i]) for row in [list(headings), *cells]) for i in range(len(headings))]
-
-    def line(row: Sequence[str]) -> str:
-        parts = [cell.rjust(w) if n else cell.ljust(w) for cell, w, n in zip(row, widths, numeric)]
-        return "  ".join(parts).rstrip()
-
-    return "\n".join([line(headings), *map(line, cells)])
+from ..base import tables
+from . import metrics
 
 
 def entries(items: Sequence[dict[str, Any]], markdown: bool = False) -> str:
     """One table per backend of what compiled, then one line for each configuration that did not."""
     parts = []
-    for backend, columns in COLUMNS.items():
+    for backend in metrics.BOTH:
+        columns = metrics.columns(backend)
         compiled = [item for item in items if item["target"].startswith(backend) and item["metrics"]]
         if compiled:
-            headings = ["configuration", "target", *(heading for heading, _ in columns)]
+            headings = ["configuration", "target", *(metric.heading for metric in columns)]
             rows = [
-                [item["label"], item["target"], *(item["metrics"].get(metric, "-") for _, metric in columns)]
+                [item["label"], item["target"], *(item["metrics"].get(metric.name, "-") for metric in columns)]
                 for item in compiled
             ]
-            parts.append(render(headings, rows, markdown))
+            parts.append(tables.render(headings, rows, markdown=markdown))
     others = [f"{item['status']}: {item['id']}: {item['reason']}" for item in items if item["status"] != "ok"]
     if others:
         parts.append("\n".join(f"- {line}" if markdown else line for line in others))
@@ -90,7 +46,7 @@ def overview(atlases: Sequence[dict[str, Any]], markdown: bool = False) -> str:
             here = [item for item in atlas["entries"] if item["target"] == name]
             row.append(_summary(here))
         rows.append(row)
-    return render(["triton", *names], rows, markdown)
+    return tables.render(["triton", *names], rows, markdown=markdown)
 
 
 def _summary(items: Sequence[dict[str, Any]]) -> str:
@@ -98,15 +54,10 @@ def _summary(items: Sequence[dict[str, Any]]) -> str:
     errors = sum(item["status"] == "error" for item in items)
     if not compiled and not errors:
         return "n/a"
-    spilling = sum(spills(item["metrics"]) > 0 for item in compiled)
+    spilling = sum(metrics.spills(item["metrics"]) > 0 for item in compiled)
     parts = [f"{len(compiled)} ok"]
     if spilling:
         parts.append(f"{spilling} spill")
     if errors:
         parts.append(f"{errors} error")
     return ", ".join(parts)
-
-
-def spills(metrics: dict[str, Any]) -> int:
-    """Spill instructions (CUDA) or spilled registers (HIP), of every kind."""
-    return sum(metrics.get(name, 0) for name in ("spill_stores", "spill_loads", "vgpr_spills", "sgpr_spills"))

@@ -12,10 +12,11 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..base import cells, commands, files
+from ..base import cells, commands, files, locks
 from . import harness, interpreters
 
 STAMP = "triton-matrix-requirements.txt"
+WAIT_S = 1800.0  # for another that makes the same environment: 5 GB of torch over a slow network
 
 
 def make(
@@ -40,32 +41,10 @@ def make(
 
     Raises:
         commands.ToolError: uv failed.
-        ValueError: there is no uv.
+        ValueError: there is no uv, or another process is making the same environment and does not end.
     """
-    pins, fresh = list(pins), list(fresh)
-    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in pins]
-    asked = [f"python=={python}", *digests, *requirements, *(f"override {each}" for each in overrides), *fresh]
-    wanted = "\n".join(asked) + "\n"
-    interpreter, stamp = home / "bin" / "python", home / STAMP
-    local = [each for each in fresh if Path(each).exists()]
-    made = interpreter.exists() and stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted
-    install = [commands.uv(), "pip", "install", "--quiet", "--python", str(interpreter)]
-    if not made:
-        shutil.rmtree(home, ignore_errors=True)  # of an earlier request, or half made
-        found = interpreters.find_python(python) or python
-        commands.run([commands.uv(), "venv", "--quiet", "--python", found, str(home)])
-        for path in pins:
-            commands.run([commands.uv(), "pip", "sync", "--quiet", "--python", str(interpreter), str(path)])
-        if overrides:
-            files.write_text(home / "overrides.txt", "\n".join(overrides) + "\n")
-            install += ["--overrides", str(home / "overrides.txt")]
-        if requirements:
-            commands.run([*install, *requirements])
-    for each in fresh if not made else local:
-        commands.run([*install, "--no-deps", *(["--reinstall"] if each in local else []), each])
-    harness.install(str(interpreter))
-    files.write_text(stamp, wanted)
-    return interpreter
+    with locks.held(home.parent / f".{home.name}.lock", f"the environment {home}", WAIT_S):
+        return _make(home, python, requirements, list(pins), overrides, list(fresh))
 
 
 def of_release(row: cells.Release, extra: Sequence[str], folder: Path) -> Path:
@@ -91,15 +70,15 @@ def _with_extras(home: Path, python: str, requirements: Sequence[str], extra: Se
     Where two requests name the same distribution differently, the later one holds. Where all of them do not go
     together, the environment is made anew with those asked for now.
     """
-    stamp = home / STAMP
-    had = stamp.read_text(encoding="utf-8").splitlines() if stamp.is_file() else []
-    base = [f"python=={python}", *requirements]
-    kept = had[len(base) :] if had[: len(base)] == base else []
-    if had and kept and set(extra) <= set(kept):
-        return make(home, python, [*requirements, *kept])
-    union = {_name(each): each for each in (*kept, *extra)}
-    wanted = [*requirements, *union.values()]
-    if kept:
+    with locks.held(home.parent / f".{home.name}.lock", f"the environment {home}", WAIT_S):
+        stamp = home / STAMP
+        had = stamp.read_text(encoding="utf-8").splitlines() if stamp.is_file() else []
+        base = [f"python=={python}", *requirements]
+        kept = had[len(base) :] if had[: len(base)] == base else []
+        union = {_name(each): each for each in (*kept, *extra)}
+        if not kept or set(extra) <= set(kept):
+            return _make(home, python, [*requirements, *(kept or extra)], [], (), [])
+        wanted = [*requirements, *union.values()]
         interpreter = home / "bin" / "python"
         try:
             stamp.unlink()
@@ -107,10 +86,43 @@ def _with_extras(home: Path, python: str, requirements: Sequence[str], extra: Se
             files.write_text(stamp, "\n".join([f"python=={python}", *wanted]) + "\n")
         except commands.ToolError:
             wanted = [*requirements, *extra]
-    return make(home, python, wanted)
+        return _make(home, python, wanted, [], (), [])
 
 
 def _name(requirement: str) -> str:
     """The distribution that a requirement names, as an index spells it."""
     found = re.match(r"[A-Za-z0-9._-]+", requirement)
     return re.sub(r"[-_.]+", "-", found[0]).lower() if found else requirement
+
+
+def _make(
+    home: Path,
+    python: str,
+    requirements: Sequence[str],
+    pins: list[Path],
+    overrides: Sequence[str],
+    fresh: list[str],
+) -> Path:
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in pins]
+    asked = [f"python=={python}", *digests, *requirements, *(f"override {each}" for each in overrides), *fresh]
+    wanted = "\n".join(asked) + "\n"
+    interpreter, stamp = home / "bin" / "python", home / STAMP
+    local = [each for each in fresh if Path(each).exists()]
+    made = interpreter.exists() and stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted
+    install = [commands.uv(), "pip", "install", "--quiet", "--python", str(interpreter)]
+    if not made:
+        shutil.rmtree(home, ignore_errors=True)  # of an earlier request, or half made
+        found = interpreters.find_python(python) or python
+        commands.run([commands.uv(), "venv", "--quiet", "--python", found, str(home)])
+        for path in pins:
+            commands.run([commands.uv(), "pip", "sync", "--quiet", "--python", str(interpreter), str(path)])
+        if overrides:
+            files.write_text(home / "overrides.txt", "\n".join(overrides) + "\n")
+            install += ["--overrides", str(home / "overrides.txt")]
+        if requirements:
+            commands.run([*install, *requirements])
+    for each in fresh if not made else local:
+        commands.run([*install, "--no-deps", *(["--reinstall"] if each in local else []), each])
+    harness.install(str(interpreter))
+    files.write_text(stamp, wanted)
+    return interpreter

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Optional
 
 from ..base import cells, commands, versions
+from ..codegen import metrics
 from ..codegen.cli import target_names
 from ..environments import stamped
 from ..evidence import atlas_file, reading
-from ..report.atlas import LESS_IS_WORSE
 from ..suites import causes
 from . import codegen
 
@@ -209,7 +209,7 @@ def judge_spec(entries: Sequence[dict], metric: Optional[str], limit: Optional[f
     missing = [name for name, value in values.items() if value is None]
     if missing:
         raise ValueError(f"--metric {metric!r}: {missing[0]} has {', '.join(sorted(compiled[0]['metrics']))}")
-    less = metric in LESS_IS_WORSE
+    less = metric in metrics.LESS_IS_WORSE
     beyond = any(value < limit if less else value > limit for value in values.values())
     said = f"{metric} {'below' if less else 'above'} {limit:g}" if beyond else f"{metric} within {limit:g}"
     return Answer(said, "\n".join([*(f"{name}: {metric} {value}" for name, value in values.items()), *lines]))

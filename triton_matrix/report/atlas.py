@@ -15,8 +15,6 @@ from ..codegen import accepted, compare
 
 STATUS = {"ok": ".", "n/a": "n", "error": "E"}
 ABSENT = " "
-# metrics of which less is worse; of every other one, more is
-LESS_IS_WORSE = ("occupancy_warps", "occupancy_blocks", "waves_per_simd", "global_loads_128", "global_stores_128")
 KEPT = 50  # ids listed per failure; the count is always the full one
 HINT_BROKEN = "this Triton does not compile the kernel, or no GPU of the target could run the launch"
 HINT_WORSE = (

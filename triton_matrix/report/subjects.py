@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..codegen import metrics as codegen_metrics
 from ..evidence.reading import Document, Failure, Suite
 from ..suites import causes
 
@@ -46,7 +47,7 @@ def _findings(rows: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
             continue
         if row.get("num_warps_passed") is False:
             yield test, f"{kernel} is launched without num_warps, at the default of 4"
-        spills = metrics.get("spill_stores") or metrics.get("vgpr_spills")
+        spills = codegen_metrics.spills(metrics)
         if spills:
             yield test, f"{kernel}: {spills} spills on {row.get('target')}"
         if metrics.get("fp64_instructions"):

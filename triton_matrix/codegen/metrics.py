@@ -1,0 +1,84 @@
+"""The exact metrics of a compiled kernel, one row each: what it is called, in what unit, and which way is worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+CUDA, HIP = ("cuda",), ("hip",)
+BOTH = (*CUDA, *HIP)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One exact metric: two compilations of the same source by the same Triton give the same value.
+
+    Attributes:
+        name: its key in an atlas file.
+        backends: of which backends' kernels it is known.
+        unit: of its value.
+        heading: of its column in a table; "" where tables leave it out.
+        role: what of several backends' metrics is the same thing to a reader: ``registers``, ``spills``, ``scratch``,
+            ``occupancy``, ``shared``, ``fp64``; "" for all others.
+        less_is_worse: whether a lower value is the worse one. Of all others, the higher one is.
+    """
+
+    name: str
+    backends: tuple[str, ...]
+    unit: str
+    heading: str = ""
+    role: str = ""
+    less_is_worse: bool = False
+
+
+METRICS = (
+    Metric("registers", CUDA, "32-bit registers a thread", "regs", "registers"),
+    Metric("vgprs", HIP, "vector registers a lane", "vgprs", "registers"),
+    Metric("sgprs", HIP, "scalar registers a wave", "sgprs"),
+    Metric("agprs", HIP, "accumulation registers a lane", "agprs"),
+    Metric("spill_stores", CUDA, "instructions", "spill st", "spills"),
+    Metric("spill_loads", CUDA, "instructions", "spill ld", "spills"),
+    Metric("vgpr_spills", HIP, "registers", "v spill", "spills"),
+    Metric("sgpr_spills", HIP, "registers", "s spill", "spills"),
+    Metric("stack_bytes", CUDA, "bytes a thread", "stack", "scratch"),
+    Metric("scratch_bytes", HIP, "bytes a lane", "scratch", "scratch"),
+    Metric("shared_bytes", CUDA, "bytes a block", "shared", "shared"),
+    Metric("lds_bytes", HIP, "bytes a workgroup", "lds", "shared"),
+    Metric("threads", BOTH, "threads a block", "threads"),
+    Metric("occupancy_warps", CUDA, "warps a multiprocessor", "warps/MP", "occupancy", less_is_worse=True),
+    Metric("waves_per_simd", HIP, "waves a SIMD", "waves/SIMD", "occupancy", less_is_worse=True),
+    Metric("occupancy_blocks", CUDA, "blocks a multiprocessor", less_is_worse=True),
+    Metric("global_loads", BOTH, "instructions", "loads"),
+    Metric("global_loads_128", BOTH, "instructions of 128 bit and more", "128b", less_is_worse=True),
+    Metric("global_load_bits", BOTH, "bits, summed over load instructions"),
+    Metric("global_stores", BOTH, "instructions"),
+    Metric("global_stores_128", BOTH, "instructions of 128 bit and more", less_is_worse=True),
+    Metric("fp64_instructions", BOTH, "instructions", "fp64", "fp64"),
+    Metric("barriers", BOTH, "instructions"),
+    Metric("local_bytes", CUDA, "bytes a thread"),
+    Metric("code_bytes", BOTH, "bytes"),
+    Metric("instructions", BOTH, "instructions", "instr"),
+)
+BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}
+LESS_IS_WORSE = tuple(metric.name for metric in METRICS if metric.less_is_worse)
+
+
+def columns(backend: str) -> tuple[Metric, ...]:
+    """The metrics that a table of a backend's kernels shows, in their order."""
+    return tuple(metric for metric in METRICS if metric.heading and backend in metric.backends)
+
+
+def of_role(role: str) -> tuple[str, ...]:
+    """Names of the metrics with a role, over all backends."""
+    return tuple(metric.name for metric in METRICS if metric.role == role)
+
+
+def first(values: Mapping[str, Any], role: str) -> Optional[Any]:
+    """The value of a kernel's first metric with a role, or None where it has none."""
+    return next((values[name] for name in of_role(role) if name in values), None)
+
+
+def spills(values: Mapping[str, Any]) -> int:
+    """What a kernel spills: instructions (CUDA) or registers (HIP), vector and scalar ones alike."""
+    return sum(values.get(name, 0) for name in of_role("spills"))
