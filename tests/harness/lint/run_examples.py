@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import triton
-
 from incidents import standins
+
 from triton_matrix.codegen import targets
 from triton_matrix.codegen.compile import compile_stages
 
@@ -36,7 +36,7 @@ def arguments(kernel):
 
 
 def stand_in_for_torch():
-    """Triton 2's libdevice asks torch whether this is ROCm before it names its functions; nothing else here needs it."""
+    """Triton 2's libdevice asks torch whether this is ROCm before it names its functions."""
     torch = types.ModuleType("torch")
     torch.version = types.SimpleNamespace(hip=None)
     sys.modules.setdefault("torch", torch)
@@ -45,7 +45,7 @@ def stand_in_for_torch():
 def compile_it(kernel, constexprs):
     if triton.__version__.startswith("2."):
         stand_in_for_torch()
-    given = {"X": "*fp32", **{name: "i32" for name in arguments(kernel)}}
+    given = {"X": "*fp32", **dict.fromkeys(arguments(kernel), "i32")}
     result = compile_stages(kernel, given, constexprs, {"num_warps": 1}, None, targets.parse("cuda:90"))
     return None if result.status == "ok" else result.reason
 
