@@ -97,6 +97,9 @@ _PACKAGE = _row(
     platform=_text(_PATH, "the path of a Python file below the repo root"),
     atlas=_text(f"{_PATH}:{_MODULE}", "path/to/file.py:function"),
     bench=_text(_PATH, "the path of a folder below the repo root"),
+    suites=_list(_text(_PATH, "a path below the repo root or tests/"), "a list of paths below the repo root or tests/"),
+    needs_gpu={"type": "boolean", "description": "true or false"},
+    oldest=_text(_RELEASE, 'a release of Triton in quotes, such as "3.3.1"'),
     subject=_SUBJECT,
 )
 _RUNNER = _list(_text(r"[^\n]*\S[^\n]*", "a label"), 'a list of labels, such as ["self-hosted", "cuda"]', at_least=1)
