@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
+from .terms import LEVELS
+
 PLATFORMS = ("cuda", "rocm", "xpu", "cpu")
-LEVELS = ("interpreter", "codegen", "device")
 # dependency groups of pyproject.toml that may have a constraint file of their own beside the cells'
 GROUPS = ("check", "report")
 

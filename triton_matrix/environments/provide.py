@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import sys
 import tempfile
 import urllib.error
@@ -12,13 +10,11 @@ import urllib.request
 from pathlib import Path
 from typing import Optional
 
-from ..base import commands, files
+from ..base import commands, sources
 from ..base.cells import Cell, Table, load_at
-from ..evidence import toolchain
-from ..suites.run import write_failure
+from ..evidence import installed, writing
 from . import harness, index, interpreters, wheel, wheelhouse
 
-UNAVAILABLE_SCHEMA = "triton-matrix/unavailable/1"
 # what uv and pip print when it is the network that is missing, not the package
 NETWORK_SIGNS = (
     "dns error",
@@ -35,24 +31,17 @@ class Unavailable(RuntimeError):
 
 def mark_unavailable(reports: Path, cell: Cell, reason: str, verdict: str = "unavailable") -> None:
     """Keep why the cell could not be provided, in place of older evidence: nothing that did not run shows as passed."""
-    for stale in (*reports.glob("junit-*.xml"), reports / "environment.json", reports / "failure.json"):
-        with contextlib.suppress(FileNotFoundError):
-            stale.unlink()
-    found = {"schema": UNAVAILABLE_SCHEMA, "cell": cell.name, "verdict": verdict, "reason": reason}
-    files.write_json(reports / "unavailable.json", {**found, "date": toolchain.now()})
+    writing.unavailable(reports, cell.name, reason, verdict)
 
 
 def mark_failed(reports: Path, cell: Cell, stage: str, command: list[str], status: int, tail: str) -> None:
-    """Keep which step stopped the cell, in place of older evidence; the arguments are those of run.write_failure."""
-    mark_unavailable(reports, cell, tail)
-    (reports / "unavailable.json").unlink()
-    write_failure(reports, cell.name, stage, command, status, tail)
+    """Keep which step stopped the cell, in place of older evidence; the arguments are those of writing.failure."""
+    writing.failure(reports, cell.name, stage, command, status, tail)
 
 
 def unavailable(reports: Path) -> Optional[str]:
     """The sentence that :func:`mark_unavailable` kept for a cell, or None."""
-    path = reports / "unavailable.json"
-    return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.is_file() else None
+    return writing.why_unavailable(reports)
 
 
 def check_index(cell: Cell) -> None:
@@ -69,8 +58,11 @@ def check_index(cell: Cell) -> None:
         ) from None
 
 
-def install(table: Table, cell: Cell, python: str) -> None:
+def install(table: Table, cell: Cell, python: str) -> str:
     """Give the environment of ``python`` exactly the cell's pins and a fresh wheel of this checkout.
+
+    Returns:
+        the wheel's SHA-256.
 
     Raises:
         Unavailable: the network or the cell's index cannot be reached.
@@ -87,8 +79,7 @@ def install(table: Table, cell: Cell, python: str) -> None:
         if cell.index:
             if cell.nightly:
                 index.check_fresh(table, cell)
-            install_from_index(table, cell, python)
-            return
+            return install_from_index(table, cell, python)
         if uv:
             commands.run([uv, "pip", "sync", "--python", python, str(pins)], echo=True)
         else:
@@ -97,14 +88,18 @@ def install(table: Table, cell: Cell, python: str) -> None:
             built = wheel.build_wheel(table, wheel.platform_of(table, cell), Path(folder), python)
             again = ["--reinstall-package", wheel.name(table)] if uv else ["--force-reinstall", "--no-deps"]
             commands.run([*pip, "--constraint", str(pins), *again, str(built)])
+            return sources.sha256(built)
     except commands.ToolError as error:
         if any(sign in error.tail for sign in NETWORK_SIGNS):
             raise Unavailable(f"cell {cell.name} needs packages that cannot be downloaded from here: {error}") from None
         raise
 
 
-def install_from_index(table: Table, cell: Cell, python: str) -> None:
+def install_from_index(table: Table, cell: Cell, python: str) -> str:
     """The cell's pins, torch and its Triton from the cell's own index; then a wheel that requires that Triton's name.
+
+    Returns:
+        the wheel's SHA-256.
 
     Raises:
         commands.ToolError: a step failed; :func:`interpreters.check_environment` is the last.
@@ -114,7 +109,9 @@ def install_from_index(table: Table, cell: Cell, python: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         built = wheel.build_wheel(table, platform, Path(folder), python, triton)
         commands.run([*pip, "install", "--python", python, "--no-deps", "--reinstall", str(built)])
+        digest = sources.sha256(built)
     interpreters.check_environment(cell, python)
+    return digest
 
 
 def main(argv: list[str]) -> int:
@@ -138,11 +135,24 @@ def main(argv: list[str]) -> int:
         return 2
     reports = (options.reports or table.root / "reports") / cell.name
     try:
+        return _provide(table, cell, reports, options, ["python", "-m", "triton_matrix", "provide", *argv])
+    except OSError as error:  # a full disk, a folder that is read-only: what was begun stays unfinished
+        named = f" {error.filename}:" if error.filename else ""
+        print(f"provide: cell {cell.name} cannot be provided:{named} {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespace, asked: list[str]) -> int:
+    """From the first word in the evidence to the last; until then an older result does not count."""
+    writing.begin_providing(reports, cell.name, asked)
+    try:
+        installed.forget(options.python)
         if options.wheelhouse:
-            wheelhouse.install(table, cell, options.python, options.wheelhouse)
+            digest = wheelhouse.install(table, cell, options.python, options.wheelhouse)
         else:
-            install(table, cell, options.python)
+            digest = install(table, cell, options.python)
         harness.install(options.python)
+        installed.stamp(table, options.python, digest)
     except index.Stale as error:
         mark_unavailable(reports, cell, str(error), verdict="stale")
         return 3
@@ -150,12 +160,12 @@ def main(argv: list[str]) -> int:
         mark_unavailable(reports, cell, str(error))
         return 3
     except ValueError as error:
-        print(f"provide: {error}", file=sys.stderr)
+        mark_failed(reports, cell, "provide", asked, 2, str(error))
+        print(f"provide: {commands.masked(str(error))}", file=sys.stderr)
         return 2
     except commands.ToolError as error:
         mark_failed(reports, cell, "install", error.command, error.status, error.tail)
         print(f"provide: {error}", file=sys.stderr)
         return 1
-    with contextlib.suppress(FileNotFoundError):
-        (reports / "unavailable.json").unlink()
+    writing.end_providing(reports)
     return 0

@@ -32,14 +32,6 @@ def sources(table: Table) -> list[Path]:
     return [path for path in found if not any(path.match(pattern) for pattern in NOT_SOURCES)]
 
 
-def digested(table: Table) -> list[Path]:
-    """Those sources that decide what is in the wheel: the module, and the files that say how it is built."""
-    named = ["pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", *filter(None, [table.package.platform])]
-    modules = [folder / table.package.module for folder in (table.root, table.root / "src")]
-    single = [module.with_suffix(".py") for module in modules]
-    return [path for path in (*(table.root / name for name in named), *modules, *single) if path.exists()]
-
-
 def build_wheel(
     table: Table,
     platform: str,

@@ -10,7 +10,6 @@ what each file's SHA-256 is and is written last, so a folder without one is not 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
 import shutil
@@ -20,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files
+from ..base import commands, files, sources
 from ..base.cells import PLATFORMS, Cell, Table, load_at
 from ..evidence import toolchain
 from . import index, interpreters, slim, wheel
@@ -97,15 +96,15 @@ def gather(
         "date": toolchain.now(),
         "commit": commit,
         "dirty": dirty,
-        "pins": _sha256(pins),
-        "sources": sources_digest(table),
+        "pins": sources.sha256(pins),
+        "sources": sources.package_digest(table),
         "package": own.name,
         "slim": slimmed,
         "bytes": after,
         "files": {},
     }
     for path in sorted(wheels.iterdir()):
-        manifest["files"][path.name] = {"sha256": _sha256(path), "bytes": path.stat().st_size}
+        manifest["files"][path.name] = {"sha256": sources.sha256(path), "bytes": path.stat().st_size}
         if piece and path.stat().st_size > piece:
             manifest["files"][path.name]["pieces"] = split(path, piece)
     files.write_json(folder / "manifest.json", manifest)
@@ -132,7 +131,7 @@ def open_house(table: Table, cell: Cell, folder: Path) -> dict[str, Any]:
     again = f"gather it again with `nox -s wheelhouse -- {cell.name} DIR`"
     if manifest["cell"] != cell.name:
         raise ValueError(f"--wheelhouse {folder} is for cell {manifest['cell']}, not {cell.name}; {again}")
-    if manifest["pins"] != _sha256(table.pins(cell)):
+    if manifest["pins"] != sources.sha256(table.pins(cell)):
         raise ValueError(f"--wheelhouse {folder} was gathered for other pins than constraints/{cell.name}.txt; {again}")
     wrong = []
     for name, about in manifest["files"].items():
@@ -146,8 +145,10 @@ def open_house(table: Table, cell: Cell, folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def install(table: Table, cell: Cell, python: str, folder: Path) -> None:
+def install(table: Table, cell: Cell, python: str, folder: Path) -> str:
     """Give the environment of ``python`` the cell's pins and this checkout's wheel, with no request to any network.
+
+    Returns the wheel's SHA-256.
 
     The wheel is the gathered one where the checkout still has the sources that it was built from; else it is built.
 
@@ -162,28 +163,20 @@ def install(table: Table, cell: Cell, python: str, folder: Path) -> None:
     commands.run([*pip, "sync", "--python", python, *offline, str(table.pins(cell))], echo=True)
     with tempfile.TemporaryDirectory() as scratch:
         built = folder / "wheels" / manifest["package"]
-        if manifest["sources"] != sources_digest(table):
+        if manifest["sources"] != sources.package_digest(table):
             print("the checkout is not what the gathered wheel was built from: building another, offline", flush=True)
             triton = _triton_of(table, cell)
             built = wheel.build_wheel(table, manifest["platform"], Path(scratch), python, triton, offline)
         commands.run([*pip, "install", "--python", python, *offline, "--no-deps", "--reinstall", str(built)])
+        digest = sources.sha256(built)
     interpreters.check_environment(cell, python)
+    return digest
 
 
 def build_requirements(table: Table) -> list[str]:
     """What ``pyproject.toml`` asks for to build the package."""
     pyproject = files.read_toml(table.root / "pyproject.toml", "the package's description")
     return list(pyproject.get("build-system", {}).get("requires", ["setuptools>=69", "wheel"]))
-
-
-def sources_digest(table: Table) -> str:
-    """SHA-256 over the names and contents of what the package is built from."""
-    digest = hashlib.sha256()
-    for top in wheel.digested(table):
-        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(f"{path.relative_to(table.root)}\0{_sha256(path)}\n".encode())
-    return digest.hexdigest()
 
 
 def split(path: Path, piece: int) -> list[dict[str, Any]]:
@@ -199,7 +192,7 @@ def split(path: Path, piece: int) -> list[dict[str, Any]]:
             if left == piece:
                 part.unlink()
                 break
-            pieces.append({"name": part.name, "sha256": _sha256(part), "bytes": part.stat().st_size})
+            pieces.append({"name": part.name, "sha256": sources.sha256(part), "bytes": part.stat().st_size})
     path.unlink()
     return pieces
 
@@ -257,15 +250,7 @@ def _join(whole: Path, pieces: list[dict[str, Any]]) -> list[str]:
 def _trouble(path: Path, about: dict[str, Any]) -> list[str]:
     if not path.is_file():
         return [f"{path.name} is missing"]
-    return [] if _sha256(path) == about["sha256"] else [f"{path.name} was altered"]
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while data := file.read(CHUNK):
-            digest.update(data)
-    return digest.hexdigest()
+    return [] if sources.sha256(path) == about["sha256"] else [f"{path.name} was altered"]
 
 
 def _total(paths: Iterable[Path]) -> int:

@@ -17,6 +17,7 @@ def render(matrix: Mapping[str, Any]) -> str:
     head = f"## {words.headline(matrix)}\n\n{_when(matrix)}\n"
     sections = [
         ("What changed", _list(words.change_lines(matrix["changes"]))),
+        ("Not of this checkout as it is now", _list(words.stale_lines(matrix))),
         ("Cells and levels", _cells(matrix)),
         ("Failures by cause", _failures(matrix)),
         ("Accepted codegen changes", _list(words.accepted_lines(matrix))),
