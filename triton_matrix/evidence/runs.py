@@ -152,10 +152,9 @@ def shortfall(run: Run, counted: Optional[Counted]) -> str:
         counted: of the run's JUnit file; None where there is none.
     """
     if run.closed is None:
-        running = f"; it was running {run.running}" if run.running else ""
-        return f"the run that was opened {run.opened} was never closed: it was killed, or still runs{running}"
+        return f"the run that was opened {run.opened} was never closed: it was killed, or still runs{_running(run)}"
     if run.problem:
-        return run.problem
+        return f"{run.problem}{_running(run)}"
     if run.collected is None:
         return f"pytest ended with status {run.status} before it had collected the suites{_running(run)}"
     finished = set(run.finished)

@@ -9,6 +9,7 @@ import contextlib
 import re
 from pathlib import Path
 from typing import Any, Optional
+from xml.sax.saxutils import quoteattr
 
 from ..base import commands, files, text
 from ..base.terms import RUN_LEVELS
@@ -79,7 +80,7 @@ def close_run(folder: Path, run: runs.Run, status: int, root: Path, prefix: str)
     run.status = status
     if partial.is_file():
         try:
-            counted = _promote(partial, junit, root, prefix)
+            counted = _promote(run, partial, junit, (root, Path(prefix)))
         except reading.Unusable as error:
             run.problem = run.problem or f"the JUnit file that pytest left {error}"
         _remove(partial)
@@ -89,8 +90,11 @@ def close_run(folder: Path, run: runs.Run, status: int, root: Path, prefix: str)
     return runs.shortfall(run, counted)
 
 
-def _promote(partial: Path, junit: Path, root: Path, prefix: str) -> Optional[runs.Counted]:
+def _promote(run: runs.Run, partial: Path, junit: Path, machine: tuple[Path, Path]) -> Optional[runs.Counted]:
     """Write the level's JUnit file from what pytest wrote, once it has been read.
+
+    Args:
+        machine: folders that are not to be named.
 
     Raises:
         reading.Unusable: it is not whole; nothing is promoted.
@@ -99,11 +103,23 @@ def _promote(partial: Path, junit: Path, root: Path, prefix: str) -> Optional[ru
         content = partial.read_text(encoding="utf-8")
     except ValueError as error:
         raise reading.Unusable(f"is not UTF-8: {error}") from None
-    content = commands.masked(content.replace(f"{root}/", "").replace(f"{prefix}/", ""))
+    for folder in machine:
+        content = content.replace(f"{folder}/", "")
+    content = commands.masked(_with_properties(content, run))
     with files.replacing(junit) as scratch:
         scratch.write_text(content, encoding="utf-8")
         counted = reading.read_junit(scratch, "").counted
     return counted
+
+
+def _with_properties(content: str, run: runs.Run) -> str:
+    """The JUnit text with what it is of: the suites' process says so itself, but not where no test began."""
+    if '<property name="run"' in content:
+        return content
+    said = {"cell": run.cell, "level": run.level, "run": run.id, "date": run.opened, "commit": run.commit or ""}
+    lines = [f"<property name={quoteattr(name)} value={quoteattr(value)} />" for name, value in said.items()]
+    added = f"<properties>{''.join(lines)}</properties>"
+    return re.sub(r"<testsuite\b[^>]*[^>/]>", lambda found: found[0] + added, content, count=1)
 
 
 def failure(folder: Path, cell: str, stage: str, command: list[str], status: Optional[int], tail: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 
-from ..base import files
+from ..base import files, text
 from ..base.cells import load_at
 from ..evidence import reading
 from . import atlas, compare_runs, markdown, merge, page, terminal, verdict
@@ -37,18 +37,23 @@ def answer(options: argparse.Namespace) -> int:
         pair = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(matrix)
         if pair:
             matrix["cell_against_cell"] = compare_runs.cell_against_cell(matrix, *pair)
-    except ValueError as error:
-        print(f"report: {error}", file=sys.stderr)
+    except (ValueError, OSError) as error:
+        print(f"report: {text.clean(str(error))}", file=sys.stderr)
         return verdict.CANNOT_SAY
     verdict.judge(matrix)
     matrix["status"], matrix["status_reasons"] = verdict.status(matrix, required, options.allow_stale)
     jsonschema.validate(matrix, schema())
     out = options.out or reports
-    files.write_text(out / "matrix.json", json.dumps(matrix, separators=(",", ":"), sort_keys=True) + "\n")
-    files.write_text(out / "summary.md", markdown.render(matrix))
-    files.write_text(out / "index.html", page.render(matrix, out))
     terminal.show(matrix)
-    print(f"page: {out / 'index.html'}")
+    try:
+        content = json.dumps(matrix, separators=(",", ":"), sort_keys=True, allow_nan=False)
+        files.write_text(out / "matrix.json", content + "\n")
+        files.write_text(out / "summary.md", markdown.render(matrix))
+        files.write_text(out / "index.html", page.render(matrix, out))
+    except OSError as error:
+        print(f"report: {error.filename or out} cannot be written: {error.strerror}", file=sys.stderr)
+        return verdict.CANNOT_SAY
+    print(f"page: {text.printable(str(out / 'index.html'))}")
     return int(matrix["status"])
 
 
@@ -74,7 +79,7 @@ def read_matrix(path: Path, current: Current, known: verdict.Known, accepted: Pa
             raise ValueError(f"--against {path} holds no results")
         return found
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = reading.load_json(path.read_text(encoding="utf-8"))
         jsonschema.validate(found, schema())
     except FileNotFoundError:
         raise ValueError(f"--against {path}: there is no such file or folder") from None

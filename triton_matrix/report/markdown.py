@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,10 +62,10 @@ def _failures(matrix: Mapping[str, Any]) -> list[str]:
     for group in matrix["failures"]:
         known = f" (known: {group['known']})" if group["known"] else ""
         lines.append(
-            f"- **{group['cause']}** × {group['count']}{_escape(known)}: `{group['message'][:LINE].replace('`', '´')}`"
+            f"- **{group['cause']}** × {group['count']}{_escape(known)}: {code(group['message'][:LINE])}"
         )
         lines += [
-            f"  - {row['cell']} {row['level']} × {row['count']}: `{row['command']}`" for row in group["where"][:6]
+            f"  - {row['cell']} {row['level']} × {row['count']}: {code(row['command'])}" for row in group["where"][:6]
         ]
         if len(group["where"]) > 6:
             lines.append(f"  - and in {len(group['where']) - 6} more places")
@@ -92,6 +93,17 @@ def _size(text: str) -> int:
     return len(text.encode()) + 1
 
 
+def code(text: str) -> str:
+    """``text`` as a code span: its fence is longer than any run of backticks in it, so nothing in it ends the span."""
+    text = " ".join(text.split())
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
 def _escape(text: str) -> str:
-    """Text that a table cell or list item shows as it is."""
-    return text.replace("\n", " ").replace("|", "\\|").replace("<", "&lt;")
+    """Text that a table cell or list item shows as it is; what stands between two backticks is code."""
+    parts = text.replace("\n", " ").replace("|", "\\|").replace("<", "&lt;").split("`")
+    if len(parts) % 2 == 0:  # one backtick has no other
+        parts[-2:] = ["\\`".join(parts[-2:])]
+    return "`".join(part if number % 2 else part.replace("[", "\\[") for number, part in enumerate(parts))

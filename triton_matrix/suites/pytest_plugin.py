@@ -9,13 +9,17 @@ variables describe the run, so that it also reaches subprocesses of a test:
     TRITON_MATRIX_EVIDENCE  the folder of the evidence; unset: none is written
     TRITON_MATRIX_RUN       the id of the run that the verb `run` opened there
     TRITON_MATRIX_SUITES    what the verb asked pytest to run
+    TRITON_MATRIX_TIMEOUT   seconds that a test may take, where there is no pytest-timeout
 """
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -32,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and record what this Python is before any suite runs."""
     config.addinivalue_line("markers", "device(reason): needs a GPU; the reason says what it proves there")
     config.addinivalue_line("markers", "needs(feature): what a cell may lack at a level; see gaps in cells.toml")
+    seconds = os.environ.pop("TRITON_MATRIX_TIMEOUT", None)
+    if seconds:
+        config.pluginmanager.register(Limit(float(seconds)))
     # a test may start pytest again: what that does is no part of this run
     evidence, run = (os.environ.pop(f"TRITON_MATRIX_{name}", None) for name in ("EVIDENCE", "RUN"))
     if evidence and not config.option.collectonly:
@@ -42,6 +49,23 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.register(Journal(writing.journal_file(Path(evidence), current_level())))
 
 
+class Limit:
+    """Ends this process, with the stack of every thread, where a test takes longer than it may."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._stderr = os.fdopen(os.dup(sys.__stderr__.fileno()) if sys.__stderr__ else 2, "w")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Iterator[None]:
+        """From a test's setup to the end of its teardown."""
+        faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._stderr)
+        try:
+            return (yield)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
 class Journal:
     """Tells the verb ``run``, line by line, what this process does: a process that is killed has told what it did."""
 
@@ -50,7 +74,8 @@ class Journal:
         self._deselected = 0
 
     def _tell(self, **what: Any) -> None:
-        self._file.write(json.dumps(what) + "\n")
+        with contextlib.suppress(OSError):  # of a full disk: what was not told did not happen, so the run is not whole
+            self._file.write(json.dumps(what) + "\n")
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Count what -k, -m, --deselect, --lf or a plugin takes out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -18,6 +19,7 @@ from ..base.terms import RUN_LEVELS
 from ..evidence import installed, runs, toolchain, writing
 
 SUITES = ("correctness", "incidents")
+PROBE_S = 300  # for torch to import and to count the GPUs
 NEEDS = ("pytest", "hypothesis", "torch", "triton")
 
 
@@ -107,12 +109,27 @@ def _count_gpus() -> tuple[int, str]:
     """How many GPUs torch sees, asked in a process of its own so that this one stays light; and why nobody can say."""
     code = "import torch; print('gpus', torch.cuda.device_count() if torch.cuda.is_available() else 0)"
     env = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+    probe = [sys.executable, "-c", code]
+    try:
+        done = subprocess.run(probe, capture_output=True, text=True, env=env, timeout=PROBE_S, check=False)
+    except subprocess.TimeoutExpired:
+        return 0, f"torch in {sys.executable} did not answer in {PROBE_S} s"
     words = done.stdout.split()[-2:]
     if done.returncode == 0 and words[:1] == ["gpus"]:
         return int(words[1]), ""
     last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
     return 0, f"torch does not import in {sys.executable}: {last}"
+
+
+def _limit(table: Table, env: dict[str, str]) -> list[str]:
+    """pytest's options for the limit of a test; without pytest-timeout ``env`` tells our own plugin."""
+    seconds = table.package.timeout
+    if importlib.util.find_spec("pytest_timeout") is not None:
+        return ["-p", "timeout", f"--timeout={seconds}"]
+    env["TRITON_MATRIX_TIMEOUT"] = str(seconds)
+    missing = f"there is no pytest-timeout in {sys.executable}"
+    print(f"{missing}: a test that takes more than {seconds} s ends the whole level", flush=True)
+    return []
 
 
 def _declare(asked: Asked, level: str) -> runs.Run:
@@ -135,7 +152,7 @@ def _run_level(asked: Asked, level: str) -> int:
     if cell.ambient:  # nothing is installed there: the source tree is what is tested, and the evidence says so
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(table.root), env.get("PYTHONPATH")]))
     early = ["-p", asked.plugin] if asked.plugin else []
-    command = [sys.executable, "-m", "pytest", *early, *asked.suites, *asked.selection]
+    command = [sys.executable, "-m", "pytest", *early, *asked.suites, *_limit(table, env), *asked.selection]
     print(f"cell {cell.name}, level {level}: {' '.join(command[3:])}", flush=True)
     if not asked.whole:
         status = commands.run_group(command, cwd=table.root / "tests", env=env)
@@ -149,7 +166,16 @@ def _run_level(asked: Asked, level: str) -> int:
     env.update(TRITON_MATRIX_EVIDENCE=str(folder), TRITON_MATRIX_RUN=run.id)
     env["TRITON_MATRIX_SUITES"] = os.pathsep.join(asked.suites)
     command.append(f"--junitxml={writing.partial_junit(folder, level)}")
-    status = commands.run_group(command, cwd=table.root / "tests", env=env)
+    limit_s = table.package.level_timeout
+    try:
+        status = commands.run_group(command, cwd=table.root / "tests", env=env, timeout_s=limit_s)
+    except subprocess.TimeoutExpired:
+        status = -signal.SIGKILL
+        run.problem = f"it was ended after {limit_s} s, the level's limit (level_timeout in {table.path.name})"
+    except BaseException:
+        run.problem = "it was interrupted"
+        writing.close_run(folder, run, -signal.SIGINT, table.root, sys.prefix)
+        raise
     lacking = writing.close_run(folder, run, status, table.root, sys.prefix)
     if lacking:
         print(f"run: cell {cell.name}, level {level} is not a whole run: {lacking}", file=sys.stderr, flush=True)
