@@ -17,7 +17,7 @@ RELEASE = versions.key(triton.__version__)
 
 
 def options_of_this_triton() -> set:
-    if RELEASE < (3,):
+    if versions.key("3.0.0") > RELEASE:
         from triton.compiler.backends import cuda
 
         return set(cuda.CUDAOptions.__dataclass_fields__)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..base import commands, files
 from ..base.cells import Cell, Table, load_at
-from . import index, provide, wheel
+from . import index, listing, provide, wheel
 
 GROUPS = ("check", "report")  # dependency groups of pyproject.toml that may have a constraint file of their own
 
@@ -30,6 +30,8 @@ def main(argv: list[str]) -> int:
             else:
                 pins = compile_cell(table, table.cell(name), options.upgrade)
             print(f"constraints/{name}.txt: {pins} pins", flush=True)
+        if listing.update(table):
+            print("README.md: its table of cells", flush=True)
     except (ValueError, commands.ToolError) as error:
         print(f"lock: {error}", file=sys.stderr)
         return 2

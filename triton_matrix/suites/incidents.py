@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files, versions
+from ..base import commands, files, marked, versions
 from ..base.cells import Release, Table, load_at
 from ..environments import stamped
 from ..evidence import toolchain
@@ -26,7 +26,6 @@ SCHEMA = "triton-matrix/incidents/1"
 LEVELS = ("interpreter", "codegen", "build")  # what needs no GPU; level device is observed in cells
 INVERT = "TRITON_MATRIX_INVERT_INCIDENTS"  # set to 1, every expectation is the opposite: all must fail
 SECONDS = 600
-MARKS = ("<!-- incidents: begin -->", "<!-- incidents: end -->")  # what `--docs` writes between
 
 
 def observe(
@@ -160,19 +159,10 @@ def _sentence(text: str) -> str:
 
 
 def write_docs(path: Path, document: Mapping[str, Any]) -> None:
-    """Put what was seen between the two marks of a Markdown file, whose other words are written by hand.
-
-    Raises:
-        ValueError: the file does not have the marks.
-    """
-    text = path.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not end:
-        raise ValueError(f"{path} has no lines {MARKS[0]} and {MARKS[1]} to write between")
-    made = f"Measured on {document['date'][:10]}."
+    """Put what was seen between the marks of a Markdown file; ValueError where it has none."""
     table = text_table(document["rows"], markdown=True)
-    files.write_text(path, f"{before}{begin}\n\n{made}\n\n{table}\n\n{describe(document['rows'])}\n\n{end}{after}")
+    body = f"Measured on {document['date'][:10]}.\n\n{table}\n\n{describe(document['rows'])}"
+    marked.replace(path, "incidents", body)
 
 
 def main(argv: list[str]) -> int:
