@@ -90,6 +90,8 @@ class Package:
         atlas: ``path/to/file.py:function``. The function takes names of targets and gives the configurations of the
             atlas as dictionaries; see docs/codegen.md.
         bench: the folder of the bench suite.
+        timeout: seconds that a test may take; one that takes longer fails.
+        level_timeout: seconds that a level's suites may take together; what takes longer is ended, and no result.
         subject: what another package must provide to be run under these suites; see docs/subjects.md.
     """
 
@@ -99,6 +101,8 @@ class Package:
     platform: Optional[str] = None
     atlas: Optional[str] = None
     bench: str = "tests/benchmarks"
+    timeout: int = 600
+    level_timeout: int = 7200
     subject: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -20,6 +20,8 @@ from ..base.cells import Cell, Table
 # what lies in a checkout and is no source of its wheel
 NOT_SOURCES = ("build", "dist", "reports", "results", "tests", "docs", "constraints", "*.egg-info", "triton_matrix")
 
+OF_THE_HARNESS = ("pytest>=8", "pytest-timeout")  # what running any suite needs, whatever its package says
+
 
 def name(table: Table) -> str:
     """The distribution's name."""
@@ -73,7 +75,8 @@ def platform_of(table: Table, cell: Cell) -> str:
 def suite_requirements(table: Table) -> list[str]:
     """What the suites need beside the package and the cell's own pins."""
     knows = _platform_hook(table)
-    return list(knows.get_optional_dependencies()["test"]) if knows else list(table.package.test)
+    asked = knows.get_optional_dependencies()["test"] if knows else table.package.test
+    return list(dict.fromkeys([*OF_THE_HARNESS, *asked]))
 
 
 def wheel_requirements(table: Table, cell: Cell) -> list[str]:

@@ -24,16 +24,16 @@ def forget(python: str) -> None:
     (prefix / STAMP).unlink(missing_ok=True)
 
 
-def stamp(table: Table, python: str, wheel_sha256: str) -> None:
+def stamp(table: Table, python: str, other_builds: list[dict[str, Any]]) -> None:
     """Say in the environment of ``python``, which has this harness, of which sources its package is.
 
     Args:
-        wheel_sha256: of the wheel that was installed.
+        other_builds: what was installed in place of pinned files, as provisioning says it.
     """
     said = commands.run([python, "-c", _CODE, table.package.module], cwd=Path(python).parent).splitlines()
     commit, dirty = toolchain.git_state(table.root)
     content = {"sources": sources.package_digest(table), "commit": commit, "dirty": dirty}
-    files.write_json(Path(said[-2]) / STAMP, {**content, "wheel_sha256": wheel_sha256, "files": said[-1]})
+    files.write_json(Path(said[-2]) / STAMP, {**content, "other_builds": other_builds, "files": said[-1]})
 
 
 def wheel(table: Table, cell: Cell, is_subject: bool) -> runs.Wheel:
@@ -43,12 +43,19 @@ def wheel(table: Table, cell: Cell, is_subject: bool) -> runs.Wheel:
         return runs.Wheel(now, now)
     if is_subject:
         return runs.Wheel(now, None)
-    path = Path(sys.prefix) / STAMP
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        said, held = str(content["sources"]), content["files"]
-    except (OSError, ValueError, KeyError, TypeError):
+    content = stamped()
+    said, held = content.get("sources"), content.get("files")
+    if not said:
         return runs.Wheel(now, None, f"provisioning left no {STAMP} in the cell's environment that says what is in it")
     if held != str(sources.installed_digest(table.package.module)):
         return runs.Wheel(now, None, f"the files of {table.package.module} are not those that provisioning installed")
-    return runs.Wheel(now, said)
+    return runs.Wheel(now, str(said))
+
+
+def stamped() -> dict[str, Any]:
+    """What provisioning said of this Python's environment; empty where it said nothing."""
+    try:
+        content = json.loads((Path(sys.prefix) / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

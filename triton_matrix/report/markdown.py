@@ -61,9 +61,7 @@ def _failures(matrix: Mapping[str, Any]) -> list[str]:
     lines = []
     for group in matrix["failures"]:
         known = f" (known: {group['known']})" if group["known"] else ""
-        lines.append(
-            f"- **{group['cause']}** × {group['count']}{_escape(known)}: {code(group['message'][:LINE])}"
-        )
+        lines.append(f"- **{group['cause']}** × {group['count']}{_escape(known)}: {code(group['message'][:LINE])}")
         lines += [
             f"  - {row['cell']} {row['level']} × {row['count']}: {code(row['command'])}" for row in group["where"][:6]
         ]

@@ -34,7 +34,7 @@ def test_a_password_of_an_index_is_shown_nowhere(checkout):
     table = checkout.root / "constraints" / "cells.toml"
     table.write_text(table.read_text() + INDEXED)
     done = checkout.verb("provide", "--cell", "night", "--python", sys.executable)
-    status, matrix, said = checkout.report()
+    _, matrix, said = checkout.report()
     assert (done.returncode, matrix["cells"]["night"]["verdict"]) == (3, "unavailable")
     assert "http://***@127.0.0.1:9/whl" in matrix["cells"]["night"]["reason"]
     for text in (done.stdout, done.stderr, said, *everything(checkout).values()):
@@ -89,7 +89,9 @@ LIVE = "\x1b[2J\x1b]0;owned\x07 \x9b31m \u202egnp"
 
 @pytest.mark.parametrize("where", ["failure.json", "a message", "an id", "a skip", "a property", "a name"])
 def test_escape_sequences_of_evidence_never_reach_the_terminal(checkout, where):
-    checkout.write("test_a.py", f"import pytest\n@pytest.mark.parametrize('x', [{LIVE!r}])\ndef test_a(x): assert not x, x\n")
+    checkout.write(
+        "test_a.py", f"import pytest\n@pytest.mark.parametrize('x', [{LIVE!r}])\ndef test_a(x): assert not x, x\n"
+    )
     if where == "a skip":
         checkout.write("test_a.py", f"import pytest\ndef test_a(): pytest.skip({LIVE!r})\n")
     checkout.run()
@@ -109,7 +111,9 @@ def test_escape_sequences_of_evidence_never_reach_the_terminal(checkout, where):
     _, _, said = checkout.report()
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", said)
     for name in ("summary.md", "index.html"):
-        assert not re.search("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u202a-\u202e]", (checkout.reports / name).read_text().replace("\f", ""))
+        assert not re.search(
+            "[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u202a-\u202e]", (checkout.reports / name).read_text().replace("\f", "")
+        )
 
 
 def test_backticks_of_a_test_cannot_leave_their_code_span(checkout):
@@ -154,7 +158,9 @@ def a_folder_in_the_way(path):
 IN_THE_WAY = {
     "reports is a file": lambda reports: a_file_in_the_way(reports),
     "the cell's folder is a file": lambda reports: a_file_in_the_way(reports / "small"),
-    "a folder where the JUnit should be": lambda reports: a_folder_in_the_way(reports / "small" / "junit-interpreter.xml"),
+    "a folder where the JUnit should be": lambda reports: a_folder_in_the_way(
+        reports / "small" / "junit-interpreter.xml"
+    ),
     "a folder where the run should be": lambda reports: a_folder_in_the_way(reports / "small" / "run-interpreter.json"),
     "a folder where the environment should be": lambda r: a_folder_in_the_way(r / "small" / "environment.json"),
     "a folder where the failure was": lambda r: a_folder_in_the_way(r / "small" / "failure.json"),

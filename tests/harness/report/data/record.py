@@ -50,7 +50,7 @@ SABOTAGES = {
         CELLS,
         False,
     ),
-    "four_warps": ("num_warps = max(1, rows * block_n // 512)", "num_warps = 4", (), True),
+    "four_warps": ("threads = min(32 * num_warps, ", "threads = min(32 * 4, ", (), True),
     "import": (
         "from .eager import EagerLayerNorm\n",
         "import a_module_that_is_not_there\nfrom .eager import EagerLayerNorm\n",
