@@ -375,6 +375,6 @@ def _add_seconds(suite: Suite, test: str, time: str) -> None:
         seconds = float(time)
     except ValueError:
         seconds = math.nan
-    if not math.isfinite(seconds) or seconds < 0:
-        raise Unusable(f"says that {test} took {time!r} seconds")
     suite.seconds += seconds
+    if not math.isfinite(suite.seconds) or seconds < 0:
+        raise Unusable(f"says that {test} took {time!r} seconds")

@@ -44,7 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if evidence and not config.option.collectonly:
         found = toolchain.record(os.environ.get("TRITON_MATRIX_COLUMN") or cell_name(), config.rootpath)
         config.stash[RECORD] = {**found, "run": run}
-        writing.environment(Path(evidence), found)
+        try:
+            writing.environment(Path(evidence), found)
+        except OSError as error:
+            raise pytest.UsageError(f"{error.filename or evidence} cannot be written: {error.strerror}") from None
         if run:
             config.pluginmanager.register(Journal(writing.journal_file(Path(evidence), current_level())))
 

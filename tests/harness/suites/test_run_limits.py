@@ -12,8 +12,6 @@ import pytest
 from triton_matrix.base import commands
 
 HANGS = "def test_hangs():\n    while True: pass\ndef test_after(): pass\n"
-# what a suite needs of the Python that runs this, without pytest-timeout
-NEEDED = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "hypothesis", "sortedcontainers")
 
 
 @pytest.fixture
@@ -32,13 +30,14 @@ def hanging(checkout):
 
 @pytest.fixture
 def without_pytest_timeout(tmp_path):
-    """A Python that has what a suite needs and no pytest-timeout."""
+    """A Python that has all that this one has, but for pytest-timeout."""
     if commands.find_uv() is None:
         pytest.skip("needs uv; `pip install uv` adds it")
     here, there = Path(pytest.__file__).parents[1], tmp_path / "site"
     there.mkdir()
-    for name in NEEDED:
-        (there / name).symlink_to(here / name)
+    for path in here.iterdir():
+        if "timeout" not in path.name:
+            (there / path.name).symlink_to(path)
     home = tmp_path / "environment"
     commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(home)])
     return {"python": str(home / "bin" / "python"), "path": str(there)}
