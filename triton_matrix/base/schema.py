@@ -20,7 +20,7 @@ GROUPS = ("check", "report", "tools")
 
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 _MODULE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
-_RELEASE = r"[0-9]+(\.[0-9]+)+[A-Za-z0-9.+]*"
+_RELEASE = r"[0-9]+(\.[0-9]+)*[A-Za-z0-9.+]*"
 _PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\]+"
 
 
@@ -101,6 +101,9 @@ _PACKAGE = _row(
     bench=_text(_PATH, "the path of a folder below the repo root"),
     timeout=_SECONDS,
     level_timeout=_SECONDS,
+    suites=_list(_text(_PATH, "a path below the repo root or tests/"), "a list of paths below the repo root or tests/"),
+    needs_gpu={"type": "boolean", "description": "true or false"},
+    oldest=_text(_RELEASE, 'a release of Triton in quotes, such as "3.3.1"'),
     subject=_SUBJECT,
 )
 _RUNNER = _list(_text(r"[^\n]*\S[^\n]*", "a label"), 'a list of labels, such as ["self-hosted", "cuda"]', at_least=1)

@@ -29,6 +29,8 @@ UV_SETTINGS = (
     "UV_CONFIG_FILE",
 )
 PIP_SETTINGS = ("PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONFIG_FILE")
+# those that stand in the place of the default index, where the pins' own files need not be
+INSTEAD = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_CONFIG_FILE", "PIP_INDEX_URL", "PIP_CONFIG_FILE")
 # those that bring another build in place of the default index's: what is locked must not hold them
 NOT_LOCKED = ("UV_FIND_LINKS", "UV_TORCH_BACKEND", "PIP_FIND_LINKS")
 
@@ -87,19 +89,30 @@ def resolve(wanted: Mapping[str, Pin], python: str, uv: Optional[str]) -> Resolv
     given = settings(uv)
     if not given:
         return Resolved(wanted)
+    offered = _ask(wanted, python, uv, dict(os.environ))
+    different = {
+        name: offered[name] for name, pin in wanted.items() if name in offered and not _is_of(pin, offered[name])
+    }
+    if different and not set(given) & set(INSTEAD):  # a file that the default index itself changed is no user's doing
+        plain = _ask(wanted, python, uv, {key: value for key, value in os.environ.items() if key not in given})
+        different = {name: offer for name, offer in different.items() if plain.get(name) != offer}
+    others = [other(wanted[name], offer, given) for name, offer in different.items()]
+    for each in others:
+        print(sentence(each), flush=True)
+    return Resolved({**wanted, **different}, others)
+
+
+def _is_of(pin: Pin, offer: Pin) -> bool:
+    """Whether what is offered is the pinned version with a file that the pin knows."""
+    return offer.version == pin.version and (not offer.hashes or bool(set(offer.hashes) & set(pin.hashes)))
+
+
+def _ask(wanted: Mapping[str, Pin], python: str, uv: Optional[str], env: Mapping[str, str]) -> dict[str, Pin]:
+    """Which files of the wanted versions there are under the settings of ``env``."""
     with tempfile.TemporaryDirectory() as folder:
         asked = Path(folder) / "pins.txt"
         asked.write_text(pins.render(Pin(pin.name, pin.version) for pin in wanted.values()), encoding="utf-8")
-        offered = _ask_uv(uv, python, asked) if uv else _ask_pip(python, asked)
-    result, others = {}, []
-    for name, pin in wanted.items():
-        offer = offered.get(name, pin)
-        same = offer.version == pin.version and (not offer.hashes or set(offer.hashes) & set(pin.hashes))
-        result[name] = pin if same else offer
-        if not same:
-            others.append(other(pin, offer, given))
-            print(sentence(others[-1]), flush=True)
-    return Resolved(result, others)
+        return _ask_uv(uv, python, asked, env) if uv else _ask_pip(python, asked, env)
 
 
 def other(pin: Pin, offer: Pin, given: list[str]) -> dict[str, Any]:
@@ -120,15 +133,15 @@ def without_other_builds() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in NOT_LOCKED}
 
 
-def _ask_uv(uv: str, python: str, asked: Path) -> dict[str, Pin]:
+def _ask_uv(uv: str, python: str, asked: Path, env: Mapping[str, str]) -> dict[str, Pin]:
     options = ["--quiet", "--no-deps", "--no-header", "--no-annotate", "--generate-hashes", "--python", python]
-    return pins.parse(commands.run([uv, "pip", "compile", *options, str(asked)]))
+    return pins.parse(commands.run([uv, "pip", "compile", *options, str(asked)], env=env))
 
 
-def _ask_pip(python: str, asked: Path) -> dict[str, Pin]:
+def _ask_pip(python: str, asked: Path, env: Mapping[str, str]) -> dict[str, Pin]:
     report = asked.with_name("report.json")
     options = ["--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--report", str(report)]
-    commands.run([python, "-m", "pip", "install", *options, "--requirement", str(asked)])
+    commands.run([python, "-m", "pip", "install", *options, "--requirement", str(asked)], env=env)
     found = {}
     for item in json.loads(report.read_text(encoding="utf-8"))["install"]:
         name = pins.normal(item["metadata"]["name"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..base import commands, files
@@ -48,9 +49,10 @@ def _groups(table: Table) -> list[str]:
 
 
 def requirements(table: Table, cell: Cell) -> list[str]:
-    """What the cell's environment is resolved from: its pair, what the pair needs, and what the suites need."""
+    """What the cell's environment is resolved from: its pair, and what the pair, the package and its suites need."""
     pair = [f"torch=={cell.torch}", f"triton=={cell.triton}"]
-    return [*pair, *cell.requires, *wheel.suite_requirements(table)]
+    own = wheel.own_requirements(table, cell)
+    return [*pair, *cell.requires, *own, *wheel.suite_requirements(table)]
 
 
 def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
@@ -61,6 +63,16 @@ def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
         return compile_from_index(table, cell)
     asked = "\n".join(requirements(table, cell)) + "\n"
     return _compile(table, cell.name, str(cell.python), ["--python-platform", pins.PLATFORM, "-"], asked, upgrade)
+
+
+def resolve(python: str, wanted: Sequence[str]) -> None:
+    """See whether these requirements resolve in a cell of that Python; nothing is written.
+
+    Raises:
+        commands.ToolError: they do not, or the network is missing; its text is uv's.
+    """
+    command = [commands.uv(), "pip", "compile", "--quiet", "--no-header", "--python-version", python]
+    commands.run([*command, "--python-platform", pins.PLATFORM, "-"], stdin="\n".join(wanted) + "\n")
 
 
 def compile_from_index(table: Table, cell: Cell) -> int:

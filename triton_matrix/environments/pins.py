@@ -34,6 +34,7 @@ def parse(text: str) -> dict[str, Pin]:
     """Name -> pin, of the text of a constraint file."""
     found = {}
     for line in text.replace("\\\n", " ").splitlines():
+        line = re.sub(r"\s#.*", "", line)
         pin = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?==([^\s;#]+)", line)
         if pin:
             name = normal(pin[1])

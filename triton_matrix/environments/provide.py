@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands
+from ..base import commands, locks
 from ..base.cells import Cell, Table, load_at
 from ..evidence import installed, writing
 from . import builds, harness, index, interpreters, pins, wheel, wheelhouse
@@ -113,7 +113,11 @@ def main(argv: list[str]) -> int:
         return 2
     reports = (options.reports or table.root / "reports") / cell.name
     try:
-        return _provide(table, cell, reports, options, ["python", "-m", "triton_matrix", "provide", *argv])
+        with locks.of_cell(table, cell):
+            return _provide(table, cell, reports, options, ["python", "-m", "triton_matrix", "provide", *argv])
+    except ValueError as error:
+        print(f"provide: {error}", file=sys.stderr)
+        return 2
     except OSError as error:  # a full disk, a folder that is read-only: what was begun stays unfinished
         named = f" {error.filename}:" if error.filename else ""
         print(f"provide: cell {cell.name} cannot be provided:{named} {error.strerror}", file=sys.stderr)

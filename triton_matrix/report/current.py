@@ -14,6 +14,7 @@ from ..base import sources
 from ..base.cells import Table
 from ..evidence import runs
 from ..evidence.reading import Document, Suite, is_subject, table_cell
+from ..suites import chosen
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Current:
     def _inputs(self, run: runs.Run, suite: Suite) -> runs.Inputs:
         names = tuple(run.suites)
         if names not in self._suites:
-            self._suites[names] = sources.suites_digest(self.table, names)
+            self._suites[names] = sources.suites_digest(self.table, chosen.folder(self.table), names)
         cell = self.table.cells.get(table_cell(suite.cell))
         pins: Optional[str] = run.inputs.pins if cell is None else sources.pins_digest(self.table, cell)
         return runs.Inputs(self._suites[names], pins)

@@ -17,8 +17,9 @@ from ..base import commands, sources
 from ..base.cells import Cell, Table, load_at
 from ..base.terms import RUN_LEVELS
 from ..evidence import installed, runs, toolchain, writing
+from . import chosen
 
-SUITES = ("correctness", "incidents")
+PLUGINS = ("triton_matrix.suites.pytest_plugin", "triton_matrix.suites.imports")
 PROBE_S = 300  # for torch to import and to count the GPUs
 NEEDS = ("pytest", "hypothesis", "torch", "triton")
 
@@ -57,10 +58,7 @@ def main(argv: list[str]) -> int:
         raise ValueError(f"cell {cell.name} needs {', '.join(missing)} in {sys.executable}; add it there")
     column = cell.name if options.column is None else options.column
     folder = writing.column_folder((options.reports or table.root / "reports").resolve(), column)
-    suites = options.suite or _all_suites(table, column)
-    unknown = [name for name in suites if not (table.root / "tests" / name).exists()]
-    if unknown:
-        raise ValueError(f"there is no suite tests/{unknown[0]}")
+    suites = chosen.paths(table, options.suite) if options.suite else _all_suites(table, column)
     selection = [argument for argument in pytest_args if argument != "--"]
     asked = Asked(table, cell, folder, suites, options.plugin, selection)
     gpus, trouble = _count_gpus() if options.level != "interpreter" else (0, "")
@@ -92,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
     parser.add_argument("--level", choices=RUN_LEVELS, help="only this level")
-    parser.add_argument("--suite", action="append", help=f"a path below tests/ (default: {', '.join(SUITES)})")
+    parser.add_argument("--suite", action="append", help="a path below the repo root or tests/ (default: the table's)")
     parser.add_argument("--column", help="what the evidence is filed and shown under (default: the cell's name)")
     parser.add_argument("--plugin", help="a pytest plugin to load first")
     return parser
@@ -100,9 +98,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _all_suites(table: Table, column: str) -> list[str]:
     """What a whole run of the column is: the package's suites, or those that ask what any subject must answer."""
-    if "@" in column:
-        return list(table.package.subject.get("suites", ()))
-    return [name for name in SUITES if (table.root / "tests" / name).is_dir()]
+    return chosen.paths(table, table.package.subject.get("suites", ()) if "@" in column else ())
 
 
 def _count_gpus() -> tuple[int, str]:
@@ -136,7 +132,8 @@ def _declare(asked: Asked, level: str) -> runs.Run:
     """The run of a level, before it starts."""
     table, cell = asked.table, asked.cell
     commit, dirty = toolchain.git_state(table.root)
-    inputs = runs.Inputs(sources.suites_digest(table, asked.suites), sources.pins_digest(table, cell))
+    suites = sources.suites_digest(table, chosen.folder(table), asked.suites)
+    inputs = runs.Inputs(suites, sources.pins_digest(table, cell))
     wheel = installed.wheel(table, cell, "@" in asked.folder.name)
     column, now = asked.folder.name, toolchain.now()
     return runs.Run(uuid.uuid4().hex, column, level, now, commit, dirty, wheel, inputs, list(asked.suites))
@@ -150,12 +147,13 @@ def _run_level(asked: Asked, level: str) -> int:
     if level == "interpreter":
         env["TRITON_INTERPRET"] = "1"
     if cell.ambient:  # nothing is installed there: the source tree is what is tested, and the evidence says so
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(table.root), env.get("PYTHONPATH")]))
-    early = ["-p", asked.plugin] if asked.plugin else []
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [*chosen.sources(table), env.get("PYTHONPATH")]))
+    plugins = [*PLUGINS, *(["triton_matrix.suites.no_gpu"] if table.package.needs_gpu else []), asked.plugin]
+    early = [word for name in plugins if name for word in ("-p", name)]
     command = [sys.executable, "-m", "pytest", *early, *asked.suites, *_limit(table, env), *asked.selection]
     print(f"cell {cell.name}, level {level}: {' '.join(command[3:])}", flush=True)
     if not asked.whole:
-        status = commands.run_group(command, cwd=table.root / "tests", env=env)
+        status = commands.run_group(command, cwd=chosen.folder(table), env=env)
         print(f"a selection was run: the evidence of cell {cell.name} is left as it was", flush=True)
         return status if status in (0, 1) else 2
     run = _declare(asked, level)
@@ -168,7 +166,7 @@ def _run_level(asked: Asked, level: str) -> int:
     command.append(f"--junitxml={writing.partial_junit(folder, level)}")
     limit_s = table.package.level_timeout
     try:
-        status = commands.run_group(command, cwd=table.root / "tests", env=env, timeout_s=limit_s)
+        status = commands.run_group(command, cwd=chosen.folder(table), env=env, timeout_s=limit_s)
     except subprocess.TimeoutExpired:
         status = -signal.SIGKILL
         run.problem = f"it was ended after {limit_s} s, the level's limit (level_timeout in {table.path.name})"

@@ -9,6 +9,7 @@ from pathlib import Path
 from triton_matrix.base import sources
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.evidence import reading, schemas
+from triton_matrix.suites import chosen
 
 RECORDED = Path(__file__).parent / "data" / "recorded"
 GENERATE = RECORDED.parent / "generate.py"
@@ -29,7 +30,7 @@ def make_current(folder):
             digest = sources.package_digest(TABLE)
             content["wheel"] = {"checkout": digest, "installed": digest}
             content["inputs"] = {
-                "suites": sources.suites_digest(TABLE, content["suites"]),
+                "suites": sources.suites_digest(TABLE, chosen.folder(TABLE), content["suites"]),
                 "pins": cell and sources.pins_digest(TABLE, cell),
             }
         path.write_text(json.dumps(content))

@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from triton_matrix.base import cells, sources  # noqa: E402
 from triton_matrix.evidence import runs, schemas, writing  # noqa: E402
+from triton_matrix.suites import chosen  # noqa: E402
 
 # results are of the checkout as it is: its own sources, suites and pins
 TABLE = cells.load(ROOT / "constraints" / "cells.toml")
@@ -125,7 +126,7 @@ def write_junit(
     failing = options.failing if number % 3 == 1 and level == "interpreter" else 0
     cell = TABLE.cells.get(name)
     pins = sources.pins_digest(TABLE, cell) if cell else None
-    inputs = runs.Inputs(sources.suites_digest(TABLE, SUITES), pins)
+    inputs = runs.Inputs(sources.suites_digest(TABLE, chosen.folder(TABLE), SUITES), pins)
     run = runs.Run(f"{name}-{level}", name, level, date, COMMIT, False, WHEEL, inputs, SUITES, closed=date)
     run.collected, run.status = run.finished, int(failing > 0)
     counts = {"failures": 0, "skipped": 0, "errors": 0}
