@@ -6,6 +6,7 @@ Evidence is written whole or not at all: a killed run leaves the old file, or no
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import os
@@ -32,6 +33,8 @@ def replacing(path: PathLike) -> Iterator[Path]:
     scratch = Path(name)
     try:
         yield scratch
+        with scratch.open("rb") as written:  # on a full disk this fails, and nothing is replaced
+            os.fsync(written.fileno())
         scratch.chmod(0o644)  # mkstemp makes it private to this user; evidence is meant to be read by others
         os.replace(scratch, path)
     finally:
@@ -40,9 +43,16 @@ def replacing(path: PathLike) -> Iterator[Path]:
 
 
 def write_text(path: PathLike, text: str) -> None:
-    """Write ``text`` as UTF-8 to ``path``, whole or not at all."""
+    """Write ``text`` as UTF-8 to ``path``, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written, or does not read back as it was written.
+    """
+    content = text.encode("utf-8")
     with replacing(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_bytes(content)
+        if scratch.read_bytes() != content:
+            raise OSError(errno.EIO, "what was written does not read back", str(path))
 
 
 def write_json(path: PathLike, value: Any) -> None:

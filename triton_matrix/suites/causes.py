@@ -169,6 +169,13 @@ def group_document(groups: dict[tuple[str, str], Group], document: Document) -> 
     group_.add(document.cell, level or "interpreter", f"{stage} of the cell")
 
 
+def group_shortfall(groups: dict[tuple[str, str], Group], suite: Suite, sentence: str) -> None:
+    """Put a run that was not a whole one into its group."""
+    hint = "what was running ended the process, or something selected tests: run the level again as it stands"
+    group_ = groups.setdefault(("harness", root_key(sentence)), Group("harness", sentence[:300], hint, sentence))
+    group_.add(suite.cell, suite.level, "the whole run")
+
+
 def command(cell: str, level: str, tests: list[str]) -> str:
     """The command that runs these tests again in their cell, at their level."""
     subject = ""
