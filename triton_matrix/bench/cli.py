@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import files
-from ..base.cells import LEVELS, Table, find_root, load_at
+from ..base.cells import Table, find_root, load_at
+from ..base.schema import LEVELS
 from . import benchmark_file, regression, table
 from .benchmark_file import as_text, is_sweep
 

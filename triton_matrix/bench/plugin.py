@@ -15,8 +15,8 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from ..base.cells import LEVELS
 from ..base.files import write_text
+from ..base.schema import LEVELS
 from ..codegen import Configuration
 from ..evidence import toolchain
 from . import bandwidth, compiling, hooks, table
