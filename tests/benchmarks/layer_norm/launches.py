@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from liger_kernel.kernels import launch_plan
+from liger_kernel.kernels import plan as launch_plan
 from triton_matrix.codegen import Configuration
 
 from .rows import Row
