@@ -29,6 +29,21 @@ nox.needs_version = ">=2025.2.9"
 
 
 @nox.session
+def performance(session: nox.Session) -> None:
+    """Write docs/performance.md's table and plot, and results/tables.md, from the raw files in results/."""
+    tools(session, "report")
+    with session.chdir(ROOT / "tests"):
+        session.run("python", "-m", "benchmarks.layer_norm.render", *session.posargs, env={"PYTHONPATH": str(ROOT)})
+
+
+@nox.session
+def static(session: nox.Session) -> None:
+    """Lint, formatting, types, kernels and workflows: what can be checked without running anything."""
+    tools(session, "check")
+    check_statically(session)
+
+
+@nox.session
 def check(session: nox.Session) -> None:
     """Lint, formatting, types, and the project's own tests with their coverage of the harness."""
     tools(session, "check")
@@ -53,7 +68,7 @@ def check_statically(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
-    session.run("python", "-m", "triton_matrix", "guard", "liger_kernel")
+    session.run("python", "-m", "triton_matrix", "lint", "liger_kernel")
     lint_workflows(session)
 
 

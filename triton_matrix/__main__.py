@@ -26,12 +26,13 @@ VERBS = {
     "bench": ("bench.cli", "main", "run the benchmarks of a cell in this Python"),
     "report": ("report.cli", "main", "merge the evidence files into one answer: table, Markdown, page"),
     "bisect": ("releases.bisect", "main", "find the first Triton release at which a test or a compiled kernel changes"),
+    "explain": ("releases.explain", "main", "at which stage of the compiler a change between two releases enters"),
     "wheelhouse": ("environments.wheelhouse", "main", "gather what a cell needs, for a machine with no network"),
     "nightly": ("ci.issue", "main", "what the nightly cells found, as one issue"),
     "ci-matrix": ("ci.jobs", "main", "the job list of CI, from the table, as JSON"),
     "incidents": ("suites.incidents", "main", "look at what really broke once, in every Triton release"),
     "subject": ("suites.subject", "main", "run a cell's suites against another package instead of ours"),
-    "guard": ("lint.kernels", "main", "check kernel sources for what breaks on some Triton"),
+    "lint": ("lint.cli", "main", "check kernel sources for what breaks on a Triton that the package supports"),
 }
 
 

@@ -6,15 +6,17 @@ Only a noxfile imports this: it needs nox.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional, Union
 
 import nox
 
 from .__main__ import VERBS
-from .base import commands
+from .base import commands, locks
 from .base.cells import Cell, Table, load
 from .environments import harness, interpreters, provide
 from .suites import chosen, run
@@ -74,7 +76,7 @@ def configure(table: Table) -> None:
 
 
 def add_cell(table: Table, cell: Cell) -> None:
-    """Make a row of the table the session ``tests-<cell>``, and ``bench-<cell>`` where there is tests/benchmarks."""
+    """Make a row of the table the session ``tests-<cell>``; ``bench-<cell>`` too, if the package has benchmarks."""
 
     @nox.session(
         name=f"tests-{cell.name}", python=python_of(cell), tags=["tests", *cell.platforms], allow_parallel=True
@@ -82,8 +84,9 @@ def add_cell(table: Table, cell: Cell) -> None:
     def tests(session: nox.Session) -> None:
         if "--subject" in session.posargs:
             return subject(session, table, cell)
-        prepare(session, table, cell)
-        inside(session, table, "run", "--cell", cell.name)
+        with alone(session, table, cell):
+            prepare(session, table, cell)
+            inside(session, table, "run", "--cell", cell.name)
 
     tests.__doc__ = f"Build cell {cell.name} and run its suites: {cell.why}."
     if not table.has_benches:
@@ -91,8 +94,9 @@ def add_cell(table: Table, cell: Cell) -> None:
 
     @nox.session(name=f"bench-{cell.name}", python=python_of(cell), tags=["bench", *cell.platforms])
     def bench(session: nox.Session) -> None:
-        prepare(session, table, cell)
-        inside(session, table, "bench", "--cell", cell.name)
+        with alone(session, table, cell):
+            prepare(session, table, cell)
+            inside(session, table, "bench", "--cell", cell.name)
 
     bench.__doc__ = f"Run the benchmarks of cell {cell.name}."
 
@@ -148,6 +152,19 @@ def doc_of(verb: str) -> str:
     """What a verb does, as a sentence: ``nox -l`` prints it."""
     what = VERBS[verb][2]
     return f"{what[0].upper()}{what[1:]}."
+
+
+@contextlib.contextmanager
+def alone(session: nox.Session, table: Table, cell: Cell) -> Iterator[None]:
+    """Hold the cell while it is provided and run; end the session with one sentence where another one holds it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locks.of_cell(table, cell))
+        except ValueError as problem:
+            session.error(str(problem))
+        except OSError as problem:
+            session.error(f"cell {cell.name} cannot be locked: {problem}")
+        yield
 
 
 def python_of(cell: Cell) -> Union[str, bool]:

@@ -1,4 +1,4 @@
-"""Every LayerNorm kernel under one name: what `launch_plan` calls `Launch.kernel` is an attribute of this module."""
+"""Every LayerNorm kernel under one name: what the plan calls `Launch.kernel` is an attribute of this module."""
 
 from .layer_norm_backward import (
     _layer_norm_backward_kernel,

@@ -1,14 +1,14 @@
-"""Our kernels as the atlas compiles them: exactly the launches that the launch plan makes. Named in cells.toml."""
+"""The LayerNorm kernels as the codegen atlas compiles them: exactly the plan's launches. Needs no Triton."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import itertools
 from typing import Any
 
+from liger_kernel.kernels.plan import TARGETS, Launch, backward_plan, forward_plan
+
 KERNELS = "liger_kernel.kernels.layer_norm"
-PLAN = "liger_kernel.kernels.launch_plan"
 N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of tokens is
 # Of the plan's own `branch_sizes`, those that differ in what the compiler makes of them: tiles of several rows and of
 # one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, held in registers
@@ -23,23 +23,33 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
 
     A row length that is a power of two is compiled in fp32 and bf16. The others (masked, or odd and so without wide
     loads) are compiled in bf16, where narrow loads cost most.
+
+    Returns:
+        One dict for each, with the keys kernel ("module:function"), label, target, args (Triton type by name),
+        constexprs, options, and hints (the names of the arguments that are divisible by 16).
     """
-    plan = importlib.import_module(PLAN)
     result: dict[tuple[Any, ...], dict[str, Any]] = {}
+    without_limits: set[tuple[Any, ...]] = set()
     for target, triton, n_cols in itertools.product(target_names, ("", OLDEST), SIZES):
-        device = dataclasses.replace(plan.TARGETS[target], triton=triton)
+        device = dataclasses.replace(TARGETS[target], triton=triton)
         for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
-            launches = (*plan.forward_plan(N_ROWS, n_cols, dtype, device),)
-            launches += (*plan.backward_plan(N_ROWS, n_cols, dtype, device),)
-            for launch in launches:
-                configuration = _configuration(launch, n_cols, dtype, target, triton)
-                result.setdefault(_settings(configuration, n_cols), configuration)
+            for launch in (
+                *forward_plan(N_ROWS, n_cols, dtype, device),
+                *backward_plan(N_ROWS, n_cols, dtype, device),
+            ):
+                key = _settings(launch, target, n_cols)
+                unlimited = _settings(dataclasses.replace(launch, max_registers=0), target, n_cols)
+                # that the oldest release knows no limit on registers makes no configuration of its own
+                if key in result or (triton and unlimited in without_limits):
+                    continue
+                without_limits.add(unlimited)
+                result[key] = configuration(launch, n_cols, dtype, target, triton)
     return list(result.values())
 
 
-def _configuration(launch: Any, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:
+def configuration(launch: Launch, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:
+    """The launch at N_ROWS rows as the atlas takes it."""
     values = {"n_rows": N_ROWS, "n_cols": n_cols, **launch.values}
-    hints = [name for name, kind in launch.args.items() if kind.startswith("*") or values.get(name, 1) % 16 == 0]
     return {
         "kernel": f"{KERNELS}:{launch.kernel}",
         "label": f"{launch.kernel}[n_cols={n_cols},{dtype}{',as for ' + triton if triton else ''}]",
@@ -47,24 +57,24 @@ def _configuration(launch: Any, n_cols: int, dtype: str, target: str, triton: st
         "args": dict(launch.args),
         "constexprs": dict(launch.constexprs),
         "options": launch.options,
-        "hints": hints,
+        "hints": [name for name, kind in launch.args.items() if kind.startswith("*") or values.get(name, 1) % 16 == 0],
     }
 
 
-def _settings(configuration: dict[str, Any], n_cols: int) -> tuple[Any, ...]:
-    """What tells two launches apart here: two sizes with equal settings are one compilation.
+def _settings(launch: Launch, target: str, n_cols: int) -> tuple[Any, ...]:
+    """What distinguishes two launches here: two sizes with equal settings are one compilation.
 
     Of a row's length it counts whether it is aligned and whether it fills its blocks; of the hints none other (counts
     of rows and of programs change no load or store); of the types only that of X (a kernel without X adds up fp32
     partial rows, whatever it stores them as).
     """
-    constexprs = {name: value for name, value in configuration["constexprs"].items() if name.upper() != "N_COLS"}
+    constexprs = {name: value for name, value in launch.constexprs.items() if name != "N_COLS"}
     return (
-        configuration["kernel"],
-        configuration["target"],
+        launch.kernel,
+        target,
         n_cols % 16 == 0,
         n_cols % int(constexprs.get("BLOCK_N", 1)) == 0,
-        configuration["args"].get("X"),
+        launch.args.get("X"),
         *constexprs.items(),
-        *configuration["options"].items(),
+        *launch.options.items(),
     )

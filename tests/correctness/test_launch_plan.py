@@ -9,9 +9,11 @@ import itertools
 import pytest
 import triton.language as tl
 
-from liger_kernel.kernels import launch_plan
 from liger_kernel.kernels import layer_norm as kernels
-from liger_kernel.kernels.launch_plan import TARGETS, backward_plan, forward_plan
+from liger_kernel.kernels import plan as launch_plan
+from liger_kernel.kernels.parameters import PARAMETERS
+from liger_kernel.kernels.plan import TARGETS, backward_plan, forward_plan
+from liger_kernel.kernels.settings import check_table
 
 from .test_sizes import SIZES
 
@@ -65,10 +67,9 @@ def test_every_program_of_a_split_row_has_a_slot_that_is_read(target):
                 assert launch.exchange_slots in (0, n_rows * split), launch
 
 
-@pytest.mark.parametrize("tuned", ["0", "1"])
-def test_two_elements_share_a_register_where_rows_start_between_words_nowhere(tuned, monkeypatch):
-    monkeypatch.setenv("LIGER_KERNEL_TUNED", tuned)
-    device = TARGETS["cuda:90"]
+@pytest.mark.parametrize("tuned", [False, True])
+def test_two_elements_share_a_register_where_rows_start_between_words_nowhere(tuned):
+    device = dataclasses.replace(TARGETS["cuda:90"], tuned=tuned)
     for plan in (forward_plan, backward_plan):
         packed, odd, single = (
             plan(9, n_cols, dtype, device)[0] for n_cols, dtype in ((65536, "bf16"), (65535, "bf16"), (65536, "fp32"))
@@ -89,13 +90,13 @@ def test_a_program_of_rows_that_are_not_aligned_keeps_to_those_that_start_alike(
                 assert launch.grid[0] % align == 0 or n_rows <= launch.grid[0], launch
 
 
-@pytest.mark.parametrize("tuned", ["0", "1"])
+@pytest.mark.parametrize("tuned", [False, True])
 @pytest.mark.parametrize("dtype", launch_plan.BYTES)
-def test_a_block_holds_every_column_of_its_rows(dtype, tuned, monkeypatch):
-    monkeypatch.setenv("LIGER_KERNEL_TUNED", tuned)
+def test_a_block_holds_every_column_of_its_rows(dtype, tuned):
+    device = dataclasses.replace(TARGETS["cuda:90"], tuned=tuned)
     around = (2**k + offset for k in range(9, 18) for offset in range(-9, 10))
     for n_cols, plan in itertools.product(around, (forward_plan, backward_plan)):
-        launch = plan(4096, n_cols, dtype, TARGETS["cuda:90"])[0]
+        launch = plan(4096, n_cols, dtype, device)[0]
         in_blocks = n_cols - n_cols % launch.constexprs.get("ALIGN", 1)
         assert in_blocks <= launch.constexprs["BLOCK_N"] * launch.constexprs.get("SPLIT", 1), launch
 
@@ -127,15 +128,73 @@ def test_partial_rows_do_not_grow_with_the_rows(target):
             assert n_partials <= min(n_rows, 16 * TARGETS[target].n_multiprocessors), launch
 
 
-def test_arguments_stand_in_the_order_of_the_signature():
-    # constexprs are not compared one by one: one that a kernel lacks, or has more, fails at its first launch
-    for _, _, plan in plans("interpreter"):
+@pytest.mark.parametrize("kernel", kernels.__all__)
+def test_the_declared_parameters_are_those_of_the_signature(kernel):
+    parameters = inspect.signature(getattr(kernels, kernel).fn).parameters
+    assert PARAMETERS[kernel] == tuple(name for name in parameters if not _is_constant(parameters[name]))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_launch_gives_every_parameter_of_the_signature_once(target):
+    for _, _, plan in plans(target):
         for launch in plan:
             parameters = inspect.signature(getattr(kernels, launch.kernel).fn).parameters
-            assert list(launch.args) == [
-                name for name, each in parameters.items() if each.annotation is not tl.constexpr
-            ]
-            assert set(launch.constexprs) <= set(parameters)
+            assert tuple(launch.args) == PARAMETERS[launch.kernel]
+            assert set(launch.constexprs) == {name for name in parameters if _is_constant(parameters[name])}, launch
+
+
+def test_every_declared_kernel_exists():
+    assert set(PARAMETERS) == set(kernels.__all__)
+
+
+def _is_constant(parameter: inspect.Parameter) -> bool:
+    return parameter.annotation is tl.constexpr
+
+
+def test_the_plan_reads_no_environment(monkeypatch):
+    device = TARGETS["cuda:90"]
+    before = forward_plan(4096, 4096, "bf16", device)
+    monkeypatch.setenv("LIGER_KERNEL_TUNED", "0")
+    assert forward_plan(4096, 4096, "bf16", device) == before
+    assert forward_plan(4096, 4096, "bf16", dataclasses.replace(device, tuned=False)) != before
+
+
+def a_table(**row):
+    sizes = [f"{size} bytes{odd}" for size in (2, 4) for odd in ("", " unaligned")]
+    rows = [{"up_to": 512, "kind": "tile", "rows": 8, "block_n": 512, "num_warps": 4, **row}]
+    entry = {"arch": "cuda:90", "n_multiprocessors": 132}
+    return [{**entry, "forward": dict.fromkeys(sizes, rows), "backward": dict.fromkeys(sizes, rows)}]
+
+
+def test_a_table_of_settings_that_the_plan_can_take_is_taken():
+    check_table(a_table())
+    check_table(a_table(before="3.2", prefetch=2))
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        ({"kind": "tiles"}, "kind is 'tiles'"),
+        ({"block_n": 500}, "block_n is 500"),
+        ({"num_warps": 0}, "num_warps is 0"),
+        ({"prefetch": 3}, "prefetch is 3"),
+        ({"max_registers": 7}, "max_registers is 7"),
+        ({"stages": 2}, "stages is no setting"),
+        ({"before": 3.2}, "before is 3.2"),
+        ({"from": 513}, "up_to is missing or below from"),
+    ],
+    ids=str,
+)
+def test_a_table_of_settings_that_no_plan_takes_is_refused(row, named):
+    with pytest.raises(ValueError, match=rf"cuda:90 with 132 multiprocessors, forward, 2 bytes, row .*: {named}"):
+        check_table(a_table(**row))
+
+
+def test_a_table_that_lacks_a_size_is_refused():
+    devices = a_table()
+    del devices[0]["backward"]["4 bytes"]
+    with pytest.raises(ValueError, match="backward must have exactly 2 bytes, 2 bytes unaligned, 4 bytes, "):
+        check_table(devices)
 
 
 def test_the_sizes_of_the_suites_reach_every_kernel_that_the_interpreter_can_run():

@@ -7,8 +7,8 @@ import operator
 import pytest
 import torch
 
-from liger_kernel.kernels import launch_plan
-from liger_kernel.kernels.launch_plan import Settings
+from liger_kernel.kernels import plan as launch_plan
+from liger_kernel.kernels.plan import Settings
 from liger_kernel.ops import problem as problems
 from liger_kernel.ops.layer_norm import layer_norm_forward
 from liger_kernel.ops.utils import compare_version

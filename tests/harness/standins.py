@@ -66,12 +66,15 @@ def wheel_of_installed(name: str, folder: Path) -> Path:
 
 
 def write_index(folder: Path, wheels: Sequence[Path]) -> Path:
-    """A simple index of ``wheels``, as plain files."""
+    """A simple index of ``wheels``, as plain files, with the hash of each file in its link."""
     for wheel in wheels:
         project = folder / wheel.name.split("-")[0].replace("_", "-")
         project.mkdir(parents=True, exist_ok=True)
         (project / wheel.name).write_bytes(wheel.read_bytes())
-        links = [f'<a href="{each.name.replace("+", "%2B")}">{each.name}</a>' for each in sorted(project.glob("*.whl"))]
+        links = []
+        for each in sorted(project.glob("*.whl")):
+            digest = hashlib.sha256(each.read_bytes()).hexdigest()
+            links.append(f'<a href="{each.name.replace("+", "%2B")}#sha256={digest}">{each.name}</a>')
         (project / "index.html").write_text("\n".join(links))
     return folder
 

@@ -63,7 +63,8 @@ def _torch_at_hand(adopter, tmp_path):
 def test_its_cells_are_sessions_and_nothing_of_ours_is_among_them(nox, adopter):
     listed = nox("-l").stdout
     names = {line.split()[1] for line in listed.splitlines() if line[:2] in ("* ", "- ")}
-    assert names == {"tests-oldest", "tests-newest", "tests-ambient", "lock", "wheelhouse"}
+    cells = ("oldest", "newest", "ambient")
+    assert names == {f"{what}-{cell}" for what in ("tests", "bench") for cell in cells} | {"lock", "wheelhouse"}
 
 
 @pytest.mark.usefixtures("_torch_at_hand")
@@ -94,6 +95,30 @@ def test_a_kernel_that_is_wrong_is_red(nox, adopter):
         assert "3 failed" in done.stdout or "4 failed" in done.stdout
     finally:
         kernel.write_text(right)
+
+
+@pytest.mark.usefixtures("_torch_at_hand")
+def test_its_benchmarks_run_in_its_cell_and_say_that_no_kernel_was_timed(nox, adopter):
+    def bench(*arguments):
+        done = nox("-s", "bench-newest", "--", *arguments)
+        assert done.returncode == 0, done.stdout
+        assert "no kernel was timed" in done.stdout
+        found = json.loads((adopter / "reports" / "newest" / "benchmark.json").read_text())
+        about = found["triton_matrix"]
+        assert (about["cell"], about["gpus"], about["versions"]["triton"]) == ("newest", [], "3.9.0")
+        return about["level"], {
+            (each["extra_info"]["row"], each["extra_info"].get("target")) for each in found["benchmarks"]
+        }
+
+    kernel = "squared_relu_kernel"
+    level, rows = bench("--rows", "compile_time")
+    assert level == "codegen"
+    assert rows == {
+        (f"test_compile_time[{kernel} cuda:90]", "cuda:90"),
+        (f"test_compile_time[{kernel} hip:gfx942]", "hip:gfx942"),
+    }
+    level, rows = bench("--level", "interpreter", "--rows", "squared-relu-", "--budget", "0.001")
+    assert (level, rows) == ("interpreter", {("squared-relu-fp32-4096", None)})
 
 
 @pytest.mark.usefixtures("_torch_at_hand")

@@ -10,16 +10,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 PLATFORMS = ("cuda", "rocm", "xpu", "cpu")
 LEVELS = ("interpreter", "codegen", "device")
 # dependency groups of pyproject.toml that may have a constraint file of their own beside the cells'
-GROUPS = ("check", "report")
+GROUPS = ("check", "report", "tools")
 
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 _MODULE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
-_RELEASE = r"[0-9]+(\.[0-9]+)+[A-Za-z0-9.+]*"
+_RELEASE = r"[0-9]+(\.[0-9]+)*[A-Za-z0-9.+]*"
 _PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\]+"
 
 
@@ -120,21 +120,32 @@ SCHEMA: dict[str, Any] = {
         package=_PACKAGE,
     ),
 }
-_TYPES = {"string": str, "array": list, "object": dict, "boolean": bool}
+_TYPES = {"string": str, "array": list, "object": dict, "integer": int, "boolean": bool, "null": type(None)}
 
 
-def trouble(table: Mapping[str, Any]) -> Optional[str]:
-    """The first thing in a table that :data:`SCHEMA` does not allow, as a sentence; None where all is allowed."""
-    return next(_walk(table, SCHEMA, (), ""), None)
+def trouble(table: Any, allowed: Mapping[str, Any] = SCHEMA) -> Optional[str]:
+    """The first thing in a table that a schema does not allow, as a sentence; None where all is allowed.
+
+    Args:
+        allowed: a JSON Schema of the keywords that are used in this file; by default :data:`SCHEMA`.
+    """
+    return next(_walk(table, allowed, (), ""), None)
+
+
+def _is_a(value: Any, types: Union[str, list[str]]) -> bool:
+    names = [types] if isinstance(types, str) else types
+    if isinstance(value, bool):
+        return "boolean" in names
+    return any(isinstance(value, _TYPES[name]) for name in names)
 
 
 def _walk(value: Any, schema: Mapping[str, Any], row: tuple[str, ...], key: str) -> Iterator[str]:
     """Every trouble of ``value``, which stands at ``key`` (empty: it is the row itself) of ``row``."""
-    here = f"{_where(row)}{key}" if key else _where(row).rstrip(": ")
-    if not isinstance(value, _TYPES[schema["type"]]):
+    here = f"{_where(row)}{key}" if key else _where(row).rstrip(": ") or "it"
+    if not _is_a(value, schema["type"]):
         yield f"{here} is {show(value)}; allowed is {schema['description']}"
     elif isinstance(value, str):
-        fits = value in schema["enum"] if "enum" in schema else re.fullmatch(schema["pattern"], value)
+        fits = value in schema["enum"] if "enum" in schema else re.fullmatch(schema.get("pattern", ".*"), value)
         if not fits:
             yield f"{here} is {show(value)}; allowed is {schema['description']}"
     elif isinstance(value, list):
@@ -156,7 +167,7 @@ def _walk_object(value: Mapping[str, Any], schema: Mapping[str, Any], row: tuple
             yield from _walk(item, schema["additionalProperties"], (*row, name), "")
         elif name not in keys:
             allowed = schema["description"] if not row else ", ".join(sorted(keys))
-            unknown = f"unknown table [{name}]" if not row else f"unknown key {name!r}"
+            unknown = f"unknown table [{name}]" if isinstance(item, dict) and not row else f"unknown key {name!r}"
             yield f"{at}{unknown}; allowed are {allowed}"
         elif keys[name]["type"] == "object" and not key:
             yield from _walk(item, keys[name], (*row, name), "")
@@ -164,7 +175,8 @@ def _walk_object(value: Mapping[str, Any], schema: Mapping[str, Any], row: tuple
             yield from _walk(item, keys[name], row, f"{key}.{name}" if key else name)
     for name in schema.get("required", ()):
         if name not in value:
-            yield f"{at}the key {name!r} is missing" if row else f"there is no [{name}.*] row"
+            is_row = keys[name]["type"] == "object" and not row
+            yield f"there is no [{name}.*] row" if is_row else f"{at}the key {name!r} is missing"
     if len(value) < schema.get("minProperties", 0):
         yield f"there is no [{'.'.join(row)}.*] row"
 
@@ -172,6 +184,8 @@ def _walk_object(value: Mapping[str, Any], schema: Mapping[str, Any], row: tuple
 def show(value: Any) -> str:
     """A value as the table writes it, as far as one line has room."""
     text = json.dumps(value, default=str, ensure_ascii=False)
+    if not text.isprintable():  # a terminal would obey it
+        text = json.dumps(value, default=str)
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 

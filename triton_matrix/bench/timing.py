@@ -27,8 +27,8 @@ MAX_FLUSHES = 128
 WARM_UP_CALLS = 3
 ESTIMATE_CALLS = 5
 BLOCKS = 5
-# Calls enqueued without a sync. A stream takes about a thousand launches before it makes the host wait, and no
-# LayerNorm here launches more than a dozen a call.
+# Calls enqueued without a sync. A stream takes about a thousand launches before it makes the host wait: room for calls
+# of up to two dozen launches.
 HOST_CALLS = 40
 HOST_BATCHES = 25
 

@@ -13,17 +13,24 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Optional
 
 from ..base import versions
 from .targets import Target
 
 NEWEST_TRIED = "3.9.0"
+OnStage = Optional[Callable[[str, Any, dict[str, Any]], None]]
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """What the compiler left: the text or bytes of each stage by name, and Triton's metadata (``shared`` in bytes)."""
+    """What the compiler left.
+
+    Attributes:
+        stages: the text or bytes of each stage by name.
+        shared: bytes of shared memory that a launch asks for.
+        num_warps: of one block.
+    """
 
     stages: dict[str, Any]
     shared: int
@@ -33,30 +40,88 @@ class Compiled:
 class Adapter35:
     """3.5 and later."""
 
-    def compile(self, fn: Any, signature: Signature, options: dict[str, Any], target: Target) -> Compiled:
+    def compile(
+        self, fn: Any, signature: Signature, options: dict[str, Any], target: Target, on_stage: OnStage = None
+    ) -> Compiled:
         """Run the stages for ``target``.
 
         Args:
             fn: a ``triton.jit`` function.
             signature: types, constants and hints of its parameters.
             options: compile options such as ``num_warps``.
+            on_stage: told what each stage left as soon as it has, SOURCE first: its name, its text or bytes, and
+                Triton's metadata as it then stands. So a compiler that crashes later has left what came before.
 
         Raises:
             whatever Triton raises when it does not compile.
         """
+        backend, parsed, stages = self._prepare(options, target)
+        metadata: dict[str, Any] = {**self.metadata(signature), **parsed.__dict__}
+        module = self.first_ir(fn, signature, backend, parsed)
+        if on_stage:
+            on_stage(SOURCE, str(module), metadata)
+        return _run(list(stages.items()), module, metadata, target, on_stage)
+
+    def resume(
+        self,
+        stage: str,
+        path: Path,
+        options: dict[str, Any],
+        target: Target,
+        metadata: dict[str, Any],
+        on_stage: OnStage = None,
+    ) -> Compiled:
+        """Run the stages behind ``stage`` on what some release, this one or another, left of that stage.
+
+        Args:
+            stage: SOURCE or a stage's name; the last one cannot be resumed from.
+            path: the file with that stage's text, named after the stage.
+            metadata: what the stages behind it read of those before: Triton's metadata as it stood after ``stage``.
+            on_stage: as of :meth:`compile`.
+
+        Raises:
+            whatever Triton raises when it does not accept the text or does not compile it. LLVM ends the process.
+        """
+        backend, parsed, stages = self._prepare(options, target)
+        names = [SOURCE, *stages]
+        module = path.read_text(encoding="utf-8") if stage in TEXT_STAGES else self.parse_ir(path, backend)
+        self.start_llvm()
+        rest = list(stages.items())[names.index(stage) :]
+        return _run(rest, module, {**parsed.__dict__, **metadata}, target, on_stage)
+
+    def _prepare(self, options: dict[str, Any], target: Target) -> tuple[Any, Any, dict[str, Any]]:
+        """The backend, the options as it understands them, and its stages by name."""
         backend = self.backend(target)
         parsed = backend.parse_options(dict(options))
         stages: dict[str, Any] = {}
         self.add_stages(backend, stages, parsed)
-        metadata: dict[str, Any] = {**self.metadata(signature), **parsed.__dict__}
-        module = self.first_ir(fn, signature, backend, parsed)
-        kept: dict[str, Any] = {}
-        for name, run_stage in stages.items():
-            module = run_stage(module, metadata)
-            kept[name] = module if isinstance(module, bytes) else str(module)
-            if name == LAST_STAGE[target.backend]:
-                break
-        return Compiled(kept, int(metadata.get("shared") or 0), int(metadata["num_warps"]))
+        return backend, parsed, stages
+
+    def start_llvm(self) -> None:
+        """What the stage that makes LLVM IR does first, and the stages behind it need."""
+        from triton._C.libtriton import llvm
+
+        llvm.init_targets()
+
+    def parse_ir(self, path: Path, backend: Any) -> Any:
+        """The module in an MLIR text file."""
+        context = self.context(backend)
+        module = self.ir().parse_mlir_module(str(path), context)
+        module.context = context
+        return module
+
+    def ir(self) -> Any:
+        """Triton's binding of MLIR."""
+        from triton._C.libtriton import ir
+
+        return ir
+
+    def context(self, backend: Any) -> Any:
+        """An MLIR context with every dialect that the backend needs."""
+        context = self.ir().context()
+        self.ir().load_dialects(context)
+        backend.load_dialects(context)
+        return context
 
     def backend(self, target: Target) -> Any:
         from triton.backends.compiler import GPUTarget
@@ -102,7 +167,7 @@ class Adapter35:
 
     def _ir_arguments_without_target(self, backend: Any, options: Any) -> tuple[Any, ...]:
         functions = self.codegen_functions(backend, options)
-        return (options, functions, backend.get_module_map(), _new_context(backend))
+        return (options, functions, backend.get_module_map(), self.context(backend))
 
     def codegen_functions(self, backend: Any, options: Any) -> Any:
         return backend.get_codegen_implementation(options)
@@ -151,7 +216,7 @@ class Adapter30(Adapter32):
         return ASTSource(fn, types, constants=constants, attrs=AttrsDescriptor(divisible, ()))
 
     def ir_arguments(self, backend: Any, options: Any) -> tuple[Any, ...]:
-        return (options, self.codegen_functions(backend, options), _new_context(backend))
+        return (options, self.codegen_functions(backend, options), self.context(backend))
 
 
 class Adapter23(Adapter30):
@@ -163,6 +228,9 @@ class Adapter23(Adapter30):
         from triton.compiler.backends.cuda import CUDABackend
 
         return CUDABackend((target.backend, target.arch))
+
+    def start_llvm(self) -> None:
+        """Each stage of this release does it itself."""
 
     def metadata(self, signature: Signature) -> dict[str, Any]:
         return {"ids_of_folded_args": ()}
@@ -180,6 +248,16 @@ class Adapter23(Adapter30):
     def ir_arguments(self, backend: Any, options: Any) -> tuple[Any, ...]:
         return (options,)
 
+    def ir(self) -> Any:
+        from triton._C.libtriton.triton import ir
+
+        return ir
+
+    def context(self, backend: Any) -> Any:
+        context = self.ir().context()
+        context.load_triton()
+        return context
+
 
 # The first release that each adapter holds for, newest first.
 ADAPTERS: tuple[tuple[str, type[Adapter35]], ...] = (
@@ -191,6 +269,8 @@ ADAPTERS: tuple[tuple[str, type[Adapter35]], ...] = (
     ("2.3.0", Adapter23),
 )
 LAST_STAGE = {"cuda": "cubin", "hip": "amdgcn"}
+SOURCE = "source"  # the IR that the frontend makes of the Python source, before any stage
+TEXT_STAGES = ("llir", "ptx")  # handed on as text; the stages before them are MLIR modules
 
 
 @dataclass(frozen=True)
@@ -246,11 +326,16 @@ def name_of(version: str) -> str:
     return next(since for since, _ in ADAPTERS if versions.key(version) >= versions.key(since))
 
 
-def _new_context(backend: Any) -> Any:
-    """An MLIR context with every dialect that the backend needs."""
-    from triton._C.libtriton import ir
-
-    context = ir.context()
-    ir.load_dialects(context)
-    backend.load_dialects(context)
-    return context
+def _run(
+    stages: list[tuple[str, Any]], module: Any, metadata: dict[str, Any], target: Target, on_stage: OnStage
+) -> Compiled:
+    """Run these stages in their order, up to the one that the metrics are read from."""
+    kept: dict[str, Any] = {}
+    for name, run_stage in stages:
+        module = run_stage(module, metadata)
+        kept[name] = module if isinstance(module, bytes) else str(module)
+        if on_stage:
+            on_stage(name, kept[name], metadata)
+        if name == LAST_STAGE[target.backend]:
+            break
+    return Compiled(kept, int(metadata.get("shared") or 0), int(metadata["num_warps"]))

@@ -15,7 +15,7 @@ from .loading import source_digest
 # Settings in the environment that change what a Triton makes of a kernel.
 _PREFIXES = ("TRITON_", "AMDGCN_", "NVPTX_", "MLIR_", "LLVM_", "DISABLE_", "USE_", "PTXAS_")
 _NOT_CODE = ("TRITON_CACHE_DIR", "TRITON_HOME", "TRITON_DUMP_DIR")
-_OUR_CODE = ("adapters", "compile", "cuda_metrics", "hip_metrics", "occupancy", "targets")
+_OUR_CODE = ("adapters", "compile", "crashes", "cuda_metrics", "hip_metrics", "occupancy", "targets")
 KEPT = 20_000  # entries per release; the oldest go first
 
 
@@ -63,6 +63,8 @@ class Cache:
             "metrics": result.metrics,
             "reason": result.reason,
             "seconds": result.seconds,
+            "cpu_seconds": result.cpu_seconds,
+            "crash": result.crash,
         }
         self._entries[self.key(configuration)] = entry
         self._changed = True

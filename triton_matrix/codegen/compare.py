@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from ..base import tables
 from ..evidence import atlas_file
-from . import accepted, metrics, table
+from . import accepted, metrics
 from .accepted import Accepted
 
 
@@ -131,7 +132,7 @@ def render(found: Sequence[Change], open_: Sequence[Change], markdown: bool = Fa
     for change in found:
         kind = change.kind if change.kind == "info" or change in open_ else "accepted"
         rows.append([kind, change.label, change.target, change.what])
-    return table.render(["", "configuration", "target", "change"], rows, markdown)
+    return tables.render(["", "configuration", "target", "change"], rows, markdown=markdown)
 
 
 def unused_lines(unused: Sequence[Accepted]) -> list[str]:

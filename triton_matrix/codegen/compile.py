@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional, Union
 
 from ..base import versions
-from . import adapters, cuda_metrics, hip_metrics, targets
+from . import adapters, crashes, cuda_metrics, hip_metrics, targets
 from .targets import CudaLimits, Target
 
 SCALAR_TYPES = ("i1", "i8", "i16", "i32", "i64", "u1", "u8", "u16", "u32", "u64", "fp16", "bf16", "fp32", "fp64")
@@ -51,6 +51,9 @@ class Result:
         metrics: the exact metrics; empty unless something was compiled.
         reason: one sentence unless ok.
         seconds: wall-clock time of the compilation.
+        cpu_seconds: CPU time of the compiling process and its tools; 0 where the compilation had no process of its own.
+        note: what had to be done to the input so that it was accepted, or "".
+        crash: an error that is the compiler's own: a signal, an assertion, an instruction that LLVM cannot select.
         stages: text or bytes of each stage by name ("ttgir", "ptx", "cubin", "amdgcn"); not kept in files.
     """
 
@@ -59,6 +62,9 @@ class Result:
     reason: str = ""
     seconds: float = 0.0
     stages: dict[str, Any] = field(default_factory=dict, repr=False)
+    cpu_seconds: float = 0.0
+    crash: bool = False
+    note: str = ""
 
 
 def compile_kernel(
@@ -98,8 +104,12 @@ def compile_stages(
     options: dict[str, Any],
     hints: Optional[Iterable[str]],
     target: Target,
+    on_stage: adapters.OnStage = None,
 ) -> Result:
-    """As :func:`compile_kernel`, with the stages but without the metrics; ``measure`` adds those, many at a time."""
+    """As :func:`compile_kernel`, with the stages but without the metrics; ``measure`` adds those, many at a time.
+
+    ``on_stage`` is told what each stage left, as of ``adapters.Adapter35.compile``.
+    """
     import triton
 
     function = unwrap(fn)
@@ -113,12 +123,22 @@ def compile_stages(
     adapter, _ = adapters.choose(triton.__version__)
     start = time.perf_counter()
     try:
-        compiled = adapter.compile(function, signature, options, target)
+        compiled = adapter.compile(function, signature, options, target, on_stage)
     except Exception as problem:  # whatever the compiler raises is this configuration's result
-        return Result("error", reason=f"does not compile: {last_lines(problem)}", seconds=time.perf_counter() - start)
-    result = Result("ok", seconds=time.perf_counter() - start, stages=compiled.stages)
-    result.metrics = {"num_warps": compiled.num_warps, "shared": compiled.shared}
-    return result
+        return replace(failed(problem), seconds=time.perf_counter() - start)
+    return compiled_result(compiled, time.perf_counter() - start)
+
+
+def compiled_result(compiled: adapters.Compiled, seconds: float) -> Result:
+    """What :func:`measure` makes exact metrics of."""
+    noted = {"num_warps": compiled.num_warps, "shared": compiled.shared}
+    return Result("ok", noted, seconds=seconds, stages=compiled.stages)
+
+
+def failed(problem: BaseException) -> Result:
+    """The result of a compilation that raised ``problem``."""
+    crash = crashes.of_exception(str(problem))
+    return Result("error", reason=f"does not compile: {crash or last_lines(problem)}", crash=crash is not None)
 
 
 def measure(results: Sequence[tuple[Target, Result]]) -> None:

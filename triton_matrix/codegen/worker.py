@@ -9,19 +9,25 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import resource
 import select
 import signal
+import statistics
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Callable, Optional
 
-from . import targets
+from . import crashes, targets
 from .compile import Configuration, Result, compile_stages, measure
 
 BATCH = 16  # results measured together: one disassembler start each, and no more than this many binaries in memory
 SECONDS_EACH = 300  # after which the compiler is taken to hang
+HUNG = f"the compiler took more than {SECONDS_EACH} s"
+REPEATED_FROM = 1.0  # seconds of CPU time: below, a change of compile time is nobody's concern, and noise is large
+REPEATS = 3
+_LOG_BYTES = 1 << 20
 _KEPT_STAGES = ("cubin", "amdgcn")
 
 
@@ -37,7 +43,8 @@ def compile_all(
         done: called once per configuration, with metrics in place and stages dropped.
     """
     batch: list[tuple[Configuration, Result]] = []
-    for configuration, result in _compile_surviving_crashes(configurations, functions):
+    jobs = [_job(configuration, functions[configuration.kernel]) for configuration in configurations]
+    for configuration, result in zip(configurations, surviving_crashes(jobs)):
         batch.append((configuration, result))
         if len(batch) == BATCH:
             _finish(batch, done)
@@ -52,27 +59,51 @@ def _finish(batch: list[tuple[Configuration, Result]], done: Callable[[Configura
         done(configuration, result)
 
 
-def _compile_surviving_crashes(
-    configurations: list[Configuration], functions: dict[str, Any]
-) -> Iterator[tuple[Configuration, Result]]:
+def _job(configuration: Configuration, function: Any) -> Callable[[], Result]:
+    def compile_it() -> Result:
+        result = compile_stages(
+            function,
+            configuration.args,
+            configuration.constexprs,
+            configuration.options,
+            configuration.hints,
+            targets.parse(configuration.target),
+        )
+        result.stages = {name: result.stages[name] for name in _KEPT_STAGES if name in result.stages}
+        return result
+
+    return compile_it
+
+
+def surviving_crashes(jobs: Sequence[Callable[[], Result]]) -> Iterator[Result]:
+    """The result of each job, in order; of one that ends its process, a result that says how.
+
+    A job runs in a forked process. Its CPU time is noted, and the failing pass where only the log names it.
+    """
     start = 0
     with tempfile.TemporaryFile() as log:
-        while start < len(configurations):
-            with _child(configurations[start:], functions, log) as (receive, wait):
-                while start < len(configurations):
+        while start < len(jobs):
+            with _child(jobs[start:], log) as (receive, wait):
+                while start < len(jobs):
                     result = receive()
-                    if result is None:
-                        result = Result("error", reason=f"does not compile: {wait()}{_last_line(log)}")
-                        yield configurations[start], result
-                        start += 1
-                        break
-                    yield configurations[start], result
                     start += 1
+                    if result is None:
+                        yield _ended(wait(), _text(log))
+                        break
+                    yield result
+
+
+def _ended(how: str, log: str) -> Result:
+    """The result of a job whose process did not live to send one."""
+    if how == HUNG:
+        return Result("error", reason=f"does not compile: {how}")
+    crash = crashes.of_process(how, log)
+    return Result("error", reason=f"does not compile: {crash}", crash=True)
 
 
 @contextlib.contextmanager
 def _child(
-    configurations: list[Configuration], functions: dict[str, Any], log: Any
+    jobs: Sequence[Callable[[], Result]], log: Any
 ) -> Iterator[tuple[Callable[[], Optional[Result]], Callable[[], str]]]:
     """Fork a compiling child. Yields a function that receives its next result, and one that says how it ended."""
     sys.stdout.flush()
@@ -81,7 +112,7 @@ def _child(
     pid = os.fork()
     if pid == 0:
         os.close(read_end)
-        _compile_and_send(configurations, functions, write_end, log.fileno())
+        _compile_and_send(jobs, write_end, log.fileno())
     os.close(write_end)
     ended: list[str] = []
 
@@ -90,7 +121,7 @@ def _child(
             _, status = os.waitpid(pid, 0)
             code = os.waitstatus_to_exitcode(status)
             name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-            ended.append(f"the compiler took more than {SECONDS_EACH} s" if hung else f"the compiler ended with {name}")
+            ended.append(HUNG if hung else name)
         return ended[0]
 
     hung: list[bool] = []
@@ -114,29 +145,42 @@ def _child(
             wait()
 
 
-def _compile_and_send(configurations: list[Configuration], functions: dict[str, Any], pipe: int, log: int) -> None:
+def _compile_and_send(jobs: Sequence[Callable[[], Result]], pipe: int, log: int) -> None:
     """The child's whole life: what compilers print goes to ``log``, emptied before each configuration."""
     status = 1
     try:
         os.dup2(log, 1)
         os.dup2(log, 2)
-        for configuration in configurations:
+        for job in jobs:
             os.ftruncate(log, 0)
             os.lseek(log, 0, os.SEEK_SET)
-            result = compile_stages(
-                functions[configuration.kernel],
-                configuration.args,
-                configuration.constexprs,
-                configuration.options,
-                configuration.hints,
-                targets.parse(configuration.target),
-            )
-            result.stages = {name: result.stages[name] for name in _KEPT_STAGES if name in result.stages}
-            data = pickle.dumps(result)
+            data = pickle.dumps(_timed(job, log))
             _write(pipe, struct.pack("<Q", len(data)) + data)
         status = 0
     finally:
         os._exit(status)  # no handlers of the parent's run here
+
+
+def _timed(job: Callable[[], Result], log: int) -> Result:
+    """The job's result with its CPU time: of the first run where that is short, else the median of several."""
+    started = _cpu_seconds()
+    result = job()
+    times = [_cpu_seconds() - started]
+    if result.status == "ok" and times[0] > REPEATED_FROM:
+        for _ in range(REPEATS - 1):
+            started = _cpu_seconds()
+            job()
+            times.append(_cpu_seconds() - started)
+    result.cpu_seconds = statistics.median(times)
+    if result.status == "error":
+        result.reason += crashes.remark(result.reason, os.pread(log, _LOG_BYTES, 0).decode(errors="replace"))
+    return result
+
+
+def _cpu_seconds() -> float:
+    """CPU time of this process and of the tools that it has run."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _read(pipe: int, size: int) -> bytes:
@@ -155,8 +199,7 @@ def _write(pipe: int, data: bytes) -> None:
         view = view[os.write(pipe, view) :]
 
 
-def _last_line(log: Any) -> str:
-    """What the compiler printed last, as the end of a sentence."""
+def _text(log: Any) -> str:
+    """What the compiler printed before it ended."""
     log.seek(0)
-    lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-    return f": {lines[-1][:300]}" if lines else ""
+    return str(log.read(_LOG_BYTES).decode(errors="replace"))

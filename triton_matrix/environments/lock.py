@@ -9,9 +9,11 @@ from pathlib import Path
 
 from ..base import commands, files
 from ..base.cells import Cell, Table, load_at
-from . import index, listing, provide, wheel
+from ..base.schema import GROUPS
+from . import builds, index, listing, pins, provide, wheel
 
-GROUPS = ("check", "report")  # dependency groups of pyproject.toml that may have a constraint file of their own
+GROUP_PYTHON = "3.11"  # of the groups' own environments
+ANY_PYTHON = {"tools": "3.10"}  # groups for every Python from this one on: pins that differ carry markers
 
 
 def main(argv: list[str]) -> int:
@@ -59,8 +61,8 @@ def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
         raise ValueError(f"cell {cell.name} takes what the running Python has: there is nothing to lock")
     if cell.index:
         return compile_from_index(table, cell)
-    stdin = "\n".join(requirements(table, cell)) + "\n"
-    return _compile(table, cell.name, [*_of_cells(str(cell.python)), "-"], stdin, upgrade)
+    asked = "\n".join(requirements(table, cell)) + "\n"
+    return _compile(table, cell.name, str(cell.python), ["--python-platform", pins.PLATFORM, "-"], asked, upgrade)
 
 
 def resolve(python: str, wanted: Sequence[str]) -> None:
@@ -69,12 +71,8 @@ def resolve(python: str, wanted: Sequence[str]) -> None:
     Raises:
         commands.ToolError: they do not, or the network is missing; its text is uv's.
     """
-    command = [commands.uv(), "pip", "compile", "--quiet", "--no-header", *_of_cells(python), "-"]
-    commands.run(command, stdin="\n".join(wanted) + "\n")
-
-
-def _of_cells(python: str) -> list[str]:
-    return ["--python-version", python, "--python-platform", "x86_64-manylinux_2_28"]
+    command = [commands.uv(), "pip", "compile", "--quiet", "--no-header", "--python-version", python]
+    commands.run([*command, "--python-platform", pins.PLATFORM, "-"], stdin="\n".join(wanted) + "\n")
 
 
 def compile_from_index(table: Table, cell: Cell) -> int:
@@ -102,15 +100,23 @@ def compile_from_index(table: Table, cell: Cell) -> int:
 def compile_group(table: Table, group: str, upgrade: bool) -> int:
     """Write the constraint file of a dependency group; returns how many pins it has."""
     pyproject = table.root / "pyproject.toml"
-    return _compile(table, group, ["--python-version", "3.11", "--group", f"{pyproject}:{group}"], "", upgrade)
+    universal = ["--universal"] if group in ANY_PYTHON else []
+    python = ANY_PYTHON.get(group, GROUP_PYTHON)
+    return _compile(table, group, python, [*universal, "--group", f"{pyproject}:{group}"], "", upgrade)
 
 
-def _compile(table: Table, name: str, arguments: list[str], stdin: str, upgrade: bool) -> int:
+def _compile(table: Table, name: str, python: str, arguments: list[str], stdin: str, upgrade: bool) -> int:
     target = table.path.parent / f"{name}.txt"
     with files.replacing(target) as scratch:
         if target.exists():
             scratch.write_text(target.read_text(encoding="utf-8"), encoding="utf-8")  # uv keeps pins that still fit
         options = ["--quiet", "--no-emit-index-url", "--no-emit-find-links", "--output-file", str(scratch)]
+        options += ["--generate-hashes", "--python-version", python]
         options += ["--custom-compile-command", f"nox -s lock -- {name}", *(["--upgrade"] if upgrade else [])]
-        commands.run([commands.uv(), "pip", "compile", *options, *arguments], stdin=stdin)
-        return sum(1 for line in scratch.read_text(encoding="utf-8").splitlines() if "==" in line.split("#")[0])
+        # what this machine has in place of the index's own files is nobody else's pin
+        env = builds.without_other_builds()
+        commands.run([commands.uv(), "pip", "compile", *options, *arguments], stdin=stdin, env=env)
+        lines = scratch.read_text(encoding="utf-8").splitlines()
+        lines.insert(2, pins.header(python))  # below uv's own words and the command
+        scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return len(pins.read(scratch))

@@ -7,16 +7,14 @@ import contextlib
 import json
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
-from ..base import commands, files
+from ..base import commands, files, locks
 from ..base.cells import Cell, Table, load_at
 from ..evidence import toolchain
 from ..suites.run import write_failure
-from . import harness, index, interpreters, wheel, wheelhouse
+from . import builds, harness, index, interpreters, pins, wheel, wheelhouse
 
 UNAVAILABLE_SCHEMA = "triton-matrix/unavailable/1"
 # what uv and pip print when it is the network that is missing, not the package
@@ -60,61 +58,49 @@ def check_index(cell: Cell) -> None:
     if cell.index is None:
         return
     try:
-        with urllib.request.urlopen(f"{cell.index}/torch/", timeout=10):
+        with index.open_page(cell, "torch", 10):
             return
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise Unavailable(
-            f"cell {cell.name} needs the index {cell.index}, which cannot be reached ({reason})"
+            f"cell {cell.name} needs the index {index.shown(cell)}, which cannot be reached ({reason})"
         ) from None
 
 
-def install(table: Table, cell: Cell, python: str) -> None:
+def install(table: Table, cell: Cell, python: str) -> list[dict[str, Any]]:
     """Give the environment of ``python`` exactly the cell's pins and a fresh wheel of this checkout.
+
+    Returns:
+        The other builds that the user's own settings brought; see :class:`builds.Resolved`.
 
     Raises:
         Unavailable: the network or the cell's index cannot be reached.
         index.Stale: a nightly's pins are too old, or gone from its index.
-        ValueError: the cell has no constraint file yet.
-        commands.ToolError: a step failed.
+        ValueError: the cell has no constraint file yet, or one that disagrees with its row.
+        commands.ToolError: a step failed; :func:`interpreters.check_environment` is the last.
     """
     check_index(cell)
-    pins = table.locked_pins(cell)
+    wanted = pins.check(table, cell)
     uv = commands.find_uv()
-    pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
     try:
-        print(f"cell {cell.name}: {pins.name} into its environment (the first time this downloads)", flush=True)
+        print(f"cell {cell.name}: {cell.name}.txt into its environment (the first time this downloads)", flush=True)
+        if cell.nightly:
+            index.check_fresh(table, cell)
         if cell.index:
-            if cell.nightly:
-                index.check_fresh(table, cell)
-            install_from_index(table, cell, python)
-            return
-        if uv:
-            commands.run([uv, "pip", "sync", "--python", python, str(pins)], echo=True)
+            others: list[dict[str, Any]] = []
+            triton, platform = index.install(table, cell, python), cell.platforms[0]
         else:
-            commands.run([*pip, "--requirement", str(pins)], echo=True)
+            others = builds.sync(wanted, python, uv)
+            triton, platform = "triton", wheel.platform_of(table, cell)
         with tempfile.TemporaryDirectory() as folder:
-            built = wheel.build_wheel(table, wheel.platform_of(table, cell), Path(folder), python)
-            again = ["--reinstall-package", wheel.name(table)] if uv else ["--force-reinstall", "--no-deps"]
-            commands.run([*pip, "--constraint", str(pins), *again, str(built)])
+            built = wheel.build_wheel(table, platform, Path(folder), python, triton)
+            interpreters.install_wheel(python, built)
     except commands.ToolError as error:
         if any(sign in error.tail for sign in NETWORK_SIGNS):
             raise Unavailable(f"cell {cell.name} needs packages that cannot be downloaded from here: {error}") from None
         raise
-
-
-def install_from_index(table: Table, cell: Cell, python: str) -> None:
-    """The cell's pins, torch and its Triton from the cell's own index; then a wheel that requires that Triton's name.
-
-    Raises:
-        commands.ToolError: a step failed; :func:`interpreters.check_environment` is the last.
-    """
-    triton = index.install(table, cell, python)
-    pip, platform = [commands.uv(), "pip"], cell.platforms[0]
-    with tempfile.TemporaryDirectory() as folder:
-        built = wheel.build_wheel(table, platform, Path(folder), python, triton)
-        commands.run([*pip, "install", "--python", python, "--no-deps", "--reinstall", str(built)])
     interpreters.check_environment(cell, python)
+    return others
 
 
 def main(argv: list[str]) -> int:
@@ -137,6 +123,19 @@ def main(argv: list[str]) -> int:
         print(f"provide: {error}", file=sys.stderr)
         return 2
     reports = (options.reports or table.root / "reports") / cell.name
+    try:
+        with locks.of_cell(table, cell):
+            return _provide(table, cell, reports, options)
+    except ValueError as error:
+        print(f"provide: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # a full disk, a folder that is read-only
+        named = f" {error.filename}:" if error.filename else ""
+        print(f"provide: cell {cell.name} cannot be provided:{named} {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespace) -> int:
     try:
         if options.wheelhouse:
             wheelhouse.install(table, cell, options.python, options.wheelhouse)

@@ -11,10 +11,11 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..base import cells, commands, files
+from ..base import cells, commands, files, locks
 from . import harness, interpreters
 
 STAMP = "triton-matrix-requirements.txt"
+WAIT_S = 1800.0  # for another that makes the same environment: 5 GB of torch over a slow network
 
 
 def make(
@@ -39,9 +40,35 @@ def make(
 
     Raises:
         commands.ToolError: uv failed.
-        ValueError: there is no uv.
+        ValueError: there is no uv, or another process is making the same environment and does not end.
     """
-    pins, fresh = list(pins), list(fresh)
+    with locks.held(home.parent / f".{home.name}.lock", f"the environment {home}", WAIT_S):
+        return _make(home, python, requirements, list(pins), overrides, list(fresh))
+
+
+def of_release(row: cells.Release, extra: Sequence[str], folder: Path) -> Path:
+    """The Python of an environment with just this Triton and what it needs.
+
+    Args:
+        extra: requirements to install beside Triton.
+        folder: the environments' folder; the release names the environment in it.
+
+    Raises:
+        commands.ToolError, ValueError: as of :func:`make`.
+    """
+    requirements = [f"triton=={row.triton}", *row.requires, *extra]
+    suffix = f"-{hashlib.sha256(repr(requirements).encode()).hexdigest()[:8]}" if extra else ""
+    return make(folder / (row.triton + suffix), row.python, requirements)
+
+
+def _make(
+    home: Path,
+    python: str,
+    requirements: Sequence[str],
+    pins: list[Path],
+    overrides: Sequence[str],
+    fresh: list[str],
+) -> Path:
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in pins]
     asked = [f"python=={python}", *digests, *requirements, *(f"override {each}" for each in overrides), *fresh]
     wanted = "\n".join(asked) + "\n"
@@ -65,18 +92,3 @@ def make(
     harness.install(str(interpreter))
     files.write_text(stamp, wanted)
     return interpreter
-
-
-def of_release(row: cells.Release, extra: Sequence[str], folder: Path) -> Path:
-    """The Python of an environment with just this Triton and what it needs.
-
-    Args:
-        extra: requirements to install beside Triton.
-        folder: the environments' folder; the release names the environment in it.
-
-    Raises:
-        commands.ToolError, ValueError: as of :func:`make`.
-    """
-    requirements = [f"triton=={row.triton}", *row.requires, *extra]
-    suffix = f"-{hashlib.sha256(repr(requirements).encode()).hexdigest()[:8]}" if extra else ""
-    return make(folder / (row.triton + suffix), row.python, requirements)

@@ -22,6 +22,8 @@ from . import project
 # what lies in a checkout and is no source of its wheel
 NOT_SOURCES = ("build", "dist", "reports", "results", "tests", "docs", "constraints", "*.egg-info", "triton_matrix")
 
+OF_THE_HARNESS = ("pytest>=8", "pytest-timeout")  # what running any suite needs, whatever its package says
+
 
 def name(table: Table) -> str:
     """The distribution's name."""
@@ -54,14 +56,6 @@ def copy_sources(root: Path, target: Path) -> None:
         (target / ".git").write_text(f"gitdir: {git.resolve()}\n", encoding="utf-8")
     elif git.is_file():
         shutil.copy2(git, target / ".git")
-
-
-def digested(table: Table) -> list[Path]:
-    """Those sources that decide what is in the wheel: the module, and the files that say how it is built."""
-    named = ["pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", *filter(None, [table.package.platform])]
-    modules = [folder / table.package.module for folder in (table.root, table.root / "src")]
-    single = [module.with_suffix(".py") for module in modules]
-    return [path for path in (*(table.root / name for name in named), *modules, *single) if path.exists()]
 
 
 def build_wheel(
@@ -100,7 +94,8 @@ def platform_of(table: Table, cell: Cell) -> str:
 def suite_requirements(table: Table) -> list[str]:
     """What the suites need beside the package and the cell's own pins."""
     knows = _platform_hook(table)
-    return list(knows.get_optional_dependencies()["test"]) if knows else list(table.package.test)
+    asked = knows.get_optional_dependencies()["test"] if knows else table.package.test
+    return list(dict.fromkeys([*OF_THE_HARNESS, *asked]))
 
 
 def own_requirements(table: Table, cell: Cell) -> list[str]:

@@ -20,7 +20,7 @@ class RecordError(ValueError):
 
 
 def entry(configuration: Configuration, result: Result) -> dict[str, Any]:
-    """One entry. ``metrics`` repeat exactly from run to run; ``seconds`` do not."""
+    """One entry. ``metrics`` repeat exactly from run to run; ``seconds`` and ``cpu_seconds`` do not."""
     value: dict[str, Any] = {
         "id": configuration.id,
         "kernel": configuration.label.partition("[")[0],
@@ -33,7 +33,10 @@ def entry(configuration: Configuration, result: Result) -> dict[str, Any]:
         "status": result.status,
         "metrics": result.metrics,
         "seconds": round(result.seconds, 3),
+        "cpu_seconds": round(result.cpu_seconds, 3),
     }
+    if result.crash:
+        value["crash"] = True
     if result.reason:
         value["reason"] = result.reason
     return value

@@ -1,6 +1,6 @@
 """Read folders of evidence files. Each file says itself what it is; one that does not is named and left out.
 
-A folder is searched at any depth, so ``reports/``, an unpacked CI artifact and ``docs/results/`` are read alike.
+A folder is searched at any depth, so ``reports/``, an unpacked CI artifact and ``results/`` are read alike.
 """
 
 from __future__ import annotations

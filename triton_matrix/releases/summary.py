@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files
+from ..base import files, tables
 from ..codegen import accepted, compare, table
 from ..codegen.accepted import Accepted
 
@@ -108,7 +108,7 @@ def _changes(judged: Sequence[Any], markdown: bool) -> str:
                 rows.append([step, verdict, change.label, change.target, change.what])
     if not rows:
         return "nothing got worse between consecutive releases"
-    return table.render(["triton", "", "configuration", "target", "change"], rows, markdown)
+    return tables.render(["triton", "", "configuration", "target", "change"], rows, markdown=markdown)
 
 
 def _status(judged: Sequence[Any], entries: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]) -> int:

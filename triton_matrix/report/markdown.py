@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..base import tables
 from . import words
 
 LIMIT = 60_000  # bytes; GitHub refuses a comment beyond 65,536 characters
@@ -43,16 +44,14 @@ def _when(matrix: Mapping[str, Any]) -> str:
 
 
 def _cells(matrix: Mapping[str, Any]) -> list[str]:
-    lines = [
-        "| cell | verdict | python | torch | triton | interpreter | device | codegen |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    headings = ["cell", "verdict", "python", "torch", "triton", "interpreter", "device", "codegen"]
+    rows = []
     for name, cell in matrix["cells"].items():
         reason = f": {cell['reason']}" if cell["reason"] else ""
-        verdict = f"{words.MARKS[cell['verdict']]} **{cell['verdict']}**{_escape(reason)[:CELL_REASON]}"
+        verdict = f"{words.MARKS[cell['verdict']]} **{cell['verdict']}**{_plain(reason)[:CELL_REASON]}"
         levels = [words.level_line(cell["levels"].get(level)) for level in words.LEVELS]
-        lines.append(f"| {name} | {verdict} | {' | '.join([*words.toolchain(cell).values(), *levels])} |")
-    return lines
+        rows.append([name, verdict, *words.toolchain(cell).values(), *levels])
+    return tables.render(headings, rows, markdown=True, labels=len(headings)).splitlines()
 
 
 def _failures(matrix: Mapping[str, Any]) -> list[str]:
@@ -92,5 +91,10 @@ def _size(text: str) -> int:
 
 
 def _escape(text: str) -> str:
-    """Text that a table cell or list item shows as it is."""
-    return text.replace("\n", " ").replace("|", "\\|").replace("<", "&lt;")
+    """Text that a list item shows as it is."""
+    return _plain(text).replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """Text on one line that is no HTML."""
+    return text.replace("\n", " ").replace("<", "&lt;")

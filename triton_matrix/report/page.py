@@ -23,6 +23,8 @@ FOLDER = Path(__file__).parent
 SCRIPTS = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "page.js")
 TESTS_SHOWN = 20  # test ids listed per failure group and place
 WORSE_SHOWN = 60  # codegen changes listed beside the heat map, which marks them all
+TIMINGS_SHOWN = 500  # timings listed that no plot shows
+DRAWN_BY = ("share_of_copy", "n_cols", "direction", "dtype")  # what a timing must say to be drawn
 
 
 def render(matrix: Mapping[str, Any], out: Path) -> str:
@@ -46,6 +48,8 @@ def render(matrix: Mapping[str, Any], out: Path) -> str:
         causes=_counted(group["cause"] for group in matrix["failures"]),
         incidents=_incidents(matrix),
         worse=sorted(codegen["changes"], key=lambda row: bool(row["accepted"])),
+        timings=[row for row in matrix["benches"] if not _is_drawn(row)],
+        timings_shown=TIMINGS_SHOWN,
         tests_shown=TESTS_SHOWN,
         worse_shown=WORSE_SHOWN,
         css=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
@@ -100,10 +104,15 @@ def _embedded(matrix: Mapping[str, Any]) -> str:
         "benches": [
             {"run": words.on(row["cell"], row["on"]), **{key: row[key] for key in wanted if row.get(key) is not None}}
             for row in matrix["benches"]
-            if row.get("share_of_copy") is not None and row.get("n_cols")
+            if _is_drawn(row)
         ],
     }
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _is_drawn(row: Mapping[str, Any]) -> bool:
+    """Whether a timing is in the plot of shares over N."""
+    return all(row.get(key) for key in DRAWN_BY)
 
 
 def _short(entry: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files, marked, versions
+from ..base import commands, files, marked, tables, versions
 from ..base.cells import Release, Table, load_at
 from ..environments import stamped
 from ..evidence import toolchain
@@ -111,16 +111,12 @@ def text_table(rows: Iterable[Mapping[str, Any]], *, markdown: bool = False) -> 
     rows = list(rows)
     releases = sorted({row["release"] for row in rows}, key=versions.key)
     found = {(row["id"], row["release"]): row for row in rows}
-    lines = [["incident", "level", *releases]]
+    shown = []
     for identity in sorted({row["id"] for row in rows}):
         incident, level, *name = identity.split(":")
         cells = [_mark(found.get((identity, release))) for release in releases]
-        lines.append([" ".join([incident, *name]), level, *cells])
-    if markdown:
-        lines.insert(1, ["---"] * len(lines[0]))
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in lines)
+        shown.append([" ".join([incident, *name]), level, *cells])
+    return tables.render(["incident", "level", *releases], shown, markdown=markdown)
 
 
 def _mark(row: Optional[Mapping[str, Any]]) -> str:

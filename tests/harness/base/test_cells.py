@@ -36,8 +36,8 @@ def test_every_pinned_cell_has_a_constraint_file_that_pins_its_pair_and_names_it
         if cell.ambient or cell.nightly:
             continue
         lines = table.pins(cell).read_text().splitlines()
-        assert f"torch=={cell.torch}" in lines
-        assert f"triton=={cell.triton}" in lines
+        assert f"torch=={cell.torch} \\" in lines, "a hash follows"
+        assert f"triton=={cell.triton} \\" in lines, "a hash follows"
         assert any(f"nox -s lock -- {cell.name}" in line for line in lines[:3])
 
 

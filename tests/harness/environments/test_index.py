@@ -84,7 +84,7 @@ def world(tmp_path, standins, monkeypatch):
     tempting += [world.wheel("triton", "3.9.0", [], standins.TRITON), world.wheel("torchvision", "0.30.0")]
     tempting += [world.wheel("triton-rocm", "9.9.9", [], standins.TRITON), world.wheel("pytorch-triton-rocm", "0.0.1")]
     plain = {"filelock": "3.20", "pytest": "9.0", "pytest-benchmark": "5.0", "hypothesis": "6.0", "numpy": "2.3"}
-    plain["setuptools-scm"] = "9.0"
+    plain |= {"setuptools-scm": "9.0", "pytest-timeout": "2.4"}
     rest = [world.wheel(name, of) for name, of in plain.items()]
     rest += [standins.wheel_of_installed(name, wheels) for name in ("setuptools", "pip")]
     standins.write_index(world.pypi, [*tempting, *rest])

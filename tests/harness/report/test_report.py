@@ -594,7 +594,7 @@ def test_the_general_rule_does_not_hide_the_tuned_settings_and_is_not_compared_w
     timed_run("now", day=1)
     now = timed_run("now", settings="general rule", factor=1.5, day=2)
     found = report(now, "--against", before)
-    assert told_apart(found) == {("ambient-3.6.0", ""), ("ambient-3.6.0", "general rule")}
+    assert told_apart(found) == {("ambient-3.6.0", "tuned table"), ("ambient-3.6.0", "general rule")}
     assert found["changes"]["slower"] == []
 
 
@@ -631,8 +631,31 @@ def test_cells_are_compared_by_timings_of_one_gpu_with_the_same_settings(report,
     assert report(now, "--cells", "triton231:triton3x")["cell_against_cell"]["speed"] == []
     timed_run("now", cell="triton231", gpu="NVIDIA H200")
     speed = report(now, "--cells", "triton231:triton3x")["cell_against_cell"]["speed"]
-    assert {row["on"] for row in speed} == {"H200"}
+    assert {row["on"] for row in speed} == {"H200, tuned table"}
     assert speed[0]["ratio"] == 2.0
+
+
+def test_timings_of_a_suite_that_names_none_of_our_keys_are_shown_and_compared(report, timed_run):
+    def write(folder, factor):
+        (path,) = timed_run(folder).rglob("benchmark.json")
+        content = json.loads(path.read_text())
+        stats = {"median": 0.002 * factor, "rounds": 5, "data": [0.002 * factor] * 5}
+        content["benchmarks"] = [
+            {"name": "test_scale[1024]", "stats": stats},
+            {"name": "test_once", "stats": {"median": 0.5, "rounds": 1, "data": [0.5]}, "extra_info": {}},
+            {"name": "test_compile", "stats": stats, "extra_info": {"kind": "compile", "clock": "host"}},
+        ]
+        path.write_text(json.dumps(content))
+        return path.parents[2]
+
+    before, now = write("before", 1.0), write("now", 1.2)
+    found = report(now, "--against", earlier(report, before))
+    rows = {row["name"]: (row["implementation"], row["median_s"], row.get("spread")) for row in found["benches"]}
+    assert rows == {"test_scale[1024]": ("ours", 0.0024, 0.0), "test_once": ("ours", 0.5, None)}
+    assert [(row["name"], row["ratio"]) for row in found["changes"]["slower"]] == [("test_scale[1024]", 1.2)]
+    page = (found["out"] / "index.html").read_text()
+    assert '<th scope="row">test_scale[1024]</th><td>ambient-3.6.0</td><td></td><td>2400.0</td><td>0.0 %</td>' in page
+    assert "2 rows that the plot does not show" in page
 
 
 def test_another_package_has_a_row_of_its_own_that_does_not_count(report, copy):

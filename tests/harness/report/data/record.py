@@ -41,7 +41,7 @@ SABOTAGES = {
         "    BLOCK_N: tl.constexpr,\n    num_warps: tl.constexpr,\n",
     ),
     "four_warps": (
-        "liger_kernel/kernels/launch_plan.py",
+        "liger_kernel/kernels/plan.py",
         "        _warps(device, threads),\n        1,\n        {\n            **_backward_args(",
         "        4,\n        1,\n        {\n            **_backward_args(",
     ),

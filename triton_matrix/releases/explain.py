@@ -1,0 +1,117 @@
+"""The verb ``explain``: at which stage of the compiler a change between two Triton releases enters.
+
+Both releases compile the kernel, and each finishes what the other left of every stage: that proves where the change is
+made. docs/explain.md shows answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import cells, commands, files
+from ..codegen import targets
+from ..environments import stamped
+from ..evidence import toolchain
+from .codegen import choose
+from .explaining import compiling, judging, telling
+
+
+@commands.exit_status("explain")
+def main(argv: list[str]) -> int:
+    """Say at which stage of the compiler a change between two Triton releases enters.
+
+    Exit status 0: it is said. 1: the two do not differ, or a tool failed. 2: it cannot be asked.
+    """
+    options = _parser().parse_args(argv)
+    table = cells.load_at(options.root)
+    rows = choose(table.releases, None, options.from_, options.to)
+    asked, imported = request(options, table)
+    envs = (options.envs or table.root / ".nox" / "codegen").resolve()
+    commands.uv()
+    pythons = {row.triton: stamped.of_release(row, tuple(options.with_), envs) for row in rows}
+    with tempfile.TemporaryDirectory(prefix="triton-matrix-explain-") as scratch:
+        folder = options.keep or Path(scratch)
+        try:
+            both, metric, verdict = explained(asked, pythons, folder.resolve(), imported, options.metric)
+        except judging.NoChange as problem:
+            print(f"triton {rows[0].triton} and {rows[1].triton} do not differ: {problem}")
+            return 1
+        found = telling.document(both, metric, verdict, toolchain.now())
+        out = options.json or table.root / "reports" / "explain" / f"{file_name(found)}.json"
+        files.write_json(out, found)
+        print(telling.render(both, metric, verdict, options.markdown))
+    return 0
+
+
+def explained(
+    asked: Mapping[str, Any],
+    pythons: Mapping[str, Path],
+    folder: Path,
+    imported: Optional[Path] = None,
+    metric: Optional[str] = None,
+) -> tuple[compiling.Both, str, judging.Verdict]:
+    """Compile, swap and judge. Arguments are those of :func:`compiling.compile_both`.
+
+    Raises:
+        judging.NoChange: the two releases do not differ.
+        ValueError, commands.ToolError: as of ``compile_both`` and ``choose_metric``.
+    """
+    both = compiling.compile_both(asked, pythons, folder, imported)
+    before, after = both.own.items()
+    looked_at = judging.choose_metric(before[1], after[1], metric)
+    backend = str(both.configuration["target"]).partition(":")[0]
+    same = compiling.same_stages(both)
+    return both, looked_at, judging.judge(backend, looked_at, before, after, both.swaps, same)
+
+
+def request(options: argparse.Namespace, table: cells.Table) -> tuple[dict[str, Any], Optional[Path]]:
+    """What ``codegen.stages`` is asked, and the folder that the kernel is imported from.
+
+    Raises:
+        ValueError: no such target or spec, or nothing names a kernel.
+    """
+    target = targets.parse(options.target).name
+    spec = options.spec or (Path(options.kernel) if options.kernel and options.kernel.endswith(".toml") else None)
+    if spec is not None:
+        if not spec.is_file():
+            raise ValueError(f"there is no spec {spec}")
+        label = options.kernel if options.spec else options.label
+        return {"spec": str(spec.resolve()), "target": target, "label": label}, None
+    if not options.kernel:
+        raise ValueError("name a KERNEL of the atlas or give --spec FILE.toml")
+    if not table.package.atlas:
+        raise ValueError(f"{table.path.name} [package] names no atlas; name a kernel with --spec")
+    label = options.label or options.kernel.removesuffix(f" {target}")
+    asked = {"atlas": table.package.atlas, "root": str(table.root), "target": target, "label": label}
+    return asked, table.root
+
+
+def file_name(found: Mapping[str, Any]) -> str:
+    """A name for the answer's file: what was asked, in letters that every file system takes."""
+    parts = [found["configuration"]["label"], found["configuration"]["target"], found["from"], found["to"]]
+    return "-".join(
+        "".join(letter if letter.isalnum() or letter in "._=" else "_" for letter in part) for part in parts
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m triton_matrix explain", description=main.__doc__)
+    add = parser.add_argument
+    add("kernel", nargs="?", metavar="KERNEL_OR_SPEC", help="a label or id of the atlas, or a spec FILE.toml")
+    add("--spec", type=Path, metavar="FILE.toml", help="the spec; KERNEL then names one of its configurations")
+    add("--label", metavar="LABEL", help="which of several configurations")
+    add("--target", required=True, metavar="TARGET", help=f"of {', '.join(targets.TARGETS)}")
+    add("--from", dest="from_", required=True, metavar="A", help="the earlier release")
+    add("--to", required=True, metavar="B", help="the later one")
+    add("--metric", help="what to look at (default: what got worse in the most telling way)")
+    add("--with", dest="with_", action="append", default=[], metavar="REQUIREMENT", help="install this too")
+    add("--json", type=Path, metavar="FILE", help="default: reports/explain/<what was asked>.json")
+    add("--keep", type=Path, metavar="DIR", help="leave every stage's text here")
+    add("--markdown", action="store_true", help="print Markdown tables")
+    add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
+    add("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    return parser

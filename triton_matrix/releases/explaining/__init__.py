@@ -1,0 +1,1 @@
+"""At which stage of the compiler a change enters: statistics of the stages, swaps between releases, the verdict."""

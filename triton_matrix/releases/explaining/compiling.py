@@ -1,0 +1,128 @@
+"""Both releases compile the configuration and finish what the other left: what ``explain`` judges by."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from ...base import commands, files
+from . import statistics
+from .judging import STEPS, Outcome, Swap
+
+
+@dataclass(frozen=True)
+class Both:
+    """What two releases made of one configuration.
+
+    Attributes:
+        configuration: as codegen.Configuration has it.
+        own: each release's own outcome.
+        swaps: every swap, both ways.
+        folders: where each release left its stages, ``own.ttir`` and so on.
+    """
+
+    configuration: dict[str, Any]
+    own: dict[str, Outcome]
+    swaps: tuple[Swap, ...]
+    folders: dict[str, Path]
+
+    def text(self, release: str, stage: str) -> Optional[str]:
+        """What a release left of a stage; None where it did not come that far, or the stage is no text."""
+        path = self.folders[release] / f"own.{stage}"
+        return path.read_text(encoding="utf-8") if path.is_file() and stage != "cubin" else None
+
+
+def compile_both(
+    asked: Mapping[str, Any], pythons: Mapping[str, Path], folder: Path, imported: Optional[Path] = None
+) -> Both:
+    """Compile in two releases and swap at every stage.
+
+    Args:
+        asked: which configuration, as ``codegen.stages`` takes it: spec or atlas with root, target, label.
+        pythons: the Python of each release's environment, the earlier release first.
+        folder: a scratch folder that the stages are left in.
+        imported: a folder to import the kernel from.
+
+    Raises:
+        ValueError: the configuration cannot be asked; the environment's own sentence.
+        commands.ToolError: the environment's process failed otherwise.
+    """
+    (one, first), (other, second) = pythons.items()
+    folders = {one: folder / "1", other: folder / "2"}
+    answer = ask(first, {**asked, "folder": str(folders[one])}, imported)
+    chosen = answer["configuration"]
+    backend = str(chosen["target"]).partition(":")[0]
+    found = {one: answer["results"]}
+    given = _swaps(backend, folders[one])
+    found[other] = ask(second, {"configuration": chosen, "folder": str(folders[other]), "swaps": given}, imported)[
+        "results"
+    ]
+    back = {
+        "configuration": chosen,
+        "folder": str(folders[one]),
+        "own": False,
+        "swaps": _swaps(backend, folders[other]),
+    }
+    found[one] = {**found[one], **ask(first, back, imported)["results"]}
+    own = {release: _outcome(results["own"]) for release, results in found.items()}
+    swaps = [
+        Swap(name, other if by == one else one, by, _outcome(result))
+        for by, results in found.items()
+        for name, result in results.items()
+        if name != "own"
+    ]
+    order = list(STEPS[backend])
+    return Both(chosen, own, tuple(sorted(swaps, key=lambda swap: order.index(swap.stage))), folders)
+
+
+def ask(python: Path, request: Mapping[str, Any], imported: Optional[Path] = None) -> dict[str, Any]:
+    """The answer of ``codegen.stages`` in an environment.
+
+    Raises:
+        ValueError, commands.ToolError: as of :func:`compile_both`.
+    """
+    folder = Path(request["folder"])
+    files.write_json(folder / "request.json", request)
+    command = [str(python), "-m", "triton_matrix.codegen.stages", str(folder / "request.json")]
+    path = os.pathsep.join(filter(None, [str(imported) if imported else None, os.environ.get("PYTHONPATH")]))
+    env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode == 2:
+        raise ValueError(done.stderr.strip())
+    if done.returncode:
+        raise commands.ToolError(command, done.returncode, "\n".join(done.stderr.splitlines()[-commands.TAIL_LINES :]))
+    answer: dict[str, Any] = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+    return answer
+
+
+def same_stages(both: Both) -> list[str]:
+    """The stages up to which both releases' texts are the same, what says nothing about the code aside."""
+    found = []
+    one, other = both.folders
+    for stage in list(STEPS[str(both.configuration["target"]).partition(":")[0]])[:-1]:
+        texts = [both.text(release, stage) for release in (one, other)]
+        if texts[0] is None or texts[1] is None:
+            break
+        if statistics.plain(stage, texts[0]) == statistics.plain(stage, texts[1]):
+            found.append(stage)
+    return found
+
+
+def _swaps(backend: str, folder: Path) -> list[dict[str, Any]]:
+    """What another release is given to finish: every stage but the last that a release left in its folder."""
+    found = []
+    for stage in list(STEPS[backend])[:-1]:
+        path = folder / f"own.{stage}"
+        if path.is_file():
+            noted = json.loads((folder / f"own.{stage}.metadata.json").read_text(encoding="utf-8"))
+            found.append({"name": stage, "stage": stage, "file": str(path), "metadata": noted})
+    return found
+
+
+def _outcome(result: Mapping[str, Any]) -> Outcome:
+    return Outcome(result["status"], result["reason"], result["note"], result["metrics"])
