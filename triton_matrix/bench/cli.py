@@ -13,11 +13,10 @@ import tempfile
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files
 from ..base.cells import Table, find_root, load_at
 from ..base.schema import LEVELS
-from . import benchmark_file, regression, table
-from .benchmark_file import as_text, is_sweep
+from ..evidence import benchmark_file
+from . import regression, table
 
 PACKAGES = ("pytest", "pytest_benchmark")  # what else a suite needs, its own imports say
 PATTERN = "bench_*.py"
@@ -78,8 +77,7 @@ def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
     if base is not None:
         regression.check_comparable(report, base)
         status = max(status, _compare(runner, report, base, options))
-    target = reports / cell / ("sweep.json" if is_sweep(report["triton_matrix"]) else "benchmark.json")
-    files.write_text(target, as_text(report))
+    target = benchmark_file.write(reports / cell, report)
     print("\n".join([shown, *table.against(report)]))
     print(f"wrote {target}")
     return status
@@ -201,7 +199,7 @@ def _baseline(against: str, reports: Path) -> Path:
     path = Path(against)
     if path.suffix == ".json":
         return path
-    report = reports / against / "benchmark.json"
+    report = reports / against / benchmark_file.NAME
     if not report.is_file():
         raise ValueError(f"against is {against!r}; it is no .json file, and there is no {report}")
     return report
