@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -95,15 +94,19 @@ def ignored(root: Path) -> None:
 
 def branch(root: Path) -> str:
     """The branch that the repository calls its main one; ``main`` where Git does not say."""
-    git = ["git", "-C", str(root), "symbolic-ref", "--short"]
-    for name in ("refs/remotes/origin/HEAD", "HEAD"):
-        try:
-            done = subprocess.run([*git, name], capture_output=True, text=True, check=False)
-        except OSError:
-            break
-        if done.returncode == 0 and done.stdout.strip():
-            return done.stdout.strip().removeprefix("origin/")
-    return "main"
+    git = ["git", "-C", str(root)]
+    try:
+        remote = commands.run([*git, "symbolic-ref", "--short", "refs/remotes/origin/HEAD"])
+        return remote.strip().removeprefix("origin/")
+    except commands.ToolError:
+        pass  # no Git, no repository, or none that was cloned
+    try:
+        here = (
+            commands.run([*git, "branch", "--format", "%(refname:short)"]).split() if (root / ".git").exists() else []
+        )
+    except commands.ToolError:
+        here = []
+    return next((name for name in ("main", "master", *here[:1]) if name in here), "main")
 
 
 def with_tests_that_resolve(chosen: choice.Choice) -> choice.Choice:

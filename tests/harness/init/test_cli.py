@@ -112,7 +112,9 @@ def test_the_workflow_installs_the_commit_that_init_was_installed_from(tmp_path,
 
 def test_the_workflow_runs_for_pushes_to_the_branch_of_the_repository(package):
     root = package()
-    subprocess.run(["git", "init", "-q", "-b", "trunk", str(root)], check=True)
+    git = ["git", "-C", str(root), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for arguments in (["init", "-q", "-b", "trunk"], ["add", "-A"], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *arguments], check=True)
     assert init(root) == 0
     assert 'branches: ["trunk"]' in (root / ".github" / "workflows" / "triton-matrix.yml").read_text()
 
