@@ -13,6 +13,7 @@ from ..evidence import atlas_file
 from . import adapters, hook, loading, spec, table, targets
 from .cache import Cache, default_folder
 from .compile import Configuration, Result
+from .entries import entry
 from .loading import KernelError
 from .spec import SpecError
 
@@ -101,7 +102,7 @@ def run(configurations: list[Configuration], cache: Cache, release: str, progres
             cache.save()
     if progress:
         print(f"compiled {len(missing)} {len(configurations)}", flush=True)
-    return [atlas_file.entry(configuration, found[index]) for index, configuration in enumerate(configurations)]
+    return [entry(configuration, found[index]) for index, configuration in enumerate(configurations)]
 
 
 def check(missing: list[tuple[int, Configuration]], functions: dict[str, Any]) -> None:

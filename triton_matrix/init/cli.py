@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -100,12 +101,10 @@ def branch(root: Path) -> str:
         return remote.strip().removeprefix("origin/")
     except commands.ToolError:
         pass  # no Git, no repository, or none that was cloned
-    try:
-        here = (
-            commands.run([*git, "branch", "--format", "%(refname:short)"]).split() if (root / ".git").exists() else []
-        )
-    except commands.ToolError:
-        here = []
+    here: list[str] = []
+    if (root / ".git").exists():
+        with contextlib.suppress(commands.ToolError):
+            here = commands.run([*git, "branch", "--format", "%(refname:short)"]).split()
     return next((name for name in ("main", "master", *here[:1]) if name in here), "main")
 
 
