@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
     try:
         configuration = chosen(request)
-        function = loading.load(configuration.kernel)
+        function = loading.Loader(targets.parse(configuration.target)).load(configuration.kernel)
         compile.sign(compile.unwrap(function), configuration.args, configuration.constexprs, configuration.hints)
     except ValueError as problem:
         print(problem, file=sys.stderr)
@@ -92,7 +92,7 @@ def answer(configuration: Configuration, function: Any, folder: Path, swaps: lis
     target = targets.parse(configuration.target)
     jobs = [_own(configuration, function, folder)] if own else []
     jobs += [_swap(configuration, swap, folder) for swap in swaps]
-    from .worker import surviving_crashes
+    from .forked import surviving_crashes
 
     results = [result for job in jobs for result in surviving_crashes([job])]
     compile.measure([(target, result) for result in results])
@@ -126,7 +126,7 @@ def _own(configuration: Configuration, function: Any, folder: Path) -> Callable[
         configuration.options,
         configuration.hints,
         targets.parse(configuration.target),
-        _keeper(folder, "own"),
+        on_stage=_keeper(folder, "own"),
     )
 
 
