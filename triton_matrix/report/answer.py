@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 
 from ..base import files, text
-from ..base.cells import load_at
+from ..base.cells import Table, load_at
 from ..evidence import reading
 from . import atlas, compare_runs, markdown, merge, page, terminal, verdict
 from .current import Current
@@ -55,6 +55,18 @@ def answer(options: argparse.Namespace) -> int:
         return verdict.CANNOT_SAY
     print(f"page: {text.printable(str(out / 'index.html'))}")
     return int(matrix["status"])
+
+
+def judged(folders: list[Path], table: Table) -> dict[str, Any]:
+    """The matrix of these folders, judged as the report does, with the table's own known failures.
+
+    Raises:
+        ValueError: the file of known failures, or of accepted codegen changes, is malformed.
+    """
+    current = Current(table, str(folders[0]))
+    matrix = build(folders, current, verdict.load_known(table.known), table.accepted)
+    verdict.judge(matrix)
+    return matrix
 
 
 def build(folders: list[Path], current: Current, known: verdict.Known, accepted: Path) -> dict[str, Any]:
