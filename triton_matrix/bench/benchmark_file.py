@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from ..evidence import schemas
 from .timing import BLOCKS, spread_of
 
-SCHEMA = "triton-matrix/benchmark/1"
+SCHEMA = schemas.BENCHMARK
 OURS = "ours"
 
 # The block ``triton_matrix`` of a file; those up to ``gpus`` are always there.

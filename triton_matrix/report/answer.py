@@ -13,6 +13,7 @@ import jsonschema
 
 from ..base import files, text
 from ..base.cells import Table, load_at
+from ..base.terms import LEVELS
 from ..evidence import reading
 from . import atlas, compare_runs, markdown, merge, page, terminal, verdict
 from .current import Current
@@ -110,6 +111,6 @@ def schema() -> dict[str, Any]:
 
 def _cell_and_level(text: str) -> tuple[str, str]:
     cell, _, level = text.rpartition(":")
-    if not cell or level not in merge.LEVELS:
-        raise ValueError(f"--require {text!r}: it is CELL:LEVEL, with a level of {', '.join(merge.LEVELS)}")
+    if not cell or level not in LEVELS:
+        raise ValueError(f"--require {text!r}: it is CELL:LEVEL, with a level of {', '.join(LEVELS)}")
     return cell, level
