@@ -15,6 +15,7 @@ import statistics
 import struct
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable, Optional
 
@@ -114,7 +115,10 @@ def _compile_and_send(jobs: Sequence[Callable[[], Result]], pipe: int, log: int)
             os.lseek(log, 0, os.SEEK_SET)
             send(pipe, timed(job, log))
         status = 0
+    except BaseException:
+        traceback.print_exc()  # into the log: its last line is what is said of this child
     finally:
+        sys.stderr.flush()
         os._exit(status)  # no handlers of the parent's run here
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..base import files
-from . import adapters, compile, hook, loading, spec, targets
+from . import adapters, compile, hook, loading, spec, targets, tuned
 from .compile import Configuration, Result
 
 # Of one release's metadata, what its earlier stages decided and the later stages of another must take over.
@@ -46,6 +46,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         configuration = chosen(request)
         function = loading.Loader(targets.parse(configuration.target)).load(configuration.kernel)
+        # of a tuned kernel, the first configuration of its tuner
+        configuration = tuned.labelled(configuration, tuned.expand(function, configuration, 1)[0])
         compile.sign(compile.unwrap(function), configuration.args, configuration.constexprs, configuration.hints)
     except ValueError as problem:
         print(problem, file=sys.stderr)
