@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 from ..base import files
 from ..base.cells import Table, find_root, load_at
-from ..base.schema import LEVELS
+from ..base.terms import LEVELS
 from ..evidence import benchmark_file
 from . import regression, table
 

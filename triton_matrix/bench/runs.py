@@ -26,7 +26,7 @@ class Run:
     @property
     def about(self) -> Mapping[str, Any]:
         """The file's header (``benchmark_file.HEADER``)."""
-        return self.report["triton_matrix"]
+        return dict(self.report["triton_matrix"])
 
     @property
     def gpu(self) -> str:

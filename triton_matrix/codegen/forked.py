@@ -91,7 +91,8 @@ def _child(
             hung.append(True)
             os.kill(pid, signal.SIGKILL)
             return None
-        return receive_from(read_end)
+        received: Optional[Result] = receive_from(read_end)
+        return received
 
     try:
         yield receive, wait

@@ -12,7 +12,8 @@ from typing import Any
 import jsonschema
 
 from ..base import files, text
-from ..base.cells import load_at
+from ..base.cells import Table, load_at
+from ..base.terms import LEVELS
 from ..evidence import reading
 from . import atlas, compare_runs, markdown, merge, page, terminal, verdict
 from .current import Current
@@ -57,6 +58,18 @@ def answer(options: argparse.Namespace) -> int:
     return int(matrix["status"])
 
 
+def judged(folders: list[Path], table: Table) -> dict[str, Any]:
+    """The matrix of these folders, judged as the report does, with the table's own known failures.
+
+    Raises:
+        ValueError: the file of known failures, or of accepted codegen changes, is malformed.
+    """
+    current = Current(table, str(folders[0]))
+    matrix = build(folders, current, verdict.load_known(table.known), table.accepted)
+    verdict.judge(matrix)
+    return matrix
+
+
 def build(folders: list[Path], current: Current, known: verdict.Known, accepted: Path) -> dict[str, Any]:
     """The matrix of these folders, not yet judged. A first folder that does not exist is an empty one."""
     kept = [folder for position, folder in enumerate(folders) if position or folder.is_dir()]
@@ -98,6 +111,6 @@ def schema() -> dict[str, Any]:
 
 def _cell_and_level(text: str) -> tuple[str, str]:
     cell, _, level = text.rpartition(":")
-    if not cell or level not in merge.LEVELS:
-        raise ValueError(f"--require {text!r}: it is CELL:LEVEL, with a level of {', '.join(merge.LEVELS)}")
+    if not cell or level not in LEVELS:
+        raise ValueError(f"--require {text!r}: it is CELL:LEVEL, with a level of {', '.join(LEVELS)}")
     return cell, level

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..codegen import accepted, compare
+from ..evidence import schemas
 from ..evidence.reading import Document
 from .current import Current
 
@@ -226,4 +227,4 @@ def document(atlas: Mapping[str, Any], release: str) -> dict[str, Any]:
             metrics = {metric: column[position] for metric, column in columns.items() if column[position] is not None}
             reason = atlas["reasons"][release].get(str(position), "")
             entries.append({**entry, "status": names[letter], "metrics": metrics, "reason": reason})
-    return {"schema": "triton-matrix/codegen/1", "triton": release, "entries": entries}
+    return {"schema": schemas.CODEGEN, "triton": release, "entries": entries}

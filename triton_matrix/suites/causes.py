@@ -41,7 +41,7 @@ class Row:
     """One row of ``causes.toml``."""
 
     cause: str
-    pattern: re.Pattern
+    pattern: re.Pattern[str]
     where: str
     hint: str
 
