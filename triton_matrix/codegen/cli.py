@@ -15,8 +15,8 @@ from .cache import Cache, default_folder
 from .compile import Configuration, Result
 from .entries import entry
 from .loading import KernelError
+from .many import Rows, Settings, compile_all
 from .spec import SpecError
-from .worker import Rows, Settings, compile_all
 
 _DISTRIBUTIONS = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")
 

@@ -22,7 +22,7 @@ from ..base import cells, commands, versions
 from ..codegen import accepted, targets
 from ..codegen import spec as spec_files
 from ..codegen.cli import add_loading_options, settings_of, target_names
-from ..codegen.worker import Settings
+from ..codegen.many import Settings
 from ..environments import stamped
 from ..evidence import atlas_file
 from .progress import Progress
