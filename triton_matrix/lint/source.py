@@ -244,7 +244,7 @@ def _keys(node: ast.expr) -> Iterator[str]:
 
 def _own_tuners(source: Source) -> Iterator[str]:
     """Functions of the file that make an autotuner: the package's own wrapper of it."""
-    for name, function in source.functions.items():
+    for name, function in source.functions.items() if "autotune" in source.text else ():
         calls = (callee(node) for node in ast.walk(function) if isinstance(node, ast.Call))
         kernels = {kernel.node for kernel in source.kernels}
         if function not in kernels and any(source.resolve(call) & TUNERS for call in calls):
