@@ -12,8 +12,8 @@ KERNELS = "liger_kernel.kernels.layer_norm"
 N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of tokens is
 # Of the plan's own `branch_sizes`, those that differ in what the compiler makes of them: tiles of several rows and of
 # one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, held in registers
-# and wide.
-SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072)
+# and wide. Of two sizes with the same settings the first gives its name: a new size comes last.
+SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072, 65536)
 DTYPES = ("fp32", "bf16")
 OLDEST = "2.3.1"  # what the plan decides otherwise for it is compiled too, with every release
 

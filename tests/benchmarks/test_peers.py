@@ -100,6 +100,18 @@ def test_liger_is_absent_without_a_path_because_its_import_name_is_ours():
     assert "no --peer-path liger=DIR or WHEEL" in absent["liger"]
 
 
+def test_liger_comes_from_its_path_though_our_package_has_its_name(tmp_path):
+    package = tmp_path / "liger_kernel" / "ops"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("")
+    code = "class LigerLayerNormFunction:\n    @staticmethod\n    def apply(x, w, b, eps):\n        return 'hers'\n"
+    (package / "layer_norm.py").write_text(code)
+    found, absent = peers.load(["liger"], {"liger": tmp_path})
+    assert absent == {}
+    assert found[-1].layer_norm(None, None, None, 0.0) == "hers"
+
+
 def test_a_peer_that_cannot_be_imported_is_absent_with_the_reason(monkeypatch):
     monkeypatch.setitem(sys.modules, "quack", None)  # what Python itself does for a module that must not be imported
     _, absent = peers.load(["quack"])

@@ -61,7 +61,9 @@ def wheel_of_installed(name: str, folder: Path) -> Path:
             if ".dist-info" not in file.parts[0]:
                 contents[str(file)] = path.read_bytes()
             elif file.name == "entry_points.txt":
-                contents[f"{name}-{distribution.version}.dist-info/entry_points.txt"] = path.read_bytes()
+                contents[f"{name.replace('-', '_')}-{distribution.version}.dist-info/entry_points.txt"] = (
+                    path.read_bytes()
+                )
     return write_wheel(folder, name, distribution.version, distribution.requires or (), contents)
 
 

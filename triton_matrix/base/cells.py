@@ -90,6 +90,8 @@ class Package:
         atlas: ``path/to/file.py:function``. The function takes names of targets and gives the configurations of the
             atlas as dictionaries; see docs/codegen.md.
         bench: the folder of the bench suite.
+        timeout: seconds that a test may take; one that takes longer fails.
+        level_timeout: seconds that a level's suites may take together; what takes longer is ended, and no result.
         suites: the files or folders of the tests that a cell runs, each a path below the repo root or below tests/.
             By default tests/correctness and tests/incidents where they are there, else tests/ itself.
         needs_gpu: the suites are written for a GPU. At level interpreter, a test that ends because there is none is
@@ -105,6 +107,8 @@ class Package:
     platform: Optional[str] = None
     atlas: Optional[str] = None
     bench: str = "tests/benchmarks"
+    timeout: int = 600
+    level_timeout: int = 7200
     suites: tuple[str, ...] = ()
     needs_gpu: bool = False
     oldest: Optional[str] = None

@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional, Union
 
+from .terms import LEVELS
+
 PLATFORMS = ("cuda", "rocm", "xpu", "cpu")
-LEVELS = ("interpreter", "codegen", "device")
 # dependency groups of pyproject.toml that may have a constraint file of their own beside the cells'
 GROUPS = ("check", "report", "tools")
 
@@ -56,6 +57,7 @@ _TORCH = _text(f"nightly|{_RELEASE}", 'a release in quotes, such as "2.15.0", or
 _TRITON = _text(f"nightly|{_RELEASE}", 'a release in quotes, such as "3.9.0", or "nightly"')
 _SENTENCE = _text(r"[^\n]*\S[^\n]*", "one line of text")
 _REQUIREMENT = _text(r"[A-Za-z0-9][^\n]*", 'a requirement, such as "numpy<2"')
+_SECONDS = {"type": "integer", "minimum": 1, "description": "whole seconds, 1 or more"}
 _REQUIRES = _list(_REQUIREMENT, 'a list of requirements, such as ["numpy<2"]')
 
 _GAP = _row(
@@ -97,6 +99,8 @@ _PACKAGE = _row(
     platform=_text(_PATH, "the path of a Python file below the repo root"),
     atlas=_text(f"{_PATH}:{_MODULE}", "path/to/file.py:function"),
     bench=_text(_PATH, "the path of a folder below the repo root"),
+    timeout=_SECONDS,
+    level_timeout=_SECONDS,
     suites=_list(_text(_PATH, "a path below the repo root or tests/"), "a list of paths below the repo root or tests/"),
     needs_gpu={"type": "boolean", "description": "true or false"},
     oldest=_text(_RELEASE, 'a release of Triton in quotes, such as "3.3.1"'),
@@ -142,7 +146,7 @@ def _is_a(value: Any, types: Union[str, list[str]]) -> bool:
 def _walk(value: Any, schema: Mapping[str, Any], row: tuple[str, ...], key: str) -> Iterator[str]:
     """Every trouble of ``value``, which stands at ``key`` (empty: it is the row itself) of ``row``."""
     here = f"{_where(row)}{key}" if key else _where(row).rstrip(": ") or "it"
-    if not _is_a(value, schema["type"]):
+    if not _is_a(value, schema["type"]) or (isinstance(value, int) and value < schema.get("minimum", value)):
         yield f"{here} is {show(value)}; allowed is {schema['description']}"
     elif isinstance(value, str):
         fits = value in schema["enum"] if "enum" in schema else re.fullmatch(schema.get("pattern", ".*"), value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Optional
@@ -24,10 +25,15 @@ def package_digest(table: Table) -> str:
     return digest(of_wheel(table), table.root)
 
 
-def suites_digest(table: Table, suites: Iterable[str]) -> str:
-    """SHA-256 over these suites, as paths below ``tests/``, and the Python files beside them that they are run with."""
-    tests = table.root / "tests"
-    return digest([*sorted(tests.glob("*.py")), *(tests / name for name in suites)], table.root)
+def suites_digest(table: Table, folder: Path, suites: Iterable[str]) -> str:
+    """SHA-256 over these suites and the Python files that they are run with: those of ``tests/``, a ``conftest.py``.
+
+    Args:
+        folder: what ``suites`` are relative to.
+    """
+    beside = [*(table.root / "tests").glob("*.py"), *table.root.glob("conftest.py")]
+    named = [Path(os.path.normpath(folder / name)) for name in suites]
+    return digest([*sorted(beside), *named], table.root)
 
 
 def pins_digest(table: Table, cell: Cell) -> Optional[str]:

@@ -70,7 +70,7 @@ class _Stream(types.SimpleNamespace):
         pass
 
 
-class _Mapped(TorchFunctionMode):
+class _Mapped(TorchFunctionMode):  # type: ignore[misc]  # where torch is not installed it is of no known type
     """Takes every request for the GPU to another device, and lets tensors say that they are on the GPU."""
 
     def __init__(self, tensors: str) -> None:

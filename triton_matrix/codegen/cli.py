@@ -13,6 +13,7 @@ from ..evidence import atlas_file
 from . import adapters, hook, loading, spec, table, targets
 from .cache import Cache, default_folder
 from .compile import Configuration, Result
+from .entries import entry
 from .loading import KernelError
 from .many import Rows, Settings, compile_all
 from .spec import SpecError
@@ -69,7 +70,7 @@ def main(argv: list[str]) -> int:
             raise ValueError("\n".join(dict.fromkeys(refused.values())))
         for index, why in refused.items():
             result = Result("error", reason=f"cannot be asked: {why}")
-            entries.append(atlas_file.entry(configurations[index], result))
+            entries.append(entry(configurations[index], result))
         if options.json:
             source = loading.file_of(configurations[0].kernel) or Path()
             atlas_file.write(options.json, atlas_file.make(release, adapters.name_of(release), entries, source))
@@ -144,7 +145,7 @@ def run(
             cache.save()
         refused = {missing[position]: sentence for position, sentence in why.items()}
     _tell(progress, f"compiled {len(missing)} {len(configurations)}")
-    return [atlas_file.entry(*row) for index in sorted(found) for row in found[index]], refused
+    return [entry(*row) for index in sorted(found) for row in found[index]], refused
 
 
 def _tell(progress: Optional[int], line: str) -> None:

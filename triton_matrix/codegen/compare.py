@@ -111,11 +111,12 @@ def _narrower(old: dict[str, Any], new: dict[str, Any]) -> bool:
     narrow_before = old["global_loads"] - old["global_loads_128"]
     narrow_after = new["global_loads"] - new["global_loads_128"]
     if new["global_loads_128"] < old["global_loads_128"]:
-        return narrow_after > narrow_before
+        return bool(narrow_after > narrow_before)
     if new["global_loads_128"] or old["global_loads_128"]:
         return False
     more_loads = new["global_loads"] > old["global_loads"]
-    return more_loads and new["global_load_bits"] / new["global_loads"] < old["global_load_bits"] / old["global_loads"]
+    wide, were = new["global_load_bits"] / new["global_loads"], old["global_load_bits"] / old["global_loads"]
+    return bool(more_loads and wide < were)
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], said: str) -> str:

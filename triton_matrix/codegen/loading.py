@@ -50,8 +50,8 @@ class Loader:
         if importlib.util.find_spec("torch") is not None:
             importlib.import_module("torch")
             torch_standin.tell_real(target)
-        sys.meta_path.insert(0, self._local)  # type: ignore[arg-type]
-        sys.meta_path += [packages.FolderFinder(self._local), self._stand_ins]  # type: ignore[list-item]
+        sys.meta_path.insert(0, self._local)
+        sys.meta_path += [packages.FolderFinder(self._local), self._stand_ins]
 
     def load(self, reference: str) -> Any:
         """The function that ``reference`` names.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base import marked
+from ..base import marked, tables
 from ..base.cells import Table
 
 PART = "cells"
@@ -20,7 +20,7 @@ def update(table: Table) -> bool:
 
 def markdown(table: Table) -> str:
     """One row per cell: what it pins, why it exists, and what runs there without a GPU and with one."""
-    rows = [_HEADINGS, tuple("---" for _ in _HEADINGS)]
+    rows = []
     for cell in table.cells.values():
         versions = [value or "yours" for value in (cell.python, cell.torch, cell.triton)]
         lacking = [gap.feature for gap in cell.gaps if gap.level == "interpreter"]
@@ -28,4 +28,4 @@ def markdown(table: Table) -> str:
         if cell.index:
             without = "unavailable where its index cannot be reached"
         rows.append((f"`{cell.name}`", *versions, cell.why, without, "device"))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return tables.render(_HEADINGS, rows, markdown=True, labels=len(_HEADINGS))

@@ -13,7 +13,7 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -63,8 +63,22 @@ def read(root: Path) -> Project:
     path = root / "pyproject.toml"
     pyproject = files.read_toml(path, "the package's description") if path.is_file() else {}
     groups = _groups(pyproject.get("dependency-groups", {}))
-    found = _from_pyproject(pyproject, groups) or _from_setup_cfg(root, groups) or _from_setup_py(root, groups)
-    return found or _from_backend(root, groups)
+    stated = _from_pyproject(pyproject, groups)
+    if stated:
+        return stated
+    computed = _from_setup_cfg(root, groups) or _from_setup_py(root, groups)
+    return _with_static(computed, pyproject.get("project", {})) if computed else _from_backend(root, groups)
+
+
+def _with_static(found: Project, project: Mapping[str, Any]) -> Project:
+    """What setup.cfg or setup.py says, for what pyproject.toml leaves to them; the rest as pyproject.toml says."""
+    extras = {name: tuple(rows) for name, rows in project.get("optional-dependencies", {}).items()}
+    return replace(
+        found,
+        name=str(project.get("name", found.name)),
+        requires_python=str(project.get("requires-python", found.requires_python)),
+        extras=extras or found.extras,
+    )
 
 
 def modules(root: Path, name: str) -> list[str]:

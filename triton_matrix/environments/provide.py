@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files, locks
+from ..base import commands, locks
 from ..base.cells import Cell, Table, load_at
-from ..evidence import toolchain
-from ..suites.run import write_failure
+from ..evidence import installed, writing
 from . import builds, harness, index, interpreters, pins, wheel, wheelhouse
 
-UNAVAILABLE_SCHEMA = "triton-matrix/unavailable/1"
 # what uv and pip print when it is the network that is missing, not the package
 NETWORK_SIGNS = (
     "dns error",
@@ -33,24 +30,17 @@ class Unavailable(RuntimeError):
 
 def mark_unavailable(reports: Path, cell: Cell, reason: str, verdict: str = "unavailable") -> None:
     """Keep why the cell could not be provided, in place of older evidence: nothing that did not run shows as passed."""
-    for stale in (*reports.glob("junit-*.xml"), reports / "environment.json", reports / "failure.json"):
-        with contextlib.suppress(FileNotFoundError):
-            stale.unlink()
-    found = {"schema": UNAVAILABLE_SCHEMA, "cell": cell.name, "verdict": verdict, "reason": reason}
-    files.write_json(reports / "unavailable.json", {**found, "date": toolchain.now()})
+    writing.unavailable(reports, cell.name, reason, verdict)
 
 
 def mark_failed(reports: Path, cell: Cell, stage: str, command: list[str], status: int, tail: str) -> None:
-    """Keep which step stopped the cell, in place of older evidence; the arguments are those of run.write_failure."""
-    mark_unavailable(reports, cell, tail)
-    (reports / "unavailable.json").unlink()
-    write_failure(reports, cell.name, stage, command, status, tail)
+    """Keep which step stopped the cell, in place of older evidence; the arguments are those of writing.failure."""
+    writing.failure(reports, cell.name, stage, command, status, tail)
 
 
 def unavailable(reports: Path) -> Optional[str]:
     """The sentence that :func:`mark_unavailable` kept for a cell, or None."""
-    path = reports / "unavailable.json"
-    return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.is_file() else None
+    return writing.why_unavailable(reports)
 
 
 def check_index(cell: Cell) -> None:
@@ -125,23 +115,29 @@ def main(argv: list[str]) -> int:
     reports = (options.reports or table.root / "reports") / cell.name
     try:
         with locks.of_cell(table, cell):
-            return _provide(table, cell, reports, options)
+            return _provide(table, cell, reports, options, ["python", "-m", "triton_matrix", "provide", *argv])
     except ValueError as error:
         print(f"provide: {error}", file=sys.stderr)
         return 2
-    except OSError as error:  # a full disk, a folder that is read-only
+    except OSError as error:  # a full disk, a folder that is read-only: what was begun stays unfinished
+        with contextlib.suppress(OSError):
+            writing.forget_results(reports)
         named = f" {error.filename}:" if error.filename else ""
         print(f"provide: cell {cell.name} cannot be provided:{named} {error.strerror}", file=sys.stderr)
         return 1
 
 
-def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespace) -> int:
+def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespace, asked: list[str]) -> int:
+    """From the first word in the evidence to the last; until then an older result does not count."""
+    writing.begin_providing(reports, cell.name, asked)
     try:
+        installed.forget(options.python)
         if options.wheelhouse:
-            wheelhouse.install(table, cell, options.python, options.wheelhouse)
+            others = wheelhouse.install(table, cell, options.python, options.wheelhouse)
         else:
-            install(table, cell, options.python)
+            others = install(table, cell, options.python)
         harness.install(options.python)
+        installed.stamp(table, options.python, others)
     except index.Stale as error:
         mark_unavailable(reports, cell, str(error), verdict="stale")
         return 3
@@ -149,12 +145,12 @@ def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespac
         mark_unavailable(reports, cell, str(error))
         return 3
     except ValueError as error:
-        print(f"provide: {error}", file=sys.stderr)
+        mark_failed(reports, cell, "provide", asked, 2, str(error))
+        print(f"provide: {commands.masked(str(error))}", file=sys.stderr)
         return 2
     except commands.ToolError as error:
         mark_failed(reports, cell, "install", error.command, error.status, error.tail)
         print(f"provide: {error}", file=sys.stderr)
         return 1
-    with contextlib.suppress(FileNotFoundError):
-        (reports / "unavailable.json").unlink()
+    writing.end_providing(reports)
     return 0

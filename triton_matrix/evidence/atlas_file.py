@@ -2,55 +2,33 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import platform
-import subprocess
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files
-from ..codegen.compile import Configuration, Result
+from ..base import cells, files, sources
+from . import schemas, toolchain
 
-SCHEMA = "triton-matrix/codegen/1"
+SCHEMA = schemas.CODEGEN
 
 
 class RecordError(ValueError):
     """A file is not there or not an atlas file; one sentence."""
 
 
-def entry(configuration: Configuration, result: Result) -> dict[str, Any]:
-    """One entry. ``metrics`` repeat exactly from run to run; ``seconds`` and ``cpu_seconds`` do not."""
-    value: dict[str, Any] = {
-        "id": configuration.id,
-        "kernel": configuration.label.partition("[")[0],
-        "label": configuration.label,
-        "target": configuration.target,
-        "args": configuration.args,
-        "constexprs": configuration.constexprs,
-        "options": configuration.options,
-        "hints": list(configuration.hints),
-        "status": result.status,
-        "metrics": result.metrics,
-        "seconds": round(result.seconds, 3),
-        "cpu_seconds": round(result.cpu_seconds, 3),
-    }
-    if result.crash:
-        value["crash"] = True
-    if result.reason:
-        value["reason"] = result.reason
-    return value
-
-
 def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path) -> dict[str, Any]:
     """The whole file's content, entries sorted by id. ``source`` is a path in the checkout that holds the kernels."""
+    commit, dirty = toolchain.git_state(source if source.is_dir() else source.parent)
     return {
         "schema": SCHEMA,
         "triton": release,
         "adapter": adapter,
         "python": platform.python_version(),
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "commit": _commit(source),
+        "date": toolchain.now(),
+        "commit": commit,
+        "dirty": dirty,
+        "sources": _sources(source),
         "entries": sorted(entries, key=lambda item: item["id"]),
     }
 
@@ -73,10 +51,9 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _commit(source: Path) -> Optional[str]:
-    command = ["git", "-C", str(source if source.is_dir() else source.parent), "rev-parse", "HEAD"]
+def _sources(source: Path) -> Optional[str]:
+    """Digest of the package's sources in that checkout; None where there is no table to say what they are."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        return sources.package_digest(cells.load_at(source if source.is_dir() else source.parent))
+    except ValueError:
         return None
-    return done.stdout.strip() or None

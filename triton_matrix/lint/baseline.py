@@ -62,10 +62,9 @@ def split(findings: Iterable[Finding], known: Counter[Key], path: Path) -> tuple
         left, before = len(found.get(key, ())), known[key]
         if left < before:
             where, rule, cause, kernel = key
+            now = f"found {left}" if left else "no longer found"
             about = f"{where}: {rule}: {cause}" + (f" in {kernel}" if kernel else "")
-            gone.append(
-                f"{about}: known {before} times, found {left or 'no more'}; --write-baseline updates {path.name}"
-            )
+            gone.append(f"{about}: known {before} times, {now}; --write-baseline updates {path.name}")
     return sorted(new), gone
 
 

@@ -142,9 +142,10 @@ class Follower:
         for full in source.aliases.get(name, ()):
             original = full.rpartition(".")[2]
             everywhere = self.kernels.get(original, [])
-            end = "/".join(full.strip(".").split(".")[:-1])
-            near = [kernel for kernel in everywhere if end and _module(kernel.path).endswith(end)]
-            yield from near or everywhere
+            module = [part for part in full.split(".") if part][:-1]
+            near = [_alike_at_the_end(module, _module(kernel.path).split("/")) for kernel in everywhere]
+            nearest = max(near, default=0)
+            yield from (kernel for kernel, alike in zip(everywhere, near) if alike == nearest)
 
     def _of_attribute(self, node: ast.Attribute, place: Place, depth: int) -> list[Value]:
         if node.attr == "run":
@@ -335,6 +336,16 @@ class Follower:
         if key not in self._bound:
             self._bound[key] = bindings_of(scope, owner)
         return self._bound[key]
+
+
+def _alike_at_the_end(one: list[str], other: list[str]) -> int:
+    """How many parts two dotted names share, from the last one back."""
+    count = 0
+    for first, second in zip(reversed(one), reversed(other)):
+        if first != second:
+            break
+        count += 1
+    return count
 
 
 def _guessed(name: str, place: Place) -> list[Value]:

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..codegen import accepted, compare
+from ..evidence import schemas
+from ..evidence.reading import Document
+from .current import Current
 
 STATUS = {"ok": ".", "n/a": "n", "error": "E"}
 ABSENT = " "
@@ -22,17 +25,19 @@ HINT_WORSE = (
 )
 
 
-def build(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def build(found_files: Sequence[Document], current: Current) -> dict[str, Any]:
     """The atlas of all releases, oldest first, as columns.
 
     Args:
-        documents: atlas files (schema ``triton-matrix/codegen/1``), one per release.
+        found_files: atlas files (schema ``triton-matrix/codegen/1``), one per release.
+        current: the checkout that is asked about.
 
     Returns:
         ``entries`` (id, kernel, target, label), ``metrics``, ``status`` (release -> one letter per entry, see STATUS),
         ``values`` (metric -> release -> one number or None per entry), ``reasons`` (release -> entry index -> why it is
         n/a or an error), ``summary`` per release, ``changes`` (filled by ``add_changes``).
     """
+    documents = [item.content for item in found_files]
     described: dict[str, dict[str, str]] = {}
     metrics: dict[str, None] = {}
     for document in documents:
@@ -53,8 +58,11 @@ def build(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "changes": [],
         "gone": [],
     }
-    for document in documents:
-        _add_release(found, document, index)
+    for item in found_files:
+        _add_release(found, item.content, index)
+        found["summary"][item.content["triton"]].update(
+            outdated=current.outdated_codegen(item), own=current.is_own(item)
+        )
     return found
 
 
@@ -219,4 +227,4 @@ def document(atlas: Mapping[str, Any], release: str) -> dict[str, Any]:
             metrics = {metric: column[position] for metric, column in columns.items() if column[position] is not None}
             reason = atlas["reasons"][release].get(str(position), "")
             entries.append({**entry, "status": names[letter], "metrics": metrics, "reason": reason})
-    return {"schema": "triton-matrix/codegen/1", "triton": release, "entries": entries}
+    return {"schema": schemas.CODEGEN, "triton": release, "entries": entries}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ def render(matrix: Mapping[str, Any]) -> str:
     head = f"## {words.headline(matrix)}\n\n{_when(matrix)}\n"
     sections = [
         ("What changed", _list(words.change_lines(matrix["changes"]))),
+        ("Not of this checkout as it is now", _list(words.stale_lines(matrix))),
         ("Cells and levels", _cells(matrix)),
         ("Failures by cause", _failures(matrix)),
         ("Accepted codegen changes", _list(words.accepted_lines(matrix))),
@@ -58,11 +60,9 @@ def _failures(matrix: Mapping[str, Any]) -> list[str]:
     lines = []
     for group in matrix["failures"]:
         known = f" (known: {group['known']})" if group["known"] else ""
-        lines.append(
-            f"- **{group['cause']}** × {group['count']}{_escape(known)}: `{group['message'][:LINE].replace('`', '´')}`"
-        )
+        lines.append(f"- **{group['cause']}** × {group['count']}{_escape(known)}: {code(group['message'][:LINE])}")
         lines += [
-            f"  - {row['cell']} {row['level']} × {row['count']}: `{row['command']}`" for row in group["where"][:6]
+            f"  - {row['cell']} {row['level']} × {row['count']}: {code(row['command'])}" for row in group["where"][:6]
         ]
         if len(group["where"]) > 6:
             lines.append(f"  - and in {len(group['where']) - 6} more places")
@@ -90,11 +90,22 @@ def _size(text: str) -> int:
     return len(text.encode()) + 1
 
 
+def code(text: str) -> str:
+    """``text`` as a code span: its fence is longer than any run of backticks in it, so nothing in it ends the span."""
+    text = " ".join(text.split())
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
 def _escape(text: str) -> str:
     """Text that a list item shows as it is."""
     return _plain(text).replace("|", "\\|")
 
 
 def _plain(text: str) -> str:
-    """Text on one line that is no HTML."""
-    return text.replace("\n", " ").replace("<", "&lt;")
+    """Text on one line that is no HTML, no link and no picture; what stands between two backticks is code."""
+    parts = text.replace("\n", " ").replace("<", "&lt;").split("`")
+    if len(parts) % 2 == 0:  # one backtick has no other
+        parts[-2:] = ["\\`".join(parts[-2:])]
+    return "`".join(part if number % 2 else part.replace("[", "\\[") for number, part in enumerate(parts))

@@ -6,42 +6,57 @@ second run can tell (``compare_runs``) and the verdicts (``verdict``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Optional
 
 from ..base import versions
 from ..base.cells import Table
+from ..base.terms import LEVELS
+from ..evidence import runs, schemas
 from ..evidence.reading import OUTCOMES, Document, Evidence, Suite, is_subject, table_cell
 from ..suites import causes
 from ..suites.incidents import as_expected
 from . import atlas, benches, subjects, words
+from .current import Current
 
-SCHEMA = "triton-matrix/matrix/1"
-LEVELS = ("interpreter", "device", "codegen")
+SCHEMA = schemas.MATRIX
 SKIPS_KEPT = 20  # reasons of skipped tests kept per level, the most frequent first
 
 
-def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
+def build(evidence: Evidence, current: Current, known: Any) -> dict[str, Any]:
     """One matrix of everything in ``evidence``.
 
     Args:
         evidence: what ``evidence.read`` found.
-        table: the table of cells; a cell without any evidence still has its row.
+        current: the checkout that is asked about; a cell of its table without any evidence still has its row.
         known: accepted failures, a ``verdict.Known``.
     """
+    table = current.table
     superseded: list[dict[str, str]] = []
-    suites = _newest(evidence.suites, lambda item: (cell_name(item), item.level), superseded)
+    outdated = {id(suite): current.outdated(suite) for suite in evidence.suites}
+    # what is of the checkout as it is now comes before what is not, whatever their dates
+    suites = _newest(
+        evidence.suites,
+        lambda item: (cell_name(item), item.level),
+        superseded,
+        lambda item: (not outdated[id(item)], item.date, item.file),
+    )
     levels_of: dict[str, dict[str, Suite]] = {}
     for (cell, level), suite in suites.items():
         suite.cell = cell
         levels_of.setdefault(cell, {})[level] = suite
-    stopped = _current(evidence.failures, evidence.suites, superseded)
-    missing = _current(evidence.unavailable, evidence.suites, superseded)
+    stopped = _standing(evidence.failures, evidence.suites, superseded, outweighed=False)
+    missing = _standing(evidence.unavailable, evidence.suites, superseded, outweighed=True)
     timed = dict(sorted(_newest(evidence.benches, benches.place_of, superseded).items()))
     on = benches.told_apart(timed)
     launches = _newest(evidence.launches, lambda item: item.cell, superseded)
-    releases = _newest(evidence.atlas, lambda item: item.content["triton"], superseded)
+    releases = _newest(
+        evidence.atlas,
+        lambda item: item.content["triton"],
+        superseded,
+        lambda item: (not current.outdated_codegen(item), item.date, item.file),
+    )
 
     tests = sorted({test for suite in suites.values() for test in suite.outcomes})
     groups: dict[tuple[str, str], causes.Group] = {}
@@ -54,16 +69,20 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
         ran = levels_of.get(cell, {})
         if cell == "ambient" and not ran and any(name.startswith("ambient-") for name in levels_of):
             continue  # its results stand under the Tritons that they were taken on
-        levels = {
-            name: _level(ran[name], tests, groups, known, environments, evidence) for name in LEVELS if name in ran
-        }
+        levels = {}
+        for name in LEVELS:
+            if name in ran:
+                counts = current.allow_stale or not outdated[id(ran[name])]
+                levels[name] = _level(ran[name], tests, groups if counts else {}, known, environments, evidence)
+                levels[name].update(outdated=outdated[id(ran[name])], own=current.is_own(ran[name]))
         cells[cell] = {**_row(table, cell), "levels": levels, "unavailable": None, "stopped": None}
         if cell in stopped:
             causes.group_document(groups, stopped[cell])
-            cells[cell]["stopped"] = {key: stopped[cell].content[key] for key in ("stage", "command", "status", "date")}
+            kept = ("stage", "command", "status", "date", "tail")
+            cells[cell]["stopped"] = {key: stopped[cell].content[key] for key in kept}
         if cell in missing:
-            kept = {key: missing[cell].content[key] for key in ("verdict", "reason", "date")}
-            cells[cell]["unavailable"] = kept
+            why = ("verdict", "reason", "date")
+            cells[cell]["unavailable"] = {key: missing[cell].content[key] for key in why}
     for document in launches.values():
         subjects.add_launches(cells, groups, document)
     return {
@@ -76,7 +95,7 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
         "failures": [found.as_json() for found in groups.values()],
         "environments": environments,
         "benches": [row for place, item in timed.items() for row in benches.rows(place, on[place], item)],
-        "codegen": atlas.build([releases[name].content for name in sorted(releases, key=versions.key)]),
+        "codegen": atlas.build([releases[name] for name in sorted(releases, key=versions.key)], current),
         "files": [
             *(
                 {"what": f"{suite.cell} {suite.level}", "file": suite.file}
@@ -109,10 +128,15 @@ def cell_name(item: Any) -> str:
     return f"ambient-{triton}" if triton else "ambient"
 
 
-def _newest(items: Iterable[Any], key: Any, superseded: list[dict[str, str]]) -> dict[Any, Any]:
-    """The newest item of each key; the others are added to ``superseded``."""
+def _newest(
+    items: Iterable[Any],
+    key: Callable[[Any], Any],
+    superseded: list[dict[str, str]],
+    order: Callable[[Any], Any] = lambda item: (item.date, item.file),
+) -> dict[Any, Any]:
+    """The last item of each key in the order, by default the newest; the others are added to ``superseded``."""
     kept: dict[Any, Any] = {}
-    for item in sorted(items, key=lambda item: (item.date, item.file)):
+    for item in sorted(items, key=order):
         name = key(item)
         if name in kept:
             superseded.append({"file": kept[name].file, "date": kept[name].date, "kept": item.file})
@@ -120,22 +144,25 @@ def _newest(items: Iterable[Any], key: Any, superseded: list[dict[str, str]]) ->
     return kept
 
 
-def _current(documents: list[Document], suites: list[Suite], superseded: list[dict[str, str]]) -> dict[str, Document]:
-    """What kept a cell from running, where it still stands: not where results exist that it does not outdate.
+def _standing(
+    documents: list[Document], suites: list[Suite], superseded: list[dict[str, str]], outweighed: bool
+) -> dict[str, Document]:
+    """What kept a cell from running, where it still stands: in one and the same folder the newer word counts.
 
-    A result taken on another machine stands, whenever it was taken: that this machine cannot provide a cell says
-    nothing about the other one. In one and the same folder the newer word counts.
+    Args:
+        outweighed: whether a result of another folder outweighs it, whenever that was taken: that this machine cannot
+            provide a cell says nothing about the other one. That it failed here is answered by nothing else.
     """
-    kept: dict[str, Document] = {}
-    for cell, document in _newest(documents, lambda item: item.cell, superseded).items():
+    standing = []
+    for document in documents:
         folder = Path(document.file).parent
-        rivals = [suite for suite in suites if suite.cell == cell]
-        standing = [suite for suite in rivals if Path(suite.file).parent != folder or suite.date > document.date]
-        if standing:
-            superseded.append({"file": document.file, "date": document.date, "kept": standing[-1].file})
+        rivals = [suite for suite in suites if suite.cell == document.cell]
+        others = [suite for suite in rivals if (suite.date > document.date if suite.folder == folder else outweighed)]
+        if others:
+            superseded.append({"file": document.file, "date": document.date, "kept": others[-1].file})
         else:
-            kept[cell] = document
-    return kept
+            standing.append(document)
+    return _newest(standing, lambda item: item.cell, superseded)
 
 
 def _row(table: Table, name: str) -> dict[str, Any]:
@@ -166,6 +193,11 @@ def _level(
     """One level's result; its failures go into ``groups``, its environment into ``environments``."""
     by_cause: dict[str, int] = {}
     accepted = set()
+    shortfall = _shortfall(suite)
+    if suite.crash is not None:
+        causes.group_document(groups, suite.crash)
+    elif shortfall and not suite.failures:
+        causes.group_shortfall(groups, suite, shortfall)
     for failure in suite.failures:
         reason = known.reason(suite.cell, suite.level, failure.test)
         cause = causes.group(groups, suite, failure, reason)
@@ -181,6 +213,7 @@ def _level(
     return {
         "date": suite.date,
         "commit": properties.get("commit") or None,
+        "shortfall": shortfall,
         "file": suite.file,
         "source": suite.source,
         "counts": counts,
@@ -193,6 +226,16 @@ def _level(
         "outcomes": letters.rstrip(),
         "environment": environment,
     }
+
+
+def _shortfall(suite: Suite) -> str:
+    """Why the run is not a whole one; "" where it is, or where there is no run file to say so."""
+    if suite.crash is not None:
+        return f"the run ended with status {suite.crash.content['status']} and left no result"
+    if suite.run is None:
+        problem = suite.counted.contradiction() if suite.counted else ""
+        return f"the JUnit file cannot be right: {problem}" if problem else ""
+    return runs.shortfall(suite.run, suite.counted)
 
 
 def _in_order(suites: Iterable[Suite], cells: dict[str, Any]) -> list[Suite]:

@@ -33,6 +33,8 @@ def add_launches(cells: dict[str, Any], groups: dict[tuple[str, str], causes.Gro
         "versions": {"triton": str(document.content["triton"]), "python": str(document.content.get("python", "?"))},
         "verdict": "fail" if found else "pass" if counts["ok"] else "n/a",
         "reason": f"{found} findings: {said}" if found else "",
+        "outdated": "",
+        "own": True,
     }
 
 

@@ -28,6 +28,7 @@ def show(matrix: Mapping[str, Any], file: Optional[TextIO] = None) -> None:
     for name, cell in matrix["cells"].items():
         if cell["reason"]:
             console.print(_line(cell["verdict"], f"{name}: {cell['reason']}"))
+    _section(console, "Not of this checkout as it is now", words.stale_lines(matrix), CHANGES_SHOWN)
     _section(console, "What changed", words.change_lines(matrix["changes"]), CHANGES_SHOWN)
     if matrix["failures"]:
         console.print("\nFailures by cause", style="bold")
@@ -63,8 +64,8 @@ def _level(level: Optional[Mapping[str, Any]]) -> Text:
     return Text(words.level_line(level), style=style)
 
 
-def _line(verdict: str, text: str) -> Text:
-    return Text(f"{words.MARKS[verdict]} {verdict:11} {text}", style=words.STYLES.get(verdict, ""))
+def _line(mark: str, text: str) -> Text:
+    return Text(f"{words.MARKS[mark]} {mark:11} {text}", style=words.STYLES.get(mark, ""))
 
 
 def _group(console: Console, group: Mapping[str, Any]) -> None:

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import files
+from ..base.terms import BAD, VERDICTS
 from ..evidence.reading import is_subject, session, table_cell
-from . import atlas
+from . import atlas, words
 
-VERDICTS = ("regressed", "fail", "stale", "unavailable", "n/a", "pass")  # worst first
-BAD = ("fail", "regressed")
-NOT_RUN = "not run"  # of a level: there is no result. Not a verdict, and never green
 OK, FAILED, CANNOT_SAY = 0, 1, 2
 
 
@@ -105,6 +103,9 @@ def load_known(path: Optional[Path]) -> Known:
 
 def judge(matrix: dict[str, Any]) -> None:
     """Write the verdict and its reason into every level and cell of ``matrix``; ``changes`` must be in it already."""
+    for row in matrix["codegen"]["summary"].values():
+        if row["outdated"]:
+            mark_stale(row)
     changes = matrix.get("changes") or {}
     newly = {(row["cell"], row["level"]): row["count"] for row in changes.get("newly_failing", [])}
     slower: dict[str, int] = {}
@@ -117,6 +118,8 @@ def judge(matrix: dict[str, Any]) -> None:
                 continue  # of a subject's launches, judged already
             lost = slower.get(name, 0) if level == "device" else 0
             found["verdict"], found["reason"] = _level_verdict(found, newly.get((name, level), 0), lost)
+            if found["outdated"]:
+                mark_stale(found)
         codegen = None if is_subject(name) else _codegen_level(matrix, cell)
         if codegen and "codegen" not in cell["levels"]:
             cell["levels"]["codegen"] = codegen
@@ -125,18 +128,32 @@ def judge(matrix: dict[str, Any]) -> None:
     matrix["failures"].sort(key=_importance)
 
 
+def mark_stale(level: dict[str, Any]) -> None:
+    """Make a judged result that is not of the checkout as it is now ``stale``; ``was`` keeps what it was."""
+    level["was"] = level["verdict"]
+    when = f"{level['was']} of {level['date']}, commit {words.short(level['commit'])}"
+    level.update(verdict="stale", reason=f"{when}: {level['outdated']}")
+
+
 def _importance(group: Mapping[str, Any]) -> tuple[bool, bool, int]:
     """Ours before other packages', unknown before known, many before few."""
     others = all(is_subject(where["cell"]) for where in group["where"])
     return others, bool(group["known"]), -group["count"]
 
 
-def status(matrix: Mapping[str, Any], required: Iterable[tuple[str, str]]) -> tuple[int, list[str]]:
+def status(
+    matrix: Mapping[str, Any], required: Iterable[tuple[str, str]], allow_stale: bool = False
+) -> tuple[int, list[str]]:
     """The exit status and the sentences that explain it.
 
     0: every result is fine. 1: a cell failed or regressed. 2: the question cannot be answered: no results, evidence
-    that cannot be read, or a required result that is missing. A definite failure outranks an unanswered question.
+    that cannot be read, a required result that is missing, or one of ours that is stale. A definite failure outranks
+    an unanswered question.
+
+    Args:
+        allow_stale: whether a stale result counts as what it was.
     """
+    stale = list(words.stale_levels(matrix))
     bad = [
         f"{name}: {cell['verdict']}: {cell['reason']}"
         for name, cell in matrix["cells"].items()
@@ -146,10 +163,14 @@ def status(matrix: Mapping[str, Any], required: Iterable[tuple[str, str]]) -> tu
     for release, row in matrix["codegen"]["summary"].items():
         if row["verdict"] in BAD and release not in of_cells:
             bad.append(f"codegen of {release}: {row['verdict']}: {row['reason']}")
+    if allow_stale:
+        bad += [f"{where}: {row['was']}: {row['reason']}" for where, row in stale if row["was"] in BAD]
     bad += [f"codegen: {sentence}" for sentence in matrix["codegen"]["gone"]]
     bad += (matrix["changes"] or {}).get("gone", [])
     unanswered = [f"{row['file']} {row['problem']}" for row in matrix["problems"] if row["broken"]]
-    unanswered += [sentence for cell, level in required if (sentence := _missing(matrix, cell, level))]
+    unanswered += [sentence for cell, level in required if (sentence := _missing(matrix, cell, level, allow_stale))]
+    if not allow_stale:
+        unanswered += [f"{where}: stale: {row['reason']}" for where, row in stale if row["own"]]
     ran = any(cell["levels"] or cell["stopped"] for cell in matrix["cells"].values())
     if not ran and not matrix["codegen"]["releases"]:
         unanswered.append("there are no results: run `nox`, or name a folder that holds some with --add")
@@ -168,6 +189,8 @@ def _level_verdict(level: Mapping[str, Any], newly_failing: int, slower: int) ->
             f"{count} {cause}" for cause, count in sorted(level["causes"].items(), key=lambda kv: -kv[1])
         )
         return "fail", f"{failing} failing: {causes}"
+    if level["shortfall"]:
+        return "fail", f"harness: {level['shortfall']}"
     if level["gone"]:
         return "fail", level["gone"][0]
     if not counts["passed"] and not counts["known"]:
@@ -187,35 +210,44 @@ def _codegen_level(matrix: Mapping[str, Any], cell: Mapping[str, Any]) -> Option
     row = matrix["codegen"]["summary"].get(str(triton).split("+")[0])
     if row is None:
         return None
-    kept = ("date", "commit", "file", "counts", "verdict", "reason")
-    return {**{key: row.get(key) for key in kept}, "release": str(triton).split("+")[0]}
+    kept = ("date", "commit", "counts", "verdict", "reason", "was", "own", "outdated")
+    return {**{key: row[key] for key in kept if key in row}, "release": str(triton).split("+")[0]}
 
 
 def _cell_verdict(name: str, cell: Mapping[str, Any]) -> tuple[str, str]:
     if cell["stopped"]:
         stopped = cell["stopped"]
+        if stopped["status"] is None:
+            return "fail", f"stopped at {stopped['stage']}: {stopped['tail']}"
         return "fail", f"stopped at {stopped['stage']} with status {stopped['status']}"
-    if cell["levels"]:
-        level, worst = min(cell["levels"].items(), key=lambda item: VERDICTS.index(item[1]["verdict"]))
-        if worst["verdict"] in BAD:
-            return worst["verdict"], f"{level}: {worst['reason']}"
+    # what another machine once found of other sources is shown, and is no part of today's verdict
+    counting = {level: row for level, row in cell["levels"].items() if row["verdict"] != "stale" or row["own"]}
     ours = not is_subject(name)
-    ran = {level: found for level, found in cell["levels"].items() if level != "codegen" or not ours}
+    ran = {level: row for level, row in counting.items() if level != "codegen" or not ours}
+    if counting:
+        level, worst = min(counting.items(), key=lambda item: VERDICTS.index(item[1]["verdict"]))
+        if worst["verdict"] in BAD or (worst["verdict"] == "stale" and ran):
+            return worst["verdict"], f"{level}: {worst['reason']}"
     if not ran and cell["unavailable"]:
         return cell["unavailable"]["verdict"], cell["unavailable"]["reason"]
+    old = {level: row for level, row in cell["levels"].items() if row["verdict"] == "stale" and level != "codegen"}
+    if not ran and old:
+        level, row = next(iter(old.items()))
+        return "stale", f"{level}: {row['reason']}"
     if not ran:
         only = "compiled only, " if cell["levels"] else ""
         return "unavailable", f"{only}no suite has run: `{session(name)}`"
-    if any(found["verdict"] == "pass" for found in ran.values()):
+    if any(row["verdict"] == "pass" for row in ran.values()):
         return "pass", ""
     return worst["verdict"], worst["reason"]
 
 
-def _missing(matrix: Mapping[str, Any], cell: str, level: str) -> str:
+def _missing(matrix: Mapping[str, Any], cell: str, level: str, allow_stale: bool) -> str:
     """What to say where a required result is not there; a level whose tests were all skipped did not run."""
     names = [name for name in matrix["cells"] if cell in (name, table_cell(name))]
     found = [matrix["cells"][name]["levels"].get(level) for name in names]
-    ran = [row for row in found if row and row["verdict"] in ("pass", *BAD)]
+    good = ("pass", *BAD)
+    ran = [row for row in found if row and (row["verdict"] in good or (allow_stale and row.get("was") in good))]
     if ran:
         return ""
     because = next((f": {row['reason']}" for row in found if row), "")

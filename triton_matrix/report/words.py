@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
+from ..base.terms import LEVELS as LEVELS
 from ..evidence.reading import is_subject
 
 MARKS = {"regressed": "↘", "fail": "✗", "pass": "✓", "stale": "◷", "n/a": "∅", "unavailable": "○", "not run": "·"}
 STYLES = {"pass": "green", "fail": "bold red", "regressed": "bold magenta", "stale": "yellow"}
-LEVELS = ("interpreter", "device", "codegen")
 
 
 def level_line(level: Optional[Mapping[str, Any]]) -> str:
@@ -18,6 +18,9 @@ def level_line(level: Optional[Mapping[str, Any]]) -> str:
         return f"{MARKS['not run']} not run"
     counts, verdict = level["counts"], level["verdict"]
     line = f"{MARKS[verdict]} {verdict}"
+    if verdict == "stale":
+        verdict = level["was"]
+        line += f" {verdict}"
     if "ok" in counts:  # of the atlas
         total = counts["ok"] + counts["error"]
         if counts["error"]:
@@ -53,6 +56,22 @@ def headline(matrix: Mapping[str, Any]) -> str:
     said = ", ".join(f"{count} {name}" for name, count in counted if count)
     beside = f"; {others} of other packages" if others else ""
     return f"{len(verdicts)} cells: {said}{beside}" if verdicts else "no cells"
+
+
+def stale_levels(matrix: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What is stale: where, such as ``triton3x device``, and the level."""
+    for name, cell in matrix["cells"].items():
+        for level, found in cell["levels"].items():
+            if found["verdict"] == "stale" and not is_subject(name) and level != "codegen":
+                yield f"{name} {level}", found
+    for release, row in matrix["codegen"]["summary"].items():
+        if row["verdict"] == "stale":
+            yield f"codegen of {release}", row
+
+
+def stale_lines(matrix: Mapping[str, Any]) -> list[str]:
+    """What is stale, since when and why, one sentence each."""
+    return [f"{where}: stale: {row['reason']}" for where, row in stale_levels(matrix)]
 
 
 def change_lines(changes: Optional[Mapping[str, Any]]) -> list[str]:

@@ -41,7 +41,7 @@ class Row:
     """One row of ``causes.toml``."""
 
     cause: str
-    pattern: re.Pattern
+    pattern: re.Pattern[str]
     where: str
     hint: str
 
@@ -167,6 +167,13 @@ def group_document(groups: dict[tuple[str, str], Group], document: Document) -> 
     message = f"{stage}: `{shlex.join(map(str, found['command']))[:120]}` ended with status {found['status']}: {last}"
     group_ = groups.setdefault((cause, root_key(message)), Group(cause, message[:300], hint, tail[-2000:]))
     group_.add(document.cell, level or "interpreter", f"{stage} of the cell")
+
+
+def group_shortfall(groups: dict[tuple[str, str], Group], suite: Suite, sentence: str) -> None:
+    """Put a run that was not a whole one into its group."""
+    hint = "what was running ended the process, or something selected tests: run the level again as it stands"
+    group_ = groups.setdefault(("harness", root_key(sentence)), Group("harness", sentence[:300], hint, sentence))
+    group_.add(suite.cell, suite.level, "the whole run")
 
 
 def command(cell: str, level: str, tests: list[str]) -> str:

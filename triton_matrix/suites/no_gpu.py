@@ -62,10 +62,27 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, None]:
-    """So is a file that asks for one when it is imported."""
+    """A file that asks for a GPU when it is imported is one skipped test, so that its reason is in the evidence."""
     outcome = yield
     report = outcome.get_result()
-    said = missing_gpu(report.call.excinfo.value) if report.failed and report.call.excinfo else ""
+    call = getattr(report, "call", None)
+    said = missing_gpu(call.excinfo.value) if report.failed and call and call.excinfo else ""
     if said and _applies():
-        report.outcome = "skipped"
-        report.longrepr = (str(collector.path), 0, f"Skipped: {REASON}: {said}")
+        report.outcome, report.longrepr = "passed", None
+        report.result = [Unimported.from_parent(collector, name="import", reason=f"{REASON}: {said}")]
+
+
+class Unimported(pytest.Item):
+    """Stands for the tests of a file that could not be imported."""
+
+    def __init__(self, *, reason: str, **of_node: Any) -> None:
+        super().__init__(**of_node)
+        self._reason = reason
+
+    def runtest(self) -> None:
+        """Skip, with the reason."""
+        pytest.skip(self._reason)
+
+    def reportinfo(self) -> tuple[Any, int, str]:
+        """Where the file is."""
+        return self.path, 0, f"{self.path.name}: import"

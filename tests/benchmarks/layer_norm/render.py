@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from triton_matrix.base import files
+from triton_matrix.base import files, marked
 from triton_matrix.bench.runs import gpus_called
 
 from . import comparisons, conditions, goals, run_tables
@@ -23,8 +23,7 @@ from .markdown import table as markdown_table
 from .peers import OURS
 from .runs import Run, general_and_tuned, joined, read, same_bench
 
-BEGIN = "<!-- written by: nox -s performance -->"
-END = "<!-- end of what is written -->"
+PART = "results, written by nox -s performance"  # of the page
 SWEEPS = "sweeps"  # among what is drawn, beside the GPUs
 ROOT = Path(__file__).resolve().parents[3]
 HEAD = """# Tables of the results
@@ -44,7 +43,7 @@ class Outputs:
     """The files to write.
 
     Attributes:
-        page: a Markdown file with the two marker lines; what stands between them is replaced.
+        page: a Markdown file with the marks of ``PART``; what stands between them is replaced.
         tables: the Markdown file of all tables.
         plot: the SVG of the first GPU's shares. Those of other GPUs and of sweeps stand beside ``tables``.
     """
@@ -83,30 +82,22 @@ def write(runs: Sequence[Run], outputs: Outputs) -> list[Path]:
         outputs: where to.
 
     Raises:
-        ValueError: there is nothing to draw, the page lacks its markers, or there is no matplotlib.
+        ValueError: there is nothing to draw, the page lacks its marks, or there is no matplotlib.
     """
     from . import plotting
 
-    plots = plot_paths(runs, outputs)
-    page = replaced(outputs.page.read_text(encoding="utf-8"), summary(runs, outputs), outputs.page)
+    plots, block = plot_paths(runs, outputs), summary(runs, outputs)
+    if not marked.has(outputs.page, PART):
+        raise ValueError(f"the page is {outputs.page}; it must hold the lines {' and '.join(marked.marks(PART))}")
     full, sweeps = tables_and_sweeps(runs)
     for drawn, path in plots.items():
         if drawn == SWEEPS:
             plotting.write_sweep(sweeps, path)
         else:
             plotting.write([run for run in full if run.gpu == drawn], path)
-    files.write_text(outputs.page, page)
+    marked.replace(outputs.page, PART, block)
     files.write_text(outputs.tables, f"{HEAD}\n{document(runs, outputs)}\n")
     return [outputs.page, outputs.tables, *plots.values()]
-
-
-def replaced(text: str, block: str, path: Path) -> str:
-    """``text`` with ``block`` between its two marker lines; ValueError where they are not there once each, in order."""
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end or BEGIN in tail or END in tail:
-        raise ValueError(f"the page is {path}; it must hold the lines {BEGIN!r} and {END!r} once each, in this order")
-    return f"{head}{BEGIN}\n\n{block}\n\n{END}{tail}"
 
 
 def summary(runs: Sequence[Run], outputs: Outputs) -> str:
