@@ -117,7 +117,18 @@ class Survey:
             (folder / f"{number:03}.toml").write_text(kernel.spec, encoding="utf-8")
         options = self._options
         command = [sys.executable, "-m", "triton_matrix", "codegen", "--spec", str(folder), "--out", str(out)]
-        command += ["--target", TARGET, "--configs", "1", "--root", str(options.root), "--envs", str(options.envs)]
+        command += [
+            "--compile-seconds",
+            "40",
+            "--target",
+            TARGET,
+            "--configs",
+            "1",
+            "--root",
+            str(options.root),
+            "--envs",
+            str(options.envs),
+        ]
         command += ["--triton", releases] if releases else []
         for each in extra:
             command += ["--with", each]
