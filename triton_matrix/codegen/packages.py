@@ -153,7 +153,13 @@ class _Package(types.ModuleType):
         if not name.startswith("__") and _exists(f"{self.__name__}.{name}", self.__path__):
             return importlib.import_module(f"{self.__name__}.{name}")
         del self.__dict__["_triton_matrix_init"]  # what runs now may ask again, and finds what is there by then
-        loader.run_init(self)
+        try:
+            loader.run_init(self)
+        except BaseException:
+            self.__dict__["_triton_matrix_init"] = (
+                loader  # whoever asks next is told the same, not that a name is missing
+            )
+            raise
         try:
             return self.__dict__[name]
         except KeyError:
