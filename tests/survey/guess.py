@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 _INTEGER_DATA = re.compile(
-    r"ind|idx|offset|seqlen|lens|_ids?$|table|map|order|token|target|label|count|pos|start|^lo$|^hi$|crow|bmask|packed|quant",
+    r"ind|idx|offset|seqlen|lens|_ids?$|table|map|order|token|target|label|count|pos|start|^lo$|^hi$|crow|bmask|packed",
     re.IGNORECASE,
 )
 _EXACT_DATA = re.compile(r"lse|rstd|mean|^m$|^l$|delta|max|sum|loss|norm", re.IGNORECASE)
