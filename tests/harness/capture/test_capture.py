@@ -137,6 +137,19 @@ def test_copy(dtype):
     assert x.sum() == 8192, "nothing ran, so this is not judged"
     torch.testing.assert_close(x, torch.full_like(x, 2))
     copy[(1,)](y, y, y.numel(), y.stride(0), 0.5, KIND=None, NAME="after the assertions")
+    z = Doubled.apply(x.clone().requires_grad_())
+    z.backward(torch.ones_like(z))
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+    @staticmethod
+    def backward(ctx, dz):
+        if not dz.is_cuda:
+            raise ValueError("dz must be on the GPU")
+        copy[(1,)](dz, None, dz.numel(), dz.stride(0), 0.5, KIND=None, NAME="backward")
+        return dz
 """
 
 
@@ -153,4 +166,4 @@ def test_a_package_s_tests_are_captured_without_a_gpu(capture, tmp_path, interpr
     done, specs = capture(python, *extra, "--", "pytest", "-q", "test_mine.py", PYTHONPATH=f"{ROOT}:{tmp_path}")
     assert "2 passed" in done.stdout, done.stdout
     assert sorted({each["args"]["x_ptr"] for each in specs.values()}) == ["*fp16", "*fp32"]
-    assert {each["constexprs"]["NAME"] for each in specs.values()} == {"gelu", "after the assertions"}
+    assert {each["constexprs"]["NAME"] for each in specs.values()} == {"gelu", "after the assertions", "backward"}
