@@ -19,7 +19,7 @@ from typing import Any
 import triton
 import triton.language as tl
 
-from .layer_norm_split import _publish, _unpack
+from .layer_norm_split import _publish, _sum_both, _unpack
 from .packed import as_words, high, low, not_before, word
 
 # Triton before 3.0 has no range with stages, and ignores the number. No release takes this name for a foreign global:
@@ -126,9 +126,12 @@ def _layer_norm_forward_pipelined_kernel(
         x_next = tl.load(x_words + offsets, mask=mask & (following < n_rows), other=0)
         part_mean = _sum_in_row(low(x_next, X) + high(x_next, X)) / count
         x_next = not_before(x_next, _zero_after(part_mean, eps), 2)
-        first = low(x_next, X) - part_mean
-        second = high(x_next, X) - part_mean
-        squares = _sum_in_row(tl.where(mask, first * first + second * second, 0.0))
+        first = tl.where(mask, low(x_next, X) - part_mean, 0.0)
+        second = tl.where(mask, high(x_next, X) - part_mean, 0.0)
+        # corrected by what the deviations from it add up to: its rounding would show in rows without variance
+        total, squares = _sum_both(first + second, first * first + second * second)
+        part_mean += total / count
+        squares -= total * (total / count)
         _publish(Exchange + following.to(tl.int64) * SPLIT + part, part_mean, squares, following < n_rows)
 
         row = following - n_groups
