@@ -6,7 +6,9 @@ the values are taken. The outermost of a kernel's wrappers is recorded, so that 
 
 from __future__ import annotations
 
+import functools
 import inspect
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,19 +77,14 @@ class Recorder:
         import triton.runtime.autotuner as tuner
         from triton.runtime.jit import JITFunction
 
-        kinds: list[Any] = [JITFunction, tuner.Autotuner, tuner.Heuristics]
-        try:
+        for kind in (JITFunction, tuner.Autotuner, tuner.Heuristics):
+            kind.run = self._taking_over(kind.run, kind is tuner.Autotuner)
+        if os.environ.get("TRITON_INTERPRET") == "1":
             from triton.runtime.interpreter import InterpretedFunction
 
-            kinds.append(InterpretedFunction)
-        except ImportError:
-            pass
-        for kind in kinds:
-            if hasattr(kind, "run") or kind.__name__ == "InterpretedFunction":
-                self._take_over(kind)
+            self._take_over_interpreted(InterpretedFunction)
 
-    def _take_over(self, kind: Any) -> None:
-        original = kind.run
+    def _taking_over(self, original: Callable[..., Any], tunes: bool) -> Callable[..., Any]:
         recorder = self
 
         def run(kernel: Any, *args: Any, **kwargs: Any) -> Any:
@@ -97,20 +94,27 @@ class Recorder:
                 return None
             recorder._depth += 1
             try:
-                if kind.__name__ == "Autotuner":  # its first configuration, so that nothing is timed
+                if tunes:  # its first configuration, so that nothing is timed
                     config = settings_of_config(kernel.configs[0])
                     return kernel.fn.run(*args, **{**kwargs, **config})
                 return original(kernel, *args, **kwargs)
             finally:
                 recorder._depth -= 1
 
-        if isinstance(original, property):  # 2.3's interpreter makes the function on each access
-            inner = original.fget
-            assert inner is not None
-            kind.run = property(lambda kernel: _calling(run, kernel, inner))
-            original = lambda kernel, *args, **kwargs: inner(kernel)(*args, **kwargs)  # noqa: E731
-        else:
-            kind.run = run
+        return run
+
+    def _take_over_interpreted(self, kind: Any) -> None:
+        """Up to 3.8 each interpreted function has a ``run`` of its own, and is launched past it."""
+        make, recorder = kind.__init__, self
+
+        def init(kernel: Any, *args: Any, **kwargs: Any) -> None:
+            make(kernel, *args, **kwargs)
+            own = kernel.run
+            run = recorder._taking_over(lambda _, *a, **k: own(*a, **k), False)
+            kernel.run = functools.partial(run, kernel)
+
+        kind.__init__ = init
+        kind.__getitem__ = lambda kernel, grid: functools.partial(kernel.run, grid=grid, warmup=False)
 
     def record(self, kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Note one launch, or why it cannot be written as a spec."""
@@ -146,10 +150,6 @@ class Recorder:
             known.count += 1
         else:
             launch.grid = _grid(kwargs.get("grid"), {**given, **_first_config(kernel)})
-
-
-def _calling(run: Callable[..., Any], kernel: Any, inner: Any) -> Callable[..., Any]:
-    return lambda *args, **kwargs: run(kernel, *args, **kwargs)
 
 
 def _python_function(kernel: Any) -> Any:
