@@ -15,6 +15,19 @@ N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of to
 # and wide.
 SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072)
 DTYPES = ("fp32", "bf16")
+# Of an A40, L40, B300, RTX 5090 and DGX Spark; of an MI50, MI100, RX 6900 XT and RX 9070 XT. No GPU of gfx1250 is out.
+MULTIPROCESSORS = {
+    "cuda:86": 84,
+    "cuda:89": 142,
+    "cuda:103": 148,
+    "cuda:120": 170,
+    "cuda:121": 48,
+    "hip:gfx906": 60,
+    "hip:gfx908": 120,
+    "hip:gfx1030": 80,
+    "hip:gfx1201": 64,
+    "hip:gfx1250": 256,
+}
 OLDEST = "2.3.1"  # what the plan decides otherwise for it is compiled too, with every release
 
 
@@ -27,7 +40,7 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
     plan = importlib.import_module(PLAN)
     result: dict[tuple[Any, ...], dict[str, Any]] = {}
     for target, triton, n_cols in itertools.product(target_names, ("", OLDEST), SIZES):
-        device = dataclasses.replace(plan.TARGETS[target], triton=triton)
+        device = dataclasses.replace(device_of(target), triton=triton)
         for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
             launches = (*plan.forward_plan(N_ROWS, n_cols, dtype, device),)
             launches += (*plan.backward_plan(N_ROWS, n_cols, dtype, device),)
@@ -35,6 +48,15 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
                 configuration = _configuration(launch, n_cols, dtype, target, triton)
                 result.setdefault(_settings(configuration, n_cols), configuration)
     return list(result.values())
+
+
+def device_of(target: str) -> Any:
+    """What the plan knows of a target; of one it has no row for, as many multiprocessors as a common GPU of it has."""
+    plan = importlib.import_module(PLAN)
+    if target in plan.TARGETS:
+        return plan.TARGETS[target]
+    warp_size = 64 if target in ("hip:gfx906", "hip:gfx908") else 32
+    return plan.DeviceProperties(target, MULTIPROCESSORS[target], warp_size=warp_size)
 
 
 def _configuration(launch: Any, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:

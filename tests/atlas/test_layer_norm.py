@@ -16,7 +16,7 @@ def configurations(names):
 
 
 def planned(target, n_cols, dtype="bf16"):
-    device = launch_plan.TARGETS[target]
+    device = atlas.device_of(target)
     return (
         *launch_plan.forward_plan(atlas.N_ROWS, n_cols, dtype, device),
         *launch_plan.backward_plan(atlas.N_ROWS, n_cols, dtype, device),

@@ -19,14 +19,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable, Optional
 
-from . import crashes, targets
+from . import crashes, metrics, targets
 from .compile import Configuration, Result, compile_stages, measure
 
 BATCH = 16  # results measured together: one disassembler start each, and no more than this many binaries in memory
 SECONDS_EACH = 300  # after which the compiler is taken to hang
 HUNG = f"the compiler took more than {SECONDS_EACH} s"
-REPEATED_FROM = 1.0  # seconds of CPU time: below, a change of compile time is nobody's concern, and noise is large
-REPEATS = 3
+REPEATS = 3  # of a compilation that takes long; its CPU time is their median
 _LOG_BYTES = 1 << 20
 _KEPT_STAGES = ("cubin", "amdgcn")
 
@@ -166,7 +165,7 @@ def _timed(job: Callable[[], Result], log: int) -> Result:
     started = _cpu_seconds()
     result = job()
     times = [_cpu_seconds() - started]
-    if result.status == "ok" and times[0] > REPEATED_FROM:
+    if result.status == "ok" and times[0] > metrics.LONG_COMPILATION:
         for _ in range(REPEATS - 1):
             started = _cpu_seconds()
             job()
