@@ -16,7 +16,7 @@ ACCEPTED = Path(__file__).with_name("accepted.toml")
 
 
 def planned(target, n_cols, dtype="bf16"):
-    device = plan.TARGETS[target]
+    device = atlas.device_of(target)
     return (
         *plan.forward_plan(atlas.N_ROWS, n_cols, dtype, device),
         *plan.backward_plan(atlas.N_ROWS, n_cols, dtype, device),
