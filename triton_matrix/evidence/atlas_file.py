@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import cells, files, sources
-from ..codegen.compile import Configuration, Result
 from . import schemas, toolchain
 
 SCHEMA = schemas.CODEGEN
@@ -18,7 +17,7 @@ class RecordError(ValueError):
     """A file is not there or not an atlas file; one sentence."""
 
 
-def entry(configuration: Configuration, result: Result) -> dict[str, Any]:
+def entry(configuration: Any, result: Any) -> dict[str, Any]:
     """One entry. ``metrics`` repeat exactly from run to run; ``seconds`` and ``cpu_seconds`` do not."""
     value: dict[str, Any] = {
         "id": configuration.id,
