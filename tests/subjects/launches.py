@@ -21,11 +21,11 @@ from triton_matrix.base import files, tables, versions
 from triton_matrix.codegen import compile_kernel, targets
 from triton_matrix.codegen import metrics as metric
 from triton_matrix.codegen.compile import unknown_to, unwrap
-from triton_matrix.evidence import toolchain
+from triton_matrix.evidence import schemas, toolchain
 
 from .plugin import answer_for_the_gpu, ensure_subject
 
-SCHEMA = "triton-matrix/launches/1"
+SCHEMA = schemas.LAUNCHES
 MODULE = "liger_kernel.ops.layer_norm"
 # On either side of where the slow-down of 3.4 was reported, and where Liger asks for most warps.
 SIZES = (4096, 8192, 32768)

@@ -16,7 +16,7 @@ from typing import Any, Callable, Optional
 import pytest
 
 from ..base.files import write_text
-from ..base.schema import LEVELS
+from ..base.terms import LEVELS
 from ..codegen import Configuration
 from ..evidence import toolchain
 from . import bandwidth, compiling, hooks, table

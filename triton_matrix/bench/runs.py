@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import benchmark_file
+from ..evidence import benchmark_file
 
-FILES = ("benchmark.json", "sweep.json")
+FILES = (benchmark_file.NAME, benchmark_file.SWEEP)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Run:
     @property
     def about(self) -> Mapping[str, Any]:
         """The file's header (``benchmark_file.HEADER``)."""
-        return self.report["triton_matrix"]
+        return dict(self.report["triton_matrix"])
 
     @property
     def gpu(self) -> str:

@@ -241,7 +241,7 @@ class Timer:
             call()
         after.record()
         self._synchronize()
-        return before.elapsed_time(after) / 1e3 / ESTIMATE_CALLS
+        return float(before.elapsed_time(after)) / 1e3 / ESTIMATE_CALLS
 
     def _event_pair(self) -> tuple[Any, Any]:
         return self._stream.event(), self._stream.event()

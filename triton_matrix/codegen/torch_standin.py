@@ -135,7 +135,7 @@ class _NoVersion:
             " stand in for, or `--with torch` installs it"
         )
 
-    __str__ = __lt__ = __gt__ = __le__ = __ge__ = lambda self, *other: self.__getattr__("")  # type: ignore[assignment]
+    __str__ = __lt__ = __gt__ = __le__ = __ge__ = lambda self, *other: self.__getattr__("")
 
 
 def answers(target: Target, version: Optional[str]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def expand(fn: Any, configuration: Configuration, limit: Optional[int] = None) -
     wrapper, tuned = fn, False
     while wrapper is not inner:
         if hasattr(wrapper, "configs"):
-            configs = [_settings(config) for config in wrapper.configs]
+            configs = [settings_of_config(config) for config in wrapper.configs]
             drafts = [_with(draft, config, names) for draft in drafts for config in configs]
             tuned = True
         elif hasattr(wrapper, "values"):
@@ -86,7 +86,7 @@ def expand(fn: Any, configuration: Configuration, limit: Optional[int] = None) -
     ]
 
 
-def _settings(config: Any) -> dict[str, Any]:
+def settings_of_config(config: Any) -> dict[str, Any]:
     """What one triton.Config passes to a launch."""
     if hasattr(config, "all_kwargs"):
         settings = dict(config.all_kwargs())
@@ -178,7 +178,7 @@ class _Unknown:
     __bool__ = __int__ = __float__ = __index__ = __len__ = __iter__ = _refuse
     __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
     __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __truediv__ = __rtruediv__ = __and__ = __neg__ = _refuse
-    __eq__ = __ne__ = _refuse  # type: ignore[assignment]
+    __eq__ = __ne__ = _refuse
     __hash__ = None  # type: ignore[assignment]
 
 

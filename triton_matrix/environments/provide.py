@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 from pathlib import Path
@@ -120,6 +121,8 @@ def main(argv: list[str]) -> int:
         print(f"provide: {error}", file=sys.stderr)
         return 2
     except OSError as error:  # a full disk, a folder that is read-only: what was begun stays unfinished
+        with contextlib.suppress(OSError):
+            writing.forget_results(reports)
         named = f" {error.filename}:" if error.filename else ""
         print(f"provide: cell {cell.name} cannot be provided:{named} {error.strerror}", file=sys.stderr)
         return 1

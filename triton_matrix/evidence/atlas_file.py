@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import cells, files, sources
-from ..codegen.compile import Configuration, Result
 from . import schemas, toolchain
 
 SCHEMA = schemas.CODEGEN
@@ -16,29 +15,6 @@ SCHEMA = schemas.CODEGEN
 
 class RecordError(ValueError):
     """A file is not there or not an atlas file; one sentence."""
-
-
-def entry(configuration: Configuration, result: Result) -> dict[str, Any]:
-    """One entry. ``metrics`` repeat exactly from run to run; ``seconds`` and ``cpu_seconds`` do not."""
-    value: dict[str, Any] = {
-        "id": configuration.id,
-        "kernel": configuration.label.partition("[")[0],
-        "label": configuration.label,
-        "target": configuration.target,
-        "args": configuration.args,
-        "constexprs": configuration.constexprs,
-        "options": configuration.options,
-        "hints": list(configuration.hints),
-        "status": result.status,
-        "metrics": result.metrics,
-        "seconds": round(result.seconds, 3),
-        "cpu_seconds": round(result.cpu_seconds, 3),
-    }
-    if result.crash:
-        value["crash"] = True
-    if result.reason:
-        value["reason"] = result.reason
-    return value
 
 
 def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path) -> dict[str, Any]:

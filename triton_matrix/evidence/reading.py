@@ -60,7 +60,7 @@ class Suite:
     properties: dict[str, str]
     outcomes: dict[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    skips: Counter = field(default_factory=Counter)
+    skips: Counter[str] = field(default_factory=Counter)
     incidents: list[dict[str, str]] = field(default_factory=list)
     seconds: float = 0.0
     run: Optional[runs.Run] = None

@@ -171,6 +171,11 @@ def why_unavailable(folder: Path) -> Optional[str]:
         return None
 
 
+def incidents(path: Path, document: dict[str, Any]) -> None:
+    """Write what was seen of every incident in every release."""
+    _write(path, document)
+
+
 def forget_results(folder: Path) -> None:
     """Remove what runs left in a cell's folder."""
     for level in RUN_LEVELS:

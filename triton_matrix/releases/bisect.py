@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from ..base import cells, commands, versions
 from ..codegen import metrics
@@ -190,7 +190,7 @@ def _asking_a_spec(
     return ask, lambda version: True
 
 
-def judge_spec(entries: Sequence[dict], metric: Optional[str], limit: Optional[float]) -> Answer:
+def judge_spec(entries: Sequence[dict[str, Any]], metric: Optional[str], limit: Optional[float]) -> Answer:
     """The state of a spec's entries in one release: of a grid, the worst configuration decides.
 
     Raises:

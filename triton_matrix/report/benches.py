@@ -1,6 +1,6 @@
 """Device timings out of the bench's files: one flat row each, and which of them got slower beyond the noise.
 
-``bench.benchmark_file`` alone says what a row of such a file may hold; ``bench.regression``, what is beyond the noise.
+``evidence.benchmark_file`` alone says what a row of a file may hold; ``bench.regression``, what is beyond the noise.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..bench import regression
-from ..bench.benchmark_file import OURS, timings
 from ..bench.runs import Run, gpus_called
+from ..bench.timings import OURS, timings
 from ..evidence.reading import Document
 
-# the keys of ``bench.benchmark_file.EXTRA_INFO`` that a row keeps under the same name
+# the keys of ``evidence.benchmark_file.EXTRA_INFO`` that a row keeps under the same name
 FIGURES = (
     "kind",
     "direction",
@@ -89,7 +89,9 @@ def rows(place: Place, on: str, document: Document) -> list[dict[str, Any]]:
     return found
 
 
-def changes(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def changes(
+    new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Our rows that are ``slower`` or ``faster`` in ``new`` than in ``old``, per cell, worst or best first.
 
     Only timings of one cell on the same kind of GPU, by the same settings, are compared.
@@ -107,7 +109,7 @@ def changes(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) 
                 found[kind].append({**row, "was_s": was, "now_s": is_})
     found["slower"].sort(key=lambda row: -row["ratio"])
     found["faster"].sort(key=lambda row: row["ratio"])
-    return found
+    return found["slower"], found["faster"]
 
 
 def compared(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:

@@ -17,12 +17,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files, marked, tables, versions
+from ..base import commands, marked, tables, versions
 from ..base.cells import Release, Table, load_at
 from ..environments import stamped
-from ..evidence import toolchain
+from ..evidence import schemas, toolchain, writing
 
-SCHEMA = "triton-matrix/incidents/1"
 LEVELS = ("interpreter", "codegen", "build")  # what needs no GPU; level device is observed in cells
 INVERT = "TRITON_MATRIX_INVERT_INCIDENTS"  # set to 1, every expectation is the opposite: all must fail
 SECONDS = 600
@@ -188,8 +187,8 @@ def main(argv: list[str]) -> int:
         print(f"incidents: {problem}", file=sys.stderr)
         return 2
     commit, dirty = toolchain.git_state(table.root)
-    document = {"schema": SCHEMA, "date": toolchain.now(), "commit": commit, "dirty": dirty, "rows": rows}
-    files.write_json(options.out or table.root / "reports" / "incidents.json", document)
+    document = {"schema": schemas.INCIDENTS, "date": toolchain.now(), "commit": commit, "dirty": dirty, "rows": rows}
+    writing.incidents(options.out or table.root / "reports" / "incidents.json", document)
     if options.docs:
         write_docs(options.docs, document)
     print(text_table(rows, markdown=options.markdown))

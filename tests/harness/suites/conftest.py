@@ -5,6 +5,7 @@ The stand-ins hold only what the recording asks of an import: what is under test
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -27,8 +28,8 @@ gaps = [{ level = "interpreter", feature = "bfloat16", reason = "no such type th
 
 [cell.pinned]
 python = "3.11"
-torch = "2.7.1"
-triton = "3.3.1"
+torch = "9.9.9"
+triton = "8.8.8"
 platforms = ["cuda"]
 why = "a cell that has to be provided"
 """
@@ -124,12 +125,23 @@ class Checkout:
 
 
 @pytest.fixture
+def pinned(tmp_path, standins):
+    """Stand-in wheels of the cell ``pinned``, as the folder that uv takes them from, and the pins of them."""
+    folder, pins = tmp_path / "wheels", []
+    contents = {"torch": standins.torch_files(__version__="9.9.9"), "triton": standins.TRITON}
+    for name, version in (("torch", "9.9.9"), ("triton", "8.8.8")):
+        wheel = standins.write_wheel(folder, name, version, [], contents[name])
+        pins.append(f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
+    links = [str(folder), *filter(None, [os.environ.get("UV_FIND_LINKS")])]
+    return {"UV_FIND_LINKS": ",".join(links)}, "".join(pins)
+
+
+@pytest.fixture
 def checkout(tmp_path):
     root = tmp_path / "checkout"
     for folder in ("constraints", "tests/correctness", "modules/torch", "modules/triton", "tiny"):
         (root / folder).mkdir(parents=True)
     (root / "constraints" / "cells.toml").write_text(TABLE)
-    (root / "constraints" / "pinned.txt").write_text("# nothing: what the suites need is on the path\n")
     (root / "pyproject.toml").write_text(PYPROJECT)
     (root / "tiny" / "__init__.py").write_text("ANSWER = 42\n")
     (root / "tests" / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())

@@ -31,11 +31,14 @@ def assert_green(checkout):
 
 
 @pytest.fixture
-def provided(checkout, tmp_path):
+def provided(checkout, tmp_path, pinned):
     """The cell ``pinned`` with a real wheel of the checkout in an environment of its own; gives the environment."""
     if commands.find_uv() is None:
         pytest.skip("needs uv; `pip install uv` adds it")
     home = tmp_path / "environment"
+    settings, pins = pinned
+    checkout.environ.update(settings)
+    (checkout.root / "constraints" / "pinned.txt").write_text(pins)
     commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(home)])
     site = Path(pytest.__file__).parents[1]
     python = home / "bin" / "python"
