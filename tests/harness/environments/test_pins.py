@@ -97,6 +97,14 @@ def other_torch(standins, folder):
     return standins.write_wheel(folder, "torch", "2.7.1+cpu", [], {"other.py": ""})
 
 
+def change_numpy(world, standins, monkeypatch):
+    """Another file under the version that is pinned, on an index that gives its hash, to a uv that knows no other."""
+    shutil.rmtree(world.index / "numpy")
+    changed = standins.write_wheel(world.index.parent / "changed", "numpy", "1.26.4", [], {"numpy/evil.py": ""})
+    standins.write_index(world.index, [changed])
+    monkeypatch.setenv("UV_CACHE_DIR", str(world.index.parent / "empty"))
+
+
 def test_a_lock_has_the_hash_of_every_pin_and_says_for_which_python(world):
     assert world.lock() == 0
     found = pins.read(world.pins)
@@ -121,11 +129,9 @@ def test_the_pinned_files_are_what_is_installed(world):
     assert {"torch==2.7.1", "triton==3.3.1", "numpy==1.26.4", "tiny==0.1.0"} <= set(world.installed())
 
 
-def test_another_file_under_a_pinned_version_is_refused(world, standins, capfd):
+def test_another_file_under_a_pinned_version_is_refused(world, standins, capfd, monkeypatch):
     assert world.lock() == 0
-    shutil.rmtree(world.index / "numpy")
-    changed = standins.write_wheel(world.index.parent / "changed", "numpy", "1.26.4", [], {"numpy/evil.py": ""})
-    standins.write_index(world.index, [changed])
+    change_numpy(world, standins, monkeypatch)
     assert world.provide() == 1
     assert "hash" in capfd.readouterr().err.lower()
     assert "numpy==1.26.4" not in world.installed()
@@ -153,9 +159,7 @@ def test_a_build_that_the_users_setting_brings_is_installed_and_said(
 def test_another_build_does_not_loosen_the_hashes_of_the_rest(world, standins, tmp_path, monkeypatch):
     assert world.lock() == 0
     monkeypatch.setenv("UV_FIND_LINKS", str(other_torch(standins, tmp_path / "mine").parent))
-    shutil.rmtree(world.index / "numpy")
-    changed = standins.write_wheel(world.index.parent / "changed", "numpy", "1.26.4", [], {"numpy/evil.py": ""})
-    standins.write_index(world.index, [changed])
+    change_numpy(world, standins, monkeypatch)
     assert world.provide() == 1, "the folder brings no numpy: the index changed its file"
     assert "numpy==1.26.4" not in world.installed()
 
