@@ -26,7 +26,7 @@ from typing import Any, Callable, Optional
 import pytest
 
 from ..base.cells import Cell, load_at
-from ..evidence import toolchain, writing
+from ..evidence import installed, toolchain, writing
 from ..evidence.reading import NOT_APPLICABLE
 
 RECORD = pytest.StashKey[dict[str, Any]]()
@@ -43,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     evidence, run = (os.environ.pop(f"TRITON_MATRIX_{name}", None) for name in ("EVIDENCE", "RUN"))
     if evidence and not config.option.collectonly:
         found = toolchain.record(os.environ.get("TRITON_MATRIX_COLUMN") or cell_name(), config.rootpath)
+        found["other_builds"] = installed.stamped().get("other_builds") or []
         config.stash[RECORD] = {**found, "run": run}
         try:
             writing.environment(Path(evidence), found)
