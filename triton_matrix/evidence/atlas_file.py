@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
@@ -52,6 +53,7 @@ def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path
         "commit": commit,
         "dirty": dirty,
         "sources": _sources(source),
+        "count": len(entries),
         "entries": sorted(entries, key=lambda item: item["id"]),
     }
 
@@ -59,6 +61,12 @@ def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write an atlas file, whole or not at all."""
     files.write_json(path, content)
+
+
+def lacks(content: Mapping[str, Any]) -> str:
+    """What an atlas file says that it holds and does not; "" where it is whole. A file of before has no count."""
+    said, there = content.get("count"), len(content["entries"])
+    return f"it says that it holds {said} entries, and it holds {there}" if said not in (None, there) else ""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -71,6 +79,8 @@ def read(path: Path) -> dict[str, Any]:
         raise RecordError(f"{path} is not JSON: {problem}") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise RecordError(f"{path} is not an atlas file; its schema is not {SCHEMA!r}")
+    if not isinstance(content.get("entries"), list) or lacks(content):
+        raise RecordError(f"{path} is not whole: {lacks(content) if 'entries' in content else 'it has no entries'}")
     return content
 
 
