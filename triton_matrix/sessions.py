@@ -16,7 +16,7 @@ from typing import Any, Optional, Union
 import nox
 
 from .__main__ import VERBS
-from .base import commands, locks
+from .base import commands, files, locks
 from .base.cells import Cell, Table, load
 from .environments import harness, interpreters, provide
 from .evidence import writing
@@ -211,6 +211,7 @@ def inside(session: nox.Session, table: Table, *args: str) -> None:
     """A verb of the matrix inside the cell; not from the repo root, so that Python finds the installed wheel."""
     with session.chdir(chosen.folder(table)):
         env = {"PYTHONPATH": harness.unpacked(table)} if session.venv_backend == "none" else {}
+        env[files.STARTED_IN] = session.invoked_from
         _, rest = wheelhouse_and_rest(session)
         session.run("python", "-m", "triton_matrix", *args, "--root", str(table.root), *rest, env=env)
 

@@ -39,7 +39,7 @@ def body_block(n_cols: int, dtype: str) -> int:
 
 
 def elements_in_a_word(n_cols: int, dtype: str) -> int:
-    """Elements that a split kernel holds in one 32-bit register: two of 16 bits, unless rows start between words."""
+    """Elements that a kernel can hold in one 32-bit register: two of 16 bits, unless rows start between words."""
     return 2 if BYTES[dtype] == 2 and n_cols % 2 == 0 else 1
 
 

@@ -14,9 +14,12 @@ _PARTIALS = ("dW_partial", "dB_partial")
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "_layer_norm_forward_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "n_rows", "eps"),
     "_layer_norm_forward_wide_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "n_rows", "eps"),
+    "_layer_norm_forward_packed_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "n_rows", "eps"),
+    "_layer_norm_forward_pipelined_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "Exchange", "n_rows", "eps"),
     "_layer_norm_forward_unaligned_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "n_rows", "eps"),
     "_layer_norm_forward_split_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "Exchange", "n_rows", "eps"),
     "_layer_norm_backward_kernel": (*_BACKWARD, *_PARTIALS, "n_rows"),
+    "_layer_norm_backward_pipelined_kernel": (*_BACKWARD, *_PARTIALS, "Exchange", "n_rows"),
     "_layer_norm_backward_unaligned_kernel": (*_BACKWARD, *_PARTIALS, "n_rows"),
     "_layer_norm_backward_split_kernel": (*_BACKWARD, *_PARTIALS, "Exchange", "n_rows"),
     "_layer_norm_backward_wide_dx_kernel": (*_BACKWARD, "n_rows"),

@@ -26,7 +26,7 @@ from .geometry import (
     unaligned_programs,
 )
 from .parameters import Types, parameter_types
-from .settings import Settings, backward_settings, forward_settings, tuned_settings
+from .settings import PACKED_KINDS, Settings, backward_settings, forward_settings, tuned_settings
 
 __all__ = [
     "BYTES",
@@ -40,6 +40,7 @@ __all__ = [
     "tuned_settings",
 ]
 
+MOST_CHUNKS = 6  # of a row that the packed kernel holds
 DWDB_TILE = 4096
 REDUCE_TILE = 1024
 
@@ -185,7 +186,7 @@ def _main_launch(problem: _Problem, direction: str, chosen: Settings, tile: dict
     """The launch that walks the rows; `tile` are the constexprs of the kernel that holds whole rows.
 
     Raises:
-        ValueError: the block does not hold the body of an unaligned row.
+        ValueError: the settings' kind cannot work on such rows, or its block does not hold them.
     """
     n_rows, n_cols, device, dtype = problem.n_rows, problem.n_cols, problem.device, problem.types.x
     if chosen.kind == "wide":
@@ -200,7 +201,21 @@ def _main_launch(problem: _Problem, direction: str, chosen: Settings, tile: dict
         shape = {"BLOCK_N": block_n, "ALIGN": align(dtype)}
         return problem.launch(f"_layer_norm_{direction}_unaligned_kernel", grid, chosen, shape, problem.switches)
     split = cdiv(n_cols, chosen.block_n)
+    if chosen.kind in PACKED_KINDS and elements_in_a_word(n_cols, dtype) != 2:
+        raise ValueError(f"kind is {chosen.kind!r}; rows of {n_cols} columns of {dtype} are no words of two elements")
+    if chosen.kind == "packed":
+        if split > MOST_CHUNKS:
+            raise ValueError(f"block_n is {chosen.block_n}; {n_cols} columns are more than {MOST_CHUNKS} packed chunks")
+        shape = {"CHUNKS": split, "BLOCK_N": chosen.block_n}
+        return problem.launch("_layer_norm_forward_packed_kernel", (n_rows,), chosen, shape, problem.switches)
     n_groups = groups(n_rows, chosen.rows, split, chosen.programs, device)
+    slots = n_rows * split if problem.switches.get("NEED_DX", True) else 0
+    if chosen.kind == "pipelined":
+        lanes_read = max(2, next_power_of_2(split))
+        shape = {"SPLIT": split, "BLOCK_N": chosen.block_n, "LANES": lanes_read, "STAGES": chosen.prefetch + 1}
+        kernel, grid = f"_layer_norm_{direction}_pipelined_kernel", (n_groups * split,)
+        slots = 0 if split == 1 and direction == "backward" else slots
+        return problem.launch(kernel, grid, chosen, shape, problem.switches, exchange_slots=slots)
     if split == 1:
         persistent = direction == "backward"
         grid = (n_groups if persistent else cdiv(n_rows, chosen.rows),)
@@ -213,7 +228,6 @@ def _main_launch(problem: _Problem, direction: str, chosen: Settings, tile: dict
         "LANES": lanes(split, device, device.warps(chosen.num_warps)),
     }
     kernel, grid = f"_layer_norm_{direction}_split_kernel", (n_groups * split,)
-    slots = n_rows * split if problem.switches.get("NEED_DX", True) else 0
     return problem.launch(kernel, grid, chosen, shape, problem.switches, exchange_slots=slots)
 
 

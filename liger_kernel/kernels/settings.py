@@ -15,10 +15,11 @@ from typing import Any, Optional
 from .device import DeviceProperties
 from .geometry import BYTES, body_block, can_split, cdiv, elements_in_a_word, is_aligned, next_power_of_2
 
-KINDS = ("tile", "split", "wide", "unaligned")
+KINDS = ("tile", "packed", "split", "pipelined", "wide", "unaligned")
+PACKED_KINDS = ("packed", "pipelined")  # they hold two elements of 16 bits in each register, whatever the length
 DIRECTIONS = ("forward", "backward")
 # what a row of the table says of where it holds, beside its settings
-_RANGE = {"from": int, "up_to": int, "before": str}
+_RANGE = {"from": int, "up_to": int, "since": str, "before": str}
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,14 @@ class Settings:
     """How one kernel cuts up the matrix. Elements and rows are per program.
 
     Attributes:
-        kind: "tile", whole rows held in registers; "split", rows cut over several programs that exchange their sums;
-            "wide", rows walked in chunks and read twice; "unaligned", one row at a time whose length is no multiple of
-            16 bytes.
+        kind: "tile", whole rows held in registers; "packed", forward of one row in chunks of words of two elements;
+            "split", rows cut over several programs that exchange their sums; "pipelined", rows of words, whole or
+            split, copied ahead to shared memory; "wide", rows walked in chunks and read twice; "unaligned", one row at
+            a time whose length is no multiple of 16 bytes.
         rows, block_n: shape of the tile that a program holds at a time.
         num_warps, num_stages: compile options; num_warps is in warps of 32 threads and is converted to the device's.
         programs: persistent programs per multiprocessor, where the kernel is persistent.
-        prefetch: tiles that backward has under way, 0 to 2, while it works on one.
+        prefetch: tiles that backward, and rows that a pipelined kernel has under way, 0 to 2, while it works on one.
         keep_w: whether backward keeps w in registers.
         max_registers: most registers a thread may have, 0 for no limit; only some releases of Triton take one.
 
@@ -114,8 +116,8 @@ def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProper
 def tuned_settings(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Optional[Settings]:
     """The measured settings for this device, if it has any and `device.tuned` holds.
 
-    A row of the table holds for lengths from "from" (if it says so) up to "up_to", and for releases of Triton before
-    "before" (if it says so); the first that holds is taken.
+    A row of the table holds for lengths from "from" (if it says so) up to "up_to", and for releases of Triton from
+    "since" on and before "before" (if it says so); the first that holds is taken.
     """
     if not device.tuned:
         return None
@@ -175,7 +177,10 @@ def _tuned_table() -> list[dict[str, Any]]:
 
 
 def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Iterator[dict[str, Any]]:
-    """The rows that hold, in the order of the table, of the first device in it that this one is."""
+    """The rows that hold, in the order of the table, of the first device in it that this one is.
+
+    Rows of the table whose kernels need words of two elements hold for lengths that have them.
+    """
     size = f"{BYTES[dtype]} bytes"
     for entry in _tuned_table():
         same = (entry["arch"], entry["n_multiprocessors"]) == (device.arch, device.n_multiprocessors)
@@ -183,7 +188,10 @@ def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DevicePropertie
             unaligned = [] if is_aligned(n_cols, dtype) else entry[direction][f"{size} unaligned"]
             for row in (*unaligned, *entry[direction][size]):
                 in_range = row.get("from", 0) <= n_cols <= row["up_to"]
-                if in_range and ("before" not in row or device.compiled_before(row["before"])):
+                has_release = "before" not in row or device.compiled_before(row["before"])
+                has_release &= "since" not in row or not device.compiled_before(row["since"])
+                has_words = row["kind"] not in PACKED_KINDS or elements_in_a_word(n_cols, dtype) == 2
+                if in_range and has_release and has_words:
                     yield row
             return
 

@@ -6,15 +6,28 @@ import dataclasses
 import itertools
 from typing import Any
 
-from liger_kernel.kernels.plan import TARGETS, Launch, backward_plan, forward_plan
+from liger_kernel.kernels.plan import TARGETS, DeviceProperties, Launch, backward_plan, forward_plan
 
 KERNELS = "liger_kernel.kernels.layer_norm"
 N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of tokens is
 # Of the plan's own `branch_sizes`, those that differ in what the compiler makes of them: tiles of several rows and of
 # one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, held in registers
-# and wide.
-SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072)
+# and wide. Of two sizes with the same settings the first gives its name: a new size comes last.
+SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072, 65536)
 DTYPES = ("fp32", "bf16")
+# Of an A40, L40, B300, RTX 5090 and DGX Spark; of an MI50, MI100, RX 6900 XT and RX 9070 XT. No GPU of gfx1250 is out.
+MULTIPROCESSORS = {
+    "cuda:86": 84,
+    "cuda:89": 142,
+    "cuda:103": 148,
+    "cuda:120": 170,
+    "cuda:121": 48,
+    "hip:gfx906": 60,
+    "hip:gfx908": 120,
+    "hip:gfx1030": 80,
+    "hip:gfx1201": 64,
+    "hip:gfx1250": 256,
+}
 OLDEST = "2.3.1"  # what the plan decides otherwise for it is compiled too, with every release
 
 
@@ -31,7 +44,7 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
     result: dict[tuple[Any, ...], dict[str, Any]] = {}
     without_limits: set[tuple[Any, ...]] = set()
     for target, triton, n_cols in itertools.product(target_names, ("", OLDEST), SIZES):
-        device = dataclasses.replace(TARGETS[target], triton=triton)
+        device = dataclasses.replace(device_of(target), triton=triton)
         for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
             for launch in (
                 *forward_plan(N_ROWS, n_cols, dtype, device),
@@ -45,6 +58,14 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
                 without_limits.add(unlimited)
                 result[key] = configuration(launch, n_cols, dtype, target, triton)
     return list(result.values())
+
+
+def device_of(target: str) -> DeviceProperties:
+    """What the plan knows of a target; of one it has no row for, as many multiprocessors as a common GPU of it has."""
+    if target in TARGETS:
+        return TARGETS[target]
+    warp_size = 64 if target in ("hip:gfx906", "hip:gfx908") else 32
+    return DeviceProperties(target, MULTIPROCESSORS[target], warp_size=warp_size)
 
 
 def configuration(launch: Launch, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:

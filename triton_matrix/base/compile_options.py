@@ -1,6 +1,6 @@
 """The compile options of every released Triton: what a launch may pass besides the kernel's own parameters.
 
-Read off the released wheels of the table; tests/incidents/test_portable.py compares it with the Triton of every cell.
+Read off the released wheels of the table; a test compares it with the linter's survey of them.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Union
 
+STARTED_IN = "TRITON_MATRIX_STARTED_IN"  # where the user is, said by what runs a command in another folder: nox, a verb
 PathLike = Union[str, "os.PathLike[str]"]
 
 
@@ -40,6 +41,11 @@ def replacing(path: PathLike) -> Iterator[Path]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             scratch.unlink()
+
+
+def as_given(path: Path) -> Path:
+    """A path that a user gave, absolute: relative to where the user is, in whatever folder this process runs."""
+    return (Path(os.environ.get(STARTED_IN) or os.getcwd()) / path).resolve()
 
 
 def write_text(path: PathLike, text: str) -> None:

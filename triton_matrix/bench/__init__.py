@@ -5,7 +5,7 @@
     compiling.py       compile times and exact metrics, where no GPU is
     plugin.py          the pytest side: options and fixtures that any suite of benchmarks may use
     header.py          what a file is evidence of: cell, level, versions, GPUs, commit
-    benchmark_file.py  what a benchmark file holds, key by key: the one place that says so
+    timings.py         the rows of a file; ``evidence.benchmark_file`` says what a file holds, key by key
     runs.py            stored files: which GPU, Triton and settings each is of
     regression.py      is a row slower than before?
     table.py           what the terminal shows

@@ -16,8 +16,8 @@ from typing import Any, Optional
 from ..base import files
 from ..base.cells import Table, find_root, load_at
 from ..base.terms import LEVELS
-from . import benchmark_file, regression, table
-from .benchmark_file import as_text, is_sweep
+from ..evidence import benchmark_file
+from . import regression, table
 
 PACKAGES = ("pytest", "pytest_benchmark")  # what else a suite needs, its own imports say
 PATTERN = "bench_*.py"
@@ -67,7 +67,7 @@ def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"cell {cell} needs {', '.join(missing)} in {sys.executable}; install it there")
-    reports = (options.reports or root / "reports").resolve()
+    reports = files.as_given(options.reports or root / "reports")
     base = benchmark_file.read(_baseline(options.against, reports)) if options.against else None
     level = options.level if options.level != "auto" else _level_here()
     runner = Runner(root, suite, cell, level, reports / cell, options.budget, pytest_args)
@@ -78,8 +78,7 @@ def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
     if base is not None:
         regression.check_comparable(report, base)
         status = max(status, _compare(runner, report, base, options))
-    target = reports / cell / ("sweep.json" if is_sweep(report["triton_matrix"]) else "benchmark.json")
-    files.write_text(target, as_text(report))
+    target = benchmark_file.write(reports / cell, report)
     print("\n".join([shown, *table.against(report)]))
     print(f"wrote {target}")
     return status
@@ -124,7 +123,7 @@ class Runner:
         package = Path(__file__).resolve().parents[2]
         path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
         evidence_of = {"TRITON_MATRIX_CELL": cell, "TRITON_MATRIX_EVIDENCE": str(evidence), "PYTHONPATH": path}
-        self._env = {**os.environ, **evidence_of}
+        self._env = {files.STARTED_IN: os.getcwd(), **os.environ, **evidence_of}
         for name in ("TRITON_INTERPRET", "TRITON_MATRIX_LEVEL"):
             self._env.pop(name, None)
         if level == "interpreter":
@@ -200,8 +199,8 @@ def _baseline(against: str, reports: Path) -> Path:
     """The file that ``--against`` means: a path, or another cell's report."""
     path = Path(against)
     if path.suffix == ".json":
-        return path
-    report = reports / against / "benchmark.json"
+        return files.as_given(path)
+    report = reports / against / benchmark_file.NAME
     if not report.is_file():
         raise ValueError(f"against is {against!r}; it is no .json file, and there is no {report}")
     return report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..codegen import Configuration, compile_kernel
-from ..codegen.loading import load_plainly
+from ..codegen.loading import load
 from .timing import Measurement
 
 TARGETS = ("cuda:90", "hip:gfx942")  # compiled for where no GPU says which
@@ -28,7 +28,7 @@ def measure(configuration: Configuration) -> tuple[Measurement, dict[str, Any]]:
         AssertionError: the kernel does not compile, or could not be launched.
         KernelError: there is no such kernel.
     """
-    kernel, each = load_plainly(configuration.kernel), configuration
+    kernel, each = load(configuration.kernel), configuration
     seconds = []
     for _ in range(COMPILATIONS):
         result = compile_kernel(kernel, each.args, dict(each.constexprs), each.options, each.hints, each.target)

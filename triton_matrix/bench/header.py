@@ -8,15 +8,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
-from ..evidence import toolchain
-from .benchmark_file import SCHEMA
+from ..evidence import schemas, toolchain
 
 
 def header(cell: str, level: str, selection: str, root: Optional[Path]) -> dict[str, Any]:
     """The header that every file has; a suite may add keys of its own (``benchmark_file.HEADER``)."""
     commit, dirty = toolchain.git_state(root)
     return {
-        "schema": SCHEMA,
+        "schema": schemas.BENCHMARK,
         "cell": cell,
         "level": level,
         "selection": selection,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from .benchmark_file import OURS, timings
+from .timings import OURS, timings
 
 THRESHOLD = 0.05
 SPREADS = 3.0

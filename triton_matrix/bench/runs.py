@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import benchmark_file
+from ..evidence import benchmark_file
 
-FILES = ("benchmark.json", "sweep.json")
+FILES = (benchmark_file.NAME, benchmark_file.SWEEP)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 from ..base import tables
 from ..base.tables import DASH
 from ..codegen import metrics
-from .benchmark_file import OURS, timings
+from .timings import OURS, timings
 
 WIDTH = 100
 

@@ -14,26 +14,27 @@ from typing import Any, Optional
 from ..base.files import write_text
 from .compile import Configuration, Result
 from .loading import KernelError, file_of
+from .many import Rows, Settings
 from .sources import source_digest
-from .worker import Rows, Settings
 
 # Settings in the environment that change what a Triton makes of a kernel.
 _PREFIXES = ("TRITON_", "AMDGCN_", "NVPTX_", "MLIR_", "LLVM_", "DISABLE_", "USE_", "PTXAS_")
 _NOT_CODE = ("TRITON_CACHE_DIR", "TRITON_HOME", "TRITON_DUMP_DIR")
 _OUR_CODE = (
+    *("adapters", "causes", "compile", "crashes", "cuda_metrics", "devices", "driver_standin", "hip_metrics"),
     *(
-        "adapters",
-        "causes",
-        "compile",
-        "crashes",
-        "cuda_metrics",
-        "devices",
-        "driver_standin",
-        "forked",
-        "hip_metrics",
         "loading",
+        "many",
+        "occupancy",
+        "packages",
+        "signing",
+        "sources",
+        "standins",
+        "targets",
+        "torch_standin",
+        "tuned",
+        "worker",
     ),
-    *("occupancy", "packages", "signing", "sources", "standins", "targets", "torch_standin", "tuned", "worker"),
 )
 KEPT = 20_000  # entries per release; the oldest go first
 

@@ -19,7 +19,7 @@ def sentence(problem: BaseException, fn: Any) -> str:
 
     Args:
         problem: what was raised.
-        fn: the ``triton.jit`` function that was compiled.
+        fn: the ``triton.jit`` function that was compiled; None where it was an IR.
     """
     chain = [problem]
     while (inner := _inner(chain[-1])) is not None and inner not in chain:
@@ -29,7 +29,7 @@ def sentence(problem: BaseException, fn: Any) -> str:
     missing = _standin_named(cause, fn)
     if missing:
         cause = f"{cause}; {missing}"
-    return f"{cause}, at {_place(located[-1], fn)}" if located else cause
+    return f"{cause}, at {_place(located[-1], fn)}" if located and fn is not None else cause
 
 
 def _inner(problem: BaseException) -> Optional[BaseException]:
@@ -105,7 +105,7 @@ def _function_of(source: list[str], fn: Any) -> Any:
 
 def _standin_named(cause: str, fn: Any) -> str:
     """What is not installed of the globals that a cause names: Triton says that they are no globals it can use."""
-    for name, value in fn.fn.__globals__.items():
+    for name, value in fn.fn.__globals__.items() if fn is not None else ():
         if isinstance(value, StandIn) and (f" {name} " in f" {cause} " or f"'{name}'" in cause or f"`{name}`" in cause):
             from .standins import way_out
 

@@ -13,9 +13,10 @@ from ..evidence import atlas_file
 from . import adapters, hook, loading, spec, table, targets
 from .cache import Cache, default_folder
 from .compile import Configuration, Result
+from .entries import entry
 from .loading import KernelError
+from .many import Rows, Settings, compile_all
 from .spec import SpecError
-from .worker import Rows, Settings, compile_all
 
 _DISTRIBUTIONS = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")
 
@@ -34,7 +35,7 @@ def main(argv: list[str]) -> int:
     what.add_argument(
         "--check-driver", metavar="FILE.py:FUNCTION", help="on a GPU machine: hold its figures against the driver's"
     )
-    parser.add_argument("--target", action="append", metavar="TARGET", help=f"of {', '.join(targets.TARGETS)}")
+    parser.add_argument("--target", action="append", metavar="TARGET", help=targets.HELP)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--quiet", action="store_true", help="print no table, only what failed")
@@ -69,7 +70,7 @@ def main(argv: list[str]) -> int:
             raise ValueError("\n".join(dict.fromkeys(refused.values())))
         for index, why in refused.items():
             result = Result("error", reason=f"cannot be asked: {why}")
-            entries.append(atlas_file.entry(configurations[index], result))
+            entries.append(entry(configurations[index], result))
         if options.json:
             source = loading.file_of(configurations[0].kernel) or Path()
             atlas_file.write(options.json, atlas_file.make(release, adapters.name_of(release), entries, source))
@@ -144,7 +145,7 @@ def run(
             cache.save()
         refused = {missing[position]: sentence for position, sentence in why.items()}
     _tell(progress, f"compiled {len(missing)} {len(configurations)}")
-    return [atlas_file.entry(*row) for index in sorted(found) for row in found[index]], refused
+    return [entry(*row) for index in sorted(found) for row in found[index]], refused
 
 
 def _tell(progress: Optional[int], line: str) -> None:
@@ -153,9 +154,11 @@ def _tell(progress: Optional[int], line: str) -> None:
 
 
 def target_names(given: Optional[list[str]]) -> list[str]:
-    """Names of targets from repeated or comma-separated options; all of them when none is given."""
+    """Names of targets from repeated or comma-separated options; the default ones when none is given."""
     names = [name for item in given or [] for name in item.split(",") if name]
-    return [targets.parse(name).name for name in names] or list(targets.TARGETS)
+    if targets.ALL in names:
+        return list(targets.TARGETS)
+    return [targets.parse(name).name for name in names] or list(targets.DEFAULT)
 
 
 def installed_triton() -> str:

@@ -14,6 +14,8 @@ from .signing import sign as sign
 from .standins import strictly
 from .targets import CudaLimits, Target
 
+_TUNERS_SKIP = ("CompileTimeAssertionFailure", "PTXASError", "OutOfResources")  # what an autotuner catches
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -110,14 +112,13 @@ def compile_stages(
     options: dict[str, Any],
     hints: Optional[Iterable[str]],
     target: Target,
-    load: Optional[Callable[[str], Any]] = None,
     on_stage: adapters.OnStage = None,
+    load: Optional[Callable[[str], Any]] = None,
 ) -> Result:
     """As :func:`compile_kernel`, with the stages but without the metrics; ``measure`` adds those, many at a time.
 
-    Args:
-        load: gives the function of a reference, for constexprs that are functions.
-        on_stage: is told what each stage left, as of ``adapters.Adapter35.compile``.
+    ``on_stage`` is told what each stage left, as of ``adapters.Adapter35.compile``; ``load`` gives the function of a
+    reference, for constexprs that are functions.
     """
     import triton
 
@@ -151,9 +152,9 @@ def compiled_result(compiled: adapters.Compiled, seconds: float) -> Result:
 
 
 def failed(problem: BaseException, function: Any = None) -> Result:
-    """The result of a compilation of ``function`` that raised ``problem``."""
+    """The result of a compilation that raised ``problem``; ``function`` is the kernel, where one was compiled."""
     crash = crashes.of_exception(str(problem))
-    skipped = type(problem).__name__ in ("CompileTimeAssertionFailure", "PTXASError", "OutOfResources")
+    skipped = type(problem).__name__ in _TUNERS_SKIP
     reason = f"does not compile: {crash or causes.sentence(problem, function)}"
     return Result("error", reason=reason, crash=crash is not None, tuner_skips=skipped)
 
@@ -226,6 +227,8 @@ def unknown_to(target: Target, version: str) -> str:
     if versions.key(version) < versions.key(target.since):
         what = "has no HIP backend" if target.backend == "hip" and version < "3" else "does not know this target"
         return f"Triton {version} {what}; {target.name} needs {target.since} or later"
+    if target.until and versions.key(version) > versions.key(target.until):
+        return f"Triton {version} no longer knows this target; {target.name} needs {target.until} or earlier"
     return ""
 
 

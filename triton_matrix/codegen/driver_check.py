@@ -120,7 +120,7 @@ def main(release: str, atlas: str, root: Path, path: Optional[Path]) -> int:
 
 def check(configuration: Configuration, target: Target, driver: Driver) -> dict[str, Any]:
     """One configuration: the atlas' figures, the driver's, and whether a real launch compiles the same code."""
-    fn = unwrap(loading.load_plainly(configuration.kernel))
+    fn = unwrap(loading.load(configuration.kernel))
     result = compile_stages(
         fn, configuration.args, configuration.constexprs, configuration.options, configuration.hints, target
     )

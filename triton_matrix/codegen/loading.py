@@ -93,12 +93,11 @@ def _is_gluon(path: Path, function: str) -> bool:
     return False
 
 
-def load_plainly(reference: str) -> Any:
+def load(reference: str) -> Any:
     """The function that ``reference`` names, imported as Python does it: for a machine that has what it needs.
 
     Raises:
-        KernelError: the module has no such function.
-        Exception: whatever importing the module raises.
+        KernelError: the module does not import, or has no such function.
     """
     module_name, function = split(reference)
     path = file_of(reference)
@@ -106,7 +105,10 @@ def load_plainly(reference: str) -> Any:
         root, module_name = import_name(path)
         if str(root) not in sys.path:
             sys.path.insert(0, str(root))
-    module = importlib.import_module(module_name)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as problem:
+        raise KernelError(f"kernel is {reference!r}; importing {module_name}: {_why(problem)}") from None
     if not hasattr(module, function):
         raise KernelError(f"kernel is {reference!r}; {module_name} has no {function}")
     return getattr(module, function)

@@ -101,7 +101,8 @@ def expand_all(path: Path, target_names: list[str]) -> list[Configuration]:
             seen.add(content)
             if configuration.id in result:
                 head, _, settings = configuration.label.partition("[")
-                label = f"{head}[{','.join(filter(None, (file.stem, settings.rstrip(']'))))}]"
+                own = file.stem.removeprefix(f"{head}-")
+                label = f"{head}[{','.join(filter(None, (own, settings.rstrip(']'))))}]"
                 configuration = dataclasses.replace(configuration, label=label)
             result[configuration.id] = configuration
     return list(result.values())

@@ -45,9 +45,9 @@ def main(argv: Sequence[str]) -> int:
     os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
     try:
         configuration = chosen(request)
-        function = loading.Loader(targets.parse(configuration.target)).load(configuration.kernel)
-        # of a tuned kernel, the first configuration of its tuner
-        configuration = tuned.labelled(configuration, tuned.expand(function, configuration, 1)[0])
+        loader = loading.Loader(targets.parse(configuration.target), torch_version=request.get("torch"))
+        function = loader.load(configuration.kernel)
+        configuration = _settled(configuration, function)
         compile.sign(compile.unwrap(function), configuration.args, configuration.constexprs, configuration.hints)
     except ValueError as problem:
         print(problem, file=sys.stderr)
@@ -80,6 +80,21 @@ def chosen(request: dict[str, Any]) -> Configuration:
     raise ValueError(f"{asked} {len(fitting)} configurations; name one with its label: {labels}")
 
 
+def _settled(configuration: Configuration, function: Any) -> Configuration:
+    """The configuration with what a tuner and heuristics around the kernel set.
+
+    Raises:
+        ValueError: a tuner has several, and the spec leaves more than one of them.
+    """
+    points = tuned.expand(function, configuration)
+    if len(points) > 1:
+        raise ValueError(
+            f"the kernel is tuned, and the spec leaves {len(points)} of its configurations; set what tells one from the"
+            f" others under [constexprs] and [options]: {'; '.join(point.shown for point in points)}"
+        )
+    return tuned.labelled(configuration, points[0])
+
+
 def answer(configuration: Configuration, function: Any, folder: Path, swaps: list[Any], own: bool = True) -> None:
     """Compile what is asked, leave the stages in ``folder``, and ``answer.json`` last.
 
@@ -94,7 +109,7 @@ def answer(configuration: Configuration, function: Any, folder: Path, swaps: lis
     target = targets.parse(configuration.target)
     jobs = [_own(configuration, function, folder)] if own else []
     jobs += [_swap(configuration, swap, folder) for swap in swaps]
-    from .forked import surviving_crashes
+    from .worker import surviving_crashes
 
     results = [result for job in jobs for result in surviving_crashes([job])]
     compile.measure([(target, result) for result in results])
@@ -128,7 +143,7 @@ def _own(configuration: Configuration, function: Any, folder: Path) -> Callable[
         configuration.options,
         configuration.hints,
         targets.parse(configuration.target),
-        on_stage=_keeper(folder, "own"),
+        _keeper(folder, "own"),
     )
 
 

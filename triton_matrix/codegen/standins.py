@@ -55,9 +55,9 @@ class StandIn:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        if _strict[0] or self._problem:
-            self._refuse("")
         dotted = f"{self._name}.{name}"
+        if (_strict[0] or self._problem) and dotted not in self._answers:
+            self._refuse("")
         value = self._answers[dotted] if dotted in self._answers else StandIn(dotted, self._answers)
         self.__dict__[name] = value
         return value

@@ -33,7 +33,11 @@ def by_release(atlases: Sequence[dict[str, Any]], markdown: bool = False) -> str
     items = [{**item, "triton": atlas["triton"]} for atlas in atlases for item in atlas["entries"]]
     order = {item["id"]: index for index, item in enumerate(reversed(items))}
     items.sort(key=lambda item: (item["target"], -order[item["id"]]))  # stable: releases stay in their order
-    return entries([{**item, "label": f"{item['label']}  {item['triton']}"} for item in items], markdown)
+    shown = [
+        {**item, "label": f"{item['label']}  {item['triton']}", "id": f"{item['id']} triton {item['triton']}"}
+        for item in items
+    ]
+    return entries(shown, markdown)
 
 
 def overview(atlases: Sequence[dict[str, Any]], markdown: bool = False) -> str:

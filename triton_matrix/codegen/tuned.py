@@ -63,7 +63,7 @@ def expand(fn: Any, configuration: Configuration, limit: Optional[int] = None) -
     wrapper, tuned = fn, False
     while wrapper is not inner:
         if hasattr(wrapper, "configs"):
-            configs = [_settings(config) for config in wrapper.configs]
+            configs = [settings_of_config(config) for config in wrapper.configs]
             drafts = [_with(draft, config, names) for draft in drafts for config in configs]
             tuned = True
         elif hasattr(wrapper, "values"):
@@ -86,7 +86,7 @@ def expand(fn: Any, configuration: Configuration, limit: Optional[int] = None) -
     ]
 
 
-def _settings(config: Any) -> dict[str, Any]:
+def settings_of_config(config: Any) -> dict[str, Any]:
     """What one triton.Config passes to a launch."""
     if hasattr(config, "all_kwargs"):
         settings = dict(config.all_kwargs())

@@ -1,263 +1,131 @@
-"""Compile many configurations in child processes, one for each target, so that what goes wrong there costs little.
+"""Work in a forked process, so that a compiler that crashes or hangs costs one configuration, not all.
 
-A child stands in for its target: questions to the GPU are answered for it, and modules are imported there. LLVM ends
-the process on what it cannot select, ptxas has been seen to hang, and a kernel's module may do both. It is forked after
- Triton is imported, so a new one is cheap; it sends back what it compiled, and this side measures many at a time.
+LLVM ends the process on what it cannot select, ptxas has been seen to hang, and a kernel's module may do both. A child
+is forked after Triton is imported, so a new one is cheap; it sends back one message after another.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import faulthandler
 import os
+import pickle
 import re
+import resource
 import select
 import signal
+import statistics
+import struct
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
-from . import targets, tuned
-from .compile import Configuration, Result, compile_stages, measure, unknown_to, unwrap
-from .forked import crashed, receive_from, send, text_of, timed
-from .loading import ImportFailure, Loader
-from .signing import NotInThisRelease, sign
+from . import crashes, metrics
+from .compile import Result
 from .standins import is_users
 
-BATCH = 16  # results measured together: one disassembler start each, and no more than this many binaries in memory
-TOOK = "took more than"
-_KEPT_STAGES = ("cubin", "amdgcn")
-Rows = list[tuple[Configuration, Result]]
-Load = Callable[[str], Any]
+SECONDS_EACH = 300.0  # after which the compiler is taken to hang
+REPEATS = 3  # of a compilation that takes long; its CPU time is their median
+_LOG_BYTES = 1 << 20
+Send = Callable[[Any], None]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How kernels are loaded and compiled.
+def surviving_crashes(jobs: Sequence[Callable[[], Result]]) -> Iterator[Result]:
+    """The result of each job, in order; of one that ends its process, a result that says how.
 
-    Attributes:
-        source_root: where absolute imports start; None finds it from the kernel's file.
-        torch_version: what a torch that is not installed says to be.
-        configs: compile only the first so many of a tuner's configurations; None: all.
-        import_seconds, compile_seconds: after which loading or compiling one configuration is taken to hang.
+    A job runs in a forked process. Its CPU time is noted, and the failing pass where only the log names it.
     """
-
-    source_root: Optional[Path] = None
-    torch_version: Optional[str] = None
-    configs: Optional[int] = None
-    import_seconds: float = 120
-    compile_seconds: float = 300
-
-
-class Refused(ValueError):
-    """A configuration does not fit its kernel; one sentence."""
-
-
-def compile_all(
-    configurations: list[Configuration], settings: Settings, done: Callable[[int, Rows], None]
-) -> dict[int, str]:
-    """Compile each configuration and hand its rows to ``done``: one, or one for each configuration of its tuner.
-
-    Args:
-        done: called once per configuration with its index and rows, metrics in place and stages dropped.
-
-    Returns:
-        by index, why a configuration does not fit its kernel and was not compiled; ``done`` is not called for it.
-    """
-    import triton
-    import triton.compiler
-
-    with contextlib.suppress(ImportError):
-        import torch  # noqa: F401
-    refused: dict[int, str] = {}
-    batch = _Batch(done)
-    broken: dict[str, str] = {}  # by kernel: why importing it does not end well on any target
-    by_target: dict[str, list[int]] = {}
-    for index, configuration in enumerate(configurations):
-        by_target.setdefault(configuration.target, []).append(index)
-    for name, indices in by_target.items():
-        why = unknown_to(targets.parse(name), triton.__version__)
-        if why:
-            for index in indices:
-                batch.add(index, [(configurations[index], Result("n/a", reason=why))])
-            continue
-        _Group(configurations, indices, settings, broken, batch, refused).run()
-    batch.flush()
-    return refused
+    start = 0
+    with tempfile.TemporaryFile() as log:
+        while start < len(jobs):
+            with child(_doing(jobs[start:]), log) as (receive, how_it_ended):
+                while start < len(jobs):
+                    result = receive(SECONDS_EACH)
+                    start += 1
+                    if result is None:
+                        yield ended(how_it_ended(), log)
+                        break
+                    yield result
 
 
-class _Batch:
-    """Results on their way to be measured, so many at a time."""
+def _doing(jobs: Sequence[Callable[[], Result]]) -> Callable[[Send, int], None]:
+    def work(send: Send, log: int) -> None:
+        for job in jobs:
+            send(timed(job, log))
 
-    def __init__(self, done: Callable[[int, Rows], None]) -> None:
-        self._done = done
-        self._waiting: list[tuple[int, Rows]] = []
-
-    def add(self, index: int, rows: Rows) -> None:
-        self._waiting.append((index, rows))
-        if sum(len(each) for _, each in self._waiting) >= BATCH:
-            self.flush()
-
-    def flush(self) -> None:
-        rows = [row for _, each in self._waiting for row in each]
-        measure([(targets.parse(configuration.target), result) for configuration, result in rows])
-        for _, result in rows:
-            result.stages = {}
-        for index, each in self._waiting:
-            if len(each) > 1 and any(result.status == "ok" for _, result in each):
-                for _, result in each:
-                    if result.tuner_skips:
-                        result.status, result.reason = "n/a", f"a tuner passes over it: {result.reason}"
-            self._done(index, each)
-        self._waiting = []
+    return work
 
 
-class _Group:
-    """The configurations of one target, compiled by one child after another."""
-
-    def __init__(
-        self,
-        configurations: list[Configuration],
-        indices: list[int],
-        settings: Settings,
-        broken: dict[str, str],
-        batch: _Batch,
-        refused: dict[int, str],
-    ) -> None:
-        self._all, self._todo, self._settings, self._broken = configurations, list(indices), settings, broken
-        self._batch, self._refused = batch, refused
-        self._rows: Rows = []  # of the first of self._todo
-        self._expected: list[Configuration] = []
-
-    def run(self) -> None:
-        with tempfile.TemporaryFile() as log:
-            while self._todo:
-                self._drop_broken()
-                if self._todo:
-                    self._run_child(log)
-
-    def _drop_broken(self) -> None:
-        for index in list(self._todo):
-            why = self._broken.get(self._all[index].kernel)
-            if why:
-                self._todo.remove(index)
-                self._batch.add(index, [(self._all[index], Result("error", reason=why, lasting=False))])
-
-    def _run_child(self, log: Any) -> None:
-        jobs = [self._all[index] for index in self._todo]
-        with _child(jobs, len(self._rows), self._settings, log) as (receive, how_it_ended):
-            while self._todo:
-                limit = self._settings.compile_seconds if self._expected else self._settings.import_seconds
-                message = receive(limit)
-                if message is None:
-                    self._ended(how_it_ended(), log)
-                    return
-                kind, content = message
-                if kind == "points":
-                    self._expected = content
-                elif kind == "refused":
-                    self._refused[self._todo.pop(0)] = content
-                elif kind == "failed":
-                    self._finish([(self._all[self._todo[0]], content)])
-                elif kind == "result":
-                    self._rows.append((self._expected[len(self._rows)], content))
-                    if len(self._rows) == len(self._expected):
-                        self._finish(self._rows)
-
-    def _finish(self, rows: Rows) -> None:
-        self._batch.add(self._todo.pop(0), rows)
-        self._rows, self._expected = [], []
-
-    def _ended(self, how: str, log: Any) -> None:
-        """The child is gone in the middle of something: that something has its answer."""
-        hung = how.startswith(TOOK)
-        if not self._expected:
-            why = how if hung else f"ended with {how}{_last_line(log)}"
-            self._broken[self._all[self._todo[0]].kernel] = f"does not load: importing it {why}"
-            return
-        result = Result("error", reason=f"does not compile: the compiler {how}") if hung else crashed(how, text_of(log))
-        self._rows.append((self._expected[len(self._rows)], result))
-        if len(self._rows) == len(self._expected):
-            self._finish(self._rows)
-        else:
-            self._expected = []  # the next child says them again, and leaves out those that have a row
+def ended(how: str, log: Any) -> Result:
+    """The result of a compilation whose process did not live to send one."""
+    if how.startswith("took more than"):
+        return Result("error", reason=f"does not compile: the compiler {how}")
+    crash = crashes.of_process(how, text_of(log))
+    return Result("error", reason=f"does not compile: {crash}", crash=True)
 
 
 @contextlib.contextmanager
-def _child(
-    jobs: list[Configuration], skip: int, settings: Settings, log: Any
-) -> Iterator[tuple[Callable[[float], Any], Callable[[], str]]]:
-    """Fork a compiling child. Yields a function that receives its next message, and one that says how it ended."""
+def child(work: Callable[[Send, int], None], log: Any) -> Iterator[tuple[Callable[[float], Any], Callable[[], str]]]:
+    """Fork a process that does ``work``, which is given a function that sends a message and the log's descriptor.
+
+    Yields a function that receives the next message within so many seconds, None where none comes any more, and one
+    that says how the process ended: a signal's name, "exit status 1" or "took more than 3 s".
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(read_end)
-        _work(jobs, skip, settings, write_end, log.fileno())
+        _live(work, write_end, log.fileno())
     os.close(write_end)
-    ended: list[str] = []
+    how: list[str] = []
     hung: list[str] = []
 
     def how_it_ended() -> str:
-        if not ended:
+        if not how:
             _, status = os.waitpid(pid, 0)
             code = os.waitstatus_to_exitcode(status)
             name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-            ended.append(hung[0] if hung else name)
-        return ended[0]
+            how.append(hung[0] if hung else name)
+        return how[0]
 
     def receive(seconds: float) -> Any:
         ready, _, _ = select.select([read_end], [], [], seconds)
         if not ready:
-            hung.append(f"{TOOK} {seconds:g} s{_where(pid, log)}")
+            hung.append(f"took more than {seconds:g} s{_where(pid, log)}")
             os.kill(pid, signal.SIGKILL)
             return None
-        return receive_from(read_end)
+        header = _read(read_end, 8)
+        return pickle.loads(_read(read_end, struct.unpack("<Q", header)[0])) if len(header) == 8 else None
 
     try:
         yield receive, how_it_ended
     finally:
         os.close(read_end)
-        if not ended:
+        if not how:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)  # it has nothing left to do, or nobody left to read it
             how_it_ended()
 
 
-def _where(pid: int, log: Any) -> str:
-    """Where in a user's file a child is that hangs: it is asked for its stack, which it writes into the log."""
-    with contextlib.suppress(OSError):
-        os.ftruncate(log.fileno(), 0)
-        os.kill(pid, signal.SIGUSR1)
-        time.sleep(1)
-        log.seek(0)
-        text = log.read().decode(errors="replace")
-        for name, line in re.findall(r'File "([^"]+)", line (\d+)', text):
-            if is_users(name) and "/triton/" not in name:
-                return f", at {Path(name).name}:{line}"
-    return ""
-
-
-def _work(jobs: list[Configuration], skip: int, settings: Settings, pipe: int, log: int) -> None:
-    """The child's whole life: what compilers and modules print goes to ``log``, emptied before each configuration."""
+def _live(work: Callable[[Send, int], None], pipe: int, log: int) -> None:
+    """The child's whole life: what compilers and modules print goes to ``log``."""
     status = 1
+
+    def send(message: Any) -> None:
+        data = pickle.dumps(message)
+        _write(pipe, struct.pack("<Q", len(data)) + data)
+
     try:
         os.dup2(log, 1)
         os.dup2(log, 2)
         faulthandler.register(signal.SIGUSR1, file=log, all_threads=False)
-        target = targets.parse(jobs[0].target)
-        loader = Loader(target, settings.source_root, settings.torch_version)
-        functions: dict[str, Any] = {}
-        for job in jobs:
-            _compile_one(job, skip, settings, loader, functions, lambda *message: send(pipe, message), log)
-            skip = 0
+        work(send, log)
         status = 0
     except BaseException:
         traceback.print_exc()  # into the log: its last line is what is said of this child
@@ -266,70 +134,62 @@ def _work(jobs: list[Configuration], skip: int, settings: Settings, pipe: int, l
         os._exit(status)  # no handlers of the parent's run here
 
 
-def _compile_one(
-    job: Configuration,
-    skip: int,
-    settings: Settings,
-    loader: Loader,
-    functions: dict[str, Any],
-    send: Callable[..., None],
-    log: int,
-) -> None:
-    try:
-        if job.kernel not in functions:
-            try:
-                functions[job.kernel] = loader.load(job.kernel)
-            except ImportFailure as problem:
-                functions[job.kernel] = problem
-        fn = functions[job.kernel]
-        if isinstance(fn, ImportFailure):
-            send("failed", Result("error", reason=f"does not load: {fn}", lasting=False))
-            return
-        function = unwrap(fn)
-        points = tuned.expand(fn, job, settings.configs)
-        load = _loading_functions(loader)
-        with contextlib.suppress(NotInThisRelease):
-            sign(function, job.args, points[0].constexprs, job.hints, load)
-    except ValueError as problem:
-        send("refused", str(problem))
-        return
-    send("points", [tuned.labelled(job, point) for point in points])
-    for point in points[skip:]:
-        os.ftruncate(log, 0)
-        os.lseek(log, 0, os.SEEK_SET)
-        row = targets.parse(job.target)
-        try:
-            result = timed(_compiling(fn, job, point, row, load), log)
-        except ImportFailure as problem:
-            result = Result("error", reason=f"does not load: {problem}", lasting=False)
-        except ValueError as problem:
-            result = Result("error", reason=str(problem), lasting=False)
-        if result.status == "error" and "PassManager" in result.reason:
-            result = dataclasses.replace(result, reason=f"{result.reason}{_error_in(log)}")
-        result.stages = {name: result.stages[name] for name in _KEPT_STAGES if name in result.stages}
-        send("result", result)
+def _where(pid: int, log: Any) -> str:
+    """Where in a user's file a child is that hangs: it is asked for its stack, which it writes into the log."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(log.fileno(), 0)
+        os.kill(pid, signal.SIGUSR1)
+        time.sleep(1)
+        for name, line in re.findall(r'File "([^"]+)", line (\d+)', text_of(log)):
+            if is_users(name) and "/triton/" not in name:
+                return f", at {Path(name).name}:{line}"
+    return ""
 
 
-def _compiling(
-    fn: Any, job: Configuration, point: tuned.Point, target: targets.Target, load: Load
-) -> Callable[[], Result]:
-    return lambda: compile_stages(fn, job.args, point.constexprs, point.options, job.hints, target, load=load)
+def timed(job: Callable[[], Result], log: int) -> Result:
+    """The job's result with its CPU time: of the first run where that is short, else the median of several.
+
+    ``log`` is emptied first; what it then holds may say which pass failed.
+    """
+    os.ftruncate(log, 0)
+    os.lseek(log, 0, os.SEEK_SET)
+    started = _cpu_seconds()
+    result = job()
+    times = [_cpu_seconds() - started]
+    if result.status == "ok" and times[0] > metrics.LONG_COMPILATION:
+        for _ in range(REPEATS - 1):
+            started = _cpu_seconds()
+            job()
+            times.append(_cpu_seconds() - started)
+    result.cpu_seconds = statistics.median(times)
+    if result.status == "error":
+        result.reason += crashes.remark(result.reason, os.pread(log, _LOG_BYTES, 0).decode(errors="replace"))
+    return result
 
 
-def _loading_functions(loader: Loader) -> Callable[[str], Any]:
-    return lambda reference: unwrap(loader.load(reference))
+def _cpu_seconds() -> float:
+    """CPU time of this process and of the tools that it has run."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def _error_in(log: int) -> str:
-    """What the compiler's own passes printed of an error, as the end of a sentence."""
-    size = os.lseek(log, 0, os.SEEK_END)
-    text = os.pread(log, size, 0).decode(errors="replace")
-    errors = [line.strip() for line in text.splitlines() if "error:" in line]
-    return f"; {errors[0][-300:]}" if errors else ""
-
-
-def _last_line(log: Any) -> str:
-    """What the compiler printed last, as the end of a sentence."""
+def text_of(log: Any) -> str:
+    """What a child has printed."""
     log.seek(0)
-    lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-    return f": {lines[-1][:300]}" if lines else ""
+    return str(log.read(_LOG_BYTES).decode(errors="replace"))
+
+
+def _read(pipe: int, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = os.read(pipe, size - len(data))
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def _write(pipe: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(pipe, view) :]

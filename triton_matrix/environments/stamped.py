@@ -70,20 +70,15 @@ def _with_extras(home: Path, python: str, requirements: Sequence[str], extra: Se
     Where two requests name the same distribution differently, the later one holds. Where all of them do not go
     together, the environment is made anew with those asked for now.
     """
-    with locks.held(home.parent / f".{home.name}.extras.lock", f"the environment {home}", WAIT_S):
-        return _extended(home, python, requirements, extra)
-
-
-def _extended(home: Path, python: str, requirements: Sequence[str], extra: Sequence[str]) -> Path:
-    stamp = home / STAMP
-    had = stamp.read_text(encoding="utf-8").splitlines() if stamp.is_file() else []
-    base = [f"python=={python}", *requirements]
-    kept = had[len(base) :] if had[: len(base)] == base else []
-    if had and kept and set(extra) <= set(kept):
-        return make(home, python, [*requirements, *kept])
-    union = {_name(each): each for each in (*kept, *extra)}
-    wanted = [*requirements, *union.values()]
-    if kept:
+    with locks.held(home.parent / f".{home.name}.lock", f"the environment {home}", WAIT_S):
+        stamp = home / STAMP
+        had = stamp.read_text(encoding="utf-8").splitlines() if stamp.is_file() else []
+        base = [f"python=={python}", *requirements]
+        kept = had[len(base) :] if had[: len(base)] == base else []
+        union = {_name(each): each for each in (*kept, *extra)}
+        if not kept or set(extra) <= set(kept):
+            return _make(home, python, [*requirements, *(kept or extra)], [], (), [])
+        wanted = [*requirements, *union.values()]
         interpreter = home / "bin" / "python"
         try:
             stamp.unlink()
@@ -91,7 +86,7 @@ def _extended(home: Path, python: str, requirements: Sequence[str], extra: Seque
             files.write_text(stamp, "\n".join([f"python=={python}", *wanted]) + "\n")
         except commands.ToolError:
             wanted = [*requirements, *extra]
-    return make(home, python, wanted)
+        return _make(home, python, wanted, [], (), [])
 
 
 def _name(requirement: str) -> str:

@@ -18,29 +18,6 @@ class RecordError(ValueError):
     """A file is not there or not an atlas file; one sentence."""
 
 
-def entry(configuration: Any, result: Any) -> dict[str, Any]:
-    """One entry. ``metrics`` repeat exactly from run to run; ``seconds`` and ``cpu_seconds`` do not."""
-    value: dict[str, Any] = {
-        "id": configuration.id,
-        "kernel": configuration.label.partition("[")[0],
-        "label": configuration.label,
-        "target": configuration.target,
-        "args": configuration.args,
-        "constexprs": configuration.constexprs,
-        "options": configuration.options,
-        "hints": list(configuration.hints),
-        "status": result.status,
-        "metrics": result.metrics,
-        "seconds": round(result.seconds, 3),
-        "cpu_seconds": round(result.cpu_seconds, 3),
-    }
-    if result.crash:
-        value["crash"] = True
-    if result.reason:
-        value["reason"] = result.reason
-    return value
-
-
 def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path) -> dict[str, Any]:
     """The whole file's content, entries sorted by id. ``source`` is a path in the checkout that holds the kernels."""
     commit, dirty = toolchain.git_state(source if source.is_dir() else source.parent)

@@ -12,6 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ..base import files
+from ..base.cells import Package
 from ..base.pairs import Pair
 from ..environments import project
 
@@ -30,6 +31,7 @@ TOOLS = (
 )
 OURS = ("pytest", "hypothesis")  # what the harness asks for by itself
 GIVEN = (*OURS, "torch", "triton")  # in every cell
+BENCHMARK = "pytest-benchmark"  # what a bench suite runs with
 USUAL_TESTS = ("tests", "test")
 
 
@@ -93,6 +95,9 @@ def of(root: Path, known: Sequence[Pair]) -> Choice:
         said.append(f"suites: {', '.join(suites)}" + ("; their tests ask for a GPU" if gpu else ""))
     test, about = test_requirements(package)
     said += about
+    if (root / Package.bench).is_dir() and BENCHMARK not in map(_name, test):
+        test = (*test, BENCHMARK)
+        said.append(f"{Package.bench} needs {BENCHMARK}")
     default = suites == ("tests",) and any((root / "tests" / name).is_dir() for name in ("correctness", "incidents"))
     return Choice(package, module, rows, () if default else suites, bool(gpu), test, tuple(said))
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Optional
 
 from ..base import commands, files, pairs
 from ..base.cells import Table, load
@@ -95,49 +94,42 @@ def ignored(root: Path) -> None:
 
 def branch(root: Path) -> str:
     """The branch that the repository calls its main one; ``main`` where Git does not say."""
-    git = ["git", "-C", str(root), "symbolic-ref", "--short"]
-    for name in ("refs/remotes/origin/HEAD", "HEAD"):
-        try:
-            done = subprocess.run([*git, name], capture_output=True, text=True, check=False)
-        except OSError:
-            break
-        if done.returncode == 0 and done.stdout.strip():
-            return done.stdout.strip().removeprefix("origin/")
-    return "main"
+    git = ["git", "-C", str(root)]
+    try:
+        remote = commands.run([*git, "symbolic-ref", "--short", "refs/remotes/origin/HEAD"])
+        return remote.strip().removeprefix("origin/")
+    except commands.ToolError:
+        pass  # no Git, no repository, or none that was cloned
+    here: list[str] = []
+    if (root / ".git").exists():
+        with contextlib.suppress(commands.ToolError):
+            here = commands.run([*git, "branch", "--format", "%(refname:short)"]).split()
+    return next((name for name in ("main", "master", *here[:1]) if name in here), "main")
 
 
 def with_tests_that_resolve(chosen: choice.Choice) -> choice.Choice:
     """The choice without those requirements of the tests that do not resolve in the oldest or in the newest cell."""
     kept = list(chosen.test)
     for row in (chosen.rows[0], *chosen.rows[1:][-1:]):
-        if trouble(chosen, row, kept) is None:
+        if resolves(chosen, row, kept):
             continue
-        for each in list(kept):
-            said = trouble(chosen, row, [each])
-            if said is not None:
-                kept.remove(each)
-                print(f"left out of what tests need: {each}, which does not resolve in cell {row.name}: {said}")
-        said = trouble(chosen, row, kept)
-        if said is not None:
-            print(f"left out of what tests need: {', '.join(kept)}, which do not resolve together: {said}")
-            kept = []
+        left = [each for each in kept if not resolves(chosen, row, [each])]
+        kept = [each for each in kept if each not in left]
+        if not resolves(chosen, row, kept):
+            left, kept = [*left, *kept], []
+        where = f"cell {row.name} (torch {row.torch}, Triton {row.pair.triton})"
+        print(f"left out of what tests need, since it does not resolve in {where}: {', '.join(left)}")
     return replace(chosen, test=tuple(kept))
 
 
-def trouble(chosen: choice.Choice, row: choice.Row, test: Sequence[str]) -> Optional[str]:
-    """Why the cell's requirements do not resolve with these, as uv says it in a line; None where they do.
-
-    Without a network nothing can be said, and nothing is refused.
-    """
+def resolves(chosen: choice.Choice, row: choice.Row, test: Sequence[str]) -> bool:
+    """Whether the cell's requirements resolve with these. Without a network nothing can be said: that counts as yes."""
     pair = [f"torch=={row.torch}", f"triton=={row.pair.triton}", *row.pair.requires]
-    wanted = [*pair, *chosen.project.dependencies, *choice.OURS, *test]
     try:
-        lock.resolve(row.python, wanted)
+        lock.resolve(row.python, [*pair, *chosen.project.dependencies, *choice.OURS, *test])
     except commands.ToolError as error:
-        if any(sign in error.tail for sign in NETWORK_SIGNS):
-            return None
-        return " ".join(error.tail.replace("╰─▶", "").split())[:300]
-    return None
+        return any(sign in error.tail for sign in NETWORK_SIGNS)
+    return True
 
 
 def lock_all(table: Table) -> list[str]:

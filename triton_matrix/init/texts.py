@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..base.cells import Package
 from ..environments import harness
-from .choice import OURS, Choice, Row
+from .choice import Choice, Row
 
 NOXFILE = '''"""Each row of constraints/cells.toml is a session: `nox -l` lists them, `nox` runs them and the report."""
 
@@ -58,8 +58,7 @@ def table(choice: Choice) -> str:
         rows.append("# At level interpreter, a test that ends because there is no GPU is skipped, with that reason.")
         rows.append("needs_gpu = true")
     if choice.test:
-        ours = [each for each in usual.test if re.match("|".join(OURS), each)]
-        rows.append(f"test = {_toml((*ours, *choice.test))}")
+        rows.append(f"test = {_toml((*usual.test, *choice.test))}")
     rows.append("# The atlas (`nox -s codegen`) takes every known Triton from this one on.")
     rows.append(f"oldest = {_toml(choice.rows[0].pair.triton)}")
     cells = "".join(f"\n{_cell(row)}" for row in choice.rows)

@@ -193,6 +193,10 @@ class _Body:
         """The releases that lack a name of the language, or a module on the way to it."""
         parts = dotted.split(".")
         names = self.language.data["names"]
+        if dotted in self.source.patched:
+            return frozenset()
+        if parts[2] == "extra" and len(parts) > 4 and ".".join(parts[:4]) not in names:
+            return frozenset()  # of another vendor's Triton, which is none of the survey
         for end in range(len(parts), 2, -1):
             if ".".join(parts[: end - 1]) in names:
                 return self.language.missing_name(".".join(parts[:end]))
@@ -202,6 +206,8 @@ class _Body:
         """How a module global that is no constexpr behaves; None where it may be something that a kernel may use."""
         values = self.source.globals.get(name, [])
         if not values or name in self.source.aliases or name in self.source.functions or name in self.source.classes:
+            return None
+        if any(isinstance(value, ast.Call) and CONSTEXPR in self.source.resolve(value.func) for value in values):
             return None
         if name in self.source.annotated:
             return "annotated global"

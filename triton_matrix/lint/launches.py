@@ -58,7 +58,7 @@ def check_launches(source: Source, follower: Follower, seen: Iterable[Launch]) -
         elif launch.num_warps == UNSEEN and launch.known:
             sentence = "whether they hold num_warps cannot be read here; pass num_warps= beside them"
             yield Finding(source.path, launch.line, RULE, "launch with **options only", launch.kernel, sentence)
-    for call, place in host_calls(source):
+    for call, place in host_calls(source) if "Config" in source.text else ():
         if "triton.Config" in source.resolve(call.func) and len(call.args) < 2:
             keys = follower.options(call.keywords, place)
             first = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "kwargs")]

@@ -51,6 +51,7 @@ class Source:
         functions, classes: by name, at any depth.
         globals: name -> the values that the module assigns to it at its top level.
         annotated: names that the top level annotates as constexpr.
+        patched: full names of the language that the file assigns itself.
         nodes: every node of the tree: walking it takes most of the time, so it is walked once.
     """
 
@@ -63,6 +64,7 @@ class Source:
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
     globals: dict[str, list[ast.expr]] = field(default_factory=dict)
     annotated: set[str] = field(default_factory=set)
+    patched: set[str] = field(default_factory=set)
     nodes: list[ast.AST] = field(default_factory=list, repr=False)
 
     def resolve(self, node: Optional[ast.AST]) -> set[str]:
@@ -116,7 +118,7 @@ def read_all(paths: Iterable[Path]) -> list[Source]:
 
 
 def _names_triton(text: str) -> bool:
-    return "triton" in text or "jit" in text
+    return "triton" in text
 
 
 def _text(path: Path) -> str:
@@ -153,6 +155,8 @@ def parse(path: Path, text: str) -> Source:
             source.functions[node.name] = node
         elif isinstance(node, ast.ClassDef):
             source.classes[node.name] = node
+    stored = (node for node in source.nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+    source.patched = {name for node in stored for name in source.resolve(node)}
     for statement, _ in top_level(source.tree.body):
         if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
             _note_global(source, statement, statement.value)
@@ -240,7 +244,7 @@ def _keys(node: ast.expr) -> Iterator[str]:
 
 def _own_tuners(source: Source) -> Iterator[str]:
     """Functions of the file that make an autotuner: the package's own wrapper of it."""
-    for name, function in source.functions.items():
+    for name, function in source.functions.items() if "autotune" in source.text else ():
         calls = (callee(node) for node in ast.walk(function) if isinstance(node, ast.Call))
         kernels = {kernel.node for kernel in source.kernels}
         if function not in kernels and any(source.resolve(call) & TUNERS for call in calls):

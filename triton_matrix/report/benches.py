@@ -1,6 +1,6 @@
 """Device timings out of the bench's files: one flat row each, and which of them got slower beyond the noise.
 
-``bench.benchmark_file`` alone says what a row of such a file may hold; ``bench.regression``, what is beyond the noise.
+``evidence.benchmark_file`` alone says what a row of a file may hold; ``bench.regression``, what is beyond the noise.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..bench import regression
-from ..bench.benchmark_file import OURS, timings
 from ..bench.runs import Run, gpus_called
+from ..bench.timings import OURS, timings
 from ..evidence.reading import Document
 
-# the keys of ``bench.benchmark_file.EXTRA_INFO`` that a row keeps under the same name
+# the keys of ``evidence.benchmark_file.EXTRA_INFO`` that a row keeps under the same name
 FIGURES = (
     "kind",
     "direction",

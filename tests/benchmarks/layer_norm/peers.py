@@ -20,6 +20,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from triton_matrix.base import files
+
 OURS = "ours"
 OURS_COMPILED = "ours-compiled"
 OWN = (OURS, OURS_COMPILED)  # neither is a peer
@@ -68,9 +70,9 @@ def parse_paths(items: Sequence[str]) -> dict[str, Path]:
             raise ValueError(
                 f"peer-path is {item!r}; allowed is NAME=DIR or NAME=WHEEL, NAME one of {', '.join(names())}"
             )
-        if not Path(path).exists():
-            raise ValueError(f"peer-path is {item!r}; there is no {path}")
-        found[name] = Path(path).resolve()
+        found[name] = files.as_given(Path(path))
+        if not found[name].exists():
+            raise ValueError(f"peer-path is {item!r}; there is no {found[name]}")
     return found
 
 

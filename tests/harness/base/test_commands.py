@@ -172,5 +172,5 @@ def test_a_verb_that_starts_after_its_nox_was_killed_ends_at_once():
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     env = {**os.environ, "PYTHONPATH": str(Path(commands.__file__).parents[2]), commands.PARENT: str(gone.pid)}
-    verb = [sys.executable, "-m", "triton_matrix", "guard", "--help"]
+    verb = [sys.executable, "-m", "triton_matrix", "lint", "--help"]
     assert subprocess.run(verb, env=env, capture_output=True, check=False).returncode == -signal.SIGTERM

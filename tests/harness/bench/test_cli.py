@@ -59,10 +59,11 @@ def root(tmp_path):
     return root
 
 
-def bench(root, *arguments):
+def bench(root, *arguments, **variables):
     env = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_", "PYTEST", "NOX"))}
     env["PYTHONPATH"] = str(Path(triton_matrix.__file__).resolve().parents[1])
     fixed = ["--level", "interpreter", "--budget", "0.001"] if "--level" not in arguments else []
+    env.update(variables)
     command = [sys.executable, "-m", "triton_matrix", "bench", *fixed, *arguments]
     return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
 
@@ -182,6 +183,21 @@ def test_a_regression_is_measured_again_and_fails_the_run_and_another_cell_serve
     assert "1 of 2 rows regressed against other" in done.stdout
     found = written(root)["triton_matrix"]["against"]
     assert [change["row"] for change in found["regressed"]] == ["known"]
+
+
+def test_relative_paths_are_of_the_folder_that_the_command_is_started_in(root):
+    conftest = root / "tests" / "benchmarks" / "conftest.py"
+    given = "from triton_matrix.base import files\n\n"
+    given += "def pytest_configure(config):\n    print(files.as_given('x'), flush=True)\n"
+    conftest.write_text(f"{CONFTEST}\n{given}")
+    done = bench(root, "--rows", "known", "--reports", "kept")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert str(root / "x") in done.stdout
+    assert (root / "kept" / "ambient" / "benchmark.json").is_file()
+    again = bench(root, "--rows", "known", "--against", "kept/ambient/benchmark.json")
+    assert again.returncode == 0, again.stdout + again.stderr
+    elsewhere = {"TRITON_MATRIX_STARTED_IN": str(root / "kept")}  # as nox says, which runs the verb in tests/
+    assert bench(root, "--rows", "known", "--against", "ambient/benchmark.json", **elsewhere).returncode == 0
 
 
 def test_saving_and_comparing_work_as_pytest_benchmarks_users_know_them(root, tmp_path):

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from triton_matrix import bench
+from triton_matrix.evidence import benchmark_file
 
-FILES = sorted(Path(bench.__file__).parent.glob("*.py"))
+FILES = [*sorted(Path(bench.__file__).parent.glob("*.py")), Path(benchmark_file.__file__)]
 OURS = re.compile(r"layer.?norm|liger|quack|launch.?plan|\bgoals?\b|rstd|\bdw\b|tuned|general rule", re.IGNORECASE)
 
 

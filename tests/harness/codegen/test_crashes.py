@@ -74,7 +74,7 @@ define ptx_kernel void @k(ptr addrspace(1) %0) {
 """
 SCRIPT = """
 import json, pathlib, triton
-from triton_matrix.codegen import adapters, compile, forked, targets
+from triton_matrix.codegen import adapters, compile, targets, worker
 
 def job():
     adapter, _ = adapters.choose(triton.__version__)
@@ -84,7 +84,7 @@ def job():
         adapter.resume("llir", path, {{"num_warps": 4}}, targets.parse("cuda:90"), noted), 0
     )
 
-for result in forked.surviving_crashes([job]):
+for result in worker.surviving_crashes([job]):
     print(json.dumps([result.status, result.crash, result.reason]))
 """
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from triton_matrix.base import pairs
+from triton_matrix.base import commands, pairs
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.ci import jobs
+from triton_matrix.environments import lock
 from triton_matrix.init import cli, texts
 
 ROOT = find_root(Path(__file__).parent)
@@ -112,9 +113,34 @@ def test_the_workflow_installs_the_commit_that_init_was_installed_from(tmp_path,
 
 def test_the_workflow_runs_for_pushes_to_the_branch_of_the_repository(package):
     root = package()
-    subprocess.run(["git", "init", "-q", "-b", "trunk", str(root)], check=True)
+    git = ["git", "-C", str(root), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for arguments in (["init", "-q", "-b", "trunk"], ["add", "-A"], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *arguments], check=True)
     assert init(root) == 0
     assert 'branches: ["trunk"]' in (root / ".github" / "workflows" / "triton-matrix.yml").read_text()
+
+
+@pytest.fixture
+def _index():
+    try:
+        lock.resolve("3.11", ["torch==2.3.1", "iniconfig"])
+    except (commands.ToolError, ValueError) as problem:
+        pytest.skip(f"needs uv and a package index: {problem}")
+
+
+@pytest.mark.usefixtures("_index")
+def test_pins_hold_the_packages_own_dependencies_and_tests_get_what_resolves(package, capsys):
+    more = '\n[project.optional-dependencies]\ntest = ["numpy>=2", "einops"]\n'  # numpy<2 is what torch 2.3.1 needs
+    root = package(dependencies=["torch==2.3.1", "triton", "iniconfig<2.1"], more=more)
+    assert cli.main(["--root", str(root)]) == 0
+    table = load(root / "constraints" / "cells.toml")
+    pins = (root / "constraints" / "triton231.txt").read_text()
+    assert table.package.test[-1:] == ("einops",)
+    assert re.search(r"^einops==", pins, re.MULTILINE)
+    assert re.search(r"^iniconfig==2\.0", pins, re.MULTILINE)
+    said = capsys.readouterr().out
+    assert "does not resolve in cell triton231 (torch 2.3.1, Triton 2.3.1): numpy>=2" in said
+    assert said.endswith("next: `nox`, and commit what is new\n")
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,7 @@ SILENT = {
         text("r = tl.expand_dims(o, 0)\ntl.store(X + r, tl.load(X + r), mask=r < min(n, 3))", parameters="X, n"),
         {},
     ),
+    "annotated_constexpr": ("codegen", text("tl.store(X, EPS)", before="EPS: tl.constexpr = tl.constexpr(2.0)\n"), {}),
     "constexpr": ("codegen", text("tl.store(X, EPS)", before="EPS = tl.constexpr(2.0)\n"), {}),
     "plain": ("interpreter", text("r = tl.expand_dims(o, 0)\ntl.store(X + r, 1 / tl.sqrt(tl.load(X + r) + 1.0))"), {}),
     "indexed": ("codegen", text("r = o[None, :]\ntl.store(X + r, tl.load(X + r))"), {}),

@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 
 import jsonschema
 import pytest
@@ -97,7 +95,7 @@ def test_json_holds_the_findings_and_the_counts_of_causes(lint):
     assert json.loads(lint(KERNEL + "    pass\n", "--format", "json")[1])["findings"] == []
 
 
-# The parts of SARIF 2.1.0 that we write, as its section 3 asks for them; the whole schema is tried where it can be had.
+# The parts of SARIF 2.1.0 that we write, as its section 3 asks for them.
 SARIF = {
     "type": "object",
     "required": ["version", "runs"],
@@ -170,15 +168,6 @@ def test_sarif_names_its_rules_and_its_places(lint):
     empty = json.loads(lint(KERNEL + "    pass\n", "--format", "sarif")[1])
     jsonschema.validate(empty, SARIF)
     assert empty["runs"][0]["results"] == []  # code scanning closes what it knew only where it gets an empty list
-
-
-def test_sarif_is_valid_against_the_published_schema(lint):
-    try:
-        with urllib.request.urlopen(output.SARIF, timeout=10) as answer:
-            schema = json.load(answer)
-    except (urllib.error.URLError, TimeoutError, ValueError) as problem:
-        pytest.skip(f"needs the schema of SARIF 2.1.0 from {output.SARIF}: {problem}")
-    jsonschema.validate(json.loads(lint(KERNEL + "    y = tl.rsqrt(n)\n", "--format", "sarif")[1]), schema)
 
 
 def test_what_the_baseline_knows_is_not_reported_and_what_is_gone_is_said(lint, tmp_path):

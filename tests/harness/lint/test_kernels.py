@@ -144,6 +144,8 @@ def test_a_global_says_when_it_may_be_read(findings):
     assert findings(annotated) == [(6, "not-portable")]
     constexpr = HEAD + "EPS = tl.constexpr(2)\n" + body[len(HEAD) :]
     assert findings(constexpr) == [(3, "not-interpreted")]  # every kernel of the file, in the interpreter of 2.3.1
+    both = HEAD + "EPS: tl.constexpr = tl.constexpr(2)\n" + body[len(HEAD) :]
+    assert findings(both) == [(3, "not-interpreted")]
     assert findings("from elsewhere import helper\nEPS = helper()\n" + body) == []  # it may be a constexpr
 
 
@@ -151,6 +153,12 @@ def test_a_kernel_for_some_releases_only_may_use_what_they_have(findings):
     body = "    @triton.jit\n    def k(X):\n        y = tl.gather(X, X, axis=0)\n"
     assert findings(f"{HEAD}if hasattr(tl, 'gather'):\n{body}") == []
     assert findings(f"{HEAD}if FAST:\n{body}") == [(6, "not-portable")]
+
+
+def test_a_name_that_another_vendor_s_triton_has_or_the_file_itself_adds_is_left_alone(findings):
+    assert findings(KERNEL + "    y = tl.extra.mlu.libdevice.pow(X, n)\n") == []
+    assert findings("tl_added = 1\n" + KERNEL + "    y = tl.added(X)\n") == [(6, "not-portable")]
+    assert findings(KERNEL + "    y = tl.added(X)\n\ntl.added = None\n") == []
 
 
 def test_a_helper_that_only_kernels_call_may_name_its_parameters_freely(findings):

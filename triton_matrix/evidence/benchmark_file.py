@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-from ..evidence import schemas
-from .timing import BLOCKS, spread_of
+from ..base import files
+from .schemas import BENCHMARK
 
-SCHEMA = schemas.BENCHMARK
+NAME, SWEEP = "benchmark.json", "sweep.json"
 OURS = "ours"
 
 # The block ``triton_matrix`` of a file; those up to ``gpus`` are always there.
 HEADER = {
-    "schema": SCHEMA,
+    "schema": BENCHMARK,
     "cell": "the row of cells.toml",
     "level": "device, interpreter or codegen",
     "date": "when it was written, ISO 8601 in UTC",
@@ -51,32 +50,6 @@ EXTRA_INFO = {
 }
 
 
-@dataclass(frozen=True)
-class Timing:
-    """One benchmark of a file.
-
-    Attributes:
-        row: what was timed.
-        implementation: whose code it was; ``OURS`` is this package's.
-        median: seconds.
-        spread: of repeated medians, a fraction; None where there are too few rounds to know of any noise.
-        share: of the copy bandwidth that the same process measured; None where there was none.
-        info: its whole ``extra_info``.
-    """
-
-    row: str
-    implementation: str
-    median: float
-    spread: Optional[float]
-    share: Optional[float]
-    info: Mapping[str, Any]
-
-    @property
-    def on_device(self) -> bool:
-        """False where the host's clock was read."""
-        return self.info.get("clock") != "host"
-
-
 def read(path: Path, argument: str = "against") -> dict[str, Any]:
     """A file that the bench wrote; ValueError, which names the argument, where it is something else."""
     try:
@@ -90,31 +63,11 @@ def read(path: Path, argument: str = "against") -> dict[str, Any]:
     return dict(found)
 
 
-def timings(report: Mapping[str, Any]) -> list[Timing]:
-    """The benchmarks of a file that have a time."""
-    found = [timing(benchmark) for benchmark in report["benchmarks"]]
-    return [each for each in found if each is not None]
-
-
-def timing(benchmark: Mapping[str, Any]) -> Optional[Timing]:
-    """One benchmark as pytest-benchmark writes it; None where it has no median."""
-    info, stats = benchmark.get("extra_info") or {}, benchmark.get("stats") or {}
-    if not stats.get("median"):
-        return None
-    row = str(info.get("row") or benchmark["name"])
-    owner = str(info.get("implementation") or OURS)
-    return Timing(row, owner, stats["median"], _spread(info, stats), info.get("share_of_copy"), info)
-
-
-def _spread(info: Mapping[str, Any], stats: Mapping[str, Any]) -> Optional[float]:
-    if info.get("spread") is not None:
-        return float(info["spread"])
-    if stats.get("rounds", 0) < BLOCKS:
-        return None
-    if stats.get("data"):
-        return spread_of(stats["data"])
-    # without single rounds: the middle half of them, which is no less than how far medians of blocks differ
-    return float(stats["iqr"]) / float(stats["median"]) if "iqr" in stats else None
+def write(folder: Path, report: Mapping[str, Any]) -> Path:
+    """Write a file into a cell's folder, whole or not at all; returns its path, which is another one for a sweep."""
+    path = folder / (SWEEP if is_sweep(report["triton_matrix"]) else NAME)
+    files.write_text(path, as_text(report))
+    return path
 
 
 def as_text(report: Mapping[str, Any]) -> str:
