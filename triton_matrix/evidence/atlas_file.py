@@ -42,7 +42,10 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 def lacks(content: Mapping[str, Any]) -> str:
     """What an atlas file says that it holds and does not; "" where it is whole. A file of before has no count."""
-    said, there = content.get("count"), len(content["entries"])
+    entries = content.get("entries")
+    if not isinstance(entries, list):
+        return "it has no entries"
+    said, there = content.get("count"), len(entries)
     return f"it says that it holds {said} entries, and it holds {there}" if said not in (None, there) else ""
 
 
@@ -56,8 +59,8 @@ def read(path: Path) -> dict[str, Any]:
         raise RecordError(f"{path} is not JSON: {problem}") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise RecordError(f"{path} is not an atlas file; its schema is not {SCHEMA!r}")
-    if not isinstance(content.get("entries"), list) or lacks(content):
-        raise RecordError(f"{path} is not whole: {lacks(content) if 'entries' in content else 'it has no entries'}")
+    if lacks(content):
+        raise RecordError(f"{path} is not whole: {lacks(content)}")
     return content
 
 
