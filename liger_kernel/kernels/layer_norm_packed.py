@@ -16,9 +16,9 @@ from .packed import as_words, high, load_words, low, word
 
 
 @triton.jit
-def _sum_of(words, pointer):
-    """The two elements of each word added up, in fp32."""
-    return low(words, pointer) + high(words, pointer)
+def _sum_of(words, origin, mask, pointer):
+    """element - origin, the two of each word added up, in fp32; 0 where masked."""
+    return tl.where(mask, (low(words, pointer) - origin) + (high(words, pointer) - origin), 0.0)
 
 
 @triton.jit
@@ -78,8 +78,7 @@ def _layer_norm_forward_packed_kernel(
 ):
     """One program normalises one row, held as up to 6 chunks of BLOCK_N elements.
 
-    The last pass goes chunk by chunk, so that w and b of one chunk alone are in registers. 16-bit elements have few
-    digits, so that a sum of them in fp32 loses none that counts, also where the mean is far from zero.
+    The last pass goes chunk by chunk, so that w and b of one chunk alone are in registers.
     """
     row_words: tl.constexpr = N_COLS // 2
     block: tl.constexpr = BLOCK_N // 2
@@ -93,9 +92,21 @@ def _layer_norm_forward_packed_kernel(
     x3 = _load_chunk(x_words, cols, 3, CHUNKS, row_words, block)
     x4 = _load_chunk(x_words, cols, 4, CHUNKS, row_words, block)
     x5 = _load_chunk(x_words, cols, 5, CHUNKS, row_words, block)
-    total = _sum_of(x0, X) + _sum_of(x1, X) + _sum_of(x2, X)
-    total += _sum_of(x3, X) + _sum_of(x4, X) + _sum_of(x5, X)
-    mean = tl.expand_dims(tl.sum(total, axis=1) / N_COLS, 1)
+    # summed about the row's first element, so that a mean far from zero costs the sum no digits
+    rows = tl.expand_dims(tl.arange(0, 1), 0).to(tl.int64) + row
+    origin = tl.load(X + rows * N_COLS).to(tl.float32)
+    total = _sum_of(x0, origin, cols < row_words, X)
+    if CHUNKS > 1:
+        total += _sum_of(x1, origin, cols + 1 * block < row_words, X)
+    if CHUNKS > 2:
+        total += _sum_of(x2, origin, cols + 2 * block < row_words, X)
+    if CHUNKS > 3:
+        total += _sum_of(x3, origin, cols + 3 * block < row_words, X)
+    if CHUNKS > 4:
+        total += _sum_of(x4, origin, cols + 4 * block < row_words, X)
+    if CHUNKS > 5:
+        total += _sum_of(x5, origin, cols + 5 * block < row_words, X)
+    mean = origin + tl.expand_dims(tl.sum(total, axis=1) / N_COLS, 1)
     zero = _zero_after(mean)
     x0 = x0 ^ zero
     x1 = x1 ^ zero
@@ -115,7 +126,6 @@ def _layer_norm_forward_packed_kernel(
     if CHUNKS > 5:
         squares += _squares_of(x5, mean, cols + 5 * block < row_words, X)
     rstd = 1 / tl.sqrt(tl.expand_dims(tl.sum(squares, axis=1) / N_COLS, 1) + eps)
-    rows = tl.expand_dims(tl.arange(0, 1), 0).to(tl.int64) + row
     tl.store(Mean + rows, mean)
     tl.store(RSTD + rows, rstd)
 

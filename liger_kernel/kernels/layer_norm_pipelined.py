@@ -19,7 +19,7 @@ from typing import Any
 import triton
 import triton.language as tl
 
-from .layer_norm_split import _publish, _unpack
+from .layer_norm_split import _publish, _sum_both, _unpack
 from .packed import as_words, high, low, not_before, word
 
 # Triton before 3.0 has no range with stages, and ignores the number. No release takes this name for a foreign global:
@@ -120,15 +120,18 @@ def _layer_norm_forward_pipelined_kernel(
         b_second = _hold(B, cols, mask, 1)
     # the first pass of the loop has no row to write; it publishes the first row
     x = tl.zeros([1, block_words], tl.int32)
-    # guard: allow not-portable (the name of tl.range or range, which every release takes)
+    # lint: allow not-portable (the name of tl.range or range, which every release takes)
     for following in pipelined(group, n_rows + n_groups, n_groups, num_stages=STAGES):
         offsets = following.to(tl.int64) * row_words + cols
         x_next = tl.load(x_words + offsets, mask=mask & (following < n_rows), other=0)
         part_mean = _sum_in_row(low(x_next, X) + high(x_next, X)) / count
         x_next = not_before(x_next, _zero_after(part_mean, eps), 2)
-        first = low(x_next, X) - part_mean
-        second = high(x_next, X) - part_mean
-        squares = _sum_in_row(tl.where(mask, first * first + second * second, 0.0))
+        first = tl.where(mask, low(x_next, X) - part_mean, 0.0)
+        second = tl.where(mask, high(x_next, X) - part_mean, 0.0)
+        # corrected by what the deviations from it add up to: its rounding would show in rows without variance
+        total, squares = _sum_both(first + second, first * first + second * second)
+        part_mean += total / count
+        squares -= total * (total / count)
         _publish(Exchange + following.to(tl.int64) * SPLIT + part, part_mean, squares, following < n_rows)
 
         row = following - n_groups
@@ -213,7 +216,7 @@ def _layer_norm_backward_pipelined_kernel(
         rstd_before = 0.0
     else:
         behind = 0
-    # guard: allow not-portable (the name of tl.range or range, which every release takes)
+    # lint: allow not-portable (the name of tl.range or range, which every release takes)
     for following in pipelined(group, n_rows + behind, n_groups, num_stages=STAGES):
         offsets = following.to(tl.int64) * row_words + cols
         dy_next = tl.load(dy_words + offsets, mask=mask & (following < n_rows), other=0)

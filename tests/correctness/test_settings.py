@@ -112,8 +112,9 @@ def test_values_that_are_hard_on_packed_chunks(device, packed):
     for mean, spread in ((1e4, 1.0), (0.0, 1e-3), (-300.0, 30.0)):
         check((x.float() * spread + mean).half(), w, b, dy)
     expected = check(x, w, b, dy)
-    constant = torch.full_like(x, 1024.0)
-    assert torch.equal(liger_layer_norm(constant, w, b, 1e-3), b.expand_as(x))
+    for value in (1024.0, -3.0, 0.1):
+        constant = torch.full_like(x, value)
+        assert torch.equal(liger_layer_norm(constant, w, b, 1e-3), b.expand_as(x))
     x[4, 17] = float("nan")
     got = liger_layer_norm(x, w, b, 1e-6)
     assert got[4].isnan().all()
@@ -156,8 +157,9 @@ def test_values_that_are_hard_on_rows_copied_ahead(n_cols, device, plan_with):
     x, w, b, dy = problem(300, n_cols, dtype=torch.float16, device=device)
     check((x.float() + 1e4).half(), w, b, dy)
     clean = check(x, w, b, dy)
-    constant = torch.full_like(x, 1024.0)
-    assert torch.equal(liger_layer_norm(constant, w, b, 1e-3), b.expand_as(x))
+    for value in (1024.0, -3.0):
+        constant = torch.full_like(x, value)
+        assert torch.equal(liger_layer_norm(constant, w, b, 1e-3), b.expand_as(x))
     x[4, 17] = float("nan")
     got = evaluate(liger_layer_norm, x, w, b, 1e-6, dy)
     others = torch.arange(300, device=device) != 4

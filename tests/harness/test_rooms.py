@@ -16,7 +16,7 @@ ORDER = (
     ("evidence",),
     ("environments",),
     ("suites", "codegen"),
-    ("bench",),
+    ("bench", "capture"),
     ("releases",),
     ("report",),
     ("ci", "init"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 # how a result was obtained, in the order in which tables show them
 LEVELS = ("interpreter", "device", "codegen")
 # the levels that a cell's suites run at
 RUN_LEVELS = ("interpreter", "device")
 # what a cell or level is found to be, worst first
-VERDICTS = ("regressed", "fail", "stale", "unavailable", "n/a", "pass")
+Verdict = Literal["regressed", "fail", "stale", "unavailable", "n/a", "pass"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 BAD = ("fail", "regressed")
 NOT_RUN = "not run"  # of a level without a result. Not a verdict, and never green

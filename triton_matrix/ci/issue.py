@@ -14,6 +14,7 @@ from ..base import commands, text
 from ..base.cells import load_at
 from ..base.terms import RUN_LEVELS
 from ..report.cli import NEEDS
+from ..report.matrix import Judged
 
 TITLE = "Nightlies of the matrix"
 LABEL = "nightly"
@@ -40,9 +41,9 @@ def main(argv: list[str]) -> int:
     missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"it judges as the report does and needs {', '.join(missing)}: `nox -s nightly` has them")
-    from ..report.answer import judged  # not before it is known to be there
+    from ..report.answer import judge  # not before it is known to be there
 
-    matrix = judged([options.evidence or table.root / "reports"], table)
+    matrix = judge([options.evidence or table.root / "reports"], table)
     body = render(matrix, nightlies, options.run)
     print(body)
     if options.publish:
@@ -50,7 +51,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def render(matrix: Mapping[str, Any], cells: list[str], run: str) -> str:
+def render(matrix: Judged, cells: list[str], run: str) -> str:
     """The issue's body: for each of the cells, what it resolved to and the report's own verdict and causes."""
     parts = [f"What the nightly cells found{f' in [this run]({run})' if run else ''}. Kept up to date by that run.", ""]
     for name in cells:
@@ -70,7 +71,7 @@ def render(matrix: Mapping[str, Any], cells: list[str], run: str) -> str:
     return "\n".join(parts)
 
 
-def _causes(matrix: Mapping[str, Any], name: str) -> Iterator[str]:
+def _causes(matrix: Judged, name: str) -> Iterator[str]:
     """Each group of failures of the cell that is not known: a test of it, and how that ended."""
     from ..report import markdown
 

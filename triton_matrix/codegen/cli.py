@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     what.add_argument(
         "--check-driver", metavar="FILE.py:FUNCTION", help="on a GPU machine: hold its figures against the driver's"
     )
-    parser.add_argument("--target", action="append", metavar="TARGET", help=f"of {', '.join(targets.TARGETS)}")
+    parser.add_argument("--target", action="append", metavar="TARGET", help=targets.HELP)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--quiet", action="store_true", help="print no table, only what failed")
@@ -156,9 +156,11 @@ def _tell(progress: Optional[int], line: str) -> None:
 
 
 def target_names(given: Optional[list[str]]) -> list[str]:
-    """Names of targets from repeated or comma-separated options; all of them when none is given."""
+    """Names of targets from repeated or comma-separated options; the default ones when none is given."""
     names = [name for item in given or [] for name in item.split(",") if name]
-    return [targets.parse(name).name for name in names] or list(targets.TARGETS)
+    if targets.ALL in names:
+        return list(targets.TARGETS)
+    return [targets.parse(name).name for name in names] or list(targets.DEFAULT)
 
 
 def installed_triton() -> str:

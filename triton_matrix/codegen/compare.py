@@ -1,7 +1,8 @@
 """The verb ``compare``: the codegen changes between two atlas files, worst first.
 
-A codegen change is a risk, not a measured slow-down. ``worse`` means: new or more spills, lower occupancy, narrower
-loads, new fp64 instructions, scratch memory where there was none, or no longer compiles. Everything else is ``info``.
+A codegen change is a risk, not a measured slow-down. ``worse`` means: the compiler crashes or refuses, new or more
+spills, lower occupancy, narrower loads, new fp64 instructions, scratch memory where there was none, more shared memory
+than some listed target of the family allows a block, or a compilation of twice the CPU time. All else is ``info``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Optional
 
 from ..base import tables
 from ..evidence import atlas_file
-from . import accepted, metrics
+from . import accepted, metrics, targets
 from .accepted import Accepted
 
 
@@ -68,19 +69,26 @@ def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
         found.append(change("info", f"other settings: {', '.join(settings)}"))
     if old["status"] != new["status"]:
         if old["status"] == "ok":
-            found.append(change("worse", f"no longer compiles: {new['reason']}", "compile"))
+            cause = "crash" if new.get("crash") else "compile"
+            found.append(change("worse", f"no longer compiles: {new['reason']}", cause))
         else:
             found.append(change("info", f"was {old['status']}, is {new['status']}"))
     if old["status"] == new["status"] == "ok":
-        worse = list(_worse(old["metrics"], new["metrics"]))
+        worse = [*_worse(old["metrics"], new["metrics"], new["target"]), *_slower_to_compile(old, new)]
         found += [change("worse", *parts) for parts in worse]
-        rest = _differences(old["metrics"], new["metrics"], said=" ".join(what for what, _, _ in worse))
+        said = " ".join(what for what, _, _ in worse)
+        for name in metrics.of_role("shared"):
+            before, after = old["metrics"].get(name, 0), new["metrics"].get(name, 0)
+            if after > before and name not in said.split():
+                found.append(change("info", f"{name} {before} -> {after}", size=after - before))  # first of the infos
+                said += f" {name}"
+        rest = _differences(old["metrics"], new["metrics"], said)
         if rest:
             found.append(change("info", rest))
     return found
 
 
-def _worse(old: dict[str, Any], new: dict[str, Any]) -> Iterable[tuple[str, str, float]]:
+def _worse(old: dict[str, Any], new: dict[str, Any], target: str) -> Iterable[tuple[str, str, float]]:
     """What got worse, its cause, and how much."""
 
     def both(name: str) -> str:
@@ -97,11 +105,34 @@ def _worse(old: dict[str, Any], new: dict[str, Any]) -> Iterable[tuple[str, str,
         yield ", ".join(map(both, scratch)), "scratch", sum(new[name] for name in scratch)
     for name in metrics.of_role("occupancy"):
         if name in old and name in new and new[name] < old[name]:
-            yield both(name), "occupancy", 1 - new[name] / old[name]
+            with_it = [both(name), *(both(shared) for shared in more(metrics.of_role("shared")))]
+            yield ", ".join(with_it), "occupancy", 1 - new[name] / old[name]
     if _narrower(old, new):
         yield f"narrower loads: {both('global_loads')}, {both('global_loads_128')}", "loads", new["global_loads"]
     for name in more(metrics.of_role("fp64")):
         yield both(name), "fp64", new[name]
+    for name in more(metrics.of_role("shared")):
+        passed = _no_longer_fit(old[name], new[name], target.partition(":")[0])
+        if passed:
+            yield f"{both(name)}: more than {' and '.join(passed)} allows a block", "shared", new[name]
+
+
+def _no_longer_fit(before: int, after: int, backend: str) -> list[str]:
+    """The targets of a family on which a block may have ``before`` bytes of shared memory and not ``after``."""
+    found = []
+    for target in targets.of_family(backend):
+        limits = target.limits
+        allowed = limits.shared_per_block if isinstance(limits, targets.CudaLimits) else limits.lds_per_block
+        if before <= allowed < after:
+            found.append(f"{target.name} ({allowed})")
+    return found
+
+
+def _slower_to_compile(old: dict[str, Any], new: dict[str, Any]) -> Iterable[tuple[str, str, float]]:
+    """The CPU time of a compilation that takes long, where it is more than twice what it was."""
+    before, after = old.get("cpu_seconds", 0), new.get("cpu_seconds", 0)
+    if before > 0 and after > metrics.LONG_COMPILATION and after > metrics.MUCH_LONGER * before:
+        yield f"compile time {before:.1f} -> {after:.1f} s of CPU", "time", after / before
 
 
 def _narrower(old: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -227,6 +227,8 @@ def unknown_to(target: Target, version: str) -> str:
     if versions.key(version) < versions.key(target.since):
         what = "has no HIP backend" if target.backend == "hip" and version < "3" else "does not know this target"
         return f"Triton {version} {what}; {target.name} needs {target.since} or later"
+    if target.until and versions.key(version) > versions.key(target.until):
+        return f"Triton {version} no longer knows this target; {target.name} needs {target.until} or earlier"
     return ""
 
 

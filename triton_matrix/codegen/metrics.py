@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
+LONG_COMPILATION = 1.0  # seconds of CPU time: below, a change is nobody's concern, and noise is large
+MUCH_LONGER = 2.0  # times the CPU time of before, from which on a compilation got worse
 CUDA, HIP = ("cuda",), ("hip",)
 BOTH = (*CUDA, *HIP)
 

@@ -4,9 +4,10 @@ Sources of the limits:
 
 * CUDA: the technical specifications per compute capability in NVIDIA's CUDA C++ Programming Guide, and
   ``cuda_occupancy.h`` of the CUDA toolkit (also inside the Triton wheels), which tests compare this table with.
-* HIP: LLVM's ``AMDGPUBaseInfo.cpp`` (total and addressable VGPRs, allocation granule, waves per SIMD) and AMD's CDNA 2,
-  CDNA 3, CDNA 4 and RDNA 3 instruction set documents (LDS). LLVM prints the occupancy it computed from the same numbers
-  into the assembly text, and tests compare this table with that.
+* HIP: LLVM's ``AMDGPUBaseInfo.cpp`` (total and addressable VGPRs, allocation granule, waves per SIMD) and AMD's CDNA
+  and RDNA instruction set documents (LDS); for gfx1250, of which no such document is out, LLVM's ``AMDGPU.td``. LLVM
+  prints the occupancy it computed from the same numbers into the assembly text, and tests compare this table with that.
+* ``since`` and ``until``: a row-wise and a matrix product kernel compiled in each release of constraints/cells.toml.
 """
 
 from __future__ import annotations
@@ -52,13 +53,18 @@ class HipLimits:
 
 @dataclass(frozen=True)
 class Target:
-    """A GPU architecture to compile for; ``since`` is the first Triton release that knows it."""
+    """A GPU architecture to compile for.
+
+    ``since`` is the first Triton release that knows it, ``until`` the last one ("": the newest does), of the releases
+    that this table's kernels were compiled with.
+    """
 
     name: str
     since: str
     warp_size: int
     max_threads_per_block: int
     limits: Union[CudaLimits, HipLimits]
+    until: str = ""
 
     @property
     def backend(self) -> str:
@@ -71,11 +77,11 @@ class Target:
         return int(arch) if self.backend == "cuda" else arch
 
 
-def _cuda(capability: int, since: str, shared_kib: int) -> Target:
+def _cuda(capability: int, since: str, shared_kib: int, warps: int = 64, blocks: int = 32) -> Target:
     kib = 1024
     limits = CudaLimits(
-        warps=64,
-        blocks=32,
+        warps=warps,
+        blocks=blocks,
         registers=65536,
         registers_per_thread=255,
         shared=shared_kib * kib,
@@ -83,6 +89,22 @@ def _cuda(capability: int, since: str, shared_kib: int) -> Target:
         shared_reserved=kib,
     )
     return Target(f"cuda:{capability}", since, 32, 1024, limits)
+
+
+def _gfx9(name: str, since: str) -> Target:
+    """GCN and CDNA 1: 256 vector registers a lane, and beside them 256 accumulation registers on CDNA 1."""
+    limits = HipLimits(
+        waves_per_simd=10,
+        simds=4,
+        vgprs=256,
+        vgpr_granule=4,
+        vgprs_per_wave=256,
+        lds=64 * 1024,
+        lds_per_block=64 * 1024,
+        lds_granule=512,
+        sgprs_limit_waves=True,
+    )
+    return Target(f"hip:{name}", since, 64, 1024, limits)
 
 
 def _cdna(name: str, since: str, lds_kib: int, lds_granule: int) -> Target:
@@ -100,15 +122,30 @@ def _cdna(name: str, since: str, lds_kib: int, lds_granule: int) -> Target:
     return Target(f"hip:{name}", since, 64, 1024, limits)
 
 
-_RDNA3 = HipLimits(
+def _rdna(name: str, since: str, vgprs: int, vgpr_granule: int, lds_granule: int, until: str = "") -> Target:
+    limits = HipLimits(
+        waves_per_simd=16,
+        simds=4,
+        vgprs=vgprs,
+        vgpr_granule=vgpr_granule,
+        vgprs_per_wave=256,
+        lds=128 * 1024,
+        lds_per_block=64 * 1024,
+        lds_granule=lds_granule,
+        sgprs_limit_waves=False,
+    )
+    return Target(f"hip:{name}", since, 32, 1024, limits, until)
+
+
+_GFX1250 = HipLimits(
     waves_per_simd=16,
     simds=4,
-    vgprs=1536,
-    vgpr_granule=24,
-    vgprs_per_wave=256,
-    lds=128 * 1024,
-    lds_per_block=64 * 1024,
-    lds_granule=1024,
+    vgprs=1024,
+    vgpr_granule=16,
+    vgprs_per_wave=1024,
+    lds=320 * 1024,
+    lds_per_block=320 * 1024,
+    lds_granule=2048,
     sgprs_limit_waves=False,
 )
 
@@ -116,14 +153,28 @@ TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
         _cuda(80, "2.3.0", shared_kib=164),
+        _cuda(86, "2.3.0", shared_kib=100, warps=48, blocks=16),
+        _cuda(89, "2.3.0", shared_kib=100, warps=48, blocks=24),
         _cuda(90, "2.3.0", shared_kib=228),
         _cuda(100, "3.3.0", shared_kib=228),
+        _cuda(103, "3.6.0", shared_kib=228),
+        _cuda(120, "3.3.0", shared_kib=100, warps=48, blocks=24),
+        _cuda(121, "3.6.0", shared_kib=100, warps=48, blocks=24),
+        _gfx9("gfx906", "3.8.0"),
+        _gfx9("gfx908", "3.0.0"),
         _cdna("gfx90a", "3.0.0", lds_kib=64, lds_granule=512),
         _cdna("gfx942", "3.0.0", lds_kib=64, lds_granule=512),
         _cdna("gfx950", "3.2.0", lds_kib=160, lds_granule=1280),
-        Target("hip:gfx1100", "3.0.0", 32, 1024, _RDNA3),
+        _rdna("gfx1030", "3.0.0", vgprs=1024, vgpr_granule=16, lds_granule=512, until="3.8.0"),
+        _rdna("gfx1100", "3.0.0", vgprs=1536, vgpr_granule=24, lds_granule=1024),
+        _rdna("gfx1201", "3.0.0", vgprs=1536, vgpr_granule=24, lds_granule=1024),
+        Target("hip:gfx1250", "3.6.0", 32, 1024, _GFX1250),
     )
 }
+# What is compiled for where no target is named: one of each generation that data centres run. ALL is every row.
+DEFAULT = ("cuda:80", "cuda:90", "cuda:100", "hip:gfx90a", "hip:gfx942", "hip:gfx950", "hip:gfx1100")
+ALL = "all"
+HELP = f"of {', '.join(TARGETS)}; or {ALL} (default: {', '.join(DEFAULT)})"
 
 
 def parse(name: str) -> Target:
@@ -136,3 +187,8 @@ def parse(name: str) -> Target:
         return TARGETS[name]
     except KeyError:
         raise ValueError(f"target is {name!r}; allowed are {', '.join(TARGETS)}") from None
+
+
+def of_family(backend: str) -> list[Target]:
+    """Every row of a backend, "cuda" or "hip"."""
+    return [target for target in TARGETS.values() if target.backend == backend]

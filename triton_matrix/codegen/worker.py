@@ -24,13 +24,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
-from . import crashes
+from . import crashes, metrics
 from .compile import Result
 from .standins import is_users
 
 SECONDS_EACH = 300.0  # after which the compiler is taken to hang
-REPEATED_FROM = 1.0  # seconds of CPU time: below, a change of compile time is nobody's concern, and noise is large
-REPEATS = 3
+REPEATS = 3  # of a compilation that takes long; its CPU time is their median
 _LOG_BYTES = 1 << 20
 Send = Callable[[Any], None]
 
@@ -164,7 +163,7 @@ def timed(job: Callable[[], Result], log: int) -> Result:
     started = _cpu_seconds()
     result = job()
     times = [_cpu_seconds() - started]
-    if result.status == "ok" and times[0] > REPEATED_FROM:
+    if result.status == "ok" and times[0] > metrics.LONG_COMPILATION:
         for _ in range(REPEATS - 1):
             started = _cpu_seconds()
             job()

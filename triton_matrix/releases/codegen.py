@@ -111,7 +111,7 @@ def main(argv: list[str]) -> int:
     if spec or options.from_:
         status = report_spec(atlases, options.markdown, failed)
         return tell(outcomes, failed, status)
-    summary = request.out / "summary.md" if set(names) == set(targets.TARGETS) and not named else None
+    summary = request.out / "summary.md" if set(names) >= set(targets.DEFAULT) and not named else None
     if reasons:
         entries = accept(atlases, entries, reasons)
         accepted.write(accepted_path, entries)
@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--triton", metavar="A,B,...", help="only these releases")
     parser.add_argument("--from", dest="from_", metavar="A", help="compare two releases: the earlier one")
     parser.add_argument("--to", metavar="B", help="the later one")
-    parser.add_argument("--target", action="append", metavar="TARGET", help=f"of {', '.join(targets.TARGETS)}")
+    parser.add_argument("--target", action="append", metavar="TARGET", help=targets.HELP)
     parser.add_argument("--with", dest="with_", action="append", metavar="REQUIREMENT", help="install this too")
     parser.add_argument("--accepted", type=Path, metavar="FILE", help="default: tests/atlas/accepted.toml")
     parser.add_argument(

@@ -89,7 +89,9 @@ def rows(place: Place, on: str, document: Document) -> list[dict[str, Any]]:
     return found
 
 
-def changes(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def changes(
+    new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Our rows that are ``slower`` or ``faster`` in ``new`` than in ``old``, per cell, worst or best first.
 
     Only timings of one cell on the same kind of GPU, by the same settings, are compared.
@@ -107,7 +109,7 @@ def changes(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) 
                 found[kind].append({**row, "was_s": was, "now_s": is_})
     found["slower"].sort(key=lambda row: -row["ratio"])
     found["faster"].sort(key=lambda row: row["ratio"])
-    return found
+    return found["slower"], found["faster"]
 
 
 def compared(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:

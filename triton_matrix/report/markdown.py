@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from ..base import tables
 from . import words
+from .matrix import Matrix
 
 LIMIT = 60_000  # bytes; GitHub refuses a comment beyond 65,536 characters
 LINE = 400  # characters of one line of a list
 CELL_REASON = 140
 
 
-def render(matrix: Mapping[str, Any]) -> str:
+def render(matrix: Matrix) -> str:
     """The whole summary. What does not fit is counted, and the page is named."""
     head = f"## {words.headline(matrix)}\n\n{_when(matrix)}\n"
     sections = [
@@ -39,13 +39,13 @@ def render(matrix: Mapping[str, Any]) -> str:
     return "\n".join(shown)
 
 
-def _when(matrix: Mapping[str, Any]) -> str:
+def _when(matrix: Matrix) -> str:
     commits = ", ".join(f"`{words.short(commit)}`" for commit in matrix["commits"][:3]) or "unknown"
     against = f" Against `{matrix['changes']['against']}`." if matrix["changes"] else ""
     return f"Newest result {matrix['date'] or 'none'}, commit {commits}, exit status {matrix['status']}.{against}"
 
 
-def _cells(matrix: Mapping[str, Any]) -> list[str]:
+def _cells(matrix: Matrix) -> list[str]:
     headings = ["cell", "verdict", "python", "torch", "triton", "interpreter", "device", "codegen"]
     rows = []
     for name, cell in matrix["cells"].items():
@@ -56,7 +56,7 @@ def _cells(matrix: Mapping[str, Any]) -> list[str]:
     return tables.render(headings, rows, markdown=True, labels=len(headings)).splitlines()
 
 
-def _failures(matrix: Mapping[str, Any]) -> list[str]:
+def _failures(matrix: Matrix) -> list[str]:
     lines = []
     for group in matrix["failures"]:
         known = f" (known: {group['known']})" if group["known"] else ""

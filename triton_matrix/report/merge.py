@@ -6,9 +6,9 @@ second run can tell (``compare_runs``) and the verdicts (``verdict``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 from ..base import versions
 from ..base.cells import Table
@@ -19,21 +19,27 @@ from ..suites import causes
 from ..suites.incidents import as_expected
 from . import atlas, benches, subjects, words
 from .current import Current
+from .known import Known
+from .matrix import Failure, Found, FoundCell, FoundLevel, Row, Stopped, Superseded, Timing, Unavailable
 
 SCHEMA = schemas.MATRIX
 SKIPS_KEPT = 20  # reasons of skipped tests kept per level, the most frequent first
 
 
-def build(evidence: Evidence, current: Current, known: Any) -> dict[str, Any]:
+def build(evidence: Evidence, current: Current, known: Known, accepted: Path) -> Found:
     """One matrix of everything in ``evidence``.
 
     Args:
         evidence: what ``evidence.read`` found.
         current: the checkout that is asked about; a cell of its table without any evidence still has its row.
-        known: accepted failures, a ``verdict.Known``.
+        known: accepted failures.
+        accepted: the file of accepted codegen changes.
+
+    Raises:
+        ValueError: that file is there and malformed.
     """
     table = current.table
-    superseded: list[dict[str, str]] = []
+    superseded: list[Superseded] = []
     outdated = {id(suite): current.outdated(suite) for suite in evidence.suites}
     # what is of the checkout as it is now comes before what is not, whatever their dates
     suites = _newest(
@@ -61,7 +67,7 @@ def build(evidence: Evidence, current: Current, known: Any) -> dict[str, Any]:
     tests = sorted({test for suite in suites.values() for test in suite.outcomes})
     groups: dict[tuple[str, str], causes.Group] = {}
     environments: list[dict[str, Any]] = []
-    cells: dict[str, Any] = {}
+    cells: dict[str, FoundCell] = {}
     for cell in [
         *table.cells,
         *sorted((set(levels_of) | set(missing) | set(stopped) | set(launches)) - set(table.cells)),
@@ -69,22 +75,33 @@ def build(evidence: Evidence, current: Current, known: Any) -> dict[str, Any]:
         ran = levels_of.get(cell, {})
         if cell == "ambient" and not ran and any(name.startswith("ambient-") for name in levels_of):
             continue  # its results stand under the Tritons that they were taken on
-        levels = {}
+        levels: dict[str, FoundLevel] = {}
         for name in LEVELS:
             if name in ran:
                 counts = current.allow_stale or not outdated[id(ran[name])]
                 levels[name] = _level(ran[name], tests, groups if counts else {}, known, environments, evidence)
-                levels[name].update(outdated=outdated[id(ran[name])], own=current.is_own(ran[name]))
+                levels[name]["outdated"], levels[name]["own"] = outdated[id(ran[name])], current.is_own(ran[name])
         cells[cell] = {**_row(table, cell), "levels": levels, "unavailable": None, "stopped": None}
         if cell in stopped:
             causes.group_document(groups, stopped[cell])
-            kept = ("stage", "command", "status", "date", "tail")
-            cells[cell]["stopped"] = {key: stopped[cell].content[key] for key in kept}
+            said = stopped[cell].content
+            ended: Stopped = {
+                "stage": said["stage"],
+                "command": said["command"],
+                "status": said["status"],
+                "date": said["date"],
+                "tail": said["tail"],
+            }
+            cells[cell]["stopped"] = ended
         if cell in missing:
-            why = ("verdict", "reason", "date")
-            cells[cell]["unavailable"] = {key: missing[cell].content[key] for key in why}
+            said = missing[cell].content
+            why: Unavailable = {"verdict": said["verdict"], "reason": said["reason"], "date": said["date"]}
+            cells[cell]["unavailable"] = why
     for document in launches.values():
         subjects.add_launches(cells, groups, document)
+    raw = [(f"{suite.cell} {suite.level}", suite.file) for suite in _in_order(suites.values(), cells)]
+    raw += [(words.on(f"{place.cell} {place.level} benchmarks", on[place]), item.file) for place, item in timed.items()]
+    raw += [(f"codegen of {name}", releases[name].file) for name in sorted(releases, key=versions.key)]
     return {
         "schema": SCHEMA,
         "date": max([item.date for item in _all(evidence)], default=None),
@@ -92,26 +109,13 @@ def build(evidence: Evidence, current: Current, known: Any) -> dict[str, Any]:
         "cells": cells,
         "tests": tests,
         "outcomes": dict(OUTCOMES),
-        "failures": [found.as_json() for found in groups.values()],
+        "failures": [cast(Failure, found.as_json()) for found in groups.values()],
         "environments": environments,
-        "benches": [row for place, item in timed.items() for row in benches.rows(place, on[place], item)],
-        "codegen": atlas.build([releases[name] for name in sorted(releases, key=versions.key)], current),
-        "files": [
-            *(
-                {"what": f"{suite.cell} {suite.level}", "file": suite.file}
-                for suite in _in_order(suites.values(), cells)
-            ),
-            *(
-                {"what": words.on(f"{place.cell} {place.level} benchmarks", on[place]), "file": item.file}
-                for place, item in timed.items()
-            ),
-            *(
-                {"what": f"codegen of {name}", "file": releases[name].file}
-                for name in sorted(releases, key=versions.key)
-            ),
-        ],
+        "benches": [cast(Timing, row) for place, item in timed.items() for row in benches.rows(place, on[place], item)],
+        "codegen": atlas.build([releases[name] for name in sorted(releases, key=versions.key)], current, accepted),
+        "files": [{"what": what, "file": file} for what, file in raw],
         "incidents": _incidents(_in_order(suites.values(), cells), evidence.incidents),
-        "problems": [vars(problem) for problem in evidence.problems],
+        "problems": [{"file": row.file, "problem": row.problem, "broken": row.broken} for row in evidence.problems],
         "superseded": superseded,
         "sources": sorted({item.source for item in _all(evidence)}),
     }
@@ -131,7 +135,7 @@ def cell_name(item: Any) -> str:
 def _newest(
     items: Iterable[Any],
     key: Callable[[Any], Any],
-    superseded: list[dict[str, str]],
+    superseded: list[Superseded],
     order: Callable[[Any], Any] = lambda item: (item.date, item.file),
 ) -> dict[Any, Any]:
     """The last item of each key in the order, by default the newest; the others are added to ``superseded``."""
@@ -145,7 +149,7 @@ def _newest(
 
 
 def _standing(
-    documents: list[Document], suites: list[Suite], superseded: list[dict[str, str]], outweighed: bool
+    documents: list[Document], suites: list[Suite], superseded: list[Superseded], outweighed: bool
 ) -> dict[str, Document]:
     """What kept a cell from running, where it still stands: in one and the same folder the newer word counts.
 
@@ -165,7 +169,7 @@ def _standing(
     return _newest(standing, lambda item: item.cell, superseded)
 
 
-def _row(table: Table, name: str) -> dict[str, Any]:
+def _row(table: Table, name: str) -> Row:
     if is_subject(name):
         what = (
             f"{name.partition('@')[2]} instead of ours, in cell {table_cell(name)}; does not count in the exit status"
@@ -186,12 +190,12 @@ def _level(
     suite: Suite,
     tests: list[str],
     groups: dict[tuple[str, str], causes.Group],
-    known: Any,
+    known: Known,
     environments: list[dict[str, Any]],
     evidence: Evidence,
-) -> dict[str, Any]:
+) -> FoundLevel:
     """One level's result; its failures go into ``groups``, its environment into ``environments``."""
-    by_cause: dict[str, int] = {}
+    by_cause: dict[causes.Cause, int] = {}
     accepted = set()
     shortfall = _shortfall(suite)
     if suite.crash is not None:
@@ -238,7 +242,7 @@ def _shortfall(suite: Suite) -> str:
     return runs.shortfall(suite.run, suite.counted)
 
 
-def _in_order(suites: Iterable[Suite], cells: dict[str, Any]) -> list[Suite]:
+def _in_order(suites: Iterable[Suite], cells: Mapping[str, Any]) -> list[Suite]:
     """Suites as the table lists their cells."""
     order = list(cells)
     return sorted(suites, key=lambda suite: (order.index(suite.cell), LEVELS.index(suite.level)))

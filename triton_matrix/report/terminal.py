@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import words
+from .matrix import Matrix
 
 WIDTH = 100
 GROUPS_SHOWN = 12
@@ -18,7 +19,7 @@ CHANGES_SHOWN = 20
 PLACES_SHOWN = 4
 
 
-def show(matrix: Mapping[str, Any], file: Optional[TextIO] = None) -> None:
+def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
     """Print the table, what changed, the failures by cause, and why the exit status is what it is."""
     console = Console(file=file or sys.stdout, highlight=False, emoji=False, markup=False)
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
@@ -46,7 +47,7 @@ def show(matrix: Mapping[str, Any], file: Optional[TextIO] = None) -> None:
         console.print(f"  {reason}")
 
 
-def _cells(matrix: Mapping[str, Any]) -> Table:
+def _cells(matrix: Matrix) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("cell", overflow="fold", max_width=18)
     for name in ("python", "torch", "triton"):

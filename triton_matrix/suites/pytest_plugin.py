@@ -26,7 +26,8 @@ from typing import Any, Callable, Optional
 import pytest
 
 from ..base.cells import Cell, load_at
-from ..evidence import toolchain, writing
+from ..base.terms import RUN_LEVELS
+from ..evidence import installed, toolchain, writing
 from ..evidence.reading import NOT_APPLICABLE
 
 RECORD = pytest.StashKey[dict[str, Any]]()
@@ -43,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     evidence, run = (os.environ.pop(f"TRITON_MATRIX_{name}", None) for name in ("EVIDENCE", "RUN"))
     if evidence and not config.option.collectonly:
         found = toolchain.record(os.environ.get("TRITON_MATRIX_COLUMN") or cell_name(), config.rootpath)
+        found["provided"] = installed.stamped()
         config.stash[RECORD] = {**found, "run": run}
         try:
             writing.environment(Path(evidence), found)
@@ -118,8 +120,8 @@ def current_level() -> str:
     interpreting = os.environ.get("TRITON_INTERPRET") == "1"
     level = "interpreter" if interpreting else "device"
     asked = os.environ.get("TRITON_MATRIX_LEVEL", level)
-    if asked not in ("interpreter", "device"):
-        raise pytest.UsageError(f"TRITON_MATRIX_LEVEL is {asked!r}; allowed are interpreter, device")
+    if asked not in RUN_LEVELS:
+        raise pytest.UsageError(f"TRITON_MATRIX_LEVEL is {asked!r}; allowed are {', '.join(RUN_LEVELS)}")
     if asked != level:
         raise pytest.UsageError(
             f"TRITON_MATRIX_LEVEL is {asked!r} but TRITON_INTERPRET is {os.environ.get('TRITON_INTERPRET')!r}; "

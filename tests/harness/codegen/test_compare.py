@@ -89,6 +89,68 @@ def test_a_change_that_is_not_worse_is_info(changed):
     assert [change.kind for change in compare.changes(*step(CUDA, **changed))] == ["info"]
 
 
+def test_shared_memory_that_a_listed_gpu_of_the_family_has_not_is_worse():
+    """Of 80 KiB an L4 or A10G (sm_86, sm_89) has enough for a block, of 128 KiB not; an H100 has."""
+    found = compare.changes(*step({**CUDA, "shared_bytes": 81920}, shared_bytes=131072))
+    assert [(change.kind, change.cause) for change in found] == [("worse", "shared")]
+    assert found[0].what.startswith("shared_bytes 81920 -> 131072: more than cuda:86 (101376) and cuda:89 (101376)")
+    assert "cuda:90" not in found[0].what
+    assert "hip" not in found[0].what
+
+
+def test_shared_memory_that_grows_within_every_limit_is_the_first_info():
+    before, after = step({**CUDA, "shared_bytes": 1536}, shared_bytes=3072, registers=72)
+    found = compare.changes(before, after)
+    assert [(change.kind, change.what) for change in found] == [
+        ("info", "shared_bytes 1536 -> 3072"),
+        ("info", "registers 64 -> 72"),
+    ]
+
+
+def test_occupancy_that_falls_names_the_shared_memory_that_grew_with_it():
+    before, after = step({**CUDA, "shared_bytes": 49152}, shared_bytes=98304, occupancy_warps=16)
+    found = compare.changes(before, after)
+    assert [(change.cause, change.what) for change in found] == [
+        ("occupancy", "occupancy_warps 32 -> 16, shared_bytes 49152 -> 98304")
+    ]
+
+
+def test_lds_is_held_against_the_amd_targets():
+    found = compare.changes(
+        atlas("3.6.0", entry({**HIP, "lds_bytes": 60 * 1024}, target="hip:gfx950")),
+        atlas("3.7.1", entry({**HIP, "lds_bytes": 100 * 1024}, target="hip:gfx950")),
+    )
+    assert found[0].cause == "shared"
+    assert "hip:gfx942 (65536)" in found[0].what
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "causes"),
+    [(1.2, 2.5, ["time"]), (1.2, 2.3, []), (0.3, 0.9, []), (0.4, 1.1, ["time"]), (0, 5, [])],
+)
+def test_a_long_compilation_of_twice_the_cpu_time_is_worse(before, after, causes):
+    """``0`` stands for a file of before that was noted."""
+    found = compare.changes(
+        atlas("3.3.1", entry(CUDA, cpu_seconds=before)), atlas("3.4.0", entry(CUDA, cpu_seconds=after))
+    )
+    assert [change.cause for change in found] == causes
+
+
+def test_an_accepted_compile_time_that_does_not_show_this_time_is_not_stale():
+    entries = [accepted.Accepted("add", "cuda:90", "3.3.1", "3.4.0", what, "why") for what in ("time", "spills")]
+    _, unused = accepted.judge([], entries, "3.3.1", "3.4.0")
+    assert [entry.what for entry in unused] == ["spills"]
+
+
+def test_a_compiler_that_crashes_is_worse_than_one_that_refuses():
+    crashed = entry({}, status="error", reason="does not compile: the compiler crashed", label="b", crash=True)
+    refused = entry({}, status="error", reason="does not compile: no", label="a")
+    found = compare.changes(
+        atlas("3.3.1", entry(CUDA, label="a"), entry(CUDA, label="b")), atlas("3.4.0", refused, crashed)
+    )
+    assert [(change.label, change.cause) for change in found] == [("b", "crash"), ("a", "compile")]
+
+
 def test_more_scratch_where_there_was_some_is_info():
     assert [c.kind for c in compare.changes(*step({**CUDA, "stack_bytes": 8}, stack_bytes=16))] == ["info"]
 
@@ -191,7 +253,11 @@ def test_a_file_that_is_no_atlas_cannot_be_asked(tmp_path, capsys, content):
         ('from = "3.3.1"', "from = 3", "entry 1 has from = 3"),
         ('kernel = "add"', "kernel = []", r"entry 1 has kernel = \[\]"),
         ('kernel = "add"', 'kernels = "add"', "entry 1 has 'kernels'"),
-        ('kernel = "add"', 'kernel = "add"\nwhat = "speed"', "entry 1 has what = 'speed'; allowed are compile, spills"),
+        (
+            'kernel = "add"',
+            'kernel = "add"\nwhat = "speed"',
+            "entry 1 has what = 'speed'; allowed are crash, compile, spills",
+        ),
         ("[[accepted]]", "[[accepted", "it is not TOML"),
     ],
 )

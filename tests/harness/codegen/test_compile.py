@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from triton_matrix.codegen import targets
+from triton_matrix.codegen.cli import target_names
+
 ROOT = Path(__file__).parents[3]
 SPECS = Path(__file__).parent / "specs"
 NEWEST, OLDEST = "3.9.0", "2.3.1"
@@ -145,7 +148,7 @@ from triton_matrix.codegen.targets import TARGETS
 from layer_norm_rows import layer_norm_backward_rows as kernel
 args = {{name: "*fp32" if name[0].isupper() or name[0] == "d" else "i32" for name in kernel.arg_names[:-1]}}
 seen = set()
-for name in ("hip:gfx90a", "hip:gfx942", "hip:gfx950", "hip:gfx1100"):
+for name in {names!r}:
     for block in (512, 1024, 2048, 4096):
         result = compile_kernel(kernel, args, {{"BLOCK_SIZE": block}}, {{"num_warps": 4}}, target=name)
         text, metrics = result.stages["amdgcn"], result.metrics
@@ -156,9 +159,29 @@ print("seen", len(seen))
 """
 
 
-def test_hip_occupancy_is_what_llvm_writes_into_the_same_kernel(release_python, run_script):
-    output = run_script(release_python(NEWEST), OCCUPANCY.format(specs=str(SPECS)))
+NEW_HIP = ("hip:gfx90a", "hip:gfx942", "hip:gfx950", "hip:gfx1100", "hip:gfx1201", "hip:gfx1250")
+
+
+@pytest.mark.parametrize(
+    ("release", "names"), [(NEWEST, NEW_HIP), ("3.8.0", ("hip:gfx906", "hip:gfx908", "hip:gfx1030"))]
+)
+def test_hip_occupancy_is_what_llvm_writes_into_the_same_kernel(release_python, run_script, release, names):
+    output = run_script(release_python(release), OCCUPANCY.format(specs=str(SPECS), names=names))
     assert int(output.split()[-1]) >= 4, "the sizes no longer differ in occupancy"
+
+
+def test_a_target_that_a_release_gave_up_is_n_a(codegen, tmp_path):
+    spec = ("--spec", SPECS / "layer_norm_rows.toml", "--no-cache", "--quiet", "--json", tmp_path / "out.json")
+    assert codegen(NEWEST, *spec, "--target", "hip:gfx1030").returncode == 0
+    reasons = {item["reason"] for item in json.loads((tmp_path / "out.json").read_text())["entries"]}
+    assert reasons == {"Triton 3.9.0 no longer knows this target; hip:gfx1030 needs 3.8.0 or earlier"}
+
+
+def test_no_target_named_means_the_default_ones_and_all_means_all():
+    assert target_names(None) == list(targets.DEFAULT)
+    assert target_names(["cuda:90,all"]) == list(targets.TARGETS)
+    assert len(targets.DEFAULT) == 7
+    assert set(targets.DEFAULT) < set(targets.TARGETS)
 
 
 def test_checking_the_driver_without_one_is_one_sentence(codegen):

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
-from triton_matrix.report import verdict
+from triton_matrix.report import known as known_failures
 
 from .results import known, retake, set_property
 
@@ -57,4 +57,4 @@ def test_a_known_failure_in_ambient_speaks_of_the_triton_it_names(report, tmp_pa
 )
 def test_a_malformed_row_of_known_failures_is_refused(text, sentence, tmp_path):
     with pytest.raises(ValueError, match=sentence.replace("[", r"\[")):
-        verdict.load_known(known(tmp_path, text))
+        known_failures.load(known(tmp_path, text))
