@@ -137,7 +137,7 @@ class Survey:
         command = [sys.executable, "-m", "triton_matrix", "codegen", "--spec", str(folder), "--out", str(out)]
         command += [
             "--compile-seconds",
-            "40",
+            "150",
             "--target",
             TARGET,
             "--configs",
