@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -40,6 +41,7 @@ PACKAGES = (
     "xformers==0.0.35",
 )
 TARGET = "cuda:90"
+Answers = dict[tuple[int, str], tuple[str, str]]  # status and reason, by a kernel's number and the release
 
 
 def main(argv: list[str]) -> int:
@@ -59,6 +61,7 @@ def main(argv: list[str]) -> int:
     survey = Survey(options)
     chosen = [*survey.choose(), *captured(options.captured)]
     results = survey.ask("chosen", chosen, ())
+    chosen, results = launches(chosen, results)
     text, ours = report(chosen, results, survey.judge(chosen, results))
     print(text)
     (options.folder / "survey.md").write_text(text, encoding="utf-8")
@@ -122,9 +125,7 @@ class Survey:
                 chosen.append(kernel)
         return chosen
 
-    def ask(
-        self, name: str, asked: list[Kernel], extra: tuple[str, ...], releases: str = ""
-    ) -> dict[tuple[int, str], tuple[str, str]]:
+    def ask(self, name: str, asked: list[Kernel], extra: tuple[str, ...], releases: str = "") -> Answers:
         """Status and reason of each kernel in each release, by the kernel's number; the worst of its configurations."""
         folder = self._options.folder / name
         out = self._options.folder / f"{name}-results"
@@ -154,9 +155,9 @@ class Survey:
         subprocess.run(command, stdout=subprocess.DEVNULL)
         return self._read(asked, out)
 
-    def _read(self, asked: list[Kernel], out: Path) -> dict[tuple[int, str], tuple[str, str]]:
+    def _read(self, asked: list[Kernel], out: Path) -> Answers:
         """A row is a kernel's by the constants and arguments that it was asked for; kernels may share a name."""
-        found: dict[tuple[int, str], tuple[str, str]] = {}
+        found: Answers = {}
         for file in out.glob("*.json"):
             atlas = json.loads(file.read_text(encoding="utf-8"))
             for item in atlas["entries"]:
@@ -164,17 +165,27 @@ class Survey:
                     found[number, atlas["triton"]] = (item["status"], item.get("reason", ""))
         return found
 
-    def judge(
-        self, chosen: list[Kernel], results: dict[tuple[int, str], tuple[str, str]]
-    ) -> dict[tuple[int, str], tuple[str, str]]:
+    def judge(self, chosen: list[Kernel], results: Answers) -> Answers:
         """What failed, asked again beside a real torch."""
         failed = sorted({release for (_, release), (status, _) in results.items() if status == "error"})
-        judged: dict[tuple[int, str], tuple[str, str]] = {}
+        judged: Answers = {}
         for release in failed:
             numbers = [n for n in range(len(chosen)) if results.get((n, release), ("", ""))[0] == "error"]
             found = self.ask(f"again-{release}", [chosen[n] for n in numbers], self._torch(release), release)
             judged |= {(numbers[n], each): answer for (n, each), answer in found.items()}
         return judged
+
+
+def launches(chosen: list[Kernel], results: Answers) -> tuple[list[Kernel], Answers]:
+    """The kernels without those whose guess compiles on no release although they load: that is no launch."""
+    kept = []
+    for number in range(len(chosen)):
+        answers = [answer for (each, _), answer in results.items() if each == number]
+        if any(status == "ok" or reason.startswith("does not load") for status, reason in answers):
+            kept.append(number)
+    numbers = {number: index for index, number in enumerate(kept)}
+    answers_kept = {(numbers[n], release): answer for (n, release), answer in results.items() if n in numbers}
+    return [chosen[number] for number in kept], answers_kept
 
 
 def _numbers(item: dict[str, Any], asked: list[Kernel]) -> list[int]:
@@ -188,8 +199,8 @@ def _numbers(item: dict[str, Any], asked: list[Kernel]) -> list[int]:
 
 def report(
     chosen: list[Kernel],
-    results: dict[tuple[int, str], tuple[str, str]],
-    judged: dict[tuple[int, str], tuple[str, str]],
+    results: Answers,
+    judged: Answers,
 ) -> tuple[str, int]:
     """The survey as Markdown, and how many failures are ours."""
     releases = sorted({release for _, release in results}, key=lambda each: [int(part) for part in each.split(".")])
@@ -222,8 +233,9 @@ def report(
 
 
 def _cause(reason: str) -> str:
-    """A failure without what is of this kernel alone: its line."""
-    return reason.partition(", at ")[0].removeprefix("does not compile: ").replace("\n", " ")[:140]
+    """A failure without what is of this kernel or machine alone: its line, and where a module was found."""
+    said = reason.partition(", at ")[0].removeprefix("does not compile: ").replace("\n", " ")
+    return re.sub(r" \(/\S*", "", said)[:140]
 
 
 if __name__ == "__main__":

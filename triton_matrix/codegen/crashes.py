@@ -18,7 +18,7 @@ _SAID = (
     re.compile(r"UNREACHABLE executed.*", re.MULTILINE),
 )
 _PTXAS_SIGNAL = re.compile(r"`ptxas` (?:raised (SIG\w+)|failed with error code (-\d+|13\d))")
-_UNREAD = re.compile(r"\berror: (.*)")
+_UNREAD = re.compile(r"\berror: (?!Failures have been detected)(.*)")
 # LLVM numbers the passes that were running, outermost first; MLIR names the one that failed.
 _PASSES = (
     re.compile(r"Pipeline failed while executing \[`?([\w.:-]+)"),

@@ -158,5 +158,6 @@ def _why(problem: BaseException) -> str:
         said = f"a call of sys.exit({problem.code!r})"
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "its import"
     missing = getattr(problem, "name", None) if isinstance(problem, ModuleNotFoundError) else None
-    out = f", {way_out(missing)}" if missing and not missing.startswith("triton") else ""
+    absent = missing and PathFinder.find_spec(missing.partition(".")[0]) is None  # and not only one of its modules
+    out = f", {way_out(missing)}" if missing and absent and not missing.startswith("triton") else ""
     return f"{place} fails with {said}{out}"
