@@ -64,6 +64,13 @@ def anywhere(session: nox.Session) -> None:
             session.run("python", "-m", "pytest", TIMEOUT, "--random-order", *(session.posargs or OWN_TESTS))
 
 
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill, starve and cut off the real sessions of a tiny package: no false green, no half file, no orphan."""
+    tools(session, "check")
+    session.run("python", "-m", "pytest", "tests/faults", "--durations=5", *session.posargs)
+
+
 def check_statically(session: nox.Session) -> None:
     """The checks that read sources only."""
     session.run("ruff", "check", ".")

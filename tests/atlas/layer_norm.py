@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from liger_kernel.kernels.plan import TARGETS, DeviceProperties, Launch, backward_plan, forward_plan
@@ -13,7 +14,9 @@ N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of to
 # Of the plan's own `branch_sizes`, those that differ in what the compiler makes of them: tiles of several rows and of
 # one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, held in registers
 # and wide. Of two sizes with the same settings the first gives its name: a new size comes last.
-SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072, 65536)
+SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072)
+# what only the measured settings of a target reach
+TUNED_SIZES = {"cuda:90": (65536,)}
 DTYPES = ("fp32", "bf16")
 # Of an A40, L40, B300, RTX 5090 and DGX Spark; of an MI50, MI100, RX 6900 XT and RX 9070 XT. No GPU of gfx1250 is out.
 MULTIPROCESSORS = {
@@ -43,18 +46,12 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
     """
     result: dict[tuple[Any, ...], dict[str, Any]] = {}
     without_limits: set[tuple[Any, ...]] = set()
-    for target, triton, n_cols in itertools.product(target_names, ("", OLDEST), SIZES):
-        device = dataclasses.replace(device_of(target), triton=triton)
-        for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
-            for launch in (
-                *forward_plan(N_ROWS, n_cols, dtype, device),
-                *backward_plan(N_ROWS, n_cols, dtype, device),
-            ):
-                key = _settings(launch, target, n_cols)
-                unlimited = _settings(dataclasses.replace(launch, max_registers=0), target, n_cols)
-                # that the oldest release knows no limit on registers makes no configuration of its own
-                if key in result or (triton and unlimited in without_limits):
-                    continue
+    for target in target_names:
+        for triton, n_cols, dtype, launch in _launches(target):
+            key = _settings(launch, target, n_cols)
+            unlimited = _settings(dataclasses.replace(launch, max_registers=0), target, n_cols)
+            # that the oldest release knows no limit on registers makes no configuration of its own
+            if key not in result and not (triton and unlimited in without_limits):
                 without_limits.add(unlimited)
                 result[key] = configuration(launch, n_cols, dtype, target, triton)
     return list(result.values())
@@ -66,6 +63,16 @@ def device_of(target: str) -> DeviceProperties:
         return TARGETS[target]
     warp_size = 64 if target in ("hip:gfx906", "hip:gfx908") else 32
     return DeviceProperties(target, MULTIPROCESSORS[target], warp_size=warp_size)
+
+
+def _launches(target: str) -> Iterator[tuple[str, int, str, Launch]]:
+    """(release that the plan is for, row length, dtype, launch), for the newest release first."""
+    for triton, n_cols in itertools.product(("", OLDEST), (*SIZES, *TUNED_SIZES.get(target, ()))):
+        device = dataclasses.replace(device_of(target), triton=triton)
+        for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
+            for plan in (forward_plan, backward_plan):
+                for launch in plan(N_ROWS, n_cols, dtype, device):
+                    yield triton, n_cols, dtype, launch
 
 
 def configuration(launch: Launch, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:

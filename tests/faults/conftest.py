@@ -44,12 +44,24 @@ def _standins():
 
 
 @pytest.fixture(scope="session")
+def other_torch(tmp_path_factory):
+    """A folder with another build of the pinned torch."""
+    standins, folder = _standins(), tmp_path_factory.mktemp("mine")
+    standins.write_wheel(folder, "torch", "2.7.1+mine", [], _torch(standins, "2.7.1+mine"))
+    return folder
+
+
+def _torch(standins, version):
+    files = standins.torch_files(__version__=version, cuda="12.6")
+    files["torch/__init__.py"] += "from . import version\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
+    return files
+
+
+@pytest.fixture(scope="session")
 def index(tmp_path_factory):
     """The only index there is: stand-ins, and what running suites needs, as it is installed here."""
     standins, folder = _standins(), tmp_path_factory.mktemp("index")
-    torch = standins.torch_files(__version__="2.7.1", cuda="12.6")
-    torch["torch/__init__.py"] += "from . import version\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
-    wheels = [standins.write_wheel(folder / "wheels", "torch", "2.7.1", [], torch)]
+    wheels = [standins.write_wheel(folder / "wheels", "torch", "2.7.1", [], _torch(standins, "2.7.1"))]
     wheels += [standins.write_wheel(folder / "wheels", "triton", "3.3.1", [], standins.TRITON)]
     wheels += [standins.wheel_of_installed(name, folder / "wheels") for name in FROM_HERE]
     served = Index(standins.write_index(folder / "simple", wheels))

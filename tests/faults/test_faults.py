@@ -1,5 +1,6 @@
 """Faults of the machine under real sessions of a tiny package: no half file, no green, no orphan, a green repeat."""
 
+import json
 import os
 import random
 import shutil
@@ -177,3 +178,15 @@ def test_a_home_and_a_cache_that_cannot_be_written_are_no_traceback(checkout):
     checkout.nox(HOME=home, XDG_CACHE_HOME=f"{home}/cache")
     check_after(checkout, "an unwritable HOME")
     assert Path(checkout.reports).is_dir()
+
+
+def test_another_build_of_a_pinned_version_is_in_the_evidence(checkout, other_torch):
+    done = checkout.nox(UV_FIND_LINKS=str(other_torch))
+    assert done.returncode == 0, done.stdout
+    assert "torch 2.7.1+mine in place of the pinned 2.7.1: UV_FIND_LINKS brings it" in done.stdout
+    found = json.loads((checkout.reports / "small" / "environment.json").read_text())
+    assert found["torch"]["version"] == "2.7.1+mine"
+    assert [each["name"] for each in found["other_builds"]] == ["torch"]
+    assert checkout.nox().returncode == 0
+    found = json.loads((checkout.reports / "small" / "environment.json").read_text())
+    assert (found["torch"]["version"], found["other_builds"]) == ("2.7.1", [])

@@ -82,11 +82,24 @@ def write_index(folder: Path, wheels: Sequence[Path]) -> Path:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Serve ``folder`` on loopback: its address, and the paths that were asked for."""
+def serving(folder: Path, secret: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Serve ``folder`` on loopback: its address, and the paths that were asked for.
+
+    Args:
+        secret: ``user:password``; who does not say it gets 401 below ``/rocm/``, and nothing else does.
+    """
+    wanted = f"Basic {base64.b64encode(secret.encode()).decode()}"
     asked: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            if secret and self.path.startswith("/rocm/") and self.headers.get("Authorization") != wanted:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="index"')
+                self.end_headers()
+                return
+            super().do_GET()
+
         def log_request(self, code="-", size="-"):
             asked.append(self.path)
 

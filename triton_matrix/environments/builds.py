@@ -17,6 +17,7 @@ from typing import Any, Optional
 
 from ..base import commands
 from . import pins
+from .contents import Contents
 from .pins import Pin
 
 UV_SETTINGS = (
@@ -53,26 +54,36 @@ class Resolved:
         return all(pin.hashes for pin in self.pins.values())
 
 
-def sync(wanted: Mapping[str, Pin], python: str, uv: Optional[str]) -> list[dict[str, Any]]:
+def sync(wanted: Mapping[str, Pin], python: str, uv: Optional[str], inside: Contents) -> None:
     """Give the environment of ``python`` these pins; with uv exactly these, which takes away what is not among them.
 
-    Returns:
-        The other builds; see :class:`Resolved`.
+    Args:
+        inside: the environment's; it is told what was installed.
 
     Raises:
         commands.ToolError: a file cannot be had, or is not the pinned one.
     """
     resolved = resolve(wanted, python, uv)
+    changed = inside.other_than(resolved.pins.values())
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "pins.txt"
         listed.write_text(pins.render(resolved.pins.values()), encoding="utf-8")
         hashes = ["--require-hashes"] if resolved.hashed else []  # without it those that are there are still checked
         if uv:
-            commands.run([uv, "pip", "sync", "--python", python, *hashes, str(listed)], echo=True)
+            again = [f"--reinstall-package={name}" for name in changed]
+            commands.run([uv, "pip", "sync", "--python", python, *hashes, *again, str(listed)], echo=True)
         else:
-            install = [python, "-m", "pip", "install", "--no-deps", *hashes]
+            install = [
+                python,
+                "-m",
+                "pip",
+                "install",
+                "--no-deps",
+                *hashes,
+                *(["--force-reinstall"] if changed else []),
+            ]
             commands.run([*install, "--requirement", str(listed)], echo=True)
-    return resolved.others
+    inside.installed(resolved.pins.values(), resolved.others)
 
 
 def settings(uv: Optional[str]) -> list[str]:

@@ -26,6 +26,7 @@ from ..base import commands, files
 from ..base.cells import Cell, Table
 from ..evidence import toolchain
 from . import builds, pins, wheel
+from .contents import Contents
 from .pins import Pin
 
 MAX_AGE_DAYS = 30
@@ -85,7 +86,7 @@ def check_fresh(table: Table, cell: Cell, now: Optional[datetime.datetime] = Non
             raise Stale(f"cell {cell.name}: {name} {version} is gone from {shown(cell)}; {renew}")
 
 
-def install(table: Table, cell: Cell, python: str) -> str:
+def install(table: Table, cell: Cell, python: str, inside: Contents) -> str:
     """Give the environment of ``python`` exactly the cell's pins, each from its own index.
 
     Returns:
@@ -93,15 +94,23 @@ def install(table: Table, cell: Cell, python: str) -> str:
     """
     _, names = recorded(table, cell)
     wanted = pins.read(table.pins(cell))
+    again = inside.other_than(wanted.values())
     pip = [commands.uv(), "pip"]
     listed = json.loads(commands.run([*pip, "list", "--quiet", "--format", "json", "--python", python]) or "[]")
     # First what does not belong: a Triton of another name would take triton/ with it if it went afterwards.
     extra = sorted(pins.normal(item["name"]) for item in listed if pins.normal(item["name"]) not in wanted)
     if extra:
         commands.run([*pip, "uninstall", "--quiet", "--python", python, *extra])
-    _install(python, [pin for name, pin in wanted.items() if name in names], ["--default-index", str(cell.index)])
-    _install(python, [pin for name, pin in wanted.items() if name not in names], [])
+    ours = [pin for name, pin in wanted.items() if name in names]
+    rest = [pin for name, pin in wanted.items() if name not in names]
+    _install(python, ours, ["--default-index", str(cell.index), *_again(ours, again)])
+    _install(python, rest, _again(rest, again))
+    inside.installed(wanted.values())
     return next(name for name in TRITONS if name in wanted)
+
+
+def _again(wanted: list[Pin], names: list[str]) -> list[str]:
+    return [f"--reinstall-package={pin.name}" for pin in wanted if pin.name in names]
 
 
 def _install(python: str, wanted: list[Pin], options: list[str]) -> None:

@@ -7,12 +7,13 @@ import contextlib
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from ..base import commands, locks
 from ..base.cells import Cell, Table, load_at
 from ..evidence import installed, writing
-from . import builds, harness, index, interpreters, pins, wheel, wheelhouse
+from . import builds, contents, harness, index, interpreters, pins, wheel, wheelhouse
+from .contents import Contents
 
 # what uv and pip print when it is the network that is missing, not the package
 NETWORK_SIGNS = (
@@ -57,11 +58,11 @@ def check_index(cell: Cell) -> None:
         ) from None
 
 
-def install(table: Table, cell: Cell, python: str) -> list[dict[str, Any]]:
+def install(table: Table, cell: Cell, python: str) -> Contents:
     """Give the environment of ``python`` exactly the cell's pins and a fresh wheel of this checkout.
 
     Returns:
-        The other builds that the user's own settings brought; see :class:`builds.Resolved`.
+        The environment's contents, to be ended when all else is there too.
 
     Raises:
         Unavailable: the network or the cell's index cannot be reached.
@@ -71,16 +72,16 @@ def install(table: Table, cell: Cell, python: str) -> list[dict[str, Any]]:
     """
     check_index(cell)
     wanted = pins.check(table, cell)
+    inside = contents.begin(python)
     uv = commands.find_uv()
     try:
         print(f"cell {cell.name}: {cell.name}.txt into its environment (the first time this downloads)", flush=True)
         if cell.nightly:
             index.check_fresh(table, cell)
         if cell.index:
-            others: list[dict[str, Any]] = []
-            triton, platform = index.install(table, cell, python), cell.platforms[0]
+            triton, platform = index.install(table, cell, python, inside), cell.platforms[0]
         else:
-            others = builds.sync(wanted, python, uv)
+            builds.sync(wanted, python, uv, inside)
             triton, platform = "triton", wheel.platform_of(table, cell)
         with tempfile.TemporaryDirectory() as folder:
             built = wheel.build_wheel(table, platform, Path(folder), python, triton)
@@ -90,7 +91,7 @@ def install(table: Table, cell: Cell, python: str) -> list[dict[str, Any]]:
             raise Unavailable(f"cell {cell.name} needs packages that cannot be downloaded from here: {error}") from None
         raise
     interpreters.check_environment(cell, python)
-    return others
+    return inside
 
 
 def main(argv: list[str]) -> int:
@@ -129,15 +130,18 @@ def main(argv: list[str]) -> int:
 
 def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespace, asked: list[str]) -> int:
     """From the first word in the evidence to the last; until then an older result does not count."""
+    for scratch in reports.glob(".*.partial"):  # what a killed process was writing; the cell's lock says it is gone
+        scratch.unlink()
     writing.begin_providing(reports, cell.name, asked)
     try:
         installed.forget(options.python)
         if options.wheelhouse:
-            others = wheelhouse.install(table, cell, options.python, options.wheelhouse)
+            inside = wheelhouse.install(table, cell, options.python, options.wheelhouse)
         else:
-            others = install(table, cell, options.python)
+            inside = install(table, cell, options.python)
         harness.install(options.python)
-        installed.stamp(table, options.python, others)
+        installed.stamp(table, options.python, inside.others)
+        inside.end()
     except index.Stale as error:
         mark_unavailable(reports, cell, str(error), verdict="stale")
         return 3

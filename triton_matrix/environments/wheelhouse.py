@@ -20,7 +20,8 @@ from typing import Any, Optional
 from ..base import commands, files, sources
 from ..base.cells import PLATFORMS, Cell, Table, load_at
 from ..evidence import toolchain
-from . import builds, index, interpreters, manifest, pins, slim, wheel
+from . import builds, contents, index, interpreters, manifest, pins, slim, wheel
+from .contents import Contents
 
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
@@ -112,14 +113,14 @@ def gather(
     return found
 
 
-def install(table: Table, cell: Cell, python: str, folder: Path) -> list[dict[str, Any]]:
+def install(table: Table, cell: Cell, python: str, folder: Path) -> Contents:
     """Give the environment of ``python`` the cell's pins and this checkout's wheel, with no request to any network.
 
     Only files that the manifest lists are looked at, each under the hash that it says. The wheel is the gathered one
     where the checkout still has the sources that it was built from; else it is built.
 
     Returns:
-        The other builds that were gathered in place of pinned files; see :class:`builds.Resolved`.
+        The environment's contents, to be ended.
 
     Raises:
         ValueError: see :func:`manifest.open_house`.
@@ -131,14 +132,17 @@ def install(table: Table, cell: Cell, python: str, folder: Path) -> list[dict[st
     print(f"cell {cell.name}: {cell.name}.txt from {folder}, offline", flush=True)
     for other in found["other_builds"]:
         print(builds.sentence(other), flush=True)
+    inside = contents.begin(python)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         offline = ["--offline", "--no-index", "--find-links", str(manifest.listed(folder, found, scratch / "wheels"))]
-        asked = scratch / "pins.txt"
-        asked.write_text(pins.render(manifest.requirements(cell, wanted, found)), encoding="utf-8")
-        sync = [commands.uv(), "pip", "sync", "--python", python, "--require-hashes", *offline, str(asked)]
+        asked, gathered = scratch / "pins.txt", manifest.requirements(cell, wanted, found)
+        asked.write_text(pins.render(gathered), encoding="utf-8")
+        again = [f"--reinstall-package={name}" for name in inside.other_than(gathered)]
+        sync = [commands.uv(), "pip", "sync", "--python", python, "--require-hashes", *offline, *again, str(asked)]
         # a folder or a backend of this machine's own is not what was gathered
         commands.run(sync, env=builds.without_other_builds(), echo=True)
+        inside.installed(gathered, found["other_builds"])
         built = folder / "wheels" / found["package"]
         if found["sources"] != sources.package_digest(table):
             print("the checkout is not what the gathered wheel was built from: building another, offline", flush=True)
@@ -146,7 +150,7 @@ def install(table: Table, cell: Cell, python: str, folder: Path) -> list[dict[st
             built = wheel.build_wheel(table, found["platform"], out, python, _triton_of(table, cell), offline)
         interpreters.install_wheel(python, built, offline)
     interpreters.check_environment(cell, python)
-    return list(found["other_builds"])
+    return inside
 
 
 def build_requirements(table: Table) -> list[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..base import commands, sources
+from ..base import commands, locks, sources
 from ..base.cells import Cell, Table, load_at
 from ..base.terms import RUN_LEVELS
 from ..evidence import installed, runs, toolchain, writing
@@ -66,7 +66,8 @@ def main(argv: list[str]) -> int:
         raise ValueError(f"level device was asked for, but {trouble or f'torch in {sys.executable} sees no GPU'}")
     levels = [options.level] if options.level else ["interpreter", *(["device"] if gpus else [])]
     try:
-        status = max(_run_level(asked, level) for level in levels)
+        with locks.held(folder.parent / f".{folder.name}.lock", f"the evidence {folder}"):
+            status = max(_run_level(asked, level) for level in levels)
         if trouble:
             print(f"run: whether there is a GPU cannot be known: {trouble}", file=sys.stderr)
             if asked.whole:

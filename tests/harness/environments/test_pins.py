@@ -1,6 +1,7 @@
 """Pins carry hashes; what does not fit the row or the hashes is noticed; a user's own build is said and recorded."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from triton_matrix.base import commands
-from triton_matrix.environments import builds, lock, pins, provide
+from triton_matrix.environments import builds, contents, lock, pins, provide
+from triton_matrix.evidence import installed
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TABLE = f"""
@@ -95,6 +97,14 @@ def other_torch(standins, folder):
     return standins.write_wheel(folder, "torch", "2.7.1+cpu", [], {"other.py": ""})
 
 
+def change_numpy(world, standins, monkeypatch):
+    """Another file under the version that is pinned, on an index that gives its hash, to a uv that knows no other."""
+    shutil.rmtree(world.index / "numpy")
+    changed = standins.write_wheel(world.index.parent / "changed", "numpy", "1.26.4", [], {"numpy/evil.py": ""})
+    standins.write_index(world.index, [changed])
+    monkeypatch.setenv("UV_CACHE_DIR", str(world.index.parent / "empty"))
+
+
 def test_a_lock_has_the_hash_of_every_pin_and_says_for_which_python(world):
     assert world.lock() == 0
     found = pins.read(world.pins)
@@ -119,11 +129,9 @@ def test_the_pinned_files_are_what_is_installed(world):
     assert {"torch==2.7.1", "triton==3.3.1", "numpy==1.26.4", "tiny==0.1.0"} <= set(world.installed())
 
 
-def test_another_file_under_a_pinned_version_is_refused(world, standins, capfd):
+def test_another_file_under_a_pinned_version_is_refused(world, standins, capfd, monkeypatch):
     assert world.lock() == 0
-    shutil.rmtree(world.index / "numpy")
-    changed = standins.write_wheel(world.index.parent / "changed", "numpy", "1.26.4", [], {"numpy/evil.py": ""})
-    standins.write_index(world.index, [changed])
+    change_numpy(world, standins, monkeypatch)
     assert world.provide() == 1
     assert "hash" in capfd.readouterr().err.lower()
     assert "numpy==1.26.4" not in world.installed()
@@ -144,14 +152,14 @@ def test_a_build_that_the_users_setting_brings_is_installed_and_said(
     said = f"torch 2.7.1+cpu in place of the pinned 2.7.1: {setting} brings it"
     assert capsys.readouterr().out.splitlines().count(said) == 1
     assert {"torch==2.7.1+cpu", "numpy==1.26.4"} <= set(world.installed())
+    stamp = json.loads((world.python.parents[1] / installed.STAMP).read_text())
+    assert [(each["name"], each["settings"]) for each in stamp["other_builds"]] == [("torch", [setting])]
 
 
 def test_another_build_does_not_loosen_the_hashes_of_the_rest(world, standins, tmp_path, monkeypatch):
     assert world.lock() == 0
     monkeypatch.setenv("UV_FIND_LINKS", str(other_torch(standins, tmp_path / "mine").parent))
-    shutil.rmtree(world.index / "numpy")
-    changed = standins.write_wheel(world.index.parent / "changed", "numpy", "1.26.4", [], {"numpy/evil.py": ""})
-    standins.write_index(world.index, [changed])
+    change_numpy(world, standins, monkeypatch)
     assert world.provide() == 1, "the folder brings no numpy: the index changed its file"
     assert "numpy==1.26.4" not in world.installed()
 
@@ -244,3 +252,41 @@ def test_a_folder_for_temporary_files_that_cannot_be_used_is_one_sentence(world,
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("provide: ")
+
+
+def test_an_environment_that_was_left_half_made_is_emptied_first(world):
+    assert world.lock() == 0
+    assert world.provide() == 0
+    site = next(world.python.parents[1].glob("lib/python*/site-packages"))
+    (site / contents.UNFINISHED).write_text("")  # beside, where nothing looks
+    (site / "numpy" / "left.py").parent.mkdir(exist_ok=True)
+    (site / "numpy" / "left.py").write_text("")
+    assert world.provide() == 0
+    assert (site / "numpy" / "left.py").exists(), "a finished environment is used as it is"
+    (world.python.parents[1] / contents.UNFINISHED).write_text("")
+    assert world.provide() == 0
+    assert not (site / "numpy" / "left.py").exists()
+    assert {"torch==2.7.1", "numpy==1.26.4", "tiny==0.1.0"} <= set(world.installed())
+    assert not (world.python.parents[1] / contents.UNFINISHED).exists()
+
+
+def test_another_build_leaves_with_the_setting_that_brought_it(world, standins, tmp_path, monkeypatch):
+    assert world.lock() == 0
+    monkeypatch.setenv("UV_FIND_LINKS", str(other_torch(standins, tmp_path / "mine").parent))
+    assert world.provide() == 0
+    monkeypatch.delenv("UV_FIND_LINKS")
+    assert world.provide() == 0
+    assert "torch==2.7.1" in world.installed()
+
+
+def test_the_python_that_runs_the_harness_is_never_emptied(tmp_path):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom triton_matrix.environments import contents\n"
+        "(Path(sys.prefix) / contents.UNFINISHED).write_text('')\ncontents.begin(sys.executable)\n"
+    )
+    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "e")])
+    site = next((tmp_path / "e").glob("lib/python*/site-packages"))
+    (site / "kept.py").write_text("")
+    env = {**os.environ, "PYTHONPATH": str(Path(pins.__file__).parents[2])}
+    commands.run([str(tmp_path / "e" / "bin" / "python"), "-c", code], env=env)
+    assert (site / "kept.py").exists()
