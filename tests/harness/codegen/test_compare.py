@@ -253,7 +253,11 @@ def test_a_file_that_is_no_atlas_cannot_be_asked(tmp_path, capsys, content):
         ('from = "3.3.1"', "from = 3", "entry 1 has from = 3"),
         ('kernel = "add"', "kernel = []", r"entry 1 has kernel = \[\]"),
         ('kernel = "add"', 'kernels = "add"', "entry 1 has 'kernels'"),
-        ('kernel = "add"', 'kernel = "add"\nwhat = "speed"', "entry 1 has what = 'speed'; allowed are crash, compile, spills"),
+        (
+            'kernel = "add"',
+            'kernel = "add"\nwhat = "speed"',
+            "entry 1 has what = 'speed'; allowed are crash, compile, spills",
+        ),
         ("[[accepted]]", "[[accepted", "it is not TOML"),
     ],
 )
