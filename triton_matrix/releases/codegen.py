@@ -55,43 +55,38 @@ class Request:
     settings: Settings = field(default_factory=Settings)
 
 
+@commands.exit_status("codegen")
 def main(argv: list[str]) -> int:
     """Exit status 0; 1: something got worse and is not accepted, or a release fails; 2: cannot ask any release."""
     options = _parser().parse_args(argv)
-    try:
-        table = cells.load_at(options.root)
-        rows = choose(table.releases, options.triton, options.from_, options.to)
-        names = tuple(target_names(options.target))
-        spec = options.spec and options.spec.resolve()
-        accepted_path = options.accepted or table.accepted
-        if not spec and not table.package.atlas:
-            raise ValueError(
-                f"{table.path.name} [package] names no atlas; name a kernel with --spec, or see docs/adopt.md"
-            )
-        if spec:
-            for file in spec_files.files_of(spec):
-                content = spec_files.read(file)
-                spec_files.expand(content, [names[0]])
-                for remark in spec_files.remarks(content):
-                    print(f"{file.name}: {remark}", file=sys.stderr)
-        entries = accepted.read(accepted_path) if not spec else []
-        reasons = _reasons(options.accept or [])
-        reports = table.root / "reports" / "codegen"
-        request = Request(
-            spec=spec,
-            atlas=table.package.atlas,
-            root=table.root,
-            names=names,
-            extra=tuple(options.with_ or ()),
-            envs=(options.envs or table.root / ".nox" / "codegen").resolve(),
-            out=(options.out or (reports / "specs" / spec.stem if spec else reports)).resolve(),
-            no_cache=options.no_cache,
-            settings=settings_of(options, None),
-        )
-        commands.uv()
-    except ValueError as problem:
-        print(f"codegen: {problem}", file=sys.stderr)
-        return 2
+    table = cells.load_at(options.root)
+    rows = choose(table.releases, options.triton, options.from_, options.to)
+    names = tuple(target_names(options.target))
+    spec = options.spec and options.spec.resolve()
+    accepted_path = options.accepted or table.accepted
+    if not spec and not table.package.atlas:
+        raise ValueError(f"{table.path.name} [package] names no atlas; name a kernel with --spec, or see docs/adopt.md")
+    if spec:
+        for file in spec_files.files_of(spec):
+            content = spec_files.read(file)
+            spec_files.expand(content, [names[0]])
+            for remark in spec_files.remarks(content):
+                print(f"{file.name}: {remark}", file=sys.stderr)
+    entries = accepted.read(accepted_path) if not spec else []
+    reasons = _reasons(options.accept or [])
+    reports = table.root / "reports" / "codegen"
+    request = Request(
+        spec=spec,
+        atlas=table.package.atlas,
+        root=table.root,
+        names=names,
+        extra=tuple(options.with_ or ()),
+        envs=(options.envs or table.root / ".nox" / "codegen").resolve(),
+        out=(options.out or (reports / "specs" / spec.stem if spec else reports)).resolve(),
+        no_cache=options.no_cache,
+        settings=settings_of(options, None),
+    )
+    commands.uv()
     start = time.perf_counter()
     outcomes = run(rows, request, options.jobs)
     named = bool(options.triton or options.from_)
