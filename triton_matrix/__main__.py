@@ -6,14 +6,22 @@ import importlib
 import sys
 from typing import Optional
 
+from .base import commands
+
 # verb -> (module of this package, function taking argv and returning the exit status, what the verb does)
 VERBS = {
+    "init": ("init.cli", "main", "write the noxfile, table and workflow of another package's repository"),
     "lock": ("environments.lock", "main", "compile the constraint files of the table's rows"),
     "provide": ("environments.provide", "main", "install a cell's pins and this checkout's wheel into an environment"),
     "run": ("suites.run", "main", "run a cell's suites in this Python and leave its evidence files"),
     "environment": ("evidence.toolchain", "main", "write what this Python resolved to: versions, GPU, platform"),
     "compile": ("codegen.cli", "main", "compile kernels for named GPU targets, with no GPU, in this Python's Triton"),
-    "codegen": ("releases.codegen", "main", "the same in every Triton release, each in an environment of its own"),
+    "codegen": (
+        "releases.codegen",
+        "main",
+        "the same in every Triton release, and what changed between them",
+    ),
+    "capture": ("capture.cli", "main", "run a command and write every launch that it makes as a spec"),
     "compare": ("codegen.compare", "main", "codegen changes between two atlas files, worst first"),
     "history": ("releases.history", "main", "one metric of one kernel over all Triton releases"),
     "bench": ("bench.cli", "main", "run the benchmarks of a cell in this Python"),
@@ -25,7 +33,7 @@ VERBS = {
     "ci-matrix": ("ci.jobs", "main", "the job list of CI, from the table, as JSON"),
     "incidents": ("suites.incidents", "main", "look at what really broke once, in every Triton release"),
     "subject": ("suites.subject", "main", "run a cell's suites against another package instead of ours"),
-    "guard": ("lint.kernels", "main", "check kernel sources for what breaks on some Triton"),
+    "lint": ("lint.cli", "main", "check kernel sources for what breaks on a Triton that the package supports"),
 }
 
 
@@ -46,6 +54,7 @@ def main(argv: Optional[list[str]] = None) -> int:
     if verb not in VERBS:
         print(f"unknown verb {verb!r}; allowed are {', '.join(VERBS)}", file=sys.stderr)
         return 2
+    commands.end_with_nox()
     module, function, _ = VERBS[verb]
     return int(getattr(importlib.import_module(f".{module}", __package__), function)(rest))
 

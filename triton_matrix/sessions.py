@@ -6,21 +6,62 @@ Only a noxfile imports this: it needs nox.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from typing import Any, Union
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Optional, Union
 
 import nox
 
 from .__main__ import VERBS
-from .base.cells import Cell, Table
-from .environments import interpreters, provide
-from .suites import run
+from .base import commands, files, locks
+from .base.cells import Cell, Table, load
+from .environments import harness, interpreters, provide
+from .evidence import writing
+from .suites import chosen, run
 
 # Plain `nox` goes on without a cell that cannot be had here and lists it; asked for by name, that is an error. Children
 # of `nox -j` are always given a name, so the first process says in the environment which of the two it is.
 SELECTORS = ("-s", "-e", "--session", "--sessions", "-t", "--tags", "-k", "--keywords")
 PLAIN = "TRITON_MATRIX_PLAIN"
+REPORT_PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that the report runs on
+
+
+def table_at(path: Path) -> Table:
+    """The table at ``path``; a bad one ends nox with one sentence and exit status 2."""
+    try:
+        return load(path)
+    except ValueError as problem:
+        print(f"nox: {problem}", file=sys.stderr)
+        sys.exit(2)
+
+
+def from_table(noxfile: str) -> Table:
+    """Make the table beside a noxfile its sessions, and plain ``nox`` run every cell and then the report.
+
+    Args:
+        noxfile: the noxfile's ``__file__``; the table is ``constraints/cells.toml`` beside it.
+
+    Returns:
+        The table: each row is ``tests-<cell>``, and ``bench-<cell>`` where the package has a bench suite. Beside them
+        are ``bench`` (all of those), ``codegen``, ``report``, ``bisect``, ``lock``, ``wheelhouse`` and ``ci-matrix``.
+
+    Raises:
+        ValueError: as of :func:`triton_matrix.base.cells.load`.
+    """
+    table = table_at(Path(noxfile).resolve().parent / "constraints" / "cells.toml")
+    configure(table)
+    for cell in table.cells.values():
+        add_cell(table, cell)
+    if table.has_benches:
+        add_bench(table)
+    add_verbs(table, "codegen", "lock", "wheelhouse", "ci-matrix")
+    for verb in ("report", "bisect"):
+        add_reporting(table, verb)
+    nox.options.sessions = [*(f"tests-{name}" for name in table.cells), "report"]
+    return table
 
 
 def configure(table: Table) -> None:
@@ -29,13 +70,14 @@ def configure(table: Table) -> None:
     nox.options.reuse_venv = "yes"
     nox.options.error_on_missing_interpreters = True
     nox.options.sessions = [f"tests-{name}" for name in table.cells]
+    os.environ[commands.PARENT] = str(os.getpid())
     own = sys.argv[1 : sys.argv.index("--")] if "--" in sys.argv else sys.argv[1:]
     if "NOXSESSION" not in os.environ and not any(argument.split("=")[0] in SELECTORS for argument in own):
         os.environ.setdefault(PLAIN, "1")
 
 
 def add_cell(table: Table, cell: Cell) -> None:
-    """Make a row of the table the session ``tests-<cell>``, and ``bench-<cell>`` where there is tests/benchmarks."""
+    """Make a row of the table the session ``tests-<cell>``; ``bench-<cell>`` too, if the package has benchmarks."""
 
     @nox.session(
         name=f"tests-{cell.name}", python=python_of(cell), tags=["tests", *cell.platforms], allow_parallel=True
@@ -43,19 +85,53 @@ def add_cell(table: Table, cell: Cell) -> None:
     def tests(session: nox.Session) -> None:
         if "--subject" in session.posargs:
             return subject(session, table, cell)
-        prepare(session, table, cell)
-        inside(session, table, "run", "--cell", cell.name)
+        with alone(session, table, cell):
+            prepare(session, table, cell)
+            inside(session, table, "run", "--cell", cell.name)
 
     tests.__doc__ = f"Build cell {cell.name} and run its suites: {cell.why}."
-    if not (table.root / "tests" / "benchmarks").is_dir():
+    if not table.has_benches:
         return
 
     @nox.session(name=f"bench-{cell.name}", python=python_of(cell), tags=["bench", *cell.platforms])
     def bench(session: nox.Session) -> None:
-        prepare(session, table, cell)
-        inside(session, table, "bench", "--cell", cell.name)
+        with alone(session, table, cell):
+            prepare(session, table, cell)
+            inside(session, table, "bench", "--cell", cell.name)
 
     bench.__doc__ = f"Run the benchmarks of cell {cell.name}."
+
+
+def add_bench(table: Table) -> None:
+    """Make the session ``bench``, which asks for every cell's."""
+
+    @nox.session(python=False)
+    def bench(session: nox.Session) -> None:
+        """Run the benchmarks of every cell that this machine can provide."""
+        os.environ[PLAIN] = "1"
+        for name in table.cells:
+            session.notify(f"bench-{name}", session.posargs)
+
+
+def add_reporting(table: Table, verb: str) -> None:
+    """Make a verb that needs the harness's own extra ``report`` a session, in an environment that has it."""
+
+    @nox.session(name=verb, python=report_python())
+    def session_of_verb(session: nox.Session) -> None:
+        pins = table.path.parent / "report.txt"
+        session.install(*(["--requirement", str(pins)] if pins.is_file() else harness.extra("report")))
+        if session.venv_backend != "none":
+            harness.install(session.bin + "/python")
+        session.run("python", "-m", "triton_matrix", verb, *session.posargs, "--root", str(table.root))
+
+    session_of_verb.__doc__ = doc_of(verb)
+
+
+def report_python() -> Optional[str]:
+    """The interpreter of the report; None is the one that runs nox, which then says itself what it lacks."""
+    if sys.version_info[:2] >= (3, 11):
+        return None
+    return next(filter(None, map(interpreters.find_python, REPORT_PYTHONS)), None)
 
 
 def add_verbs(table: Table, *verbs: str) -> None:
@@ -67,10 +143,29 @@ def add_verbs(table: Table, *verbs: str) -> None:
             command = [sys.executable, "-m", "triton_matrix", verb, *session.posargs, "--root", str(table.root)]
             session.run(*command, external=True)
 
-        session_of_verb.__doc__ = f"{VERBS[verb][2]}.".capitalize()
+        session_of_verb.__doc__ = doc_of(verb)
 
     for verb in verbs:
         add(verb)
+
+
+def doc_of(verb: str) -> str:
+    """What a verb does, as a sentence: ``nox -l`` prints it."""
+    what = VERBS[verb][2]
+    return f"{what[0].upper()}{what[1:]}."
+
+
+@contextlib.contextmanager
+def alone(session: nox.Session, table: Table, cell: Cell) -> Iterator[None]:
+    """Hold the cell while it is provided and run; end the session with one sentence where another one holds it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locks.of_cell(table, cell))
+        except ValueError as problem:
+            session.error(str(problem))
+        except OSError as problem:
+            session.error(f"cell {cell.name} cannot be locked: {problem}")
+        yield
 
 
 def python_of(cell: Cell) -> Union[str, bool]:
@@ -88,7 +183,7 @@ def prepare(session: nox.Session, table: Table, cell: Cell) -> None:
                 reports, cell, f"cell {cell.name} installs nothing, and its Python lacks {lacking}"
             )
         else:
-            (reports / "unavailable.json").unlink(missing_ok=True)
+            writing.end_providing(reports)
     elif python_of(cell) is False:
         provide.mark_unavailable(reports, cell, interpreters.missing_python(cell))
     elif session.venv_backend != "none":
@@ -113,9 +208,10 @@ def matrix(session: nox.Session, table: Table, *args: str, **options: Any) -> No
 
 
 def inside(session: nox.Session, table: Table, *args: str) -> None:
-    """A verb of the matrix inside the cell; from tests/, so that the installed wheel is what Python finds."""
-    with session.chdir(table.root / "tests"):
-        env = {"PYTHONPATH": str(table.root)} if session.venv_backend == "none" else {}
+    """A verb of the matrix inside the cell; not from the repo root, so that Python finds the installed wheel."""
+    with session.chdir(chosen.folder(table)):
+        env = {"PYTHONPATH": harness.unpacked(table)} if session.venv_backend == "none" else {}
+        env[files.STARTED_IN] = session.invoked_from
         _, rest = wheelhouse_and_rest(session)
         session.run("python", "-m", "triton_matrix", *args, "--root", str(table.root), *rest, env=env)
 

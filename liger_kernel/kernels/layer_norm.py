@@ -1,4 +1,4 @@
-"""Every LayerNorm kernel under one name: what `launch_plan` calls `Launch.kernel` is an attribute of this module."""
+"""Every LayerNorm kernel under one name: what the plan calls `Launch.kernel` is an attribute of this module."""
 
 from .layer_norm_backward import (
     _layer_norm_backward_kernel,
@@ -7,17 +7,22 @@ from .layer_norm_backward import (
     _layer_norm_backward_wide_dx_kernel,
 )
 from .layer_norm_forward import _layer_norm_forward_kernel, _layer_norm_forward_wide_kernel
+from .layer_norm_packed import _layer_norm_forward_packed_kernel
+from .layer_norm_pipelined import _layer_norm_backward_pipelined_kernel, _layer_norm_forward_pipelined_kernel
 from .layer_norm_split import _layer_norm_backward_split_kernel, _layer_norm_forward_split_kernel
 from .layer_norm_unaligned import _layer_norm_backward_unaligned_kernel, _layer_norm_forward_unaligned_kernel
 
 __all__ = [
     "_layer_norm_backward_kernel",
+    "_layer_norm_backward_pipelined_kernel",
     "_layer_norm_backward_reduce_kernel",
     "_layer_norm_backward_split_kernel",
     "_layer_norm_backward_unaligned_kernel",
     "_layer_norm_backward_wide_dwdb_kernel",
     "_layer_norm_backward_wide_dx_kernel",
     "_layer_norm_forward_kernel",
+    "_layer_norm_forward_packed_kernel",
+    "_layer_norm_forward_pipelined_kernel",
     "_layer_norm_forward_split_kernel",
     "_layer_norm_forward_unaligned_kernel",
     "_layer_norm_forward_wide_kernel",

@@ -35,6 +35,7 @@ from .packed import as_words, halves, load_vector, not_before, pack, unpack
 # Four programs of 128 threads on a multiprocessor leave a thread 128 registers. The backward of packed rows keeps to
 # that if it loads the next row after the sums of this one; Triton 2, which knows no limit on registers, if it loads it
 # before them and reads the statistics of a row a second time. Rows that are not packed go faster loaded before, too.
+# lint: allow not-interpreted (the plan launches no kernel of this file in an interpreter)
 TRITON_2 = tl.constexpr(triton.__version__.startswith("2."))
 
 

@@ -11,55 +11,58 @@ from __future__ import annotations
 import functools
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional
 
 import torch
 import triton
 
-from ..kernels import launch_plan
 from ..kernels import layer_norm as kernels
-from ..kernels.launch_plan import DeviceProperties, Launch
+from ..kernels.device import TARGETS, DeviceProperties
+from ..kernels.plan import Launch
 from .direct import TAKES_CONSTANTS, DirectLaunch, direct_launch, hooked
-from .utils import compare_version, is_hip
+from .utils import is_hip
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "0") == "1"
-LIMITS_REGISTERS = compare_version("triton", operator.ge, "3.0")
 REPEATS = not INTERPRETED and not is_hip()  # nobody has tried it on ROCm
+
+# the values of the parameters of all kernels of a direction, by name: tensors or their addresses, and numbers
+Values = Mapping[str, Any]
 
 
 class PreparedLaunch:
-    """One launch of the plan, bound to its kernel; takes the values of the parameters in the order of `names`."""
+    """One launch of the plan, bound to its kernel."""
 
-    def __init__(self, launch: Launch, names: Sequence[str]) -> None:
+    def __init__(self, launch: Launch) -> None:
         self.plan = launch
-        self._kernel = getattr(kernels, launch.kernel)
-        self._pick: Callable[[Sequence], tuple] = operator.itemgetter(*map(names.index, launch.args))
-        self._options = {**launch.constexprs, **launch.options}
-        if not LIMITS_REGISTERS:
-            self._options.pop("maxnreg", None)
-        constants = [launch.constexprs[name] for name in self._kernel.arg_names if name in launch.constexprs]
+        self._pick: Callable[[Values], tuple] = operator.itemgetter(*launch.args)
+        names = getattr(kernels, launch.kernel).arg_names
+        constants = [launch.constexprs[name] for name in names if name in launch.constexprs]
         self._constants = tuple(constants) if TAKES_CONSTANTS else ()
         self._compiled: Optional[Callable[..., Any]] = None
         self._direct: Optional[DirectLaunch] = None
 
-    def first(self, values: Sequence, aligned: bool) -> bool:
+    def first(self, values: Values, aligned: bool) -> bool:
         """Launch through `kernel[grid]`, which compiles; whether `again` can launch this from now on."""
-        arguments = self._pick(values)
+        plan, arguments = self.plan, self._pick(values)
         if INTERPRETED:
             # Triton 2.3.1's interpreter writes every tensor back, which autograd must not take for a change of an input
             arguments = tuple(value.data if isinstance(value, torch.Tensor) else value for value in arguments)
-        compiled = self._kernel[self.plan.grid](*arguments, **self._options)
+        options = {name: plan.options[name] for name in plan.options if name not in ("num_warps", "num_stages")}
+        kernel = getattr(kernels, plan.kernel)
+        compiled = kernel[plan.grid](
+            *arguments, **plan.constexprs, num_warps=plan.num_warps, num_stages=plan.num_stages, **options
+        )
         if not (REPEATS and aligned and isinstance(compiled, triton.compiler.CompiledKernel)):
             return False
-        grid = (*self.plan.grid, 1, 1)[:3]
+        grid = (*plan.grid, 1, 1)[:3]
         self._compiled = compiled[grid]
         self._direct = direct_launch(compiled, grid)
         return True
 
-    def again(self, stream: int, values: Sequence, with_hooks: bool) -> None:
+    def again(self, stream: int, values: Values, with_hooks: bool) -> None:
         """Launch what `first` compiled, with addresses in place of tensors."""
-        arguments = (*self._pick(values), *self._constants)
+        arguments = self._pick(values) + self._constants
         if self._direct is None or with_hooks:
             assert self._compiled is not None
             self._compiled(*arguments, stream=stream)
@@ -70,52 +73,50 @@ class PreparedLaunch:
 class Launches:
     """The launches of one forward or backward on one device, in order.
 
-    `names` are the parameters of all kernels, those that point to tensors before those that are numbers. A call tries
-    `again` with addresses, and where that returns False calls `first` with the tensors.
+    A call tries `again` with addresses, and where that returns False calls `first` with the tensors.
     """
 
-    def __init__(self, plan: Sequence[Launch], names: Sequence[str], device: torch.device) -> None:
+    def __init__(self, plan: Sequence[Launch], device: torch.device) -> None:
         self.plan = tuple(plan)
-        self._launches = tuple(PreparedLaunch(launch, names) for launch in plan)
+        self._launches = tuple(PreparedLaunch(launch) for launch in plan)
+        pointers = {name for launch in plan for name, kind in launch.args.items() if kind.startswith("*")}
+        self._pointers: Callable[[Values], tuple] = operator.itemgetter(*sorted(pointers)) if plan else tuple
         self._device = device
         self._repeats = False
 
-    def again(self, addresses: tuple[int, ...], numbers: tuple) -> bool:
+    def again(self, values: Values) -> bool:
         """Launch on the current stream what was compiled earlier; False, and nothing, where this call cannot."""
-        if not self._repeats:
+        if not self._repeats or functools.reduce(operator.or_, self._pointers(values)) % 16 != 0:
             return False
         if torch._C._cuda_getDevice() != self._device.index:
             with torch.cuda.device(self._device):
-                return self.again(addresses, numbers)
-        bits = 0
-        for address in addresses:
-            bits |= address
-        if bits % 16 != 0:
-            return False
+                return self.again(values)
         stream = torch._C._cuda_getCurrentRawStream(self._device.index)
-        values = addresses + numbers
         with_hooks = hooked()
         for launch in self._launches:
             launch.again(stream, values, with_hooks)
         return True
 
-    def first(self, tensors: tuple[torch.Tensor, ...], numbers: tuple) -> None:
+    def first(self, values: Values) -> None:
         """Launch on the device's current stream through Triton, which compiles what it has not seen yet."""
         if self._device.type != "cpu" and self._device.index != torch.cuda.current_device():
             # Triton launches on the current device, whatever device the tensors are on
             with torch.cuda.device(self._device):
-                self.first(tensors, numbers)
+                self.first(values)
             return
-        aligned = all(tensor.data_ptr() % 16 == 0 for tensor in tensors)
-        repeatable = [launch.first(tensors + numbers, aligned) for launch in self._launches]
+        aligned = all(tensor.data_ptr() % 16 == 0 for tensor in self._pointers(values))
+        repeatable = [launch.first(values, aligned) for launch in self._launches]
         self._repeats = self._repeats or all(repeatable)
 
 
 @functools.cache
 def device_properties(device: torch.device) -> DeviceProperties:
-    """What the launch plan needs to know of a device; on the CPU that is the interpreter."""
+    """What the launch plan needs to know of a device; on the CPU that is the interpreter.
+
+    With LIGER_KERNEL_TUNED=0 in the environment no measured settings are taken.
+    """
     if device.type == "cpu":
-        return launch_plan.TARGETS["interpreter"]
+        return TARGETS["interpreter"]
     properties = torch.cuda.get_device_properties(device)
     if torch.version.hip is not None:
         arch = "hip:" + properties.gcnArchName.split(":")[0]
@@ -123,7 +124,14 @@ def device_properties(device: torch.device) -> DeviceProperties:
     else:
         arch = f"cuda:{properties.major}{properties.minor}"
         warp_size = 32
-    return DeviceProperties(arch, properties.multi_processor_count, warp_size, triton=triton.__version__)
+    return DeviceProperties(
+        arch,
+        properties.multi_processor_count,
+        warp_size,
+        triton=triton.__version__,
+        name=properties.name,
+        tuned=os.environ.get("LIGER_KERNEL_TUNED") != "0",
+    )
 
 
 def require_device(device: torch.device) -> None:

@@ -6,7 +6,8 @@ there; on the CPU autocast leaves both alone.
 
 from __future__ import annotations
 
-from typing import Optional
+from collections.abc import Sequence
+from typing import Optional, Union
 
 import torch
 
@@ -19,13 +20,25 @@ __all__ = ["LigerLayerNormFunction", "layer_norm_backward", "layer_norm_forward"
 class LigerLayerNormFunction:
     """`LigerLayerNormFunction.apply(X, W, B, eps)`: differentiable LayerNorm of the last dimension; returns Y.
 
-    See `layer_norm_forward` for the arguments. Not itself a `torch.autograd.Function`: under torch.compile `apply` is
-    the registered operator (torch 2.4 and later; before, a graph break), in eager mode an autograd function with less
-    host time than an operator has.
+    See `layer_norm_forward` for the arguments. With `normalized_shape` as a fifth argument it normalises as many last
+    dimensions as that has, and W and B have that shape, as in `torch.nn.functional.layer_norm`.
+
+    Not itself a `torch.autograd.Function`: under torch.compile `apply` is the registered operator (torch 2.4 and later;
+    before, a graph break), in eager mode an autograd function with less host time than an operator has.
     """
 
     @staticmethod
-    def apply(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float) -> torch.Tensor:
+    def apply(
+        X: torch.Tensor,
+        W: Optional[torch.Tensor],
+        B: Optional[torch.Tensor],
+        eps: float,
+        normalized_shape: Union[int, Sequence[int], None] = None,
+    ) -> torch.Tensor:
+        if normalized_shape is not None and isinstance(X, torch.Tensor):
+            shape = torch.Size([normalized_shape] if isinstance(normalized_shape, int) else normalized_shape)
+            rows = as_rows(X, W, B, shape)
+            return LigerLayerNormFunction.apply(*rows, eps).view(X.shape)
         if torch.is_autocast_enabled() and isinstance(X, torch.Tensor) and X.device.type != "cpu":
             X = X.float()
             W = W if W is None else W.float()
@@ -38,6 +51,27 @@ class LigerLayerNormFunction:
                 return registration.layer_norm(X, W, B, eps)
             return registration.outside_the_graph(X, W, B, eps)
         return EagerLayerNorm.apply(X, W, B, eps)
+
+
+def as_rows(
+    X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], shape: torch.Size
+) -> tuple[torch.Tensor, Optional[torch.Tensor], Optional[torch.Tensor]]:
+    """X with its last dimensions, which are `shape`, as one; W and B with all of theirs as one.
+
+    Raises:
+        ValueError: the shapes do not go together; one sentence that names the argument.
+    """
+    if not shape or min(shape) < 1:
+        raise ValueError(f"normalized_shape is {tuple(shape)}; it must have a dimension, and each must be at least 1")
+    if X.shape[-len(shape) :] != shape:
+        raise ValueError(f"X has shape {tuple(X.shape)}; its last dimensions must be normalized_shape, {tuple(shape)}")
+    for name, vector in (("W", W), ("B", B)):
+        if isinstance(vector, torch.Tensor) and vector.shape != shape:
+            raise ValueError(f"{name} has shape {tuple(vector.shape)}; it must be normalized_shape, {tuple(shape)}")
+    if len(shape) == 1:
+        return X, W, B
+    vectors = (vector.flatten() if isinstance(vector, torch.Tensor) else vector for vector in (W, B))
+    return (X.flatten(-len(shape)), *vectors)
 
 
 def layer_norm_forward(

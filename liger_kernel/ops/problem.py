@@ -13,16 +13,11 @@ from typing import Optional
 
 import torch
 
-from ..kernels import launch_plan
+from ..kernels.plan import backward_plan, forward_plan
 from .launch import Launches, device_properties, require_device
 
 NO_VECTOR = (None, None, None)
 DTYPES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
-
-# the parameters of all kernels of a direction, pointers before numbers
-FORWARD = ("X", "W", "B", "Y", "Mean", "RSTD", "Exchange", "n_rows", "eps")
-POINTERS = ("dY", "X", "W", "Mean", "RSTD", "dX", "dW", "dB", "dW_partial", "dB_partial", "Exchange")
-BACKWARD = (*POINTERS, "n_rows", "n_partials", "rows_per_program")
 
 
 class Problem:
@@ -39,7 +34,7 @@ class Problem:
         self.n_rows, self.n_cols, self.dtype, self.device = shape[:-1].numel(), shape[-1], dtype, device
         self.has_w, self.w_dtype, self.b_dtype = w_dtype is not None, w_dtype or dtype, b_dtype or dtype
         self.rstd_at = aligned(self.n_rows)
-        plan = launch_plan.forward_plan(
+        plan = forward_plan(
             self.n_rows,
             self.n_cols,
             DTYPES[dtype],
@@ -49,7 +44,7 @@ class Problem:
             has_w=self.has_w,
             has_b=b_dtype is not None,
         )
-        self.forward = Launches(plan, FORWARD, device)
+        self.forward = Launches(plan, device)
         self.forward_slots = max((launch.exchange_slots for launch in plan), default=0)
         self._backwards: dict[tuple[bool, ...], Backward] = {}
 
@@ -68,7 +63,7 @@ class Backward:
     """The backward of a problem for one choice of results."""
 
     def __init__(self, problem: Problem, needs_dx: bool, needs_dw: bool, needs_db: bool) -> None:
-        plan = launch_plan.backward_plan(
+        plan = backward_plan(
             problem.n_rows,
             problem.n_cols,
             DTYPES[problem.dtype],
@@ -81,8 +76,8 @@ class Backward:
             need_db=needs_db,
         )
         decided = {name: value for launch in plan for name, value in launch.values.items()}
-        self.launches = Launches(plan, BACKWARD, problem.device)
-        self.numbers = (problem.n_rows, decided.get("n_partials", 0), decided.get("rows_per_program", 0))
+        self.launches = Launches(plan, problem.device)
+        self.numbers = {"n_rows": problem.n_rows, **decided}
         self.slots = max((launch.exchange_slots for launch in plan), default=0)
         size = aligned(decided.get("n_partials", 0) * problem.n_cols)
         self.n_partials = size * (needs_dw + needs_db)
@@ -128,18 +123,22 @@ def run_forward(
         B = X if B is None else flat(B)
         exchange = _exchange(problem.forward_slots, problem.device)
         mean_at = statistics.data_ptr()
-        addresses = (
-            X.data_ptr(),
-            W.data_ptr(),
-            B.data_ptr(),
-            y.data_ptr(),
-            mean_at,
-            mean_at + 4 * problem.rstd_at,
-            0 if exchange is None else exchange.data_ptr(),
-        )
-        if not problem.forward.again(addresses, (problem.n_rows, eps)):
+        numbers = {"n_rows": problem.n_rows, "eps": eps}
+        addresses = {
+            "X": X.data_ptr(),
+            "W": W.data_ptr(),
+            "B": B.data_ptr(),
+            "Y": y.data_ptr(),
+            "Mean": mean_at,
+            "RSTD": mean_at + 4 * problem.rstd_at,
+            "Exchange": 0 if exchange is None else exchange.data_ptr(),
+            **numbers,
+        }
+        if not problem.forward.again(addresses):
+            mean, rstd = problem.split(statistics)
             exchange = _nothing(torch.int64, problem.device) if exchange is None else exchange
-            problem.forward.first((X, W, B, y, *problem.split(statistics), exchange), (problem.n_rows, eps))
+            tensors = {"X": X, "W": W, "B": B, "Y": y, "Mean": mean, "RSTD": rstd, "Exchange": exchange}
+            problem.forward.first({**tensors, **numbers})
     return problem, X, y, statistics
 
 
@@ -175,36 +174,37 @@ def run_backward(
         exchange = _exchange(backward.slots, device)
         mean_at, partials_at = mean.data_ptr(), partials.data_ptr()
         # a kernel does not touch what is not wanted
-        addresses = (
-            dY.data_ptr(),
-            X.data_ptr(),
-            W.data_ptr(),
-            mean_at,
-            mean_at + 4 * problem.rstd_at if rstd is None else rstd.data_ptr(),
-            0 if dx is None else dx.data_ptr(),
-            0 if dw is None else dw.data_ptr(),
-            0 if db is None else db.data_ptr(),
-            partials_at,
-            partials_at + 4 * backward.db_partial_at,
-            0 if exchange is None else exchange.data_ptr(),
-        )
-        if not launches.again(addresses, backward.numbers):
+        addresses = {
+            "dY": dY.data_ptr(),
+            "X": X.data_ptr(),
+            "W": W.data_ptr(),
+            "Mean": mean_at,
+            "RSTD": mean_at + 4 * problem.rstd_at if rstd is None else rstd.data_ptr(),
+            "dX": 0 if dx is None else dx.data_ptr(),
+            "dW": 0 if dw is None else dw.data_ptr(),
+            "dB": 0 if db is None else db.data_ptr(),
+            "dW_partial": partials_at,
+            "dB_partial": partials_at + 4 * backward.db_partial_at,
+            "Exchange": 0 if exchange is None else exchange.data_ptr(),
+            **backward.numbers,
+        }
+        if not launches.again(addresses):
             if rstd is None:
                 mean, rstd = problem.split(mean)
-            tensors = (
-                dY,
-                X,
-                W,
-                mean,
-                rstd,
-                _nothing(problem.dtype, device) if dx is None else dx,
-                _nothing(problem.w_dtype, device) if dw is None else dw,
-                _nothing(problem.b_dtype, device) if db is None else db,
-                partials,
-                partials[backward.db_partial_at :],
-                _nothing(torch.int64, device) if exchange is None else exchange,
-            )
-            launches.first(tensors, backward.numbers)
+            tensors = {
+                "dY": dY,
+                "X": X,
+                "W": W,
+                "Mean": mean,
+                "RSTD": rstd,
+                "dX": _nothing(problem.dtype, device) if dx is None else dx,
+                "dW": _nothing(problem.w_dtype, device) if dw is None else dw,
+                "dB": _nothing(problem.b_dtype, device) if db is None else db,
+                "dW_partial": partials,
+                "dB_partial": partials[backward.db_partial_at :],
+                "Exchange": _nothing(torch.int64, device) if exchange is None else exchange,
+            }
+            launches.first({**tensors, **backward.numbers})
     return dx, dw, db
 
 
@@ -241,7 +241,10 @@ def _problem(
 ) -> Problem:
     """Check shapes, dtypes and devices; those of W and B are None where there is none."""
     if dtype not in DTYPES:
-        raise TypeError(f"X has dtype {dtype}; it must be float32, float16 or bfloat16")
+        why = " (torch.nn.functional.layer_norm takes float64; sums here are in float32)"
+        raise TypeError(
+            f"X has dtype {dtype}; it must be float32, float16 or bfloat16{why if dtype == torch.float64 else ''}"
+        )
     if not shape:
         raise ValueError("X has no dimensions; it must have at least one, the last of which is normalised")
     n_cols = shape[-1]

@@ -8,7 +8,8 @@ from typing import Any, Callable
 
 import torch
 
-from ..kernels.launch_plan import next_power_of_2, release_numbers
+from ..kernels.device import release_numbers
+from ..kernels.geometry import next_power_of_2
 
 __all__ = ["calculate_settings", "compare_version", "ensure_contiguous", "is_hip"]
 
@@ -36,7 +37,7 @@ def ensure_contiguous(fn: Callable[..., Any]) -> Callable[..., Any]:
 def calculate_settings(n: int) -> tuple[int, int]:
     """The block size (next power of two) and number of warps that Liger gives a kernel holding a row of n elements.
 
-    Kept for kernels written against it; LayerNorm here asks `liger_kernel.kernels.launch_plan` instead.
+    Kept for kernels written against it; LayerNorm here asks `liger_kernel.kernels.plan` instead.
 
     Raises:
         RuntimeError: n is above 65536, the widest block.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from collections.abc import Sequence
+from typing import Optional, Union
 
 import torch
 
@@ -11,7 +12,13 @@ from liger_kernel.ops.layer_norm import LigerLayerNormFunction
 __all__ = ["liger_layer_norm"]
 
 
-def liger_layer_norm(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float) -> torch.Tensor:
+def liger_layer_norm(
+    X: torch.Tensor,
+    W: Optional[torch.Tensor],
+    B: Optional[torch.Tensor],
+    eps: float,
+    normalized_shape: Union[int, Sequence[int], None] = None,
+) -> torch.Tensor:
     """Normalise the last dimension of ``X`` to zero mean and unit variance, then scale by ``W`` and shift by ``B``.
 
     ``Y = (X - mean) / sqrt(var + eps) * W + B`` with the biased variance, as in https://arxiv.org/abs/1607.06450 and
@@ -22,6 +29,8 @@ def liger_layer_norm(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[tor
         W: shape ``(hidden_size,)``, of ``X``'s dtype or float32; None scales by one.
         B: shape ``(hidden_size,)``, of ``X``'s dtype or float32; None shifts by zero.
         eps: added to the variance, which is in units of ``X`` squared.
+        normalized_shape: lengths of the last dimensions, which are normalised together; ``W`` and ``B`` then have this
+            shape. None normalises the last dimension alone.
 
     Returns:
         A tensor of ``X``'s shape and dtype.
@@ -30,4 +39,6 @@ def liger_layer_norm(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[tor
         TypeError: an argument is no tensor, or has a dtype that is not supported.
         ValueError: an argument has the wrong shape or device. Nothing is launched on bad input.
     """
-    return LigerLayerNormFunction.apply(X, W, B, eps)
+    if normalized_shape is None:
+        return LigerLayerNormFunction.apply(X, W, B, eps)
+    return LigerLayerNormFunction.apply(X, W, B, eps, normalized_shape)

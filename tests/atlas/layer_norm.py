@@ -1,19 +1,22 @@
-"""Our kernels as the atlas compiles them: exactly the launches that the launch plan makes. Named in cells.toml."""
+"""The LayerNorm kernels as the codegen atlas compiles them: exactly the plan's launches. Needs no Triton."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
+from liger_kernel.kernels.plan import TARGETS, DeviceProperties, Launch, backward_plan, forward_plan
+
 KERNELS = "liger_kernel.kernels.layer_norm"
-PLAN = "liger_kernel.kernels.launch_plan"
 N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of tokens is
 # Of the plan's own `branch_sizes`, those that differ in what the compiler makes of them: tiles of several rows and of
 # one, each number of warps, rows that fill their block and rows that need a mask, aligned and odd, held in registers
-# and wide.
+# and wide. Of two sizes with the same settings the first gives its name: a new size comes last.
 SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072)
+# what only the measured settings of a target reach
+TUNED_SIZES = {"cuda:90": (65536,)}
 DTYPES = ("fp32", "bf16")
 # Of an A40, L40, B300, RTX 5090 and DGX Spark; of an MI50, MI100, RX 6900 XT and RX 9070 XT. No GPU of gfx1250 is out.
 MULTIPROCESSORS = {
@@ -36,32 +39,45 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
 
     A row length that is a power of two is compiled in fp32 and bf16. The others (masked, or odd and so without wide
     loads) are compiled in bf16, where narrow loads cost most.
+
+    Returns:
+        One dict for each, with the keys kernel ("module:function"), label, target, args (Triton type by name),
+        constexprs, options, and hints (the names of the arguments that are divisible by 16).
     """
-    plan = importlib.import_module(PLAN)
     result: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for target, triton, n_cols in itertools.product(target_names, ("", OLDEST), SIZES):
-        device = dataclasses.replace(device_of(target), triton=triton)
-        for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
-            launches = (*plan.forward_plan(N_ROWS, n_cols, dtype, device),)
-            launches += (*plan.backward_plan(N_ROWS, n_cols, dtype, device),)
-            for launch in launches:
-                configuration = _configuration(launch, n_cols, dtype, target, triton)
-                result.setdefault(_settings(configuration, n_cols), configuration)
+    without_limits: set[tuple[Any, ...]] = set()
+    for target in target_names:
+        for triton, n_cols, dtype, launch in _launches(target):
+            key = _settings(launch, target, n_cols)
+            unlimited = _settings(dataclasses.replace(launch, max_registers=0), target, n_cols)
+            # that the oldest release knows no limit on registers makes no configuration of its own
+            if key not in result and not (triton and unlimited in without_limits):
+                without_limits.add(unlimited)
+                result[key] = configuration(launch, n_cols, dtype, target, triton)
     return list(result.values())
 
 
-def device_of(target: str) -> Any:
+def device_of(target: str) -> DeviceProperties:
     """What the plan knows of a target; of one it has no row for, as many multiprocessors as a common GPU of it has."""
-    plan = importlib.import_module(PLAN)
-    if target in plan.TARGETS:
-        return plan.TARGETS[target]
+    if target in TARGETS:
+        return TARGETS[target]
     warp_size = 64 if target in ("hip:gfx906", "hip:gfx908") else 32
-    return plan.DeviceProperties(target, MULTIPROCESSORS[target], warp_size=warp_size)
+    return DeviceProperties(target, MULTIPROCESSORS[target], warp_size=warp_size)
 
 
-def _configuration(launch: Any, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:
+def _launches(target: str) -> Iterator[tuple[str, int, str, Launch]]:
+    """(release that the plan is for, row length, dtype, launch), for the newest release first."""
+    for triton, n_cols in itertools.product(("", OLDEST), (*SIZES, *TUNED_SIZES.get(target, ()))):
+        device = dataclasses.replace(device_of(target), triton=triton)
+        for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
+            for plan in (forward_plan, backward_plan):
+                for launch in plan(N_ROWS, n_cols, dtype, device):
+                    yield triton, n_cols, dtype, launch
+
+
+def configuration(launch: Launch, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:
+    """The launch at N_ROWS rows as the atlas takes it."""
     values = {"n_rows": N_ROWS, "n_cols": n_cols, **launch.values}
-    hints = [name for name, kind in launch.args.items() if kind.startswith("*") or values.get(name, 1) % 16 == 0]
     return {
         "kernel": f"{KERNELS}:{launch.kernel}",
         "label": f"{launch.kernel}[n_cols={n_cols},{dtype}{',as for ' + triton if triton else ''}]",
@@ -69,24 +85,24 @@ def _configuration(launch: Any, n_cols: int, dtype: str, target: str, triton: st
         "args": dict(launch.args),
         "constexprs": dict(launch.constexprs),
         "options": launch.options,
-        "hints": hints,
+        "hints": [name for name, kind in launch.args.items() if kind.startswith("*") or values.get(name, 1) % 16 == 0],
     }
 
 
-def _settings(configuration: dict[str, Any], n_cols: int) -> tuple[Any, ...]:
-    """What tells two launches apart here: two sizes with equal settings are one compilation.
+def _settings(launch: Launch, target: str, n_cols: int) -> tuple[Any, ...]:
+    """What distinguishes two launches here: two sizes with equal settings are one compilation.
 
     Of a row's length it counts whether it is aligned and whether it fills its blocks; of the hints none other (counts
     of rows and of programs change no load or store); of the types only that of X (a kernel without X adds up fp32
     partial rows, whatever it stores them as).
     """
-    constexprs = {name: value for name, value in configuration["constexprs"].items() if name.upper() != "N_COLS"}
+    constexprs = {name: value for name, value in launch.constexprs.items() if name != "N_COLS"}
     return (
-        configuration["kernel"],
-        configuration["target"],
+        launch.kernel,
+        target,
         n_cols % 16 == 0,
         n_cols % int(constexprs.get("BLOCK_N", 1)) == 0,
-        configuration["args"].get("X"),
+        launch.args.get("X"),
         *constexprs.items(),
-        *configuration["options"].items(),
+        *launch.options.items(),
     )

@@ -2,12 +2,15 @@
 
 import pytest
 
-from triton_matrix.bench.compiling import Inapplicable, compile_rows, measure
-from triton_matrix.bench.plugin import compile_target, parametrize
+from triton_matrix.bench import compiling
+from triton_matrix.bench.plugin import compile_targets, parametrize
+
+from .layer_norm import launches
+from .layer_norm.options import table_of
 
 
 def rows_by_id(config):
-    return {row.id: row for row in compile_rows(config.getoption("bench_table"), compile_target(config))}
+    return launches.compile_rows(table_of(config), compile_targets(config, launches.TARGETS))
 
 
 def pytest_generate_tests(metafunc):
@@ -15,8 +18,9 @@ def pytest_generate_tests(metafunc):
 
 
 def test_compile(record, pytestconfig, row):
+    configuration, n_cols = rows_by_id(pytestconfig)[row]
     try:
-        measured, info = measure(rows_by_id(pytestconfig)[row])
-    except Inapplicable as reason:
+        measured, info = compiling.measure(configuration)
+    except compiling.Inapplicable as reason:
         pytest.skip(f"n/a: {reason}")
-    record(measured, info)
+    record(measured, {**info, "dtype": launches.COMPILED_DTYPE, "n_cols": n_cols})

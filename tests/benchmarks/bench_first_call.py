@@ -2,18 +2,21 @@
 
 import pytest
 
-from triton_matrix.bench import peers
-from triton_matrix.bench.first_call import measure
-from triton_matrix.bench.plugin import parametrize, suite_of
+from triton_matrix.bench.plugin import parametrize
+
+from .layer_norm import peers
+from .layer_norm.first_call import measure, row_at
+from .layer_norm.options import suite_of
 
 
 def pytest_generate_tests(metafunc):
-    names = list(suite_of(metafunc.config).implementations)
-    parametrize(metafunc, [("first-call", f"-{name}", (name,)) for name in names], "name")
+    suite = suite_of(metafunc.config)
+    row = row_at(suite.level)
+    parametrize(metafunc, [(row, f"-{name}", (name,)) for name in suite.implementations], "name")
 
 
 def test_first_call(suite, record, pytestconfig, name):
-    paths = peers.parse_paths(pytestconfig.getoption("bench_peer_path"))
+    paths = peers.parse_paths(pytestconfig.getoption("peer_path"))
     try:
         measured, info = measure(name, suite.level, paths)
     except RuntimeError as error:

@@ -4,14 +4,16 @@ import time
 
 import pytest
 
-from triton_matrix.bench import peers
-from triton_matrix.bench.plugin import parametrize, peer_rows, suite_of
+from triton_matrix.bench.plugin import parametrize
+
+from .layer_norm import peers
+from .layer_norm.options import peer_rows, suite_of, table_of
 
 STARTED = time.monotonic()
 
 
 def pytest_generate_tests(metafunc):
-    suite, table = suite_of(metafunc.config), metafunc.config.getoption("bench_table")
+    suite, table = suite_of(metafunc.config), table_of(metafunc.config)
     rows = suite.table(table)
     with_peers = peer_rows(metafunc.config, rows)
     always = (peers.OURS,) if table == "sweep" else ("torch", peers.OURS)
@@ -23,9 +25,9 @@ def pytest_generate_tests(metafunc):
 
 
 def test_layer_norm(suite, record, pytestconfig, row, name):
-    limit = pytestconfig.getoption("bench_peer_seconds")
+    limit = pytestconfig.getoption("peer_seconds")
     if limit is not None and name not in ("torch", peers.OURS) and time.monotonic() - STARTED > limit:
-        pytest.skip(f"{name} is not timed: the run is older than --bench-peer-seconds {limit:g}")
+        pytest.skip(f"{name} is not timed: the run is older than --peer-seconds {limit:g}")
     try:
         measured, info = suite.measure(suite.row(row), name)
     except Exception as error:

@@ -1,44 +1,61 @@
-"""The bench's options and fixtures, and a report to derive from. ``bench_*.py`` are collected only when named."""
+"""The options and the header of our benchmarks, and a report to derive from. The verb bench runs ``bench_*.py``."""
 
 import pytest
 
-from triton_matrix.bench.peers import OURS
-from triton_matrix.bench.plugin import (  # noqa: F401
-    pytest_addoption,
-    pytest_benchmark_update_json,
-    record,
-    suite,
-)
-from triton_matrix.bench.rows import Row
+from triton_matrix.bench.plugin import level_of
 
-COPY = 3e12
+from .layer_norm import options, tables
+from .layer_norm.peers import OURS
+from .reports import COPY, timed_row
+
+
+def pytest_addoption(parser):
+    options.add(parser)
+
+
+def pytest_configure(config):
+    if hasattr(config.option, "peers"):  # a run that is not given this folder has read its options already
+        options.check(config)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out a benchmark file that this run has no rows for."""
+    if collection_path.name in options.FILES and config.pluginmanager.has_plugin("triton_matrix.bench.plugin"):
+        return None if options.is_asked_for(config, collection_path.name, level_of(config)) else True
+    return None
+
+
+def pytest_collection_modifyitems(items):
+    """Rows before what is compiled, rows of one file in their order."""
+    order = list(options.FILES)
+    items.sort(key=lambda item: order.index(item.path.name) if item.path.name in order else -1)
+
+
+@pytest.fixture(scope="session")
+def suite(pytestconfig):
+    """The run's measurements: what all rows share."""
+    return options.suite_of(pytestconfig)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(config, output_json):
+    """Add what our rows are evidence of to the header."""
+    about = output_json["triton_matrix"]
+    pattern = config.getoption("bench_rows")
+    about["selection"] = options.table_of(config) + (f", rows {pattern}" if pattern else "")
+    if options.SUITE in config.stash:
+        about.update(config.stash[options.SUITE].header())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_bench_table(report):
+    return tables.lines(report)
 
 
 @pytest.fixture
 def row():
     """Make a benchmark of a report: ``row(kind, direction, dtype, n_rows, n_cols, implementation, share, host_us)``."""
     return timed_row
-
-
-def timed_row(kind, direction, dtype, n_rows, n_cols, name, share, host_us=None):
-    found = Row(kind, direction, dtype, n_rows, n_cols)
-    seconds = found.bytes / (COPY * share)
-    info = {
-        "level": "device",
-        "row": found.id,
-        "kind": kind,
-        "implementation": name,
-        "direction": direction,
-        "dtype": dtype,
-        "n_rows": n_rows,
-        "n_cols": n_cols,
-        "spread": 0.01,
-        "gb_per_s": COPY * share / 1e9,
-        "share_of_copy": share,
-        "speed_against_torch": 1.5,
-        "host_us_per_call": host_us,
-    }
-    return {"name": found.id, "stats": {"median": seconds, "data": [seconds]}, "extra_info": info}
 
 
 @pytest.fixture

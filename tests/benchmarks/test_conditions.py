@@ -4,9 +4,9 @@ import copy
 
 import pytest
 
-from triton_matrix.bench import conditions
-from triton_matrix.bench.peers import OURS, OURS_COMPILED
-from triton_matrix.bench.runs import Run
+from .layer_norm import conditions
+from .layer_norm.peers import OURS, OURS_COMPILED
+from .layer_norm.runs import Run
 
 
 def verdicts(*reports):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from triton_matrix.bench import peers
+from .layer_norm import first_call, peers
 
 torch = pytest.importorskip("torch", reason="run in a cell, or install torch and triton")
+ROOT = Path(__file__).resolve().parents[2]
 LIGER = os.environ.get("LIGER_BENCH_PEER_LIGER")
 
 
@@ -71,11 +72,11 @@ def test_compiled_graphs_are_not_kept_on_disk_where_another_version_of_our_opera
         pytest.skip("runs on the CPU: run this cell with TRITON_INTERPRET=1")
     if "ours-compiled" in peers.load(["compile"])[1]:
         pytest.skip("torch cannot compile our operator here: run a cell with torch 2.4 or later")
-    folders = [str(Path(peers.__file__).resolve().parents[3]), os.environ.get("PYTHONPATH", "")]
+    folders = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(folders)}
     shape = ["--device", "cpu", "--dtype", "fp32", "--rows", "4", "--cols", "64"]
-    command = [sys.executable, "-m", "triton_matrix.bench.first_call", "ours-compiled", *shape]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", first_call.MODULE, "ours-compiled", *shape]
+    done = subprocess.run(command, cwd=first_call.TESTS, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not [path.name for path in tmp_path.rglob("*") if path.name in ("fxgraph", "aotautograd")]
 
@@ -97,6 +98,18 @@ def test_liger_is_absent_without_a_path_because_its_import_name_is_ours():
     found, absent = peers.load(["liger"])
     assert "liger" not in [item.name for item in found]
     assert "no --peer-path liger=DIR or WHEEL" in absent["liger"]
+
+
+def test_liger_comes_from_its_path_though_our_package_has_its_name(tmp_path):
+    package = tmp_path / "liger_kernel" / "ops"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("")
+    code = "class LigerLayerNormFunction:\n    @staticmethod\n    def apply(x, w, b, eps):\n        return 'hers'\n"
+    (package / "layer_norm.py").write_text(code)
+    found, absent = peers.load(["liger"], {"liger": tmp_path})
+    assert absent == {}
+    assert found[-1].layer_norm(None, None, None, 0.0) == "hers"
 
 
 def test_a_peer_that_cannot_be_imported_is_absent_with_the_reason(monkeypatch):

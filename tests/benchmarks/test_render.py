@@ -1,30 +1,14 @@
-"""Tables, plots and files derived from reports: every figure in them is one of the reports'."""
+"""Tables derived from reports: every figure in them is one of the reports'."""
 
-import copy
 import json
 import re
-from pathlib import Path
 
 import pytest
 
-from triton_matrix.bench import render, runs, table
-from triton_matrix.bench.peers import OURS
-from triton_matrix.bench.runs import Run
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def variant(report, triton="3.6.0", gpu=None, settings="tuned table", rows=None):
-    """The report of another Triton, GPU or settings; ours and torch only, with these rows."""
-    found = copy.deepcopy(report)
-    about = found["triton_matrix"]
-    about["versions"]["triton"] = triton
-    about["settings"] = settings
-    about["gpus"][0]["name"] = gpu or about["gpus"][0]["name"]
-    if rows is not None:
-        about["implementations"] = {OURS: "0.1.0", "torch": "2.11.0"}
-        found["benchmarks"] = rows
-    return found
+from .layer_norm import render, runs
+from .layer_norm.peers import OURS
+from .layer_norm.runs import Run
+from .reports import variant
 
 
 def document(*reports):
@@ -33,15 +17,6 @@ def document(*reports):
 
 def folded(block):
     return re.sub(r"<details>.*?</details>", "", block, flags=re.DOTALL)
-
-
-def test_the_printed_table_fits_and_has_shares_peers_absences_and_refusals(report):
-    text = table.text(report)
-    assert max(map(len, text.splitlines())) <= 100
-    assert re.search(r"^1024 +0\.970 +0\.600 +0\.960 .* 1\.01$", text, re.MULTILINE)
-    assert re.search(r"^16384 +0\.900 +0\.950 +- .* 0\.95$", text, re.MULTILINE)
-    assert "absent: liger (ImportError: not there)" in text
-    assert "quack refuses large-bf16-8192x16384-forward: too wide" in text
 
 
 def test_two_runs_of_the_same_triton_are_told_apart(report):
@@ -72,35 +47,15 @@ def test_a_label_names_the_gpus_model(report, gpus, label):
     assert Run(report).label == label
 
 
-def test_rows_refused_for_the_same_reason_share_a_line(report):
-    refused = report["triton_matrix"]["refused"]
-    refused += [{**refused[0], "row": f"row-{index}"} for index in range(20)]
-    text = " ".join(table.text(report).split())
-    assert "quack refuses large-bf16-8192x16384-forward, row-0, row-1, row-2" in text
-    assert text.count("too wide") == 1
-
-
-def test_a_report_without_timed_rows_says_that_no_kernel_was_timed(report):
-    report["triton_matrix"].update(level="codegen", gpus=[], copy_gb_per_s=None)
-    report["benchmarks"] = []
-    assert "no kernel was timed: torch sees no GPU here" in table.text(report)
-
-
-def test_compact_json_is_the_same_report_with_a_line_per_benchmark(report):
-    text = table.compact_json(report)
-    assert json.loads(text) == report
-    assert sum('"stats"' in line for line in text.splitlines()) == len(report["benchmarks"])
-
-
-def test_targets_stand_first_with_the_lowest_share_of_each_range_and_every_miss(report, row):
+def test_goals_stand_first_with_the_lowest_share_of_each_range_and_every_miss(report, row):
     block = document(report)
-    assert block.startswith("### Targets")
+    assert block.startswith("### Goals")
     assert "| forward bf16 | 1024 - 16384 | 0.96 | **0.900** (16384) |" in block
     report["benchmarks"][2] = row("large", "forward", "bf16", 8192, 16384, OURS, 0.965)
     assert "| forward bf16 | 1024 - 16384 | 0.96 | 0.965 |" in document(report)
 
 
-def test_targets_have_a_column_for_each_run_on_their_gpu_and_none_for_another(report, row):
+def test_goals_have_a_column_for_each_run_on_their_gpu_and_none_for_another(report, row):
     rows = [row("large", "forward", "bf16", 2**17, 1024, OURS, 0.5)]
     block = document(
         report,
@@ -108,9 +63,9 @@ def test_targets_have_a_column_for_each_run_on_their_gpu_and_none_for_another(re
         variant(report, settings="general rule", rows=rows),
         variant(report, gpu="NVIDIA H200"),
     )
-    assert "|  | N | target | 2.3.1 | 3.6.0 | 3.6.0, general rule |" in block
+    assert "|  | N | goal | 2.3.1 | 3.6.0 | 3.6.0, general rule |" in block
     assert "| 0.96 | **0.500** (1024) | **0.900** (16384) | **0.500** (1024) |" in block
-    assert "### Targets" not in document(variant(report, gpu="NVIDIA H200"))
+    assert "### Goals" not in document(variant(report, gpu="NVIDIA H200"))
     apart = block[block.index("### Shares of the copy bandwidth on NVIDIA H200") :]
     assert apart.splitlines()[2:5:2] == ["|  | N | 3.6.0 |", "| forward bf16 | 1024 - 16384 | 0.900 |"]
     assert "### Against the peers: H200, triton 3.6.0" in block
@@ -153,7 +108,6 @@ def test_rows_that_may_hold_gaps_are_listed(report):
     assert "gaps" not in document(report)
     report["benchmarks"][0]["extra_info"]["late"] = 15
     assert "the host came late: large-bf16-131072x1024-forward ours." in document(report)
-    assert "may hold gaps, because the host came late: large-bf16-131072x1024-forward ours" in table.text(report)
 
 
 def test_tritons_stand_side_by_side_oldest_first_against_the_newest(report, row):
@@ -245,11 +199,11 @@ def test_parts_of_one_run_are_shown_as_one_and_a_repeated_row_is_another_run(rep
         return found
 
     block = document(part(1024), part(16384))
-    assert "|  | N | target | 3.6.0 |\n" in block
+    assert "|  | N | goal | 3.6.0 |\n" in block
     assert "| forward bf16 | 1024 - 16384 | 0.96 | **0.900** (1024, 16384) |" in block
     assert block.count("| NVIDIA H100 80GB HBM3 | 3.6.0 | tuned table |") == 2  # in What was run
     for other in (part(1024), part(16384, commit="another")):
-        assert re.search(r"^\|  \| N \| target( \| 3\.6\.0 \(\S+\)){2} \|$", document(part(1024), other), re.MULTILINE)
+        assert re.search(r"^\|  \| N \| goal( \| 3\.6\.0 \(\S+\)){2} \|$", document(part(1024), other), re.MULTILINE)
 
 
 def test_a_run_without_peers_that_stands_beside_others_has_no_tables_of_its_own(report, row):
@@ -257,29 +211,6 @@ def test_a_run_without_peers_that_stands_beside_others_has_no_tables_of_its_own(
     summary = "<summary>Shares of the copy bandwidth, every size: H100, triton 2.3.1</summary>"
     assert summary not in document(report, older)
     assert summary in document(older)
-
-
-def test_the_page_is_what_the_stored_results_give():
-    page = ROOT / "docs" / "performance.md"
-    found = runs.read([ROOT / "docs" / "results"])
-    plots = render.plot_paths(found, page.with_suffix(".svg"))
-    text = page.read_text()
-    fresh = render.replaced(text, render.document(found, plots), page)
-    assert text == fresh, "render docs/performance.md again; the command stands under its heading Results"
-    assert all(plot.is_file() for plot in plots.values())
-
-
-def test_markdown_is_replaced_between_its_markers_only(tmp_path, report):
-    source, page = tmp_path / "r.json", tmp_path / "performance.md"
-    source.write_text(json.dumps(report))
-    page.write_text(f"before\n{render.BEGIN}\nstale figures\n{render.END}\nafter\n")
-    for _ in range(2):  # rendering again changes nothing
-        assert render.main([source], page, None) == 0
-        text = page.read_text()
-    assert text.startswith("before\n")
-    assert text.endswith("\nafter\n")
-    assert "stale figures" not in text
-    assert text.count("### What was run") == 1
 
 
 def test_a_folder_stands_for_the_results_below_it(tmp_path, report):
@@ -291,122 +222,3 @@ def test_a_folder_stands_for_the_results_below_it(tmp_path, report):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"render is .*empty; allowed is a file that bench wrote, or a folder with"):
         runs.read([tmp_path / "empty"])
-
-
-def test_a_page_without_markers_is_left_alone(tmp_path, report):
-    source, page = tmp_path / "r.json", tmp_path / "performance.md"
-    source.write_text(json.dumps(report))
-    page.write_text("nothing to replace\n")
-    with pytest.raises(ValueError, match=r"markdown is .*performance.md; it must hold the lines"):
-        render.main([source], page, None)
-    assert page.read_text() == "nothing to replace\n"
-
-
-def test_the_plot_has_a_line_per_implementation_and_the_same_bytes_each_time(tmp_path, report):
-    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
-    source = tmp_path / "r.json"
-    source.write_text(json.dumps(report))
-    plots = [tmp_path / "a.svg", tmp_path / "b.svg"]
-    for plot in plots:
-        render.main([source], None, plot)
-    assert plots[0].read_bytes() == plots[1].read_bytes()
-    text = plots[0].read_text()
-    for label in ("ours, triton 3.6.0", "torch", "quack", "forward, bf16"):
-        assert label in text
-    assert not (tmp_path / "a-sweep.svg").exists()
-
-
-def test_the_plot_takes_a_peer_from_the_run_with_most_of_its_sizes(tmp_path, report, row):
-    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
-    few = variant(report, rows=[row("large", "forward", "bf16", 2**17, 1024, name, 0.9) for name in (OURS, "torch")])
-    few["triton_matrix"]["implementations"] = dict.fromkeys((OURS, "torch", "quack", "compile", "liger", "more"), "1")
-    for name, content in (("few", few), ("all", report)):
-        (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    render.main([tmp_path / "few.json"], None, tmp_path / "few.svg")
-    render.main([tmp_path / "few.json", tmp_path / "all.json"], None, tmp_path / "both.svg")
-    assert "quack" not in (tmp_path / "few.svg").read_text()
-    assert "quack" in (tmp_path / "both.svg").read_text()
-
-
-def drawn(tmp_path, **reports):
-    """Render the reports with a plot; gives the page and the SVGs by name."""
-    for name, content in reports.items():
-        (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    page = tmp_path / "page.md"
-    page.write_text(f"{render.BEGIN}\n{render.END}\n")
-    render.main([tmp_path / f"{name}.json" for name in reports], page, tmp_path / "p.svg")
-    return page.read_text(), {path.name: path.read_text() for path in tmp_path.glob("*.svg")}
-
-
-def test_each_gpu_has_a_plot_of_its_own(tmp_path, report, row):
-    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
-    older = variant(report, "2.3.1", rows=[row("large", "forward", "bf16", 2**17, 1024, OURS, 0.95)])
-    _, alone = drawn(tmp_path, h100=report, older=older)
-    page, plots = drawn(tmp_path, h200=variant(report, gpu="NVIDIA H200"), h100=report, older=older)
-    assert set(plots) == {"p.svg", "p-h200.svg"}
-    assert plots["p.svg"] == alone["p.svg"]
-    assert "NVIDIA H200" in plots["p-h200.svg"]
-    assert "triton 2.3.1" not in plots["p-h200.svg"]
-    assert page.index("on NVIDIA H100 80GB HBM3](p.svg)") < page.index("on NVIDIA H200](p-h200.svg)")
-
-
-def test_the_plot_draws_the_newest_of_two_like_runs_in_full(tmp_path, report):
-    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
-    plot = drawn(tmp_path, newer=report, older=variant(report, "3.0.0"))[1]["p.svg"]
-    assert plot.index("ours, triton 3.6.0") < plot.index("ours, triton 3.0.0")  # the legend's order
-
-
-def test_gpus_of_one_model_have_plots_of_different_names(report):
-    found = [Run(variant(report, gpu=gpu)) for gpu in ("NVIDIA H100 NVL", "NVIDIA H100 PCIe")]
-    assert [path.name for path in render.plot_paths(found, Path("p.svg")).values()] == [
-        "p.svg",
-        "p-nvidia-h100-pcie.svg",
-    ]
-
-
-def test_the_plot_draws_the_general_rule_only_where_nothing_else_was_timed_and_says_so(tmp_path, report):
-    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
-    general, tuned = variant(report, settings="general rule"), variant(report)
-    tuned["benchmarks"] = [one for one in report["benchmarks"] if one["extra_info"]["implementation"] != "quack"]
-    del tuned["triton_matrix"]["implementations"]["quack"]
-    assert "ours, triton 3.6.0, general rule" in drawn(tmp_path, general=general)[1]["p.svg"]
-    plot = drawn(tmp_path, general=general, tuned=tuned)[1]["p.svg"]
-    assert "ours, triton 3.6.0" in plot
-    assert "general rule" not in plot
-
-
-def test_the_plot_draws_each_triton_once_in_a_look_of_its_own(tmp_path, report, row):
-    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
-    rows = [row("large", "forward", "bf16", 2**27 // n, n, OURS, 0.9) for n in (1024, 2048)]
-    older = {f"t{minor}": variant(report, f"3.{minor}.0", rows=rows) for minor in range(6)}
-    older["again"] = variant(report, rows=rows)  # of the Triton that is drawn in full
-    older["again"]["triton_matrix"]["commit"] = "another"
-    plot = drawn(tmp_path, newest=report, **older)[1]["p.svg"]
-    looks = re.findall(r"fill: none; stroke-dasharray: ([\d.,]+); stroke-dashoffset: 0; stroke: (#\w+)", plot)
-    assert len(set(looks)) == 6
-
-
-def test_a_plot_of_nothing_is_refused_before_anything_is_written(tmp_path, report):
-    report["triton_matrix"].update(level="codegen", gpus=[])
-    with pytest.raises(ValueError, match=r"plot is .*p.svg, but none of the files has a timed row for it"):
-        drawn(tmp_path, compiled=report)
-    assert (tmp_path / "page.md").read_text() == f"{render.BEGIN}\n{render.END}\n"
-
-
-def test_a_sweep_among_the_files_gets_a_plot_of_its_own_and_leaves_the_other_alone(tmp_path, report, row):
-    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
-    sweep = variant(report)
-    sweep["triton_matrix"]["selection"] = "sweep"
-    sweep["benchmarks"] = [row("sweep", "forward", "bf16", 2**27 // n, n, OURS, 0.9) for n in (1023, 1024, 1025, 1026)]
-    for name, content in (("rows", report), ("sweep", sweep)):
-        (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    page = tmp_path / "performance.md"
-    page.write_text(f"{render.BEGIN}\n{render.END}\n")
-    render.main([tmp_path / "rows.json"], None, tmp_path / "alone.svg")
-    render.main([tmp_path / "sweep.json", tmp_path / "rows.json"], page, tmp_path / "both.svg")
-    assert (tmp_path / "both.svg").read_bytes() == (tmp_path / "alone.svg").read_bytes()
-    drawn = (tmp_path / "both-sweep.svg").read_text()
-    for label in ("H100, triton 3.6.0, even N", "H100, triton 3.6.0, odd N"):
-        assert label in drawn
-    assert "(both.svg)" in page.read_text()
-    assert "(both-sweep.svg)" in page.read_text()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from triton_matrix.bench import rows
-from triton_matrix.bench.rows import Row
+from .layer_norm import rows
+from .layer_norm.rows import Row
 
 
 @pytest.mark.parametrize(

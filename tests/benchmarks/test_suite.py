@@ -7,10 +7,12 @@ import pytest
 
 pytest.importorskip("torch", reason="run in a cell, or install torch and triton")
 
-from liger_kernel.kernels import launch_plan
-from triton_matrix.bench import evidence
-from triton_matrix.bench.rows import Row
-from triton_matrix.bench.suite import Suite
+from liger_kernel.kernels import plan as launch_plan
+from triton_matrix.bench.timing import Timer
+
+from .layer_norm import launches
+from .layer_norm.rows import Row
+from .layer_norm.suite import Suite
 
 SMALL = Row("small", "forward", "fp32", 4, 64)
 
@@ -19,7 +21,7 @@ SMALL = Row("small", "forward", "fp32", 4, 64)
 def suite(level):
     if level == "device":
         pytest.skip("runs on the CPU: run this cell with TRITON_INTERPRET=1")
-    made = Suite("interpreter", [], {}, budget=0.001)
+    made = Suite("interpreter", [], {}, Timer("cpu", budget=0.001))
     made.timer.host_seconds = functools.partial(made.timer.host_seconds, batches=2, calls_per_batch=2)
     return made
 
@@ -72,7 +74,7 @@ def test_wrong_results_are_not_timed(suite):
 
 def test_the_settings_are_those_that_the_plan_chooses(monkeypatch):
     monkeypatch.delenv("LIGER_KERNEL_TUNED", raising=False)
-    monkeypatch.setattr(evidence, "_properties", lambda device: launch_plan.TARGETS["cuda:90"])
-    assert evidence.settings("cuda") == "tuned table"
+    monkeypatch.setattr(launches, "_properties", lambda device: launch_plan.TARGETS["cuda:90"])
+    assert launches.settings("cuda") == "tuned table"
     monkeypatch.setenv("LIGER_KERNEL_TUNED", "0")
-    assert evidence.settings("cuda") == "general rule"
+    assert launches.settings("cuda") == "general rule"

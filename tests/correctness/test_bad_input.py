@@ -23,7 +23,7 @@ BAD = {
     "X is None": ({"X": None}, TypeError, ["X", "None", "Tensor"]),
     "X is integer": ({"X": zeros(3, 17, dtype=torch.int64)}, TypeError, ["X", "int64", "float32, float16"]),
     "X is boolean": ({"X": zeros(3, 17, dtype=torch.bool)}, TypeError, ["X", "bool", "float32, float16"]),
-    "X is double": ({"X": zeros(3, 17, dtype=torch.float64)}, TypeError, ["X", "float64", "float32, float16"]),
+    "X is double": ({"X": zeros(3, 17, dtype=torch.float64)}, TypeError, ["X", "float64", "float32, float16", "sums"]),
     "X is complex": ({"X": zeros(3, 17, dtype=torch.complex64)}, TypeError, ["X", "complex64", "float32, float16"]),
     "X has no dimensions": ({"X": zeros()}, ValueError, ["X", "no dimension", "at least one"]),
     "X has no columns": ({"X": zeros(3, 0), "W": zeros(0), "B": zeros(0)}, ValueError, ["X", "(3, 0)", "at least one"]),
@@ -62,13 +62,24 @@ BAD = {
     "eps is negative": ({"eps": -1e-6}, ValueError, ["eps", "-1e-06", "at least 0"]),
     "eps is NaN": ({"eps": float("nan")}, ValueError, ["eps", "nan", "at least 0"]),
     "eps is infinite": ({"eps": float("inf")}, ValueError, ["eps", "inf", "finite"]),
+    "normalized_shape has other columns": ({"shape": (16,)}, ValueError, ["X", "(3, 17)", "(16,)", "normalized_shape"]),
+    "normalized_shape has more dimensions": ({"shape": (2, 3, 17)}, ValueError, ["X", "(3, 17)", "(2, 3, 17)"]),
+    "normalized_shape is empty": ({"shape": ()}, ValueError, ["normalized_shape", "()", "at least 1"]),
+    "normalized_shape has a zero": ({"shape": (3, 0)}, ValueError, ["normalized_shape", "(3, 0)", "at least 1"]),
+    "W has the last dimension of several": ({"shape": (3, 17)}, ValueError, ["W", "(17,)", "(3, 17)"]),
+    "B has the last dimension of several": (
+        {"shape": (3, 17), "W": zeros(3, 17)},
+        ValueError,
+        ["B", "(17,)", "(3, 17)"],
+    ),
+    "X is no tensor beside normalized_shape": ({"X": 1.0, "shape": (17,)}, TypeError, ["X", "float", "Tensor"]),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_refused_in_one_sentence_and_nothing_is_launched(case, device, launches):
     bad, error, texts = BAD[case]
-    arguments = {**{name: zeros(*shape) for name, shape in GOOD.items()}, "eps": 1e-6, **bad}
+    arguments = {**{name: zeros(*shape) for name, shape in GOOD.items()}, "eps": 1e-6, **bad}  # shape comes last
     arguments = {name: value(device) if callable(value) else value for name, value in arguments.items()}
     with pytest.raises(error) as refused:
         liger_layer_norm(*arguments.values())

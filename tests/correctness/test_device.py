@@ -93,6 +93,12 @@ class TestCompile:
         compiled = torch.compile(liger_layer_norm, fullgraph=True)
         check(x, None if "w" in absent else w, None if "b" in absent else b, dy, function=compiled)
 
+    def test_several_dimensions_compile_into_one_graph(self, device):
+        x, w, b, _ = problem(21, 96, device=device)
+        x, w, b = x.view(21, 3, 32), w.view(3, 32), b.view(3, 32)
+        compiled = torch.compile(lambda x: liger_layer_norm(x, w, b, 1e-6, (3, 32)), fullgraph=True)
+        assert torch.equal(compiled(x), liger_layer_norm(x, w, b, 1e-6, (3, 32)))
+
     def test_a_module_between_others_trains(self, device):
         torch.manual_seed(0)
         block = torch.nn.Sequential(torch.nn.Linear(64, 1000), LigerLayerNorm(1000), torch.nn.GELU()).to(device)

@@ -9,12 +9,17 @@ import itertools
 import pytest
 import triton.language as tl
 
-from liger_kernel.kernels import launch_plan
 from liger_kernel.kernels import layer_norm as kernels
-from liger_kernel.kernels.launch_plan import TARGETS, backward_plan, forward_plan
+from liger_kernel.kernels import plan as launch_plan
+from liger_kernel.kernels.parameters import PARAMETERS
+from liger_kernel.kernels.plan import backward_plan, forward_plan
+from liger_kernel.kernels.settings import check_table
 
 from .test_sizes import SIZES
 
+# The named targets, and a product with tuned settings of its own
+H200 = dataclasses.replace(launch_plan.TARGETS["cuda:90"], name="NVIDIA H200")
+TARGETS = {**launch_plan.TARGETS, "cuda:90 H200": H200}
 # One row, fewer rows than a target has multiprocessors, and more rows than any number of programs
 ROWS = (1, 33, 100_003)
 NEEDS = [dict(zip(("need_dx", "need_dw", "need_db"), flags)) for flags in itertools.product([True, False], repeat=3)]
@@ -37,7 +42,7 @@ def test_every_launch_fits_the_target(target):
             assert 1 <= launch.num_warps * device.warp_size <= device.max_threads_per_program, launch
             assert launch.num_warps & (launch.num_warps - 1) == 0, launch  # Triton takes powers of two only
             assert launch.num_stages >= 1, launch
-            assert target.startswith("cuda:") or "maxnreg" not in launch.options, launch  # HIP has no such option
+            assert device.is_cuda or "maxnreg" not in launch.options, launch  # HIP has no such option
             # CUDA and HIP take 2**31 - 1 programs along the first axis, 65535 along the others
             assert all(1 <= n <= limit for n, limit in zip(launch.grid, (2**31 - 1, 65535, 65535))), launch
 
@@ -59,21 +64,25 @@ def test_every_program_of_a_split_row_has_a_slot_that_is_read(target):
             if "SPLIT" in launch.constexprs:
                 split, block_n = launch.constexprs["SPLIT"], launch.constexprs["BLOCK_N"]
                 assert (split - 1) * block_n < n_cols <= split * block_n, launch
-                assert launch.constexprs["LANES"] >= max(split, 2 * 32 * launch.num_warps), launch
+                # where warps wait together, a slot belongs to one thread; in a pipelined kernel each waits for itself
+                threads = 1 if "STAGES" in launch.constexprs else 2 * 32 * launch.num_warps
+                assert launch.constexprs["LANES"] >= max(split, threads), launch
                 assert split <= TARGETS[target].n_multiprocessors, launch
                 assert launch.grid[0] % split == 0, launch
                 assert launch.exchange_slots in (0, n_rows * split), launch
 
 
-@pytest.mark.parametrize("tuned", ["0", "1"])
-def test_two_elements_share_a_register_where_rows_start_between_words_nowhere(tuned, monkeypatch):
-    monkeypatch.setenv("LIGER_KERNEL_TUNED", tuned)
-    device = TARGETS["cuda:90"]
+@pytest.mark.parametrize("tuned", [False, True])
+def test_two_elements_share_a_register_where_rows_start_between_words_nowhere(tuned):
+    device = dataclasses.replace(TARGETS["cuda:90"], tuned=tuned)
     for plan in (forward_plan, backward_plan):
         packed, odd, single = (
             plan(9, n_cols, dtype, device)[0] for n_cols, dtype in ((65536, "bf16"), (65535, "bf16"), (65536, "fp32"))
         )
-        assert (packed.constexprs["PACK"], odd.constexprs["PACK"], single.constexprs["PACK"]) == (2, 1, 1)
+        # kernels that hold words have no constexpr that says so
+        assert [launch.constexprs.get("PACK", 2) for launch in (packed, odd, single)] == [2, 1, 1]
+    if tuned:  # a pipelined kernel has fewer programs anyway
+        return
     rows = 2**11  # enough for every program: an element in a register of its own leaves room for fewer of them
     assert backward_plan(rows, 65535, "bf16", device)[0].grid < backward_plan(rows, 65536, "bf16", device)[0].grid
 
@@ -89,15 +98,17 @@ def test_a_program_of_rows_that_are_not_aligned_keeps_to_those_that_start_alike(
                 assert launch.grid[0] % align == 0 or n_rows <= launch.grid[0], launch
 
 
-@pytest.mark.parametrize("tuned", ["0", "1"])
+@pytest.mark.parametrize("tuned", [False, True])
 @pytest.mark.parametrize("dtype", launch_plan.BYTES)
-def test_a_block_holds_every_column_of_its_rows(dtype, tuned, monkeypatch):
-    monkeypatch.setenv("LIGER_KERNEL_TUNED", tuned)
+def test_a_block_holds_every_column_of_its_rows(dtype, tuned):
+    device = dataclasses.replace(TARGETS["cuda:90"], tuned=tuned)
     around = (2**k + offset for k in range(9, 18) for offset in range(-9, 10))
     for n_cols, plan in itertools.product(around, (forward_plan, backward_plan)):
-        launch = plan(4096, n_cols, dtype, TARGETS["cuda:90"])[0]
+        launch = plan(4096, n_cols, dtype, device)[0]
         in_blocks = n_cols - n_cols % launch.constexprs.get("ALIGN", 1)
-        assert in_blocks <= launch.constexprs["BLOCK_N"] * launch.constexprs.get("SPLIT", 1), launch
+        blocks = launch.constexprs.get("SPLIT", 1) * launch.constexprs.get("CHUNKS", 1)
+        assert in_blocks <= launch.constexprs["BLOCK_N"] * blocks, launch
+        assert launch.constexprs.get("CHUNKS", 1) <= 6, launch
 
 
 @pytest.mark.parametrize("plan", [forward_plan, backward_plan])
@@ -118,6 +129,51 @@ def test_a_row_of_the_table_may_hold_for_earlier_releases_of_triton_only():
     assert later == newest == backward_plan(4096, 8192, "bf16", device)
 
 
+def test_a_row_of_the_table_may_hold_from_a_release_on():
+    device = TARGETS["cuda:90"]
+    before, since, newest = (
+        forward_plan(4096, 65536, "bf16", dataclasses.replace(device, triton=triton))[0].kernel
+        for triton in ("2.3.1", "3.0.0", "")
+    )
+    assert before == "_layer_norm_forward_split_kernel"
+    assert since == newest == "_layer_norm_forward_pipelined_kernel"
+
+
+def test_a_product_of_an_architecture_may_have_settings_of_its_own():
+    assert forward_plan(4096, 512, "bf16", H200) != forward_plan(4096, 512, "bf16", TARGETS["cuda:90"])
+    fewer = dataclasses.replace(H200, n_multiprocessors=100)  # a part of one, which nobody measured
+    assert forward_plan(4096, 512, "bf16", fewer) == forward_plan(
+        4096, 512, "bf16", dataclasses.replace(fewer, tuned=False)
+    )
+
+
+@pytest.mark.parametrize("device", [TARGETS["cuda:90"], H200], ids=["H100", "H200"])
+@pytest.mark.parametrize("triton", ["2.3.1", "3.0.0", "3.6.0", "3.9.0"])
+def test_rows_are_kept_as_words_only_where_they_have_an_even_length(device, triton):
+    device = dataclasses.replace(device, triton=triton)
+    for n_cols, plan in itertools.product(
+        (4999, 8191, 16383, 20001, 49151, 65535, 131071), (forward_plan, backward_plan)
+    ):
+        for launch in plan(4096, n_cols, "bf16", device):
+            assert "packed" not in launch.kernel
+            assert "pipelined" not in launch.kernel
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_cols", "dtype", "named"),
+    [
+        ("packed", 4096, "fp32", "4096 columns of fp32 are no words"),
+        ("packed", 4095, "bf16", "4095 columns of bf16 are no words"),
+        ("pipelined", 4095, "fp16", "4095 columns of fp16 are no words"),
+        ("packed", 8192, "bf16", "block_n is 1024; 8192 columns are more than 6 packed chunks"),
+    ],
+)
+def test_settings_of_words_are_refused_where_rows_have_none(kind, n_cols, dtype, named):
+    settings = launch_plan.Settings(kind, 1, 1024, 4)
+    with pytest.raises(ValueError, match=named):
+        forward_plan(9, n_cols, dtype, TARGETS["cuda:90"], settings=settings)
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_partial_rows_do_not_grow_with_the_rows(target):
     # dw and db are first added up in fp32 rows of their own: a few for each multiprocessor, however many rows there are
@@ -127,15 +183,74 @@ def test_partial_rows_do_not_grow_with_the_rows(target):
             assert n_partials <= min(n_rows, 16 * TARGETS[target].n_multiprocessors), launch
 
 
-def test_arguments_stand_in_the_order_of_the_signature():
-    # constexprs are not compared one by one: one that a kernel lacks, or has more, fails at its first launch
-    for _, _, plan in plans("interpreter"):
+@pytest.mark.parametrize("kernel", kernels.__all__)
+def test_the_declared_parameters_are_those_of_the_signature(kernel):
+    parameters = inspect.signature(getattr(kernels, kernel).fn).parameters
+    assert PARAMETERS[kernel] == tuple(name for name in parameters if not _is_constant(parameters[name]))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_launch_gives_every_parameter_of_the_signature_once(target):
+    for _, _, plan in plans(target):
         for launch in plan:
             parameters = inspect.signature(getattr(kernels, launch.kernel).fn).parameters
-            assert list(launch.args) == [
-                name for name, each in parameters.items() if each.annotation is not tl.constexpr
-            ]
-            assert set(launch.constexprs) <= set(parameters)
+            assert tuple(launch.args) == PARAMETERS[launch.kernel]
+            assert set(launch.constexprs) == {name for name in parameters if _is_constant(parameters[name])}, launch
+
+
+def test_every_declared_kernel_exists():
+    assert set(PARAMETERS) == set(kernels.__all__)
+
+
+def _is_constant(parameter: inspect.Parameter) -> bool:
+    return parameter.annotation is tl.constexpr
+
+
+def test_the_plan_reads_no_environment(monkeypatch):
+    device = TARGETS["cuda:90"]
+    before = forward_plan(4096, 4096, "bf16", device)
+    monkeypatch.setenv("LIGER_KERNEL_TUNED", "0")
+    assert forward_plan(4096, 4096, "bf16", device) == before
+    assert forward_plan(4096, 4096, "bf16", dataclasses.replace(device, tuned=False)) != before
+
+
+def a_table(**row):
+    sizes = [f"{size} bytes{odd}" for size in (2, 4) for odd in ("", " unaligned")]
+    rows = [{"up_to": 512, "kind": "tile", "rows": 8, "block_n": 512, "num_warps": 4, **row}]
+    entry = {"arch": "cuda:90", "n_multiprocessors": 132}
+    return [{**entry, "forward": dict.fromkeys(sizes, rows), "backward": dict.fromkeys(sizes, rows)}]
+
+
+def test_a_table_of_settings_that_the_plan_can_take_is_taken():
+    check_table(a_table())
+    check_table(a_table(before="3.2", prefetch=2))
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        ({"kind": "tiles"}, "kind is 'tiles'"),
+        ({"block_n": 500}, "block_n is 500"),
+        ({"num_warps": 0}, "num_warps is 0"),
+        ({"prefetch": 3}, "prefetch is 3"),
+        ({"max_registers": 7}, "max_registers is 7"),
+        ({"stages": 2}, "stages is no setting"),
+        ({"before": 3.2}, "before is 3.2"),
+        ({"since": 3.2}, "since is 3.2"),
+        ({"from": 513}, "up_to is missing or below from"),
+    ],
+    ids=str,
+)
+def test_a_table_of_settings_that_no_plan_takes_is_refused(row, named):
+    with pytest.raises(ValueError, match=rf"cuda:90 with 132 multiprocessors, forward, 2 bytes, row .*: {named}"):
+        check_table(a_table(**row))
+
+
+def test_a_table_that_lacks_a_size_is_refused():
+    devices = a_table()
+    del devices[0]["backward"]["4 bytes"]
+    with pytest.raises(ValueError, match="backward must have exactly 2 bytes, 2 bytes unaligned, 4 bytes, "):
+        check_table(devices)
 
 
 def test_the_sizes_of_the_suites_reach_every_kernel_that_the_interpreter_can_run():

@@ -6,16 +6,16 @@ results cannot show it.
 
 from __future__ import annotations
 
-import operator
+import dataclasses
 
 import pytest
 import torch
 
-from liger_kernel.kernels import launch_plan
-from liger_kernel.kernels.launch_plan import Settings
+from liger_kernel.kernels import layer_norm as kernels
+from liger_kernel.kernels import plan as launch_plan
+from liger_kernel.kernels.plan import Settings
 from liger_kernel.ops.launch import PreparedLaunch
 from liger_kernel.ops.launch import device_properties as properties_of
-from liger_kernel.ops.utils import compare_version
 
 from .api import liger_layer_norm
 from .inputs import FP16, FP32, problem
@@ -84,29 +84,43 @@ def test_parameters_in_fp32_reach_the_launcher(device, launches):
     )
 
 
-def test_a_limit_on_registers_reaches_every_triton_that_knows_one():
+def test_a_limit_on_registers_is_planned_for_every_triton_that_knows_one_and_no_other():
     limited = Settings("split", 1, 2048, 4, max_registers=128)
-    launch = launch_plan.forward_plan(9, 16384, "fp16", launch_plan.TARGETS["cuda:90"], settings=limited)[0]
-    assert launch.options == {"num_warps": 4, "num_stages": 1, "maxnreg": 128}
-    prepared = PreparedLaunch(launch, list(launch.args))
-    assert prepared._options == {**launch.constexprs, **options(launch)}
+    device = launch_plan.TARGETS["cuda:90"]
+    for release, options in (("", {"maxnreg": 128}), ("3.0.0", {"maxnreg": 128}), ("2.3.1", {})):
+        there = dataclasses.replace(device, triton=release)
+        launch = launch_plan.forward_plan(9, 16384, "fp16", there, settings=limited)[0]
+        assert launch.options == {"num_warps": 4, "num_stages": 1, **options}
+
+
+# The launcher is replaced: what it is handed is all that counts, and the interpreter knows no limit.
+@pytest.mark.parametrize("max_registers", [0, 128])
+def test_every_option_that_the_plan_names_is_passed(max_registers, monkeypatch):
+    handed = {}
+
+    class Kernel:
+        arg_names = ()
+
+        def __getitem__(self, grid):
+            return lambda *args, **kwargs: handed.update(kwargs, grid=grid)
+
+    monkeypatch.setattr(kernels, "_layer_norm_forward_split_kernel", Kernel())
+    settings = Settings("split", 1, 2048, 4, max_registers=max_registers)
+    launch = launch_plan.forward_plan(9, 16384, "fp16", launch_plan.TARGETS["cuda:90"], settings=settings)[0]
+    PreparedLaunch(launch).first(dict.fromkeys(launch.args, 0), aligned=True)
+    assert handed == {**launch.constexprs, **launch.options, "grid": launch.grid}
+    assert ("maxnreg" in handed) == bool(max_registers)
 
 
 def require_plan(launches, plan) -> None:
     """Assert that ``launches`` are those of ``plan``, in order, and that each spells its settings out."""
     assert [launched.kernel for launched in launches] == [launch.kernel for launch in plan]
     for launched, launch in zip(launches, plan):
-        settings = {**launch.constexprs, **options(launch)}
+        settings = {**launch.constexprs, **launch.options}
         assert launched.grid == launch.grid
         assert launched.kwargs == settings
         assert any(name.startswith("BLOCK_") for name in launched.kwargs)
         assert [_type_of(value) for value in launched.args] == list(launch.args.values())
-
-
-def options(launch) -> dict[str, int]:
-    """The compile options of a launch that this Triton has: 2 does not know a limit on registers."""
-    known = ("num_warps", "num_stages") if compare_version("triton", operator.lt, "3.0") else launch.options
-    return {name: launch.options[name] for name in known}
 
 
 def _type_of(value) -> str:

@@ -24,7 +24,7 @@ from .reference import check
 
 def test_importing_the_package_imports_neither_torch_nor_triton():
     code = (
-        "import sys, liger_kernel, liger_kernel.kernels, liger_kernel.kernels.launch_plan, liger_kernel.ops,"
+        "import sys, liger_kernel, liger_kernel.kernels, liger_kernel.kernels.plan, liger_kernel.ops,"
         " liger_kernel.transformers, triton_matrix\n"
         "sys.exit(', '.join({'torch', 'triton'} & set(sys.modules)) or 0)"
     )
@@ -108,7 +108,8 @@ def test_the_module_has_ligers_signature():
         ("bias", False),
         ("init_fn", "ones"),
     ]
-    assert list(inspect.signature(liger_layer_norm).parameters) == ["X", "W", "B", "eps"]
+    # what Liger's has, and what torch's has beside it
+    assert list(inspect.signature(liger_layer_norm).parameters) == ["X", "W", "B", "eps", "normalized_shape"]
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -170,7 +171,10 @@ def test_the_module_copies_and_prints():
         ({"hidden_size": 0}, ValueError, ["hidden_size", "0", "at least 1"]),
         ({"hidden_size": -3}, ValueError, ["hidden_size", "-3", "at least 1"]),
         ({"hidden_size": 8.0}, TypeError, ["hidden_size", "8.0", "integer"]),
-        ({"hidden_size": (8,)}, TypeError, ["hidden_size", "(8,)", "integer"]),
+        ({"hidden_size": "8"}, TypeError, ["hidden_size", "'8'", "integer"]),
+        ({"hidden_size": (8, 2.0)}, TypeError, ["hidden_size", "(8, 2.0)", "integer"]),
+        ({"hidden_size": ()}, ValueError, ["hidden_size", "()", "one number or more"]),
+        ({"hidden_size": (8, 0)}, ValueError, ["hidden_size", "(8, 0)", "at least 1"]),
     ],
     ids=str,
 )

@@ -7,8 +7,8 @@ import operator
 import pytest
 import torch
 
-from liger_kernel.kernels import launch_plan
-from liger_kernel.kernels.launch_plan import Settings
+from liger_kernel.kernels import plan as launch_plan
+from liger_kernel.kernels.plan import Settings
 from liger_kernel.ops import problem as problems
 from liger_kernel.ops.layer_norm import layer_norm_forward
 from liger_kernel.ops.utils import compare_version
@@ -43,6 +43,14 @@ def unaligned(plan_with, device):
     if device == "cpu" and compare_version("triton", operator.lt, "3.0"):
         pytest.skip("the interpreter of Triton 2 has no scalars made by a reduction: run with 3.0 or on a GPU")
     plan_with(UNALIGNED)
+
+
+@pytest.fixture
+def packed(plan_with, device, monkeypatch):
+    if device == "cpu" and compare_version("triton", operator.lt, "3.0"):
+        pytest.skip("the interpreter of Triton 2 reads no pointer as another type: run with 3.0 or on a GPU")
+    plan_with(Settings("packed", 1, 64, 1))
+    monkeypatch.setattr(launch_plan, "backward_settings", lambda *arguments: Settings("tile", 2, 512, 4, programs=2))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -85,6 +93,81 @@ def test_statistics_of_rows_that_are_not_aligned(device, unaligned):
     exact = x.double()
     torch.testing.assert_close(mean.double(), exact.mean(dim=1), rtol=1e-7, atol=0)
     torch.testing.assert_close(rstd.double(), exact.var(dim=1, correction=0).rsqrt(), rtol=1e-5, atol=0)
+
+
+# Words of two elements: a whole chunk, a begun one, six, and one that is not full. Chunks of 64 elements.
+@pytest.mark.parametrize("dtype", HALF_DTYPES)
+@pytest.mark.parametrize("n_cols", [64, 66, 130, 254, 320, 384])
+def test_a_row_in_packed_chunks(n_cols, dtype, device, packed, launches):
+    x, w, b, dy = problem(5, n_cols, dtype=dtype, device=device)
+    check(x, w, b, dy)
+    assert "_layer_norm_forward_packed_kernel" in {launched.kernel for launched in launches}
+    check(x, w.float(), b.float(), dy)
+    check(x, None, b, dy)
+    check(x, w, None, dy)
+
+
+def test_values_that_are_hard_on_packed_chunks(device, packed):
+    x, w, b, dy = problem(9, 300, dtype=torch.float16, device=device)
+    for mean, spread in ((1e4, 1.0), (0.0, 1e-3), (-300.0, 30.0)):
+        check((x.float() * spread + mean).half(), w, b, dy)
+    expected = check(x, w, b, dy)
+    for value in (1024.0, -3.0, 0.1):
+        constant = torch.full_like(x, value)
+        assert torch.equal(liger_layer_norm(constant, w, b, 1e-3), b.expand_as(x))
+    x[4, 17] = float("nan")
+    got = liger_layer_norm(x, w, b, 1e-6)
+    assert got[4].isnan().all()
+    assert torch.equal(got[:4], expected.y[:4])
+    assert torch.equal(got[5:], expected.y[5:])
+
+
+def test_statistics_of_packed_chunks(device, packed):
+    x = normal(9, 300, dtype=torch.float16, device=device, mean=1e3)
+    _, _, mean, rstd, *_ = layer_norm_forward(x, None, None, 0.0)
+    exact = x.double()
+    torch.testing.assert_close(mean.double(), exact.mean(dim=1), rtol=1e-7, atol=0)
+    torch.testing.assert_close(rstd.double(), exact.var(dim=1, correction=0).rsqrt(), rtol=1e-5, atol=0)
+
+
+# Rows copied ahead to shared memory: whole rows and split ones, blocks that end within a row, more rows than groups of
+# programs and fewer, and each result wanted or not.
+@pytest.mark.device("programs that wait for each other cannot be interpreted")
+@pytest.mark.parametrize("dtype", HALF_DTYPES)
+@pytest.mark.parametrize("n_cols", [2048, 1000, 4096, 5000, 16384, 20002])
+@pytest.mark.parametrize("prefetch", [1, 2])
+def test_rows_copied_ahead(prefetch, n_cols, dtype, device, plan_with, launches):
+    plan_with(Settings("pipelined", 1, 2048, 4, programs=2, prefetch=prefetch))
+    for n_rows in (1, 3, 700):
+        x, w, b, dy = problem(n_rows, n_cols, dtype=dtype, device=device)
+        first = check(x, w, b, dy)
+        for result, again in zip(first, evaluate(liger_layer_norm, x, w, b, 1e-6, dy)):
+            assert torch.equal(result, again)
+    assert "_layer_norm_backward_pipelined_kernel" in {launched.kernel for launched in launches}
+    check(x, w.float(), b.float(), dy)
+    check(x, None, None, dy)
+    for frozen in (("x",), ("w",), ("b",), ("w", "b"), ("x", "w")):
+        check(x, w, b, dy, frozen=frozen)
+
+
+@pytest.mark.device("programs that wait for each other cannot be interpreted")
+@pytest.mark.parametrize("n_cols", [2048, 20002])
+def test_values_that_are_hard_on_rows_copied_ahead(n_cols, device, plan_with):
+    plan_with(Settings("pipelined", 1, 2048, 4, programs=2, prefetch=2))
+    x, w, b, dy = problem(300, n_cols, dtype=torch.float16, device=device)
+    check((x.float() + 1e4).half(), w, b, dy)
+    clean = check(x, w, b, dy)
+    for value in (1024.0, -3.0):
+        constant = torch.full_like(x, value)
+        assert torch.equal(liger_layer_norm(constant, w, b, 1e-3), b.expand_as(x))
+    x[4, 17] = float("nan")
+    got = evaluate(liger_layer_norm, x, w, b, 1e-6, dy)
+    others = torch.arange(300, device=device) != 4
+    assert got.y[4].isnan().all()
+    assert got.dx[4].isnan().all()
+    assert torch.equal(got.y[others], clean.y[others])
+    assert torch.equal(got.dx[others], clean.dx[others])
+    assert torch.equal(got.db, clean.db)
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 2])

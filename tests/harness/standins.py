@@ -61,27 +61,45 @@ def wheel_of_installed(name: str, folder: Path) -> Path:
             if ".dist-info" not in file.parts[0]:
                 contents[str(file)] = path.read_bytes()
             elif file.name == "entry_points.txt":
-                contents[f"{name}-{distribution.version}.dist-info/entry_points.txt"] = path.read_bytes()
+                contents[f"{name.replace('-', '_')}-{distribution.version}.dist-info/entry_points.txt"] = (
+                    path.read_bytes()
+                )
     return write_wheel(folder, name, distribution.version, distribution.requires or (), contents)
 
 
 def write_index(folder: Path, wheels: Sequence[Path]) -> Path:
-    """A simple index of ``wheels``, as plain files."""
+    """A simple index of ``wheels``, as plain files, with the hash of each file in its link."""
     for wheel in wheels:
         project = folder / wheel.name.split("-")[0].replace("_", "-")
         project.mkdir(parents=True, exist_ok=True)
         (project / wheel.name).write_bytes(wheel.read_bytes())
-        links = [f'<a href="{each.name.replace("+", "%2B")}">{each.name}</a>' for each in sorted(project.glob("*.whl"))]
+        links = []
+        for each in sorted(project.glob("*.whl")):
+            digest = hashlib.sha256(each.read_bytes()).hexdigest()
+            links.append(f'<a href="{each.name.replace("+", "%2B")}#sha256={digest}">{each.name}</a>')
         (project / "index.html").write_text("\n".join(links))
     return folder
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Serve ``folder`` on loopback: its address, and the paths that were asked for."""
+def serving(folder: Path, secret: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Serve ``folder`` on loopback: its address, and the paths that were asked for.
+
+    Args:
+        secret: ``user:password``; who does not say it gets 401 below ``/rocm/``, and nothing else does.
+    """
+    wanted = f"Basic {base64.b64encode(secret.encode()).decode()}"
     asked: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            if secret and self.path.startswith("/rocm/") and self.headers.get("Authorization") != wanted:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="index"')
+                self.end_headers()
+                return
+            super().do_GET()
+
         def log_request(self, code="-", size="-"):
             asked.append(self.path)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from triton_matrix.base.cells import find_root, load
 from triton_matrix.environments import harness, wheel
 
 UV = commands.find_uv()
+WRITTEN = ("noxfile.py", "constraints/cells.toml", "tests/conftest.py", ".github/workflows/triton-matrix.yml")
 ROOT = find_root()
 
 pytestmark = pytest.mark.skipif(UV is None, reason="needs uv; `pip install uv` adds it")
@@ -54,25 +56,54 @@ def nox(adopter, tmp_path_factory):
 def _torch_at_hand(adopter, tmp_path):
     dry = ["pip", "install", "--dry-run", "--offline", "--python-version", "3.11", "--target", str(tmp_path)]
     done = subprocess.run(
-        [UV, *dry, "-r", str(adopter / "constraints" / "newest.txt")], capture_output=True, check=False
+        [UV, *dry, "-r", str(adopter / "constraints" / "triton390.txt")], capture_output=True, check=False
     )
     if done.returncode != 0:
         pytest.skip("needs 5 GB of torch in uv's cache: `nox -s tests-triton3x` fetches them once for both packages")
 
 
+def test_its_files_are_what_init_writes(nox, adopter):
+    written = {name: (adopter / name).read_bytes() for name in WRITTEN}
+    try:
+        for name in WRITTEN:
+            (adopter / name).unlink()
+        done = nox("init", "--no-lock", module="triton_matrix")
+        assert done.returncode == 0, done.stdout
+        assert {name: (adopter / name).read_bytes() for name in WRITTEN} == written
+    finally:
+        for name, content in written.items():
+            (adopter / name).write_bytes(content)
+
+
+def test_its_pins_are_those_of_its_cells(adopter):
+    table = load(adopter / "constraints" / "cells.toml")
+    pinned = {table.pins(cell).name for cell in table.cells.values() if not cell.ambient}
+    assert {path.name for path in (adopter / "constraints").glob("*.txt")} == pinned
+
+
 def test_its_cells_are_sessions_and_nothing_of_ours_is_among_them(nox, adopter):
     listed = nox("-l").stdout
-    names = {line.split()[1] for line in listed.splitlines() if line[:2] in ("* ", "- ")}
-    assert names == {"tests-oldest", "tests-newest", "tests-ambient", "lock", "wheelhouse"}
+    names = {line.split()[1]: line[0] for line in listed.splitlines() if line[:2] in ("* ", "- ")}
+    cells = {f"{what}-{cell}" for what in ("tests", "bench") for cell in ("triton390", "ambient")}
+    verbs = {"bench", "report", "bisect", "codegen", "lock", "wheelhouse", "ci-matrix"}
+    assert set(names) == cells | verbs
+    assert {name for name, mark in names.items() if mark == "*"} == {"tests-triton390", "tests-ambient", "report"}
+
+
+def test_the_jobs_of_its_workflow_come_from_its_table(nox):
+    done = nox("-s", "ci-matrix", "--", "--event", "pull_request", "--on", "hosted")
+    assert done.returncode == 0, done.stdout
+    jobs = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))["include"]
+    assert [job["commands"] for job in jobs] == [["nox -s tests-triton390 -- --level interpreter"]]
 
 
 @pytest.mark.usefixtures("_torch_at_hand")
 def test_its_suite_runs_in_its_cell_on_its_own_wheel(nox, adopter):
-    done = nox("-s", "tests-newest")
+    done = nox("-s", "tests-triton390")
     assert done.returncode == 0, done.stdout
-    evidence = adopter / "reports" / "newest"
+    evidence = adopter / "reports" / "triton390"
     found = json.loads((evidence / "environment.json").read_text())
-    assert found["package"] == {"version": "0.1.0", "origin": "wheel", "requires": ["torch", "triton"]}
+    assert found["package"] == {"version": "0.1.0", "origin": "wheel", "requires": ["torch", "triton<3.10,>=3.9"]}
     assert (found["triton"]["version"], "liger-kernel" in found["distributions"]) == ("3.9.0", False)
     suite = next(ET.parse(evidence / "junit-interpreter.xml").getroot().iter("testsuite"))
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped")) == (
@@ -84,12 +115,21 @@ def test_its_suite_runs_in_its_cell_on_its_own_wheel(nox, adopter):
 
 
 @pytest.mark.usefixtures("_torch_at_hand")
+def test_one_command_ends_in_a_table(nox, adopter):
+    done = nox()
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^triton390 .*✓ pass 4", done.stdout, re.MULTILINE)
+    assert "Session tests-ambient skipped: cell ambient installs nothing" in done.stdout
+    assert (adopter / "reports" / "index.html").is_file()
+
+
+@pytest.mark.usefixtures("_torch_at_hand")
 def test_a_kernel_that_is_wrong_is_red(nox, adopter):
     kernel = adopter / "squared_relu" / "kernel.py"
     right = kernel.read_text()
     try:
         kernel.write_text(right.replace("x * x", "x"))
-        done = nox("-s", "tests-newest")
+        done = nox("-s", "tests-triton390")
         assert done.returncode != 0
         assert "3 failed" in done.stdout or "4 failed" in done.stdout
     finally:
@@ -97,10 +137,34 @@ def test_a_kernel_that_is_wrong_is_red(nox, adopter):
 
 
 @pytest.mark.usefixtures("_torch_at_hand")
+def test_its_benchmarks_run_in_its_cell_and_say_that_no_kernel_was_timed(nox, adopter):
+    def bench(*arguments):
+        done = nox("-s", "bench-triton390", "--", *arguments)
+        assert done.returncode == 0, done.stdout
+        assert "no kernel was timed" in done.stdout
+        found = json.loads((adopter / "reports" / "triton390" / "benchmark.json").read_text())
+        about = found["triton_matrix"]
+        assert (about["cell"], about["gpus"], about["versions"]["triton"]) == ("triton390", [], "3.9.0")
+        return about["level"], {
+            (each["extra_info"]["row"], each["extra_info"].get("target")) for each in found["benchmarks"]
+        }
+
+    kernel = "squared_relu_kernel"
+    level, rows = bench("--rows", "compile_time")
+    assert level == "codegen"
+    assert rows == {
+        (f"test_compile_time[{kernel} cuda:90]", "cuda:90"),
+        (f"test_compile_time[{kernel} hip:gfx942]", "hip:gfx942"),
+    }
+    level, rows = bench("--level", "interpreter", "--rows", "squared-relu-", "--budget", "0.001")
+    assert (level, rows) == ("interpreter", {("squared-relu-fp32-4096", None)})
+
+
+@pytest.mark.usefixtures("_torch_at_hand")
 def test_its_kernel_compiles_for_gpus_that_are_not_there(nox, adopter, tmp_path):
-    python = adopter / ".nox" / "tests-newest" / "bin" / "python"
+    python = adopter / ".nox" / "tests-triton390" / "bin" / "python"
     if not python.exists():
-        assert nox("-s", "tests-newest", "--install-only").returncode == 0
+        assert nox("-s", "tests-triton390", "--install-only").returncode == 0
     spec = ["--spec", "specs/squared_relu.toml", "--target", "cuda:90", "--target", "hip:gfx942"]
     out = tmp_path / "out.json"
     command = [str(python), "-m", "triton_matrix", "compile", *spec, "--json", str(out), "--no-cache"]

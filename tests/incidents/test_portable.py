@@ -1,4 +1,4 @@
-"""The guard's tables hold on the Triton of this cell: they are read off the releases, not remembered."""
+"""The linter's survey holds on the Triton of this cell: it is read off the releases, not remembered."""
 
 from __future__ import annotations
 
@@ -7,60 +7,66 @@ import os
 import subprocess
 import sys
 
+import pytest
 import triton
-import triton.language as tl
 
 from triton_matrix.base import versions
 from triton_matrix.lint import portable
 
-RELEASE = versions.key(triton.__version__)
+RELEASE = triton.__version__.partition("+")[0]
+SURVEYED = portable.language().releases
 
 
-def options_of_this_triton() -> set:
-    if RELEASE < (3,):
-        from triton.compiler.backends import cuda
+@pytest.fixture(scope="module")
+def here():
+    """The survey of this cell's Triton, made in a process of its own.
 
-        return set(cuda.CUDAOptions.__dataclass_fields__)
-    from triton.backends.amd import compiler as amd
-    from triton.backends.nvidia import compiler as nvidia
-
-    return {*nvidia.CUDAOptions.__dataclass_fields__, *amd.HIPOptions.__dataclass_fields__}
-
-
-def test_every_compile_option_is_in_the_table():
-    assert options_of_this_triton() - set(portable.COMPILE_OPTIONS) == set()
-
-
-def test_the_table_says_which_releases_have_a_compile_option():
-    wrong = {
-        name: (since, until)
-        for name, (since, until) in portable.COMPILE_OPTIONS.items()
-        if (versions.key(since) <= RELEASE <= versions.key(until)) != (name in options_of_this_triton())
-    }
-    assert wrong == {}
-
-
-def test_every_portable_name_is_there():
-    assert sorted(portable.LANGUAGE - set(tl.__all__)) == []
-
-
-COUNT_BY_POSITION = """
-import inspect, json, sys
-import triton.language as tl
-
-def count(name):
-    function = getattr(tl, name)
-    parameters = inspect.signature(inspect.unwrap(getattr(function, "fn", function))).parameters.values()
-    return sum(1 for item in parameters if not item.name.startswith("_") and item.kind is not item.KEYWORD_ONLY)
-
-print(json.dumps({name: count(name) for name in sys.argv[1:]}))
-"""
-
-
-def test_a_portable_call_takes_as_many_arguments_by_position():
-    # in a process of its own: an interpreter that has run once leaves its own functions in the place of Triton's
-    wanted = {name: count for name, (count, _) in portable.CALLS.items() if count}
+    An interpreter that has run once leaves its own functions in the place of Triton's.
+    """
     env = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    command = [sys.executable, "-W", "ignore", "-c", COUNT_BY_POSITION, *wanted]
-    taken = json.loads(subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout)
-    assert {name: (taken[name], count) for name, count in wanted.items() if taken[name] < count} == {}
+    command = [sys.executable, "-W", "ignore", "-m", "triton_matrix.lint.survey"]
+    return json.loads(subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+@pytest.fixture(scope="module")
+def kept():
+    """The survey that the linter keeps, of this release; of the newest one where this is a later one."""
+    if versions.key(RELEASE) > versions.key(SURVEYED[-1]):
+        return SURVEYED[-1], portable.language(SURVEYED[-1], SURVEYED[-1])
+    if RELEASE not in SURVEYED:
+        pytest.skip(f"Triton {RELEASE} is not surveyed; triton_matrix/lint/survey.py says how to add it")
+    return RELEASE, portable.language(RELEASE, RELEASE)
+
+
+def of_release(kept, table):
+    """What a table of the survey gives to a release."""
+    release, language = kept
+    return {item for interval, items in table.items() if language.within(interval) for item in items if release}
+
+
+@pytest.mark.parametrize("what", ["options", "builtins", "syntax"])
+def test_the_survey_has_what_this_release_has(here, kept, what):
+    assert set(here[what]) == of_release(kept, kept[1].data[what])
+
+
+def test_the_survey_has_the_names_of_this_release(here, kept):
+    names = kept[1].data["names"]
+    assert {name: sorted(of_release(kept, names.get(name, {}))) for name in here["names"]} == here["names"]
+
+
+def test_the_survey_has_the_parameters_of_this_release(here, kept):
+    parameters = kept[1].data["parameters"]
+    found = {name: of_release(kept, parameters.get(name, {})) for name in here["parameters"]}
+    assert found == {name: set(names) for name, names in here["parameters"].items()}
+
+
+def test_the_survey_has_how_many_arguments_are_taken_by_position(here, kept):
+    _, language = kept
+    counts = {name: language.too_many(name, 0)[1] for name in here["positions"]}
+    assert counts == here["positions"]
+
+
+def test_the_releases_of_the_table_are_surveyed():
+    from triton_matrix.base import cells
+
+    assert [release for release in cells.load_at().releases if release not in SURVEYED] == []

@@ -17,15 +17,15 @@ import types
 from pathlib import Path
 from typing import Any
 
-from triton_matrix.base import files, versions
+from triton_matrix.base import files, tables, versions
 from triton_matrix.codegen import compile_kernel, targets
 from triton_matrix.codegen import metrics as metric
 from triton_matrix.codegen.compile import unknown_to, unwrap
-from triton_matrix.evidence import toolchain
+from triton_matrix.evidence import schemas, toolchain
 
 from .plugin import answer_for_the_gpu, ensure_subject
 
-SCHEMA = "triton-matrix/launches/1"
+SCHEMA = schemas.LAUNCHES
 MODULE = "liger_kernel.ops.layer_norm"
 # On either side of where the slow-down of 3.4 was reported, and where Liger asks for most warps.
 SIZES = (4096, 8192, 32768)
@@ -205,10 +205,11 @@ def summary(folder: Path) -> str:
         raise ValueError(f"{folder} holds no <cell>/launches.json")
     found = {(each["cell"].partition("@")[2] or "ours", each["triton"]): each["rows"] for each in documents}
     releases = sorted({release for _, release in found}, key=versions.key)
-    lines = [["what was launched", *releases], ["---"] * (1 + len(releases))]
-    for name in sorted({name for name, _ in found}):
-        lines.append([name, *(_in_short(found[name, each]) if (name, each) in found else "" for each in releases)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rows = [
+        [name, *(_in_short(found[name, each]) if (name, each) in found else "" for each in releases)]
+        for name in sorted({name for name, _ in found})
+    ]
+    return tables.render(["what was launched", *releases], rows, markdown=True)
 
 
 def _in_short(rows: list[dict[str, Any]]) -> str:

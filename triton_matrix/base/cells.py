@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from . import files, versions
-
-PLATFORMS = ("cuda", "rocm", "xpu", "cpu")
-LEVELS = ("interpreter", "codegen", "device")
+from . import commands, files, pairs, schema, versions
+from .schema import PLATFORMS as PLATFORMS
 
 
 @dataclass(frozen=True)
@@ -92,6 +90,14 @@ class Package:
         atlas: ``path/to/file.py:function``. The function takes names of targets and gives the configurations of the
             atlas as dictionaries; see docs/codegen.md.
         bench: the folder of the bench suite.
+        timeout: seconds that a test may take; one that takes longer fails.
+        level_timeout: seconds that a level's suites may take together; what takes longer is ended, and no result.
+        suites: the files or folders of the tests that a cell runs, each a path below the repo root or below tests/.
+            By default tests/correctness and tests/incidents where they are there, else tests/ itself.
+        needs_gpu: the suites are written for a GPU. At level interpreter, a test that ends because there is none is
+            skipped, with that reason.
+        oldest: the oldest Triton that the package supports. Every Triton that the harness knows from that one on is a
+            release of the atlas, without a row of its own.
         subject: what another package must provide to be run under these suites; see docs/subjects.md.
     """
 
@@ -101,6 +107,11 @@ class Package:
     platform: Optional[str] = None
     atlas: Optional[str] = None
     bench: str = "tests/benchmarks"
+    timeout: int = 600
+    level_timeout: int = 7200
+    suites: tuple[str, ...] = ()
+    needs_gpu: bool = False
+    oldest: Optional[str] = None
     subject: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -111,7 +122,8 @@ class Table:
     Attributes:
         path: the file it was read from.
         cells: name -> row, in the table's order.
-        releases: Triton version -> row, oldest first: the table's own rows and those of the pinned cells.
+        releases: Triton version -> row, oldest first: the table's own rows, those that the harness knows from
+            ``package.oldest`` on, and those of the pinned cells.
         platforms: platform name -> settings of that platform's runners.
         package: whose kernels the table is for.
     """
@@ -136,6 +148,11 @@ class Table:
     def known(self) -> Path:
         """The file of known failures, there or not."""
         return self.root / "tests" / "known.toml"
+
+    @property
+    def has_benches(self) -> bool:
+        """Whether the package has a bench suite where its table says."""
+        return (self.root / self.package.bench).is_dir()
 
     def cell(self, name: str) -> Cell:
         """The row called ``name``; ValueError names the rows there are."""
@@ -176,53 +193,62 @@ def load(path: Optional[Path] = None) -> Table:
         path: a ``cells.toml``; by default that of the repo root at or above the current folder.
 
     Raises:
-        ValueError: no table, not TOML, or a row with an unknown key, a missing key or a bad value; names row and key.
+        ValueError: no table, not TOML, or something in it that :mod:`schema` does not allow; one sentence that names
+            row, key, value and what is allowed.
     """
     path = Path(path) if path is not None else find_root() / "constraints" / "cells.toml"
     raw = files.read_toml(path, "the table")
-    unknown = sorted(set(raw) - {"cell", "release", "platform", "package"})
-    if unknown:
-        allowed = "[cell.*], [release], [platform.*] and [package]"
-        raise ValueError(f"{path.name}: unknown table [{unknown[0]}]; allowed are {allowed}")
-    cells = {name: _cell(path, name, row) for name, row in raw.get("cell", {}).items()}
-    if not cells:
-        raise ValueError(f"{path.name}: there is no [cell.*] row")
-    releases = {version: _release(path, version, row) for version, row in raw.get("release", {}).items()}
+    wrong = schema.trouble(raw) or next(filter(None, (_contradiction(*row) for row in raw["cell"].items())), None)
+    if wrong:
+        raise ValueError(commands.masked(f"{path.name} {wrong}"))
+    cells = {name: _cell(name, row) for name, row in raw["cell"].items()}
+    releases = {version: Release(triton=version, **_frozen(row)) for version, row in raw.get("release", {}).items()}
+    package = _package(path.resolve(), raw.get("package", {}))
+    for known in _known_from(path, package.oldest):
+        releases.setdefault(known.triton, known)
     for cell in cells.values():
         if versions.is_release(cell.triton) and cell.triton and cell.python and cell.torch:
             releases.setdefault(cell.triton, Release(cell.triton, cell.python, cell.torch, cell.requires))
     ordered = {version: releases[version] for version in sorted(releases, key=versions.key)}
-    package = _package(path.resolve(), raw.get("package", {}))
     return Table(path.resolve(), cells, ordered, package, raw.get("platform", {}))
 
 
-def _cell(path: Path, name: str, row: Mapping[str, Any]) -> Cell:
-    where = f"{path.name} [cell.{name}]"
-    _check_keys(where, row, Cell, given={"name"}, required={"platforms", "why"})
-    bad = [platform for platform in row["platforms"] if platform not in PLATFORMS]
-    if bad or not row["platforms"]:
-        raise ValueError(f"{where}: platforms holds {bad or 'nothing'}; allowed are {', '.join(PLATFORMS)}")
-    gaps = []
-    for gap in row.get("gaps", []):
-        _check_keys(f"{where} gaps", gap, Gap, given=set(), required={"level", "feature", "reason"})
-        if gap["level"] not in LEVELS:
-            raise ValueError(f"{where}: a gap's level is {gap['level']!r}; allowed are {', '.join(LEVELS)}")
-        gaps.append(Gap(**gap))
-    lists = {"platforms": tuple(row["platforms"]), "requires": tuple(row.get("requires", ())), "gaps": tuple(gaps)}
-    return Cell(name=name, **{**row, **lists})
+def _contradiction(name: str, row: Mapping[str, Any]) -> Optional[str]:
+    """What the keys of a cell's row say against each other, as a sentence, or None."""
+    where = f"[cell.{name}]"
+    for key, needed in (("torch", "python"), ("triton", "python"), ("torch", "triton"), ("triton", "torch")):
+        if key in row and needed not in row:
+            return f"{where}: {key} is {schema.show(row[key])}; a row with {key} needs {needed} too"
+    for key in ("torch", "triton"):
+        if row.get(key) == "nightly" and "index" not in row:
+            return f'{where}: {key} is "nightly"; such a row needs index too, the only place that it may come from'
+    if "index" in row and "torch" not in row:
+        return f"{where}: index is {schema.show(row['index'])}; a row with index needs python, torch and triton too"
+    return None
 
 
-def _release(path: Path, version: str, row: Mapping[str, Any]) -> Release:
-    where = f'{path.name} [release] "{version}"'
-    _check_keys(where, row, Release, given={"triton"}, required={"python", "torch"})
-    return Release(triton=version, **{**row, "requires": tuple(row.get("requires", ()))})
+def _known_from(path: Path, oldest: Optional[str]) -> list[Release]:
+    """Every Triton that the harness knows from ``oldest`` on."""
+    known = {pair.triton: pair for pair in pairs.known()}
+    if oldest is None:
+        return []
+    if oldest not in known:
+        raise ValueError(f"{path.name} [package]: oldest is {oldest!r}; allowed are {', '.join(known)}")
+    later = [pair for pair in known.values() if versions.key(pair.triton) >= versions.key(oldest)]
+    return [Release(pair.triton, str(pair.python()), pair.torch[0], pair.requires) for pair in later]
+
+
+def _cell(name: str, row: Mapping[str, Any]) -> Cell:
+    return Cell(name=name, **{**_frozen(row), "gaps": tuple(Gap(**gap) for gap in row.get("gaps", ()))})
+
+
+def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
 
 
 def _package(path: Path, row: Mapping[str, Any]) -> Package:
-    _check_keys(f"{path.name} [package]", row, Package, given=set(), required=set())
     name = row.get("name") or _name_of(path.parent.parent)
-    tests = {"test": tuple(row["test"])} if "test" in row else {}
-    return Package(**{"module": re.sub("[-.]", "_", name), **row, "name": name, **tests})
+    return Package(**{"module": re.sub("[-.]", "_", name), **_frozen(row), "name": name})
 
 
 def _name_of(root: Path) -> str:
@@ -230,12 +256,3 @@ def _name_of(root: Path) -> str:
     pyproject = root / "pyproject.toml"
     project = files.read_toml(pyproject, "the package's description").get("project", {}) if pyproject.is_file() else {}
     return str(project.get("name") or root.name)
-
-
-def _check_keys(where: str, row: Mapping[str, Any], kind: type, *, given: set[str], required: set[str]) -> None:
-    allowed = {item.name for item in fields(kind)} - given
-    for key in row:
-        if key not in allowed:
-            raise ValueError(f"{where}: unknown key {key!r}; allowed are {', '.join(sorted(allowed))}")
-    for key in sorted(required - set(row)):
-        raise ValueError(f"{where}: the key {key!r} is missing")

@@ -1,28 +1,47 @@
-"""Running external tools: what is run, what it printed last, and how it ended are never lost."""
+"""Running external tools: what is run, what it printed last, and how it ended are never lost, and it ends with us."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import importlib.util
 import os
+import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 TAIL_LINES = 15
+PARENT = "TRITON_MATRIX_PARENT"  # the process id of the nox that started a verb
+MERCY_S = 0.2  # between asking a group to end and ending it; nox leaves its own child 0.5 s in all
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class ToolError(RuntimeError):
-    """An external tool failed. ``command``, ``status`` and ``tail`` (its last lines) say which, how and why."""
+    """An external tool failed. ``command``, ``status`` and ``tail`` (its last lines) say which, how and why.
+
+    Passwords in addresses are masked in all three.
+    """
 
     def __init__(self, command: Sequence[str], status: int, tail: str) -> None:
-        self.command, self.status, self.tail = list(command), status, tail
-        super().__init__(f"{shlex.join(self.command)}: exit status {status}\n{tail}".rstrip())
+        self.command, self.status, self.tail = [masked(part) for part in command], status, masked(tail)
+        super().__init__(f"{shlex.join(self.command)}: exit status {status}\n{self.tail}".rstrip())
+
+
+def masked(text: str) -> str:
+    """``text`` with the user and password of every address in it (``https://user:password@host``) as ``***``.
+
+    Everything that is printed or written and may hold the address of an index goes through this.
+    """
+    return re.sub(r"(?<=://)[^/?#\s\"'<>]*@", "***@", text)
 
 
 def exit_status(verb: str) -> Callable[[Callable[[list[str]], int]], Callable[[list[str]], int]]:
@@ -87,7 +106,7 @@ def run(
     lines: list[str] = []
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     try:
-        with subprocess.Popen(
+        with group(
             command,
             cwd=cwd,
             env=dict(env) if env is not None else None,
@@ -105,9 +124,103 @@ def run(
                 lines.append(line)
                 tail.append(line)
                 if echo:
-                    print(line, end="", flush=True)
+                    print(masked(line), end="", flush=True)
+            process.wait()
     except OSError as error:
         raise ToolError(command, 127, str(error)) from None
     if process.returncode != 0:
         raise ToolError(command, process.returncode, "".join(tail).rstrip())
     return "".join(lines)
+
+
+def run_group(
+    command: Sequence[str],
+    *,
+    cwd: Optional[Path] = None,
+    env: Optional[Mapping[str, str]] = None,
+    timeout_s: Optional[float] = None,
+) -> int:
+    """Run ``command`` with this process's own streams and return its exit status, negative where a signal ended it.
+
+    Whatever it started has ended too when this returns, and when this process is interrupted, terminated or killed.
+
+    Raises:
+        subprocess.TimeoutExpired: it ran longer than ``timeout_s`` seconds.
+        OSError: it could not be started.
+    """
+    with group([str(part) for part in command], cwd=cwd, env=dict(env) if env is not None else None) as process:
+        return process.wait(timeout_s)
+
+
+@contextlib.contextmanager
+def group(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Start ``command`` as a process group of its own, which has ended when the block is left, however it is left.
+
+    A command that reads a terminal stays in the terminal's group, so that a debugger in it can be typed at.
+
+    Args:
+        options: those of :class:`subprocess.Popen`.
+    """
+    apart = "stdin" in options or not (sys.stdin and sys.stdin.isatty())
+    with _termination_raises():
+        process = subprocess.Popen(command, start_new_session=apart, preexec_fn=_end_with_parent(), **options)
+        try:
+            with process:
+                try:
+                    yield process
+                except BaseException:
+                    _end(process, apart)
+                    raise
+        finally:
+            if apart:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)  # what the command left behind
+
+
+def end_with_nox() -> None:
+    """End this process with the nox that started it, where nox is killed and cannot end it itself. Linux only."""
+    nox = int(os.environ.get(PARENT, 0))
+    if not nox or sys.platform != "linux":
+        return
+    started_by_nox = os.getppid() == nox
+    if started_by_nox:
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGTERM)
+    if not Path(f"/proc/{nox}").exists() or (started_by_nox and os.getppid() != nox):  # it ended before that call
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _end(process: subprocess.Popen[Any], apart: bool) -> None:
+    """Ask the group (or the process alone) to end, and end it where it does not."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number) if apart else process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(MERCY_S)
+            return
+
+
+@contextlib.contextmanager
+def _termination_raises() -> Iterator[None]:
+    """Inside, SIGTERM and SIGHUP raise SystemExit as SIGINT raises KeyboardInterrupt, so that blocks are left."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    changed = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                changed[number] = signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, before in changed.items():
+            signal.signal(number, before)
+
+
+def _end_with_parent() -> Optional[Callable[[], None]]:
+    """What a child calls before it becomes the command: the kernel ends it when this process is killed. Linux only."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # found here: after the fork only what is at hand is safe
+    return lambda: prctl(_DEATH_SIGNAL, signal.SIGKILL) and None

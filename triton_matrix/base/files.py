@@ -6,6 +6,7 @@ Evidence is written whole or not at all: a killed run leaves the old file, or no
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import os
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Union
 
+STARTED_IN = "TRITON_MATRIX_STARTED_IN"  # where the user is, said by what runs a command in another folder: nox, a verb
 PathLike = Union[str, "os.PathLike[str]"]
 
 
@@ -32,6 +34,8 @@ def replacing(path: PathLike) -> Iterator[Path]:
     scratch = Path(name)
     try:
         yield scratch
+        with scratch.open("rb") as written:  # on a full disk this fails, and nothing is replaced
+            os.fsync(written.fileno())
         scratch.chmod(0o644)  # mkstemp makes it private to this user; evidence is meant to be read by others
         os.replace(scratch, path)
     finally:
@@ -39,10 +43,22 @@ def replacing(path: PathLike) -> Iterator[Path]:
             scratch.unlink()
 
 
+def as_given(path: Path) -> Path:
+    """A path that a user gave, absolute: relative to where the user is, in whatever folder this process runs."""
+    return (Path(os.environ.get(STARTED_IN) or os.getcwd()) / path).resolve()
+
+
 def write_text(path: PathLike, text: str) -> None:
-    """Write ``text`` as UTF-8 to ``path``, whole or not at all."""
+    """Write ``text`` as UTF-8 to ``path``, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written, or does not read back as it was written.
+    """
+    content = text.encode("utf-8")
     with replacing(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_bytes(content)
+        if scratch.read_bytes() != content:
+            raise OSError(errno.EIO, "what was written does not read back", str(path))
 
 
 def write_json(path: PathLike, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, Optional
 
@@ -13,14 +14,23 @@ def key(version: str) -> Any:
         ValueError: it is no version.
     """
     public = str(version).partition("+")[0]
+    parse = _version_class()
+    if parse is None:
+        return _parts(public)
+    try:
+        return parse(public)
+    except ValueError:
+        raise ValueError(f"version is {version!r}; allowed is a release such as 3.9.0") from None
+
+
+@functools.cache
+def _version_class() -> Optional[type]:
+    """packaging's Version, looked for once: what a kernel's module imports under that name later is not asked."""
     try:
         from packaging.version import Version
     except ModuleNotFoundError:  # in an environment with nothing but one Triton
-        return _parts(public)
-    try:
-        return Version(public)
-    except ValueError:
-        raise ValueError(f"version is {version!r}; allowed is a release such as 3.9.0") from None
+        return None
+    return Version
 
 
 def _parts(public: str) -> tuple[tuple[int, ...], bool]:

@@ -1,4 +1,4 @@
-"""``bench``: run a cell's benchmarks in this Python, compare them, print them; or render stored results."""
+"""``bench``: run a cell's benchmarks in this Python, print them, keep them, compare them."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import files
-from ..base.cells import find_root, load_at
-from . import peers, regression, table
+from ..base.cells import Table, find_root, load_at
+from ..base.terms import LEVELS
+from ..evidence import benchmark_file
+from . import regression, table
 
-PACKAGES = ("pytest", "pytest_benchmark", "torch", "triton")
+PACKAGES = ("pytest", "pytest_benchmark")  # what else a suite needs, its own imports say
+PATTERN = "bench_*.py"
+USAGE_ERROR = 4  # pytest's exit status where an option is wrong
 
 
 def main(argv: list[str]) -> int:
-    """Time a cell's LayerNorm in this Python; without a GPU, compile it and say that nothing was timed.
+    """Run the suite of benchmarks that the table's [package] names (default: tests/benchmarks), in this Python.
 
-    Writes reports/<cell>/benchmark.json (pytest-benchmark's format), whole or not at all. Arguments after -- go to
-    pytest. Exit status: 0, 1 where a row failed or regressed, 2 where the question cannot be asked.
+    Without a GPU nothing is timed, which is said; a suite then compiles its kernels. The result is written to
+    reports/<cell>/benchmark.json, in pytest-benchmark's format, whole or not at all. Arguments that are not listed
+    go to pytest: the options of the suite's own conftest.py, and pytest's. Exit status: 0; 1 where a row failed or
+    regressed; 2 where the question cannot be asked.
     """
-    own, pytest_args = _split(argv)
-    options = _parser().parse_args(own)
+    options, pytest_args = _parser().parse_known_args(argv)
     try:
-        if options.render:
-            from . import render
-
-            return render.main(options.render, options.markdown, options.plot)
-        return _bench(options, pytest_args)
+        return _bench(options, [argument for argument in pytest_args if argument != "--"])
     except ValueError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
@@ -44,107 +45,126 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m triton_matrix bench",
         description=main.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--cell", default="ambient", help="a row of constraints/cells.toml (default: ambient)")
     add("--root", type=Path, help="the repo root (default: found from the current folder up)")
     add("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
-    add("--level", choices=("auto", "device", "interpreter", "codegen"), default="auto", help="default: auto")
-    add("--peers", default="torch", help=f"comma-separated: {', '.join(peers.names())} (default: torch)")
-    add("--peer-path", action="append", default=[], metavar="NAME=PATH", help="import a peer from a folder or a wheel")
-    add("--peer-rows", metavar="REGEX", help="large rows to time peers other than torch on (small ones: all)")
-    add("--peer-seconds", type=float, help="time no further peer, torch excepted, once the run is this old")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--quick", action="store_true", help="a subset that answers in a minute")
-    which.add_argument("--sweep", action="store_true", help="ours only, N in fine steps; writes sweep.json instead")
-    add("--rows", metavar="REGEX", help="only rows whose id matches, e.g. 'bf16.*x4096-backward'")
+    add("--level", choices=("auto", *LEVELS), default="auto", help="default: device with a GPU, codegen without one")
+    add("--rows", metavar="REGEX", help="only rows whose name matches")
     add("--budget", type=float, default=0.1, help="seconds of rounds per measurement (default: 0.1)")
-    add("--no-compile-time", action="store_true", help="leave out the compile-time and first-call rows")
     add("--against", metavar="FILE|CELL", help="compare with a stored benchmark.json, or with another cell's")
     add("--threshold", type=float, default=regression.THRESHOLD, help="slow-down never called (default: 0.05)")
-    render = parser.add_argument_group("rendering stored results")
-    render.add_argument(
-        "--render", nargs="+", type=Path, metavar="PATH", help="run nothing; render these files or folders"
-    )
-    render.add_argument("--markdown", type=Path, help="the file whose generated block to rewrite")
-    render.add_argument("--plot", type=Path, help="an SVG to write")
     return parser
 
 
 def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
     root = find_root(options.root)
-    cell = load_at(root).cell(options.cell).name
-    peers.parse_names(options.peers)
-    peers.parse_paths(options.peer_path)
+    cells = load_at(root)
+    cell = cells.cell(options.cell).name
+    suite = suite_of(cells)
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"cell {cell} needs {', '.join(missing)} in {sys.executable}; install it there")
-    reports = (options.reports or root / "reports").resolve()
-    base = regression.read(_baseline(options.against, reports)) if options.against else None
+    reports = files.as_given(options.reports or root / "reports")
+    base = benchmark_file.read(_baseline(options.against, reports)) if options.against else None
     level = options.level if options.level != "auto" else _level_here()
-    runner = Runner(root, cell, level, reports / cell, options, pytest_args)
+    runner = Runner(root, suite, cell, level, reports / cell, options.budget, pytest_args)
     print(f"cell {cell}, level {level}" + ("" if level == "device" else ": no kernel is timed"), flush=True)
-    target = reports / cell / ("sweep.json" if options.sweep else "benchmark.json")
-    status, report = runner.run(options.rows)
+    status, report, shown = runner.run(options.rows)
     if report is None:
-        raise ValueError(f"pytest exited with {status} and left no result; {target} is as it was")
+        raise ValueError(f"pytest exited with {status} and left no result; {reports / cell} is as it was")
     if base is not None:
         regression.check_comparable(report, base)
         status = max(status, _compare(runner, report, base, options))
-    files.write_text(target, table.compact_json(report))
-    print(table.text(report))
+    target = benchmark_file.write(reports / cell, report)
+    print("\n".join([shown, *table.against(report)]))
     print(f"wrote {target}")
     return status
 
 
+def suite_of(cells: Table) -> Path:
+    """The folder of the table's suite of benchmarks; ValueError where it has none."""
+    folder = (cells.root / cells.package.bench).resolve()
+    if not any(folder.glob(PATTERN)):
+        raise ValueError(
+            f"bench is {cells.package.bench!r} in {cells.path.name} [package]; "
+            f"allowed is a folder below the repo root with {PATTERN}, which docs/adopt.md shows"
+        )
+    return folder
+
+
 class Runner:
-    """Runs the benchmark files under pytest, in a process of its own so that a crash leaves this one to say so."""
+    """Runs the benchmark files under pytest, in a process of its own so that a crash leaves this one to say so.
+
+    Args:
+        root: the repo root.
+        suite: the folder of the benchmark files.
+        cell, level: of this run.
+        evidence: the folder that the cell's evidence goes to.
+        budget: seconds of rounds per measurement.
+        pytest_args: the suite's own options, and pytest's.
+    """
 
     def __init__(
-        self, root: Path, cell: str, level: str, evidence: Path, options: argparse.Namespace, pytest_args: list[str]
+        self, root: Path, suite: Path, cell: str, level: str, evidence: Path, budget: float, pytest_args: list[str]
     ) -> None:
-        self.root, self.level, self.pytest_args, self.options = root, level, pytest_args, options
+        self._command = [sys.executable, "-m", "pytest", "-p", "triton_matrix.bench.plugin", "-q"]
+        self._command += [f"--rootdir={root}", "-o", f"python_files={PATTERN}"]
+        self._command += [f"--bench-level={level}", f"--bench-budget={budget}"]
+        if not any(argument.startswith("--benchmark") for argument in pytest_args):
+            self._command.append(
+                "--benchmark-quiet"
+            )  # a table of the suite's rows is printed, unless theirs is asked for
+        # never from the root, where the checkout's package would be found before the installed wheel
+        self._folder = suite.parent if suite.parent != root else suite
+        self._arguments = [*pytest_args, str(suite.relative_to(self._folder))]
         package = Path(__file__).resolve().parents[2]
         path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
         evidence_of = {"TRITON_MATRIX_CELL": cell, "TRITON_MATRIX_EVIDENCE": str(evidence), "PYTHONPATH": path}
-        self.env = {**os.environ, **evidence_of}
+        self._env = {files.STARTED_IN: os.getcwd(), **os.environ, **evidence_of}
         for name in ("TRITON_INTERPRET", "TRITON_MATRIX_LEVEL"):
-            self.env.pop(name, None)
+            self._env.pop(name, None)
         if level == "interpreter":
-            self.env["TRITON_INTERPRET"] = "1"
+            self._env["TRITON_INTERPRET"] = "1"
 
-    def run(self, rows: Optional[str], again: bool = False) -> tuple[int, Optional[dict[str, Any]]]:
-        """Run the benchmark files.
+    def run(self, rows: Optional[str], again: bool = False) -> tuple[int, Optional[dict[str, Any]], str]:
+        """Run the suite.
 
         Args:
-            rows: regular expression on ids.
-            again: a re-measurement: our timed rows only, without peers.
+            rows: regular expression on the names of rows.
+            again: a re-measurement; a suite may then leave out what is not the package's own.
 
         Returns:
-            0 or 1, and the report; pytest's exit status and None where it left none.
+            0 or 1, the report, and its table as text; pytest's exit status, None and "" where it left none.
+
+        Raises:
+            ValueError: an option is wrong; what pytest says of it.
         """
-        options = self.options
-        kind = "quick" if options.quick else "sweep" if options.sweep else "full"
-        names = ["bench_layer_norm"] if self.level != "codegen" else ["bench_codegen"]
-        if self.level != "codegen" and not (again or options.sweep or options.no_compile_time):
-            names += ["bench_first_call", *(["bench_codegen"] if self.level == "device" else [])]
-        command = [sys.executable, "-m", "pytest", *(f"benchmarks/{name}.py" for name in names), "-q"]
-        command += [f"--bench-level={self.level}", f"--bench-table={kind}", f"--bench-budget={options.budget}"]
-        if not any(argument.startswith("--benchmark") for argument in self.pytest_args):
-            command.append("--benchmark-quiet")  # our own table is printed instead, unless theirs was asked for
-        command += [] if again else [f"--bench-peers={options.peers}"]
-        command += [] if again else [f"--bench-peer-path={item}" for item in options.peer_path]
-        command += [f"--bench-peer-rows={options.peer_rows}"] if options.peer_rows else []
-        command += [f"--bench-peer-seconds={options.peer_seconds}"] if options.peer_seconds else []
-        command += [f"--bench-rows={rows}"] if rows else []
-        command += self.pytest_args
-        with tempfile.TemporaryDirectory(prefix="liger-bench-") as folder:
-            scratch = Path(folder) / "benchmark.json"
-            command.append(f"--benchmark-json={scratch}")
-            done = subprocess.run(command, cwd=self.root / "tests", env=self.env, check=False)
+        command = [*self._command, *([f"--bench-rows={rows}"] if rows else []), *(["--bench-again"] if again else [])]
+        with tempfile.TemporaryDirectory(prefix="triton-matrix-bench-") as folder:
+            scratch, shown, errors = (Path(folder) / name for name in ("benchmark.json", "table.txt", "errors.txt"))
+            command += [f"--benchmark-json={scratch}", f"--bench-text={shown}", *self._arguments]
+            with errors.open("w", encoding="utf-8") as stderr:
+                done = subprocess.run(command, cwd=self._folder, env=self._env, stderr=stderr, check=False)
+            said = errors.read_text(encoding="utf-8", errors="replace")
+            if done.returncode == USAGE_ERROR and said.strip():
+                raise ValueError(_usage_error(said))
+            sys.stderr.write(said)
             if done.returncode not in (0, 1) or not scratch.is_file() or not scratch.stat().st_size:
-                return done.returncode, None
-            return done.returncode, json.loads(scratch.read_text(encoding="utf-8"))
+                return done.returncode, None, ""
+            return done.returncode, json.loads(scratch.read_text(encoding="utf-8")), shown.read_text(encoding="utf-8")
+
+
+def _usage_error(said: str) -> str:
+    """The sentence of pytest's that says which option is wrong."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    for mark in ("error: ", "ERROR: "):
+        for line in lines:
+            if mark in line and "usage:" not in line:
+                return line.partition(mark)[2]
+    return lines[-1]
 
 
 def _compare(runner: Runner, report: dict[str, Any], base: dict[str, Any], options: argparse.Namespace) -> int:
@@ -155,10 +175,14 @@ def _compare(runner: Runner, report: dict[str, Any], base: dict[str, Any], optio
     if suspects:
         print(f"{len(suspects)} rows look slower than {options.against}; measuring them again", flush=True)
         pattern = "^(" + "|".join(re.escape(change.row) for change in suspects) + ")$"
-        _, again = runner.run(pattern, again=True)
+        _, again, _ = runner.run(pattern, again=True)
         if again is None:
             raise ValueError("the rows that look slower could not be measured again")
-        confirmed = regression.slower(regression.entries(again), old, options.threshold, [c.row for c in suspects])
+        measured = regression.entries(again)
+        gone = [change.row for change in suspects if change.row not in measured]
+        if gone:
+            raise ValueError(f"the rows that look slower could not be measured again: {', '.join(gone)}")
+        confirmed = regression.slower(measured, old, options.threshold, [change.row for change in suspects])
     report["triton_matrix"]["against"] = {
         "baseline": options.against,
         "baseline_cell": base["triton_matrix"]["cell"],
@@ -175,8 +199,8 @@ def _baseline(against: str, reports: Path) -> Path:
     """The file that ``--against`` means: a path, or another cell's report."""
     path = Path(against)
     if path.suffix == ".json":
-        return path
-    report = reports / against / "benchmark.json"
+        return files.as_given(path)
+    report = reports / against / benchmark_file.NAME
     if not report.is_file():
         raise ValueError(f"against is {against!r}; it is no .json file, and there is no {report}")
     return report
@@ -190,10 +214,3 @@ def _level_here() -> str:
         last = (done.stderr.strip().splitlines() or [""])[-1]
         raise ValueError(f"torch does not import here: exit status {done.returncode}, {last}")
     return "device" if done.stdout.strip().endswith("True") else "codegen"
-
-
-def _split(argv: list[str]) -> tuple[list[str], list[str]]:
-    if "--" not in argv:
-        return argv, []
-    at = argv.index("--")
-    return argv[:at], argv[at + 1 :]

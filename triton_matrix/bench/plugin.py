@@ -1,46 +1,65 @@
-"""pytest side of the bench: options, fixtures, and how device seconds get into pytest-benchmark.
+"""pytest side of the bench: options and fixtures for any suite of benchmarks, and what its file is evidence of.
 
-A suite's ``conftest.py`` imports the names below. Only documented parts of pytest-benchmark are used (the ``timer`` of
-its marker, ``pedantic``, its ``update`` hooks); tried with pytest-benchmark 4.0.0, 5.2.3 and 5.3.1.
+The verb ``bench`` loads it; ``python -m pytest -p triton_matrix.bench.plugin`` does too. Only documented parts of
+pytest-benchmark are used (the ``timer`` of its marker, ``pedantic``, its ``update`` hooks); tried with pytest-benchmark
+4.0.0, 5.2.3 and 5.3.1.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
 
-from liger_kernel.kernels import launch_plan
-
+from ..base.files import write_text
+from ..base.terms import LEVELS
+from ..codegen import Configuration
 from ..evidence import toolchain
-from . import peers, rows
-from .evidence import header
-from .suite import LEVELS, Suite
-from .timing import Measurement
+from . import bandwidth, compiling, hooks, table
+from .header import header
+from .timing import BLOCKS, Measurement, Timer
 
-SUITE = pytest.StashKey[Suite]()
-Record = Callable[[Measurement, dict], None]
+Record = Callable[..., None]
+_TIMER = pytest.StashKey[Timer]()
+_COPY = pytest.StashKey[Optional[float]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options that the verb ``bench`` sets; each has a default, so that plain pytest works too."""
     group = parser.getgroup("triton-matrix bench")
     group.addoption("--bench-level", default="auto", help="device, interpreter or codegen (auto: device with a GPU)")
-    group.addoption("--bench-peers", default="torch", help=f"comma-separated: {', '.join(peers.names())}")
-    group.addoption("--bench-peer-path", action="append", default=[], help="NAME=DIR or NAME=WHEEL")
-    group.addoption("--bench-peer-rows", default=None, help="large rows to time peers but torch on")
-    group.addoption("--bench-peer-seconds", type=float, default=None, help="time no peer but torch after this long")
-    group.addoption("--bench-table", default="full", help="full, quick or sweep")
-    group.addoption("--bench-rows", default=None, help="regular expression on a row's id")
+    group.addoption("--bench-rows", default=None, help="regular expression on a row's name")
     group.addoption("--bench-budget", type=float, default=0.1, help="seconds of rounds per measurement")
+    group.addoption("--bench-again", action="store_true", help="rows are measured again: a suite may leave peers out")
+    group.addoption("--bench-text", default=None, help="a file for what the verb is to print")
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """What a suite's conftest may answer."""
+    pluginmanager.add_hookspecs(hooks)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the options, and register the marker that names a row."""
+    config.addinivalue_line("markers", "row(name): what a benchmark is called in the bench's files; default: its name")
+    level_of(config)
+    pattern = config.getoption("bench_rows")
+    try:
+        re.compile(pattern or "")
+    except re.error as error:
+        raise pytest.UsageError(f"rows is {pattern!r}, which is no regular expression: {error}") from None
+    if config.getoption("bench_budget") <= 0:
+        budget = config.getoption("bench_budget")
+        raise pytest.UsageError(f"budget is {budget}; it must be a positive number of seconds")
 
 
 def level_of(config: pytest.Config) -> str:
-    """The level of this run."""
-    level = config.getoption("bench_level")
+    """The level of this run: ``device``, ``interpreter`` or ``codegen``."""
+    level = str(config.getoption("bench_level"))
     if level == "auto":
         import torch
 
@@ -50,73 +69,104 @@ def level_of(config: pytest.Config) -> str:
     return level
 
 
-def suite_of(config: pytest.Config) -> Suite:
-    """The run's one ``Suite``, made when it is first needed."""
-    if SUITE not in config.stash:
-        option = config.getoption
-        try:
-            wanted, paths = peers.parse_names(option("bench_peers")), peers.parse_paths(option("bench_peer_path"))
-            config.stash[SUITE] = Suite(level_of(config), wanted, paths, option("bench_budget"))
-        except ValueError as error:
-            raise pytest.UsageError(str(error)) from None
-    return config.stash[SUITE]
+def timer_of(config: pytest.Config) -> Timer:
+    """The run's one timer, made when it is first needed: it holds the buffer that flushes the L2."""
+    if _TIMER not in config.stash:
+        level = level_of(config)
+        if level == "device":
+            import torch
+
+            if not torch.cuda.is_available():
+                raise pytest.UsageError(
+                    "level is 'device', but torch sees no GPU here; allowed are interpreter, codegen"
+                )
+        config.stash[_TIMER] = Timer("cuda" if level == "device" else "cpu", config.getoption("bench_budget"))
+    return config.stash[_TIMER]
 
 
-def compile_target(config: pytest.Config) -> Optional[str]:
-    """The target to compile for: that of the GPU here, None (the usual ones) without one or where no row has it."""
-    if level_of(config) != "device":
-        return None
-    arch = toolchain.gpus()[0]["arch"]
-    return arch if arch in launch_plan.TARGETS else None
+def copy_of(config: pytest.Config) -> Optional[float]:
+    """Bytes per second of a device copy, measured once a run; None without a GPU."""
+    if _COPY not in config.stash:
+        config.stash[_COPY] = bandwidth.copy_bytes_per_second(timer_of(config))
+    return config.stash[_COPY]
 
 
-def selected(config: pytest.Config, ids: list[str]) -> list[str]:
-    """Which of ``ids`` the option ``--bench-rows`` leaves."""
-    try:
-        return rows.matching(ids, config.getoption("bench_rows"))
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
-
-
-def peer_rows(config: pytest.Config, table: Sequence[rows.Row]) -> set[str]:
-    """The ids of the rows on which peers are timed too, by ``--bench-peer-rows``."""
-    try:
-        return rows.with_peers(table, config.getoption("bench_peer_rows"))
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
+def compile_targets(config: pytest.Config, known: Sequence[str]) -> tuple[str, ...]:
+    """The targets to compile for: that of the GPU here; ``compiling.TARGETS`` without one, or where it is not known."""
+    if level_of(config) == "device":
+        arch = toolchain.gpus()[0]["arch"]
+        if arch in known:
+            return (arch,)
+    return compiling.TARGETS
 
 
 def parametrize(metafunc: pytest.Metafunc, cases: Sequence[tuple[str, str, tuple[Any, ...]]], names: str) -> None:
-    """Make a test of each case that ``--bench-rows`` selects.
+    """Make a test of each case.
 
     Args:
-        cases: (row id, suffix of the test's id, values of ``names``); a row's cases form one group.
+        cases: (row's name, suffix of the test's id, values of ``names``); a row's cases form one group.
         names: comma-separated names of the test's parameters.
     """
-    left = set(selected(metafunc.config, [row for row, _, _ in cases]))
     metafunc.parametrize(
         names.split(","),
         [
-            pytest.param(*values, id=row + suffix, marks=pytest.mark.benchmark(group=row, timer=replay_clock))
+            pytest.param(*values, id=row + suffix, marks=[pytest.mark.benchmark(group=row), pytest.mark.row(row)])
             for row, suffix, values in cases
-            if row in left
         ],
     )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let pytest-benchmark read the clock of what ``record`` hands over."""
+    if "record" in getattr(item, "fixturenames", ()):
+        given = item.get_closest_marker("benchmark")
+        options = {"timer": _replay_clock, **(given.kwargs if given else {})}
+        item.add_marker(pytest.mark.benchmark(**options), append=False)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the rows that ``--bench-rows`` names."""
+    pattern = config.getoption("bench_rows")
+    if not pattern:
+        return
+    left_out = [item for item in items if not re.search(pattern, row_of(item))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def row_of(item: pytest.Item) -> str:
+    """What a benchmark is called in the bench's files."""
+    marker = item.get_closest_marker("row")
+    return str(marker.args[0]) if marker else item.name
 
 
 _replayed = 0.0
 
 
-def replay_clock() -> float:
+def _replay_clock() -> float:
     """The clock that pytest-benchmark reads around a round: it advances by what the device took, not the host."""
     return _replayed
 
 
 @pytest.fixture
-def record(benchmark: Any) -> Record:
-    """Hand a measurement and its ``extra_info`` to pytest-benchmark; the test is one that ``parametrize`` made."""
+def timer(pytestconfig: pytest.Config) -> Timer:
+    """Times a call: ``record(timer(lambda: kernel(x)))``. At level codegen no kernel runs, and the test is skipped."""
+    if level_of(pytestconfig) == "codegen":
+        pytest.skip("n/a: at level codegen no kernel runs; a machine with a GPU times it")
+    return timer_of(pytestconfig)
 
-    def hand_over(measured: Measurement, info: dict) -> None:
+
+@pytest.fixture
+def record(benchmark: Any, request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Record:
+    """Hand a measurement to pytest-benchmark: ``record(measured, info=None, n_bytes=None)``.
+
+    The row is that of the marker ``row``, since rows are measured again by that name; ValueError for another.
+    ``info`` goes into ``extra_info`` (``benchmark_file.EXTRA_INFO`` lists the keys that are read). ``n_bytes`` are the
+    fewest that must go through device memory: with them the row has its bandwidth and its share of a copy's.
+    """
+
+    def hand_over(measured: Measurement, info: Optional[dict[str, Any]] = None, n_bytes: Optional[int] = None) -> None:
         global _replayed
         _replayed = 0.0
         durations = iter(measured.seconds)
@@ -125,27 +175,53 @@ def record(benchmark: Any) -> Record:
             global _replayed
             _replayed += next(durations)
 
-        benchmark.extra_info.update(info)
+        row = row_of(request.node)
+        if (info or {}).get("row", row) != row:
+            raise ValueError(f"row is {(info or {})['row']!r}, but the test is row {row!r}: pytest.mark.row names it")
+        benchmark.extra_info.update(row=row, level=level_of(pytestconfig), clock=measured.clock)
+        if len(measured.seconds) >= BLOCKS:
+            benchmark.extra_info.update(spread=measured.spread, late=measured.late)
+        if n_bytes is not None:
+            found = bandwidth.rates(n_bytes, measured.median, copy_of(pytestconfig))
+            benchmark.extra_info.update(bytes=n_bytes, **found)
+        benchmark.extra_info.update(info or {})
         benchmark.pedantic(round_, rounds=len(measured.seconds), iterations=1)
 
     return hand_over
 
 
-@pytest.fixture(scope="session")
-def suite(pytestconfig: pytest.Config) -> Suite:
-    """The run's ``Suite``."""
-    return suite_of(pytestconfig)
+@pytest.fixture
+def compiled(record: Record) -> Callable[[Configuration], None]:
+    """Compile a configuration for its target, record compile time and metrics; skips where Triton lacks the target."""
+
+    def compile_(configuration: Configuration) -> None:
+        try:
+            measured, info = compiling.measure(configuration)
+        except compiling.Inapplicable as reason:
+            pytest.skip(f"n/a: {reason}")
+        record(measured, info)
+
+    return compile_
 
 
-def pytest_benchmark_update_json(config: pytest.Config, output_json: dict) -> None:
-    """Say what the file is evidence of, and keep its rounds to the nanosecond."""
+@pytest.hookimpl(hookwrapper=True, optionalhook=True)
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> Iterator[None]:
+    """Say what the file is evidence of, before and around what a suite adds; keep its rounds to the nanosecond."""
     cell = os.environ.get("TRITON_MATRIX_CELL", "ambient")
     root: Optional[Path] = config.rootpath
     pattern = config.getoption("bench_rows")
-    selection = config.getoption("bench_table") + (f", rows {pattern}" if pattern else "")
-    made = config.stash.get(SUITE, None)
-    about = made.header(cell, selection, root) if made else header(cell, level_of(config), selection, root)
-    output_json["triton_matrix"] = about
+    output_json["triton_matrix"] = header(cell, level_of(config), f"rows {pattern}" if pattern else "all", root)
     for row in output_json["benchmarks"]:
         if "data" in row["stats"]:  # --benchmark-save leaves it out
             row["stats"]["data"] = [round(seconds, 9) for seconds in row["stats"]["data"]]
+    yield
+    target = config.getoption("bench_text")
+    if target:
+        lines = config.hook.pytest_bench_table(config=config, report=output_json)
+        write_text(target, table.text(output_json, lines))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_bench_table(report: dict[str, Any]) -> list[str]:
+    """The table of a suite that has none of its own."""
+    return table.body(report)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Optional
 
-from .peers import OURS
+from .timings import OURS, timings
 
 THRESHOLD = 0.05
 SPREADS = 3.0
@@ -44,27 +42,13 @@ class Change:
     limit: float
 
 
-def read(path: Path, argument: str = "against") -> dict[str, Any]:
-    """A ``benchmark.json`` that the bench wrote; ValueError, which names the argument, where it is something else."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        found["triton_matrix"]["level"]
-    except OSError as error:
-        raise ValueError(f"{argument} is {path}; it cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{argument} is {path}; allowed is a benchmark.json written by this bench") from None
-    return found
-
-
 def entries(report: Mapping[str, Any]) -> dict[str, Entry]:
-    """Our timed rows of a report, by id. First-call and compile times are no part: they are not repeated enough."""
-    found = {}
-    for benchmark in report["benchmarks"]:
-        info = benchmark["extra_info"]
-        if info.get("implementation") == OURS and "spread" in info:
-            median = benchmark["stats"]["median"]
-            found[info["row"]] = Entry(median, info["spread"], info["share_of_copy"])
-    return found
+    """The package's own rows of a file, by name; those of too few rounds to know of any noise are no part."""
+    return {
+        each.row: Entry(each.median, each.spread, each.share)
+        for each in timings(report)
+        if each.implementation == OURS and each.spread is not None
+    }
 
 
 def check_comparable(now: Mapping[str, Any], base: Mapping[str, Any]) -> None:

@@ -1,88 +1,85 @@
-"""What the bench prints: plain text, no line beyond 100 columns. And how a report is laid out as a file."""
+"""What the verb prints: plain text, no line beyond 100 columns."""
 
 from __future__ import annotations
 
-import json
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Optional
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from .peers import OURS, OURS_COMPILED, OWN
+from ..base import tables
+from ..base.tables import DASH
+from ..codegen import metrics
+from .timings import OURS, timings
 
 WIDTH = 100
-ORDER = (OURS, OURS_COMPILED, "torch", "compile", "liger", "quack")
 
 
-@dataclass(frozen=True)
-class Timed:
-    """One timed row of a report, flat.
-
-    Attributes:
-        seconds: median of its rounds.
-        info: its ``extra_info``.
-    """
-
-    seconds: float
-    info: Mapping[str, Any]
-
-    @property
-    def share(self) -> Optional[float]:
-        """Of the copy bandwidth of the same process."""
-        return self.info.get("share_of_copy")
-
-
-# (kind, direction, dtype) -> n_cols -> implementation -> row
-Groups = dict[tuple[str, str, str], dict[tuple[int, int], dict[str, Timed]]]
-
-
-def timed(report: Mapping[str, Any]) -> Groups:
-    """The timed rows of a report, grouped as tables show them."""
-    groups: Groups = {}
-    for benchmark in report["benchmarks"]:
-        info = benchmark["extra_info"]
-        if info["kind"] in ("compile", "first-call"):
-            continue
-        group = groups.setdefault((info["kind"], info["direction"], info["dtype"]), {})
-        row = group.setdefault((info["n_cols"], info["n_rows"]), {})
-        row[info["implementation"]] = Timed(benchmark["stats"]["median"], info)
-    return {key: dict(sorted(groups[key].items())) for key in groups}
-
-
-def implementations(report: Mapping[str, Any]) -> list[str]:
-    """Who was timed, ours first, the rest in the order that tables show; ours compiled is one of them, and no peer."""
-    there = report["triton_matrix"].get("implementations", {})
-    return [name for name in ORDER if name in there]
-
-
-def late_rows(report: Mapping[str, Any]) -> list[str]:
-    """The rows, each with its implementation, of which no head start kept the host ahead (``Measurement.late``)."""
-    infos = (benchmark["extra_info"] for benchmark in report["benchmarks"])
-    return [f"{info['row']} {info['implementation']}" for info in infos if info.get("late")]
-
-
-def compact_json(report: Mapping[str, Any]) -> str:
-    """The report as JSON with one line per benchmark: a stored result then has a diff that can be read."""
-    head = {key: value for key, value in report.items() if key != "benchmarks"}
-    lines = ",\n".join(json.dumps(benchmark) for benchmark in report["benchmarks"])
-    return json.dumps(head, indent=1)[:-2] + ',\n "benchmarks": [\n' + lines + "\n]}\n"
-
-
-def text(report: Mapping[str, Any]) -> str:
-    """The whole answer for a terminal."""
-    lines = [*_heading(report)]
-    for (kind, direction, dtype), rows in timed(report).items():
-        title = f"{direction} {dtype}"
-        if kind == "small":
-            lines += ["", f"{title}: microseconds on the device, and on the host to enqueue a call"]
-            lines += _small(report, rows)
-        elif report["triton_matrix"]["level"] == "device":
-            lines += ["", f"{title}: share of the copy bandwidth" + (" (sweep)" if kind == "sweep" else "")]
-            lines += _shares(report, rows)
-        else:
-            lines += ["", f"{title}: ran, level {report['triton_matrix']['level']}; {len(rows)} shapes"]
-    lines += _first_calls(report) + _compiled(report) + _ending(report)
+def text(report: Mapping[str, Any], body: Sequence[str]) -> str:
+    """What was run, and ``body``; what a comparison found comes after it (``against``)."""
+    lines = [*heading(report), *body]
     return "\n".join(part for line in lines for part in wrapped(line))
+
+
+def heading(report: Mapping[str, Any]) -> list[str]:
+    """What was run on what, and that nothing was timed where that is so."""
+    about = report["triton_matrix"]
+    found = about["versions"]
+    gpus = ", ".join(f"{gpu['name']}, driver {gpu['driver']}" for gpu in about["gpus"]) or "no GPU"
+    lines = [
+        "",
+        f"{about['cell']}  level {about['level']}  python {found['python']}  torch {found['torch']}"
+        f"  triton {found['triton']}  {gpus}",
+    ]
+    if about["level"] == "codegen":
+        lines.append("no kernel was timed: torch sees no GPU here. Compile times and exact metrics only.")
+    elif about["level"] == "interpreter":
+        lines.append("no kernel was timed: the rows ran on the CPU in Triton's interpreter.")
+    return lines
+
+
+def body(report: Mapping[str, Any]) -> list[str]:
+    """The rows of any suite: times, and what was compiled. A suite of its own tables gives those instead."""
+    about = report["triton_matrix"]
+    found = [each for each in timings(report) if each.info.get("kind") != "compile"]
+    if about["level"] != "device":
+        ran = ["", f"{len(found)} rows ran, level {about['level']}: {', '.join(each.row for each in found)}"]
+        return [*(ran if found else []), *compiled(report)]
+    rows = [
+        [
+            each.row,
+            "" if each.implementation == OURS else each.implementation,
+            f"{each.median * 1e6:.1f}",
+            DASH if each.spread is None else f"{each.spread:.1%}",
+            DASH if each.info.get("gb_per_s") is None else f"{each.info['gb_per_s']:.0f}",
+            DASH if each.share is None else f"{each.share:.3f}",
+        ]
+        for each in found
+    ]
+    headings, rows = tables.without_empty(["row", "peer", "median us", "spread", "GB/s", "of a copy"], rows)
+    return ["", *tables.render(headings, rows, labels=1).splitlines(), *compiled(report)] if rows else compiled(report)
+
+
+def compiled(
+    report: Mapping[str, Any], columns: Sequence[tuple[str, str]] = (("configuration", "configuration"),)
+) -> list[str]:
+    """The compile times of a file and the metrics that decide how a kernel runs; nothing where it has none.
+
+    Args:
+        columns: (heading, key of ``extra_info``) of what a suite tells its kernels apart by.
+    """
+    rows = []
+    for each in timings(report):
+        info = each.info
+        if info.get("kind") != "compile":
+            continue
+        measured = info["metrics"]
+        figures = [metrics.first(measured, "registers"), metrics.spills(measured)]
+        figures.append(metrics.first(measured, "occupancy"))
+        names = [str(info[key]).strip("_") for _, key in columns]
+        rows.append([*names, info["target"], info["options"]["num_warps"], f"{each.median:.2f}", *figures])
+    headings = [*(heading for heading, _ in columns), "target", "warps", "compile s", "regs", "spills", "occupancy"]
+    note = "compiled, not run; spills in instructions (cuda) or registers (hip), occupancy in warps"
+    return ["", note, *tables.render(headings, rows, labels=1).splitlines()] if rows else []
 
 
 def wrapped(line: str) -> list[str]:
@@ -92,131 +89,13 @@ def wrapped(line: str) -> list[str]:
     return textwrap.wrap(line, WIDTH, subsequent_indent="    ")
 
 
-def align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as they need, the first to the left and the others to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+def against(report: Mapping[str, Any]) -> list[str]:
+    """What a comparison found, where there was one."""
+    found = report["triton_matrix"].get("against")
+    if not found:
+        return []
     return [
-        "  ".join(
-            cell.ljust(width) if not column else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths))
-        )
-        for row in rows
+        f"{len(found['regressed'])} of {found['compared']} rows regressed against {found['baseline']}",
+        *(f"  {row['row']}: {row['slowdown']:+.1%}, limit {row['limit']:.1%}" for row in found["regressed"]),
+        *(f"  {row}: looked slower once, not when measured again" for row in found["not_confirmed"]),
     ]
-
-
-def against_best(row: Mapping[str, Timed]) -> Optional[float]:
-    """Speed of ours against the fastest peer timed on the row; None without a peer."""
-    others = [item.seconds for name, item in row.items() if name not in OWN]
-    return min(others) / row[OURS].seconds if others and OURS in row else None
-
-
-def _heading(report: Mapping[str, Any]) -> list[str]:
-    about = report["triton_matrix"]
-    found = about["versions"]
-    gpus = ", ".join(f"{gpu['name']}, driver {gpu['driver']}" for gpu in about["gpus"]) or "no GPU"
-    lines = [
-        "",
-        f"{about['cell']}  level {about['level']}  python {found['python']}  torch {found['torch']}"
-        f"  triton {found['triton']}  {gpus}",
-    ]
-    if about.get("copy_gb_per_s"):
-        copies = about["copy_gb_per_s"], about["copy_gb_per_s_at_end"]
-        lines.append("a copy moves {:.0f} GB/s at the start, {:.0f} at the end".format(*copies))
-    if about["level"] == "codegen":
-        lines.append("no kernel was timed: torch sees no GPU here. Compile times and exact metrics only.")
-    elif about["level"] == "interpreter":
-        lines.append("no kernel was timed: the rows ran on the CPU in Triton's interpreter.")
-    return lines
-
-
-def _shares(report: Mapping[str, Any], rows: Mapping[tuple[int, int], Mapping[str, Timed]]) -> list[str]:
-    names = implementations(report)
-    cells = [["N", *names, "ours us", "GB/s", "x torch", "x best peer"]]
-    for (n_cols, _), row in rows.items():
-        ours = row.get(OURS)
-        figures = ["-", "-", "-"]
-        if ours:
-            speed = _number(ours.info["speed_against_torch"], ".2f")
-            figures = [f"{ours.seconds * 1e6:.1f}", f"{ours.info['gb_per_s']:.0f}", speed]
-        shares = [_number(row[name].share if name in row else None, ".3f") for name in names]
-        cells.append([str(n_cols), *shares, *figures, _number(against_best(row), ".2f")])
-    return align(cells)
-
-
-def _small(report: Mapping[str, Any], rows: Mapping[tuple[int, int], Mapping[str, Timed]]) -> list[str]:
-    names = implementations(report)
-    cells = [["shape", "", *names]]
-    for (n_cols, n_rows), row in rows.items():
-        there = [row.get(name) for name in names]
-        shape = f"{n_rows} x {n_cols}"
-        cells.append([shape, "device", *(f"{item.seconds * 1e6:.1f}" if item else "-" for item in there)])
-        cells.append([shape, "host", *(f"{item.info['host_us_per_call']:.1f}" if item else "-" for item in there)])
-    return align(cells)
-
-
-def _first_calls(report: Mapping[str, Any]) -> list[str]:
-    cells = [["", "import s", "forward s", "backward s"]]
-    for info in _infos(report, "first-call"):
-        seconds = [f"{info[key]:.2f}" for key in ("import_seconds", "forward_seconds", "backward_seconds")]
-        cells.append([info["implementation"], *seconds])
-    return ["", "first call in a fresh process, empty caches", *align(cells)] if len(cells) > 1 else []
-
-
-def _compiled(report: Mapping[str, Any]) -> list[str]:
-    cells = [["kernel", "N", "target", "warps", "compile s", "regs", "spills", "occupancy"]]
-    for benchmark in report["benchmarks"]:
-        info = benchmark["extra_info"]
-        if info["kind"] != "compile":
-            continue
-        metrics = info["metrics"]
-        cells.append(
-            [
-                info["kernel"].strip("_"),
-                str(info["n_cols"]),
-                info["target"],
-                str(info["options"]["num_warps"]),
-                f"{benchmark['stats']['median']:.2f}",
-                str(metrics.get("registers", metrics.get("vgprs"))),
-                str(spills(metrics)),
-                str(metrics.get("occupancy_warps", metrics.get("waves_per_simd"))),
-            ]
-        )
-    note = "compiled, not run; spills in instructions (cuda) or registers (hip), occupancy in warps"
-    return ["", note, *align(cells)] if len(cells) > 1 else []
-
-
-def spills(metrics: Mapping[str, Any]) -> int:
-    """What a kernel spills: instructions that store or load spilled registers on CUDA, spilled VGPRs on HIP."""
-    if "spill_stores" in metrics:
-        return metrics["spill_stores"] + metrics["spill_loads"]
-    return metrics["vgpr_spills"]
-
-
-def _ending(report: Mapping[str, Any]) -> list[str]:
-    about = report["triton_matrix"]
-    lines = [""] + [f"absent: {name} ({reason})" for name, reason in about.get("absent", {}).items()]
-    refused: dict[tuple[str, str], list[str]] = {}
-    for item in about.get("refused", []):
-        refused.setdefault((item["implementation"], item["reason"]), []).append(item["row"])
-    for (name, reason), rows in refused.items():
-        lines.append(f"{name} refuses {', '.join(rows)}: {reason}")
-    late = late_rows(report)
-    lines += [f"may hold gaps, because the host came late: {', '.join(late)}"] if late else []
-    lines += [f"FAILED {item['row']}: {item['reason']}" for item in about.get("failed", [])]
-    found = about.get("against")
-    if found:
-        lines.append(f"{len(found['regressed'])} of {found['compared']} rows regressed against {found['baseline']}")
-        lines += [
-            f"  {change['row']}: {change['slowdown']:+.1%}, limit {change['limit']:.1%}"
-            for change in found["regressed"]
-        ]
-        lines += [f"  {row}: looked slower once, not when measured again" for row in found["not_confirmed"]]
-    return lines
-
-
-def _infos(report: Mapping[str, Any], kind: str) -> Iterable[Mapping[str, Any]]:
-    return (item["extra_info"] for item in report["benchmarks"] if item["extra_info"]["kind"] == kind)
-
-
-def _number(value: Optional[float], form: str) -> str:
-    return "-" if value is None else format(value, form)

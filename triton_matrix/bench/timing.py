@@ -27,8 +27,8 @@ MAX_FLUSHES = 128
 WARM_UP_CALLS = 3
 ESTIMATE_CALLS = 5
 BLOCKS = 5
-# Calls enqueued without a sync. A stream takes about a thousand launches before it makes the host wait, and no
-# LayerNorm here launches more than a dozen a call.
+# Calls enqueued without a sync. A stream takes about a thousand launches before it makes the host wait: room for calls
+# of up to two dozen launches.
 HOST_CALLS = 40
 HOST_BATCHES = 25
 
@@ -241,7 +241,7 @@ class Timer:
             call()
         after.record()
         self._synchronize()
-        return before.elapsed_time(after) / 1e3 / ESTIMATE_CALLS
+        return float(before.elapsed_time(after)) / 1e3 / ESTIMATE_CALLS
 
     def _event_pair(self) -> tuple[Any, Any]:
         return self._stream.event(), self._stream.event()

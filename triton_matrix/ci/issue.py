@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import tempfile
-import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-from ..base import commands
-from ..base.cells import Cell, load_at
+from ..base import commands, text
+from ..base.cells import load_at
+from ..base.terms import RUN_LEVELS
+from ..report.cli import NEEDS
+from ..report.matrix import Judged
 
 TITLE = "Nightlies of the matrix"
 LABEL = "nightly"
@@ -31,78 +35,70 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     options = parser.parse_args(argv)
     table = load_at(options.root)
-    nightlies = [cell for cell in table.cells.values() if cell.nightly]
+    nightlies = [cell.name for cell in table.cells.values() if cell.nightly]
     if not nightlies:
         raise ValueError(f"{table.path.name} has no nightly cell")
-    evidence = options.evidence or table.root / "reports"
-    found = [finding(cell, evidence) for cell in nightlies]
-    text = render(found, options.run)
-    print(text)
+    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(f"it judges as the report does and needs {', '.join(missing)}: `nox -s nightly` has them")
+    from ..report.answer import judge  # not before it is known to be there
+
+    matrix = judge([options.evidence or table.root / "reports"], table)
+    body = render(matrix, nightlies, options.run)
+    print(body)
     if options.publish:
-        publish(text, all(each["verdict"] == "pass" for each in found))
+        publish(body, all(matrix["cells"][name]["verdict"] == "pass" for name in nightlies))
     return 0
 
 
-def finding(cell: Cell, evidence: Path) -> dict[str, Any]:
-    """The cell's verdict, the versions it resolved to, and the cause where it did not pass.
-
-    A cell that left no result, or only a result with no passing test in it, did not pass.
-
-    Returns:
-        ``{cell, verdict, resolved: [text], levels: {level: text}, causes: [text]}``; ``verdict`` is ``pass``, ``fail``
-        or what unavailable.json says.
-    """
-    out: dict[str, Any] = {"cell": cell.name, "verdict": "pass", "resolved": [], "levels": {}, "causes": []}
-    for _, content in _documents(evidence, cell, "environment.json"):
-        out["resolved"].append(_resolved(content))
-    for _, content in _documents(evidence, cell, "unavailable.json"):
-        out["verdict"] = content["verdict"]
-        out["causes"].append(content["reason"])
-    for _, content in _documents(evidence, cell, "failure.json"):
-        out["verdict"] = "fail"
-        command = " ".join(content["command"])
-        out["causes"].append(
-            f"{content['stage']}: `{command}`, exit status {content['status']}\n\n{_block(content['tail'])}"
-        )
-    for path in sorted(evidence.rglob("junit-*.xml")):
-        counted = _junit(path, cell)
-        if counted is None:
-            continue
-        level, text, cause, passed = counted
-        out["levels"][level] = text
-        if cause or not passed:
-            out["verdict"] = "fail"
-            out["causes"].append(f"{level}: {cause or 'no test passed'}")
-    if not out["levels"] and not out["causes"]:
-        out["verdict"] = "fail"
-        out["causes"].append("no job left a result: see the run")
-    return out
-
-
-def render(found: list[dict[str, Any]], run: str) -> str:
-    """The issue's body."""
+def render(matrix: Judged, cells: list[str], run: str) -> str:
+    """The issue's body: for each of the cells, what it resolved to and the report's own verdict and causes."""
     parts = [f"What the nightly cells found{f' in [this run]({run})' if run else ''}. Kept up to date by that run.", ""]
-    for each in found:
-        parts += [f"## {each['cell']}: {each['verdict']}", ""]
-        parts += [f"- resolved: {line}" for line in dict.fromkeys(each["resolved"])] or ["- resolved: nothing"]
-        parts += [f"- {level}: {text}" for level, text in sorted(each["levels"].items())]
-        if "device" not in each["levels"]:
+    for name in cells:
+        cell = matrix["cells"][name]
+        resolved = [_resolved(row) for row in matrix["environments"] if row["cell"] == name]
+        parts += [f"## {name}: {cell['verdict']}", ""]
+        parts += [f"- resolved: {line}" for line in dict.fromkeys(resolved)] or ["- resolved: nothing"]
+        for level in (each for each in RUN_LEVELS if each in cell["levels"]):
+            parts.append(f"- {level}: {_counted(cell['levels'][level]['counts'])}")
+        if "device" not in cell["levels"]:
             parts.append("- device: did not run")
-        for cause in dict.fromkeys(each["causes"]):
+        if cell["reason"]:
+            parts += ["", text.clean(cell["reason"])]
+        for cause in _causes(matrix, name):
             parts += ["", cause]
         parts.append("")
     return "\n".join(parts)
 
 
-def publish(text: str, well: bool) -> None:
-    """Keep ``text`` as the one open issue; where all is ``well``, close the one that is open, if any."""
+def _causes(matrix: Judged, name: str) -> Iterator[str]:
+    """Each group of failures of the cell that is not known: a test of it, and how that ended."""
+    from ..report import markdown
+
+    for group in matrix["failures"]:
+        for where in group["where"]:
+            if where["cell"] == name and not group["known"]:
+                first = markdown.code(where["tests"][0])
+                count = f" and {where['count'] - 1} more" if where["count"] > 1 else ""
+                said = _block(group["message"], group["example"])
+                yield f"{where['level']}: {group['cause']}: {first}{count}\n\n{said}"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    failed, skipped = counts["failed"] + counts["error"], counts["skipped"] + counts["n/a"]
+    known = f" ({counts['known']} known)" if counts["known"] else ""
+    return f"{counts['passed']} passed, {failed} failed{known}, {skipped} skipped"
+
+
+def publish(said: str, well: bool) -> None:
+    """Keep ``said`` as the one open issue; where all is ``well``, close the one that is open, if any."""
     listed = commands.run(
         ["gh", "issue", "list", "--state", "open", "--label", LABEL, "--json", "number", "--limit", "1"]
     )
     open_ones = json.loads(listed)
     with tempfile.TemporaryDirectory() as folder:
         body = Path(folder) / "body.md"
-        body.write_text(text, encoding="utf-8")
+        body.write_text(said, encoding="utf-8")
         if open_ones:
             number = str(open_ones[0]["number"])
             commands.run(["gh", "issue", "edit", number, "--body-file", str(body)])
@@ -114,40 +110,16 @@ def publish(text: str, well: bool) -> None:
             commands.run(["gh", "issue", "create", "--title", TITLE, "--label", LABEL, "--body-file", str(body)])
 
 
-def _documents(evidence: Path, cell: Cell, name: str) -> list[tuple[Path, dict[str, Any]]]:
-    found = [(path, json.loads(path.read_text(encoding="utf-8"))) for path in sorted(evidence.rglob(name))]
-    return [(path, content) for path, content in found if content.get("cell") == cell.name]
-
-
-def _resolved(environment: dict[str, Any]) -> str:
+def _resolved(environment: Mapping[str, Any]) -> str:
     words = [f"Python {environment['python']}"]
     for name in ("torch", "triton"):
         about = environment[name]
         version = about.get("version") or about.get("error")
         words.append(f"{name} {version}" + (f" ({about['distribution']})" if about.get("distribution") else ""))
-    words.append(", ".join(gpu["name"] for gpu in environment["gpus"]) or "no GPU")
+    words.append(", ".join(gpu["name"] for gpu in environment.get("gpus", ())) or "no GPU")
     return ", ".join(words)
 
 
-def _junit(path: Path, cell: Cell) -> Optional[tuple[str, str, str, int]]:
-    """Level, counts, the first failure in short, and how many passed; None for a result of another cell."""
-    suite = next(ET.parse(path).getroot().iter("testsuite"), None)
-    if suite is None:
-        return None
-    said = {each.get("name"): each.get("value") for each in suite.iter("property")}
-    if said.get("cell") != cell.name:
-        return None
-    total, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
-    bad = [(case, each) for case in suite.iter("testcase") for each in case if each.tag in ("failure", "error")]
-    passed = total - skipped - len({id(case) for case, _ in bad})
-    cause = ""
-    if bad:
-        case, first = bad[0]
-        cause = f"`{case.get('classname')}::{case.get('name')}`\n\n{_block(first.text or first.get('message') or '')}"
-    level = str(said.get("level"))
-    return level, f"{passed} passed, {len(bad)} failed, {skipped} skipped", cause, passed
-
-
-def _block(text: str) -> str:
-    last = text.strip().splitlines()[-CAUSE_LINES:]
+def _block(message: str, example: str) -> str:
+    last = [message, *example.strip().splitlines()[-CAUSE_LINES:]]
     return "\n".join(f"    {line}" for line in last)

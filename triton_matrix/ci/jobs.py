@@ -62,7 +62,7 @@ def jobs(table: Table) -> list[dict[str, Any]]:
     """
     pinned = [cell for cell in table.cells.values() if not cell.ambient]
     found = [_interpreter(table, cell) for cell in pinned]
-    if table.releases:
+    if table.releases and table.package.atlas:
         found.append(_job(table, "codegen", None, "codegen", HOSTED, ["nox -s codegen"]))
     for cell in table.cells.values():
         found += [_device(table, cell, platform) for platform in cell.platforms]
@@ -80,7 +80,7 @@ def _device(table: Table, cell: Cell, platform: str) -> dict[str, Any]:
     commands = [
         *_renew(cell),
         f"{nox} -s tests-{cell.name} -- --level device",
-        f"{nox} -s bench-{cell.name}",
+        *([f"{nox} -s bench-{cell.name}"] if table.has_benches else []),
         f"nox -s report -- --require {cell.name}:device",  # a GPU that is not seen is red, not green
     ]
     return _job(table, f"{cell.name}-device-{platform}", cell, "device", platform, commands)

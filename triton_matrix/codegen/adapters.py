@@ -11,7 +11,8 @@ inside the methods.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -20,6 +21,10 @@ from .targets import Target
 
 NEWEST_TRIED = "3.9.0"
 OnStage = Optional[Callable[[str, Any, dict[str, Any]], None]]
+
+
+class UnknownOption(Exception):
+    """A compile option that this release, or this target's backend, does not have; one sentence."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,9 @@ class Adapter35:
         """The backend, the options as it understands them, and its stages by name."""
         backend = self.backend(target)
         parsed = backend.parse_options(dict(options))
+        for name in options:
+            if name not in parsed.__dict__:
+                raise UnknownOption(f"{target.name} takes no option {name!r} in this Triton; a launch would refuse it")
         stages: dict[str, Any] = {}
         self.add_stages(backend, stages, parsed)
         return backend, parsed, stages
@@ -152,11 +160,13 @@ class Adapter35:
 
         types = {name: signature.types.get(name, "constexpr") for name in signature.names}
         attrs = {}
-        for index, name in enumerate(signature.names):
-            hints = backend.parse_attr(signature.specialization(name))
+        for path, letters in signature.leaves():
+            hints = backend.parse_attr(letters)
             if hints:
-                attrs[(index,)] = hints
-        return ASTSource(fn, types, constexprs=dict(signature.constants), attrs=attrs)
+                attrs[path] = hints
+        constants: dict[Any, Any] = {**signature.constants}
+        constants.update(signature.inner)
+        return ASTSource(fn, types, constexprs=constants, attrs=attrs)
 
     def first_ir(self, fn: Any, signature: Signature, backend: Any, options: Any) -> Any:
         source = self.source(fn, signature, backend)
@@ -196,7 +206,8 @@ class Adapter32(Adapter33):
         descriptor = backend.get_attrs_descriptor((), ())
         divisible = [i for i, name in enumerate(signature.names) if "D" in signature.specialization(name)]
         small = [i for i, name in enumerate(signature.names) if "S" in signature.specialization(name)]
-        properties: dict[str, Any] = {"tt.divisibility": divisible, "tt.equal_to": []}
+        ones = [i for i, name in enumerate(signature.names) if name in signature.ones]
+        properties: dict[str, Any] = {"tt.divisibility": divisible, "tt.equal_to": ones}
         if "tt.pointer_range" in descriptor.property_values:
             properties["tt.pointer_range"] = small
         attrs = type(descriptor).from_dict({"cls": type(descriptor).__name__, "arg_properties": properties})
@@ -212,8 +223,8 @@ class Adapter30(Adapter32):
     def source(self, fn: Any, signature: Signature, backend: Any) -> Any:
         from triton.compiler.compiler import ASTSource, AttrsDescriptor
 
-        types, constants, divisible = signature.by_index()
-        return ASTSource(fn, types, constants=constants, attrs=AttrsDescriptor(divisible, ()))
+        types, constants, divisible, ones = signature.by_index()
+        return ASTSource(fn, types, constants=constants, attrs=AttrsDescriptor(divisible, ones))
 
     def ir_arguments(self, backend: Any, options: Any) -> tuple[Any, ...]:
         return (options, self.codegen_functions(backend, options), self.context(backend))
@@ -238,10 +249,10 @@ class Adapter23(Adapter30):
     def source(self, fn: Any, signature: Signature, backend: Any) -> Any:
         from triton.compiler.compiler import ASTSource, AttrsDescriptor
 
-        types, constants, divisible = signature.by_index()
+        types, constants, divisible, ones = signature.by_index()
         integers = {i for i in divisible if not types[i].startswith("*")}  # this launcher never asks pointers about 8
         attrs = AttrsDescriptor(
-            divisible_by_16=divisible, equal_to_1=set(), ids_of_folded_args=set(), divisible_by_8=integers
+            divisible_by_16=divisible, equal_to_1=ones, ids_of_folded_args=set(ones), divisible_by_8=integers
         )
         return ASTSource(fn, types, constants=constants, attrs=attrs)
 
@@ -279,27 +290,53 @@ class Signature:
 
     Attributes:
         names: all parameters in order, constants included.
-        types: Triton type of each parameter that is not a constant ("*fp32", "i32").
-        constants: value of each ``tl.constexpr`` parameter.
+        types: Triton type of each parameter that is not a constant ("*fp32", "i32", a tuple of such).
+        constants: value of each ``tl.constexpr`` parameter, of those that are None, and of integers that are 1.
         divisible: names whose value (of a pointer: address) is a multiple of 16.
+        ones: names of the integers that are 1, which a launch makes constants.
+        inner: constants inside tuples, by their path: index of the parameter, then index in the tuple.
+        divisible_inner: paths inside tuples whose value is a multiple of 16.
     """
 
     names: tuple[str, ...]
-    types: dict[str, str]
+    types: dict[str, Any]
     constants: dict[str, Any]
     divisible: frozenset[str]
+    ones: frozenset[str] = frozenset()
+    inner: dict[tuple[int, ...], Any] = field(default_factory=dict)
+    divisible_inner: frozenset[tuple[int, ...]] = frozenset()
 
     def specialization(self, name: str) -> str:
         """Triton's own letters: D divisible by 16, S a tensor smaller than 2 GB, which backends may ignore."""
-        is_pointer = self.types.get(name, "").startswith("*")
-        return ("D" if name in self.divisible else "") + ("S" if is_pointer else "")
+        return ("D" if name in self.divisible else "") + ("S" if _is_pointer(self.types.get(name)) else "")
 
-    def by_index(self) -> tuple[dict[int, str], dict[int, Any], set[int]]:
-        """Types, constants and divisible parameters, keyed by position instead of name."""
+    def leaves(self) -> Iterator[tuple[tuple[int, ...], str]]:
+        """The letters of every parameter and of everything inside tuples, by path."""
+        for index, name in enumerate(self.names):
+            kind = self.types.get(name)
+            if isinstance(kind, tuple):
+                yield from self._inside((index,), kind)
+            else:
+                yield (index,), self.specialization(name)
+
+    def _inside(self, path: tuple[int, ...], kinds: tuple[Any, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
+        for index, kind in enumerate(kinds):
+            where = (*path, index)
+            if isinstance(kind, tuple):
+                yield from self._inside(where, kind)
+            else:
+                yield where, ("D" if where in self.divisible_inner else "") + ("S" if _is_pointer(kind) else "")
+
+    def by_index(self) -> tuple[dict[int, str], dict[int, Any], set[int], set[int]]:
+        """Types, constants, divisible parameters and ones, keyed by position instead of name."""
         index = {name: i for i, name in enumerate(self.names)}
         types = {index[name]: kind for name, kind in self.types.items()}
         constants = {index[name]: value for name, value in self.constants.items()}
-        return types, constants, {index[name] for name in self.divisible}
+        return types, constants, {index[name] for name in self.divisible}, {index[name] for name in self.ones}
+
+
+def _is_pointer(kind: Any) -> bool:
+    return isinstance(kind, str) and kind.startswith("*")
 
 
 def choose(version: str) -> tuple[Adapter35, str]:

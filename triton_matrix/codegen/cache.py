@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
+import importlib.metadata
 import json
 import os
 from pathlib import Path
@@ -10,20 +13,38 @@ from typing import Any, Optional
 
 from ..base.files import write_text
 from .compile import Configuration, Result
-from .loading import source_digest
+from .loading import KernelError, file_of
+from .many import Rows, Settings
+from .sources import source_digest
 
 # Settings in the environment that change what a Triton makes of a kernel.
 _PREFIXES = ("TRITON_", "AMDGCN_", "NVPTX_", "MLIR_", "LLVM_", "DISABLE_", "USE_", "PTXAS_")
 _NOT_CODE = ("TRITON_CACHE_DIR", "TRITON_HOME", "TRITON_DUMP_DIR")
-_OUR_CODE = ("adapters", "compile", "crashes", "cuda_metrics", "hip_metrics", "occupancy", "targets")
+_OUR_CODE = (
+    *("adapters", "causes", "compile", "crashes", "cuda_metrics", "devices", "driver_standin", "hip_metrics"),
+    *(
+        "loading",
+        "many",
+        "occupancy",
+        "packages",
+        "signing",
+        "sources",
+        "standins",
+        "targets",
+        "torch_standin",
+        "tuned",
+        "worker",
+    ),
+)
 KEPT = 20_000  # entries per release; the oldest go first
 
 
 class Cache:
     """The results of one Triton release, in one file under ``folder``; ``folder=None`` keeps nothing."""
 
-    def __init__(self, folder: Optional[Path], release: str):
+    def __init__(self, folder: Optional[Path], release: str, settings: Optional[Settings] = None):
         self.path = folder / f"{release}.json" if folder else None
+        self._settings = settings or Settings()
         self._release = release
         self._digests: dict[str, str] = {}
         self._entries: dict[str, Any] = {}
@@ -31,14 +52,19 @@ class Cache:
         if self.path and self.path.is_file():
             try:
                 self._entries = json.loads(self.path.read_text(encoding="utf-8"))
-            except ValueError:  # not ours, or from a disk that filled up: compile again
+            except (OSError, ValueError):  # not ours, or from a disk that filled up: compile again
+                self._entries = {}
+            if not isinstance(self._entries, dict):
                 self._entries = {}
 
     def key(self, configuration: Configuration) -> str:
         """What decides the result of ``configuration``; raises KernelError when its source cannot be read."""
         kernel = configuration.kernel
         if kernel not in self._digests:
-            self._digests[kernel] = source_digest(kernel)
+            path = file_of(kernel)
+            if path is None:
+                raise KernelError(f"kernel is {kernel!r}; its module has no Python source")
+            self._digests[kernel] = source_digest(path, self._settings.source_root)
         parts = [
             OUR_CODE_DIGEST,
             self._release,
@@ -49,24 +75,41 @@ class Cache:
             configuration.constexprs,
             configuration.options,
             sorted(configuration.hints),
+            self._settings.configs,
+            self._settings.torch_version,
+            installed(),
             compiler_settings(),
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def get(self, configuration: Configuration) -> Optional[Result]:
-        entry = self._entries.get(self.key(configuration))
-        return Result(**entry) if entry else None
+    def get(self, configuration: Configuration) -> Optional[Rows]:
+        """The rows kept of ``configuration``, under its label of now; None where there are none that can be read."""
+        kept = self._entries.get(self.key(configuration))
+        try:
+            return [(_row(configuration, row), Result(**row["result"])) for row in kept] if kept else None
+        except (KeyError, TypeError):
+            return None
 
-    def put(self, configuration: Configuration, result: Result) -> None:
-        entry = {
-            "status": result.status,
-            "metrics": result.metrics,
-            "reason": result.reason,
-            "seconds": result.seconds,
-            "cpu_seconds": result.cpu_seconds,
-            "crash": result.crash,
-        }
-        self._entries[self.key(configuration)] = entry
+    def put(self, configuration: Configuration, rows: Rows) -> None:
+        """Keep the rows of ``configuration``, unless one of them may be another the next time."""
+        if not all(result.lasting for _, result in rows):
+            return
+        self._entries[self.key(configuration)] = [
+            {
+                "shown": row.label[len(configuration.label.rstrip("]")) :],
+                "constexprs": row.constexprs,
+                "options": row.options,
+                "result": {
+                    "status": result.status,
+                    "metrics": result.metrics,
+                    "reason": result.reason,
+                    "seconds": result.seconds,
+                    "cpu_seconds": result.cpu_seconds,
+                    "crash": result.crash,
+                },
+            }
+            for row, result in rows
+        ]
         self._changed = True
 
     def save(self) -> None:
@@ -74,6 +117,19 @@ class Cache:
         if self.path and self._changed:
             newest = list(self._entries.items())[-KEPT:]
             write_text(self.path, json.dumps(dict(newest)))
+
+
+def _row(configuration: Configuration, kept: dict[str, Any]) -> Configuration:
+    label = configuration.label.rstrip("]") + kept["shown"]
+    return dataclasses.replace(configuration, label=label, constexprs=kept["constexprs"], options=kept["options"])
+
+
+@functools.cache
+def installed() -> str:
+    """Digest of what is installed besides this harness: it decides which modules are stood in for."""
+    found = {f"{each.metadata['Name']} {each.version}" for each in importlib.metadata.distributions()}
+    others = sorted(name for name in found if not name.startswith("triton-matrix "))
+    return hashlib.sha256("\n".join(others).encode()).hexdigest()
 
 
 def default_folder() -> Path:

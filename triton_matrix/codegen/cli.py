@@ -13,7 +13,9 @@ from ..evidence import atlas_file
 from . import adapters, hook, loading, spec, table, targets
 from .cache import Cache, default_folder
 from .compile import Configuration, Result
+from .entries import entry
 from .loading import KernelError
+from .many import Rows, Settings, compile_all
 from .spec import SpecError
 
 _DISTRIBUTIONS = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")
@@ -26,7 +28,9 @@ def main(argv: list[str]) -> int:
         description="Compile kernels for named GPU targets with this Python's Triton; needs no GPU and no torch.",
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--spec", type=Path, metavar="FILE.toml", help="compile the kernel that this file describes")
+    what.add_argument(
+        "--spec", type=Path, metavar="PATH", help="compile what this file, or each *.toml of a folder, says"
+    )
     what.add_argument("--atlas", metavar="FILE.py:FUNCTION", help="compile the configurations that this gives")
     what.add_argument(
         "--check-driver", metavar="FILE.py:FUNCTION", help="on a GPU machine: hold its figures against the driver's"
@@ -35,11 +39,17 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--quiet", action="store_true", help="print no table, only what failed")
-    parser.add_argument("--progress", action="store_true", help="print a line 'progress DONE TOTAL' after each result")
+    parser.add_argument(
+        "--progress", type=int, metavar="FD", help="write a line 'progress DONE TOTAL' after each result"
+    )
+    add_loading_options(parser)
+    parser.add_argument("--torch", metavar="VERSION", help="what torch says to be where it is not installed")
     parser.add_argument("--root", type=Path, default=Path.cwd(), metavar="DIR", help="what FILE.py is relative to")
     parser.add_argument("--cache", type=Path, default=default_folder(), metavar="DIR", help="where results are kept")
     parser.add_argument("--no-cache", action="store_true", help="compile everything, and keep nothing")
     options = parser.parse_args(argv)
+    if options.progress is not None:
+        os.set_inheritable(options.progress, False)  # a tool that outlives its compiler must not keep it open
     os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
     try:
         names = target_names(options.target)
@@ -54,9 +64,15 @@ def main(argv: list[str]) -> int:
         if options.atlas:
             configurations = hook.configurations(options.atlas, options.root, names)
         else:
-            configurations = spec.expand(spec.read(options.spec), names)
-        cache = Cache(None if options.no_cache else options.cache, release)
-        entries = run(configurations, cache, release, options.progress)
+            configurations = spec.expand_all(options.spec, names)
+        settings = settings_of(options, options.torch)
+        cache = Cache(None if options.no_cache else options.cache, release, settings)
+        entries, refused = run(configurations, cache, settings, options.progress)
+        if not entries or (refused and all(item["status"] == "n/a" for item in entries)):
+            raise ValueError("\n".join(dict.fromkeys(refused.values())))
+        for index, why in refused.items():
+            result = Result("error", reason=f"cannot be asked: {why}")
+            entries.append(entry(configurations[index], result))
         if options.json:
             source = loading.file_of(configurations[0].kernel) or Path()
             atlas_file.write(options.json, atlas_file.make(release, adapters.name_of(release), entries, source))
@@ -71,46 +87,72 @@ def main(argv: list[str]) -> int:
     return 1 if failed else 0
 
 
-def run(configurations: list[Configuration], cache: Cache, release: str, progress: bool) -> list[dict[str, Any]]:
-    """Entries of all configurations, in their order: from the cache where it has them, else compiled."""
-    found: dict[int, Result] = {}
-    missing: list[tuple[int, Configuration]] = []
+def add_loading_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say how kernels are loaded; the verb ``codegen`` has them too."""
+    add = parser.add_argument
+    add("--source-root", type=Path, metavar="DIR", help="where the kernels' absolute imports start (default: found)")
+    add("--configs", type=int, metavar="N", help="of a tuned kernel, only the first N configurations (default: all)")
+    add("--import-seconds", type=float, default=120, metavar="S", help="importing a kernel's module may take this long")
+    add(
+        "--compile-seconds", type=float, default=300, metavar="S", help="compiling one configuration may take this long"
+    )
+
+
+def settings_of(options: argparse.Namespace, torch_version: Optional[str]) -> Settings:
+    """The settings that :func:`add_loading_options` asks for.
+
+    Raises:
+        ValueError: a number that is not positive, or a source root that is no folder.
+    """
+    for name in ("configs", "import_seconds", "compile_seconds"):
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"--{name.replace('_', '-')} is {value}; allowed is a positive number")
+    root = options.source_root
+    if root is not None and not root.is_dir():
+        raise ValueError(f"--source-root is {str(root)!r}; allowed is a folder")
+    return Settings(
+        root and root.resolve(), torch_version, options.configs, options.import_seconds, options.compile_seconds
+    )
+
+
+def run(
+    configurations: list[Configuration], cache: Cache, settings: Settings, progress: Optional[int]
+) -> tuple[list[dict[str, Any]], dict[int, str]]:
+    """Entries of all configurations, in their order: from the cache where it has them, else compiled.
+
+    Returns:
+        the entries, and by index why a configuration does not fit its kernel.
+    """
+    found: dict[int, Rows] = {}
+    missing: list[int] = []
     for index, configuration in enumerate(configurations):
         kept = cache.get(configuration)
         if kept:
             found[index] = kept
         else:
-            missing.append((index, configuration))
+            missing.append(index)
+    refused: dict[int, str] = {}
     if missing:
-        from .worker import compile_all
 
-        wanted = dict.fromkeys(configuration.kernel for _, configuration in missing)
-        functions = {reference: loading.load(reference) for reference in wanted}
-        check(missing, functions)
-        order = iter(index for index, _ in missing)
-
-        def done(configuration: Configuration, result: Result) -> None:
-            cache.put(configuration, result)
-            found[next(order)] = result
-            if progress:
-                print(f"progress {len(found)} {len(configurations)}", flush=True)
+        def done(position: int, rows: Rows) -> None:
+            index = missing[position]
+            cache.put(configurations[index], rows)
+            found[index] = rows
+            _tell(progress, f"progress {len(found)} {len(configurations)}")
 
         try:
-            compile_all([configuration for _, configuration in missing], functions, done)
+            why = compile_all([configurations[index] for index in missing], settings, done)
         finally:
             cache.save()
-    if progress:
-        print(f"compiled {len(missing)} {len(configurations)}", flush=True)
-    return [atlas_file.entry(configuration, found[index]) for index, configuration in enumerate(configurations)]
+        refused = {missing[position]: sentence for position, sentence in why.items()}
+    _tell(progress, f"compiled {len(missing)} {len(configurations)}")
+    return [entry(*row) for index in sorted(found) for row in found[index]], refused
 
 
-def check(missing: list[tuple[int, Configuration]], functions: dict[str, Any]) -> None:
-    """Raise the one sentence about a configuration that does not fit its kernel before anything is compiled."""
-    from .compile import sign, unwrap
-
-    for _, configuration in missing:
-        function = unwrap(functions[configuration.kernel])
-        sign(function, configuration.args, configuration.constexprs, configuration.hints)
+def _tell(progress: Optional[int], line: str) -> None:
+    if progress is not None:
+        os.write(progress, f"{line}\n".encode())
 
 
 def target_names(given: Optional[list[str]]) -> list[str]:

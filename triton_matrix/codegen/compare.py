@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from ..base import tables
 from ..evidence import atlas_file
-from . import accepted, metrics, table, targets
+from . import accepted, metrics, targets
 from .accepted import Accepted
 
 
@@ -141,11 +142,12 @@ def _narrower(old: dict[str, Any], new: dict[str, Any]) -> bool:
     narrow_before = old["global_loads"] - old["global_loads_128"]
     narrow_after = new["global_loads"] - new["global_loads_128"]
     if new["global_loads_128"] < old["global_loads_128"]:
-        return narrow_after > narrow_before
+        return bool(narrow_after > narrow_before)
     if new["global_loads_128"] or old["global_loads_128"]:
         return False
     more_loads = new["global_loads"] > old["global_loads"]
-    return more_loads and new["global_load_bits"] / new["global_loads"] < old["global_load_bits"] / old["global_loads"]
+    wide, were = new["global_load_bits"] / new["global_loads"], old["global_load_bits"] / old["global_loads"]
+    return bool(more_loads and wide < were)
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], said: str) -> str:
@@ -162,7 +164,7 @@ def render(found: Sequence[Change], open_: Sequence[Change], markdown: bool = Fa
     for change in found:
         kind = change.kind if change.kind == "info" or change in open_ else "accepted"
         rows.append([kind, change.label, change.target, change.what])
-    return table.render(["", "configuration", "target", "change"], rows, markdown)
+    return tables.render(["", "configuration", "target", "change"], rows, markdown=markdown)
 
 
 def unused_lines(unused: Sequence[Accepted]) -> list[str]:

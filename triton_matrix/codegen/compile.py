@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional, Union
 
 from ..base import versions
-from . import adapters, crashes, cuda_metrics, hip_metrics, targets
+from . import adapters, causes, crashes, cuda_metrics, hip_metrics, targets
+from .signing import NotInThisRelease
+from .signing import sign as sign
+from .standins import strictly
 from .targets import CudaLimits, Target
 
-SCALAR_TYPES = ("i1", "i8", "i16", "i32", "i64", "u1", "u8", "u16", "u32", "u64", "fp16", "bf16", "fp32", "fp64")
-_POINTEE_TYPES = (*SCALAR_TYPES, "fp8e4nv", "fp8e5", "fp8e4b15", "fp8e4b8", "fp8e5b16")
+_TUNERS_SKIP = ("CompileTimeAssertionFailure", "PTXASError", "OutOfResources")  # what an autotuner catches
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,16 @@ class Configuration:
         kernel: "module:function" or "path/to/file.py:function".
         label: the kernel's name with what tells this configuration from its siblings: ``add[num_warps=4]``.
         target: such as "cuda:90".
-        args: Triton type of every parameter that is not a constant.
-        constexprs: value of every ``tl.constexpr`` parameter.
-        options: compile options; at least ``num_warps``.
-        hints: names of the parameters that are divisible by 16.
+        args: Triton type, or a launch's value, of every parameter that is not a constant (signing.py).
+        constexprs: value of every ``tl.constexpr`` parameter, as a spec writes it (signing.decode).
+        options: compile options; ``num_warps`` is 4 where neither this nor a tuner says it.
+        hints: names of the parameters given as types that are divisible by 16.
     """
 
     kernel: str
     label: str
     target: str
-    args: dict[str, str]
+    args: dict[str, Any]
     constexprs: dict[str, Any]
     options: dict[str, Any]
     hints: tuple[str, ...]
@@ -47,7 +49,8 @@ class Result:
     """What came of a configuration.
 
     Attributes:
-        status: "ok", "n/a" (this release does not know the target) or "error" (does not compile, cannot be launched).
+        status: "ok", "n/a" (this release cannot be asked for it, with the reason) or "error" (does not load, does not
+            compile, cannot be launched).
         metrics: the exact metrics; empty unless something was compiled.
         reason: one sentence unless ok.
         seconds: wall-clock time of the compilation.
@@ -55,6 +58,8 @@ class Result:
         note: what had to be done to the input so that it was accepted, or "".
         crash: an error that is the compiler's own: a signal, an assertion, an instruction that LLVM cannot select.
         stages: text or bytes of each stage by name ("ttgir", "ptx", "cubin", "amdgcn"); not kept in files.
+        tuner_skips: an error that an autotuner meets by taking another configuration.
+        lasting: whether the same question gives the same answer again; not so where a module did not load.
     """
 
     status: str
@@ -65,11 +70,13 @@ class Result:
     cpu_seconds: float = 0.0
     crash: bool = False
     note: str = ""
+    tuner_skips: bool = False
+    lasting: bool = True
 
 
 def compile_kernel(
     fn: Any,
-    args: dict[str, str],
+    args: dict[str, Any],
     constexprs: Optional[dict[str, Any]] = None,
     options: Optional[dict[str, Any]] = None,
     hints: Optional[Iterable[str]] = None,
@@ -79,7 +86,8 @@ def compile_kernel(
 
     Args:
         fn: a ``triton.jit`` function, or one wrapped by ``autotune`` or ``heuristics`` (the wrapping is ignored).
-        args: Triton type of every parameter that is not a constant: ``{"x_ptr": "*fp16", "n_cols": "i32"}``.
+        args: Triton type of every parameter that is not a constant: ``{"x_ptr": "*fp16", "n_cols": "i32"}``; or the
+            value of a launch (``4096``), from which type and hints follow as in a launch.
         constexprs: value of every ``tl.constexpr`` parameter.
         options: compile options. ``num_warps`` defaults to 4, which is also Triton's default.
         hints: names of the parameters whose value or address is a multiple of 16; all pointers when not given.
@@ -99,33 +107,41 @@ def compile_kernel(
 
 def compile_stages(
     fn: Any,
-    args: dict[str, str],
+    args: dict[str, Any],
     constexprs: dict[str, Any],
     options: dict[str, Any],
     hints: Optional[Iterable[str]],
     target: Target,
     on_stage: adapters.OnStage = None,
+    load: Optional[Callable[[str], Any]] = None,
 ) -> Result:
     """As :func:`compile_kernel`, with the stages but without the metrics; ``measure`` adds those, many at a time.
 
-    ``on_stage`` is told what each stage left, as of ``adapters.Adapter35.compile``.
+    ``on_stage`` is told what each stage left, as of ``adapters.Adapter35.compile``; ``load`` gives the function of a
+    reference, for constexprs that are functions.
     """
     import triton
 
     function = unwrap(fn)
-    signature = sign(function, args, constexprs, hints)
+    try:
+        signature = sign(function, args, constexprs, hints, load)
+    except NotInThisRelease as problem:
+        return Result("n/a", reason=str(problem))
     why = unknown_to(target, triton.__version__)
     if why:
         return Result("n/a", reason=why)
     why = cannot_launch(target, options)
     if why:
-        return Result("error", reason=why)
+        return Result("error", reason=why, tuner_skips=True)
     adapter, _ = adapters.choose(triton.__version__)
     start = time.perf_counter()
     try:
-        compiled = adapter.compile(function, signature, options, target, on_stage)
+        with strictly():
+            compiled = adapter.compile(function, signature, options, target, on_stage)
+    except adapters.UnknownOption as problem:
+        return Result("n/a", reason=str(problem))
     except Exception as problem:  # whatever the compiler raises is this configuration's result
-        return replace(failed(problem), seconds=time.perf_counter() - start)
+        return replace(failed(problem, function), seconds=time.perf_counter() - start)
     return compiled_result(compiled, time.perf_counter() - start)
 
 
@@ -135,10 +151,12 @@ def compiled_result(compiled: adapters.Compiled, seconds: float) -> Result:
     return Result("ok", noted, seconds=seconds, stages=compiled.stages)
 
 
-def failed(problem: BaseException) -> Result:
-    """The result of a compilation that raised ``problem``."""
+def failed(problem: BaseException, function: Any = None) -> Result:
+    """The result of a compilation that raised ``problem``; ``function`` is the kernel, where one was compiled."""
     crash = crashes.of_exception(str(problem))
-    return Result("error", reason=f"does not compile: {crash or last_lines(problem)}", crash=crash is not None)
+    skipped = type(problem).__name__ in _TUNERS_SKIP
+    reason = f"does not compile: {crash or causes.sentence(problem, function)}"
+    return Result("error", reason=reason, crash=crash is not None, tuner_skips=skipped)
 
 
 def measure(results: Sequence[tuple[Target, Result]]) -> None:
@@ -178,7 +196,7 @@ def _refuse_unlaunchable(result: Result, shared: int, target: Target) -> None:
     if fits:
         return
     allowed = limits.shared_per_block if isinstance(limits, CudaLimits) else limits.lds_per_block
-    result.status = "error"
+    result.status, result.tuner_skips = "error", True
     if shared > allowed:
         result.reason = f"needs {shared} bytes of shared memory per block; {target.name} allows {allowed}"
     else:
@@ -204,51 +222,6 @@ def unwrap(fn: Any) -> Any:
     return inner
 
 
-def sign(
-    fn: Any, args: dict[str, str], constexprs: dict[str, Any], hints: Optional[Iterable[str]]
-) -> adapters.Signature:
-    """Check that every parameter of ``fn`` is covered exactly once, with a type that Triton knows.
-
-    Raises:
-        ValueError: one sentence with the parameter's name.
-    """
-    names = tuple(fn.arg_names)
-    constant = {names[i] for i in _constexpr_indices(fn)}
-    for what, given in (("args", args), ("constexprs", constexprs)):
-        for name in given:
-            if name not in names:
-                raise ValueError(f"{what} has {name!r}; the parameters of {fn.__name__} are {', '.join(names)}")
-    for name in names:
-        if name in constant and name in args:
-            raise ValueError(f"parameter {name!r} of {fn.__name__} is a constexpr; it belongs under constexprs")
-        if name not in args and name not in constexprs:
-            where = "constexprs" if name in constant else "args"
-            raise ValueError(f"parameter {name!r} of {fn.__name__} is not covered; it belongs under {where}")
-        if name in args and name in constexprs:
-            raise ValueError(f"parameter {name!r} of {fn.__name__} is given twice, in args and in constexprs")
-    for name, kind in args.items():
-        known = _POINTEE_TYPES if kind.startswith("*") else SCALAR_TYPES
-        if kind.lstrip("*") not in known:
-            allowed = ", ".join(SCALAR_TYPES)
-            raise ValueError(
-                f"type of {name!r} is {kind!r}; allowed are {allowed}, and pointers to them such as '*fp32'"
-            )
-    pointers = [name for name, kind in args.items() if kind.startswith("*")]
-    hinted = pointers if hints is None else list(hints)
-    for name in hinted:
-        if name not in args:
-            raise ValueError(f"hints has {name!r}; allowed are {', '.join(args)}")
-    # A launch never specialises on a parameter that the kernel excludes from it, whatever its value is.
-    excluded = {param.name for param in fn.params if param.do_not_specialize}
-    divisible = frozenset(hinted) - excluded
-    ordered = {name: args[name] for name in names if name in args}
-    return adapters.Signature(names, ordered, {n: constexprs[n] for n in names if n in constexprs}, divisible)
-
-
-def _constexpr_indices(fn: Any) -> list[int]:
-    return list(getattr(fn, "constexprs", ()))
-
-
 def unknown_to(target: Target, version: str) -> str:
     """Why this Triton cannot compile for ``target``, or "" when it can."""
     if versions.key(version) < versions.key(target.since):
@@ -268,9 +241,3 @@ def cannot_launch(target: Target, options: dict[str, Any]) -> str:
             f" {target.name} allows {target.max_threads_per_block}"
         )
     return ""
-
-
-def last_lines(problem: BaseException, count: int = 3) -> str:
-    """The last lines of a compiler's message on one line, after the type of what it raised."""
-    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    return f"{type(problem).__name__}: {' / '.join(lines[-count:])}" if lines else type(problem).__name__

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files
-from . import cuda_metrics, hook, loading, table, targets
+from ..base import files, tables
+from . import cuda_metrics, hook, loading, targets
 from .compile import Configuration, compile_stages, measure, unwrap
 from .targets import Target
 
@@ -180,7 +180,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
         "driver",
         "same code as a launch",
     ]
-    return table.render(
+    return tables.render(
         headings,
         [
             [

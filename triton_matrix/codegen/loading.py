@@ -1,22 +1,117 @@
-"""Find a kernel by its reference, "module:function" or "path/to/file.py:function", and say what its source is.
+"""Find a kernel by its reference, "module:function" or "path/to/file.py:function", and load it as it stands.
 
-The source digest is made without importing the kernel (and so without Triton), because it decides whether there is
-anything to compile at all.
+A kernel's module is loaded with what this environment has. The packages around it are not run (packages.py), what is
+missing is stood in for (standins.py), and questions to the GPU are answered for the target (torch_standin.py,
+driver_standin.py). docs/codegen.md tells more.
 """
 
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib
 import importlib.util
 import sys
+import traceback
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Optional
 
+from . import driver_standin, packages, torch_standin
+from .sources import import_name
+from .standins import Finder, StandIn, StandInError, is_users, way_out
+from .targets import Target
+
+_GLUON = "is written in Gluon, not in Triton's language; only kernels of triton.language are compiled"
+
 
 class KernelError(ValueError):
-    """The kernel asked for is not there, or its module does not import; one sentence."""
+    """The kernel asked for is not there, or its module does not load; one sentence."""
+
+
+class ImportFailure(KernelError):
+    """The kernel's module does not load in this release; ``str`` says where and why."""
+
+
+class Loader:
+    """Loads kernels for one target. It changes this process's import system: use it in a process of its own.
+
+    Args:
+        target: what questions to the GPU are answered for.
+        source_root: where absolute imports start; None finds it from the kernel's file.
+        torch_version: what a torch that is not installed says to be.
+    """
+
+    def __init__(self, target: Target, source_root: Optional[Path] = None, torch_version: Optional[str] = None) -> None:
+        self._source_root = source_root
+        self._local = packages.LocalFinder()
+        known = torch_standin.answers(target, torch_version)
+        self._stand_ins = Finder(known, ["torch"], self._local.own)
+        driver_standin.install(target)
+        if importlib.util.find_spec("torch") is not None:
+            importlib.import_module("torch")
+            torch_standin.tell_real(target)
+        sys.meta_path.insert(0, self._local)
+        sys.meta_path += [packages.FolderFinder(self._local), self._stand_ins]
+
+    def load(self, reference: str) -> Any:
+        """The function that ``reference`` names.
+
+        Raises:
+            KernelError: there is no such file, module or function, or it is a Gluon kernel.
+            ImportFailure: the module does not load.
+        """
+        module_name, function = split(reference)
+        path = file_of(reference)
+        if path is not None:
+            root, module_name = import_name(path, self._source_root)
+            self._local.add(module_name.partition(".")[0], root)
+            self._local.search([self._source_root] if self._source_root else packages.folders_above(path))
+        try:
+            module = importlib.import_module(module_name)
+            found = getattr(module, function, None)
+        except StandInError as problem:
+            raise ImportFailure(str(problem)) from None
+        except BaseException as problem:  # sys.exit at import is an answer too
+            lacks_gluon = isinstance(problem, ImportError) and str(problem.name).startswith("triton.experimental")
+            if lacks_gluon and path is not None and _is_gluon(path, function):
+                raise KernelError(f"kernel is {reference!r}, which {_GLUON}") from None
+            raise ImportFailure(_why(problem)) from None
+        if isinstance(found, StandIn) and found._problem:
+            raise ImportFailure(found._problem)
+        if found is None:
+            raise KernelError(f"kernel is {reference!r}; {module_name} has no {function}")
+        if "Gluon" in type(found).__name__:
+            raise KernelError(f"kernel is {reference!r}, which {_GLUON}")
+        return found
+
+
+def _is_gluon(path: Path, function: str) -> bool:
+    """Whether a file makes ``function`` with ``gluon.jit``: a release without Gluon cannot say so itself."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return any("'gluon'" in ast.dump(decorator) for decorator in node.decorator_list)
+    return False
+
+
+def load(reference: str) -> Any:
+    """The function that ``reference`` names, imported as Python does it: for a machine that has what it needs.
+
+    Raises:
+        KernelError: the module does not import, or has no such function.
+    """
+    module_name, function = split(reference)
+    path = file_of(reference)
+    if path is not None:
+        root, module_name = import_name(path)
+        if str(root) not in sys.path:
+            sys.path.insert(0, str(root))
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as problem:
+        raise KernelError(f"kernel is {reference!r}; importing {module_name}: {_why(problem)}") from None
+    if not hasattr(module, function):
+        raise KernelError(f"kernel is {reference!r}; {module_name} has no {function}")
+    return getattr(module, function)
 
 
 def split(reference: str) -> tuple[str, str]:
@@ -28,96 +123,40 @@ def split(reference: str) -> tuple[str, str]:
 
 
 def file_of(reference: str) -> Optional[Path]:
-    """The source file of a reference, or None for a module that cannot be found without importing it."""
+    """The source file of a reference, or None for a module that has none. Nothing is imported.
+
+    Raises:
+        KernelError: there is no such file or module.
+    """
     module, _ = split(reference)
     if module.endswith(".py"):
         path = Path(module)
         if not path.is_file():
             raise KernelError(f"kernel is {reference!r}; there is no file {path}")
         return path.resolve()
-    try:
-        found = importlib.util.find_spec(module)
-    except (ImportError, ValueError) as problem:
-        raise KernelError(f"kernel is {reference!r}; module {module} cannot be imported: {problem}") from None
-    if found is None:
-        raise KernelError(f"kernel is {reference!r}; there is no module {module}")
+    names, search = module.split("."), None
+    for count in range(1, len(names) + 1):
+        name = ".".join(names[:count])
+        found = PathFinder.find_spec(name, search)
+        if found is None:
+            if count == len(names) == 1 and name in sys.builtin_module_names:
+                return None
+            raise KernelError(f"kernel is {reference!r}; there is no module {name}")
+        search = list(found.submodule_search_locations or [])
+    assert found is not None
     return Path(found.origin) if found.origin and found.origin.endswith(".py") else None
 
 
-def load(reference: str) -> Any:
-    """Import the kernel's module and return the function.
-
-    Raises:
-        KernelError: the module does not import, or has no such function; the message has the import's own last line.
-    """
-    module_name, function = split(reference)
-    path = file_of(reference)
-    if module_name.endswith(".py"):
-        assert path is not None
-        root, module_name = import_name(path)
-        if str(root) not in sys.path:
-            sys.path.insert(0, str(root))
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as problem:
-        last = (str(problem).strip().splitlines() or [""])[-1]
-        raise KernelError(
-            f"kernel is {reference!r}; importing {module_name} fails with {type(problem).__name__}: {last}"
-        ) from None
-    if not hasattr(module, function):
-        raise KernelError(f"kernel is {reference!r}; {module_name} has no {function}")
-    return getattr(module, function)
-
-
-def import_name(path: Path) -> tuple[Path, str]:
-    """The folder to put on sys.path, and the dotted name under which ``path`` is imported from there.
-
-    A file inside packages keeps its full name, so that its relative imports work.
-    """
-    names, folder = [path.stem], path.parent
-    while (folder / "__init__.py").is_file():
-        names.insert(0, folder.name)
-        folder = folder.parent
-    return folder, ".".join(names)
-
-
-def source_digest(reference: str) -> str:
-    """Digest of the kernel's file and of every file of its own folder or package that it imports, directly or not.
-
-    What it imports from elsewhere (Triton, other distributions) is not looked at.
-    """
-    first = file_of(reference)
-    if first is None:
-        raise KernelError(f"kernel is {reference!r}; its module has no Python source")
-    root, _ = import_name(first)
-    digest, todo, seen = hashlib.sha256(), [first], set()
-    while todo:
-        path = todo.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        source = path.read_bytes()
-        digest.update(hashlib.sha256(source).digest())
-        todo += sorted(set(_local_imports(path, source, root)) - seen)
-    return digest.hexdigest()
-
-
-def _local_imports(path: Path, source: bytes, root: Path) -> list[Path]:
-    """Files under ``root`` that an import statement of ``path`` may load."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as problem:
-        raise KernelError(f"{path.name} line {problem.lineno}: {problem.msg}") from None
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            candidates = [root / alias.name.replace(".", "/") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = path.parents[node.level - 1] if node.level else root
-            module = base / (node.module or "").replace(".", "/")
-            candidates = [module, *(module / alias.name for alias in node.names)]
-        else:
-            continue
-        for candidate in candidates:
-            found += [file for file in (candidate.with_suffix(".py"), candidate / "__init__.py") if file.is_file()]
-    return [file.resolve() for file in found]
+def _why(problem: BaseException) -> str:
+    """Where an import failed, with what, and the way out where there is one."""
+    frames = [frame for frame in traceback.extract_tb(problem.__traceback__) if is_users(frame.filename)]
+    lines = str(problem).strip().splitlines()
+    said = f"{type(problem).__name__}: {lines[-1]}" if lines else type(problem).__name__
+    if isinstance(problem, SyntaxError) and problem.filename:
+        return f"{Path(problem.filename).name}:{problem.lineno} fails with {said}"
+    if isinstance(problem, SystemExit):
+        said = f"a call of sys.exit({problem.code!r})"
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "its import"
+    missing = getattr(problem, "name", None) if isinstance(problem, ModuleNotFoundError) else None
+    out = f", {way_out(missing)}" if missing and not missing.startswith("triton") else ""
+    return f"{place} fails with {said}{out}"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 from typing import Any
 
-from ..base import files
+from ..base import compile_options, files
 from .compile import Configuration
 from .loading import split
 
 _TABLES = ("args", "constexprs", "options", "hints")
-_HINTS = ("divisible_by_16",)
+_HINTS = ("divisible_by_16", "equal_to_1")
 
 
 class SpecError(ValueError):
@@ -26,43 +27,119 @@ def read(path: Path) -> dict[str, Any]:
     """
     content = files.read_toml(path, "--spec", SpecError)
     for key in content:
-        if key not in ("kernel", *_TABLES):
+        if key not in ("kernel", "launches", *_TABLES):
             raise SpecError(f"{path.name} has {key!r}; allowed are kernel, {', '.join(_TABLES)}")
     if not isinstance(content.get("kernel"), str):
         raise SpecError(f"{path.name} names no kernel; it needs kernel = 'path/or/module:function'")
     for table in _TABLES:
         if not isinstance(content.setdefault(table, {}), dict):
             raise SpecError(f"{path.name} has {table} = {content[table]!r}; allowed is a table")
-    for name, kind in content["args"].items():
-        if not isinstance(kind, str):
-            raise SpecError(
-                f"{path.name} has args.{name} = {kind!r}; allowed is a Triton type such as '*fp32' or 'i32'"
-            )
+    for table in ("args", "constexprs"):
+        for name, value in content[table].items():
+            _check_value(path, f"{table}.{name}", value)
     for name, hint in content["hints"].items():
-        if name not in _HINTS or not isinstance(hint, list):
+        if name not in _HINTS or not isinstance(hint, list) or not all(isinstance(item, str) for item in hint):
             raise SpecError(
-                f"{path.name} has hints.{name} = {hint!r}; allowed is divisible_by_16, a list of parameters"
+                f"{path.name} has hints.{name} = {hint!r}; allowed are {' and '.join(_HINTS)}, lists of parameters"
             )
+    for name in content["hints"].get("equal_to_1", ()):
+        if content["args"].get(name, 1) not in (1, "i32", "i64"):
+            raise SpecError(f"{path.name} has {name!r} under hints.equal_to_1; allowed are integers of args")
+        content["args"][name] = 1
+    if "launches" in content and not isinstance(content["launches"], dict):
+        raise SpecError(f"{path.name} has launches = {content['launches']!r}; allowed is a table")
     content["kernel"] = _absolute(content["kernel"], path.resolve().parent)
     return content
 
 
+def _check_value(path: Path, where: str, value: Any) -> None:
+    """Refuse what is neither a value of a launch nor a list or table of such: a date, a number that is none."""
+    if isinstance(value, float) and value - value != 0:
+        raise SpecError(f"{path.name} has {where} = {value!r}; allowed is a number that is finite")
+    if isinstance(value, list):
+        if not value:
+            raise SpecError(f"{path.name} has {where} = []; allowed is a list that holds something")
+        for item in value:
+            _check_value(path, where, item)
+    elif isinstance(value, dict):
+        if set(value) not in ({"tuple"}, {"function"}, {"text"}):
+            raise SpecError(f"{path.name} has {where} = {value!r}; allowed are {{tuple = [...]}}, {{function = ...}}")
+        for item in value.values():
+            if item != []:
+                _check_value(path, where, item)
+    elif not isinstance(value, (bool, int, float, str)):
+        raise SpecError(f"{path.name} has {where} = {value}; allowed is a type, a text, a number or a truth value")
+
+
+def files_of(path: Path) -> list[Path]:
+    """The spec files that ``--spec`` names: itself, or every ``*.toml`` below it where it is a folder.
+
+    Raises:
+        SpecError: a folder without one.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.rglob("*.toml"))
+    if not found:
+        raise SpecError(f"--spec is {str(path)!r}; this folder holds no *.toml")
+    return found
+
+
+def expand_all(path: Path, target_names: list[str]) -> list[Configuration]:
+    """The configurations of a spec, or of every spec of a folder, none of them twice and each with a label of its own.
+
+    Raises:
+        SpecError: as of :func:`read` and :func:`expand`.
+    """
+    result: dict[str, Configuration] = {}
+    seen: set[str] = set()
+    for file in files_of(path):
+        for configuration in expand(read(file), target_names):
+            content = repr(dataclasses.replace(configuration, label=""))
+            if content in seen:
+                continue
+            seen.add(content)
+            if configuration.id in result:
+                head, _, settings = configuration.label.partition("[")
+                own = file.stem.removeprefix(f"{head}-")
+                label = f"{head}[{','.join(filter(None, (own, settings.rstrip(']'))))}]"
+                configuration = dataclasses.replace(configuration, label=label)
+            result[configuration.id] = configuration
+    return list(result.values())
+
+
 def expand(content: dict[str, Any], target_names: list[str]) -> list[Configuration]:
-    """One configuration per target and per combination of the lists in constexprs and options."""
+    """One configuration per target and per combination of the lists in constexprs and options, none of them twice.
+
+    Raises:
+        SpecError: an option that no release knows, or a value that it cannot have.
+    """
     function = split(content["kernel"])[1]
-    options = {"num_warps": 4, **content["options"]}
     fixed: dict[tuple[str, str], Any] = {}
     varying: dict[tuple[str, str], list[Any]] = {}
-    for table, settings in (("constexprs", content["constexprs"]), ("options", options)):
-        for name, value in settings.items():
-            (varying if isinstance(value, list) else fixed)[table, name] = value
-    pointers = tuple(name for name, kind in content["args"].items() if kind.startswith("*"))
+    for table in ("constexprs", "options"):
+        for name, value in content[table].items():
+            values = value if isinstance(value, list) else [value]
+            if table == "options":
+                if not values:
+                    raise SpecError(f"options.{name} is []; allowed is a list that holds something")
+                for each in values:
+                    try:
+                        compile_options.check(name, each, "options")
+                    except ValueError as problem:
+                        raise SpecError(str(problem)) from None
+            distinct = [each for index, each in enumerate(values) if not _among(each, values[:index])]
+            if isinstance(value, list):
+                varying[table, name] = distinct
+            else:
+                fixed[table, name] = value
+    pointers = tuple(name for name, kind in content["args"].items() if str(kind).startswith("*"))
     hints = tuple(content["hints"].get("divisible_by_16", pointers))
     result = []
     for target in target_names:
-        for values in itertools.product(*varying.values()):
-            settings = {**fixed, **dict(zip(varying, values))}
-            shown = ",".join(f"{name}={value}" for (_, name), value in zip(varying, values))
+        for point in itertools.product(*varying.values()):
+            settings = {**fixed, **dict(zip(varying, point))}
+            shown = ",".join(f"{name}={value}" for (_, name), value in zip(varying, point))
             result.append(
                 Configuration(
                     kernel=content["kernel"],
@@ -74,11 +151,30 @@ def expand(content: dict[str, Any], target_names: list[str]) -> list[Configurati
                     hints=hints,
                 )
             )
-    for configuration in result:
-        num_warps = configuration.options["num_warps"]
-        if not isinstance(num_warps, int) or num_warps < 1 or num_warps & (num_warps - 1):
-            raise SpecError(f"options.num_warps is {num_warps!r}; allowed is a power of two")
     return result
+
+
+def remarks(content: dict[str, Any]) -> list[str]:
+    """What in a spec no launch would say, or what every launch would say and it does not; one sentence each."""
+    args, function = content["args"], split(content["kernel"])[1]
+    hinted = content["hints"].get("divisible_by_16")
+    found = []
+    for name in hinted or ():
+        if str(args.get(name)).startswith(("fp", "bf", "i1", "u1", "tensordesc")):
+            found.append(
+                f"{function}: hints has {name!r} of type {args[name]}; a launch gives a hint for integers and pointers"
+            )
+    integers = [name for name, kind in args.items() if kind in ("i32", "i64")]
+    if hinted is None and integers:
+        found.append(
+            f"{function}: nothing says what {', '.join(integers)} may be divided by; a launch does, and loads may be"
+            f" wider with it: write the value of a launch, such as {integers[0]} = 4096, or hints.divisible_by_16"
+        )
+    return found
+
+
+def _among(value: Any, others: list[Any]) -> bool:
+    return any(value == other and type(value) is type(other) for other in others)
 
 
 def _absolute(reference: str, folder: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..base import files
-from . import adapters, compile, hook, loading, spec, targets
+from . import adapters, compile, hook, loading, spec, targets, tuned
 from .compile import Configuration, Result
 
 # Of one release's metadata, what its earlier stages decided and the later stages of another must take over.
@@ -45,7 +45,9 @@ def main(argv: Sequence[str]) -> int:
     os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
     try:
         configuration = chosen(request)
-        function = loading.load(configuration.kernel)
+        loader = loading.Loader(targets.parse(configuration.target), torch_version=request.get("torch"))
+        function = loader.load(configuration.kernel)
+        configuration = _settled(configuration, function)
         compile.sign(compile.unwrap(function), configuration.args, configuration.constexprs, configuration.hints)
     except ValueError as problem:
         print(problem, file=sys.stderr)
@@ -64,7 +66,7 @@ def chosen(request: dict[str, Any]) -> Configuration:
         given = request["configuration"]
         return Configuration(**{**given, "hints": tuple(given["hints"])})
     if request.get("spec"):
-        found = spec.expand(spec.read(Path(request["spec"])), [request["target"]])
+        found = spec.expand_all(Path(request["spec"]), [request["target"]])
     else:
         found = hook.configurations(request["atlas"], Path(request["root"]), [request["target"]])
     wanted = request.get("label") or ""
@@ -76,6 +78,21 @@ def chosen(request: dict[str, Any]) -> Configuration:
         raise ValueError(f"kernel is {wanted!r}; allowed are, for {request['target']}: {labels}")
     asked = f"kernel is {wanted!r}, which is" if wanted else "the spec has"
     raise ValueError(f"{asked} {len(fitting)} configurations; name one with its label: {labels}")
+
+
+def _settled(configuration: Configuration, function: Any) -> Configuration:
+    """The configuration with what a tuner and heuristics around the kernel set.
+
+    Raises:
+        ValueError: a tuner has several, and the spec leaves more than one of them.
+    """
+    points = tuned.expand(function, configuration)
+    if len(points) > 1:
+        raise ValueError(
+            f"the kernel is tuned, and the spec leaves {len(points)} of its configurations; set what tells one from the"
+            f" others under [constexprs] and [options]: {'; '.join(point.shown for point in points)}"
+        )
+    return tuned.labelled(configuration, points[0])
 
 
 def answer(configuration: Configuration, function: Any, folder: Path, swaps: list[Any], own: bool = True) -> None:

@@ -5,23 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..base import tables
 from . import metrics
-
-
-def render(headings: Sequence[str], rows: Sequence[Sequence[Any]], markdown: bool = False) -> str:
-    """Rows under headings: aligned columns, numbers to the right; or a Markdown table."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    numeric = [bool(cells) and all(row[i].lstrip("-").isdigit() for row in cells) for i in range(len(headings))]
-    if markdown:
-        lines = ["| " + " | ".join(headings) + " |", "|" + "|".join("---:" if n else "---" for n in numeric) + "|"]
-        return "\n".join(lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells])
-    widths = [max(len(row[i]) for row in [list(headings), *cells]) for i in range(len(headings))]
-
-    def line(row: Sequence[str]) -> str:
-        parts = [cell.rjust(w) if n else cell.ljust(w) for cell, w, n in zip(row, widths, numeric)]
-        return "  ".join(parts).rstrip()
-
-    return "\n".join([line(headings), *map(line, cells)])
 
 
 def entries(items: Sequence[dict[str, Any]], markdown: bool = False) -> str:
@@ -36,7 +21,7 @@ def entries(items: Sequence[dict[str, Any]], markdown: bool = False) -> str:
                 [item["label"], item["target"], *(item["metrics"].get(metric.name, "-") for metric in columns)]
                 for item in compiled
             ]
-            parts.append(render(headings, rows, markdown))
+            parts.append(tables.render(headings, rows, markdown=markdown))
     others = [f"{item['status']}: {item['id']}: {item['reason']}" for item in items if item["status"] != "ok"]
     if others:
         parts.append("\n".join(f"- {line}" if markdown else line for line in others))
@@ -48,7 +33,11 @@ def by_release(atlases: Sequence[dict[str, Any]], markdown: bool = False) -> str
     items = [{**item, "triton": atlas["triton"]} for atlas in atlases for item in atlas["entries"]]
     order = {item["id"]: index for index, item in enumerate(reversed(items))}
     items.sort(key=lambda item: (item["target"], -order[item["id"]]))  # stable: releases stay in their order
-    return entries([{**item, "label": f"{item['label']}  {item['triton']}"} for item in items], markdown)
+    shown = [
+        {**item, "label": f"{item['label']}  {item['triton']}", "id": f"{item['id']} triton {item['triton']}"}
+        for item in items
+    ]
+    return entries(shown, markdown)
 
 
 def overview(atlases: Sequence[dict[str, Any]], markdown: bool = False) -> str:
@@ -61,7 +50,7 @@ def overview(atlases: Sequence[dict[str, Any]], markdown: bool = False) -> str:
             here = [item for item in atlas["entries"] if item["target"] == name]
             row.append(_summary(here))
         rows.append(row)
-    return render(["triton", *names], rows, markdown)
+    return tables.render(["triton", *names], rows, markdown=markdown)
 
 
 def _summary(items: Sequence[dict[str, Any]]) -> str:

@@ -1,14 +1,16 @@
-"""Compile many configurations in a child process, so that a compiler that crashes costs one configuration, not all.
+"""Work in a forked process, so that a compiler that crashes or hangs costs one configuration, not all.
 
-LLVM ends the process on what it cannot select, and ptxas has been seen to hang. The child is forked after Triton is
-imported, so a new one is cheap; it sends back what it compiled, and this side measures many at a time.
+LLVM ends the process on what it cannot select, ptxas has been seen to hang, and a kernel's module may do both. A child
+is forked after Triton is imported, so a new one is cheap; it sends back one message after another.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import pickle
+import re
 import resource
 import select
 import signal
@@ -16,62 +18,20 @@ import statistics
 import struct
 import sys
 import tempfile
+import time
+import traceback
 from collections.abc import Iterator, Sequence
-from typing import Any, Callable, Optional
+from pathlib import Path
+from typing import Any, Callable
 
-from . import crashes, metrics, targets
-from .compile import Configuration, Result, compile_stages, measure
+from . import crashes, metrics
+from .compile import Result
+from .standins import is_users
 
-BATCH = 16  # results measured together: one disassembler start each, and no more than this many binaries in memory
-SECONDS_EACH = 300  # after which the compiler is taken to hang
-HUNG = f"the compiler took more than {SECONDS_EACH} s"
+SECONDS_EACH = 300.0  # after which the compiler is taken to hang
 REPEATS = 3  # of a compilation that takes long; its CPU time is their median
 _LOG_BYTES = 1 << 20
-_KEPT_STAGES = ("cubin", "amdgcn")
-
-
-def compile_all(
-    configurations: list[Configuration],
-    functions: dict[str, Any],
-    done: Callable[[Configuration, Result], None],
-) -> None:
-    """Compile each configuration and hand its result to ``done``, in order.
-
-    Args:
-        functions: the kernel function of each ``Configuration.kernel``.
-        done: called once per configuration, with metrics in place and stages dropped.
-    """
-    batch: list[tuple[Configuration, Result]] = []
-    jobs = [_job(configuration, functions[configuration.kernel]) for configuration in configurations]
-    for configuration, result in zip(configurations, surviving_crashes(jobs)):
-        batch.append((configuration, result))
-        if len(batch) == BATCH:
-            _finish(batch, done)
-            batch = []
-    _finish(batch, done)
-
-
-def _finish(batch: list[tuple[Configuration, Result]], done: Callable[[Configuration, Result], None]) -> None:
-    measure([(targets.parse(configuration.target), result) for configuration, result in batch])
-    for configuration, result in batch:
-        result.stages = {}
-        done(configuration, result)
-
-
-def _job(configuration: Configuration, function: Any) -> Callable[[], Result]:
-    def compile_it() -> Result:
-        result = compile_stages(
-            function,
-            configuration.args,
-            configuration.constexprs,
-            configuration.options,
-            configuration.hints,
-            targets.parse(configuration.target),
-        )
-        result.stages = {name: result.stages[name] for name in _KEPT_STAGES if name in result.stages}
-        return result
-
-    return compile_it
+Send = Callable[[Any], None]
 
 
 def surviving_crashes(jobs: Sequence[Callable[[], Result]]) -> Iterator[Result]:
@@ -82,86 +42,124 @@ def surviving_crashes(jobs: Sequence[Callable[[], Result]]) -> Iterator[Result]:
     start = 0
     with tempfile.TemporaryFile() as log:
         while start < len(jobs):
-            with _child(jobs[start:], log) as (receive, wait):
+            with child(_doing(jobs[start:]), log) as (receive, how_it_ended):
                 while start < len(jobs):
-                    result = receive()
+                    result = receive(SECONDS_EACH)
                     start += 1
                     if result is None:
-                        yield _ended(wait(), _text(log))
+                        yield ended(how_it_ended(), log)
                         break
                     yield result
 
 
-def _ended(how: str, log: str) -> Result:
-    """The result of a job whose process did not live to send one."""
-    if how == HUNG:
-        return Result("error", reason=f"does not compile: {how}")
-    crash = crashes.of_process(how, log)
+def _doing(jobs: Sequence[Callable[[], Result]]) -> Callable[[Send, int], None]:
+    def work(send: Send, log: int) -> None:
+        for job in jobs:
+            send(timed(job, log))
+
+    return work
+
+
+def ended(how: str, log: Any) -> Result:
+    """The result of a compilation whose process did not live to send one."""
+    if how.startswith("took more than"):
+        return Result("error", reason=f"does not compile: the compiler {how}")
+    crash = crashes.of_process(how, text_of(log))
     return Result("error", reason=f"does not compile: {crash}", crash=True)
 
 
 @contextlib.contextmanager
-def _child(
-    jobs: Sequence[Callable[[], Result]], log: Any
-) -> Iterator[tuple[Callable[[], Optional[Result]], Callable[[], str]]]:
-    """Fork a compiling child. Yields a function that receives its next result, and one that says how it ended."""
+def child(work: Callable[[Send, int], None], log: Any) -> Iterator[tuple[Callable[[float], Any], Callable[[], str]]]:
+    """Fork a process that does ``work``, which is given a function that sends a message and the log's descriptor.
+
+    Yields a function that receives the next message within so many seconds, None where none comes any more, and one
+    that says how the process ended: a signal's name, "exit status 1" or "took more than 3 s".
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(read_end)
-        _compile_and_send(jobs, write_end, log.fileno())
+        _live(work, write_end, log.fileno())
     os.close(write_end)
-    ended: list[str] = []
+    how: list[str] = []
+    hung: list[str] = []
 
-    def wait() -> str:
-        if not ended:
+    def how_it_ended() -> str:
+        if not how:
             _, status = os.waitpid(pid, 0)
             code = os.waitstatus_to_exitcode(status)
             name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-            ended.append(HUNG if hung else name)
-        return ended[0]
+            how.append(hung[0] if hung else name)
+        return how[0]
 
-    hung: list[bool] = []
-
-    def receive() -> Optional[Result]:
-        ready, _, _ = select.select([read_end], [], [], SECONDS_EACH)
+    def receive(seconds: float) -> Any:
+        ready, _, _ = select.select([read_end], [], [], seconds)
         if not ready:
-            hung.append(True)
-            os.kill(pid, signal.SIGKILL)
+            hung.append(f"took more than {seconds:g} s{_where(pid, log)}")
+            _end(pid)
             return None
         header = _read(read_end, 8)
         return pickle.loads(_read(read_end, struct.unpack("<Q", header)[0])) if len(header) == 8 else None
 
     try:
-        yield receive, wait
+        yield receive, how_it_ended
     finally:
         os.close(read_end)
-        if not ended:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)  # it has nothing left to do, or nobody left to read it
-            wait()
+        if not how:
+            _end(pid)  # it has nothing left to do, or nobody left to read it
+            how_it_ended()
 
 
-def _compile_and_send(jobs: Sequence[Callable[[], Result]], pipe: int, log: int) -> None:
-    """The child's whole life: what compilers print goes to ``log``, emptied before each configuration."""
+def _end(pid: int) -> None:
+    """End a child and the tools that it runs: a ptxas that hangs would go on without it."""
+    for kill in (os.killpg, os.kill):  # the group is there once the child has made it
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+
+
+def _live(work: Callable[[Send, int], None], pipe: int, log: int) -> None:
+    """The child's whole life: what compilers and modules print goes to ``log``."""
     status = 1
+
+    def send(message: Any) -> None:
+        data = pickle.dumps(message)
+        _write(pipe, struct.pack("<Q", len(data)) + data)
+
     try:
+        os.setpgid(0, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        for job in jobs:
-            os.ftruncate(log, 0)
-            os.lseek(log, 0, os.SEEK_SET)
-            data = pickle.dumps(_timed(job, log))
-            _write(pipe, struct.pack("<Q", len(data)) + data)
+        faulthandler.register(signal.SIGUSR1, file=log, all_threads=False)
+        work(send, log)
         status = 0
+    except BaseException:
+        traceback.print_exc()  # into the log: its last line is what is said of this child
     finally:
+        sys.stderr.flush()
         os._exit(status)  # no handlers of the parent's run here
 
 
-def _timed(job: Callable[[], Result], log: int) -> Result:
-    """The job's result with its CPU time: of the first run where that is short, else the median of several."""
+def _where(pid: int, log: Any) -> str:
+    """Where in a user's file a child is that hangs: it is asked for its stack, which it writes into the log."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(log.fileno(), 0)
+        os.kill(pid, signal.SIGUSR1)
+        time.sleep(1)
+        for name, line in re.findall(r'File "([^"]+)", line (\d+)', text_of(log)):
+            if is_users(name) and "/triton/" not in name:
+                return f", at {Path(name).name}:{line}"
+    return ""
+
+
+def timed(job: Callable[[], Result], log: int) -> Result:
+    """The job's result with its CPU time: of the first run where that is short, else the median of several.
+
+    ``log`` is emptied first; what it then holds may say which pass failed.
+    """
+    os.ftruncate(log, 0)
+    os.lseek(log, 0, os.SEEK_SET)
     started = _cpu_seconds()
     result = job()
     times = [_cpu_seconds() - started]
@@ -182,6 +180,12 @@ def _cpu_seconds() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
+def text_of(log: Any) -> str:
+    """What a child has printed."""
+    log.seek(0)
+    return str(log.read(_LOG_BYTES).decode(errors="replace"))
+
+
 def _read(pipe: int, size: int) -> bytes:
     data = b""
     while len(data) < size:
@@ -196,9 +200,3 @@ def _write(pipe: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(pipe, view) :]
-
-
-def _text(log: Any) -> str:
-    """What the compiler printed before it ended."""
-    log.seek(0)
-    return str(log.read(_LOG_BYTES).decode(errors="replace"))

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import triton_matrix
 
-from ..base import commands
+from ..base import commands, files
+from ..base.cells import Table
 
 NAME = "triton-matrix"
 _PACKAGE = Path(triton_matrix.__file__).resolve().parent
@@ -47,19 +48,42 @@ def write_wheel(folder: Path) -> Path:
     """Write this harness's wheel, without requirements, into ``folder``; return its path."""
     stem = f"triton_matrix-{version()}"
     info = f"{stem}.dist-info"
-    files = dict(contents())
-    files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {version()}\n".encode()
-    files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: triton-matrix\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    members = dict(contents())
+    members[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {version()}\n".encode()
+    members[f"{info}/WHEEL"] = (
+        b"Wheel-Version: 1.0\nGenerator: triton-matrix\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    )
     lines = []
-    for name, content in files.items():
+    for name, content in members.items():
         hashed = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
         lines.append(f"{name},sha256={hashed},{len(content)}")
-    files[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""]).encode()
+    members[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""]).encode()
     path = folder / f"{stem}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
-        for name, content in files.items():
+        for name, content in members.items():
             wheel.writestr(name, content)
     return path
+
+
+def unpacked(table: Table) -> str:
+    """A PYTHONPATH that gives a Python in which nothing is installed this harness, and nothing else of its environment.
+
+    In a checkout that holds the harness itself, as its own repository does, that is the repo root.
+    """
+    if _PACKAGE.parent == table.root:
+        return str(table.root)
+    folder = table.root / ".nox" / "harness" / version()
+    for name, content in contents().items():
+        if not (folder / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+    return str(folder)
+
+
+def extra(name: str) -> list[str]:
+    """The requirements of this harness's own extra ``name``, as its pyproject.toml declares them."""
+    declared = files.read_toml(_PACKAGE / "pyproject.toml", "the harness's description")
+    return list(declared["project"]["optional-dependencies"][name])
 
 
 def install(python: str) -> None:

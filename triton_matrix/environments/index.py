@@ -11,6 +11,7 @@ only. So torch is resolved first, with every Triton left out, then that torch wi
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import re
@@ -19,12 +20,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from ..base import commands, files
 from ..base.cells import Cell, Table
 from ..evidence import toolchain
-from . import wheel
+from . import builds, pins, wheel
+from .contents import Contents
+from .pins import Pin
 
 MAX_AGE_DAYS = 30
 TRITONS = ("triton-rocm", "pytorch-triton-rocm", "triton-xpu", "pytorch-triton-xpu", "pytorch-triton", "triton")
@@ -48,23 +51,23 @@ def lock(table: Table, cell: Cell) -> int:
     """
     wanted = _requirements(table, cell)
     first = _compile(cell, wanted, drop=TRITONS)
-    torch = f"torch=={first['torch']}"
+    torch = f"torch=={first['torch'].version}"
     refused: list[str] = []
     for name in TRITONS:
         if not versions(cell, name):
             continue
         try:
-            pins = _compile(cell, [torch, f"{name}{DEV}", *wanted])
+            found = _compile(cell, [torch, f"{name}{DEV}", *wanted])
         except commands.ToolError as error:
             refused.append(str(error))
             continue
-        owners = [each for each in TRITONS if each in pins]
+        owners = [each for each in TRITONS if each in found]
         if owners == [name]:
-            _write(table, cell, pins)
-            return len(pins)
+            _write(table, cell, found)
+            return len(found)
         refused.append(f"{torch} with {name} brings {len(owners)} Tritons: {', '.join(owners)}")
     raise ValueError(
-        f"cell {cell.name}: no Triton on {cell.index} belongs to {torch}: " + ("; ".join(refused) or "it has none")
+        f"cell {cell.name}: no Triton on {shown(cell)} belongs to {torch}: " + ("; ".join(refused) or "it has none")
     )
 
 
@@ -80,30 +83,46 @@ def check_fresh(table: Table, cell: Cell, now: Optional[datetime.datetime] = Non
         )
     for name, version in pins_of(table, cell).items():
         if name in names and version not in versions(cell, name):
-            raise Stale(f"cell {cell.name}: {name} {version} is gone from {cell.index}; {renew}")
+            raise Stale(f"cell {cell.name}: {name} {version} is gone from {shown(cell)}; {renew}")
 
 
-def install(table: Table, cell: Cell, python: str) -> str:
+def install(table: Table, cell: Cell, python: str, inside: Contents) -> str:
     """Give the environment of ``python`` exactly the cell's pins, each from its own index.
 
     Returns:
         The distribution that owns ``import triton`` there: what the package's wheel is to name.
     """
     _, names = recorded(table, cell)
-    pins = pins_of(table, cell)
+    wanted = pins.read(table.pins(cell))
+    again = inside.other_than(wanted.values())
     pip = [commands.uv(), "pip"]
     listed = json.loads(commands.run([*pip, "list", "--quiet", "--format", "json", "--python", python]) or "[]")
     # First what does not belong: a Triton of another name would take triton/ with it if it went afterwards.
-    extra = sorted(_normal(item["name"]) for item in listed if pins.get(_normal(item["name"])) is None)
+    extra = sorted(pins.normal(item["name"]) for item in listed if pins.normal(item["name"]) not in wanted)
     if extra:
         commands.run([*pip, "uninstall", "--quiet", "--python", python, *extra])
-    ours = [f"{name}=={version}" for name, version in pins.items() if name in names]
-    rest = [f"{name}=={version}" for name, version in pins.items() if name not in names]
-    install = [*pip, "install", "--python", python, "--no-deps"]
-    commands.run([*install, "--default-index", str(cell.index), *ours], echo=True)
-    if rest:
-        commands.run([*install, *rest], echo=True)
-    return next(name for name in TRITONS if name in pins)
+    ours = [pin for name, pin in wanted.items() if name in names]
+    rest = [pin for name, pin in wanted.items() if name not in names]
+    _install(python, ours, ["--default-index", str(cell.index), *_again(ours, again)])
+    _install(python, rest, _again(rest, again))
+    inside.installed(wanted.values())
+    return next(name for name in TRITONS if name in wanted)
+
+
+def _again(wanted: list[Pin], names: list[str]) -> list[str]:
+    return [f"--reinstall-package={pin.name}" for pin in wanted if pin.name in names]
+
+
+def _install(python: str, wanted: list[Pin], options: list[str]) -> None:
+    """Install pins, with their hashes as far as their index gives any, without what they require."""
+    if not wanted:
+        return
+    hashes = ["--require-hashes"] if all(pin.hashes for pin in wanted) else []
+    with tempfile.TemporaryDirectory() as folder:
+        listed = Path(folder) / "pins.txt"
+        listed.write_text(pins.render(wanted), encoding="utf-8")
+        install = [commands.uv(), "pip", "install", "--python", python, "--no-deps", *hashes, *options]
+        commands.run([*install, "--requirement", str(listed)], echo=True)
 
 
 def recorded(table: Table, cell: Cell) -> tuple[datetime.datetime, list[str]]:
@@ -124,22 +143,42 @@ def recorded(table: Table, cell: Cell) -> tuple[datetime.datetime, list[str]]:
 
 def pins_of(table: Table, cell: Cell) -> dict[str, str]:
     """Name -> version of every pin of the cell's constraint file."""
-    return _parse(table.pins(cell).read_text(encoding="utf-8"))
+    return {name: pin.version for name, pin in pins.read(table.pins(cell)).items()}
 
 
 def versions(cell: Cell, name: str) -> set[str]:
     """The versions of ``name`` on the cell's index; empty where it has none."""
     try:
-        with urllib.request.urlopen(f"{cell.index}/{name}/", timeout=30) as page:
+        with open_page(cell, name, 30) as page:
             text = page.read().decode("utf-8", errors="replace")
     except urllib.error.HTTPError as error:
         if error.code in (403, 404):  # an index on object storage says 403 for what it does not have
             return set()
-        raise ValueError(f"the index {cell.index} answers {error.code} {error.reason} for {name}") from None
+        raise ValueError(f"the index {shown(cell)} answers {error.code} {error.reason} for {name}") from None
     except OSError as error:
-        raise ValueError(f"the index {cell.index} cannot be reached ({error})") from None
+        raise ValueError(f"the index {shown(cell)} cannot be reached ({error})") from None
     files_there = [urllib.parse.unquote(link).rsplit("/", 1)[-1] for link in re.findall(r'href="([^"#]+)', text)]
     return {each.split("-")[1] for each in files_there if each.endswith(".whl") and each.count("-") >= 4}
+
+
+def open_page(cell: Cell, name: str, timeout_s: float) -> Any:
+    """The page of ``name`` on the cell's index, opened; a user and password in the address go into a header.
+
+    Raises:
+        OSError: it cannot be had (urllib.error.HTTPError where the index answers, and not with the page).
+    """
+    parts = urllib.parse.urlsplit(f"{cell.index}/{name}/")
+    secret, at, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(urllib.parse.urlunsplit(parts._replace(netloc=host)))
+    if at:
+        coded = base64.b64encode(urllib.parse.unquote(secret).encode()).decode()
+        request.add_header("Authorization", f"Basic {coded}")
+    return urllib.request.urlopen(request, timeout=timeout_s)
+
+
+def shown(cell: Cell) -> str:
+    """The address of the cell's index for a reader: without a password."""
+    return commands.masked(str(cell.index))
 
 
 def _requirements(table: Table, cell: Cell) -> list[str]:
@@ -149,7 +188,7 @@ def _requirements(table: Table, cell: Cell) -> list[str]:
     return [torch, *cell.requires, *ours]
 
 
-def _compile(cell: Cell, wanted: list[str], drop: tuple[str, ...] = ()) -> dict[str, str]:
+def _compile(cell: Cell, wanted: list[str], drop: tuple[str, ...] = ()) -> dict[str, Pin]:
     """Resolve ``wanted`` with the cell's index serving FROM_INDEX only, and ``drop`` left out."""
     lines = ["[project]", 'name = "cell"', 'version = "0"', f'requires-python = "=={cell.python}.*"']
     lines += [f"dependencies = {json.dumps(wanted)}", "[tool.uv]"]
@@ -159,25 +198,17 @@ def _compile(cell: Cell, wanted: list[str], drop: tuple[str, ...] = ()) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "pyproject.toml"
         project.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        options = ["--quiet", "--no-header", "--no-annotate"]
-        options += ["--python-version", str(cell.python), "--python-platform", "x86_64-manylinux_2_28"]
+        options = ["--quiet", "--no-header", "--no-annotate", "--generate-hashes"]
+        options += ["--python-version", str(cell.python), "--python-platform", pins.PLATFORM]
         # --refresh: uv's cache would serve last night's list. The folder: uv takes overrides from the current one only
         command = [commands.uv(), "pip", "compile", "--refresh", *options, str(project)]
-        return _parse(commands.run(command, cwd=Path(folder)))
+        env = builds.without_other_builds()
+        return pins.parse(commands.run(command, cwd=Path(folder), env=env))
 
 
-def _write(table: Table, cell: Cell, pins: dict[str, str]) -> None:
-    names = [name for name in pins if name in FROM_INDEX]
+def _write(table: Table, cell: Cell, found: dict[str, Pin]) -> None:
+    names = [name for name in found if name in FROM_INDEX]
     head = ["# This file was autogenerated by uv via the following command:", f"#    nox -s lock -- {cell.name}"]
-    head += [f"# resolved {toolchain.now()}", f"# from {cell.index}: {' '.join(names)}"]
-    body = [f"{name}=={version}" for name, version in pins.items()]
-    files.write_text(table.pins(cell), "\n".join([*head, *body]) + "\n")
-
-
-def _parse(text: str) -> dict[str, str]:
-    found = re.findall(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==(\S+)", text, re.MULTILINE)
-    return {_normal(name): version for name, version in found}
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    head += [pins.header(str(cell.python)), f"# resolved {toolchain.now()}"]
+    head += [f"# from {commands.masked(str(cell.index))}: {' '.join(names)}"]
+    files.write_text(table.pins(cell), "\n".join(head) + "\n" + pins.render(found.values()))

@@ -6,6 +6,7 @@ import functools
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -37,6 +38,19 @@ def missing_python(cell: Cell) -> str:
     )
 
 
+def install_wheel(python: str, wheel: Path, options: Sequence[str] = ()) -> None:
+    """Put a wheel, without its requirements, into the environment of ``python``, in place of the one that is there.
+
+    Args:
+        options: further options of uv, such as ``--offline``.
+    """
+    uv = commands.find_uv()
+    if uv:
+        commands.run([uv, "pip", "install", "--python", python, *options, "--no-deps", "--reinstall", str(wheel)])
+    else:
+        commands.run([python, "-m", "pip", "install", "--no-deps", "--force-reinstall", str(wheel)])
+
+
 def check_environment(cell: Cell, python: str) -> None:
     """What installing pins without their requirements leaves to be checked.
 
@@ -46,7 +60,8 @@ def check_environment(cell: Cell, python: str) -> None:
     """
     if cell.index:
         commands.run([python, "-I", str(Path(__file__).with_name("torch_check.py")), cell.platforms[0]])
-    commands.run([commands.uv(), "pip", "check", "--python", python])
+    uv = commands.find_uv()
+    commands.run([uv, "pip", "check", "--python", python] if uv else [python, "-m", "pip", "check"])
 
 
 def _runs(python: str, version: str) -> bool:

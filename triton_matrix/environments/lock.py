@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..base import commands, files
 from ..base.cells import Cell, Table, load_at
-from . import index, provide, wheel
+from ..base.schema import GROUPS
+from . import builds, index, listing, pins, provide, wheel
 
-GROUPS = ("check", "report")  # dependency groups of pyproject.toml that may have a constraint file of their own
+GROUP_PYTHON = "3.11"  # of the groups' own environments
+ANY_PYTHON = {"tools": "3.10"}  # groups for every Python from this one on: pins that differ carry markers
 
 
 def main(argv: list[str]) -> int:
@@ -30,6 +33,8 @@ def main(argv: list[str]) -> int:
             else:
                 pins = compile_cell(table, table.cell(name), options.upgrade)
             print(f"constraints/{name}.txt: {pins} pins", flush=True)
+        if listing.update(table):
+            print("README.md: its table of cells", flush=True)
     except (ValueError, commands.ToolError) as error:
         print(f"lock: {error}", file=sys.stderr)
         return 2
@@ -44,9 +49,10 @@ def _groups(table: Table) -> list[str]:
 
 
 def requirements(table: Table, cell: Cell) -> list[str]:
-    """What the cell's environment is resolved from: its pair, what the pair needs, and what the suites need."""
+    """What the cell's environment is resolved from: its pair, and what the pair, the package and its suites need."""
     pair = [f"torch=={cell.torch}", f"triton=={cell.triton}"]
-    return [*pair, *cell.requires, *wheel.suite_requirements(table)]
+    own = wheel.own_requirements(table, cell)
+    return [*pair, *cell.requires, *own, *wheel.suite_requirements(table)]
 
 
 def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
@@ -55,8 +61,18 @@ def compile_cell(table: Table, cell: Cell, upgrade: bool) -> int:
         raise ValueError(f"cell {cell.name} takes what the running Python has: there is nothing to lock")
     if cell.index:
         return compile_from_index(table, cell)
-    options = ["--python-version", str(cell.python), "--python-platform", "x86_64-manylinux_2_28"]
-    return _compile(table, cell.name, [*options, "-"], "\n".join(requirements(table, cell)) + "\n", upgrade)
+    asked = "\n".join(requirements(table, cell)) + "\n"
+    return _compile(table, cell.name, str(cell.python), ["--python-platform", pins.PLATFORM, "-"], asked, upgrade)
+
+
+def resolve(python: str, wanted: Sequence[str]) -> None:
+    """See whether these requirements resolve in a cell of that Python; nothing is written.
+
+    Raises:
+        commands.ToolError: they do not, or the network is missing; its text is uv's.
+    """
+    command = [commands.uv(), "pip", "compile", "--quiet", "--no-header", "--python-version", python]
+    commands.run([*command, "--python-platform", pins.PLATFORM, "-"], stdin="\n".join(wanted) + "\n")
 
 
 def compile_from_index(table: Table, cell: Cell) -> int:
@@ -84,15 +100,23 @@ def compile_from_index(table: Table, cell: Cell) -> int:
 def compile_group(table: Table, group: str, upgrade: bool) -> int:
     """Write the constraint file of a dependency group; returns how many pins it has."""
     pyproject = table.root / "pyproject.toml"
-    return _compile(table, group, ["--python-version", "3.11", "--group", f"{pyproject}:{group}"], "", upgrade)
+    universal = ["--universal"] if group in ANY_PYTHON else []
+    python = ANY_PYTHON.get(group, GROUP_PYTHON)
+    return _compile(table, group, python, [*universal, "--group", f"{pyproject}:{group}"], "", upgrade)
 
 
-def _compile(table: Table, name: str, arguments: list[str], stdin: str, upgrade: bool) -> int:
+def _compile(table: Table, name: str, python: str, arguments: list[str], stdin: str, upgrade: bool) -> int:
     target = table.path.parent / f"{name}.txt"
     with files.replacing(target) as scratch:
         if target.exists():
             scratch.write_text(target.read_text(encoding="utf-8"), encoding="utf-8")  # uv keeps pins that still fit
         options = ["--quiet", "--no-emit-index-url", "--no-emit-find-links", "--output-file", str(scratch)]
+        options += ["--generate-hashes", "--python-version", python]
         options += ["--custom-compile-command", f"nox -s lock -- {name}", *(["--upgrade"] if upgrade else [])]
-        commands.run([commands.uv(), "pip", "compile", *options, *arguments], stdin=stdin)
-        return sum(1 for line in scratch.read_text(encoding="utf-8").splitlines() if "==" in line.split("#")[0])
+        # what this machine has in place of the index's own files is nobody else's pin
+        env = builds.without_other_builds()
+        commands.run([commands.uv(), "pip", "compile", *options, *arguments], stdin=stdin, env=env)
+        lines = scratch.read_text(encoding="utf-8").splitlines()
+        lines.insert(2, pins.header(python))  # below uv's own words and the command
+        scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return len(pins.read(scratch))

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Optional
 
-from ..base import commands, files
+from ..base import commands, locks
 from ..base.cells import Cell, Table, load_at
-from ..evidence import toolchain
-from ..suites.run import write_failure
-from . import harness, index, interpreters, wheel, wheelhouse
+from ..evidence import installed, writing
+from . import builds, contents, harness, index, interpreters, pins, wheel, wheelhouse
+from .contents import Contents
 
-UNAVAILABLE_SCHEMA = "triton-matrix/unavailable/1"
 # what uv and pip print when it is the network that is missing, not the package
 NETWORK_SIGNS = (
     "dns error",
@@ -35,24 +31,17 @@ class Unavailable(RuntimeError):
 
 def mark_unavailable(reports: Path, cell: Cell, reason: str, verdict: str = "unavailable") -> None:
     """Keep why the cell could not be provided, in place of older evidence: nothing that did not run shows as passed."""
-    for stale in (*reports.glob("junit-*.xml"), reports / "environment.json", reports / "failure.json"):
-        with contextlib.suppress(FileNotFoundError):
-            stale.unlink()
-    found = {"schema": UNAVAILABLE_SCHEMA, "cell": cell.name, "verdict": verdict, "reason": reason}
-    files.write_json(reports / "unavailable.json", {**found, "date": toolchain.now()})
+    writing.unavailable(reports, cell.name, reason, verdict)
 
 
 def mark_failed(reports: Path, cell: Cell, stage: str, command: list[str], status: int, tail: str) -> None:
-    """Keep which step stopped the cell, in place of older evidence; the arguments are those of run.write_failure."""
-    mark_unavailable(reports, cell, tail)
-    (reports / "unavailable.json").unlink()
-    write_failure(reports, cell.name, stage, command, status, tail)
+    """Keep which step stopped the cell, in place of older evidence; the arguments are those of writing.failure."""
+    writing.failure(reports, cell.name, stage, command, status, tail)
 
 
 def unavailable(reports: Path) -> Optional[str]:
     """The sentence that :func:`mark_unavailable` kept for a cell, or None."""
-    path = reports / "unavailable.json"
-    return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.is_file() else None
+    return writing.why_unavailable(reports)
 
 
 def check_index(cell: Cell) -> None:
@@ -60,61 +49,49 @@ def check_index(cell: Cell) -> None:
     if cell.index is None:
         return
     try:
-        with urllib.request.urlopen(f"{cell.index}/torch/", timeout=10):
+        with index.open_page(cell, "torch", 10):
             return
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise Unavailable(
-            f"cell {cell.name} needs the index {cell.index}, which cannot be reached ({reason})"
+            f"cell {cell.name} needs the index {index.shown(cell)}, which cannot be reached ({reason})"
         ) from None
 
 
-def install(table: Table, cell: Cell, python: str) -> None:
+def install(table: Table, cell: Cell, python: str) -> Contents:
     """Give the environment of ``python`` exactly the cell's pins and a fresh wheel of this checkout.
+
+    Returns:
+        The environment's contents, to be ended when all else is there too.
 
     Raises:
         Unavailable: the network or the cell's index cannot be reached.
         index.Stale: a nightly's pins are too old, or gone from its index.
-        ValueError: the cell has no constraint file yet.
-        commands.ToolError: a step failed.
+        ValueError: the cell has no constraint file yet, or one that disagrees with its row.
+        commands.ToolError: a step failed; :func:`interpreters.check_environment` is the last.
     """
     check_index(cell)
-    pins = table.locked_pins(cell)
+    wanted = pins.check(table, cell)
+    inside = contents.begin(python)
     uv = commands.find_uv()
-    pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
     try:
-        print(f"cell {cell.name}: {pins.name} into its environment (the first time this downloads)", flush=True)
+        print(f"cell {cell.name}: {cell.name}.txt into its environment (the first time this downloads)", flush=True)
+        if cell.nightly:
+            index.check_fresh(table, cell)
         if cell.index:
-            if cell.nightly:
-                index.check_fresh(table, cell)
-            install_from_index(table, cell, python)
-            return
-        if uv:
-            commands.run([uv, "pip", "sync", "--python", python, str(pins)], echo=True)
+            triton, platform = index.install(table, cell, python, inside), cell.platforms[0]
         else:
-            commands.run([*pip, "--requirement", str(pins)], echo=True)
+            builds.sync(wanted, python, uv, inside)
+            triton, platform = "triton", wheel.platform_of(table, cell)
         with tempfile.TemporaryDirectory() as folder:
-            built = wheel.build_wheel(table, wheel.platform_of(table, cell), Path(folder), python)
-            again = ["--reinstall-package", wheel.name(table)] if uv else ["--force-reinstall", "--no-deps"]
-            commands.run([*pip, "--constraint", str(pins), *again, str(built)])
+            built = wheel.build_wheel(table, platform, Path(folder), python, triton)
+            interpreters.install_wheel(python, built)
     except commands.ToolError as error:
         if any(sign in error.tail for sign in NETWORK_SIGNS):
             raise Unavailable(f"cell {cell.name} needs packages that cannot be downloaded from here: {error}") from None
         raise
-
-
-def install_from_index(table: Table, cell: Cell, python: str) -> None:
-    """The cell's pins, torch and its Triton from the cell's own index; then a wheel that requires that Triton's name.
-
-    Raises:
-        commands.ToolError: a step failed; :func:`interpreters.check_environment` is the last.
-    """
-    triton = index.install(table, cell, python)
-    pip, platform = [commands.uv(), "pip"], cell.platforms[0]
-    with tempfile.TemporaryDirectory() as folder:
-        built = wheel.build_wheel(table, platform, Path(folder), python, triton)
-        commands.run([*pip, "install", "--python", python, "--no-deps", "--reinstall", str(built)])
     interpreters.check_environment(cell, python)
+    return inside
 
 
 def main(argv: list[str]) -> int:
@@ -138,11 +115,33 @@ def main(argv: list[str]) -> int:
         return 2
     reports = (options.reports or table.root / "reports") / cell.name
     try:
+        with locks.of_cell(table, cell):
+            return _provide(table, cell, reports, options, ["python", "-m", "triton_matrix", "provide", *argv])
+    except ValueError as error:
+        print(f"provide: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # a full disk, a folder that is read-only: what was begun stays unfinished
+        with contextlib.suppress(OSError):
+            writing.forget_results(reports)
+        named = f" {error.filename}:" if error.filename else ""
+        print(f"provide: cell {cell.name} cannot be provided:{named} {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespace, asked: list[str]) -> int:
+    """From the first word in the evidence to the last; until then an older result does not count."""
+    for scratch in reports.glob(".*.partial"):  # what a killed process was writing; the cell's lock says it is gone
+        scratch.unlink()
+    writing.begin_providing(reports, cell.name, asked)
+    try:
+        installed.forget(options.python)
         if options.wheelhouse:
-            wheelhouse.install(table, cell, options.python, options.wheelhouse)
+            inside = wheelhouse.install(table, cell, options.python, options.wheelhouse)
         else:
-            install(table, cell, options.python)
+            inside = install(table, cell, options.python)
         harness.install(options.python)
+        installed.stamp(table, options.python, inside.others)
+        inside.end()
     except index.Stale as error:
         mark_unavailable(reports, cell, str(error), verdict="stale")
         return 3
@@ -150,12 +149,12 @@ def main(argv: list[str]) -> int:
         mark_unavailable(reports, cell, str(error))
         return 3
     except ValueError as error:
-        print(f"provide: {error}", file=sys.stderr)
+        mark_failed(reports, cell, "provide", asked, 2, str(error))
+        print(f"provide: {commands.masked(str(error))}", file=sys.stderr)
         return 2
     except commands.ToolError as error:
         mark_failed(reports, cell, "install", error.command, error.status, error.tail)
         print(f"provide: {error}", file=sys.stderr)
         return 1
-    with contextlib.suppress(FileNotFoundError):
-        (reports / "unavailable.json").unlink()
+    writing.end_providing(reports)
     return 0

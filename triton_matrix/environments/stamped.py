@@ -7,14 +7,16 @@ made again.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..base import cells, commands, files
+from ..base import cells, commands, files, locks
 from . import harness, interpreters
 
 STAMP = "triton-matrix-requirements.txt"
+WAIT_S = 1800.0  # for another that makes the same environment: 5 GB of torch over a slow network
 
 
 def make(
@@ -39,9 +41,68 @@ def make(
 
     Raises:
         commands.ToolError: uv failed.
-        ValueError: there is no uv.
+        ValueError: there is no uv, or another process is making the same environment and does not end.
     """
-    pins, fresh = list(pins), list(fresh)
+    with locks.held(home.parent / f".{home.name}.lock", f"the environment {home}", WAIT_S):
+        return _make(home, python, requirements, list(pins), overrides, list(fresh))
+
+
+def of_release(row: cells.Release, extra: Sequence[str], folder: Path) -> Path:
+    """The Python of an environment with just this Triton and what it needs.
+
+    Args:
+        extra: requirements to install beside Triton; all requests for a release share one environment.
+        folder: the environments' folder; the release names the environment in it.
+
+    Raises:
+        commands.ToolError, ValueError: as of :func:`make`.
+    """
+    # packaging: kernel files compare versions with it, and it needs nothing itself
+    requirements = [f"triton=={row.triton}", "packaging", *row.requires]
+    if not extra:
+        return make(folder / row.triton, row.python, requirements)
+    return _with_extras(folder / f"{row.triton}-with", row.python, requirements, extra)
+
+
+def _with_extras(home: Path, python: str, requirements: Sequence[str], extra: Sequence[str]) -> Path:
+    """One environment for all extras that a release was ever asked for; a new one is added to those there are.
+
+    Where two requests name the same distribution differently, the later one holds. Where all of them do not go
+    together, the environment is made anew with those asked for now.
+    """
+    with locks.held(home.parent / f".{home.name}.lock", f"the environment {home}", WAIT_S):
+        stamp = home / STAMP
+        had = stamp.read_text(encoding="utf-8").splitlines() if stamp.is_file() else []
+        base = [f"python=={python}", *requirements]
+        kept = had[len(base) :] if had[: len(base)] == base else []
+        union = {_name(each): each for each in (*kept, *extra)}
+        if not kept or set(extra) <= set(kept):
+            return _make(home, python, [*requirements, *(kept or extra)], [], (), [])
+        wanted = [*requirements, *union.values()]
+        interpreter = home / "bin" / "python"
+        try:
+            stamp.unlink()
+            commands.run([commands.uv(), "pip", "install", "--quiet", "--python", str(interpreter), *wanted])
+            files.write_text(stamp, "\n".join([f"python=={python}", *wanted]) + "\n")
+        except commands.ToolError:
+            wanted = [*requirements, *extra]
+        return _make(home, python, wanted, [], (), [])
+
+
+def _name(requirement: str) -> str:
+    """The distribution that a requirement names, as an index spells it."""
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else requirement
+
+
+def _make(
+    home: Path,
+    python: str,
+    requirements: Sequence[str],
+    pins: list[Path],
+    overrides: Sequence[str],
+    fresh: list[str],
+) -> Path:
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in pins]
     asked = [f"python=={python}", *digests, *requirements, *(f"override {each}" for each in overrides), *fresh]
     wanted = "\n".join(asked) + "\n"
@@ -65,18 +126,3 @@ def make(
     harness.install(str(interpreter))
     files.write_text(stamp, wanted)
     return interpreter
-
-
-def of_release(row: cells.Release, extra: Sequence[str], folder: Path) -> Path:
-    """The Python of an environment with just this Triton and what it needs.
-
-    Args:
-        extra: requirements to install beside Triton.
-        folder: the environments' folder; the release names the environment in it.
-
-    Raises:
-        commands.ToolError, ValueError: as of :func:`make`.
-    """
-    requirements = [f"triton=={row.triton}", *row.requires, *extra]
-    suffix = f"-{hashlib.sha256(repr(requirements).encode()).hexdigest()[:8]}" if extra else ""
-    return make(folder / (row.triton + suffix), row.python, requirements)

@@ -6,6 +6,7 @@ platforms as its ``platform`` hook.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -16,9 +17,12 @@ from typing import Optional
 
 from ..base import commands, hooks
 from ..base.cells import Cell, Table
+from . import project
 
 # what lies in a checkout and is no source of its wheel
 NOT_SOURCES = ("build", "dist", "reports", "results", "tests", "docs", "constraints", "*.egg-info", "triton_matrix")
+
+OF_THE_HARNESS = ("pytest>=8", "pytest-timeout")  # what running any suite needs, whatever its package says
 
 
 def name(table: Table) -> str:
@@ -28,16 +32,30 @@ def name(table: Table) -> str:
 
 def sources(table: Table) -> list[Path]:
     """The files and folders of the checkout that the package is built from."""
-    found = [path for path in sorted(table.root.iterdir()) if not path.name.startswith(".")]
+    return _sources(table.root)
+
+
+def _sources(root: Path) -> list[Path]:
+    found = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
     return [path for path in found if not any(path.match(pattern) for pattern in NOT_SOURCES)]
 
 
-def digested(table: Table) -> list[Path]:
-    """Those sources that decide what is in the wheel: the module, and the files that say how it is built."""
-    named = ["pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", *filter(None, [table.package.platform])]
-    modules = [folder / table.package.module for folder in (table.root, table.root / "src")]
-    single = [module.with_suffix(".py") for module in modules]
-    return [path for path in (*(table.root / name for name in named), *modules, *single) if path.exists()]
+def copy_sources(root: Path, target: Path) -> None:
+    """Copy what the package at ``root`` is built from to the new folder ``target``.
+
+    A version that comes from Git's tags still does: the copy is another work tree of the same repository.
+    """
+    target.mkdir()
+    for path in _sources(root):
+        if path.is_dir():
+            shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(path, target / path.name)
+    git = root / ".git"
+    if git.is_dir():
+        (target / ".git").write_text(f"gitdir: {git.resolve()}\n", encoding="utf-8")
+    elif git.is_file():
+        shutil.copy2(git, target / ".git")
 
 
 def build_wheel(
@@ -58,12 +76,7 @@ def build_wheel(
     """
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "source"
-        source.mkdir()
-        for path in sources(table):
-            if path.is_dir():
-                shutil.copytree(path, source / path.name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(path, source / path.name)
+        copy_sources(table.root, source)
         uv = commands.find_uv()
         build = [uv, "build", "--wheel", "--out-dir"] if uv else [python, "-m", "pip", "wheel", "--no-deps", "-w"]
         said = ["-C", f"platform={platform}", "-C", f"triton={triton}"] if table.package.platform else []
@@ -81,13 +94,24 @@ def platform_of(table: Table, cell: Cell) -> str:
 def suite_requirements(table: Table) -> list[str]:
     """What the suites need beside the package and the cell's own pins."""
     knows = _platform_hook(table)
-    return list(knows.get_optional_dependencies()["test"]) if knows else list(table.package.test)
+    asked = knows.get_optional_dependencies()["test"] if knows else table.package.test
+    return list(dict.fromkeys([*OF_THE_HARNESS, *asked]))
+
+
+def own_requirements(table: Table, cell: Cell) -> list[str]:
+    """What the package's wheel requires on the cell's platform."""
+    knows = _platform_hook(table)
+    if knows:
+        return list(knows.get_platform_dependencies(cell.platforms[0], "triton"))
+    return list(project.read(table.root).dependencies)
 
 
 def wheel_requirements(table: Table, cell: Cell) -> list[str]:
-    """What the wheel requires on the cell's platform, without Triton: the cell's torch brings that."""
+    """The same without torch and Triton, where a cell's index decides which distributions those are."""
     knows = _platform_hook(table)
-    return list(knows.get_platform_dependencies(cell.platforms[0], "none")) if knows else []
+    if knows:
+        return list(knows.get_platform_dependencies(cell.platforms[0], "none"))
+    return [each for each in own_requirements(table, cell) if not re.match(r"(torch|triton)\b(?!-)", each)]
 
 
 def _platform_hook(table: Table) -> Optional[ModuleType]:

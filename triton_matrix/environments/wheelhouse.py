@@ -10,24 +10,20 @@ what each file's SHA-256 is and is written last, so a folder without one is not 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import re
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files
+from ..base import commands, files, sources
 from ..base.cells import PLATFORMS, Cell, Table, load_at
 from ..evidence import toolchain
-from . import index, interpreters, slim, wheel
+from . import builds, contents, index, interpreters, manifest, pins, slim, wheel
+from .contents import Contents
 
-SCHEMA = "triton-matrix/wheelhouse/1"
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-CHUNK = 1 << 20
 
 
 @commands.exit_status("wheelhouse")
@@ -69,17 +65,19 @@ def gather(
         raise ValueError(f"cell {cell.name} installs nothing: there is nothing to gather")
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"DIR is {folder}, which is not empty; name a new folder")
-    pins = table.locked_pins(cell)
+    wanted = pins.check(table, cell)
     python = interpreters.find_python(str(cell.python))
     if python is None:
         raise ValueError(interpreters.missing_python(cell))
     wheels = folder / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     download_pins(table, cell, python, wheels)
+    others = _other_builds(wanted, wheels)
     # nox, uv and the build run in the Python that runs this; the offline machine is taken to have the same
-    tested = table.path.parent / "check.txt"
-    known = ["--constraint", str(tested)] if tested.is_file() and sys.version_info[:2] == (3, 11) else []
-    _download(sys.executable, wheels, [*known, "nox", "uv", "pip", *build_requirements(table)])
+    tested = table.path.parent / "tools.txt"
+    tools = ["--require-hashes", "--requirement", str(tested)] if tested.is_file() else ["nox", "uv"]
+    for asked in (tools, ["pip", *build_requirements(table)]):
+        _download(sys.executable, wheels, asked)
     platform = platform or cell.platforms[0]
     own = wheel.build_wheel(table, platform, folder, triton=_triton_of(table, cell))
     own = own.replace(wheels / own.name)
@@ -88,8 +86,8 @@ def gather(
         slim.slim(wheels)
     after = _total(wheels.iterdir())
     commit, dirty = toolchain.git_state(table.root)
-    manifest: dict[str, Any] = {
-        "schema": SCHEMA,
+    found: dict[str, Any] = {
+        "schema": manifest.SCHEMA,
         "cell": cell.name,
         "platform": platform,
         "python": cell.python,
@@ -97,93 +95,68 @@ def gather(
         "date": toolchain.now(),
         "commit": commit,
         "dirty": dirty,
-        "pins": _sha256(pins),
-        "sources": sources_digest(table),
+        "pins": sources.sha256(table.pins(cell)),
+        "sources": sources.package_digest(table),
         "package": own.name,
         "slim": slimmed,
         "bytes": after,
+        "other_builds": others,
         "files": {},
     }
     for path in sorted(wheels.iterdir()):
-        manifest["files"][path.name] = {"sha256": _sha256(path), "bytes": path.stat().st_size}
+        found["files"][path.name] = {"sha256": sources.sha256(path), "bytes": path.stat().st_size}
         if piece and path.stat().st_size > piece:
-            manifest["files"][path.name]["pieces"] = split(path, piece)
-    files.write_json(folder / "manifest.json", manifest)
+            found["files"][path.name]["pieces"] = split(path, piece)
+    files.write_json(folder / "manifest.json", found)
     saved = f", {show_size(before - after)} less than without --slim" if slimmed else ""
-    print(f"{folder}: {len(manifest['files'])} wheels, {show_size(after)}{saved}", flush=True)
-    return manifest
+    print(f"{folder}: {len(found['files'])} wheels, {show_size(after)}{saved}", flush=True)
+    return found
 
 
-def open_house(table: Table, cell: Cell, folder: Path) -> dict[str, Any]:
-    """Check every file of ``folder``, join what was cut, and return the manifest.
-
-    Raises:
-        ValueError: not a wheelhouse, one for another cell or other pins, or a file missing or altered; names them.
-    """
-    path = folder / "manifest.json"
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"--wheelhouse {folder}: no manifest.json, so it is no wheelhouse or not finished") from None
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
-    if manifest.get("schema") != SCHEMA:
-        raise ValueError(f"{path}: schema is {manifest.get('schema')!r}; this reads {SCHEMA}")
-    again = f"gather it again with `nox -s wheelhouse -- {cell.name} DIR`"
-    if manifest["cell"] != cell.name:
-        raise ValueError(f"--wheelhouse {folder} is for cell {manifest['cell']}, not {cell.name}; {again}")
-    if manifest["pins"] != _sha256(table.pins(cell)):
-        raise ValueError(f"--wheelhouse {folder} was gathered for other pins than constraints/{cell.name}.txt; {again}")
-    wrong = []
-    for name, about in manifest["files"].items():
-        whole = folder / "wheels" / name
-        if not whole.is_file() and "pieces" in about:
-            wrong += _join(whole, about["pieces"])
-        wrong += _trouble(whole, about) if not wrong else []
-    if wrong:
-        shown = ", ".join(wrong[:5]) + (f", and {len(wrong) - 5} more" if len(wrong) > 5 else "")
-        raise ValueError(f"--wheelhouse {folder}: {shown}; copy it again")
-    return manifest
-
-
-def install(table: Table, cell: Cell, python: str, folder: Path) -> None:
+def install(table: Table, cell: Cell, python: str, folder: Path) -> Contents:
     """Give the environment of ``python`` the cell's pins and this checkout's wheel, with no request to any network.
 
-    The wheel is the gathered one where the checkout still has the sources that it was built from; else it is built.
+    Only files that the manifest lists are looked at, each under the hash that it says. The wheel is the gathered one
+    where the checkout still has the sources that it was built from; else it is built.
+
+    Returns:
+        The environment's contents, to be ended.
 
     Raises:
-        ValueError: see :func:`open_house`.
+        ValueError: see :func:`manifest.open_house`.
         commands.ToolError: a step failed.
     """
+    wanted = pins.check(table, cell)
     folder = folder.resolve()
-    manifest = open_house(table, cell, folder)
-    pip, offline = [commands.uv(), "pip"], ["--offline", "--no-index", "--find-links", str(folder / "wheels")]
-    print(f"cell {cell.name}: {table.pins(cell).name} from {folder}, offline", flush=True)
-    commands.run([*pip, "sync", "--python", python, *offline, str(table.pins(cell))], echo=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        built = folder / "wheels" / manifest["package"]
-        if manifest["sources"] != sources_digest(table):
+    found = manifest.open_house(table, cell, folder)
+    print(f"cell {cell.name}: {cell.name}.txt from {folder}, offline", flush=True)
+    for other in found["other_builds"]:
+        print(builds.sentence(other), flush=True)
+    inside = contents.begin(python)
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        offline = ["--offline", "--no-index", "--find-links", str(manifest.listed(folder, found, scratch / "wheels"))]
+        asked, gathered = scratch / "pins.txt", manifest.requirements(cell, wanted, found)
+        asked.write_text(pins.render(gathered), encoding="utf-8")
+        again = [f"--reinstall-package={name}" for name in inside.other_than(gathered)]
+        sync = [commands.uv(), "pip", "sync", "--python", python, "--require-hashes", *offline, *again, str(asked)]
+        # a folder or a backend of this machine's own is not what was gathered
+        commands.run(sync, env=builds.without_other_builds(), echo=True)
+        inside.installed(gathered, found["other_builds"])
+        built = folder / "wheels" / found["package"]
+        if found["sources"] != sources.package_digest(table):
             print("the checkout is not what the gathered wheel was built from: building another, offline", flush=True)
-            triton = _triton_of(table, cell)
-            built = wheel.build_wheel(table, manifest["platform"], Path(scratch), python, triton, offline)
-        commands.run([*pip, "install", "--python", python, *offline, "--no-deps", "--reinstall", str(built)])
+            out = scratch / "built"
+            built = wheel.build_wheel(table, found["platform"], out, python, _triton_of(table, cell), offline)
+        interpreters.install_wheel(python, built, offline)
     interpreters.check_environment(cell, python)
+    return inside
 
 
 def build_requirements(table: Table) -> list[str]:
     """What ``pyproject.toml`` asks for to build the package."""
     pyproject = files.read_toml(table.root / "pyproject.toml", "the package's description")
     return list(pyproject.get("build-system", {}).get("requires", ["setuptools>=69", "wheel"]))
-
-
-def sources_digest(table: Table) -> str:
-    """SHA-256 over the names and contents of what the package is built from."""
-    digest = hashlib.sha256()
-    for top in wheel.digested(table):
-        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(f"{path.relative_to(table.root)}\0{_sha256(path)}\n".encode())
-    return digest.hexdigest()
 
 
 def split(path: Path, piece: int) -> list[dict[str, Any]]:
@@ -194,12 +167,12 @@ def split(path: Path, piece: int) -> list[dict[str, Any]]:
             part = path.with_name(f"{path.name}.{len(pieces):03d}")
             left = piece
             with part.open("wb") as out:
-                while left and (data := whole.read(min(CHUNK, left))):
+                while left and (data := whole.read(min(manifest.CHUNK, left))):
                     left -= out.write(data)
             if left == piece:
                 part.unlink()
                 break
-            pieces.append({"name": part.name, "sha256": _sha256(part), "bytes": part.stat().st_size})
+            pieces.append({"name": part.name, "sha256": sources.sha256(part), "bytes": part.stat().st_size})
     path.unlink()
     return pieces
 
@@ -219,14 +192,30 @@ def show_size(size: int) -> str:
 
 def download_pins(table: Table, cell: Cell, python: str, wheels: Path) -> None:
     """The wheels of the cell's pins for ``python`` into ``wheels``; torch and its Triton from the cell's own index."""
-    if not cell.index:
-        _download(python, wheels, ["--no-deps", "--requirement", str(table.pins(cell))])
-        return
-    _, ours = index.recorded(table, cell)
-    pins = index.pins_of(table, cell)
-    for options, of_index in ((["--no-deps", "--index-url", str(cell.index)], True), (["--no-deps"], False)):
-        wanted = [f"{name}=={version}" for name, version in pins.items() if (name in ours) is of_index]
-        _download(python, wheels, [*options, *wanted])
+    wanted = list(pins.read(table.pins(cell)).values())
+    ours = index.recorded(table, cell)[1] if cell.index else []
+    for options, of_index in ((["--index-url", str(cell.index)], True), ([], False)):
+        asked = [pin for pin in wanted if (pin.name in ours) is of_index]
+        if not asked:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            listed = Path(folder) / "pins.txt"
+            if builds.settings(None):  # another build has another hash: it is compared afterwards, and said
+                asked = [pins.Pin(pin.name, pin.version) for pin in asked]
+            listed.write_text(pins.render(asked), encoding="utf-8")
+            hashes = ["--require-hashes"] if all(pin.hashes for pin in asked) else []
+            _download(python, wheels, ["--no-deps", *hashes, *options, "--requirement", str(listed)])
+
+
+def _other_builds(wanted: Mapping[str, pins.Pin], wheels: Path) -> list[dict[str, Any]]:
+    """Which of the downloaded wheels are not the pinned files: what the user's settings brought in their place."""
+    others = []
+    for path in sorted(wheels.glob("*.whl")):
+        there = manifest.pinned(path.name)
+        pin, digest = wanted.get(there.name), f"sha256:{sources.sha256(path)}"
+        if pin and pin.hashes and manifest.same_version(there, pin) and digest not in pin.hashes:
+            others.append(builds.other(pin, pins.Pin(there.name, there.version, (digest,)), builds.settings(None)))
+    return others
 
 
 def _download(python: str, wheels: Path, arguments: list[str]) -> None:
@@ -240,32 +229,6 @@ def _triton_of(table: Table, cell: Cell) -> str:
     if not cell.index:
         return "triton"
     return next((name for name in index.TRITONS if name in index.pins_of(table, cell)), "triton")
-
-
-def _join(whole: Path, pieces: list[dict[str, Any]]) -> list[str]:
-    wrong = [each for piece in pieces for each in _trouble(whole.with_name(piece["name"]), piece)]
-    if not wrong:
-        with files.replacing(whole) as scratch, scratch.open("wb") as out:
-            for piece in pieces:
-                with whole.with_name(piece["name"]).open("rb") as part:
-                    shutil.copyfileobj(part, out, CHUNK)
-        for piece in pieces:
-            whole.with_name(piece["name"]).unlink()
-    return wrong
-
-
-def _trouble(path: Path, about: dict[str, Any]) -> list[str]:
-    if not path.is_file():
-        return [f"{path.name} is missing"]
-    return [] if _sha256(path) == about["sha256"] else [f"{path.name} was altered"]
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while data := file.read(CHUNK):
-            digest.update(data)
-    return digest.hexdigest()
 
 
 def _total(paths: Iterable[Path]) -> int:

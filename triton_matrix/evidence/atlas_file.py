@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import platform
-import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files
-from ..codegen.compile import Configuration, Result
+from ..base import cells, files, sources
+from . import schemas, toolchain
 
-SCHEMA = "triton-matrix/codegen/1"
+SCHEMA = schemas.CODEGEN
 
 
 class RecordError(ValueError):
     """A file is not there or not an atlas file; one sentence."""
 
 
-def entry(configuration: Configuration, result: Result) -> dict[str, Any]:
-    """One entry. ``metrics`` repeat exactly from run to run; ``seconds`` and ``cpu_seconds`` do not."""
-    value: dict[str, Any] = {
-        "id": configuration.id,
-        "kernel": configuration.label.partition("[")[0],
-        "label": configuration.label,
-        "target": configuration.target,
-        "args": configuration.args,
-        "constexprs": configuration.constexprs,
-        "options": configuration.options,
-        "hints": list(configuration.hints),
-        "status": result.status,
-        "metrics": result.metrics,
-        "seconds": round(result.seconds, 3),
-        "cpu_seconds": round(result.cpu_seconds, 3),
-    }
-    if result.crash:
-        value["crash"] = True
-    if result.reason:
-        value["reason"] = result.reason
-    return value
-
-
 def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path) -> dict[str, Any]:
     """The whole file's content, entries sorted by id. ``source`` is a path in the checkout that holds the kernels."""
+    commit, dirty = toolchain.git_state(source if source.is_dir() else source.parent)
     return {
         "schema": SCHEMA,
         "triton": release,
         "adapter": adapter,
         "python": platform.python_version(),
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "commit": _commit(source),
+        "date": toolchain.now(),
+        "commit": commit,
+        "dirty": dirty,
+        "sources": _sources(source),
+        "count": len(entries),
         "entries": sorted(entries, key=lambda item: item["id"]),
     }
 
@@ -58,6 +38,15 @@ def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write an atlas file, whole or not at all."""
     files.write_json(path, content)
+
+
+def lacks(content: Mapping[str, Any]) -> str:
+    """What an atlas file says that it holds and does not; "" where it is whole. A file of before has no count."""
+    entries = content.get("entries")
+    if not isinstance(entries, list):
+        return "it has no entries"
+    said, there = content.get("count"), len(entries)
+    return f"it says that it holds {said} entries, and it holds {there}" if said not in (None, there) else ""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -70,13 +59,14 @@ def read(path: Path) -> dict[str, Any]:
         raise RecordError(f"{path} is not JSON: {problem}") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise RecordError(f"{path} is not an atlas file; its schema is not {SCHEMA!r}")
+    if lacks(content):
+        raise RecordError(f"{path} is not whole: {lacks(content)}")
     return content
 
 
-def _commit(source: Path) -> Optional[str]:
-    command = ["git", "-C", str(source if source.is_dir() else source.parent), "rev-parse", "HEAD"]
+def _sources(source: Path) -> Optional[str]:
+    """Digest of the package's sources in that checkout; None where there is no table to say what they are."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        return sources.package_digest(cells.load_at(source if source.is_dir() else source.parent))
+    except ValueError:
         return None
-    return done.stdout.strip() or None

@@ -1,101 +1,35 @@
 """Read folders of evidence files. Each file says itself what it is; one that does not is named and left out.
 
-A folder is searched at any depth, so ``reports/``, an unpacked CI artifact and ``docs/results/`` are read alike.
+A folder is searched at any depth, so ``reports/``, an unpacked CI artifact and ``results/`` are read alike.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import xml.etree.ElementTree as ET
-from collections import Counter
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
+
+from ..base import text
+from ..base.terms import RUN_LEVELS
+from . import atlas_file, runs, schemas
+from .found import OUTCOMES as OUTCOMES
+from .found import Document as Document
+from .found import Evidence as Evidence
+from .found import Failure as Failure
+from .found import Problem as Problem
+from .found import Suite as Suite
+from .found import Unusable as Unusable
+from .found import as_utc, shown
+from .found import load_json as load_json
+from .junit import NOT_APPLICABLE as NOT_APPLICABLE
+from .junit import read_junit as read_junit
 
 # written by this report itself, or inputs of other tools that live beside the evidence
 DERIVED = {"matrix.json", "index.html", "summary.md"}
 # a file of such a name is damaged, not foreign, when it does not say what it is
 NAMES = {"environment.json", "unavailable.json", "failure.json", "benchmark.json", "launches.json"}
-LEVELS = ("interpreter", "device", "codegen")
-# worst first: a test that pytest lists twice (a failing body, then a failing teardown) keeps the worse outcome
-OUTCOMES = {"E": "error", "F": "failed", ".": "passed", "s": "skipped", "n": "n/a"}
-NOT_APPLICABLE = "n/a: "  # how the pytest plugin begins the reason of a skip that is a known gap of the cell
-TEXT_KEPT = 4000  # characters of a failure's traceback that are looked at: its end, where the raising frame is
-
-
-@dataclass
-class Failure:
-    """One failing test as pytest recorded it. ``phase`` is ``call`` for its body, else ``setup`` (with collection)."""
-
-    test: str
-    phase: str
-    message: str
-    text: str
-
-
-@dataclass
-class Suite:
-    """One ``junit-<level>.xml``: outcome letters per test id (see OUTCOMES), failures, and what it was run on."""
-
-    cell: str
-    level: str
-    date: str
-    file: str
-    source: str
-    properties: dict[str, str]
-    outcomes: dict[str, str] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    skips: Counter = field(default_factory=Counter)
-    incidents: list[dict[str, str]] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-@dataclass
-class Document:
-    """One JSON evidence file about a cell: its content, and where and when it comes from."""
-
-    cell: str
-    date: str
-    file: str
-    source: str
-    content: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A file that was left out and why. ``broken``: it claims to be evidence but cannot be read as such."""
-
-    file: str
-    problem: str
-    broken: bool
-
-
-@dataclass
-class Evidence:
-    """Everything found in the folders given, in the order found."""
-
-    suites: list[Suite] = field(default_factory=list)
-    environments: list[Document] = field(default_factory=list)
-    benches: list[Document] = field(default_factory=list)
-    unavailable: list[Document] = field(default_factory=list)
-    failures: list[Document] = field(default_factory=list)
-    atlas: list[Document] = field(default_factory=list)
-    launches: list[Document] = field(default_factory=list)
-    incidents: list[Document] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.suites or self.benches or self.unavailable or self.failures or self.atlas or self.launches)
-
-
-class Unusable(ValueError):
-    """A file that is left out; ``broken`` tells damaged evidence from a file that is something else."""
-
-    def __init__(self, problem: str, broken: bool = True) -> None:
-        super().__init__(problem)
-        self.broken = broken
+NAMES |= {f"run-{level}.json" for level in RUN_LEVELS}
 
 
 def read(folders: list[Path]) -> Evidence:
@@ -103,28 +37,36 @@ def read(folders: list[Path]) -> Evidence:
     found = Evidence()
     for folder in folders:
         if not folder.is_dir():
-            found.problems.append(Problem(str(folder), "there is no such folder", True))
+            found.problems.append(Problem(shown(folder), "there is no such folder", True))
             continue
         for path in sorted(folder.rglob("*")):
             asked_apart = "specs" in path.relative_to(folder).parts  # of kernels that someone asked about: not ours
             wanted = path.suffix in (".json", ".xml") and path.name not in DERIVED and not asked_apart
             if wanted and path.is_file():
                 _read_file(found, folder, path)
+    _pair(found)
     return found
 
 
-def as_utc(date: Optional[str]) -> str:
-    """An ISO date in UTC to the second, so that dates compare as text; without a zone it is taken as UTC.
-
-    Raises:
-        Unusable: no date, or not one.
-    """
-    try:
-        moment = datetime.fromisoformat(str(date))
-    except ValueError:
-        raise Unusable(f"its date is {date!r}; an ISO date is needed to tell the newest") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc).isoformat(timespec="seconds")
+def _pair(found: Evidence) -> None:
+    """Give each suite the run that it is of; a run, or a crash of a level, that left no suite is one without tests."""
+    by_place = {(suite.folder, suite.level): suite for suite in found.suites}
+    for document in found.runs:
+        run = runs.from_json(document.content)
+        suite = by_place.get((Path(document.file).parent, run.level))
+        if suite is None:
+            said = {"commit": run.commit} if run.commit else {}
+            suite = Suite(run.cell, run.level, document.date, document.file, document.source, said)
+            found.suites.append(suite)
+        suite.run, suite.date = run, document.date
+    for document in [item for item in found.failures if item.content["stage"].startswith("run:")]:
+        found.failures.remove(document)
+        level = document.content["stage"].partition(":")[2]
+        if level not in RUN_LEVELS:
+            found.problems.append(Problem(document.file, f"is of stage {document.content['stage']!r}", True))
+            continue
+        crashed = Suite(document.cell, level, document.date, document.file, document.source, {}, crash=document)
+        found.suites.append(crashed)
 
 
 def is_subject(cell: str) -> bool:
@@ -152,26 +94,27 @@ def _read_file(found: Evidence, folder: Path, path: Path) -> None:
         kind, document = _read_json(path, source)
         getattr(found, kind).append(document)
     except Unusable as error:
-        found.problems.append(Problem(str(path), str(error), error.broken))
+        found.problems.append(Problem(shown(path), text.clean(str(error)), error.broken))
     except OSError as error:
-        found.problems.append(Problem(str(path), f"cannot be read: {error.strerror}", True))
+        found.problems.append(Problem(shown(path), f"cannot be read: {error.strerror}", True))
 
 
 # schema of a file -> the list of Evidence that it belongs to, which is also its definition in evidence.schema.json
 SCHEMAS = {
-    "triton-matrix/environment/1": "environments",
-    "triton-matrix/unavailable/1": "unavailable",
-    "triton-matrix/failure/1": "failures",
-    "triton-matrix/codegen/1": "atlas",
-    "triton-matrix/launches/1": "launches",
-    "triton-matrix/incidents/1": "incidents",
+    schemas.ENVIRONMENT: "environments",
+    schemas.RUN: "runs",
+    schemas.UNAVAILABLE: "unavailable",
+    schemas.FAILURE: "failures",
+    schemas.CODEGEN: "atlas",
+    schemas.LAUNCHES: "launches",
+    schemas.INCIDENTS: "incidents",
 }
 
 
 def _read_json(path: Path, source: str) -> tuple[str, Document]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        content = load_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise Unusable(f"is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise Unusable("is foreign: not an object", broken=path.name in NAMES)
@@ -181,7 +124,7 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
             raise Unusable(problem, broken=path.name in NAMES)
         _check(content, "benches")
         about = content["triton_matrix"]
-        return "benches", Document(about["cell"], as_utc(about["date"]), str(path), source, content)
+        return "benches", Document(about["cell"], as_utc(about["date"]), shown(path), source, content)
     schema = str(content.get("schema") or "")
     if schema not in SCHEMAS:
         named = f"its schema is {schema!r}" if schema else "it names no schema"
@@ -189,7 +132,12 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
         raise Unusable(f"is foreign: {named}; known are {', '.join(SCHEMAS)}", broken=ours)
     kind = SCHEMAS[schema]
     _check(content, kind)
-    return kind, Document(content.get("cell", ""), as_utc(content["date"]), str(path), source, content)
+    if kind == "atlas" and atlas_file.lacks(content):
+        raise Unusable(f"is not whole: {atlas_file.lacks(content)}")
+    if kind == "runs" and path.parent.name != content["cell"]:
+        raise Unusable(f"says that it is of cell {content['cell']!r} but lies in the folder {path.parent.name!r}")
+    date = as_utc(content["opened" if kind == "runs" else "date"])
+    return kind, Document(content.get("cell", ""), date, shown(path), source, content)
 
 
 def _check(content: dict[str, Any], kind: str) -> None:
@@ -205,70 +153,3 @@ def _validator(kind: str) -> Any:
 
     schema = json.loads(Path(__file__).with_name("evidence.schema.json").read_text(encoding="utf-8"))
     return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})
-
-
-def read_junit(path: Path, source: str) -> Suite:
-    """One JUnit file of pytest's, with the properties that the pytest plugin of the matrix records.
-
-    Raises:
-        Unusable: not XML, not JUnit, without its cell, level or date, or in another cell's folder.
-    """
-    suite: Optional[Suite] = None
-    properties: dict[str, str] = {}
-    timestamp, outermost = None, None
-    try:
-        for event, element in ET.iterparse(path, events=("start", "end")):
-            if event == "start":
-                outermost = outermost or element.tag
-                if outermost not in ("testsuites", "testsuite"):
-                    raise Unusable(f"is foreign: its root is <{outermost}>, not <testsuites>", broken=False)
-                if element.tag == "testsuite":
-                    timestamp = element.get("timestamp")
-                elif element.tag == "testcase":  # pytest writes the suite's own properties before its first test
-                    suite = suite or _suite(path, source, properties, timestamp)
-            elif element.tag == "properties" and suite is None:
-                properties = {item.get("name", ""): item.get("value", "") for item in element}
-                properties = {name: value for name, value in properties.items() if value not in ("", "None")}
-            elif element.tag == "testcase" and suite is not None:
-                _add_case(suite, element)
-                element.clear()
-    except ET.ParseError as error:
-        raise Unusable(f"is not XML: {error}") from None
-    return suite or _suite(path, source, properties, timestamp)
-
-
-def _suite(path: Path, source: str, properties: dict[str, str], timestamp: Optional[str]) -> Suite:
-    level = properties.get("level") or path.stem.removeprefix("junit-")
-    if level not in LEVELS:
-        raise Unusable(f"does not say its level: neither a property `level` nor its name is one of {', '.join(LEVELS)}")
-    cell = properties.get("cell") or path.parent.name
-    if "cell" in properties and path.name.startswith("junit-") and path.parent.name != cell:
-        raise Unusable(f"says that it is of cell {cell!r} but lies in the folder {path.parent.name!r}")
-    return Suite(cell, level, as_utc(properties.get("date") or timestamp), str(path), source, properties)
-
-
-def _add_case(suite: Suite, element: ET.Element) -> None:
-    # of a file that cannot be collected pytest gives no class, and the file's dotted name as the name
-    parts = filter(None, (element.get("classname"), element.get("name")))
-    test = "::".join(parts).removeprefix("tests.")
-    try:
-        suite.seconds += float(element.get("time") or 0)
-    except ValueError:
-        raise Unusable(f"says that {test} took {element.get('time')!r} seconds") from None
-    outcome = "."
-    for child in element:
-        message = (child.get("message") or "").strip()
-        if child.tag in ("failure", "error"):
-            outcome = "F" if child.tag == "failure" else "E"
-            text = (child.text or "")[-TEXT_KEPT:]
-            suite.failures.append(Failure(test, "call" if outcome == "F" else "setup", message, text))
-        elif child.tag == "skipped":
-            outcome = "n" if message.startswith(NOT_APPLICABLE) else "s"
-            suite.skips[message or "no reason given"] += 1
-    order = list(OUTCOMES)
-    known = suite.outcomes.get(test, outcome)
-    suite.outcomes[test] = min(outcome, known, key=order.index)
-    found = element.find("properties")
-    if found is not None and test.startswith("incidents"):
-        values = {item.get("name", ""): item.get("value", "") for item in found}
-        suite.incidents.append({"test": test, "outcome": OUTCOMES[suite.outcomes[test]], **values})

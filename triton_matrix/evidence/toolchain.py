@@ -16,8 +16,9 @@ from typing import Any, Optional
 
 from ..base import files
 from ..base.cells import load
+from . import schemas
 
-SCHEMA = "triton-matrix/environment/1"
+SCHEMA = schemas.ENVIRONMENT
 
 
 def record(cell: str, root: Optional[Path] = None) -> dict[str, Any]:

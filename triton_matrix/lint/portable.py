@@ -1,126 +1,213 @@
-"""The subset of Triton that 2.3.1 and every later release to 3.9.0 share: what a portable kernel may use.
+"""Which releases have what: the language as ``language.json`` surveys it, and how releases behave beyond its names.
 
-Read off the eleven released wheels of the table (``[release]`` and the pinned cells). tests/incidents/test_portable.py
-compares it with the Triton of every cell, so that a release that takes a name away, or adds a compile option, is seen.
+The survey is read off every release of the table (survey.py). :data:`BEHAVIOURS` is what no survey shows: a kernel that
+some release compiles or interprets differently. tests/harness/lint compiles or runs an example of each on the releases
+that it names, and tests/incidents/test_portable.py compares the survey with the Triton of every cell.
 """
 
 from __future__ import annotations
 
-import re
+import functools
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Optional
 
-OLDEST, NEWEST = "2.3.1", "3.9.0"
+from ..base import versions
+from . import survey
 
-# Compile options: the fields of CUDAOptions and HIPOptions, with the first and the last release that has each.
-COMPILE_OPTIONS = {
-    "allow_flush_denorm": ("3.0.0", "3.9.0"),
-    "allow_fp8e4b15": ("3.0.0", "3.1.0"),
-    "allow_fp8e4nv": ("2.3.1", "3.1.0"),
-    "allowed_dot_input_precisions": ("3.0.0", "3.9.0"),
-    "arch": ("3.0.0", "3.9.0"),
-    "backend_name": ("3.0.0", "3.9.0"),
-    "clc": ("3.9.0", "3.9.0"),
-    "cluster_dims": ("2.3.1", "3.5.1"),
-    "debug": ("2.3.1", "3.9.0"),
-    "default_dot_input_precision": ("3.0.0", "3.9.0"),
-    "deprecated_fp8_dot_operand_dtypes": ("3.4.0", "3.9.0"),
-    "deprecated_fp8_dtypes": ("3.2.0", "3.3.1"),
-    "enable_fp_fusion": ("2.3.1", "3.9.0"),
-    "enable_persistent": ("2.3.1", "2.3.1"),
-    "enable_reflect_ftz": ("3.6.0", "3.9.0"),
-    "enable_warp_specialization": ("2.3.1", "2.3.1"),
-    "extern_libs": ("2.3.1", "3.9.0"),
-    "fpsan_homomorphic_casts": ("3.9.0", "3.9.0"),
-    "instruction_sched_variant": ("3.2.0", "3.3.1"),
-    "instrumentation_mode": ("3.5.1", "3.9.0"),
-    "ir_override": ("3.4.0", "3.9.0"),
-    "kpack": ("3.0.0", "3.9.0"),
-    "launch_cooperative_grid": ("3.3.1", "3.9.0"),
-    "launch_pdl": ("3.4.0", "3.9.0"),
-    "llvm_fn_attrs": ("3.8.0", "3.9.0"),
-    "matrix_instr_nonkdim": ("3.0.0", "3.9.0"),
-    "max_num_imprecise_acc_default": ("2.3.1", "3.9.0"),
-    "maxnreg": ("3.0.0", "3.9.0"),
-    "min_shared_mem": ("3.9.0", "3.9.0"),
-    "num_buffers_warp_spec": ("3.2.0", "3.3.1"),
-    "num_consumer_groups": ("3.2.0", "3.3.1"),
-    "num_ctas": ("2.3.1", "3.9.0"),
-    "num_stages": ("2.3.1", "3.9.0"),
-    "num_warps": ("2.3.1", "3.9.0"),
-    "optimize_epilogue": ("2.3.1", "2.3.1"),
-    "ptx_options": ("3.4.0", "3.9.0"),
-    "ptx_version": ("2.3.1", "3.9.0"),
-    "reg_dec_producer": ("3.2.0", "3.3.1"),
-    "reg_inc_consumer": ("3.2.0", "3.3.1"),
-    "sanitize_overflow": ("3.2.0", "3.9.0"),
-    "sched4reg": ("3.9.0", "3.9.0"),
-    "schedule_hint": ("3.4.0", "3.9.0"),
-    "supported_fp8_dtypes": ("3.2.0", "3.9.0"),
-    "warp_size": ("3.5.1", "3.9.0"),
-    "waves_per_eu": ("3.0.0", "3.9.0"),
-    "wgp_cu_mode": ("3.9.0", "3.9.0"),
+# A kernel's parameter that the interpreter drops from the call, with the releases whose interpreter does.
+INTERPRETER_DROPS = {
+    "num_warps": "2.3.1 to 3.2.0",
+    "num_stages": "2.3.1 to 3.2.0",
+    "num_ctas": "2.3.1 to 3.2.0",
+    "enable_fp_fusion": "2.3.1 to 3.2.0",
+    "enable_warp_specialization": "2.3.1",
+    "maxnreg": "3.0.0 to 3.2.0",
+}
+# Every launch has a value for these, so that a parameter of the same name changes nothing that is compiled.
+ALWAYS_SET = ("num_warps", "num_stages", "num_ctas")
+LAUNCH_DROPS = "2.3.1"  # its launcher drops what is a compile option of its own before it binds the rest
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a release does otherwise than others, though its language has the names.
+
+    Attributes:
+        level: where it shows: ``codegen`` (when it is compiled) or ``interpreter``.
+        broken: the releases on which it shows, as an interval of the survey.
+        sentence: what it is and what to write instead; the releases come before it.
+    """
+
+    level: str
+    broken: str
+    sentence: str
+
+
+BEHAVIOURS = {
+    "global": Behaviour(
+        "codegen", "3.0.0 to 3.9.0", "a module global that is no constexpr is a NameError; pass it as a parameter"
+    ),
+    "global None": Behaviour(
+        "codegen", "3.0.0 to 3.2.0", "a module global that is None is a NameError; pass it as a parameter"
+    ),
+    "annotated global": Behaviour(
+        "codegen",
+        "3.3.1 to 3.9.0",
+        "a global annotated as tl.constexpr is a NameError; write NAME = tl.constexpr(value), or pass it",
+    ),
+    "constexpr global": Behaviour(
+        "interpreter", "2.3.1", "a module global that is a tl.constexpr ends every kernel of its file; pass it instead"
+    ),
+    "indexed block": Behaviour(
+        "interpreter", "2.3.1", "indexing a block with None or : gives raw numpy; write tl.expand_dims(x, axis)"
+    ),
+    "deferred annotations": Behaviour(
+        "interpreter",
+        "2.3.1 to 3.1.0",
+        "deferred annotations turn tl.constexpr into text that is not read; keep kernels in a file without this import",
+    ),
+    "min or max of a block": Behaviour(
+        "interpreter",
+        "2.3.1 to 3.9.0",
+        "Python's own min and max compare whole blocks and give wrong numbers; write tl.minimum or tl.maximum",
+    ),
+    "min or max as a shape": Behaviour(
+        "codegen",
+        "2.3.1 to 3.5.1",
+        "min and max of constexprs are numbers of the kernel, which no shape takes; compute it before the launch",
+    ),
+    "tl.math": Behaviour(
+        "interpreter", "2.3.1", "tl.math is libdevice, which ends the process; for rsqrt write 1 / tl.sqrt(x)"
+    ),
+    "libdevice": Behaviour(
+        "interpreter", "2.3.1 to 3.9.0", "libdevice does not run interpreted; write it with what tl has"
+    ),
+    "block pointer": Behaviour("codegen", "3.9.0", "block pointers are gone; write pointers and a mask"),
+    "libdevice by attribute": Behaviour(
+        "codegen",
+        "2.3.1 to 3.5.1",
+        "tl.extra.libdevice.NAME is not there or is empty; write from triton.language.extra import libdevice",
+    ),
 }
 
-# Names of triton.language that every release exports and compiles; those that WORSE lists are left out.
-LANGUAGE = frozenset(re.findall(r"\w+", """
-abs arange argmax argmin associative_scan atomic_add atomic_and atomic_cas atomic_max atomic_min atomic_or
-atomic_xchg atomic_xor bfloat16 block_type broadcast broadcast_to cat cdiv constexpr cos cumprod cumsum
-debug_barrier device_assert device_print dot dtype exp expand_dims fdiv float16 float32 float64 float8e4b15
-float8e4nv float8e5 full inline_asm_elementwise int1 int16 int32 int64 int8 load log max max_constancy
-max_contiguous maximum min minimum multiple_of num_programs pair_uniform_to_normal philox philox_impl pointer_type
-program_id rand rand4x randint randint4x randn randn4x ravel reduce reshape sigmoid sin softmax sort sqrt
-static_assert static_print static_range store sum swizzle2d tensor trans uint16 uint32 uint64 uint8
-uint_to_uniform_float umulhi view void where xor_sum zeros zeros_like
-"""))  # fmt: skip
-
-# Names that a kernel may well reach for, with what to write instead; "extra" and "math" stand for all they hold.
-WORSE = {
-    "range": "tl.range came with 3.0; write range",
-    "rsqrt": "tl.rsqrt came with 3.0; write 1 / tl.sqrt(x)",
-    "math": "tl.math is libdevice in 2.3.1, which its interpreter lacks, and lost most of its names in 3.0; "
-    "for rsqrt write 1 / tl.sqrt(x)",
-    "extra": "libdevice is tl.math in 2.3.1 and tl.extra.libdevice from 3.0, and no interpreter has it; "
-    "for rsqrt write 1 / tl.sqrt(x)",
-    "cast": "tl.cast came with 3.0; write x.to(dtype)",
-    "make_block_ptr": "block pointers are gone in 3.9; write pointers and a mask",
-    "advance": "block pointers are gone in 3.9; write pointers and a mask",
-    "make_tensor_descriptor": "tensor descriptors came with 3.4; write pointers and a mask",
-    "assume": "tl.assume came with 3.2; there is nothing like it before",
+# What to write instead, by the end of the name; most names say it themselves.
+INSTEAD = {
+    "range": "write range",
+    "rsqrt": "write 1 / tl.sqrt(x)",
+    "cast": "write x.to(dtype)",
+    "make_block_ptr": "write pointers and a mask",
+    "advance": "write pointers and a mask",
+    "make_tensor_descriptor": "write pointers and a mask",
+    "tensor.cast": "write .to(dtype) on a block",
+    "max": "write tl.maximum(a, b)",
+    "exp2": "write tl.exp(x * 0.6931471805599453)",
+    "log2": "write tl.log(x) * 1.4426950408889634",
+    "clamp": "write tl.minimum(tl.maximum(x, low), high)",
+    "permute": "write tl.trans of a matrix",
 }
 
-# Calls whose signatures differ: how many arguments every release takes by position, and the keywords some do not have.
-CALLS = {
-    "argmax": (3, {"keep_dims"}),
-    "argmin": (3, {"keep_dims"}),
-    "associative_scan": (3, {"reverse"}),
-    "cat": (3, {"dim"}),
-    "cumprod": (2, {"reverse", "dtype"}),
-    "cumsum": (2, {"reverse", "dtype"}),
-    "device_assert": (2, {"mask"}),
-    "device_print": (None, {"hex"}),
-    "dot": (3, {"input_precision"}),
-    "fdiv": (3, {"approx"}),
-    "load": (3, {"boundary_check", "padding_option"}),
-    "max": (4, {"keep_dims"}),
-    "maximum": (2, {"propagate_nan"}),
-    "min": (4, {"keep_dims"}),
-    "minimum": (2, {"propagate_nan"}),
-    "ravel": (1, {"can_reorder"}),
-    "reduce": (3, {"keep_dims"}),
-    "reshape": (None, {"can_reorder"}),
-    "softmax": (1, {"dim", "keep_dims"}),
-    "store": (3, {"boundary_check"}),
-    "sum": (2, {"keep_dims", "dtype"}),
-    "trans": (1, {"dims"}),
-    "xor_sum": (2, {"keep_dims"}),
-}
 
-# Methods of a tensor, and builtins of Python, that are not in every release.
-METHODS = {
-    "cast": "there is no .cast in 2.3.1; write .to(dtype) on a block",
-}
-BUILTINS = {
-    "max": "a kernel has no builtin max in 2.3.1; write tl.maximum(a, b)",
-    "min": "the builtin min compares with Python's in an interpreter; write tl.minimum(a, b)",
-    "len": "a kernel has no builtin len in 2.3.1",
-    "list": "a kernel has no builtin list in 2.3.1",
-}
+@dataclass(frozen=True)
+class Language:
+    """The survey of all releases, and which of them are asked about.
+
+    Attributes:
+        releases: every release of the survey, oldest first.
+        supported: those of them that the package supports.
+    """
+
+    data: dict[str, Any] = field(repr=False)
+    releases: tuple[str, ...]
+    supported: frozenset[str]
+
+    def missing_option(self, name: str) -> frozenset[str]:
+        """The supported releases without this compile option."""
+        return self.supported - self.having(self.data["options"], name)
+
+    def missing_builtin(self, name: str) -> frozenset[str]:
+        """The supported releases in which a kernel cannot call this builtin of Python that others let it call."""
+        return self._missing(self.data["builtins"], name)
+
+    def missing_syntax(self, node: str) -> frozenset[str]:
+        """The supported releases that do not read this kind of ast node, which others read."""
+        return self._missing(self.data["syntax"], node)
+
+    def missing_name(self, dotted: str) -> frozenset[str]:
+        """The supported releases that lack a name such as ``triton.language.rsqrt``; none where no survey covers it."""
+        module, _, name = dotted.rpartition(".")
+        if dotted in self.data["names"]:
+            modules = self.data["names"][dotted]
+            return self.supported - frozenset().union(*(self._within(interval) for interval in modules))
+        if module not in self.data["names"]:
+            return frozenset()
+        return self.supported - self.having(self.data["names"][module], name)
+
+    def missing_method(self, name: str) -> frozenset[str]:
+        """The supported releases whose tensors lack this method, which those of others have."""
+        return self._missing(self.data["names"][f"{survey.LANGUAGE}.tensor"], name)
+
+    def missing_keyword(self, function: str, keyword: str) -> frozenset[str]:
+        """The supported releases whose ``function`` is there, and has no such parameter."""
+        parameters = self.data["parameters"].get(function)
+        if parameters is None:
+            return frozenset()
+        there = frozenset().union(*(self._within(interval) for interval in parameters))
+        return (self.supported & there) - self.having(parameters, keyword)
+
+    def too_many(self, function: str, count: int) -> tuple[frozenset[str], int]:
+        """The supported releases whose ``function`` takes less than ``count`` by position, and how many all take."""
+        limits: dict[str, int] = self.data["positions"].get(function, {})
+        short = {interval: limit for interval, limit in limits.items() if self._within(interval) & self.supported}
+        refusing = [self._within(interval) for interval, limit in short.items() if limit < count]
+        return self.supported & frozenset().union(*refusing), min(short.values(), default=count)
+
+    def broken(self, behaviour: str) -> frozenset[str]:
+        """The supported releases on which it shows."""
+        return self.supported & self._within(BEHAVIOURS[behaviour].broken)
+
+    def within(self, interval: str) -> frozenset[str]:
+        """The supported releases of an interval."""
+        return self.supported & self._within(interval)
+
+    def spell(self, some: Iterable[str]) -> str:
+        """Releases as text: "2.3.1 to 3.2.0"."""
+        return survey.intervals(list(some), list(self.releases))
+
+    def having(self, table: dict[str, list[str]], item: str) -> frozenset[str]:
+        """Every release that a table of the survey gives ``item`` to, supported or not."""
+        return frozenset().union(*(self._within(interval) for interval, items in table.items() if item in items))
+
+    def _missing(self, table: dict[str, list[str]], item: str) -> frozenset[str]:
+        having = self.having(table, item)
+        return self.supported - having if having else having
+
+    def _within(self, interval: str) -> frozenset[str]:
+        return _releases_of(interval, self.releases)
+
+
+@functools.cache
+def _releases_of(interval: str, releases: tuple[str, ...]) -> frozenset[str]:
+    return survey.within(interval, list(releases))
+
+
+@functools.cache
+def _data() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(survey.DATA.read_text(encoding="utf-8"))
+    return found
+
+
+def language(oldest: Optional[str] = None, newest: Optional[str] = None) -> Language:
+    """The survey, asked about the releases from ``oldest`` to ``newest``; about all of it by default.
+
+    Raises:
+        ValueError: one is no release number, or no release of the survey lies between them.
+    """
+    releases = tuple(_data()["releases"])
+    first, last = versions.key(oldest or releases[0]), versions.key(newest or releases[-1])
+    supported = frozenset(release for release in releases if first <= versions.key(release) <= last)
+    if not supported:
+        asked = f"--oldest is {oldest or releases[0]!r} and --newest is {newest or releases[-1]!r}"
+        raise ValueError(f"{asked}; allowed are two with at least one of {', '.join(releases)} between them")
+    return Language(_data(), releases, supported)

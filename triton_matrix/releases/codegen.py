@@ -14,17 +14,19 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
 from ..base import cells, commands, versions
 from ..codegen import accepted, targets
-from ..codegen.cli import target_names
+from ..codegen import spec as spec_files
+from ..codegen.cli import add_loading_options, settings_of, target_names
+from ..codegen.many import Settings
 from ..environments import stamped
 from ..evidence import atlas_file
 from .progress import Progress
-from .summary import Outcome, accept, report_atlas, report_pair, report_spec
+from .summary import Outcome, accept, report_atlas, report_pair, report_spec, tell
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,14 @@ class Request:
     """What is asked of every release.
 
     Attributes:
-        spec: the spec file, or None for the atlas of the package's kernels.
+        spec: the spec file or a folder of such, or None for the atlas of the package's kernels.
         atlas: the hook that gives the atlas's configurations, ``FILE.py:FUNCTION`` below ``root``.
         root: the repo root. It is imported from for the atlas, which is of its sources; not for a spec.
         names: the targets.
         extra: requirements to install beside Triton.
         envs: folder of the environments and of the kept results.
         out: folder of the atlas files.
+        settings: how kernels are loaded and compiled; its ``torch_version`` is each release's own.
     """
 
     spec: Optional[Path]
@@ -49,10 +52,11 @@ class Request:
     envs: Path
     out: Path
     no_cache: bool
+    settings: Settings = field(default_factory=Settings)
 
 
 def main(argv: list[str]) -> int:
-    """Exit status 0; 1: something got worse and is not accepted, or does not compile; 2: cannot ask."""
+    """Exit status 0; 1: something got worse and is not accepted, or a release fails; 2: cannot ask any release."""
     options = _parser().parse_args(argv)
     try:
         table = cells.load_at(options.root)
@@ -64,6 +68,12 @@ def main(argv: list[str]) -> int:
             raise ValueError(
                 f"{table.path.name} [package] names no atlas; name a kernel with --spec, or see docs/adopt.md"
             )
+        if spec:
+            for file in spec_files.files_of(spec):
+                content = spec_files.read(file)
+                spec_files.expand(content, [names[0]])
+                for remark in spec_files.remarks(content):
+                    print(f"{file.name}: {remark}", file=sys.stderr)
         entries = accepted.read(accepted_path) if not spec else []
         reasons = _reasons(options.accept or [])
         reports = table.root / "reports" / "codegen"
@@ -76,6 +86,7 @@ def main(argv: list[str]) -> int:
             envs=(options.envs or table.root / ".nox" / "codegen").resolve(),
             out=(options.out or (reports / "specs" / spec.stem if spec else reports)).resolve(),
             no_cache=options.no_cache,
+            settings=settings_of(options, None),
         )
         commands.uv()
     except ValueError as problem:
@@ -84,24 +95,27 @@ def main(argv: list[str]) -> int:
     start = time.perf_counter()
     outcomes = run(rows, request, options.jobs)
     named = bool(options.triton or options.from_)
-    for outcome in outcomes:
-        if outcome.problem:
-            print(f"codegen: triton {outcome.release}: {outcome.problem}", file=sys.stderr)
-    if any(outcome.cannot_ask or (outcome.problem and named) for outcome in outcomes):
+    asked = [outcome for outcome in outcomes if not outcome.unavailable]
+    if not any(outcome.path.is_file() for outcome in asked):
+        by_problem: dict[str, list[str]] = {}
+        for outcome in outcomes:
+            by_problem.setdefault(outcome.problem, []).append(outcome.release)
+        for sentence, releases in by_problem.items():  # what all of them say is said once
+            print(f"codegen: triton {', '.join(releases)}: {sentence}", file=sys.stderr)
         return 2
+    failed = [outcome for outcome in outcomes if outcome.problem and (named or not outcome.unavailable)]
     atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
-    if not atlases:
-        return 2
     took = time.perf_counter() - start
-    if options.from_:
+    if options.from_ and len(atlases) == 2:
         return report_pair(atlases[0], atlases[-1], entries, options.markdown)
-    if spec:
-        return report_spec(atlases, options.markdown)
+    if spec or options.from_:
+        status = report_spec(atlases, options.markdown, failed)
+        return tell(outcomes, failed, status)
     summary = request.out / "summary.md" if set(names) >= set(targets.DEFAULT) and not named else None
     if reasons:
         entries = accept(atlases, entries, reasons)
         accepted.write(accepted_path, entries)
-    return report_atlas(outcomes, atlases, entries, took, options.markdown, summary)
+    return tell(outcomes, failed, report_atlas(outcomes, atlases, entries, took, options.markdown, summary))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -109,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m triton_matrix codegen",
         description="Compile the package's kernels, or a spec's, with every released Triton; say what changed.",
     )
-    parser.add_argument("--spec", type=Path, metavar="FILE.toml", help="this kernel instead of ours")
+    parser.add_argument("--spec", type=Path, metavar="PATH", help="what this spec, or a folder of them, says")
     parser.add_argument("--triton", metavar="A,B,...", help="only these releases")
     parser.add_argument("--from", dest="from_", metavar="A", help="compare two releases: the earlier one")
     parser.add_argument("--to", metavar="B", help="the later one")
@@ -124,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: reports/codegen)")
     parser.add_argument("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
+    add_loading_options(parser)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     parser.add_argument("--no-cache", action="store_true", help="compile everything again")
     parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
@@ -176,33 +191,46 @@ def _one_release(row: cells.Release, request: Request, progress: Progress) -> Ou
         python = stamped.of_release(row, request.extra, request.envs)
     except (commands.ToolError, ValueError) as problem:
         progress.finish(row.triton, "unavailable")
-        return Outcome(row.triton, path, problem=f"unavailable: {problem}")
-    command = [str(python), "-m", "triton_matrix", "compile", "--quiet", "--progress", "--json", str(path)]
+        return Outcome(row.triton, path, problem=f"unavailable: {problem}", unavailable=True)
+    read_end, write_end = os.pipe()  # of the progress alone: what a kernel's module prints does not come here
+    command = [str(python), "-m", "triton_matrix", "compile", "--quiet", "--progress", str(write_end)]
+    command += ["--json", str(path), "--target", ",".join(request.names), *_loading(row, request.settings)]
     if request.spec:
         command += ["--spec", str(request.spec)]
     else:
         command += ["--atlas", str(request.atlas), "--root", str(request.root)]
     command += ["--no-cache"] if request.no_cache else ["--cache", str(request.envs / "results")]
-    command += ["--target", ",".join(request.names)]
-    imported = os.pathsep.join(
-        filter(None, [None if request.spec else str(request.root), os.environ.get("PYTHONPATH")])
-    )
-    env = {**os.environ, "PYTHONPATH": imported, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    imported = [] if request.spec else [str(request.root)]
+    imported += [str(Path(each).resolve()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(imported),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     compiled = 0
     errors: list[str] = []
     with subprocess.Popen(
-        command, env=env, cwd=request.envs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        command,
+        env=env,
+        cwd=request.envs,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        pass_fds=(write_end,),
     ) as process:
-        assert process.stdout is not None
+        os.close(write_end)
         assert process.stderr is not None
         reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()))
         reader.start()
-        for line in process.stdout:
-            word, *numbers = line.split()
-            if word == "progress":
-                progress.count(row.triton, int(numbers[0]), int(numbers[1]))
-            elif word == "compiled":
-                compiled = int(numbers[0])
+        with open(read_end, encoding="utf-8") as lines:
+            for line in lines:
+                word, *numbers = line.split()
+                if word == "progress":
+                    progress.count(row.triton, int(numbers[0]), int(numbers[1]))
+                elif word == "compiled":
+                    compiled = int(numbers[0])
         reader.join()
     said = "".join(errors).strip()
     if process.returncode in (0, 1) and path.is_file():
@@ -210,7 +238,13 @@ def _one_release(row: cells.Release, request: Request, progress: Progress) -> Ou
         return Outcome(row.triton, path, compiled=compiled, remark=said)
     progress.finish(row.triton, "cannot be asked")
     if process.returncode == 2:
-        return Outcome(row.triton, path, problem=said, cannot_ask=True)
-    return Outcome(
-        row.triton, path, problem=str(commands.ToolError(command, process.returncode, said[-600:])), cannot_ask=True
-    )
+        return Outcome(row.triton, path, problem=said)
+    return Outcome(row.triton, path, problem=str(commands.ToolError(command, process.returncode, said[-600:])))
+
+
+def _loading(row: cells.Release, settings: Settings) -> list[str]:
+    """The options of the verb ``compile`` that say how kernels are loaded in this release."""
+    options = ["--torch", row.torch, "--import-seconds", str(settings.import_seconds)]
+    options += ["--compile-seconds", str(settings.compile_seconds)]
+    options += ["--configs", str(settings.configs)] if settings.configs else []
+    return [*options, *(["--source-root", str(settings.source_root)] if settings.source_root else [])]

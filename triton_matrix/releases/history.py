@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files, versions
-from ..codegen import table
+from ..base import files, tables, versions
 from ..evidence import atlas_file
 
 DEFAULT_FOLDER = Path("reports/codegen")
@@ -103,7 +102,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         lines = series(atlases, options.kernel, options.target, options.metric)
         releases = [atlas["triton"] for atlas in atlases]
         rows = [[label, *values] for label, values in lines.items()]
-        print(table.render([f"{options.metric} {options.target}", *releases], rows, options.markdown))
+        print(tables.render([f"{options.metric} {options.target}", *releases], rows, markdown=options.markdown))
         if options.plot:
             plot(lines, releases, f"{options.metric} of {options.kernel}, {options.target}", options.plot)
     except (atlas_file.RecordError, ValueError) as problem:

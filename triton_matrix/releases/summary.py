@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files
+from ..base import files, tables
 from ..codegen import accepted, compare, table
 from ..codegen.accepted import Accepted
 
@@ -22,7 +22,7 @@ class Outcome:
         path: its atlas file, there unless ``problem`` says otherwise.
         compiled: configurations that had to be compiled; the others were kept from an earlier run.
         problem: one sentence when there is no atlas file.
-        cannot_ask: the problem lies in what was asked, not in the release.
+        unavailable: this machine cannot provide the release.
         remark: what the release printed on its error stream.
     """
 
@@ -30,7 +30,7 @@ class Outcome:
     path: Path
     compiled: int = 0
     problem: str = ""
-    cannot_ask: bool = False
+    unavailable: bool = False
     remark: str = ""
 
 
@@ -50,7 +50,7 @@ def report_atlas(
     total = sum(len(atlas["entries"]) for atlas in atlases)
     fresh = sum(outcome.compiled for outcome in outcomes)
     print(f"\n{total} configurations in {len(atlases)} releases, {fresh} compiled now, {seconds:.1f} s")
-    missing = [outcome.release for outcome in outcomes if outcome.problem]
+    missing = [outcome.release for outcome in outcomes if outcome.unavailable]
     if missing:
         print(f"unavailable and not counted: {', '.join(missing)}")
     if summary:
@@ -69,14 +69,26 @@ def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence
     return 1 if open_ or unused else 0
 
 
-def report_spec(atlases: Sequence[dict[str, Any]], markdown: bool) -> int:
+def report_spec(atlases: Sequence[dict[str, Any]], markdown: bool, failed: Sequence[Outcome] = ()) -> int:
     """Print a spec's metrics, the releases of each configuration under one another, and what got worse."""
     print(table.by_release(atlases, markdown))
+    for outcome in failed:
+        print(f"error: triton {outcome.release}: {outcome.problem}")
+    broken = any(item["status"] == "error" for atlas in atlases for item in atlas["entries"])
     judged = [(before, after, *_judge(before, after, ())) for before, after in itertools.pairwise(atlases)]
-    if judged:
+    worse = any(change.kind == "worse" for _, _, found, _, _ in judged for change in found)
+    if judged and (worse or not (broken or failed)):  # beside a failure, that nothing else got worse is no good news
         print()
         print(_changes(judged, markdown))
-    return 1 if any(item["status"] == "error" for atlas in atlases for item in atlas["entries"]) else 0
+    return 1 if broken else 0
+
+
+def tell(outcomes: Sequence[Outcome], failed: Sequence[Outcome], status: int) -> int:
+    """Say on the error stream which releases have no answer; the exit status with that: 1 where one of them counts."""
+    for outcome in outcomes:
+        if outcome.problem:
+            print(f"codegen: triton {outcome.release}: {outcome.problem}", file=sys.stderr)
+    return max(status, 1) if failed else status
 
 
 def accept(atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], reasons: dict[str, str]) -> list[Accepted]:
@@ -108,7 +120,7 @@ def _changes(judged: Sequence[Any], markdown: bool) -> str:
                 rows.append([step, verdict, change.label, change.target, change.what])
     if not rows:
         return "nothing got worse between consecutive releases"
-    return table.render(["triton", "", "configuration", "target", "change"], rows, markdown)
+    return tables.render(["triton", "", "configuration", "target", "change"], rows, markdown=markdown)
 
 
 def _status(judged: Sequence[Any], entries: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]) -> int:

@@ -7,14 +7,17 @@ import json
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional, Union
 
 import jsonschema
 
-from ..base import files
+from ..base import files, text
 from ..base.cells import Table, load_at
+from ..base.terms import LEVELS
 from ..evidence import reading
-from . import atlas, compare_runs, markdown, merge, page, terminal, verdict
+from . import compare_runs, known, markdown, merge, page, terminal, verdict
+from .current import Current
+from .matrix import Changes, Found, Judged, Matrix
 
 
 def answer(options: argparse.Namespace) -> int:
@@ -25,40 +28,54 @@ def answer(options: argparse.Namespace) -> int:
         for cell, _ in required:
             table.cell(reading.table_cell(cell))
         reports = options.reports or table.root / "reports"
-        known = verdict.load_known(options.known or table.known)
+        accepts = known.load(options.known or table.known)
         accepted = options.accepted or table.accepted
-        matrix = build([reports, *options.add], table, known, accepted)
+        current = Current(table, str(reports), options.allow_stale)
+        found = build([reports, *options.add], current, accepts, accepted)
+        changes: Optional[Changes] = None
         if options.against:
-            earlier = read_matrix(options.against, table, known, accepted)
-            matrix["changes"] = compare_runs.compare(matrix, earlier, str(options.against), known)
-            matrix["changes"]["codegen"] = atlas.run_against_run(matrix["codegen"], earlier["codegen"])
-        pair = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(matrix)
-        if pair:
-            matrix["cell_against_cell"] = compare_runs.cell_against_cell(matrix, *pair)
-    except ValueError as error:
-        print(f"report: {error}", file=sys.stderr)
+            earlier = read_matrix(options.against, current, accepts, accepted)
+            changes = compare_runs.compare(found, earlier, str(options.against), accepts)
+        names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(found)
+        pair = compare_runs.cell_against_cell(found, *names) if names else None
+    except (ValueError, OSError) as error:
+        print(f"report: {text.clean(str(error))}", file=sys.stderr)
         return verdict.CANNOT_SAY
-    verdict.judge(matrix)
-    matrix["status"], matrix["status_reasons"] = verdict.status(matrix, required)
+    judged = verdict.judge(found, changes, pair)
+    status, reasons = verdict.status(judged, required, options.allow_stale)
+    matrix: Matrix = {**judged, "status": status, "status_reasons": reasons}
     jsonschema.validate(matrix, schema())
     out = options.out or reports
-    files.write_text(out / "matrix.json", json.dumps(matrix, separators=(",", ":"), sort_keys=True) + "\n")
-    files.write_text(out / "summary.md", markdown.render(matrix))
-    files.write_text(out / "index.html", page.render(matrix, out))
     terminal.show(matrix)
-    print(f"page: {out / 'index.html'}")
-    return int(matrix["status"])
+    try:
+        content = json.dumps(matrix, separators=(",", ":"), sort_keys=True, allow_nan=False)
+        files.write_text(out / "matrix.json", content + "\n")
+        files.write_text(out / "summary.md", markdown.render(matrix))
+        files.write_text(out / "index.html", page.render(matrix, out))
+    except OSError as error:
+        print(f"report: {error.filename or out} cannot be written: {error.strerror}", file=sys.stderr)
+        return verdict.CANNOT_SAY
+    print(f"page: {text.printable(str(out / 'index.html'))}")
+    return status
 
 
-def build(folders: list[Path], table: Table, known: verdict.Known, accepted: Path) -> dict[str, Any]:
+def judge(folders: list[Path], table: Table) -> Judged:
+    """The matrix of these folders, judged as the report does, with the table's own known failures.
+
+    Raises:
+        ValueError: the file of known failures, or of accepted codegen changes, is malformed.
+    """
+    current = Current(table, str(folders[0]))
+    return verdict.judge(build(folders, current, known.load(table.known), table.accepted))
+
+
+def build(folders: list[Path], current: Current, accepts: known.Known, accepted: Path) -> Found:
     """The matrix of these folders, not yet judged. A first folder that does not exist is an empty one."""
     kept = [folder for position, folder in enumerate(folders) if position or folder.is_dir()]
-    matrix = merge.build(reading.read(kept), table, known)
-    atlas.add_changes(matrix["codegen"], accepted)
-    return {**matrix, "changes": None, "cell_against_cell": None, "status": 0, "status_reasons": []}
+    return merge.build(reading.read(kept), current, accepts, accepted)
 
 
-def read_matrix(path: Path, table: Table, known: verdict.Known, accepted: Path) -> dict[str, Any]:
+def read_matrix(path: Path, current: Current, accepts: known.Known, accepted: Path) -> Union[Found, Matrix]:
     """An earlier run: its ``matrix.json``, or a folder of evidence files.
 
     Raises:
@@ -66,21 +83,21 @@ def read_matrix(path: Path, table: Table, known: verdict.Known, accepted: Path) 
     """
     if path.is_dir():
         if (path / "matrix.json").is_file():
-            return read_matrix(path / "matrix.json", table, known, accepted)
-        found = build([path], table, known, accepted)
+            return read_matrix(path / "matrix.json", current, accepts, accepted)
+        found = build([path], current, accepts, accepted)
         if not any(cell["levels"] for cell in found["cells"].values()) and not found["codegen"]["releases"]:
             raise ValueError(f"--against {path} holds no results")
         return found
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        jsonschema.validate(found, schema())
+        matrix: Matrix = reading.load_json(path.read_text(encoding="utf-8"))
+        jsonschema.validate(matrix, schema())
     except FileNotFoundError:
         raise ValueError(f"--against {path}: there is no such file or folder") from None
     except jsonschema.ValidationError as error:
         raise ValueError(f"--against {path} is no {merge.SCHEMA}: {error.json_path}: {error.message[:200]}") from None
     except ValueError as error:
         raise ValueError(f"--against {path} is not JSON: {error}") from None
-    return dict(found)
+    return matrix
 
 
 @cache
@@ -91,6 +108,6 @@ def schema() -> dict[str, Any]:
 
 def _cell_and_level(text: str) -> tuple[str, str]:
     cell, _, level = text.rpartition(":")
-    if not cell or level not in merge.LEVELS:
-        raise ValueError(f"--require {text!r}: it is CELL:LEVEL, with a level of {', '.join(merge.LEVELS)}")
+    if not cell or level not in LEVELS:
+        raise ValueError(f"--require {text!r}: it is CELL:LEVEL, with a level of {', '.join(LEVELS)}")
     return cell, level

@@ -9,9 +9,25 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Literal, Optional, cast
 
+from ..base.terms import Verdict
 from ..codegen import accepted, compare
+from ..evidence import schemas
+from ..evidence.reading import Document
+from .current import Current
+from .matrix import (
+    Cell,
+    Changes,
+    Codegen,
+    Columns,
+    Entry,
+    Failure,
+    FoundCodegen,
+    JudgedRelease,
+    Release,
+    Where,
+)
 
 STATUS = {"ok": ".", "n/a": "n", "error": "E"}
 ABSENT = " "
@@ -22,18 +38,19 @@ HINT_WORSE = (
 )
 
 
-def build(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def build(found_files: Sequence[Document], current: Current, path: Path) -> FoundCodegen:
     """The atlas of all releases, oldest first, as columns.
 
     Args:
-        documents: atlas files (schema ``triton-matrix/codegen/1``), one per release.
+        found_files: atlas files (schema ``triton-matrix/codegen/1``), one per release.
+        current: the checkout that is asked about.
+        path: the file that accepts codegen changes between releases; no file accepts nothing.
 
-    Returns:
-        ``entries`` (id, kernel, target, label), ``metrics``, ``status`` (release -> one letter per entry, see STATUS),
-        ``values`` (metric -> release -> one number or None per entry), ``reasons`` (release -> entry index -> why it is
-        n/a or an error), ``summary`` per release, ``changes`` (filled by ``add_changes``).
+    Raises:
+        ValueError: the file is there and malformed.
     """
-    described: dict[str, dict[str, str]] = {}
+    documents = [item.content for item in found_files]
+    described: dict[str, Entry] = {}
     metrics: dict[str, None] = {}
     for document in documents:
         for entry in document["entries"]:
@@ -42,7 +59,7 @@ def build(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             metrics.update(dict.fromkeys(entry.get("metrics") or ()))
     ids = sorted(described)
     index = {name: position for position, name in enumerate(ids)}
-    found: dict[str, Any] = {
+    found: FoundCodegen = {
         "releases": [document["triton"] for document in documents],
         "entries": [described[name] for name in ids],
         "metrics": list(metrics),
@@ -53,12 +70,15 @@ def build(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "changes": [],
         "gone": [],
     }
-    for document in documents:
-        _add_release(found, document, index)
+    for item in found_files:
+        _add_release(found, item.content, index)
+        summary = found["summary"][item.content["triton"]]
+        summary["outdated"], summary["own"] = current.outdated_codegen(item), current.is_own(item)
+    _add_changes(found, path)
     return found
 
 
-def _describe(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(entry: Mapping[str, Any]) -> Entry:
     """A configuration without what a release made of it."""
     return {
         "id": entry["id"],
@@ -70,7 +90,7 @@ def _describe(entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _add_release(found: dict[str, Any], document: Mapping[str, Any], index: Mapping[str, int]) -> None:
+def _add_release(found: FoundCodegen, document: Mapping[str, Any], index: Mapping[str, int]) -> None:
     release = document["triton"]
     letters = [ABSENT] * len(index)
     columns: dict[str, list[Optional[float]]] = {metric: [None] * len(index) for metric in found["metrics"]}
@@ -89,7 +109,6 @@ def _add_release(found: dict[str, Any], document: Mapping[str, Any], index: Mapp
         if any(value is not None for value in column):
             found["values"][metric][release] = column
     counts = {status: letters.count(letter) for status, letter in STATUS.items()}
-    errors = counts["error"]
     found["summary"][release] = {
         "date": document["date"],
         "commit": document.get("commit"),
@@ -97,17 +116,11 @@ def _add_release(found: dict[str, Any], document: Mapping[str, Any], index: Mapp
         "counts": counts,
         "worse": 0,
         "accepted": 0,
-        "verdict": "fail" if errors else "pass" if counts["ok"] else "n/a",
-        "reason": f"{errors} kernel{'s' * (errors > 1)} did not compile" if errors else "",
     }
 
 
-def add_changes(atlas: dict[str, Any], path: Path) -> None:
-    """Compare each release with the one before, and mark what the file at ``path`` accepts (no file: nothing).
-
-    Raises:
-        ValueError: the file is there and malformed.
-    """
+def _add_changes(atlas: FoundCodegen, path: Path) -> None:
+    """Compare each release with the one before, and mark what the file at ``path`` accepts."""
     entries = accepted.read(path) if path.is_file() else []
     documents = [document(atlas, release) for release in atlas["releases"]]
     index = {(entry["label"], entry["target"]): position for position, entry in enumerate(atlas["entries"])}
@@ -117,36 +130,51 @@ def add_changes(atlas: dict[str, Any], path: Path) -> None:
         open_, unused = accepted.judge(worse, entries, *span)
         atlas["gone"] += compare.unused_lines(unused)
         summary = atlas["summary"][after["triton"]]
+        summary["before"] = before["triton"]
         reasons = {id(change): "" if change in open_ else _reason(change, entries, span) for change in worse}
         for reason in dict.fromkeys(reasons.values()):
             alike = [change for change in worse if reasons[id(change)] == reason]
             for row, change in _rows(alike, *span):
-                summary["accepted" if reason else "worse"] += 1
+                kind: Literal["accepted", "worse"] = "accepted" if reason else "worse"
+                summary[kind] += 1
                 atlas["changes"].append({"entry": index[change.label, change.target], **row, "accepted": reason})
-        if summary["worse"] and summary["verdict"] == "pass":
-            summary.update(verdict="regressed", reason=f"{_count(summary['worse'])} since {before['triton']}")
 
 
-def run_against_run(new: dict[str, Any], old: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Codegen changes for the worse within one and the same release: our code changed, not the compiler.
+def judge(codegen: FoundCodegen, changes: Optional[Changes]) -> Codegen:
+    """The atlas with the verdict of every release, and its reason.
 
-    A release that has any is ``regressed``.
+    A release in which a kernel does not compile has failed; one that compiles for the worse than in an earlier run, or
+    than the release before it without being accepted, has regressed.
     """
+    summary: dict[str, Release] = {}
+    for release, row in codegen["summary"].items():
+        errors = row["counts"]["error"]
+        ours = [each for each in changes["codegen"] if each["to"] == release] if changes else []
+        verdict: Verdict = "pass" if row["counts"]["ok"] else "n/a"
+        reason = ""
+        if errors:
+            verdict, reason = "fail", f"{errors} kernel{'s' * (errors > 1)} did not compile"
+        elif ours:
+            verdict, reason = "regressed", f"{_count(len(ours))} since the earlier run"
+        elif row["worse"]:
+            verdict, reason = "regressed", f"{_count(row['worse'])} since {row['before']}"
+        judged: JudgedRelease = {**row, "verdict": verdict, "reason": reason}
+        summary[release] = cast(Release, judged)
+    return {**codegen, "summary": summary}
+
+
+def run_against_run(new: Columns, old: Columns) -> list[dict[str, Any]]:
+    """Codegen changes for the worse within one and the same release: our code changed, not the compiler."""
     rows = []
     for release in [release for release in new["releases"] if release in old["releases"]]:
         found = compare.changes(document(old, release), document(new, release))
-        worse = [row for row, _ in _rows([change for change in found if change.kind == "worse"], release, release)]
-        if worse:
-            reason = f"{_count(len(worse))} since the earlier run"
-            new["summary"][release].update(verdict="regressed", reason=reason)
-        rows += worse
+        rows += [row for row, _ in _rows([change for change in found if change.kind == "worse"], release, release)]
     return rows
 
 
-def failures(matrix: Mapping[str, Any]) -> list[dict[str, Any]]:
+def failures(codegen: Codegen, changes: Optional[Changes], judged: Mapping[str, Cell]) -> list[Failure]:
     """Releases that failed or regressed at level codegen, each as a failure of the matrix like those of the suites."""
-    codegen, changes = matrix["codegen"], matrix["changes"] or {"codegen": []}
-    found = []
+    found: list[Failure] = []
     for release, summary in codegen["summary"].items():
         if summary["verdict"] not in ("fail", "regressed"):
             continue
@@ -155,7 +183,7 @@ def failures(matrix: Mapping[str, Any]) -> list[dict[str, Any]]:
             for position, reason in codegen["reasons"][release].items()
             if codegen["status"][release][int(position)] == STATUS["error"]
         ]
-        ours = [row for row in changes["codegen"] if row["to"] == release]
+        ours = [row for row in changes["codegen"] if row["to"] == release] if changes else []
         since = [row for row in codegen["changes"] if row["to"] == release and not row["accepted"]]
         rows: list[dict[str, Any]] = broken or ours or since
         command = f"nox -s codegen -- --triton {release}"
@@ -163,15 +191,14 @@ def failures(matrix: Mapping[str, Any]) -> list[dict[str, Any]]:
             command = f"nox -s codegen -- --from {since[0]['from']} --to {release}"
         cells = [
             name
-            for name, cell in matrix["cells"].items()
-            if cell["levels"].get("codegen", {}).get("release") == release
+            for name, cell in judged.items()
+            if "codegen" in cell["levels"] and cell["levels"]["codegen"].get("release") == release
         ]
-        place = {
-            "level": "codegen",
-            "count": len(rows),
-            "tests": [row["id"] for row in rows][:KEPT],
-            "command": command,
-        }
+        tests = [str(row["id"]) for row in rows][:KEPT]
+        where: list[Where] = [
+            {"cell": cell, "level": "codegen", "count": len(rows), "tests": tests, "command": command}
+            for cell in cells or [f"triton {release}"]
+        ]
         found.append(
             {
                 "cause": "compile" if broken else "codegen",
@@ -180,7 +207,7 @@ def failures(matrix: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "example": "\n".join(f"{row['id']}: {row['what']}" for row in rows[:20]),
                 "known": None,
                 "count": len(rows),
-                "where": [{"cell": cell, **place} for cell in cells or [f"triton {release}"]],
+                "where": where,
             }
         )
     return found
@@ -208,7 +235,7 @@ def _reason(change: compare.Change, entries: Sequence[accepted.Accepted], span: 
     return next(entry.reason for entry in entries if not accepted.judge([change], [entry], *span)[0])
 
 
-def document(atlas: Mapping[str, Any], release: str) -> dict[str, Any]:
+def document(atlas: Columns, release: str) -> dict[str, Any]:
     """One release's atlas file again, as far as comparing needs it."""
     names = {letter: status for status, letter in STATUS.items()}
     columns = {metric: of_release[release] for metric, of_release in atlas["values"].items() if release in of_release}
@@ -219,4 +246,4 @@ def document(atlas: Mapping[str, Any], release: str) -> dict[str, Any]:
             metrics = {metric: column[position] for metric, column in columns.items() if column[position] is not None}
             reason = atlas["reasons"][release].get(str(position), "")
             entries.append({**entry, "status": names[letter], "metrics": metrics, "reason": reason})
-    return {"schema": "triton-matrix/codegen/1", "triton": release, "entries": entries}
+    return {"schema": schemas.CODEGEN, "triton": release, "entries": entries}

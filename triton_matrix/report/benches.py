@@ -1,6 +1,6 @@
 """Device timings out of the bench's files: one flat row each, and which of them got slower beyond the noise.
 
-What is beyond the noise is decided in ``matrix.bench.regression`` alone.
+``evidence.benchmark_file`` alone says what a row of a file may hold; ``bench.regression``, what is beyond the noise.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..bench import regression
-from ..bench.evidence import GENERAL
 from ..bench.runs import Run, gpus_called
+from ..bench.timings import OURS, timings
 from ..evidence.reading import Document
 
-OURS = "ours"
-# what a row of benchmark.json keeps within extra_info, under the same name
+# the keys of ``evidence.benchmark_file.EXTRA_INFO`` that a row keeps under the same name
 FIGURES = (
     "kind",
     "direction",
@@ -37,8 +36,8 @@ class Place:
         cell: the row of the matrix; ``ambient`` files stand under their Triton.
         level: of the matrix.
         gpu: the GPU's name; "" where none timed it.
-        settings: ``GENERAL`` where the general rule chose the launches; else "".
-        is_sweep: whether it is a fine sweep of N, which the bench's own page shows (docs/performance.md).
+        settings: how the kernels were set up; "" where the suite did not say.
+        is_sweep: whether it is a fine sweep of sizes.
     """
 
     cell: str
@@ -53,41 +52,46 @@ def place_of(document: Document) -> Place:
     run = Run(document.content)
     triton = run.about["versions"].get("triton")
     cell = f"ambient-{triton}" if document.cell == "ambient" and triton else document.cell
-    settings = GENERAL if run.settings == GENERAL else ""
-    return Place(cell, run.about["level"], run.gpu if run.is_timed else "", settings, run.is_sweep)
+    return Place(cell, run.about["level"], run.gpu if run.is_timed else "", run.settings, run.is_sweep)
 
 
 def told_apart(places: Iterable[Place]) -> dict[Place, str]:
-    """What each place is called besides its cell: the GPU where there are several, the general rule, a sweep."""
+    """What each place is called besides its cell: GPU and settings where there are several, and a sweep."""
     places = list(places)
     called = gpus_called(place.gpu for place in places if place.gpu)
     on = called if len(called) > 1 else {}
-    names = {place: (on.get(place.gpu), place.settings, "sweep" if place.is_sweep else "") for place in places}
-    return {place: ", ".join(filter(None, several)) for place, several in names.items()}
+    several = len({place.settings for place in places if place.settings}) > 1
+    names = {
+        place: (on.get(place.gpu), place.settings if several else "", "sweep" if place.is_sweep else "")
+        for place in places
+    }
+    return {place: ", ".join(filter(None, parts)) for place, parts in names.items()}
 
 
 def rows(place: Place, on: str, document: Document) -> list[dict[str, Any]]:
     """The timings of a benchmark file that a device made; none of a sweep, and on a CPU nothing of a GPU was timed.
 
-    Each row: ``cell``, ``gpu`` and ``settings`` of the place, ``on`` (what ``told_apart`` calls it), ``name`` (the
-    bench's id of the row), ``implementation`` ("ours" for this package), ``median_s`` in seconds, ``triton``, and those
-    of FIGURES that the file has.
+    Each row: ``cell``, ``gpu`` and ``settings`` of the place, ``on`` (what ``told_apart`` calls it), ``name`` (of the
+    row), ``implementation`` ("ours" for this package), ``median_s`` in seconds, ``triton``, and those of FIGURES that
+    the file has.
     """
     if place.level != "device" or place.is_sweep:
         return []
     about = document.content["triton_matrix"]
+    where = {"cell": place.cell, "gpu": place.gpu, "settings": place.settings, "on": on}
     found = []
-    for benchmark in document.content["benchmarks"]:
-        info, stats = benchmark.get("extra_info") or {}, benchmark.get("stats") or {}
-        if stats.get("median") and info.get("direction"):
-            figures = {name: info[name] for name in FIGURES if info.get(name) is not None}
-            what = {"name": info["row"], "implementation": info["implementation"], **figures}
-            where = {"cell": place.cell, "gpu": place.gpu, "settings": place.settings, "on": on}
-            found.append({**where, **what, "median_s": stats["median"], "triton": about["versions"].get("triton")})
+    for each in timings(document.content):
+        if each.on_device:
+            figures = {name: each.info[name] for name in FIGURES if each.info.get(name) is not None}
+            figures.update({} if each.spread is None else {"spread": each.spread})
+            what = {"name": each.row, "implementation": each.implementation, **figures, "median_s": each.median}
+            found.append({**where, **what, "triton": about["versions"].get("triton")})
     return found
 
 
-def changes(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def changes(
+    new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Our rows that are ``slower`` or ``faster`` in ``new`` than in ``old``, per cell, worst or best first.
 
     Only timings of one cell on the same kind of GPU, by the same settings, are compared.
@@ -105,7 +109,7 @@ def changes(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) 
                 found[kind].append({**row, "was_s": was, "now_s": is_})
     found["slower"].sort(key=lambda row: -row["ratio"])
     found["faster"].sort(key=lambda row: row["ratio"])
-    return found
+    return found["slower"], found["faster"]
 
 
 def compared(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
@@ -139,10 +143,10 @@ def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _by_place(benches: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], dict[str, regression.Entry]]:
-    """``_place`` -> row id -> what comparing needs; rows of ours only."""
+    """``_place`` -> row's name -> what comparing needs; rows of ours only, and of those with enough rounds."""
     places: dict[tuple[str, str, str], dict[str, regression.Entry]] = {}
     for row in benches:
-        if row["implementation"] == OURS:
-            entry = regression.Entry(row["median_s"], row.get("spread") or 0.0, row.get("share_of_copy"))
+        if row["implementation"] == OURS and row.get("spread") is not None:
+            entry = regression.Entry(row["median_s"], row["spread"], row.get("share_of_copy"))
             places.setdefault(_place(row), {})[row["name"]] = entry
     return places

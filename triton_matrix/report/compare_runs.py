@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from ..evidence.reading import is_subject
 from ..suites import causes
-from . import benches
+from . import atlas, benches
+from .known import Known
+from .matrix import Changes, Found, Matrix, Pair, Where
 
 KEPT = 50  # test ids or rows listed per change; the count is always the full one
-Matrix = Mapping[str, Any]
+Earlier = Union[Found, Matrix]
 
 
-def compare(new: Matrix, old: Matrix, against: str, known: Any) -> dict[str, Any]:
+def compare(new: Found, old: Earlier, against: str, known: Known) -> Changes:
     """Everything that is different in ``new``.
 
     Args:
         new, old: matrices as ``merge.build`` gives them.
         against: what ``old`` is called on the page.
-        known: accepted slow-downs, a ``verdict.Known``.
+        known: accepted slow-downs.
     """
-    found: dict[str, Any] = {"against": against, "against_date": old["date"], "newly_failing": [], "newly_passing": []}
-    found["no_longer_run"] = []
-    for name, cell in new["cells"].items():
-        before = old["cells"].get(name, {"levels": {}})
-        for level, now in cell["levels"].items():
-            if "outcomes" in now and "outcomes" in before["levels"].get(level, {}):
-                _outcomes(found, new, old, name, level)
-    for name, cell in old["cells"].items():
-        for level in cell["levels"]:
-            if level not in new["cells"].get(name, {"levels": {}})["levels"] and level != "codegen":
-                found["no_longer_run"].append({"cell": name, "level": level})
-    found.update(benches.changes(new["benches"], old["benches"]))
-    for row in found["slower"]:
+    slower, faster = benches.changes(new["benches"], old["benches"])
+    for row in slower:
         row["accepted"] = known.accepts_slower(row["cell"], row["name"])
-    found["gone"] = known.slower_gone(found["slower"], benches.compared(new["benches"], old["benches"]))
-    found["environment"] = _environments(new, old)
-    found["codegen"] = []
+    found: Changes = {
+        "against": against,
+        "against_date": old["date"],
+        "newly_failing": [],
+        "newly_passing": [],
+        "no_longer_run": [],
+        "slower": slower,
+        "faster": faster,
+        "gone": known.slower_gone(slower, benches.compared(new["benches"], old["benches"])),
+        "codegen": atlas.run_against_run(new["codegen"], old["codegen"]),
+        "environment": _environments(new, old),
+    }
+    for name, cell in new["cells"].items():
+        before = _levels(old, name)
+        for level, now in cell["levels"].items():
+            if "outcomes" in now and "outcomes" in before.get(level, {}):
+                _outcomes(found, new, old, name, level)
+    for name in old["cells"]:
+        for level in _levels(old, name):
+            if level not in _levels(new, name) and level != "codegen":
+                found["no_longer_run"].append({"cell": name, "level": level})
     return found
 
 
-def cell_against_cell(matrix: Matrix, left: str, right: str) -> dict[str, Any]:
+def cell_against_cell(matrix: Found, left: str, right: str) -> Pair:
     """What differs between two cells of one run: outcomes per level, versions, and speed where both were timed.
 
     Raises:
@@ -64,7 +73,7 @@ def cell_against_cell(matrix: Matrix, left: str, right: str) -> dict[str, Any]:
     }
 
 
-def default_pair(matrix: Matrix) -> Optional[tuple[str, str]]:
+def default_pair(matrix: Found) -> Optional[tuple[str, str]]:
     """The oldest and the newest cell that ran a level in common; None where there are no two."""
     ran = [
         name
@@ -79,9 +88,9 @@ def default_pair(matrix: Matrix) -> Optional[tuple[str, str]]:
     return None
 
 
-def _outcomes(found: dict[str, Any], new: Matrix, old: Matrix, cell: str, level: str) -> None:
-    now = _by_test(new, new["cells"][cell]["levels"][level])
-    was = _by_test(old, old["cells"][cell]["levels"][level])
+def _outcomes(found: Changes, new: Found, old: Earlier, cell: str, level: str) -> None:
+    now = _by_test(new, _levels(new, cell)[level])
+    was = _by_test(old, _levels(old, cell)[level])
     known = {
         test
         for group in new["failures"]
@@ -96,10 +105,11 @@ def _outcomes(found: dict[str, Any], new: Matrix, old: Matrix, cell: str, level:
         if letter in "EF" and test not in known and (was.get(test) == "." or _lost_with(test, now, was))
     ]
     passing = [test for test, letter in now.items() if letter == "." and was.get(test, "?") in "EF"]
-    for kind, tests in (("newly_failing", failing), ("newly_passing", passing)):
+    for listed, tests in ((found["newly_failing"], failing), (found["newly_passing"], passing)):
         if tests:
-            row = {"cell": cell, "level": level, "count": len(tests), "tests": tests[:KEPT]}
-            found[kind].append({**row, "command": causes.command(cell, level, tests)})
+            command = causes.command(cell, level, tests)
+            row: Where = {"cell": cell, "level": level, "count": len(tests), "tests": tests[:KEPT], "command": command}
+            listed.append(row)
 
 
 def _lost_with(file: str, now: Mapping[str, str], was: Mapping[str, str]) -> bool:
@@ -109,19 +119,24 @@ def _lost_with(file: str, now: Mapping[str, str], was: Mapping[str, str]) -> boo
     return any(was[test] == "." and test not in now for test in was if test.startswith(f"{file}::"))
 
 
-def _by_test(matrix: Matrix, level: Mapping[str, Any]) -> dict[str, str]:
+def _levels(matrix: Earlier, cell: str) -> Mapping[str, Mapping[str, Any]]:
+    """The levels of a cell; of one that the matrix does not have, none."""
+    return matrix["cells"][cell]["levels"] if cell in matrix["cells"] else {}
+
+
+def _by_test(matrix: Earlier, level: Mapping[str, Any]) -> dict[str, str]:
     return {test: letter for test, letter in zip(matrix["tests"], level["outcomes"]) if letter != " "}
 
 
-def _environments(new: Matrix, old: Matrix) -> list[dict[str, Any]]:
+def _environments(new: Found, old: Earlier) -> list[dict[str, Any]]:
     """Per cell what moved; levels that ran in one and the same environment are one row."""
     found: list[dict[str, Any]] = []
     for name, cell in new["cells"].items():
         for level, now in cell["levels"].items():
-            was = old["cells"].get(name, {"levels": {}})["levels"].get(level)
-            if not was or now.get("environment") is None or was.get("environment") is None:
+            here, there = now.get("environment"), _levels(old, name).get(level, {}).get("environment")
+            if here is None or there is None:
                 continue
-            left, right = old["environments"][was["environment"]], new["environments"][now["environment"]]
+            left, right = old["environments"][there], new["environments"][here]
             moved = _moved(_flat(left), _flat(right))
             same = next((row for row in found if row["cell"] == name and row["moved"] == moved), None)
             if same:
@@ -131,10 +146,11 @@ def _environments(new: Matrix, old: Matrix) -> list[dict[str, Any]]:
     return found
 
 
-def _distributions(matrix: Matrix, cell: str) -> dict[str, str]:
+def _distributions(matrix: Found, cell: str) -> dict[str, str]:
     for level in matrix["cells"][cell]["levels"].values():
-        if level.get("environment") is not None:
-            return _flat(matrix["environments"][level["environment"]])
+        position = level.get("environment")
+        if position is not None:
+            return _flat(matrix["environments"][position])
     return {}
 
 
@@ -156,7 +172,7 @@ def _moved(was: Mapping[str, str], now: Mapping[str, str]) -> list[dict[str, Opt
     ]
 
 
-def _differences(matrix: Matrix, left: Mapping[str, Any], right: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _differences(matrix: Found, left: Mapping[str, Any], right: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Tests by how their outcome differs, one row per pair of outcomes: ``passed`` here, ``n/a`` there."""
     rows: dict[tuple[str, str], list[str]] = {}
     width = max(len(left["outcomes"]), len(right["outcomes"]))

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from typing import Any
 
+from ..base import tables
 from . import words
+from .matrix import Matrix
 
 LIMIT = 60_000  # bytes; GitHub refuses a comment beyond 65,536 characters
 LINE = 400  # characters of one line of a list
 CELL_REASON = 140
 
 
-def render(matrix: Mapping[str, Any]) -> str:
+def render(matrix: Matrix) -> str:
     """The whole summary. What does not fit is counted, and the page is named."""
     head = f"## {words.headline(matrix)}\n\n{_when(matrix)}\n"
     sections = [
         ("What changed", _list(words.change_lines(matrix["changes"]))),
+        ("Not of this checkout as it is now", _list(words.stale_lines(matrix))),
         ("Cells and levels", _cells(matrix)),
         ("Failures by cause", _failures(matrix)),
         ("Accepted codegen changes", _list(words.accepted_lines(matrix))),
@@ -36,34 +39,30 @@ def render(matrix: Mapping[str, Any]) -> str:
     return "\n".join(shown)
 
 
-def _when(matrix: Mapping[str, Any]) -> str:
+def _when(matrix: Matrix) -> str:
     commits = ", ".join(f"`{words.short(commit)}`" for commit in matrix["commits"][:3]) or "unknown"
     against = f" Against `{matrix['changes']['against']}`." if matrix["changes"] else ""
     return f"Newest result {matrix['date'] or 'none'}, commit {commits}, exit status {matrix['status']}.{against}"
 
 
-def _cells(matrix: Mapping[str, Any]) -> list[str]:
-    lines = [
-        "| cell | verdict | python | torch | triton | interpreter | device | codegen |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+def _cells(matrix: Matrix) -> list[str]:
+    headings = ["cell", "verdict", "python", "torch", "triton", "interpreter", "device", "codegen"]
+    rows = []
     for name, cell in matrix["cells"].items():
         reason = f": {cell['reason']}" if cell["reason"] else ""
-        verdict = f"{words.MARKS[cell['verdict']]} **{cell['verdict']}**{_escape(reason)[:CELL_REASON]}"
+        verdict = f"{words.MARKS[cell['verdict']]} **{cell['verdict']}**{_plain(reason)[:CELL_REASON]}"
         levels = [words.level_line(cell["levels"].get(level)) for level in words.LEVELS]
-        lines.append(f"| {name} | {verdict} | {' | '.join([*words.toolchain(cell).values(), *levels])} |")
-    return lines
+        rows.append([name, verdict, *words.toolchain(cell).values(), *levels])
+    return tables.render(headings, rows, markdown=True, labels=len(headings)).splitlines()
 
 
-def _failures(matrix: Mapping[str, Any]) -> list[str]:
+def _failures(matrix: Matrix) -> list[str]:
     lines = []
     for group in matrix["failures"]:
         known = f" (known: {group['known']})" if group["known"] else ""
-        lines.append(
-            f"- **{group['cause']}** × {group['count']}{_escape(known)}: `{group['message'][:LINE].replace('`', '´')}`"
-        )
+        lines.append(f"- **{group['cause']}** × {group['count']}{_escape(known)}: {code(group['message'][:LINE])}")
         lines += [
-            f"  - {row['cell']} {row['level']} × {row['count']}: `{row['command']}`" for row in group["where"][:6]
+            f"  - {row['cell']} {row['level']} × {row['count']}: {code(row['command'])}" for row in group["where"][:6]
         ]
         if len(group["where"]) > 6:
             lines.append(f"  - and in {len(group['where']) - 6} more places")
@@ -91,6 +90,22 @@ def _size(text: str) -> int:
     return len(text.encode()) + 1
 
 
+def code(text: str) -> str:
+    """``text`` as a code span: its fence is longer than any run of backticks in it, so nothing in it ends the span."""
+    text = " ".join(text.split())
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
 def _escape(text: str) -> str:
-    """Text that a table cell or list item shows as it is."""
-    return text.replace("\n", " ").replace("|", "\\|").replace("<", "&lt;")
+    """Text that a list item shows as it is."""
+    return _plain(text).replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """Text on one line that is no HTML, no link and no picture; what stands between two backticks is code."""
+    parts = text.replace("\n", " ").replace("<", "&lt;").split("`")
+    if len(parts) % 2 == 0:  # one backtick has no other
+        parts[-2:] = ["\\`".join(parts[-2:])]
+    return "`".join(part if number % 2 else part.replace("[", "\\[") for number, part in enumerate(parts))

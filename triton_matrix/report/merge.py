@@ -6,47 +6,68 @@ second run can tell (``compare_runs``) and the verdicts (``verdict``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 from ..base import versions
 from ..base.cells import Table
+from ..base.terms import LEVELS
+from ..evidence import runs, schemas
 from ..evidence.reading import OUTCOMES, Document, Evidence, Suite, is_subject, table_cell
 from ..suites import causes
 from ..suites.incidents import as_expected
 from . import atlas, benches, subjects, words
+from .current import Current
+from .known import Known
+from .matrix import Failure, Found, FoundCell, FoundLevel, Row, Stopped, Superseded, Timing, Unavailable
 
-SCHEMA = "triton-matrix/matrix/1"
-LEVELS = ("interpreter", "device", "codegen")
+SCHEMA = schemas.MATRIX
 SKIPS_KEPT = 20  # reasons of skipped tests kept per level, the most frequent first
 
 
-def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
+def build(evidence: Evidence, current: Current, known: Known, accepted: Path) -> Found:
     """One matrix of everything in ``evidence``.
 
     Args:
         evidence: what ``evidence.read`` found.
-        table: the table of cells; a cell without any evidence still has its row.
-        known: accepted failures, a ``verdict.Known``.
+        current: the checkout that is asked about; a cell of its table without any evidence still has its row.
+        known: accepted failures.
+        accepted: the file of accepted codegen changes.
+
+    Raises:
+        ValueError: that file is there and malformed.
     """
-    superseded: list[dict[str, str]] = []
-    suites = _newest(evidence.suites, lambda item: (cell_name(item), item.level), superseded)
+    table = current.table
+    superseded: list[Superseded] = []
+    outdated = {id(suite): current.outdated(suite) for suite in evidence.suites}
+    # what is of the checkout as it is now comes before what is not, whatever their dates
+    suites = _newest(
+        evidence.suites,
+        lambda item: (cell_name(item), item.level),
+        superseded,
+        lambda item: (not outdated[id(item)], item.date, item.file),
+    )
     levels_of: dict[str, dict[str, Suite]] = {}
     for (cell, level), suite in suites.items():
         suite.cell = cell
         levels_of.setdefault(cell, {})[level] = suite
-    stopped = _current(evidence.failures, evidence.suites, superseded)
-    missing = _current(evidence.unavailable, evidence.suites, superseded)
+    stopped = _standing(evidence.failures, evidence.suites, superseded, outweighed=False)
+    missing = _standing(evidence.unavailable, evidence.suites, superseded, outweighed=True)
     timed = dict(sorted(_newest(evidence.benches, benches.place_of, superseded).items()))
     on = benches.told_apart(timed)
     launches = _newest(evidence.launches, lambda item: item.cell, superseded)
-    releases = _newest(evidence.atlas, lambda item: item.content["triton"], superseded)
+    releases = _newest(
+        evidence.atlas,
+        lambda item: item.content["triton"],
+        superseded,
+        lambda item: (not current.outdated_codegen(item), item.date, item.file),
+    )
 
     tests = sorted({test for suite in suites.values() for test in suite.outcomes})
     groups: dict[tuple[str, str], causes.Group] = {}
     environments: list[dict[str, Any]] = []
-    cells: dict[str, Any] = {}
+    cells: dict[str, FoundCell] = {}
     for cell in [
         *table.cells,
         *sorted((set(levels_of) | set(missing) | set(stopped) | set(launches)) - set(table.cells)),
@@ -54,18 +75,33 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
         ran = levels_of.get(cell, {})
         if cell == "ambient" and not ran and any(name.startswith("ambient-") for name in levels_of):
             continue  # its results stand under the Tritons that they were taken on
-        levels = {
-            name: _level(ran[name], tests, groups, known, environments, evidence) for name in LEVELS if name in ran
-        }
+        levels: dict[str, FoundLevel] = {}
+        for name in LEVELS:
+            if name in ran:
+                counts = current.allow_stale or not outdated[id(ran[name])]
+                levels[name] = _level(ran[name], tests, groups if counts else {}, known, environments, evidence)
+                levels[name]["outdated"], levels[name]["own"] = outdated[id(ran[name])], current.is_own(ran[name])
         cells[cell] = {**_row(table, cell), "levels": levels, "unavailable": None, "stopped": None}
         if cell in stopped:
             causes.group_document(groups, stopped[cell])
-            cells[cell]["stopped"] = {key: stopped[cell].content[key] for key in ("stage", "command", "status", "date")}
+            said = stopped[cell].content
+            ended: Stopped = {
+                "stage": said["stage"],
+                "command": said["command"],
+                "status": said["status"],
+                "date": said["date"],
+                "tail": said["tail"],
+            }
+            cells[cell]["stopped"] = ended
         if cell in missing:
-            kept = {key: missing[cell].content[key] for key in ("verdict", "reason", "date")}
-            cells[cell]["unavailable"] = kept
+            said = missing[cell].content
+            why: Unavailable = {"verdict": said["verdict"], "reason": said["reason"], "date": said["date"]}
+            cells[cell]["unavailable"] = why
     for document in launches.values():
         subjects.add_launches(cells, groups, document)
+    raw = [(f"{suite.cell} {suite.level}", suite.file) for suite in _in_order(suites.values(), cells)]
+    raw += [(words.on(f"{place.cell} {place.level} benchmarks", on[place]), item.file) for place, item in timed.items()]
+    raw += [(f"codegen of {name}", releases[name].file) for name in sorted(releases, key=versions.key)]
     return {
         "schema": SCHEMA,
         "date": max([item.date for item in _all(evidence)], default=None),
@@ -73,26 +109,13 @@ def build(evidence: Evidence, table: Table, known: Any) -> dict[str, Any]:
         "cells": cells,
         "tests": tests,
         "outcomes": dict(OUTCOMES),
-        "failures": [found.as_json() for found in groups.values()],
+        "failures": [cast(Failure, found.as_json()) for found in groups.values()],
         "environments": environments,
-        "benches": [row for place, item in timed.items() for row in benches.rows(place, on[place], item)],
-        "codegen": atlas.build([releases[name].content for name in sorted(releases, key=versions.key)]),
-        "files": [
-            *(
-                {"what": f"{suite.cell} {suite.level}", "file": suite.file}
-                for suite in _in_order(suites.values(), cells)
-            ),
-            *(
-                {"what": words.on(f"{place.cell} {place.level} benchmarks", on[place]), "file": item.file}
-                for place, item in timed.items()
-            ),
-            *(
-                {"what": f"codegen of {name}", "file": releases[name].file}
-                for name in sorted(releases, key=versions.key)
-            ),
-        ],
+        "benches": [cast(Timing, row) for place, item in timed.items() for row in benches.rows(place, on[place], item)],
+        "codegen": atlas.build([releases[name] for name in sorted(releases, key=versions.key)], current, accepted),
+        "files": [{"what": what, "file": file} for what, file in raw],
         "incidents": _incidents(_in_order(suites.values(), cells), evidence.incidents),
-        "problems": [vars(problem) for problem in evidence.problems],
+        "problems": [{"file": row.file, "problem": row.problem, "broken": row.broken} for row in evidence.problems],
         "superseded": superseded,
         "sources": sorted({item.source for item in _all(evidence)}),
     }
@@ -109,10 +132,15 @@ def cell_name(item: Any) -> str:
     return f"ambient-{triton}" if triton else "ambient"
 
 
-def _newest(items: Iterable[Any], key: Any, superseded: list[dict[str, str]]) -> dict[Any, Any]:
-    """The newest item of each key; the others are added to ``superseded``."""
+def _newest(
+    items: Iterable[Any],
+    key: Callable[[Any], Any],
+    superseded: list[Superseded],
+    order: Callable[[Any], Any] = lambda item: (item.date, item.file),
+) -> dict[Any, Any]:
+    """The last item of each key in the order, by default the newest; the others are added to ``superseded``."""
     kept: dict[Any, Any] = {}
-    for item in sorted(items, key=lambda item: (item.date, item.file)):
+    for item in sorted(items, key=order):
         name = key(item)
         if name in kept:
             superseded.append({"file": kept[name].file, "date": kept[name].date, "kept": item.file})
@@ -120,25 +148,28 @@ def _newest(items: Iterable[Any], key: Any, superseded: list[dict[str, str]]) ->
     return kept
 
 
-def _current(documents: list[Document], suites: list[Suite], superseded: list[dict[str, str]]) -> dict[str, Document]:
-    """What kept a cell from running, where it still stands: not where results exist that it does not outdate.
+def _standing(
+    documents: list[Document], suites: list[Suite], superseded: list[Superseded], outweighed: bool
+) -> dict[str, Document]:
+    """What kept a cell from running, where it still stands: in one and the same folder the newer word counts.
 
-    A result taken on another machine stands, whenever it was taken: that this machine cannot provide a cell says
-    nothing about the other one. In one and the same folder the newer word counts.
+    Args:
+        outweighed: whether a result of another folder outweighs it, whenever that was taken: that this machine cannot
+            provide a cell says nothing about the other one. That it failed here is answered by nothing else.
     """
-    kept: dict[str, Document] = {}
-    for cell, document in _newest(documents, lambda item: item.cell, superseded).items():
+    standing = []
+    for document in documents:
         folder = Path(document.file).parent
-        rivals = [suite for suite in suites if suite.cell == cell]
-        standing = [suite for suite in rivals if Path(suite.file).parent != folder or suite.date > document.date]
-        if standing:
-            superseded.append({"file": document.file, "date": document.date, "kept": standing[-1].file})
+        rivals = [suite for suite in suites if suite.cell == document.cell]
+        others = [suite for suite in rivals if (suite.date > document.date if suite.folder == folder else outweighed)]
+        if others:
+            superseded.append({"file": document.file, "date": document.date, "kept": others[-1].file})
         else:
-            kept[cell] = document
-    return kept
+            standing.append(document)
+    return _newest(standing, lambda item: item.cell, superseded)
 
 
-def _row(table: Table, name: str) -> dict[str, Any]:
+def _row(table: Table, name: str) -> Row:
     if is_subject(name):
         what = (
             f"{name.partition('@')[2]} instead of ours, in cell {table_cell(name)}; does not count in the exit status"
@@ -159,13 +190,18 @@ def _level(
     suite: Suite,
     tests: list[str],
     groups: dict[tuple[str, str], causes.Group],
-    known: Any,
+    known: Known,
     environments: list[dict[str, Any]],
     evidence: Evidence,
-) -> dict[str, Any]:
+) -> FoundLevel:
     """One level's result; its failures go into ``groups``, its environment into ``environments``."""
-    by_cause: dict[str, int] = {}
+    by_cause: dict[causes.Cause, int] = {}
     accepted = set()
+    shortfall = _shortfall(suite)
+    if suite.crash is not None:
+        causes.group_document(groups, suite.crash)
+    elif shortfall and not suite.failures:
+        causes.group_shortfall(groups, suite, shortfall)
     for failure in suite.failures:
         reason = known.reason(suite.cell, suite.level, failure.test)
         cause = causes.group(groups, suite, failure, reason)
@@ -181,6 +217,7 @@ def _level(
     return {
         "date": suite.date,
         "commit": properties.get("commit") or None,
+        "shortfall": shortfall,
         "file": suite.file,
         "source": suite.source,
         "counts": counts,
@@ -195,7 +232,17 @@ def _level(
     }
 
 
-def _in_order(suites: Iterable[Suite], cells: dict[str, Any]) -> list[Suite]:
+def _shortfall(suite: Suite) -> str:
+    """Why the run is not a whole one; "" where it is, or where there is no run file to say so."""
+    if suite.crash is not None:
+        return f"the run ended with status {suite.crash.content['status']} and left no result"
+    if suite.run is None:
+        problem = suite.counted.contradiction() if suite.counted else ""
+        return f"the JUnit file cannot be right: {problem}" if problem else ""
+    return runs.shortfall(suite.run, suite.counted)
+
+
+def _in_order(suites: Iterable[Suite], cells: Mapping[str, Any]) -> list[Suite]:
     """Suites as the table lists their cells."""
     order = list(cells)
     return sorted(suites, key=lambda suite: (order.index(suite.cell), LEVELS.index(suite.level)))

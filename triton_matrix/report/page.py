@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,17 @@ from markupsafe import Markup
 
 from ..codegen import metrics
 from . import words
+from .matrix import Matrix
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "page.js")
 TESTS_SHOWN = 20  # test ids listed per failure group and place
 WORSE_SHOWN = 60  # codegen changes listed beside the heat map, which marks them all
+TIMINGS_SHOWN = 500  # timings listed that no plot shows
+DRAWN_BY = ("share_of_copy", "n_cols", "direction", "dtype")  # what a timing must say to be drawn
 
 
-def render(matrix: Mapping[str, Any], out: Path) -> str:
+def render(matrix: Matrix, out: Path) -> str:
     """The page of ``matrix``.
 
     Args:
@@ -46,6 +49,8 @@ def render(matrix: Mapping[str, Any], out: Path) -> str:
         causes=_counted(group["cause"] for group in matrix["failures"]),
         incidents=_incidents(matrix),
         worse=sorted(codegen["changes"], key=lambda row: bool(row["accepted"])),
+        timings=[row for row in matrix["benches"] if not _is_drawn(row)],
+        timings_shown=TIMINGS_SHOWN,
         tests_shown=TESTS_SHOWN,
         worse_shown=WORSE_SHOWN,
         css=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
@@ -72,7 +77,7 @@ def _script(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def _embedded(matrix: Mapping[str, Any]) -> str:
+def _embedded(matrix: Matrix) -> str:
     """What heat map and charts are drawn from. ``<`` is escaped, so no text in it can end the script element."""
     codegen = matrix["codegen"]
     kept = ("releases", "metrics", "status", "reasons", "values")
@@ -90,7 +95,7 @@ def _embedded(matrix: Mapping[str, Any]) -> str:
     )
     data = {
         "codegen": {
-            **{key: codegen[key] for key in kept},
+            **{key: value for key, value in codegen.items() if key in kept},
             "entries": [[entry["kernel"], entry["target"], _short(entry)] for entry in codegen["entries"]],
             "less_is_worse": metrics.LESS_IS_WORSE,
             "changes": [
@@ -98,12 +103,21 @@ def _embedded(matrix: Mapping[str, Any]) -> str:
             ],
         },
         "benches": [
-            {"run": words.on(row["cell"], row["on"]), **{key: row[key] for key in wanted if row.get(key) is not None}}
+            {"run": words.on(row["cell"], row["on"]), **_wanted(row, wanted)}
             for row in matrix["benches"]
-            if row.get("share_of_copy") is not None and row.get("n_cols")
+            if _is_drawn(row)
         ],
     }
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _wanted(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: row[key] for key in keys if row.get(key) is not None}
+
+
+def _is_drawn(row: Mapping[str, Any]) -> bool:
+    """Whether a timing is in the plot of shares over N."""
+    return all(row.get(key) for key in DRAWN_BY)
 
 
 def _short(entry: Mapping[str, Any]) -> str:
@@ -111,7 +125,7 @@ def _short(entry: Mapping[str, Any]) -> str:
     return str(entry["label"]).removeprefix(entry["kernel"]).strip("[]") or str(entry["label"])
 
 
-def _incidents(matrix: Mapping[str, Any]) -> dict[str, Any]:
+def _incidents(matrix: Matrix) -> dict[str, Any]:
     """A table: one row per incident and level it is observed at, one column per cell that has results of it."""
     cells = list(dict.fromkeys(found["cell"] for found in matrix["incidents"]))
     rows: dict[str, dict[str, Any]] = {}

@@ -12,27 +12,27 @@ from typing import Any
 from ..codegen import metrics as codegen_metrics
 from ..evidence.reading import Document, Failure, Suite
 from ..suites import causes
+from .matrix import FoundCell
 
 
-def add_launches(cells: dict[str, Any], groups: dict[tuple[str, str], causes.Group], document: Document) -> None:
+def add_launches(cells: dict[str, FoundCell], groups: dict[tuple[str, str], causes.Group], document: Document) -> None:
     """Put a ``launches.json`` into its column as level codegen; what it found goes into ``groups``."""
     rows = document.content["rows"]
     counts = {status: sum(row["status"] == status for row in rows) for status in ("ok", "n/a", "error")}
     suite = Suite(document.cell, "codegen", document.date, document.file, document.source, {})
-    by_cause: dict[str, int] = {}
+    by_cause: dict[causes.Cause, int] = {}
     for test, sentence in _findings(rows):
         cause = causes.group(groups, suite, Failure(test, "call", sentence, ""))
         by_cause[cause] = by_cause.get(cause, 0) + 1
-    found = sum(by_cause.values())
-    said = ", ".join(f"{count} {cause}" for cause, count in sorted(by_cause.items(), key=lambda item: -item[1]))
     cells[document.cell]["levels"]["codegen"] = {
         "date": document.date,
         "commit": document.content.get("commit"),
         "file": document.file,
         "counts": counts,
         "versions": {"triton": str(document.content["triton"]), "python": str(document.content.get("python", "?"))},
-        "verdict": "fail" if found else "pass" if counts["ok"] else "n/a",
-        "reason": f"{found} findings: {said}" if found else "",
+        "causes": by_cause,
+        "outdated": "",
+        "own": True,
     }
 
 

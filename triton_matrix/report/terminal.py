@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import words
+from .matrix import Matrix
 
 WIDTH = 100
 GROUPS_SHOWN = 12
@@ -18,7 +19,7 @@ CHANGES_SHOWN = 20
 PLACES_SHOWN = 4
 
 
-def show(matrix: Mapping[str, Any], file: Optional[TextIO] = None) -> None:
+def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
     """Print the table, what changed, the failures by cause, and why the exit status is what it is."""
     console = Console(file=file or sys.stdout, highlight=False, emoji=False, markup=False)
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
@@ -28,6 +29,7 @@ def show(matrix: Mapping[str, Any], file: Optional[TextIO] = None) -> None:
     for name, cell in matrix["cells"].items():
         if cell["reason"]:
             console.print(_line(cell["verdict"], f"{name}: {cell['reason']}"))
+    _section(console, "Not of this checkout as it is now", words.stale_lines(matrix), CHANGES_SHOWN)
     _section(console, "What changed", words.change_lines(matrix["changes"]), CHANGES_SHOWN)
     if matrix["failures"]:
         console.print("\nFailures by cause", style="bold")
@@ -45,7 +47,7 @@ def show(matrix: Mapping[str, Any], file: Optional[TextIO] = None) -> None:
         console.print(f"  {reason}")
 
 
-def _cells(matrix: Mapping[str, Any]) -> Table:
+def _cells(matrix: Matrix) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("cell", overflow="fold", max_width=18)
     for name in ("python", "torch", "triton"):
@@ -63,8 +65,8 @@ def _level(level: Optional[Mapping[str, Any]]) -> Text:
     return Text(words.level_line(level), style=style)
 
 
-def _line(verdict: str, text: str) -> Text:
-    return Text(f"{words.MARKS[verdict]} {verdict:11} {text}", style=words.STYLES.get(verdict, ""))
+def _line(mark: str, text: str) -> Text:
+    return Text(f"{words.MARKS[mark]} {mark:11} {text}", style=words.STYLES.get(mark, ""))
 
 
 def _group(console: Console, group: Mapping[str, Any]) -> None:

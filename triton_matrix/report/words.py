@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
+from ..base.terms import LEVELS as LEVELS
 from ..evidence.reading import is_subject
+from .matrix import Changes, Judged, Matrix
 
 MARKS = {"regressed": "↘", "fail": "✗", "pass": "✓", "stale": "◷", "n/a": "∅", "unavailable": "○", "not run": "·"}
 STYLES = {"pass": "green", "fail": "bold red", "regressed": "bold magenta", "stale": "yellow"}
-LEVELS = ("interpreter", "device", "codegen")
 
 
 def level_line(level: Optional[Mapping[str, Any]]) -> str:
@@ -18,6 +19,9 @@ def level_line(level: Optional[Mapping[str, Any]]) -> str:
         return f"{MARKS['not run']} not run"
     counts, verdict = level["counts"], level["verdict"]
     line = f"{MARKS[verdict]} {verdict}"
+    if verdict == "stale":
+        verdict = level["was"]
+        line += f" {verdict}"
     if "ok" in counts:  # of the atlas
         total = counts["ok"] + counts["error"]
         if counts["error"]:
@@ -45,9 +49,9 @@ def on(what: str, told_apart: str) -> str:
     return f"{what}, {told_apart}" if told_apart else what
 
 
-def headline(matrix: Mapping[str, Any]) -> str:
+def headline(matrix: Matrix) -> str:
     """The answer in one sentence: how many cells stand how."""
-    verdicts = [cell["verdict"] for name, cell in matrix["cells"].items() if not is_subject(name)]
+    verdicts: list[str] = [cell["verdict"] for name, cell in matrix["cells"].items() if not is_subject(name)]
     others = len(matrix["cells"]) - len(verdicts)
     counted = [(name, verdicts.count(name)) for name in MARKS]
     said = ", ".join(f"{count} {name}" for name, count in counted if count)
@@ -55,29 +59,45 @@ def headline(matrix: Mapping[str, Any]) -> str:
     return f"{len(verdicts)} cells: {said}{beside}" if verdicts else "no cells"
 
 
-def change_lines(changes: Optional[Mapping[str, Any]]) -> list[str]:
+def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What is stale: where, such as ``triton3x device``, and the level."""
+    for name, cell in matrix["cells"].items():
+        for level, found in cell["levels"].items():
+            if found["verdict"] == "stale" and not is_subject(name) and level != "codegen":
+                yield f"{name} {level}", found
+    for release, row in matrix["codegen"]["summary"].items():
+        if row["verdict"] == "stale":
+            yield f"codegen of {release}", row
+
+
+def stale_lines(matrix: Matrix) -> list[str]:
+    """What is stale, since when and why, one sentence each."""
+    return [f"{where}: stale: {row['reason']}" for where, row in stale_levels(matrix)]
+
+
+def change_lines(changes: Optional[Changes]) -> list[str]:
     """What changed, one plain sentence each."""
     if changes is None:
         return []
     lines = []
-    for kind, word in (("newly_failing", "newly failing"), ("newly_passing", "newly passing")):
-        lines += [f"{row['cell']} {row['level']}: {row['count']} {word}" for row in changes[kind]]
+    for tests, word in ((changes["newly_failing"], "newly failing"), (changes["newly_passing"], "newly passing")):
+        lines += [f"{row['cell']} {row['level']}: {row['count']} {word}" for row in tests]
     lines += [f"{row['cell']} {row['level']}: not run this time" for row in changes["no_longer_run"]]
-    for kind in ("slower", "faster"):
-        for row in changes[kind]:
-            accepted = f" (accepted: {row['accepted']})" if row.get("accepted") else ""
-            where = on(row["cell"], row["on"])
-            lines.append(f"{where} {row['name']}: {kind}, {row['ratio']:.2f} x the earlier time{accepted}")
+    for timings, word in ((changes["slower"], "slower"), (changes["faster"], "faster")):
+        for timing in timings:
+            accepted = f" (accepted: {timing['accepted']})" if timing.get("accepted") else ""
+            where = on(timing["cell"], timing["on"])
+            lines.append(f"{where} {timing['name']}: {word}, {timing['ratio']:.2f} x the earlier time{accepted}")
     lines += [f"codegen of {row['to']}: {row['id']}: {row['what']}" for row in changes["codegen"]]
     lines += changes["gone"]
-    for row in changes["environment"]:
-        moved = [f"{item['name']} {item['was'] or 'absent'} → {item['now'] or 'absent'}" for item in row["moved"]]
+    for other in changes["environment"]:
+        moved = [f"{item['name']} {item['was'] or 'absent'} → {item['now'] or 'absent'}" for item in other["moved"]]
         more = f" and {len(moved) - 8} more" if len(moved) > 8 else ""
-        lines.append(f"{row['cell']} {row['level']}: {', '.join(moved[:8])}{more}")
+        lines.append(f"{other['cell']} {other['level']}: {', '.join(moved[:8])}{more}")
     return lines
 
 
-def accepted_lines(matrix: Mapping[str, Any]) -> list[str]:
+def accepted_lines(matrix: Matrix) -> list[str]:
     """One line per pair of releases whose codegen changes for the worse are accepted; the others are failures."""
     by_pair: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in matrix["codegen"]["changes"]:

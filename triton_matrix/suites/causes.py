@@ -10,12 +10,13 @@ import shlex
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from ..base import files
 from ..evidence.reading import Document, Failure, Suite, is_subject, session
 
-CAUSES = ("environment", "launch", "compile", "numerics", "codegen", "speed", "harness")
+Cause = Literal["environment", "launch", "compile", "numerics", "codegen", "speed", "harness"]
+CAUSES: tuple[Cause, ...] = get_args(Cause)
 NO_ROW = "no row of causes.toml matches: add one when its cause is known"
 TESTS_KEPT = 50  # test ids kept per group and cell; the count is always the full one
 _K_NAME = re.compile(r"[\w:+.\[\]/-]+")  # what pytest's -k takes as one name
@@ -40,8 +41,8 @@ _UNBOUND = re.compile(r"missing .*?arguments?: (?P<names>.+)")
 class Row:
     """One row of ``causes.toml``."""
 
-    cause: str
-    pattern: re.Pattern
+    cause: Cause
+    pattern: re.Pattern[str]
     where: str
     hint: str
 
@@ -57,7 +58,7 @@ class Group:
         known: the reason where a row of known failures accepts all of them.
     """
 
-    cause: str
+    cause: Cause
     message: str
     hint: str
     example: str
@@ -104,7 +105,7 @@ def rows() -> tuple[Row, ...]:
     )
 
 
-def classify(failure: Failure) -> tuple[str, str]:
+def classify(failure: Failure) -> tuple[Cause, str]:
     """The failure's cause and a hint for the reader."""
     where = {
         "message": failure.message,
@@ -138,7 +139,7 @@ def root_key(message: str) -> str:
     return message[:160]
 
 
-def group(groups: dict[tuple[str, str], Group], suite: Suite, failure: Failure, known: str = "") -> str:
+def group(groups: dict[tuple[str, str], Group], suite: Suite, failure: Failure, known: str = "") -> Cause:
     """Put ``failure`` into the group of its root, making one where it is the first. Returns its cause."""
     cause, hint = classify(failure)
     message = headline(failure)
@@ -167,6 +168,13 @@ def group_document(groups: dict[tuple[str, str], Group], document: Document) -> 
     message = f"{stage}: `{shlex.join(map(str, found['command']))[:120]}` ended with status {found['status']}: {last}"
     group_ = groups.setdefault((cause, root_key(message)), Group(cause, message[:300], hint, tail[-2000:]))
     group_.add(document.cell, level or "interpreter", f"{stage} of the cell")
+
+
+def group_shortfall(groups: dict[tuple[str, str], Group], suite: Suite, sentence: str) -> None:
+    """Put a run that was not a whole one into its group."""
+    hint = "what was running ended the process, or something selected tests: run the level again as it stands"
+    group_ = groups.setdefault(("harness", root_key(sentence)), Group("harness", sentence[:300], hint, sentence))
+    group_.add(suite.cell, suite.level, "the whole run")
 
 
 def command(cell: str, level: str, tests: list[str]) -> str:

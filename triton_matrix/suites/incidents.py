@@ -17,16 +17,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files, versions
+from ..base import commands, marked, tables, versions
 from ..base.cells import Release, Table, load_at
 from ..environments import stamped
-from ..evidence import toolchain
+from ..evidence import schemas, toolchain, writing
 
-SCHEMA = "triton-matrix/incidents/1"
 LEVELS = ("interpreter", "codegen", "build")  # what needs no GPU; level device is observed in cells
 INVERT = "TRITON_MATRIX_INVERT_INCIDENTS"  # set to 1, every expectation is the opposite: all must fail
 SECONDS = 600
-MARKS = ("<!-- incidents: begin -->", "<!-- incidents: end -->")  # what `--docs` writes between
 
 
 def observe(
@@ -112,16 +110,12 @@ def text_table(rows: Iterable[Mapping[str, Any]], *, markdown: bool = False) -> 
     rows = list(rows)
     releases = sorted({row["release"] for row in rows}, key=versions.key)
     found = {(row["id"], row["release"]): row for row in rows}
-    lines = [["incident", "level", *releases]]
+    shown = []
     for identity in sorted({row["id"] for row in rows}):
         incident, level, *name = identity.split(":")
         cells = [_mark(found.get((identity, release))) for release in releases]
-        lines.append([" ".join([incident, *name]), level, *cells])
-    if markdown:
-        lines.insert(1, ["---"] * len(lines[0]))
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in lines)
+        shown.append([" ".join([incident, *name]), level, *cells])
+    return tables.render(["incident", "level", *releases], shown, markdown=markdown)
 
 
 def _mark(row: Optional[Mapping[str, Any]]) -> str:
@@ -160,19 +154,10 @@ def _sentence(text: str) -> str:
 
 
 def write_docs(path: Path, document: Mapping[str, Any]) -> None:
-    """Put what was seen between the two marks of a Markdown file, whose other words are written by hand.
-
-    Raises:
-        ValueError: the file does not have the marks.
-    """
-    text = path.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not end:
-        raise ValueError(f"{path} has no lines {MARKS[0]} and {MARKS[1]} to write between")
-    made = f"Measured on {document['date'][:10]}."
+    """Put what was seen between the marks of a Markdown file; ValueError where it has none."""
     table = text_table(document["rows"], markdown=True)
-    files.write_text(path, f"{before}{begin}\n\n{made}\n\n{table}\n\n{describe(document['rows'])}\n\n{end}{after}")
+    body = f"Measured on {document['date'][:10]}.\n\n{table}\n\n{describe(document['rows'])}"
+    marked.replace(path, "incidents", body)
 
 
 def main(argv: list[str]) -> int:
@@ -202,8 +187,8 @@ def main(argv: list[str]) -> int:
         print(f"incidents: {problem}", file=sys.stderr)
         return 2
     commit, dirty = toolchain.git_state(table.root)
-    document = {"schema": SCHEMA, "date": toolchain.now(), "commit": commit, "dirty": dirty, "rows": rows}
-    files.write_json(options.out or table.root / "reports" / "incidents.json", document)
+    document = {"schema": schemas.INCIDENTS, "date": toolchain.now(), "commit": commit, "dirty": dirty, "rows": rows}
+    writing.incidents(options.out or table.root / "reports" / "incidents.json", document)
     if options.docs:
         write_docs(options.docs, document)
     print(text_table(rows, markdown=options.markdown))

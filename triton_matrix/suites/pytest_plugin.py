@@ -6,34 +6,110 @@ variables describe the run, so that it also reaches subprocesses of a test:
     TRITON_MATRIX_CELL      the cell's name (default: ambient)
     TRITON_MATRIX_COLUMN    what the evidence is shown under (default: the cell's name)
     TRITON_MATRIX_LEVEL     interpreter or device (default: interpreter with TRITON_INTERPRET=1, else device)
-    TRITON_MATRIX_EVIDENCE  the folder for environment.json; unset: none is written
+    TRITON_MATRIX_EVIDENCE  the folder of the evidence; unset: none is written
+    TRITON_MATRIX_RUN       the id of the run that the verb `run` opened there
+    TRITON_MATRIX_SUITES    what the verb asked pytest to run
+    TRITON_MATRIX_TIMEOUT   seconds that a test may take, where there is no pytest-timeout
 """
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
+import json
 import os
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
 
-from ..base import files
 from ..base.cells import Cell, load_at
-from ..evidence import toolchain
+from ..base.terms import RUN_LEVELS
+from ..evidence import installed, toolchain, writing
+from ..evidence.reading import NOT_APPLICABLE
 
-NOT_APPLICABLE = "n/a: "  # a skip whose reason begins so is a known gap of the cell, not something that could run here
-RECORD = pytest.StashKey[dict]()
+RECORD = pytest.StashKey[dict[str, Any]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and record what this Python is before any suite runs."""
     config.addinivalue_line("markers", "device(reason): needs a GPU; the reason says what it proves there")
     config.addinivalue_line("markers", "needs(feature): what a cell may lack at a level; see gaps in cells.toml")
-    evidence = os.environ.get("TRITON_MATRIX_EVIDENCE")
+    seconds = os.environ.pop("TRITON_MATRIX_TIMEOUT", None)
+    if seconds:
+        config.pluginmanager.register(Limit(float(seconds)))
+    # a test may start pytest again: what that does is no part of this run
+    evidence, run = (os.environ.pop(f"TRITON_MATRIX_{name}", None) for name in ("EVIDENCE", "RUN"))
     if evidence and not config.option.collectonly:
         found = toolchain.record(os.environ.get("TRITON_MATRIX_COLUMN") or cell_name(), config.rootpath)
-        config.stash[RECORD] = found
-        files.write_json(Path(evidence) / "environment.json", found)
+        stamp = installed.stamped()
+        found["other_builds"] = stamp.get("other_builds") or []
+        found["wheel"] = {key: stamp.get(key) for key in ("sources", "files", "commit", "dirty")}
+        config.stash[RECORD] = {**found, "run": run}
+        try:
+            writing.environment(Path(evidence), found)
+        except OSError as error:
+            raise pytest.UsageError(f"{error.filename or evidence} cannot be written: {error.strerror}") from None
+        if run:
+            config.pluginmanager.register(Journal(writing.journal_file(Path(evidence), current_level())))
+
+
+class Limit:
+    """Ends this process, with the stack of every thread, where a test takes longer than it may."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._stderr = os.fdopen(os.dup(sys.__stderr__.fileno()) if sys.__stderr__ else 2, "w")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Iterator[None]:
+        """From a test's setup to the end of its teardown."""
+        faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._stderr)
+        try:
+            return (yield)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+class Journal:
+    """Tells the verb ``run``, line by line, what this process does: a process that is killed has told what it did."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8", buffering=1)
+        self._deselected = 0
+
+    def _tell(self, **what: Any) -> None:
+        with contextlib.suppress(OSError):  # of a full disk: what was not told did not happen, so the run is not whole
+            self._file.write(json.dumps(what) + "\n")
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Count what -k, -m, --deselect, --lf or a plugin takes out."""
+        self._deselected += len(items)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that is skipped, or fails, as a whole."""
+        if not report.passed:
+            self._tell(uncollected=report.nodeid)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What is to run, and what was left out of it."""
+        option, ids = session.config.option, [item.nodeid for item in session.items]
+        ignored = [str(path) for name in ("ignore", "ignore_glob", "deselect") for path in getattr(option, name) or ()]
+        asked = os.environ.get("TRITON_MATRIX_SUITES", "").split(os.pathsep)
+        left_out = [*ignored, *(suite for suite in asked if suite and suite not in session.config.args)]
+        selection = os.environ.get("PYTEST_ADDOPTS", "").split()
+        self._tell(collected=ids, deselected=self._deselected, left_out=left_out, selection=selection)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """A test begins."""
+        self._tell(begin=nodeid)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """A test ended, teardown and all; one that is interrupted never gets here."""
+        self._tell(end=nodeid)
 
 
 def cell_name() -> str:
@@ -46,8 +122,8 @@ def current_level() -> str:
     interpreting = os.environ.get("TRITON_INTERPRET") == "1"
     level = "interpreter" if interpreting else "device"
     asked = os.environ.get("TRITON_MATRIX_LEVEL", level)
-    if asked not in ("interpreter", "device"):
-        raise pytest.UsageError(f"TRITON_MATRIX_LEVEL is {asked!r}; allowed are interpreter, device")
+    if asked not in RUN_LEVELS:
+        raise pytest.UsageError(f"TRITON_MATRIX_LEVEL is {asked!r}; allowed are {', '.join(RUN_LEVELS)}")
     if asked != level:
         raise pytest.UsageError(
             f"TRITON_MATRIX_LEVEL is {asked!r} but TRITON_INTERPRET is {os.environ.get('TRITON_INTERPRET')!r}; "
@@ -92,6 +168,7 @@ def _junit_properties(pytestconfig: pytest.Config, record_testsuite_property: Ca
     if found is None:
         return
     record_testsuite_property("cell", found["cell"])
+    record_testsuite_property("run", found["run"])
     record_testsuite_property("level", current_level())
     record_testsuite_property("gpu", ", ".join(gpu["name"] for gpu in found["gpus"]))
     for name in ("date", "commit", "python"):

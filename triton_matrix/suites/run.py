@@ -3,111 +3,179 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
+import uuid
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
-from ..base import files
-from ..base.cells import Cell, load_at
-from ..evidence import toolchain
+from ..base import commands, locks, sources
+from ..base.cells import Cell, Table, load_at
+from ..base.terms import RUN_LEVELS
+from ..evidence import installed, runs, toolchain, writing
+from . import chosen
 
-SUITES = ("correctness", "incidents")
+PLUGINS = ("triton_matrix.suites.pytest_plugin", "triton_matrix.suites.imports")
+PROBE_S = 300  # for torch to import and to count the GPUs
 NEEDS = ("pytest", "hypothesis", "torch", "triton")
-FAILURE_SCHEMA = "triton-matrix/failure/1"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for, with what the table says to it."""
+
+    table: Table
+    cell: Cell
+    folder: Path
+    suites: list[str]
+    plugin: Optional[str]
+    selection: list[str]
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is everything that the column's suites hold, so that it may be filed as their result."""
+        return not self.selection and self.suites == _all_suites(self.table, self.folder.name)
+
+
+@commands.exit_status("run")
 def main(argv: list[str]) -> int:
     """Run a cell's suites in this Python.
 
     At level interpreter always, at level device too where torch sees a GPU. Arguments that are not listed go to pytest;
-    such a run is a selection, so it leaves the evidence of the last whole run as it is.
+    such a run is a selection, so it leaves the evidence of the last whole run as it is; so does --suite.
+
+    Exit status 0: all passed. 1: a test failed. 2: nothing was run, or not the whole, or not what the checkout holds.
     """
-    parser = argparse.ArgumentParser(prog="python -m triton_matrix run", description=main.__doc__)
-    parser.add_argument("--cell", default="ambient", help="a row of constraints/cells.toml (default: ambient)")
-    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
-    parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
-    parser.add_argument("--level", choices=("interpreter", "device"), help="only this level")
-    parser.add_argument("--suite", action="append", help=f"a path below tests/ (default: {', '.join(SUITES)})")
-    parser.add_argument("--column", help="what the evidence is filed and shown under (default: the cell's name)")
-    parser.add_argument("--plugin", help="a pytest plugin to load first")
-    options, pytest_args = parser.parse_known_args(argv)
-    try:
-        table = load_at(options.root)
-        root, cell = table.root, table.cell(options.cell)
-    except ValueError as error:
-        print(f"run: {error}", file=sys.stderr)
-        return 2
+    options, pytest_args = _parser().parse_known_args(argv)
+    table = load_at(options.root)
+    cell = table.cell(options.cell)
     missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
     if missing:
-        print(f"run: cell {cell.name} needs {', '.join(missing)} in {sys.executable}; add it there", file=sys.stderr)
-        return 2
-    suites = options.suite or [name for name in SUITES if (root / "tests" / name).is_dir()]
-    unknown = [name for name in suites if not (root / "tests" / name).exists()]
-    if unknown:
-        print(f"run: there is no suite tests/{unknown[0]}", file=sys.stderr)
-        return 2
+        raise ValueError(f"cell {cell.name} needs {', '.join(missing)} in {sys.executable}; add it there")
+    column = cell.name if options.column is None else options.column
+    folder = writing.column_folder((options.reports or table.root / "reports").resolve(), column)
+    suites = chosen.paths(table, options.suite) if options.suite else _all_suites(table, column)
     selection = [argument for argument in pytest_args if argument != "--"]
-    reports = (options.reports or root / "reports").resolve() / (options.column or cell.name)
-    early = ["-p", options.plugin] if options.plugin else []
-    gpus = _count_gpus() if options.level != "interpreter" else 0
-    if options.level == "device" and not gpus:
-        print(f"run: level device was asked for, but torch in {sys.executable} sees no GPU", file=sys.stderr)
-        return 2
+    asked = Asked(table, cell, folder, suites, options.plugin, selection)
+    gpus, trouble = _count_gpus() if options.level != "interpreter" else (0, "")
+    if options.level == "device" and (trouble or not gpus):
+        raise ValueError(f"level device was asked for, but {trouble or f'torch in {sys.executable} sees no GPU'}")
     levels = [options.level] if options.level else ["interpreter", *(["device"] if gpus else [])]
-    status = max(_run_level(root, reports, cell, level, [*early, *suites], selection) for level in levels)
+    try:
+        with locks.held(folder.parent / f".{folder.name}.lock", f"the evidence {folder}"):
+            status = max(_run_level(asked, level) for level in levels)
+        if trouble:
+            print(f"run: whether there is a GPU cannot be known: {trouble}", file=sys.stderr)
+            if asked.whole:
+                run = _declare(asked, "device")
+                run.problem = f"whether there is a GPU cannot be known: {trouble}"
+                writing.open_run(folder, run)
+                writing.close_run(folder, run, 2, table.root, sys.prefix)
+            return 2
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        print(f"run: the evidence of cell {cell.name} cannot be written:{where}: {error.strerror}", file=sys.stderr)
+        return 2
     if "device" not in levels:
         print("level device: not run" + ("" if options.level else ", torch sees no GPU here"), flush=True)
     return status
 
 
-def _count_gpus() -> int:
-    """How many GPUs torch sees, asked in a process of its own so that this one stays light."""
-    code = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    return int(done.stdout.strip() or 0) if done.returncode == 0 else 0
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m triton_matrix run", description=main.__doc__)
+    parser.add_argument("--cell", default="ambient", help="a row of constraints/cells.toml (default: ambient)")
+    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
+    parser.add_argument("--level", choices=RUN_LEVELS, help="only this level")
+    parser.add_argument("--suite", action="append", help="a path below the repo root or tests/ (default: the table's)")
+    parser.add_argument("--column", help="what the evidence is filed and shown under (default: the cell's name)")
+    parser.add_argument("--plugin", help="a pytest plugin to load first")
+    return parser
 
 
-def write_failure(reports: Path, cell: str, stage: str, command: list[str], status: int, tail: str) -> None:
-    """Keep what stopped a cell before its suites could say so themselves.
-
-    Args:
-        reports: the cell's evidence folder.
-        stage: ``resolve``, ``build``, ``install`` or ``run``, optionally with ``:<level>``.
-        command: what was run; ``status`` its exit status; ``tail`` its last lines.
-    """
-    found = {"schema": FAILURE_SCHEMA, "cell": cell, "stage": stage, "command": command, "status": status}
-    files.write_json(reports / "failure.json", {**found, "tail": tail, "date": toolchain.now()})
+def _all_suites(table: Table, column: str) -> list[str]:
+    """What a whole run of the column is: the package's suites, or those that ask what any subject must answer."""
+    return chosen.paths(table, table.package.subject.get("suites", ()) if "@" in column else ())
 
 
-def _run_level(root: Path, reports: Path, cell: Cell, level: str, suites: list[str], selection: list[str]) -> int:
+def _count_gpus() -> tuple[int, str]:
+    """How many GPUs torch sees, asked in a process of its own so that this one stays light; and why nobody can say."""
+    code = "import torch; print('gpus', torch.cuda.device_count() if torch.cuda.is_available() else 0)"
+    env = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    probe = [sys.executable, "-c", code]
+    try:
+        done = subprocess.run(probe, capture_output=True, text=True, env=env, timeout=PROBE_S, check=False)
+    except subprocess.TimeoutExpired:
+        return 0, f"torch in {sys.executable} did not answer in {PROBE_S} s"
+    words = done.stdout.split()[-2:]
+    if done.returncode == 0 and words[:1] == ["gpus"]:
+        return int(words[1]), ""
+    last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    return 0, f"torch does not import in {sys.executable}: {last}"
+
+
+def _limit(table: Table, env: dict[str, str]) -> list[str]:
+    """pytest's options for the limit of a test; without pytest-timeout ``env`` tells our own plugin."""
+    seconds = table.package.timeout
+    if importlib.util.find_spec("pytest_timeout") is not None:
+        return ["-p", "timeout", f"--timeout={seconds}"]
+    env["TRITON_MATRIX_TIMEOUT"] = str(seconds)
+    missing = f"there is no pytest-timeout in {sys.executable}"
+    print(f"{missing}: a test that takes more than {seconds} s ends the whole level", flush=True)
+    return []
+
+
+def _declare(asked: Asked, level: str) -> runs.Run:
+    """The run of a level, before it starts."""
+    table, cell = asked.table, asked.cell
+    commit, dirty = toolchain.git_state(table.root)
+    suites = sources.suites_digest(table, chosen.folder(table), asked.suites)
+    inputs = runs.Inputs(suites, sources.pins_digest(table, cell))
+    wheel = installed.wheel(table, cell, "@" in asked.folder.name)
+    column, now = asked.folder.name, toolchain.now()
+    return runs.Run(uuid.uuid4().hex, column, level, now, commit, dirty, wheel, inputs, list(asked.suites))
+
+
+def _run_level(asked: Asked, level: str) -> int:
+    table, cell, folder = asked.table, asked.cell, asked.folder
     env = {**os.environ, "TRITON_MATRIX_CELL": cell.name, "TRITON_MATRIX_LEVEL": level}
-    env["TRITON_MATRIX_COLUMN"] = reports.name
+    env["TRITON_MATRIX_COLUMN"] = folder.name
     env.pop("TRITON_INTERPRET", None)
     if level == "interpreter":
         env["TRITON_INTERPRET"] = "1"
     if cell.ambient:  # nothing is installed there: the source tree is what is tested, and the evidence says so
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), env.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "pytest", *suites, *selection]
-    print(f"cell {cell.name}, level {level}: {' '.join(suites + selection)}", flush=True)
-    if selection:
-        status = subprocess.run(command, cwd=root / "tests", env=env, check=False).returncode
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [*chosen.sources(table), env.get("PYTHONPATH")]))
+    plugins = [*PLUGINS, *(["triton_matrix.suites.no_gpu"] if table.package.needs_gpu else []), asked.plugin]
+    early = [word for name in plugins if name for word in ("-p", name)]
+    command = [sys.executable, "-m", "pytest", *early, *asked.suites, *_limit(table, env), *asked.selection]
+    print(f"cell {cell.name}, level {level}: {' '.join(command[3:])}", flush=True)
+    if not asked.whole:
+        status = commands.run_group(command, cwd=chosen.folder(table), env=env)
         print(f"a selection was run: the evidence of cell {cell.name} is left as it was", flush=True)
         return status if status in (0, 1) else 2
-    junit, partial = reports / f"junit-{level}.xml", reports / f".junit-{level}.xml.partial"
-    for stale in (junit, partial, reports / "unavailable.json", reports / "failure.json"):
-        with contextlib.suppress(FileNotFoundError):
-            stale.unlink()
-    env["TRITON_MATRIX_EVIDENCE"] = str(reports)
-    command.append(f"--junitxml={partial}")
-    status = subprocess.run(command, cwd=root / "tests", env=env, check=False).returncode
-    if partial.is_file():
-        # evidence travels: it names files from the repo root or the environment, not folders of this machine
-        text = partial.read_text(encoding="utf-8").replace(f"{root}/", "").replace(f"{sys.prefix}/", "")
-        files.write_text(junit, text)
-        partial.unlink()
-    else:
-        write_failure(reports, cell.name, f"run:{level}", command, status, "pytest ended without leaving a result")
-    return status if status in (0, 1) else 2
+    run = _declare(asked, level)
+    old = "" if "@" in folder.name else runs.outdated(run, run.wheel, None)
+    if old:
+        print(f"run: the package in {sys.prefix} is not of this checkout's sources: {old}", file=sys.stderr, flush=True)
+    writing.open_run(folder, run)
+    env.update(TRITON_MATRIX_EVIDENCE=str(folder), TRITON_MATRIX_RUN=run.id)
+    env["TRITON_MATRIX_SUITES"] = os.pathsep.join(asked.suites)
+    command.append(f"--junitxml={writing.partial_junit(folder, level)}")
+    limit_s = table.package.level_timeout
+    try:
+        status = commands.run_group(command, cwd=chosen.folder(table), env=env, timeout_s=limit_s)
+    except subprocess.TimeoutExpired:
+        status = -signal.SIGKILL
+        run.problem = f"it was ended after {limit_s} s, the level's limit (level_timeout in {table.path.name})"
+    except BaseException:
+        run.problem = "it was interrupted"
+        writing.close_run(folder, run, -signal.SIGINT, table.root, sys.prefix)
+        raise
+    lacking = writing.close_run(folder, run, status, table.root, sys.prefix)
+    if lacking:
+        print(f"run: cell {cell.name}, level {level} is not a whole run: {lacking}", file=sys.stderr, flush=True)
+    return 2 if lacking or old else status

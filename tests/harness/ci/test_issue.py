@@ -1,10 +1,15 @@
 """What the nightlies found, as one issue."""
 
 import json
+import re
 
 import pytest
 
+pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
+from triton_matrix.base import cells, sources
 from triton_matrix.ci import issue
+from triton_matrix.evidence import runs, schemas
+from triton_matrix.suites import chosen
 
 TABLE = """
 [cell.night]
@@ -16,25 +21,31 @@ index = "http://127.0.0.1:9/whl"
 why = "tomorrow's"
 """
 ENVIRONMENT = {
+    "schema": schemas.ENVIRONMENT,
     "cell": "night",
+    "date": "2026-11-20T04:17:00+00:00",
     "python": "3.11.9",
+    "platform": {},
+    "distributions": {},
     "torch": {"version": "2.12.0.dev20261119+rocm7.0", "distribution": "torch"},
     "triton": {"version": "3.7.0", "distribution": "triton-rocm"},
     "gpus": [{"name": "AMD Instinct MI300X"}],
 }
 
 
-def junit(cell, body, tests=2, skipped=0):
-    return (
-        f'<testsuites><testsuite tests="{tests}" skipped="{skipped}"><properties><property name="cell" value="{cell}"/>'
-        f'<property name="level" value="device"/></properties>{body}</testsuite></testsuites>'
-    )
+def junit(cell, body):
+    """A JUnit file of a run of level device."""
+    counts = {"tests": "<testcase", "failures": "<failure", "errors": "<error", "skipped": "<skipped"}
+    header = " ".join(f'{name}="{body.count(tag)}"' for name, tag in counts.items())
+    properties = {"cell": cell, "level": "device", "run": "run-7", "date": "2026-11-20T04:17:00+00:00"}
+    said = "".join(f'<property name="{name}" value="{value}"/>' for name, value in properties.items())
+    return f"<testsuites><testsuite {header}><properties>{said}</properties>{body}</testsuite></testsuites>"
 
 
 PASSING = '<testcase classname="a" name="b"/><testcase classname="a" name="c"/>'
-FAILED = '<testcase classname="t.sizes" name="c[7]"><failure>x\nE  nan</failure></testcase>'
+FAILED = '<testcase classname="t.sizes" name="c[7]"><failure message="x">x\nE  nan</failure></testcase>'
 FAILING = '<testcase classname="a" name="b"/>' + FAILED
-SKIPPED = PASSING.replace("/>", "><skipped/></testcase>")
+SKIPPED = PASSING.replace("/>", "><skipped message='no GPU'/></testcase>")
 
 
 @pytest.fixture
@@ -49,6 +60,19 @@ def world(tmp_path, monkeypatch):
         def put(self, name, content):
             self.evidence.mkdir(parents=True, exist_ok=True)
             (self.evidence / name).write_text(content if isinstance(content, str) else json.dumps(content))
+
+        def ran(self, body, cell="night"):
+            """A whole run of level device of the checkout as it is, with these test cases."""
+            self.put("junit-device.xml", junit(cell, body))
+            table = cells.load_at(tmp_path)
+            wheel = runs.Wheel(sources.package_digest(table), sources.package_digest(table))
+            inputs = runs.Inputs(sources.suites_digest(table, chosen.folder(table), []), None)
+            date = "2026-11-20T04:17:00+00:00"
+            run = runs.Run("run-7", cell, "device", date, "abc", False, wheel, inputs, [], closed=date)
+            run.collected = run.finished = re.findall(r'classname="([^"]+)" name="([^"]+)"', body)
+            run.collected = run.finished = ["::".join(each) for each in run.finished]
+            run.status = int("<failure" in body)
+            self.put("run-device.json", run.as_json())
 
         def nightly(self, *options):
             (tmp_path / "open.json").write_text(json.dumps(self.open_issues))
@@ -74,27 +98,28 @@ def world(tmp_path, monkeypatch):
 
 def test_a_failure_opens_an_issue_with_the_resolved_versions_and_the_cause(world):
     world.put("environment.json", ENVIRONMENT)
-    world.put("junit-device.xml", junit("night", FAILING))
+    world.ran(FAILING)
     assert world.nightly("--publish", "--run", "https://example.org/runs/7") == 0
     assert [line.split()[:2] for line in world.asked()] == [["issue", "list"], ["label", "create"], ["issue", "create"]]
     body = (world.root / "body.md").read_text()
     assert "night: fail" in body
     assert "torch 2.12.0.dev20261119+rocm7.0 (torch), triton 3.7.0 (triton-rocm), AMD Instinct MI300X" in body
     assert "device: 1 passed, 1 failed, 0 skipped" in body
-    assert "`t.sizes::c[7]`\n\n    x\n    E  nan" in body
+    assert "device: harness: `t.sizes::c[7]`" in body
+    assert "    x\n    E  nan" in body
     assert "https://example.org/runs/7" in body
 
 
 def test_a_second_failure_updates_the_same_issue(world):
     world.open_issues = [{"number": 41}]
-    world.put("junit-device.xml", junit("night", FAILING))
+    world.ran(FAILING)
     assert world.nightly("--publish") == 0
     assert [line.split()[:3] for line in world.asked()[1:]] == [["issue", "edit", "41"]]
 
 
 def test_when_all_is_well_the_open_issue_is_closed_and_none_is_opened(world):
     world.put("environment.json", ENVIRONMENT)
-    world.put("junit-device.xml", junit("night", PASSING))
+    world.ran(PASSING)
     assert world.nightly("--publish") == 0
     assert [line.split()[:2] for line in world.asked()] == [["issue", "list"]]
     world.open_issues = [{"number": 41}]
@@ -102,27 +127,49 @@ def test_when_all_is_well_the_open_issue_is_closed_and_none_is_opened(world):
     assert world.asked()[-1].split()[:3] == ["issue", "close", "41"]
 
 
+DATE = {"date": "2026-11-20T04:17:00+00:00", "cell": "night"}
+STALE = {"schema": schemas.UNAVAILABLE, "verdict": "stale", "reason": "31 days old", **DATE}
+STOPPED = {
+    "schema": schemas.FAILURE,
+    "stage": "install",
+    "command": ["uv", "x"],
+    "status": 2,
+    "tail": "no disk",
+    **DATE,
+}
+
+
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("leaves", "said"),
     [
-        ("unavailable.json", {"cell": "night", "verdict": "stale", "reason": "31 days old"}, "night: stale"),
-        ("failure.json", {"cell": "night", "stage": "install", "command": ["uv", "x"], "status": 2, "tail": "no disk"},
-         "install: `uv x`, exit status 2\n\n    no disk"),
-        ("junit-device.xml", junit("night", SKIPPED, skipped=2), "no test passed"),
-        ("junit-device.xml", junit("other", PASSING), "no job left a result"),
+        (lambda world: world.put("unavailable.json", STALE), "night: stale"),
+        (lambda world: world.put("failure.json", STOPPED), "`uv x` ended with status 2: no disk"),
+        (lambda world: world.ran(SKIPPED), "every test was skipped: no GPU"),
+        (lambda world: world.ran(PASSING, cell="other"), "night: unavailable"),
+        (lambda world: world.put("junit-device.xml", junit("night", PASSING)), "night: stale"),
     ],
-    ids=["stale", "failed before its suites", "all skipped", "only another cell's"],
-)  # fmt: skip
-def test_what_did_not_run_is_never_well(world, capsys, name, content, said):
-    world.put(name, content)
+    ids=["stale", "failed before its suites", "all skipped", "only another cell's", "no run file"],
+)
+def test_what_did_not_run_is_never_well(world, capsys, leaves, said):
+    leaves(world)
     assert world.nightly("--publish") == 0
     assert said in capsys.readouterr().out
     assert world.asked()[-1].startswith("issue create")
 
 
+def test_a_known_failure_is_no_news(world, capsys):
+    world.ran(FAILING)
+    (world.root / "tests").mkdir()
+    row = '[[test]]\ncell = "night"\nlevel = "device"\ntest = "t.sizes::c[7]"\nreason = "issue 7"\n'
+    (world.root / "tests" / "known.toml").write_text(row)
+    assert world.nightly("--publish") == 0
+    assert "night: pass" in capsys.readouterr().out
+    assert [line.split()[:2] for line in world.asked()] == [["issue", "list"]]
+
+
 def test_a_gh_that_fails_is_said_with_its_command_and_status(world, capsys):
     (world.root / "bin" / "gh").write_text("#!/bin/sh\necho 'HTTP 403' >&2\nexit 4\n")
-    world.put("junit-device.xml", junit("night", FAILING))
+    world.ran(FAILING)
     assert world.nightly("--publish") == 1
     err = capsys.readouterr().err
     assert "gh issue list" in err

@@ -14,6 +14,9 @@ from triton_matrix.ci import jobs
 ROOT = find_root()
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TABLE = """
+[package]
+atlas = "tests/atlas/kernels.py:configurations"
+
 [cell.old]
 python = "3.9"
 torch = "2.3.1"
@@ -48,6 +51,7 @@ runner = ["self-hosted", "rocm"]
 def root(tmp_path):
     (tmp_path / "constraints").mkdir()
     (tmp_path / "constraints" / "cells.toml").write_text(TABLE)
+    (tmp_path / "tests" / "benchmarks").mkdir(parents=True)
     return tmp_path
 
 
@@ -71,6 +75,15 @@ def test_every_cell_has_its_jobs_with_the_tables_labels(root, capsys):
     assert found["night-device-rocm"]["runner"] == ["self-hosted", "rocm"]
     assert found["old-interpreter"]["runner"] == found["codegen"]["runner"] == ["ubuntu-latest"]
     assert found["old-interpreter"]["python"] == "3.9"
+
+
+def test_a_package_with_no_atlas_and_no_bench_suite_has_no_job_for_them(root, capsys):
+    (root / "tests" / "benchmarks").rmdir()
+    (root / "constraints" / "cells.toml").write_text(TABLE.replace("atlas = ", 'module = "kernels" # '))
+    found = listed(root, capsys)
+    assert "codegen" not in found
+    assert [command for job in found.values() for command in job["commands"] if "bench-" in command] == []
+    assert "old-device-cuda" in found
 
 
 def test_a_device_job_is_red_where_its_gpu_is_not_seen(root, capsys):

@@ -73,4 +73,4 @@ def test_a_parameter_s_hints_are_triton_s_letters():
         divisible=frozenset({"x_ptr", "n"}),
     )
     assert [signature.specialization(name) for name in signature.names] == ["DS", "S", "D", ""]
-    assert signature.by_index() == ({0: "*fp32", 1: "*fp32", 2: "i32"}, {3: 8}, {0, 2})
+    assert signature.by_index() == ({0: "*fp32", 1: "*fp32", 2: "i32"}, {3: 8}, {0, 2}, set())

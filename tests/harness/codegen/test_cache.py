@@ -24,13 +24,14 @@ def configuration(tmp_path):
 
 
 def kept(folder, configuration, release="3.4.0"):
-    return Cache(folder, release).get(configuration)
+    rows = Cache(folder, release).get(configuration)
+    return rows and rows[0][1]
 
 
 @pytest.fixture
 def folder(tmp_path, configuration):
     cache = Cache(tmp_path / "results", "3.4.0")
-    cache.put(configuration, Result("ok", metrics={"registers": 40}, seconds=0.5))
+    cache.put(configuration, [(configuration, Result("ok", metrics={"registers": 40}, seconds=0.5))])
     cache.save()
     return tmp_path / "results"
 
@@ -76,6 +77,31 @@ def test_a_compiler_setting_in_the_environment_is_another_result(folder, configu
     assert kept(folder, configuration) is None
 
 
-def test_a_broken_file_is_compiled_again(folder, configuration):
-    (folder / "3.4.0.json").write_text('{"half": ')
+@pytest.mark.parametrize("content", ['{"half": ', "[]", "3", '{"KEY": 3}', '{"KEY": [{"result": {"colour": 1}}]}'])
+def test_a_broken_file_is_compiled_again(folder, configuration, content):
+    key = Cache(folder, "3.4.0").key(configuration)
+    (folder / "3.4.0.json").write_text(content.replace("KEY", key))
+    assert kept(folder, configuration) is None
+
+
+def test_each_configuration_of_a_tuned_kernel_is_kept_under_the_label_of_now(folder, configuration):
+    labels = ["add[num_warps=4]", "add[num_warps=8]"]
+    rows = [(dataclasses.replace(configuration, label=label), Result("ok")) for label in labels]
+    cache = Cache(folder, "3.4.0")
+    cache.put(configuration, rows)
+    cache.save()
+    renamed = dataclasses.replace(configuration, label="plus")
+    assert [row.label for row, _ in Cache(folder, "3.4.0").get(renamed)] == ["plus[num_warps=4]", "plus[num_warps=8]"]
+
+
+def test_what_did_not_load_is_tried_again(folder, configuration):
+    other = dataclasses.replace(configuration, target="cuda:80")
+    cache = Cache(folder, "3.4.0")
+    cache.put(other, [(other, Result("error", reason="does not load: ...", lasting=False))])
+    cache.save()
+    assert kept(folder, other) is None
+
+
+def test_another_module_installed_is_another_result(folder, configuration, monkeypatch):
+    monkeypatch.setattr(cache_module, "installed", lambda: "torch is there now")
     assert kept(folder, configuration) is None

@@ -197,7 +197,8 @@ def test_checking_the_driver_without_one_is_one_sentence(codegen):
 # compiler may crash on one of them alone, as that of Triton 2.3.1 did where there was no weight in fp32.
 EVERY_SWITCH = """
 import itertools, sys
-from liger_kernel.kernels import launch_plan, layer_norm
+from liger_kernel.kernels import layer_norm
+from liger_kernel.kernels import plan as launch_plan
 from triton_matrix.codegen import compile_kernel
 
 device, bad = launch_plan.TARGETS["cuda:90"], []

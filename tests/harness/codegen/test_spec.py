@@ -1,8 +1,10 @@
 """Specs: what a file says becomes configurations, and what it says wrongly becomes one sentence."""
 
+import re
+
 import pytest
 
-from triton_matrix.codegen import cli, loading, spec
+from triton_matrix.codegen import cli, loading, sources, spec
 
 GOOD = """
 kernel = "mine.py:add"
@@ -42,6 +44,45 @@ def test_lists_make_a_grid_and_name_its_points(spec_file):
     assert configurations[3].options == {"num_warps": 8, "num_stages": 2}
 
 
+def test_a_grid_has_no_point_twice(spec_file):
+    text = GOOD.replace("[4, 8]", "[4, 8, 4]").replace("[1024, 2048]", "[1024, 1024]")
+    labels = [each.label for each in spec.expand(spec.read(spec_file(text)), ["cuda:90"])]
+    assert labels == ["add[BLOCK_SIZE=1024,num_warps=4]", "add[BLOCK_SIZE=1024,num_warps=8]"]
+
+
+def test_a_stride_of_1_is_a_value(spec_file):
+    path = spec_file(GOOD + '[hints]\nequal_to_1 = ["n_cols"]\n')
+    assert spec.expand(spec.read(path), ["cuda:90"])[0].args == {"x_ptr": "*fp16", "n_cols": 1}
+
+
+def test_a_folder_of_specs_is_all_of_them_each_configuration_once(spec_file, tmp_path):
+    spec_file(GOOD)
+    (tmp_path / "same.toml").write_text(GOOD)
+    (tmp_path / "other.toml").write_text(GOOD.replace("*fp16", "*bf16"))
+    ids = [each.id for each in spec.expand_all(tmp_path, ["cuda:90"])]
+    assert len(ids) == len(set(ids)) == 8
+    assert "add[same,BLOCK_SIZE=1024,num_warps=4] cuda:90" in ids
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(spec.SpecError, match=r"this folder holds no \*.toml"):
+        spec.files_of(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ((), "add: nothing says what n_cols may be divided by; a launch does"),
+        (
+            ('n_cols = "i32"', 'n_cols = "fp32"\n[hints]\ndivisible_by_16 = ["n_cols"]'),
+            "hints has 'n_cols' of type fp32",
+        ),
+    ],
+)
+def test_hints_that_no_launch_would_have_are_remarked_on(spec_file, change, sentence):
+    text = GOOD.replace(*change) if change else GOOD
+    assert [sentence in remark for remark in spec.remarks(spec.read(spec_file(text)))] == [True]
+    assert spec.remarks(spec.read(spec_file(GOOD.replace('n_cols = "i32"', "n_cols = 4096")))) == []
+
+
 def test_pointers_are_taken_as_divisible_unless_the_spec_says_otherwise(spec_file):
     assert spec.expand(spec.read(spec_file(GOOD)), ["cuda:90"])[0].hints == ("x_ptr",)
     path = spec_file(GOOD + '[hints]\ndivisible_by_16 = ["n_cols"]\n')
@@ -64,7 +105,25 @@ def test_a_module_s_name_stays_as_it_is(spec_file):
         ('kernel = "mine.py:add"', "", "spec.toml names no kernel"),
         ("mine.py:add", "mine.py", "kernel is 'mine.py'; allowed is 'module:function'"),
         ("mine.py:add", "other/mine:add", "kernel is 'other/mine:add'; there is no file"),
-        ('"*fp16"', "16", "spec.toml has args.x_ptr = 16; allowed is a Triton type"),
+        ('"*fp16"', "1979-05-27", "spec.toml has args.x_ptr = 1979-05-27; allowed is a type, a text, a number"),
+        ('"*fp16"', "nan", "spec.toml has args.x_ptr = nan; allowed is a number that is finite"),
+        ("[1024, 2048]", "1979-05-27", "spec.toml has constexprs.BLOCK_SIZE = 1979-05-27; allowed is a type"),
+        ("[1024, 2048]", "[]", "spec.toml has constexprs.BLOCK_SIZE = []; allowed is a list that holds something"),
+        ("[4, 8]", "[]", "options.num_warps is []; allowed is a list that holds something"),
+        (
+            "num_warps = [4, 8]",
+            "num_warp = 8",
+            "'num_warp', which no Triton release knows; did you mean num_warps?",
+        ),
+        ("num_stages = 2", "num_stagess = 2", "which no Triton release knows; did you mean num_stages?"),
+        ("num_warps = [4, 8]", "num_warps = true", "options.num_warps is True; allowed is a power of two"),
+        ("num_stages = 2", "num_stages = -5", "options.num_stages is -5; allowed is a whole number from 0 on"),
+        ("num_stages = 2", "maxnreg = 0", "options.maxnreg is 0; allowed is a whole number from 1 on"),
+        (
+            "num_stages = 2",
+            "[hints]\nequal_to_1 = ['x_ptr']",
+            "spec.toml has 'x_ptr' under hints.equal_to_1; allowed are integers",
+        ),
         ("[options]", "[option]", "spec.toml has 'option'; allowed are kernel, args, constexprs, options, hints"),
         ("num_warps = [4, 8]", "num_warps = 6", "options.num_warps is 6; allowed is a power of two"),
         ("num_stages = 2", "[hints]\ndivisible_by_8 = []", "spec.toml has hints.divisible_by_8"),
@@ -73,7 +132,7 @@ def test_a_module_s_name_stays_as_it_is(spec_file):
 )
 def test_a_wrong_spec_is_refused_in_one_sentence(spec_file, old, new, sentence):
     path = spec_file(GOOD.replace(old, new, 1))
-    with pytest.raises(ValueError, match=sentence.replace("[", r"\[")) as caught:
+    with pytest.raises(ValueError, match=re.escape(sentence)) as caught:
         spec.expand(spec.read(path), ["cuda:90"])
     assert "\n" not in str(caught.value).strip() or "TOML" in sentence
 
@@ -93,40 +152,42 @@ def test_the_source_digest_follows_local_imports(tmp_path):
     (tmp_path / "helpers.py").write_text("A = 1\n")
     (tmp_path / "unrelated.py").write_text("B = 1\n")
     (tmp_path / "mine.py").write_text("import os\nfrom helpers import A\n\n\ndef add(): pass\n")
-    reference = f"{tmp_path / 'mine.py'}:add"
-    first = loading.source_digest(reference)
+    first = sources.source_digest(tmp_path / "mine.py")
     (tmp_path / "unrelated.py").write_text("B = 2\n")
-    assert loading.source_digest(reference) == first
+    assert digest_now(tmp_path / "mine.py") == first
     (tmp_path / "helpers.py").write_text("A = 2\n")
-    assert loading.source_digest(reference) != first
+    assert digest_now(tmp_path / "mine.py") != first
 
 
-def test_the_source_digest_follows_relative_imports(tmp_path):
-    package = tmp_path / "package"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "helpers.py").write_text("A = 1\n")
-    (package / "mine.py").write_text("from .helpers import A\n\n\ndef add(): pass\n")
-    first = loading.source_digest(f"{package / 'mine.py'}:add")
-    (package / "helpers.py").write_text("A = 2\n")
-    assert loading.source_digest(f"{package / 'mine.py'}:add") != first
+@pytest.mark.parametrize("marked", [True, False])
+def test_the_source_digest_follows_relative_imports(tmp_path, marked):
+    package = tmp_path / "package" / "inner"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package) if marked else ():
+        (folder / "__init__.py").write_text("")
+    (package.parent / "helpers.py").write_text("A = 1\n")
+    (package / "mine.py").write_text("from ..helpers import A\n\n\ndef add(): pass\n")
+    first = sources.source_digest(package / "mine.py")
+    (package.parent / "helpers.py").write_text("A = 2\n")
+    assert digest_now(package / "mine.py") != first
+
+
+def digest_now(path):
+    """The digest as another process would make it: imports of files are kept for the life of one."""
+    sources._imports.cache_clear()
+    sources._local_imports.cache_clear()
+    return sources.source_digest(path)
 
 
 @pytest.mark.parametrize(
     ("reference", "sentence"),
     [
         ("none.py:add", "there is no file none.py"),
-        ("no_such_package.module:add", "module no_such_package.module cannot be imported"),
+        ("no_such_package.module:add", "there is no module no_such_package"),
         ("no_such_module:add", "there is no module no_such_module"),
-        ("json:no_such_function", "json has no no_such_function"),
+        ("json.no_such_module:add", "there is no module json.no_such_module"),
     ],
 )
 def test_a_kernel_that_is_not_there_is_named(reference, sentence):
     with pytest.raises(loading.KernelError, match=sentence):
-        loading.load(reference)
-
-
-def test_a_module_that_does_not_import_gives_its_own_last_line(tmp_path):
-    (tmp_path / "needs_more.py").write_text("import no_such_package\n")
-    with pytest.raises(loading.KernelError, match="ModuleNotFoundError: No module named 'no_such_package'"):
-        loading.load(f"{tmp_path / 'needs_more.py'}:add")
+        loading.file_of(reference)

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,13 @@ pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `p
 
 
 @pytest.fixture
-def world(tmp_path, standins, monkeypatch):
+def secret():
+    """user:password of the cell's index; empty: it asks for none."""
+    return ""
+
+
+@pytest.fixture
+def world(tmp_path, standins, monkeypatch, secret):
     """A checkout with one nightly ROCm cell, its index and the user's; both on loopback, nothing else configured."""
     if int(metadata.version("setuptools").split(".")[0]) < 69:
         pytest.skip("needs setuptools 69 or newer in the Python that runs the tests; `nox -s check` has it")
@@ -84,11 +91,11 @@ def world(tmp_path, standins, monkeypatch):
     tempting += [world.wheel("triton", "3.9.0", [], standins.TRITON), world.wheel("torchvision", "0.30.0")]
     tempting += [world.wheel("triton-rocm", "9.9.9", [], standins.TRITON), world.wheel("pytorch-triton-rocm", "0.0.1")]
     plain = {"filelock": "3.20", "pytest": "9.0", "pytest-benchmark": "5.0", "hypothesis": "6.0", "numpy": "2.3"}
-    plain["setuptools-scm"] = "9.0"
+    plain |= {"setuptools-scm": "9.0", "pytest-timeout": "2.4"}
     rest = [world.wheel(name, of) for name, of in plain.items()]
     rest += [standins.wheel_of_installed(name, wheels) for name in ("setuptools", "pip")]
     standins.write_index(world.pypi, [*tempting, *rest])
-    with standins.serving(tmp_path / "index") as (address, asked):
+    with standins.serving(tmp_path / "index", secret) as (address, asked):
         world.asked = asked
         world.root.mkdir()
         here = find_root()
@@ -100,7 +107,7 @@ def world(tmp_path, standins, monkeypatch):
         (world.root / "constraints" / "cells.toml").write_text(
             '[package]\nplatform = "build_helpers.py"\n'
             f'[cell.cell-under-test]\npython = "{HERE}"\ntorch = "nightly"\ntriton = "nightly"\nplatforms = ["rocm"]\n'
-            f'index = "{address}/rocm"\nwhy = "the test"\n'
+            f'index = "{address.replace("://", f"://{secret}@") if secret else address}/rocm"\nwhy = "the test"\n'
         )
         for name in ("UV_FIND_LINKS", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX_URL", "PIP_FIND_LINKS"):
             monkeypatch.delenv(name, raising=False)
@@ -252,3 +259,23 @@ def test_the_guard_runs_alone_in_any_python(tmp_path):
     commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "e")])
     done = subprocess.run([str(python), "-I", str(guard), "rocm"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.startswith("there is no torch in")) == (1, True)
+
+
+@pytest.mark.parametrize("secret", ["me:pass-word"])
+@pytest.mark.parametrize("what", ["all is well", "gone since", "out of reach", "no Triton"])
+def test_the_password_of_an_index_is_used_and_never_told(world, own_python, capfd, monkeypatch, what, secret):
+    if what == "no Triton":
+        shutil.rmtree(world.rocm / "triton-rocm")
+    assert world.lock() == (2 if what == "no Triton" else 0)
+    if what == "gone since":
+        shutil.rmtree(world.rocm / "torchvision")
+    elif what == "out of reach":
+        table = world.root / "constraints" / "cells.toml"
+        table.write_text(re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:9", table.read_text()))
+    assert world.provide(own_python) == {"all is well": 0, "no Triton": 2}.get(what, 3)
+    out, err = capfd.readouterr()
+    kept = [path.read_text() for path in (world.root / "reports").rglob("*") if path.is_file()]
+    kept += [path.read_text() for path in (world.root / "constraints").glob("*.txt")]
+    assert "pass-word" not in "".join([out, err, *kept])
+    if what in ("gone since", "out of reach"):
+        assert "http://***@127.0.0.1:" in world.kept("unavailable.json")["reason"]

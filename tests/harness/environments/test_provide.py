@@ -105,9 +105,11 @@ def test_the_wheel_holds_every_module_of_the_checkout_and_its_data(tmp_path):
 
 
 def test_a_failing_step_is_kept_with_its_command_and_last_lines(tmp_path, monkeypatch):
+    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "env")])
     monkeypatch.setenv("UV", sys.executable)  # a "uv" that knows no `pip sync`: the step fails for real
     reports = tmp_path / "reports"
-    status = provide.main(["--cell", "triton231", "--python", sys.executable, "--reports", str(reports)])
+    python = str(tmp_path / "env" / "bin" / "python")
+    status = provide.main(["--cell", "triton231", "--python", python, "--reports", str(reports)])
     found = json.loads((reports / "triton231" / "failure.json").read_text())
     assert status == 1
     assert found["stage"] == "install"

@@ -4,7 +4,6 @@ import base64
 import ctypes
 import hashlib
 import json
-import random
 import shutil
 import subprocess
 import sys
@@ -14,114 +13,46 @@ from pathlib import Path
 import pytest
 
 from triton_matrix.base import commands
-from triton_matrix.base.cells import find_root, load
-from triton_matrix.environments import slim, wheelhouse
-
-SOURCES = ("pyproject.toml", "build_helpers.py", "MANIFEST.in", "README.md", "LICENSE", "liger_kernel")
-HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
-PINS = ("torch==2.15.0+standin", "triton==2.15.0+standin", "pytest", "hypothesis")
-TABLE = f"""
-[package]
-platform = "build_helpers.py"
-
-[cell.small]
-python = "{HERE}"
-torch = "2.15.0"
-triton = "2.15.0"
-platforms = ["cuda"]
-why = "quick to gather: its torch and Triton are stand-ins, all else is real"
-
-[cell.other]
-platforms = ["cuda"]
-why = "not this one"
-"""
-SUITE = """
-import importlib.metadata
-import torch
-
-def test_the_installed_stand_in_is_what_runs():
-    assert torch.__version__ == "2.15.0+standin"
-    assert importlib.metadata.version("liger-kernel")
-"""
-PROFILER = random.Random(7).randbytes(2 << 20)  # as large as what slimming is worth; not compressible
+from triton_matrix.base.cells import load
+from triton_matrix.environments import manifest, slim, wheelhouse
 
 pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `pip install uv` adds it")
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory, standins):
-    """A checkout of this project whose one cell is small, and the stand-ins that its pins name."""
-    root, here = tmp_path_factory.mktemp("checkout"), find_root()
-    for name in (*SOURCES, "noxfile.py", "constraints", "triton_matrix"):
-        copy = shutil.copytree if (here / name).is_dir() else shutil.copy2
-        if (here / name).exists():
-            copy(here / name, root / name)
-    (root / "constraints" / "cells.toml").write_text(TABLE)
-    (root / "tests" / "correctness").mkdir(parents=True)
-    shutil.copy2(here / "tests" / "conftest.py", root / "tests" / "conftest.py")
-    (root / "tests" / "correctness" / "test_small.py").write_text(SUITE)
-    torch = standins.torch_files(__version__="2.15.0+standin", cuda="13.2")
-    torch["torch/__init__.py"] += "from . import version\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
-    triton = {**standins.TRITON, "triton/profiler/proton.so": PROFILER}
-    standins.write_wheel(root / "standins", "torch", "2.15.0+standin", [], torch)
-    standins.write_wheel(root / "standins", "triton", "2.15.0+standin", [], triton)
-    return root
-
-
-@pytest.fixture(scope="module")
-def gathered(checkout, tmp_path_factory):
-    """The small cell, gathered slim and in pieces. Reaches the package index, as a connected machine does."""
-    folder = tmp_path_factory.mktemp("house") / "small"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UV_FIND_LINKS", str(checkout / "standins"))
-        patch.setenv("PIP_FIND_LINKS", str(checkout / "standins"))
-        lock = ["pip", "compile", "--quiet", "--no-header", "-", "-o", str(checkout / "constraints" / "small.txt")]
-        commands.run([commands.uv(), *lock, "--python-version", HERE], stdin="\n".join(PINS))
-        options = ["--platform", "xpu", "--slim", "--split", "1MiB", "--root", str(checkout)]
-        assert wheelhouse.main(["small", str(folder), *options]) == 0
-    return folder
-
-
-@pytest.fixture
-def house(gathered, tmp_path):
-    """A copy that a test may spoil, carried as it was gathered."""
-    return Path(shutil.copytree(gathered, tmp_path / "carried"))
-
-
 def opened(checkout, house, cell="small"):
     table = load(checkout / "constraints" / "cells.toml")
-    return wheelhouse.open_house(table, table.cell(cell), house)
+    return manifest.open_house(table, table.cell(cell), house)
 
 
 def test_the_folder_holds_all_that_is_needed_and_says_so(gathered):
-    manifest = json.loads((gathered / "manifest.json").read_text())
-    names = {name.split("-")[0].lower() for name in manifest["files"]}
+    found = json.loads((gathered / "manifest.json").read_text())
+    names = {name.split("-")[0].lower() for name in found["files"]}
     assert names >= {"torch", "triton", "pytest", "hypothesis", "pluggy", "nox", "uv", "setuptools", "liger_kernel"}
-    assert (manifest["platform"], manifest["slim"]) == ("xpu", True)
+    assert (found["platform"], found["slim"]) == ("xpu", True)
     assert all(each.stat().st_size <= 1 << 20 for each in (gathered / "wheels").iterdir()), "uv alone is 20 MiB"
 
 
 def test_the_packages_wheel_is_of_the_platform_that_was_asked_for(checkout, house):
-    manifest = opened(checkout, house)
-    with zipfile.ZipFile(house / "wheels" / manifest["package"]) as wheel:
+    found = opened(checkout, house)
+    with zipfile.ZipFile(house / "wheels" / found["package"]) as wheel:
         metadata = next(wheel.read(name).decode() for name in wheel.namelist() if name.endswith("METADATA"))
     requires = [line for line in metadata.splitlines() if line.startswith("Requires-Dist") and "extra ==" not in line]
     assert requires == ["Requires-Dist: torch>=2.6.0"], "PyTorch's XPU wheels bring their own Triton"
 
 
 def test_pieces_are_joined_to_the_same_bytes(checkout, house):
-    manifest = opened(checkout, house)
-    cut = [name for name, about in manifest["files"].items() if "pieces" in about]
+    found = opened(checkout, house)
+    cut = [name for name, about in found["files"].items() if "pieces" in about]
     assert cut
     for name in cut:
-        assert (house / "wheels" / name).stat().st_size == manifest["files"][name]["bytes"]
+        assert (house / "wheels" / name).stat().st_size == found["files"][name]["bytes"]
     assert not list((house / "wheels").glob("*.whl.*")), "pieces that were joined do not stay"
 
 
 def test_a_slim_wheel_lost_the_profiler_and_its_record_is_right(checkout, house):
-    manifest = opened(checkout, house)
-    (name,) = (name for name in manifest["files"] if name.startswith("triton-"))
-    assert manifest["files"][name]["bytes"] < 4096
+    found = opened(checkout, house)
+    (name,) = (name for name in found["files"] if name.startswith("triton-"))
+    assert found["files"][name]["bytes"] < 4096
     with zipfile.ZipFile(house / "wheels" / name) as wheel:
         record = next(each for each in wheel.namelist() if each.endswith("RECORD"))
         listed = [line.split(",")[0] for line in wheel.read(record).decode().splitlines()]

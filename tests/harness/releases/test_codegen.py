@@ -108,3 +108,112 @@ def test_a_spec_that_does_not_fit_its_kernel_ends_with_status_2(release_python, 
     assert codegen.main([*arguments, "--spec", str(spec), "--target", "cuda:90"]) == 2
     assert not os.path.exists(tmp_path / "3.9.0.json")
     assert "'n_cols'" in capfd.readouterr().err
+
+
+COPY = """\
+import triton
+import triton.language as tl
+{head}
+@triton.jit
+def copy(x_ptr, {n}, BLOCK: tl.constexpr):
+    offsets = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(x_ptr + offsets, tl.load(x_ptr + offsets, mask=offsets < {n}) * 2, mask=offsets < {n})
+"""
+ASKED = """\
+kernel = "mine.py:copy"
+[args]
+x_ptr = "*fp32"
+n = 4096
+[constexprs]
+BLOCK = {block}
+"""
+
+
+@pytest.fixture
+def ask(release_python, tmp_path, capfd):
+    """Ask 3.3.1 and 3.9.0 about a spec of ``mine.py``; gives exit status, table and error text."""
+
+    def run(source, block="512", *options):
+        for release in ("3.3.1", "3.9.0"):
+            release_python(release)
+        (tmp_path / "mine.py").write_text(source)
+        (tmp_path / "spec.toml").write_text(ASKED.format(block=block))
+        arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path / "out"), "--no-cache"]
+        arguments += ["--triton", "3.3.1,3.9.0", "--target", "cuda:90", "--spec", str(tmp_path / "spec.toml")]
+        status = codegen.main([*arguments, *options])
+        said = capfd.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+BREAKS = {
+    "its module does not load": (
+        COPY.format(head="if triton.__version__.startswith('3.3'): raise RuntimeError('not here')", n="n"),
+        "error: copy cuda:90 triton 3.3.1: does not load: mine.py:3 fails with RuntimeError: not here",
+    ),
+    "it does not fit the spec": (
+        COPY.format(head="", n="n")
+        + "if triton.__version__.startswith('3.3'):\n    @triton.jit\n    def copy(x_ptr): pass\n",
+        "error: triton 3.3.1: args has 'n'; the parameters of copy are x_ptr",
+    ),
+    "it does not compile": (
+        COPY.format(head="SCALE = tl.constexpr(2) if triton.__version__.startswith('3.9') else 2", n="n").replace(
+            "* 2", "* SCALE"
+        ),
+        "error: copy cuda:90 triton 3.3.1: does not compile: NameError: Cannot access global variable SCALE",
+    ),
+    "its module ends the process": (
+        COPY.format(head="import os\nif triton.__version__.startswith('3.3'): os._exit(0)", n="n"),
+        "error: copy cuda:90 triton 3.3.1: does not load: importing it ended with exit status 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", BREAKS)
+def test_one_release_that_fails_does_not_hide_the_others(ask, how):
+    source, sentence = BREAKS[how]
+    status, table, errors = ask(source)
+    assert status == 1, errors
+    assert "copy  3.9.0" in table
+    assert sentence in table
+    assert "nothing got worse" not in table
+
+
+def test_where_every_release_fails_nothing_got_worse_is_not_said(ask):
+    status, table, _ = ask(COPY.format(head="", n="n"), "1000")
+    assert status == 1
+    assert table.count("arange's range must be a power of 2") == 2
+    assert "nothing got worse" not in table
+
+
+def test_what_no_release_can_be_asked_is_said_once_and_ends_with_status_2(ask):
+    status, table, errors = ask(COPY.format(head="", n="m"))
+    assert (status, table) == (2, "")
+    assert errors.count("args has 'n'; the parameters of copy are x_ptr, m, BLOCK") == 1
+    assert "codegen: triton 3.3.1, 3.9.0: " in errors
+
+
+def test_what_a_kernel_s_module_prints_is_no_progress(ask):
+    noisy = "print('progress one two')\nprint('compiled x', flush=True)\nimport os\nos.write(1, b'progress\\n')"
+    status, table, errors = ask(COPY.format(head=noisy, n="n"))
+    assert status == 0, errors
+    assert "nothing got worse" in table
+
+
+def test_the_caller_s_pythonpath_is_kept_wherever_it_is_relative_to(ask, tmp_path, monkeypatch):
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "my_sizes.py").write_text("TWO = 2\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "beside")
+    status, _, errors = ask(COPY.format(head="import my_sizes\nTWO = tl.constexpr(my_sizes.TWO + 0)", n="n"))
+    assert status == 0, errors
+
+
+def test_only_the_first_configurations_of_a_tuner_may_be_asked_for(ask):
+    tuned = COPY.format(head="", n="n").replace(
+        "@triton.jit", "@triton.autotune([triton.Config({}, num_warps=w) for w in (1, 2, 4)], key=['n'])\n@triton.jit"
+    )
+    status, table, errors = ask(tuned, "512", "--configs", "2")
+    assert status == 0, errors
+    assert [f"copy[num_warps={n}]" in table for n in (1, 2, 4)] == [True, True, False]

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from triton_matrix.base import commands
+from triton_matrix.base import commands, marked
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.environments import stamped
 from triton_matrix.suites import incidents
@@ -119,17 +119,16 @@ def test_what_was_seen_is_written_between_the_marks_of_the_docs(tmp_path):
     }
     row = {"id": "a:codegen", "incident": "a", "release": "2.3.1", "shown": True, "expected": True, "detail": "d | e"}
     document = {"date": "2026-11-21T21:00:00+00:00", "rows": [{**row, "about": about, "seconds": 0.25}]}
+    begin, end = marked.marks("incidents")
     path = tmp_path / "incidents.md"
-    path.write_text(f"before\n{incidents.MARKS[0]}\nold\n{incidents.MARKS[1]}\nafter\n")
+    path.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     for _ in range(2):  # writing again changes nothing
         incidents.write_docs(path, document)
         text = path.read_text()
-        assert text.startswith(
-            f"before\n{incidents.MARKS[0]}\n\nMeasured on 2026-11-21.\n\n| incident | level | 2.3.1 |\n"
-        )
+        assert text.startswith(f"before\n{begin}\n\nMeasured on 2026-11-21.\n\n| incident | level | 2.3.1 |\n")
         assert "### `a`: t\n\nIt breaks. Affected: all.\n\nPublic reference: r#1.\n" in text
         assert "- codegen: shows on 2.3.1; 0.2 s a release. Seen: `d / e`\n\na note\n" in text
-        assert text.endswith(f"\n\n{incidents.MARKS[1]}\nafter\n")
+        assert text.endswith(f"\n\n{end}\nafter\n")
     path.write_text("no marks\n")
     with pytest.raises(ValueError, match="has no lines"):
         incidents.write_docs(path, document)

@@ -1,90 +1,30 @@
 """Running a cell's suites: evidence of whole runs only, whole or not at all, and never of what did not run."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from triton_matrix.base.cells import find_root
-
-ROOT = find_root()
-TABLE = """
-[package]
-name = "liger-kernel"
-
-[cell.small]
-python = "3.11"
-platforms = ["cuda"]
-why = "a test"
-gaps = [{ level = "interpreter", feature = "bfloat16", reason = "no such type there" }]
-"""
-SUITE = """
-import pytest
-
-def test_what_it_runs_on(cell, level, device):
-    assert (cell.name, level, device) == ("small", "interpreter", "cpu")
-
-@pytest.mark.device("offsets beyond 2^31")
-def test_on_a_gpu():
-    raise AssertionError("ran without a GPU")
-
-@pytest.mark.needs("bfloat16")
-def test_of_a_gap():
-    raise AssertionError("ran in spite of the gap")
-"""
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    """A repo root of its own with one cell and one suite, and an environment that has stand-ins for torch and triton.
-
-    The stand-ins hold only what the recording asks of an import (a version): what is under test is the run, not torch.
-    """
-    (tmp_path / "constraints").mkdir()
-    (tmp_path / "constraints" / "cells.toml").write_text(TABLE)
-    suite = tmp_path / "tests" / "correctness"
-    suite.mkdir(parents=True)
-    (tmp_path / "tests" / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
-    (suite / "test_small.py").write_text(SUITE)
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
-    modules = tmp_path / "modules"
-    for name, body in {
-        "torch": "__version__ = '9.9.9+none'\nclass version: cuda = None; hip = None\n"
-        "class cuda:\n    is_available = staticmethod(lambda: False)\n",
-        "triton": "__version__ = '8.8.8'\n",
-    }.items():
-        (modules / name).mkdir(parents=True)
-        (modules / name / "__init__.py").write_text(body)
-    return tmp_path
-
 
 def run(checkout, *arguments):
     """`python -m triton_matrix run` in that checkout, as a session does it."""
-    path = os.pathsep.join([str(ROOT), str(checkout / "modules")])
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_MATRIX", "PYTEST"))}
-    return subprocess.run(
-        [sys.executable, "-m", "triton_matrix", "run", "--root", str(checkout), *arguments],
-        env={**env, "PYTHONPATH": path},
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return checkout.verb("run", *arguments)
 
 
 def evidence(checkout) -> Path:
-    return checkout / "reports" / "small"
+    return checkout.reports / "small"
 
 
 def test_a_whole_run_leaves_its_evidence_and_says_what_it_is_evidence_of(checkout):
     done = run(checkout, "--cell", "small")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "level device: not run" in done.stdout
-    assert sorted(path.name for path in evidence(checkout).iterdir()) == ["environment.json", "junit-interpreter.xml"]
+    assert sorted(path.name for path in evidence(checkout).iterdir()) == [
+        "environment.json",
+        "junit-interpreter.xml",
+        "run-interpreter.json",
+    ]
     found = json.loads((evidence(checkout) / "environment.json").read_text())
     assert found["torch"]["version"] == "9.9.9+none"
     assert found["triton"]["version"] == "8.8.8"
@@ -105,11 +45,11 @@ def test_a_gap_is_told_apart_from_what_another_machine_could_run(checkout):
 def test_evidence_names_no_folder_of_the_machine(checkout):
     run(checkout, "--cell", "small")
     for path in evidence(checkout).iterdir():
-        assert str(checkout) not in path.read_text()
+        assert str(checkout.root) not in path.read_text()
 
 
 def test_a_failing_suite_is_exit_status_1_with_evidence(checkout):
-    (checkout / "tests" / "correctness" / "test_more.py").write_text("def test_wrong():\n    assert 1 == 2\n")
+    (checkout.root / "tests" / "correctness" / "test_more.py").write_text("def test_wrong():\n    assert 1 == 2\n")
     done = run(checkout, "--cell", "small")
     assert done.returncode == 1
     assert 'failures="1"' in (evidence(checkout) / "junit-interpreter.xml").read_text()
@@ -125,25 +65,25 @@ def test_a_selection_leaves_the_evidence_of_the_last_whole_run(checkout):
 
 
 def test_a_suite_in_which_nothing_ran_is_not_a_success(checkout):
-    (checkout / "tests" / "correctness" / "test_small.py").write_text("")
+    (checkout.root / "tests" / "correctness" / "test_small.py").write_text("")
     assert run(checkout, "--cell", "small").returncode == 2
 
 
 def test_a_run_that_dies_leaves_no_result_but_says_that_it_died(checkout):
     run(checkout, "--cell", "small")
-    (checkout / "tests" / "correctness" / "test_dies.py").write_text("import os\ndef test_dies(): os._exit(9)\n")
+    (checkout.root / "tests" / "correctness" / "test_dies.py").write_text("import os\ndef test_dies(): os._exit(9)\n")
     done = run(checkout, "--cell", "small")
     assert done.returncode == 2
     assert not (evidence(checkout) / "junit-interpreter.xml").exists()
-    found = json.loads((evidence(checkout) / "failure.json").read_text())
-    assert (found["stage"], found["status"]) == ("run:interpreter", 9)
-    assert list(evidence(checkout).glob(".*partial")) == []
+    found = json.loads((evidence(checkout) / "run-interpreter.json").read_text())
+    assert (found["status"], found["running"]) == (9, "tests/correctness/test_dies.py::test_dies")
+    assert [path.name for path in evidence(checkout).iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--cell", "triton4"], "unknown cell 'triton4'; cells.toml has small"),
+        (["--cell", "triton4"], "unknown cell 'triton4'; cells.toml has small, pinned"),
         (["--cell", "small", "--suite", "speed"], "there is no suite tests/speed"),
         (["--cell", "small", "--level", "device"], "sees no GPU"),
     ],
@@ -156,8 +96,8 @@ def test_what_cannot_be_run_is_one_sentence_and_exit_status_2(checkout, argument
 
 
 def test_a_python_without_what_a_run_needs_names_what_to_add(checkout):
-    (checkout / "modules" / "triton" / "__init__.py").unlink()
-    (checkout / "modules" / "triton").rmdir()
+    (checkout.root / "modules" / "triton" / "__init__.py").unlink()
+    (checkout.root / "modules" / "triton").rmdir()
     done = run(checkout, "--cell", "small")
     assert done.returncode == 2
     assert "needs triton" in done.stderr

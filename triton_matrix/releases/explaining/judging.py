@@ -115,7 +115,7 @@ def choose_metric(before: Outcome, after: Outcome, wanted: Optional[str] = None)
 
     def is_worse(name: str) -> bool:
         grew = after.metrics[name] > before.metrics[name]
-        return grew != metrics.BY_NAME[name].less_is_worse
+        return bool(grew != metrics.BY_NAME[name].less_is_worse)
 
     return next(filter(is_worse, ranked), ranked[0])
 

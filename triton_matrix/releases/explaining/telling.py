@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...codegen import table
+from ...base import tables
 from . import statistics
 from .compiling import Both, same_stages
 from .judging import COMPILES, STEPS, WHOLE, Swap, Verdict, value_of
@@ -91,7 +91,7 @@ def stages_table(both: Both, metric: str, verdict: Verdict, markdown: bool) -> s
         row.append("" if last else "same" if stage in same else "differs")
         rows.append(row)
     heads = [f"{before}'s, finished by {after}", f"{after}'s, finished by {before}"]
-    return table.render(["stage", *heads, "text"], rows, markdown)
+    return tables.render(["stage", *heads, "text"], rows, markdown=markdown)
 
 
 def statistics_table(both: Both, markdown: bool, rows_each: int = ROWS) -> str:
@@ -102,7 +102,11 @@ def statistics_table(both: Both, markdown: bool, rows_each: int = ROWS) -> str:
         rows += [[stage, name, old or "-", new or "-"] for name, old, new in found[:rows_each]]
         if len(found) > rows_each:
             rows.append([stage, f"and {len(found) - rows_each} more", "", ""])
-    return table.render(["stage", "count", before, after], rows, markdown) if rows else "no count of any stage differs"
+    return (
+        tables.render(["stage", "count", before, after], rows, markdown=markdown)
+        if rows
+        else "no count of any stage differs"
+    )
 
 
 def differences(both: Both) -> dict[str, list[tuple[str, Any, Any]]]:

@@ -2,8 +2,8 @@
 
     python generate.py DIR [--cells 20] [--tests 2000] [--configurations 900] [--failing 40] [--seed 0]
 
-The shapes are those of the real producers: pytest's JUnit with the plugin's properties, environment.json,
-pytest-benchmark's JSON with the bench's extra_info, and one atlas file per release.
+The shapes are those of the real producers: pytest's JUnit with the plugin's properties, the run that it is of,
+environment.json, pytest-benchmark's JSON with the bench's extra_info, and one atlas file per release.
 """
 
 from __future__ import annotations
@@ -11,10 +11,22 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[4]
+sys.path.insert(0, str(ROOT))
+
+from triton_matrix.base import cells, sources  # noqa: E402
+from triton_matrix.evidence import runs, schemas, writing  # noqa: E402
+from triton_matrix.suites import chosen  # noqa: E402
+
+# results are of the checkout as it is: its own sources, suites and pins
+TABLE = cells.load(ROOT / "constraints" / "cells.toml")
+WHEEL = runs.Wheel(sources.package_digest(TABLE), sources.package_digest(TABLE))
+SUITES = ["correctness", "incidents"]
 RELEASES = ("2.3.1", "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", "3.5.1", "3.6.0", "3.7.1", "3.8.0", "3.9.0")
 TARGETS = ("cuda:80", "cuda:90", "cuda:100", "hip:gfx90a", "hip:gfx942", "hip:gfx950", "hip:gfx1100")
 SINCE = {
@@ -70,7 +82,7 @@ def write_cell(
         "memory_bytes": 85e9,
     }
     environment = {
-        "schema": "triton-matrix/environment/1",
+        "schema": schemas.ENVIRONMENT,
         "cell": name,
         "date": date,
         "commit": COMMIT,
@@ -94,7 +106,7 @@ def write_cell(
         for size in SIZES
         for implementation, level in PEERS.items()
     ]
-    about = {"schema": "triton-matrix/benchmark/1", "cell": name, "level": "device", "date": date, "gpus": [gpu]}
+    about = {"schema": schemas.BENCHMARK, "cell": name, "level": "device", "date": date, "gpus": [gpu]}
     about |= {"versions": {"python": "3.11.7", "torch": "2.11.0", "triton": release}}
     document = {"machine_info": {}, "commit_info": {}, "benchmarks": rows, "datetime": date, "triton_matrix": about}
     (folder / "benchmark.json").write_text(json.dumps(document))
@@ -112,28 +124,46 @@ def write_junit(
 ) -> None:
     """One level: ``options.tests`` tests, of which the first third of the cells fail some at level interpreter."""
     failing = options.failing if number % 3 == 1 and level == "interpreter" else 0
+    cell = TABLE.cells.get(name)
+    pins = sources.pins_digest(TABLE, cell) if cell else None
+    inputs = runs.Inputs(sources.suites_digest(TABLE, chosen.folder(TABLE), SUITES), pins)
+    run = runs.Run(f"{name}-{level}", name, level, date, COMMIT, False, WHEEL, inputs, SUITES, closed=date)
+    run.collected, run.status = run.finished, int(failing > 0)
+    counts = {"failures": 0, "skipped": 0, "errors": 0}
     root = ET.Element("testsuites", name="pytest tests")
     suite = ET.SubElement(
         root, "testsuite", name="pytest", tests=str(options.tests), hostname="generated", timestamp=date
     )
     gpu = "NVIDIA H100 80GB HBM3" if level == "device" else ""
-    properties = {"cell": name, "level": level, "date": date, "commit": COMMIT, "python": "3.11.7", "torch": "2.11.0"}
+    properties = {
+        "cell": name,
+        "level": level,
+        "run": run.id,
+        "date": date,
+        "commit": COMMIT,
+        "python": "3.11.7",
+        "torch": "2.11.0",
+    }
     holder = ET.SubElement(suite, "properties")
     for key, value in {**properties, "triton": release, "gpu": gpu}.items():
         ET.SubElement(holder, "property", name=key, value=value)
     for test in range(options.tests):
-        classname, function = (
-            f"tests.correctness.test_{'abcdefgh'[test % 8]}",
-            f"test_results_agree[{test}-bf16-{test * 7}]",
-        )
+        module, function = f"test_{'abcdefgh'[test % 8]}", f"test_results_agree[{test}-bf16-{test * 7}]"
+        run.finished.append(f"tests/correctness/{module}.py::{function}")
+        classname = f"tests.correctness.{module}"
         case = ET.SubElement(suite, "testcase", classname=classname, name=function, time="0.010")
         if test < failing:
+            counts["failures"] += 1
             message, frame = FAILURES[test % len(FAILURES)]
             message = message.replace("{n}", f"{rng.random():.6f}")
             ET.SubElement(case, "failure", message=message).text = f"{'frame ' * 60}\nE   {message}\n\n{frame}"
         elif test % 17 == 0:
+            counts["skipped"] += 1
             ET.SubElement(case, "skipped", message="n/a: the interpreter of Triton 2.3.1 has no bfloat16")
-    ET.ElementTree(root).write(folder / f"junit-{level}.xml", encoding="utf-8", xml_declaration=True)
+    for what, count in counts.items():
+        suite.set(what, str(count))
+    ET.ElementTree(root).write(writing.junit_file(folder, level), encoding="utf-8", xml_declaration=True)
+    writing.run_file(folder, level).write_text(json.dumps(run.as_json()))
 
 
 def benchmark(
@@ -190,10 +220,11 @@ def write_atlas(path: Path, release: str, number: int, configurations: int, rng:
         else:
             entry["reason"] = f"Triton {release} does not know {target}"
         entries.append(entry)
-    document = {"schema": "triton-matrix/codegen/1", "triton": release, "adapter": "generated", "python": "3.11.7"}
+    document = {"schema": schemas.CODEGEN, "triton": release, "adapter": "generated", "python": "3.11.7"}
     document |= {
         "date": START.isoformat(),
         "commit": COMMIT,
+        "sources": WHEEL.checkout,
         "entries": sorted(entries, key=lambda item: str(item["id"])),
     }
     path.write_text(json.dumps(document))

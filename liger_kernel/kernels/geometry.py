@@ -1,0 +1,67 @@
+"""Tiles, blocks and grids: how many programs take which elements of the matrix. Standard library only."""
+
+from __future__ import annotations
+
+from .device import DeviceProperties
+
+BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
+
+
+def cdiv(a: int, b: int) -> int:
+    """a / b, rounded up."""
+    return -(-a // b)
+
+
+def next_power_of_2(n: int) -> int:
+    """The smallest power of two that is at least n (n >= 1)."""
+    return 1 << (n - 1).bit_length()
+
+
+def branch_sizes() -> tuple[int, ...]:
+    """Numbers of columns that reach every branch of the plans for every dtype and target, lengths odd too."""
+    others = (1, 17, 127, 1000, 1023, 2560, 3072, 4097, 5120, 6144, 7000, 8191, 10000, 12288, 24576, 49152, 65535)
+    return tuple(sorted({*others, 100000, *(2**k for k in range(9, 18))}))
+
+
+def is_aligned(n_cols: int, dtype: str) -> bool:
+    """Whether rows start at multiples of 8 bytes, which loads can be as wide as without loss."""
+    return n_cols * BYTES[dtype] % 8 == 0
+
+
+def align(dtype: str) -> int:
+    """Elements in 16 bytes."""
+    return 16 // BYTES[dtype]
+
+
+def body_block(n_cols: int, dtype: str) -> int:
+    """The block that holds the longest body of an unaligned row."""
+    return next_power_of_2(max(1, n_cols // align(dtype) * align(dtype)))
+
+
+def elements_in_a_word(n_cols: int, dtype: str) -> int:
+    """Elements that a kernel can hold in one 32-bit register: two of 16 bits, unless rows start between words."""
+    return 2 if BYTES[dtype] == 2 and n_cols % 2 == 0 else 1
+
+
+def lanes(split: int, device: DeviceProperties, num_warps: int) -> int:
+    """Words that a program reads of its row's slots at once: all of them, and at least two for every thread."""
+    return max(2 * device.warp_size * num_warps, next_power_of_2(split))
+
+
+def can_split(n_cols: int, block_n: int, device: DeviceProperties) -> bool:
+    """Whether the programs of a row are sure to be on the device at once, and its kind was tried."""
+    return device.is_cuda and cdiv(n_cols, block_n) <= device.n_multiprocessors
+
+
+def groups(n_rows: int, rows: int, split: int, programs: int, device: DeviceProperties) -> int:
+    """Groups of `split` programs in a persistent grid of `programs` a multiprocessor; a group takes `rows` a turn."""
+    return min(cdiv(n_rows, rows), max(1, device.n_multiprocessors * programs // split))
+
+
+def unaligned_programs(n_rows: int, dtype: str, programs: int, device: DeviceProperties) -> int:
+    """Programs of a persistent grid for unaligned rows: a multiple of `align`, so that each keeps to rows that start
+    alike, or one for each row."""
+    n_programs = min(n_rows, device.n_multiprocessors * programs)
+    if n_rows > n_programs or n_programs > align(dtype):
+        n_programs = max(align(dtype), n_programs // align(dtype) * align(dtype))
+    return n_programs

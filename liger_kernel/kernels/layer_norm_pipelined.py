@@ -1,0 +1,288 @@
+# mypy: disable-error-code="attr-defined"
+# inside a kernel `row` of a range is a Triton scalar, which has `.to`
+"""LayerNorm kernels for long rows of 16-bit elements, of which the next ones are copied to shared memory meanwhile.
+
+`STAGES` of the loop over rows makes Triton, from 3.0 on, copy the rows of the next STAGES - 1 passes to shared memory
+without registers. Registers so hold dw and db of more columns, and a row of words (packed.py).
+
+SPLIT neighbouring programs work on the same row, each on BLOCK_N columns, and exchange two sums as in
+layer_norm_split.py, which also says why no program waits for ever. Two rows are under way: a pass publishes the sums of
+one row, then collects those of the row before it, which all programs of the row published a pass ago, and writes that.
+A program of a split row waits inside one instruction sequence of PTX (`_wait`): every thread reads the slots until
+none is empty. A slot is written once, so that all threads see the same words, and no barrier is inside the wait.
+
+Rows have an even length. Arguments as in layer_norm_split.py.
+"""
+
+from typing import Any
+
+import triton
+import triton.language as tl
+
+from .layer_norm_split import _publish, _sum_both, _unpack
+from .packed import as_words, high, low, not_before, word
+
+# Triton before 3.0 has no range with stages, and ignores the number. No release takes this name for a foreign global:
+# it is Triton's own function, or Python's range.
+pipelined: Any = getattr(tl, "range", range)
+
+
+@triton.jit
+def _wait(slots, lanes, SPLIT: tl.constexpr):
+    """The words of the row's slots once none of them is empty; in lanes beyond SPLIT the last one again."""
+    return tl.inline_asm_elementwise(
+        """{
+        .reg .pred empty;
+        again:
+        ld.relaxed.gpu.global.b64 $0, [$1];
+        setp.eq.s64 empty, $0, 0;
+        @empty bra again;
+        }""",
+        "=&l,l",
+        [slots + tl.minimum(lanes, SPLIT - 1)],
+        dtype=tl.int64,
+        is_pure=False,
+        pack=1,
+    )
+
+
+@triton.jit
+def _hold(vector, cols, mask, HALF: tl.constexpr):
+    """What a program holds of weight or bias for `_half`: the words, or with fp32 parameters the elements of a half."""
+    if vector.dtype.element_ty == tl.float32:
+        held = tl.load(vector + (2 * cols + HALF), mask=mask, other=0.0)
+    else:
+        held = tl.load(as_words(vector, 2) + cols, mask=mask, other=0)
+    return held
+
+
+@triton.jit
+def _half(held, vector, zero, HALF: tl.constexpr):
+    """The first or second element of each word of weight or bias, in fp32; not before the compiler knows `zero`."""
+    if vector.dtype.element_ty == tl.float32:
+        element = held
+    elif HALF == 0:
+        element = low(not_before(held, zero, 2), vector)
+    else:
+        element = high(not_before(held, zero, 2), vector)
+    return element
+
+
+@triton.jit
+def _zero_after(number, rstd):
+    """An int32 0, since no rstd is negative; no compiler knows that, nor the number before it is computed."""
+    return ((number != 0.0) & (rstd < 0.0)).to(tl.int32)
+
+
+@triton.jit
+def _sum_in_row(tile):
+    return tl.sum(tl.sum(tile, axis=1), axis=0)
+
+
+@triton.jit
+def _layer_norm_forward_pipelined_kernel(
+    X,
+    W,
+    B,
+    Y,
+    Mean,
+    RSTD,
+    Exchange,
+    n_rows,
+    eps,
+    N_COLS: tl.constexpr,
+    SPLIT: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    LANES: tl.constexpr,
+    STAGES: tl.constexpr,
+    HAS_W: tl.constexpr,
+    HAS_B: tl.constexpr,
+):
+    """Persistent: group p // SPLIT takes every (number of groups)-th row, program p BLOCK_N of its columns."""
+    row_words: tl.constexpr = N_COLS // 2
+    block_words: tl.constexpr = BLOCK_N // 2
+    part = tl.program_id(0) % SPLIT
+    group = tl.program_id(0) // SPLIT
+    n_groups = tl.num_programs(0) // SPLIT
+    cols = tl.expand_dims(part * block_words + tl.arange(0, block_words), 0)
+    mask = cols < row_words
+    lanes = tl.arange(0, LANES)
+    # the last part may be shorter
+    count = tl.minimum(N_COLS - part * BLOCK_N, BLOCK_N)
+    counts = tl.minimum(tl.maximum(N_COLS - lanes * BLOCK_N, 0), BLOCK_N)
+    x_words = as_words(X, 2)
+    y_words = as_words(Y, 2)
+    if HAS_W:
+        w_first = _hold(W, cols, mask, 0)
+        w_second = _hold(W, cols, mask, 1)
+    if HAS_B:
+        b_first = _hold(B, cols, mask, 0)
+        b_second = _hold(B, cols, mask, 1)
+    # the first pass of the loop has no row to write; it publishes the first row
+    x = tl.zeros([1, block_words], tl.int32)
+    # lint: allow not-portable (the name of tl.range or range, which every release takes)
+    for following in pipelined(group, n_rows + n_groups, n_groups, num_stages=STAGES):
+        offsets = following.to(tl.int64) * row_words + cols
+        x_next = tl.load(x_words + offsets, mask=mask & (following < n_rows), other=0)
+        part_mean = _sum_in_row(low(x_next, X) + high(x_next, X)) / count
+        x_next = not_before(x_next, _zero_after(part_mean, eps), 2)
+        first = tl.where(mask, low(x_next, X) - part_mean, 0.0)
+        second = tl.where(mask, high(x_next, X) - part_mean, 0.0)
+        # corrected by what the deviations from it add up to: its rounding would show in rows without variance
+        total, squares = _sum_both(first + second, first * first + second * second)
+        part_mean += total / count
+        squares -= total * (total / count)
+        _publish(Exchange + following.to(tl.int64) * SPLIT + part, part_mean, squares, following < n_rows)
+
+        row = following - n_groups
+        slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
+        means, squares = _unpack(_wait(slots, lanes, SPLIT))
+        # about the first part's mean (Chan, Golub, LeVeque 1979)
+        origin = tl.sum(tl.where(lanes == 0, means, 0.0), axis=0)
+        offset = means - origin
+        total = tl.sum(tl.where(counts > 0, offset * counts, 0.0), axis=0)
+        squares = tl.sum(tl.where(counts > 0, squares + offset * offset * counts, 0.0), axis=0)
+        mean = origin + total / N_COLS
+        rstd = 1 / tl.sqrt((squares - total / N_COLS * total) / N_COLS + eps)
+        tl.store(Mean + row, mean, mask=(part == 0) & (row >= 0))
+        tl.store(RSTD + row, rstd, mask=(part == 0) & (row >= 0))
+        zero = _zero_after(mean, rstd)
+        first = (low(x, X) - mean) * rstd
+        second = (high(x, X) - mean) * rstd
+        if HAS_W:
+            first = first * _half(w_first, W, zero, 0)
+            second = second * _half(w_second, W, zero, 1)
+        if HAS_B:
+            first = first + _half(b_first, B, zero, 0)
+            second = second + _half(b_second, B, zero, 1)
+        offsets = row.to(tl.int64) * row_words + cols
+        tl.store(y_words + offsets, word(first, second, Y), mask=mask & (row >= 0))
+        x = not_before(x_next, zero, 2)
+
+
+@triton.jit
+def _layer_norm_backward_pipelined_kernel(
+    dY,
+    X,
+    W,
+    Mean,
+    RSTD,
+    dX,
+    dW_partial,
+    dB_partial,
+    Exchange,
+    n_rows,
+    N_COLS: tl.constexpr,
+    SPLIT: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    LANES: tl.constexpr,
+    STAGES: tl.constexpr,
+    HAS_W: tl.constexpr,
+    NEED_DX: tl.constexpr,
+    NEED_DW: tl.constexpr,
+    NEED_DB: tl.constexpr,
+):
+    """Persistent, as forward; the share of dw and db stays in registers.
+
+    With SPLIT 1, and where dx is not wanted, there is nothing to wait for: a pass works on one row alone.
+    """
+    exchanges: tl.constexpr = NEED_DX and SPLIT > 1
+    row_words: tl.constexpr = N_COLS // 2
+    block_words: tl.constexpr = BLOCK_N // 2
+    part = tl.program_id(0) % SPLIT
+    group = tl.program_id(0) // SPLIT
+    n_groups = tl.num_programs(0) // SPLIT
+    cols = tl.expand_dims(part * block_words + tl.arange(0, block_words), 0)
+    mask = cols < row_words
+    lanes = tl.arange(0, LANES)
+    dy_words = as_words(dY, 2)
+    x_words = as_words(X, 2)
+    dw_first = tl.zeros([1, block_words], tl.float32)
+    dw_second = tl.zeros([1, block_words], tl.float32)
+    db_first = tl.zeros([1, block_words], tl.float32)
+    db_second = tl.zeros([1, block_words], tl.float32)
+    if HAS_W:
+        w_first = _hold(W, cols, mask, 0)
+        w_second = _hold(W, cols, mask, 1)
+    # read a pass early; a number carried over two passes would keep Triton from copying rows ahead
+    mean_coming = tl.load(Mean + group)
+    rstd_coming = tl.load(RSTD + group)
+    if exchanges:
+        # the first pass of the loop has no row to write; it publishes the first row
+        behind = n_groups
+        dy = tl.zeros([1, block_words], tl.int32)
+        x = tl.zeros([1, block_words], tl.int32)
+        mean_before = 0.0
+        rstd_before = 0.0
+    else:
+        behind = 0
+    # lint: allow not-portable (the name of tl.range or range, which every release takes)
+    for following in pipelined(group, n_rows + behind, n_groups, num_stages=STAGES):
+        offsets = following.to(tl.int64) * row_words + cols
+        dy_next = tl.load(dy_words + offsets, mask=mask & (following < n_rows), other=0)
+        x_next = tl.load(x_words + offsets, mask=mask & (following < n_rows), other=0)
+        mean = mean_coming
+        rstd = rstd_coming
+        ahead = following + n_groups
+        mean_coming = tl.load(Mean + ahead, mask=ahead < n_rows, other=0.0)
+        rstd_coming = tl.load(RSTD + ahead, mask=ahead < n_rows, other=0.0)
+        zero = 0
+        if NEED_DX:
+            g_first = low(dy_next, X)
+            g_second = high(dy_next, X)
+            if HAS_W:
+                g_first = g_first * _half(w_first, W, 0, 0)
+                g_second = g_second * _half(w_second, W, 0, 1)
+            # dy is 0 in a masked column, so what x holds there adds nothing
+            products = g_first * (low(x_next, X) - mean) + g_second * (high(x_next, X) - mean)
+            c1 = _sum_in_row(g_first + g_second)
+            c2 = _sum_in_row(products) * rstd
+            zero = _zero_after(c2, rstd)
+            dy_next = not_before(dy_next, zero, 2)
+            x_next = not_before(x_next, zero, 2)
+        row = following
+        if exchanges:
+            _publish(Exchange + following.to(tl.int64) * SPLIT + part, c1, c2, following < n_rows)
+            row = following - n_groups
+            mean = mean_before
+            rstd = rstd_before
+            mean_before = tl.load(Mean + following, mask=following < n_rows, other=0.0)
+            rstd_before = tl.load(RSTD + following, mask=following < n_rows, other=0.0)
+            slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
+            first, second = _unpack(_wait(slots, lanes, SPLIT))
+            c1 = tl.sum(tl.where(lanes < SPLIT, first, 0.0), axis=0)
+            c2 = tl.sum(tl.where(lanes < SPLIT, second, 0.0), axis=0)
+            zero = _zero_after(c2, rstd)
+        else:
+            dy = dy_next
+            x = x_next
+        g_first = low(dy, X)
+        g_second = high(dy, X)
+        x_first = low(x, X) - mean
+        x_second = high(x, X) - mean
+        if NEED_DW:
+            dw_first += g_first * (x_first * rstd)
+            dw_second += g_second * (x_second * rstd)
+        if NEED_DB:
+            db_first += g_first
+            db_second += g_second
+        if NEED_DX:
+            if HAS_W:
+                g_first = g_first * _half(w_first, W, zero, 0)
+                g_second = g_second * _half(w_second, W, zero, 1)
+            k1 = c1 / N_COLS * rstd
+            k2 = c2 / N_COLS * rstd * rstd
+            dx_first = g_first * rstd - (x_first * k2 + k1)
+            dx_second = g_second * rstd - (x_second * k2 + k1)
+            offsets = row.to(tl.int64) * row_words + cols
+            tl.store(as_words(dX, 2) + offsets, word(dx_first, dx_second, dX), mask=mask & (row >= 0))
+        if exchanges:
+            dy = dy_next
+            x = x_next
+    partial = group.to(tl.int64) * N_COLS + 2 * cols
+    if NEED_DW:
+        tl.store(dW_partial + partial, dw_first, mask=mask)
+        tl.store(dW_partial + (partial + 1), dw_second, mask=mask)
+    if NEED_DB:
+        tl.store(dB_partial + partial, db_first, mask=mask)
+        tl.store(dB_partial + (partial + 1), db_second, mask=mask)

@@ -1,0 +1,156 @@
+"""Files written from reports: the page's block between its marks, the tables, and a plot for each GPU."""
+
+import json
+import re
+
+import pytest
+
+from triton_matrix.base import marked
+
+from .layer_norm import render, runs
+from .layer_norm.peers import OURS
+from .layer_norm.render import Outputs
+from .layer_norm.runs import Run
+from .reports import variant
+
+BEGIN, END = marked.marks(render.PART)
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    """Where to write: a page with nothing but its marks, and a folder for the tables."""
+    pytest.importorskip("matplotlib", reason="install matplotlib to draw plots")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "p.md").write_text(f"before\n{BEGIN}\nstale figures\n{END}\nafter\n")
+    return Outputs(tmp_path / "docs" / "p.md", tmp_path / "results" / "tables.md", tmp_path / "docs" / "p.svg")
+
+
+def drawn(outputs, *reports):
+    """Write the reports; gives all SVGs by name."""
+    written = render.write(runs.ordered([Run(report) for report in reports]), outputs)
+    return {path.name: path.read_text() for path in written if path.suffix == ".svg"}
+
+
+def test_the_page_and_the_tables_are_what_the_stored_results_give(outputs):
+    standard, again = render.STANDARD, "render the results again: nox -s performance"
+    fresh = Outputs(outputs.page.parent / standard.page.name, outputs.tables, outputs.plot.parent / standard.plot.name)
+    fresh.page.write_text(standard.page.read_text())
+    for path in render.write(runs.read([render.ROOT / "results"]), fresh):
+        stored = (standard.page if path.parent == fresh.page.parent else standard.tables).parent / path.name
+        assert stored.is_file(), again
+        if path.suffix == ".md":
+            assert path.read_text() == stored.read_text(), again
+
+
+def test_the_page_is_written_between_its_marks_only(outputs, report):
+    for _ in range(2):  # writing again changes nothing
+        drawn(outputs, report)
+        text = outputs.page.read_text()
+    assert text.startswith(f"before\n{BEGIN}\n\n### Goals")
+    assert text.endswith(f"(p.svg)\n\n{END}\nafter\n")
+    assert "stale figures" not in text
+    assert outputs.tables.read_text().count("### What was run") == 1
+
+
+def test_a_page_without_marks_is_refused_before_anything_is_written(outputs, report):
+    outputs.page.write_text("nothing to replace\n")
+    with pytest.raises(ValueError, match=r"the page is .*p\.md; it must hold the lines"):
+        drawn(outputs, report)
+    assert outputs.page.read_text() == "nothing to replace\n"
+    assert not outputs.tables.exists()
+    assert not outputs.plot.exists()
+
+
+def test_other_files_are_printed_and_no_page_is_touched(tmp_path, report, capsys):
+    source = tmp_path / "r.json"
+    source.write_text(json.dumps(report))
+    before = render.STANDARD.page.read_text()
+    assert render.main([str(source)]) == 0
+    assert capsys.readouterr().out.startswith("### Goals: shares of the copy bandwidth on NVIDIA H100 80GB HBM3")
+    assert render.STANDARD.page.read_text() == before
+    assert render.main([str(tmp_path / "gone.json")]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "render is" in said
+    assert "gone.json; it cannot be read" in said
+
+
+def test_the_plot_has_a_line_per_implementation_and_the_same_bytes_each_time(outputs, report):
+    plot = drawn(outputs, report)["p.svg"]
+    assert set(drawn(outputs, report)) == {"p.svg"}
+    assert outputs.plot.read_text() == plot
+    for label in ("ours, triton 3.6.0", "torch", "quack", "forward, bf16"):
+        assert label in plot
+
+
+def test_the_plot_takes_a_peer_from_the_run_with_most_of_its_sizes(outputs, report, row):
+    few = variant(report, rows=[row("large", "forward", "bf16", 2**17, 1024, name, 0.9) for name in (OURS, "torch")])
+    few["triton_matrix"]["implementations"] = dict.fromkeys((OURS, "torch", "quack", "compile", "liger", "more"), "1")
+    assert "quack" not in drawn(outputs, few)["p.svg"]
+    assert "quack" in drawn(outputs, few, report)["p.svg"]
+
+
+def test_each_gpu_has_a_plot_of_its_own(outputs, report, row):
+    older = variant(report, "2.3.1", rows=[row("large", "forward", "bf16", 2**17, 1024, OURS, 0.95)])
+    alone = drawn(outputs, report, older)
+    plots = drawn(outputs, variant(report, gpu="NVIDIA H200"), report, older)
+    assert set(plots) == {"p.svg", "p-h200.svg"}
+    assert plots["p.svg"] == alone["p.svg"]
+    assert "NVIDIA H200" in plots["p-h200.svg"]
+    assert "triton 2.3.1" not in plots["p-h200.svg"]
+    tables = outputs.tables.read_text()
+    assert tables.index("on NVIDIA H100 80GB HBM3](../docs/p.svg)") < tables.index("on NVIDIA H200](p-h200.svg)")
+    page = outputs.page.read_text()
+    assert "(p.svg)" in page
+    assert "H200" not in page
+
+
+def test_the_plot_draws_the_newest_of_two_like_runs_in_full(outputs, report):
+    plot = drawn(outputs, report, variant(report, "3.0.0"))["p.svg"]
+    assert plot.index("ours, triton 3.6.0") < plot.index("ours, triton 3.0.0")  # the legend's order
+
+
+def test_gpus_of_one_model_have_plots_of_different_names(outputs, report):
+    found = [Run(variant(report, gpu=gpu)) for gpu in ("NVIDIA H100 NVL", "NVIDIA H100 PCIe")]
+    names = [path.name for path in render.plot_paths(found, outputs).values()]
+    assert names == ["p.svg", "p-nvidia-h100-pcie.svg"]
+
+
+def test_the_plot_draws_the_general_rule_only_where_nothing_else_was_timed_and_says_so(outputs, report):
+    general, tuned = variant(report, settings="general rule"), variant(report)
+    tuned["benchmarks"] = [one for one in report["benchmarks"] if one["extra_info"]["implementation"] != "quack"]
+    del tuned["triton_matrix"]["implementations"]["quack"]
+    assert "ours, triton 3.6.0, general rule" in drawn(outputs, general)["p.svg"]
+    plot = drawn(outputs, general, tuned)["p.svg"]
+    assert "ours, triton 3.6.0" in plot
+    assert "general rule" not in plot
+
+
+def test_the_plot_draws_each_triton_once_in_a_look_of_its_own(outputs, report, row):
+    rows = [row("large", "forward", "bf16", 2**27 // n, n, OURS, 0.9) for n in (1024, 2048)]
+    older = [variant(report, f"3.{minor}.0", rows=rows) for minor in range(6)]
+    again = variant(report, rows=rows)  # of the Triton that is drawn in full
+    again["triton_matrix"]["commit"] = "another"
+    plot = drawn(outputs, report, *older, again)["p.svg"]
+    looks = re.findall(r"fill: none; stroke-dasharray: ([\d.,]+); stroke-dashoffset: 0; stroke: (#\w+)", plot)
+    assert len(set(looks)) == 6
+
+
+def test_a_plot_of_nothing_is_refused_before_anything_is_written(outputs, report):
+    report["triton_matrix"].update(level="codegen", gpus=[])
+    with pytest.raises(ValueError, match=r"the plot is .*p.svg, but none of the files has a timed row for it"):
+        drawn(outputs, report)
+    assert "stale figures" in outputs.page.read_text()
+
+
+def test_a_sweep_among_the_files_gets_a_plot_of_its_own_and_leaves_the_other_alone(outputs, report, row):
+    sweep = variant(report)
+    sweep["triton_matrix"]["selection"] = "sweep"
+    sweep["benchmarks"] = [row("sweep", "forward", "bf16", 2**27 // n, n, OURS, 0.9) for n in (1023, 1024, 1025, 1026)]
+    alone = drawn(outputs, report)
+    both = drawn(outputs, sweep, report)
+    assert both["p.svg"] == alone["p.svg"]
+    for label in ("H100, triton 3.6.0, even N", "H100, triton 3.6.0, odd N"):
+        assert label in both["p-sweep.svg"]
+    tables = outputs.tables.read_text()
+    assert "(../docs/p.svg)" in tables
+    assert "(p-sweep.svg)" in tables

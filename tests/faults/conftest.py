@@ -1,0 +1,95 @@
+"""A tiny package whose real sessions are driven into faults: stand-ins for torch and Triton, and an index on loopback.
+
+``TRITON_MATRIX_FAULTS_SEED`` repeats the moments of an earlier run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from driver import Checkout, Index
+
+from triton_matrix.base import commands
+from triton_matrix.base.cells import find_root
+
+ROOT = find_root()
+SEED = int(os.environ.get("TRITON_MATRIX_FAULTS_SEED") or random.SystemRandom().randrange(1 << 32))
+FROM_HERE = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "hypothesis", "sortedcontainers")
+FROM_HERE += ("pytest-timeout", "setuptools", "pip")
+
+
+def pytest_report_header() -> str:
+    return f"faults: TRITON_MATRIX_FAULTS_SEED={SEED} repeats these moments"
+
+
+@pytest.fixture(scope="session")
+def seed():
+    return SEED
+
+
+def _standins():
+    path = ROOT / "tests" / "harness" / "standins.py"
+    spec = importlib.util.spec_from_file_location("standins", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def other_torch(tmp_path_factory):
+    """A folder with another build of the pinned torch."""
+    standins, folder = _standins(), tmp_path_factory.mktemp("mine")
+    standins.write_wheel(folder, "torch", "2.7.1+mine", [], _torch(standins, "2.7.1+mine"))
+    return folder
+
+
+def _torch(standins, version):
+    files = standins.torch_files(__version__=version, cuda="12.6")
+    files["torch/__init__.py"] += "from . import version\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
+    return files
+
+
+@pytest.fixture(scope="session")
+def index(tmp_path_factory):
+    """The only index there is: stand-ins, and what running suites needs, as it is installed here."""
+    standins, folder = _standins(), tmp_path_factory.mktemp("index")
+    wheels = [standins.write_wheel(folder / "wheels", "torch", "2.7.1", [], _torch(standins, "2.7.1"))]
+    wheels += [standins.write_wheel(folder / "wheels", "triton", "3.3.1", [], standins.TRITON)]
+    wheels += [standins.wheel_of_installed(name, folder / "wheels") for name in FROM_HERE]
+    served = Index(standins.write_index(folder / "simple", wheels))
+    yield served
+    served.stop()
+
+
+@pytest.fixture(scope="session")
+def healthy(index, tmp_path_factory):
+    """The checkout, locked, provided and green once. Tests work on copies; none changes this one."""
+    if commands.find_uv() is None:
+        pytest.skip("needs uv; `pip install uv` adds it")
+    checkout = Checkout(tmp_path_factory.mktemp("healthy") / "checkout", index)
+    checkout.write()
+    done = checkout.verb("lock", "small")
+    assert done.returncode == 0, done.stdout
+    done = checkout.nox()
+    assert done.returncode == 0, done.stdout
+    assert checkout.is_green()
+    return checkout
+
+
+@pytest.fixture
+def checkout(healthy, index, tmp_path):
+    """A copy of the green checkout whose package was edited since: what it has is an older result, and no pass."""
+    shutil.copytree(healthy.root, tmp_path / "checkout", symlinks=True, ignore=shutil.ignore_patterns(".nox"))
+    copy = Checkout(tmp_path / "checkout", index, cache=healthy.cache)
+    copy.edit()
+    yield copy
+    index.up()
+    copy.end()

@@ -1,0 +1,80 @@
+"""A lock has one holder, and is free again however that holder ends."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from triton_matrix.base import commands, locks
+
+HOLDS = (
+    "import sys, time\nfrom pathlib import Path\nfrom triton_matrix.base import locks\n"
+    "with locks.held(Path(sys.argv[1]), 'the thing'):\n"
+    "    print('held', flush=True)\n    time.sleep(float(sys.argv[2]))\n"
+)
+
+
+@pytest.fixture
+def hold(tmp_path):
+    """Hold the lock in another process; gives that process."""
+    started = []
+
+    def start(seconds=600, **env):
+        env = {**os.environ, "PYTHONPATH": str(Path(locks.__file__).parents[2]), **env}
+        command = [sys.executable, "-c", HOLDS, str(tmp_path / "lock"), str(seconds)]
+        started.append(subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True))
+        assert started[-1].stdout.readline() == "held\n"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_a_second_holder_is_refused_with_the_first_ones_process_id(hold, tmp_path):
+    first = hold()
+    with pytest.raises(ValueError, match=f"the thing is in use by process {first.pid}; wait for it to end"):  # noqa: SIM117
+        with locks.held(tmp_path / "lock", "the thing"):
+            pass
+
+
+def test_a_holder_that_was_killed_holds_nothing(hold, tmp_path):
+    first = hold()
+    first.kill()
+    first.wait()
+    with locks.held(tmp_path / "lock", "the thing"):
+        assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_a_lock_that_is_left_can_be_taken_again(tmp_path):
+    for _ in range(2):
+        with locks.held(tmp_path / "lock", "the thing"):
+            pass
+
+
+def test_one_that_waits_gets_the_lock_when_it_is_free(hold, tmp_path):
+    hold(1)
+    began = time.monotonic()
+    with locks.held(tmp_path / "lock", "the thing", wait_s=60):
+        assert time.monotonic() - began > 0.5
+
+
+def test_a_verb_goes_on_under_the_lock_of_the_nox_that_started_it(hold, tmp_path, monkeypatch):
+    nox = hold()
+    monkeypatch.setenv(commands.PARENT, str(nox.pid))
+    with locks.held(tmp_path / "lock", "the thing"):
+        pass
+    assert (tmp_path / "lock").read_text() == f"{nox.pid}\n"
+
+
+def test_a_folder_that_is_read_only_needs_no_lock(tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root writes to read-only folders")
+    tmp_path.chmod(0o555)
+    with locks.held(tmp_path / "deeper" / "lock", "the thing"):
+        pass

@@ -1,0 +1,169 @@
+"""Launches become specs: what a launch says, each distinct one once, on releases old and new, with no GPU.
+
+The kernels are launched for real, in environments that have a Triton and no torch; the tensors are of a class that has
+what a launch asks a tensor for. With ``TRITON_MATRIX_CAPTURE=1`` a package's tests are captured beside a real torch.
+"""
+
+import os
+import subprocess
+import textwrap
+
+import pytest
+
+from triton_matrix.base import cells, files
+from triton_matrix.codegen import spec
+from triton_matrix.environments import stamped
+
+from ..conftest import ENVS, ROOT
+
+SCRIPT = """
+import triton
+import triton.language as tl
+
+class Tensor:
+    def __init__(self, dtype, address=256):
+        self.dtype, self.address = dtype, address
+    def data_ptr(self):
+        return self.address
+
+@triton.jit
+def copy(x_ptr, bias_ptr, n, stride, scale, KIND: tl.constexpr, NAME: tl.constexpr, BLOCK: tl.constexpr = 64):
+    offsets = tl.arange(0, BLOCK)
+    tl.store(x_ptr + offsets, tl.load(x_ptr + offsets) * 2)
+
+@triton.autotune([triton.Config({"BLOCK": 64}), triton.Config({"BLOCK": 128}, num_warps=8)], key=["n"])
+@triton.heuristics({"EVEN": lambda args: args["n"] % args["BLOCK"] == 0})
+@triton.jit
+def tuned(x_ptr, n, BLOCK: tl.constexpr, EVEN: tl.constexpr):
+    offsets = tl.arange(0, BLOCK)
+    tl.store(x_ptr + offsets, tl.load(x_ptr + offsets) * 2)
+
+def make():
+    @triton.jit
+    def hidden(x_ptr):
+        tl.store(x_ptr, 1.0)
+    return hidden
+
+if __name__ == "__main__":
+    x = Tensor("torch.float32")
+    for n in (4096, 8192, 4095):
+        copy[(n // 64, 2)](x, None, n, 1, 0.5, tl.float16, "gelu", num_warps=8)
+    copy[(1,)](Tensor("torch.bfloat16", 264), x, 4096, stride=16, scale=0.5, KIND=tl.float16, NAME="gelu", BLOCK=128)
+    tuned[lambda meta: (triton.cdiv(1024, meta["BLOCK"]),)](x, 1024)
+    make()[(1,)](x)
+"""
+
+
+@pytest.fixture
+def capture(tmp_path):
+    def run(python, *arguments, **env):
+        done = subprocess.run(
+            [str(python), "-m", "triton_matrix", "capture", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        specs = {path.stem: files.read_toml(path, "spec") for path in sorted((tmp_path / "specs").glob("*.toml"))}
+        return done, specs
+
+    return run
+
+
+@pytest.mark.parametrize("release", ["2.3.1", "3.1.0", "3.3.1", "3.9.0"])
+def test_each_distinct_launch_is_a_spec_once(release_python, capture, tmp_path, release):
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    done, specs = capture(release_python(release), "--", "mine.py")
+    assert (done.returncode, sorted(specs)) == (0, ["copy-1", "copy-2", "copy-3", "tuned-1"]), done.stderr
+    assert "is made inside a function; no reference names it" in done.stderr
+    first = specs["copy-1"]
+    assert first["kernel"] == "../mine.py:copy"
+    assert first["args"] == {"x_ptr": "*fp32", "bias_ptr": "None", "n": 4096, "stride": 1, "scale": 0.5}
+    assert first["constexprs"] == {"KIND": "tl.float16", "NAME": "gelu"}
+    assert first["options"] == {"num_warps": 8}
+    assert first["hints"] == {"divisible_by_16": ["x_ptr"]}
+    assert first["launches"] == {"count": 2, "grid": [64, 2]}  # 4096 and 8192 are the same to the compiler
+    assert specs["copy-2"]["args"]["n"] == 4095
+    third = specs["copy-3"]
+    assert (third["args"]["x_ptr"], third["args"]["bias_ptr"], third["args"]["stride"]) == ("*bf16", "*fp32", 16)
+    assert third["hints"] == {"divisible_by_16": ["bias_ptr"]}
+    assert specs["tuned-1"]["launches"] == {"count": 1, "grid": [16]}
+    assert "constexprs" not in specs["tuned-1"]  # the atlas expands what the tuner and the heuristics say
+
+
+@pytest.mark.parametrize("release", ["2.3.1", "3.9.0"])
+def test_what_was_captured_compiles_as_it_is(release_python, capture, codegen, tmp_path, release):
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    capture(release_python("3.3.1"), "--", "python", "mine.py")
+    done = codegen(release, "--spec", tmp_path / "specs", "--target", "cuda:90", "--no-cache")
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert "tuned[BLOCK=128,num_warps=8]" in done.stdout
+
+
+def test_every_spec_can_be_read_again(release_python, capture, tmp_path):
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    capture(release_python("3.9.0"), "--", "python", "mine.py")
+    assert len(spec.expand_all(tmp_path / "specs", ["cuda:90"])) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["-o", "specs"], 2, "capture: no command; write it behind --"),
+        (["--target", "cuda:1", "--", "x.py"], 2, "capture: target is 'cuda:1'; allowed are cuda:80"),
+        (["--", "no_such_script"], 1, "capture: there is no script 'no_such_script' in this Python"),
+        (["--", "python", "-c", "print('nothing')"], 1, "0 launches of 0 kernels, 0 specs in specs"),
+    ],
+)
+def test_what_cannot_be_captured_is_said(release_python, capture, arguments, status, sentence):
+    done, specs = capture(release_python("3.9.0"), *arguments)
+    assert (done.returncode, specs) == (status, {})
+    assert sentence in done.stdout + done.stderr
+
+
+PACKAGE_TESTS = """
+import pytest, torch
+from mine import copy
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_copy(dtype):
+    x = torch.ones(4096, device="cuda", dtype=dtype)
+    assert x.is_cuda and x.device.type == "cuda" and torch.cuda.get_device_capability(x.device) == (9, 0)
+    y = torch.nn.Linear(4096, 4096).cuda().to("cuda", dtype)(x)
+    copy[(1,)](x, None, x.numel(), x.stride(0), 0.5, KIND=None, NAME="gelu")
+    assert x.sum() == 8192, "nothing ran, so this is not judged"
+    torch.testing.assert_close(x, torch.full_like(x, 2))
+    copy[(1,)](y, y, y.numel(), y.stride(0), 0.5, KIND=None, NAME="after the assertions")
+    z = Doubled.apply(x.clone().requires_grad_())
+    z.backward(torch.ones_like(z))
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+    @staticmethod
+    def backward(ctx, dz):
+        if not dz.is_cuda:
+            raise ValueError("dz must be on the GPU")
+        copy[(1,)](dz, None, dz.numel(), dz.stride(0), 0.5, KIND=None, NAME="backward")
+        return dz
+"""
+
+
+@pytest.mark.skipif("TRITON_MATRIX_CAPTURE" not in os.environ, reason="needs a torch: set TRITON_MATRIX_CAPTURE=1")
+@pytest.mark.parametrize("interpret", [False, True])
+def test_a_package_s_tests_are_captured_without_a_gpu(capture, tmp_path, interpret):
+    row = cells.load(ROOT / "constraints" / "cells.toml").releases["3.6.0"]
+    python = stamped.of_release(row, ("torch", "pytest"), ENVS)
+    (tmp_path / "mine.py").write_text(textwrap.dedent(SCRIPT))
+    tests = PACKAGE_TESTS if not interpret else PACKAGE_TESTS.replace("8192", "4096 + 64")  # one block of 64, doubled
+    tests = tests if not interpret else tests.replace("    torch.testing", "    # torch.testing")
+    (tmp_path / "test_mine.py").write_text(tests)
+    extra = ["--interpret"] if interpret else []
+    done, specs = capture(python, *extra, "--", "pytest", "-q", "test_mine.py", PYTHONPATH=f"{ROOT}:{tmp_path}")
+    assert "2 passed" in done.stdout, done.stdout
+    assert sorted({each["args"]["x_ptr"] for each in specs.values()}) == ["*fp16", "*fp32"]
+    assert {each["constexprs"]["NAME"] for each in specs.values()} == {"gelu", "after the assertions", "backward"}

@@ -1,0 +1,275 @@
+"""Kernels as they stand: what real packages' files have around a kernel, each blocker alone, on releases old and new.
+
+Environments have a Triton and no torch. Each case was seen failing before what it asks for was there.
+"""
+
+import json
+import textwrap
+
+import pytest
+
+OLDEST, NEWEST = "2.3.1", "3.9.0"
+HEAD = "import triton\nimport triton.language as tl\n"
+COPY = """
+@triton.jit
+def copy(x_ptr, n, BLOCK: tl.constexpr):
+    offsets = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    x = tl.load(x_ptr + offsets, mask=offsets < n, other=0.0)
+    tl.store(x_ptr + offsets, x * 2, mask=offsets < n)
+"""
+SPEC = """
+kernel = "{kernel}"
+[args]
+x_ptr = "*fp32"
+n = 4096
+[constexprs]
+BLOCK = 512
+"""
+
+
+@pytest.fixture
+def ask(codegen, tmp_path):
+    """Write files and compile the kernel that the last of them holds; gives exit status, entries and the error text."""
+
+    def run(release, files, spec=SPEC, targets="cuda:90", *options, kernel=None):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+        (tmp_path / "spec.toml").write_text(spec.format(kernel=kernel or f"{list(files)[-1]}:copy"))
+        out = tmp_path / "out.json"
+        out.unlink(missing_ok=True)
+        arguments = ["--spec", tmp_path / "spec.toml", "--target", targets, "--no-cache", "--json", out]
+        done = codegen(release, *arguments, "--torch", "2.5.1", *options)
+        return done.returncode, json.loads(out.read_text())["entries"] if out.exists() else [], done.stderr
+
+    return run
+
+
+def statuses(entries):
+    return {entry["label"]: entry["status"] for entry in entries}
+
+
+TORCH_AT_THE_TOP = (
+    "import torch\nimport torch.nn as nn\nfrom torch.autograd.function import once_differentiable\n"
+    "from einops import rearrange\nfrom packaging import version\n"
+    + HEAD
+    + COPY
+    + """
+NEW = version.parse(torch.__version__) >= version.parse("2.4")
+TYPES = {torch.float16: tl.float16, torch.bfloat16: tl.bfloat16}
+SMALLEST = torch.finfo(torch.float32).tiny
+
+class Copy(torch.autograd.Function):
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cuda")
+    def forward(ctx, x: torch.Tensor, y: "torch.Tensor | None" = None):
+        copy[(1,)](x, x.numel(), BLOCK=512)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, dy):
+        return dy
+
+class Layer(nn.Module):
+    def forward(self, x):
+        return Copy.apply(rearrange(x, "a b -> (a b)"))
+
+@torch.library.custom_op("mine::copy", mutates_args=())
+def op(x: torch.Tensor) -> torch.Tensor:
+    return Copy.apply(x)
+
+@op.register_fake
+def _(x):
+    return torch.empty_like(x)
+
+@torch.compiler.disable
+@torch.no_grad()
+def wrapper(x, dtype: torch.dtype = torch.float32):
+    return op(x)
+
+apply = Copy.apply
+"""
+)
+
+
+@pytest.mark.parametrize("release", [OLDEST, "3.1.0", NEWEST])
+def test_torch_at_the_top_and_in_wrappers_is_stood_in_for(ask, release):
+    status, entries, errors = ask(release, {"mine.py": TORCH_AT_THE_TOP})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), (errors, entries)
+
+
+@pytest.mark.parametrize("release", [OLDEST, "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", NEWEST])
+def test_a_tuned_kernel_is_compiled_for_each_configuration_without_a_driver(ask, release):
+    tuned = HEAD + COPY.replace(
+        "@triton.jit",
+        "CONFIGS = [triton.Config({'BLOCK': b}, num_warps=w) for b in (256, 512) for w in (4, 8)]\n"
+        "@triton.autotune(configs=CONFIGS, key=['n'])\n"
+        "@triton.heuristics({'EVEN': lambda args: args['n'] % args['BLOCK'] == 0})\n@triton.jit",
+    ).replace("BLOCK: tl.constexpr", "BLOCK: tl.constexpr, EVEN: tl.constexpr")
+    spec = SPEC.partition("[constexprs]")[0]
+    status, entries, errors = ask(release, {"mine.py": tuned}, spec)
+    assert (status, errors) == (0, "")
+    assert statuses(entries) == {f"copy[BLOCK={b},num_warps={w}]": "ok" for b in (256, 512) for w in (4, 8)}
+    assert {entry["constexprs"]["EVEN"] for entry in entries} == {True}
+    _, entries, _ = ask(release, {"mine.py": tuned}, spec, "cuda:90", "--configs", "1")
+    assert len(entries) == 1
+    _, entries, errors = ask(release, {"mine.py": tuned}, spec.replace("4096", '"i32"'))
+    assert "the heuristic of 'EVEN' needs the value of 'n'; write the value of a launch, such as n = 4096" in errors
+
+
+ASKS_THE_DEVICE = (
+    "import torch\n"
+    + HEAD
+    + """
+SMS = torch.cuda.get_device_properties(0).multi_processor_count
+HOPPER = torch.cuda.is_available() and torch.version.hip is None and torch.cuda.get_device_capability() >= (9, 0)
+"""
+    + COPY.replace("BLOCK: tl.constexpr", "SCALE: tl.constexpr = SMS, BLOCK: tl.constexpr = 1024 if HOPPER else 512")
+)
+
+
+def test_questions_to_the_device_at_import_are_answered_for_the_target(ask):
+    spec = SPEC.partition("[constexprs]")[0]
+    status, entries, errors = ask(NEWEST, {"mine.py": ASKS_THE_DEVICE}, spec, "cuda:80,cuda:90,hip:gfx942")
+    assert status == 0, errors
+    loads = {entry["target"]: entry["metrics"]["global_load_bits"] for entry in entries}
+    assert loads["cuda:90"] == 2 * loads["cuda:80"]  # the default of BLOCK is another there
+
+
+@pytest.mark.parametrize("release", ["3.0.0", "3.3.1", NEWEST])
+def test_questions_to_triton_s_own_driver_are_answered_for_the_target(ask, release):
+    asks = HEAD + (
+        "from triton.runtime import driver\n"
+        "TARGET = driver.active.get_current_target()\n"
+        "SHARED = driver.active.utils.get_device_properties(0)['max_shared_mem']\n"
+        "assert (TARGET.backend, TARGET.arch) == ('hip', 'gfx942') and SHARED == 65536\n"
+    )
+    status, entries, _ = ask(release, {"mine.py": asks + COPY}, SPEC, "hip:gfx942")
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
+
+
+USES_A_HELPER = HEAD + "from {where} import double\n" + COPY.replace("x * 2", "double(x)")
+HELPER = HEAD + "@triton.jit\ndef double(x):\n    return x * 2\n"
+
+
+@pytest.mark.parametrize("where", ["..common.helper", "common.helper", "kernels.common.helper"])
+def test_a_helper_in_a_parent_folder_without_init_is_found(ask, where):
+    status, entries, errors = ask(
+        NEWEST, {"kernels/common/helper.py": HELPER, "kernels/ops/mine.py": USES_A_HELPER.format(where=where)}
+    )
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), (errors, entries)
+
+
+def test_a_source_root_says_where_absolute_imports_start(ask, tmp_path):
+    files = {"elsewhere/common/helper.py": HELPER, "mine.py": USES_A_HELPER.format(where="common.helper")}
+    status, entries, _ = ask(NEWEST, files)
+    assert status == 1
+    assert "double is common.helper.double, and common is not installed here" in entries[0]["reason"]
+    assert "`--source-root DIR`" in entries[0]["reason"]
+    status, entries, _ = ask(NEWEST, files, SPEC, "cuda:90", "--source-root", tmp_path / "elsewhere")
+    assert (status, statuses(entries)) == (0, {"copy": "ok"})
+
+
+@pytest.mark.parametrize("release", [OLDEST, NEWEST])
+def test_the_chain_of_init_files_above_a_kernel_is_not_run(ask, release):
+    files = {
+        "package/__init__.py": "import flash_attn_2_cuda\nraise RuntimeError('the world was imported')\n",
+        "package/ops/__init__.py": "from .broken import everything\nfrom .helper import double as twice\n",
+        "package/ops/broken.py": "raise ImportError('and its wife')\n",
+        "package/ops/helper.py": HELPER,
+        "package/ops/mine.py": HEAD
+        + "from package.ops import twice\nfrom . import helper\n"
+        + COPY.replace("x * 2", "twice(helper.double(x))"),
+    }
+    status, entries, errors = ask(release, files)
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), (errors, entries)
+
+
+def test_what_only_an_init_holds_is_taken_from_it(ask):
+    files = {
+        "package/__init__.py": HEAD + "FACTOR = tl.constexpr(2)\n",
+        "package/mine.py": HEAD + "from . import FACTOR\n" + COPY.replace("x * 2", "x * FACTOR"),
+    }
+    status, entries, _ = ask(NEWEST, files)
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
+
+
+def test_an_optional_import_is_left_to_the_package_s_own_way_out(ask):
+    optional = HEAD + (
+        "import importlib.util\ntry:\n    import cutlass_of_mine\n    HAS = True\n"
+        "except ImportError:\n    HAS = False\n"
+        "assert not HAS and importlib.util.find_spec('cutlass_of_mine') is None\n"
+    )
+    status, entries, _ = ask(NEWEST, {"mine.py": optional + COPY})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
+
+
+def test_what_cannot_be_stood_in_for_costs_the_names_it_would_bind_and_names_the_way_out(ask):
+    guess = HEAD + "import some_library\nSIZE = 2 if some_library.ready() else 4\nOTHER = some_library.size() + 1\n"
+    status, entries, _ = ask(NEWEST, {"mine.py": guess + COPY})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
+    status, entries, _ = ask(NEWEST, {"mine.py": guess + COPY.replace("x * 2", "x * SIZE")})
+    assert status == 1
+    assert "mine.py:4 needs the value of some_library.ready(), and some_library is not installed here" in str(entries)
+    assert "`--with some_library` installs it" in str(entries)
+
+
+MADE = {
+    "triton.jit(fn) under another name": COPY.replace("@triton.jit\ndef copy", "def plain")
+    + "copy = triton.jit(plain)\n",
+    "do_not_specialize": COPY.replace("@triton.jit", "@triton.jit(do_not_specialize=['n'])"),
+    "a helper that is not inlined": "@triton.jit(noinline=True)\ndef half(n):\n    return n // 2\n"
+    + COPY.replace("mask=offsets < n)", "mask=offsets < half(n))"),
+    "a constexpr global": "TWO = tl.constexpr(2)\n" + COPY.replace("x * 2", "x * TWO"),
+}
+
+
+@pytest.mark.parametrize("release", [OLDEST, NEWEST])
+@pytest.mark.parametrize("how", MADE)
+def test_a_kernel_may_be_made_in_any_way(ask, release, how):
+    status, entries, errors = ask(release, {"mine.py": HEAD + MADE[how]})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), (errors, entries)
+
+
+def test_a_closure_over_a_constexpr_is_compiled_where_triton_can(ask):
+    body = textwrap.indent(COPY.strip(), "    ").replace("x * 2", "x * FACTOR")
+    closure = HEAD + f"def make(factor):\n    FACTOR = tl.constexpr(factor)\n{body}\n    return copy\ncopy = make(2)\n"
+    status, entries, _ = ask(NEWEST, {"mine.py": closure})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
+
+
+@pytest.mark.parametrize("release", [OLDEST, NEWEST])
+def test_a_gluon_kernel_is_refused_in_one_sentence(ask, release):
+    imports = "from triton.experimental import gluon\nfrom triton.experimental.gluon import language as gl\n"
+    kernel = "@gluon.jit\ndef copy(x_ptr, n, BLOCK: gl.constexpr):\n    pass\n"
+    status, entries, errors = ask(release, {"mine.py": imports + kernel})
+    assert (status, entries, errors.count("\n")) == (2, [], 1)
+    assert "is written in Gluon, not in Triton's language" in errors
+
+
+def test_a_module_that_needs_what_this_release_lacks_is_an_error_of_this_release(ask):
+    status, entries, _ = ask(OLDEST, {"mine.py": "import triton.backends\n" + HEAD + COPY})
+    assert (status, statuses(entries)) == (1, {"copy": "error"})
+    assert "mine.py:1 fails with ModuleNotFoundError: No module named 'triton.backends'" in entries[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("raise RuntimeError('no')", "does not load: mine.py:1 fails with RuntimeError: no"),
+        ("import sys; sys.exit(0)", "does not load: mine.py:1 fails with a call of sys.exit(0)"),
+        ("import os; os._exit(0)", "does not load: importing it ended with exit status 0"),
+        ("while True: pass", "does not load: importing it took more than 3 s, at mine.py:1"),
+        ("def f(:", "mine.py line 1: invalid syntax"),
+    ],
+)
+def test_a_module_that_ends_badly_at_import_is_an_error_with_the_reason(ask, line, reason):
+    files = {"mine.py": f"{line}\n{HEAD}{COPY}"}
+    status, entries, errors = ask(NEWEST, files, SPEC, "cuda:90,cuda:80", "--import-seconds", "3")
+    if entries:
+        assert status == 1
+        assert [entry["reason"] for entry in entries] == [reason] * 2
+    else:
+        assert status == 2
+        assert reason in errors

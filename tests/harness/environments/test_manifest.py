@@ -1,0 +1,150 @@
+"""A wheelhouse is installed to the letter of its manifest, and a manifest that says anything else is one sentence."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from triton_matrix.base import commands
+from triton_matrix.base.cells import find_root
+
+pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `pip install uv` adds it")
+
+
+@pytest.fixture
+def provide(checkout, house, tmp_path):
+    """The verb ``provide`` from the folder ``house``, as a session calls it."""
+    environment = tmp_path / "environment"
+
+    def call():
+        python = environment / "bin" / "python"
+        if not python.exists():
+            commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(environment)])
+        verb = [sys.executable, "-m", "triton_matrix", "provide", "--cell", "small", "--python", str(python)]
+        verb += ["--root", str(checkout), "--wheelhouse", str(house), "--reports", str(tmp_path / "reports")]
+        env = {**os.environ, "PYTHONPATH": str(find_root())}
+        return subprocess.run(verb, env=env, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    call.environment = environment
+    return call
+
+
+def planted(house, name):
+    """The same wheel again, as a build that tools prefer, and with something in it that nobody gathered."""
+    (listed,) = (house / "wheels").glob(f"{name}-*.whl")
+    parts = listed.name.split("-")
+    extra = listed.with_name("-".join([*parts[:2], "9", *parts[2:]]))
+    extra.write_bytes(listed.read_bytes())
+    with zipfile.ZipFile(extra, "a") as wheel:
+        wheel.writestr("nobody_gathered_this.py", "")
+    return extra
+
+
+def test_a_wheel_that_the_manifest_does_not_list_is_never_installed(provide, house):
+    planted(house, "pluggy")
+    planted(house, "triton")
+    done = provide()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not list(provide.environment.rglob("nobody_gathered_this.py"))
+
+
+def test_a_wheel_that_only_building_needs_is_not_taken_from_beside_the_list(provide, house, checkout):
+    planted(house, "setuptools")
+    manifest = json.loads((house / "manifest.json").read_text())
+    manifest["sources"] = "0" * 64  # as if the checkout had been edited: the wheel is built anew
+    (house / "manifest.json").write_text(json.dumps(manifest))
+    extra = next((house / "wheels").glob("setuptools-*-9-*.whl"))
+    extra.write_bytes(b"not even a wheel")
+    done = provide()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def changed(**keys):
+    return lambda manifest: manifest.update(keys)
+
+
+def renamed(to):
+    def change(manifest):
+        name = next(name for name in manifest["files"] if name.startswith("pluggy"))
+        manifest["files"][to] = manifest["files"].pop(name)
+
+    return change
+
+
+def in_first_file(key, value):
+    def change(manifest):
+        next(iter(manifest["files"].values()))[key] = value
+
+    return change
+
+
+def piece_named(name):
+    return in_first_file("pieces", [{"name": name, "sha256": "0" * 64, "bytes": 1}])
+
+
+BAD = {
+    "no files": (changed(files={}), "there is no [files.*] row"),
+    "files is a list": (changed(files=[]), "files"),
+    "a name that climbs": (renamed("../../x.whl"), 'the name is "../../x.whl"; allowed is the file name of a wheel'),
+    "an absolute name": (renamed("/tmp/x.whl"), 'the name is "/tmp/x.whl"; allowed is'),
+    "a name that is no wheel": (renamed("x.tar.gz"), 'the name is "x.tar.gz"; allowed is'),
+    "a piece that climbs": (piece_named("../../x.whl.000"), 'is "../../x.whl.000"; allowed is'),
+    "a piece that is another wheel": (piece_named("x.whl"), 'is "x.whl"; allowed is NAME.whl.000'),
+    "no pieces": (in_first_file("pieces", []), "is []; allowed is a list of pieces"),
+    "pieces is a number": (in_first_file("pieces", 3), "is 3; allowed is a list of pieces"),
+    "a hash is a number": (in_first_file("sha256", 3), "is 3; allowed is a SHA-256"),
+    "a file is a string": (changed(files={"x-1-py3-none-any.whl": "y"}), 'is "y"; allowed is sha256 and bytes'),
+    "package is a list": (changed(package=[]), "package is []; allowed is the file name of a wheel"),
+    "package climbs": (changed(package="../../x.whl"), 'package is "../../x.whl"; allowed is'),
+    "package is not listed": (changed(package="x-1-py3-none-any.whl"), "which is none of its files"),
+    "cell is a number": (changed(cell=3), "cell is 3; allowed is text"),
+    "slim is a string": (changed(slim="yes"), 'slim is "yes"; allowed is true or false'),
+    "pins is null": (changed(pins=None), "pins is null; allowed is a SHA-256"),
+    "an unknown schema": (changed(schema=7), "schema is 7; this reads"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_manifest_that_says_anything_else_is_one_sentence_and_nothing_is_touched(provide, house, name):
+    change, said = BAD[name]
+    manifest = json.loads((house / "manifest.json").read_text())
+    change(manifest)
+    (house / "manifest.json").write_text(json.dumps(manifest))
+    before = sorted(house.parent.rglob("*"))
+    done = provide()
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    after = {path for path in house.parent.rglob("*") if not {"environment", "reports"} & set(path.parts)}
+    assert after == set(before)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "null", "{", '{"schema": 1}', "[" * 100_000, "\udc80"])
+def test_a_manifest_that_is_no_object_is_one_sentence(provide, house, text):
+    (house / "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    done = provide()
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_folder_in_the_place_of_the_manifest_is_one_sentence(provide, house):
+    (house / "manifest.json").unlink()
+    (house / "manifest.json").mkdir()
+    done = provide()
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_pin_that_was_not_gathered_is_named(provide, house):
+    manifest = json.loads((house / "manifest.json").read_text())
+    gone = next(name for name in manifest["files"] if name.startswith("pluggy"))
+    del manifest["files"][gone]
+    (house / "manifest.json").write_text(json.dumps(manifest))
+    done = provide()
+    assert done.returncode == 2
+    assert "has no file of pluggy" in done.stderr
+    assert Path(house / "wheels" / gone).is_file()

@@ -1,0 +1,93 @@
+"""Compile or interpret examples in the Triton of this Python: ``python run_examples.py LEVEL < examples.json``.
+
+Prints example -> what it failed with, or null where it works. Each runs in a process of its own: an interpreter leaves
+its functions in the place of Triton's, and some failures end the process.
+"""
+
+import importlib.util
+import json
+import multiprocessing
+import sys
+import tempfile
+import types
+from pathlib import Path
+
+import numpy as np
+import triton
+from incidents import standins
+
+from triton_matrix.codegen import targets
+from triton_matrix.codegen.compile import compile_stages
+
+
+def load(name, text, folder):
+    path = Path(folder) / f"example_{name}.py"
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module.k
+
+
+def arguments(kernel):
+    names = kernel.arg_names if hasattr(kernel, "arg_names") else kernel.fn.__code__.co_varnames
+    return {"n": 7} if "n" in names[: getattr(kernel, "fn", kernel).__code__.co_argcount] else {}
+
+
+def stand_in_for_torch():
+    """Triton 2's libdevice asks torch whether this is ROCm before it names its functions."""
+    torch = types.ModuleType("torch")
+    torch.version = types.SimpleNamespace(hip=None)
+    sys.modules.setdefault("torch", torch)
+
+
+def compile_it(kernel, constexprs):
+    if triton.__version__.startswith("2."):
+        stand_in_for_torch()
+    given = {"X": "*fp32", **dict.fromkeys(arguments(kernel), "i32")}
+    result = compile_stages(kernel, given, constexprs, {"num_warps": 1}, None, targets.parse("cuda:90"))
+    return None if result.status == "ok" else result.reason
+
+
+def interpret_it(kernel, constexprs):
+    x = np.arange(16, dtype=np.float32)
+    tensor = standins.Tensor(x)
+    kernel[(1,)](tensor, **arguments(kernel), **constexprs)
+    expected = {"LOW": np.minimum(np.arange(16, dtype=np.float32), 3)}
+    wanted = next((expected[name] for name in constexprs if name in expected), None)
+    return None if wanted is None or (tensor.array == wanted).all() else f"wrong numbers: {tensor.array.tolist()}"
+
+
+def launch_it(kernel, constexprs):
+    """Bind and compile as a launch does; what is recorded is the compile options that it took from the call."""
+    with standins.driver():
+        x = standins.Tensor(np.ones(16, np.float32))
+        compiled = kernel.run(x, **arguments(kernel), grid=(1,), warmup=True, **constexprs)
+    metadata = compiled.metadata
+    return {name: getattr(metadata, name, None) for name in ("num_warps", "maxnreg")}
+
+
+def one(level, name, text, constexprs, folder, queue):
+    try:
+        kernel = load(name, text, folder)
+        queue.put({"codegen": compile_it, "interpreter": interpret_it, "launch": launch_it}[level](kernel, constexprs))
+    except BaseException as error:
+        queue.put(f"{type(error).__name__}: {error}")
+
+
+def main(level):
+    found = {}
+    fork = multiprocessing.get_context("fork")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (text, constexprs) in json.load(sys.stdin).items():
+            queue = fork.SimpleQueue()
+            child = fork.Process(target=one, args=(level, name, text, constexprs, folder, queue))
+            child.start()
+            child.join()
+            found[name] = queue.get() if not queue.empty() else f"the process ended with {child.exitcode}"
+    print(json.dumps({"release": triton.__version__, "found": found}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,99 @@
+"""What the linter says of a release is what that release does: an example of each class of finding is tried on each."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from triton_matrix.base import cells
+from triton_matrix.lint import kernels
+
+from . import examples
+
+ROOT = Path(__file__).parents[3]
+RELEASES = list(cells.load(ROOT / "constraints" / "cells.toml").releases)
+
+
+@pytest.fixture(scope="session")
+def outcome(release_python):
+    """What each example fails with on a release at a level; None where it works there."""
+    kept = {}
+
+    def run(release, level, wanted):
+        key = (release, level, tuple(sorted(wanted)))
+        if key not in kept:
+            env = {
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+                "OMP_NUM_THREADS": "1",
+            }
+            env["TRITON_INTERPRET"] = "1" if level == "interpreter" else "0"
+            script = Path(__file__).with_name("run_examples.py")
+            command = [str(release_python(release)), "-W", "ignore", str(script), level]
+            asked = json.dumps(wanted)
+            done = subprocess.run(
+                command, env=env, input=asked, capture_output=True, text=True, timeout=300, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            said = json.loads(done.stdout.splitlines()[-1])
+            assert said["release"] == release
+            kept[key] = said["found"]
+        return kept[key]
+
+    return run
+
+
+def causes(folder, text, release):
+    """(rule, cause) of what the linter finds in a file for a package that supports one release only."""
+    path = folder / "example.py"
+    path.write_text(text)
+    return {(found.rule, found.cause) for found in kernels.check([path], release, release)}
+
+
+@pytest.mark.parametrize("level", ["codegen", "interpreter"])
+@pytest.mark.parametrize("release", RELEASES)
+def test_an_example_fails_on_the_releases_that_the_linter_names_and_on_no_other(release, level, outcome, tmp_path):
+    mine = {name: each for name, each in examples.EXAMPLES.items() if each[0] == level}
+    failures = outcome(release, level, {name: (each[3], each[4]) for name, each in mine.items()})
+    wrong = {}
+    for name, (_, rule, cause, text, _) in mine.items():
+        found = (rule, cause) in causes(tmp_path, text, release)
+        if found != (failures[name] is not None):
+            wrong[name] = f"the linter says {'it fails' if found else 'nothing'}, and it gives {failures[name]}"
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("level", ["codegen", "interpreter"])
+@pytest.mark.parametrize("release", RELEASES)
+def test_what_the_linter_leaves_alone_works(release, level, outcome, tmp_path):
+    mine = {name: each for name, each in examples.SILENT.items() if each[0] == level}
+    failures = outcome(release, level, {name: each[1:] for name, each in mine.items()})
+    rule = "not-portable" if level == "codegen" else "not-interpreted"
+    said = {
+        name: {found for found in causes(tmp_path, each[1], release) if found[0] == rule} for name, each in mine.items()
+    }
+    assert {name: (failures[name], said[name]) for name in mine} == {name: (None, set()) for name in mine}
+
+
+def test_every_example_is_found_by_a_linter_that_asks_about_all_releases(tmp_path):
+    missed = {}
+    for name, (_, rule, cause, text, _) in examples.EXAMPLES.items():
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        if (rule, cause) not in {(found.rule, found.cause) for found in kernels.check([path])}:
+            missed[name] = kernels.check([path])
+    assert missed == {}
+
+
+@pytest.mark.parametrize("release", ["3.3.1", "3.9.0"])
+def test_a_launch_takes_a_parameter_for_the_option_of_that_name_and_4_warps_where_none_is_passed(release, outcome):
+    declares = examples.text("tl.store(X, maxnreg)", parameters="X, maxnreg: tl.constexpr")
+    said = outcome(
+        release, "launch", {"declared": (declares, {"maxnreg": 32}), "default": (examples.text("tl.store(X, 1.0)"), {})}
+    )
+    assert said["declared"]["maxnreg"] == 32
+    assert said["default"]["num_warps"] == 4

@@ -1,0 +1,92 @@
+"""Results for the tests of the report: the recorded ones as if just taken, and how a test changes them."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from triton_matrix.base import sources
+from triton_matrix.base.cells import find_root, load
+from triton_matrix.evidence import reading, schemas
+from triton_matrix.suites import chosen
+
+RECORDED = Path(__file__).parent / "data" / "recorded"
+GENERATE = RECORDED.parent / "generate.py"
+TABLE = load(find_root() / "constraints" / "cells.toml")
+TRITON2, TRITON3 = ["triton231", "triton300"], ["triton331", "triton3x"]
+FAILING = {"triton231": 28, "triton300": 42}  # tests that a declared num_warps fails, by cell
+NUMERICS = {"triton231": 6, "triton300": 9, "triton331": 9, "triton3x": 9}  # and a factor left out of dx
+
+
+def make_current(folder):
+    """Let every result below ``folder`` be of the checkout as it is now: its sources, suites and pins."""
+    for path in folder.rglob("*.json"):
+        content = json.loads(path.read_text())
+        if content.get("schema") == schemas.CODEGEN:
+            content["sources"] = sources.package_digest(TABLE)
+        elif content.get("schema") == schemas.RUN:
+            cell = TABLE.cells.get(reading.table_cell(content["cell"]))
+            digest = sources.package_digest(TABLE)
+            content["wheel"] = {"checkout": digest, "installed": digest}
+            content["inputs"] = {
+                "suites": sources.suites_digest(TABLE, chosen.folder(TABLE), content["suites"]),
+                "pins": cell and sources.pins_digest(TABLE, cell),
+            }
+        path.write_text(json.dumps(content))
+    return folder
+
+
+def retake(junit, **changed):
+    """Let the run beside a JUnit file that a test has changed say the same as the file; ``changed`` goes into it."""
+    suite = reading.read_junit(junit, "")
+    old = junit.with_name("run-interpreter.json")
+    content = {**json.loads(old.read_text()), **changed}
+    cases = list(suite.counted.cases)
+    content.update(cell=suite.cell, level=suite.level, opened=suite.date, collected=cases, finished=cases)
+    if changed.get("closed", "") is not None:
+        content["closed"] = suite.date
+    old.unlink()
+    junit.with_name(f"run-{suite.level}.json").write_text(json.dumps(content))
+    make_current(junit.parent)
+
+
+def set_property(junit, **properties):
+    """Change what a JUnit file says it is of."""
+    tree = ET.parse(junit)
+    for item in tree.getroot().iter("property"):
+        if item.get("name") in properties:
+            item.set("value", properties[item.get("name")])
+    tree.write(junit)
+
+
+def count_again(tree):
+    """Let the header of a JUnit file agree with its cases."""
+    suite = next(tree.getroot().iter("testsuite"))
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(name, str(len(suite.findall(f"testcase/{tag}"))))
+
+
+def verdicts(matrix):
+    return {name: cell["verdict"] for name, cell in matrix["cells"].items()}
+
+
+def unavailable(folder, verdict, date, reason="the index cannot be reached"):
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {"schema": schemas.UNAVAILABLE, "cell": folder.name, "verdict": verdict, "reason": reason}
+    (folder / "unavailable.json").write_text(json.dumps({**found, "date": date}))
+
+
+def stopped(folder, date="2026-11-21T00:00:00+00:00"):
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"schema": schemas.FAILURE, "cell": folder.name, "stage": "resolve", "status": 1, "date": date}
+    content |= {"command": ["uv", "pip", "install", "torch==9"], "tail": "No solution found when resolving"}
+    (folder / "failure.json").write_text(json.dumps(content))
+
+
+def known(folder, text):
+    """A file of known failures."""
+    path = folder / "known.toml"
+    path.write_text(text)
+    return path

@@ -1,0 +1,181 @@
+"""Evidence of several folders becomes one matrix, and what is not evidence is named."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
+from triton_matrix.evidence import toolchain
+from triton_matrix.report import cli
+
+from .results import GENERATE, retake, set_property, stopped, unavailable, verdicts
+
+
+def test_of_two_results_for_a_cell_and_level_the_newest_wins_and_the_other_is_listed(report, copy, tmp_path):
+    old, new = copy(name="old"), copy("num_warps", name="new")
+    junit = old / "triton231" / "junit-interpreter.xml"
+    set_property(junit, date="2026-01-01T00:00:00+00:00")
+    retake(junit)
+    for first, second in ((old, new), (new, old)):
+        found = report(first, "--add", second)
+        assert found["cells"]["triton231"]["verdict"] == "fail"
+        (row,) = found["superseded"]
+        assert row["file"] == str(old / "triton231" / "junit-interpreter.xml")
+
+
+def test_levels_of_several_machines_become_one_row(report, copy):
+    here, there = copy(name="here"), copy(name="there")
+    junit = there / "triton231" / "junit-interpreter.xml"
+    set_property(junit, level="device", gpu="NVIDIA H100 80GB HBM3")
+    retake(junit)
+    junit.rename(junit.with_name("junit-device.xml"))
+    found = report(here, "--add", there, "--require", "triton231:device")
+    assert found["exit_status"] == 0
+    assert set(found["cells"]["triton231"]["levels"]) == {"interpreter", "device"}
+    assert found["cells"]["triton231"]["levels"]["device"]["gpu"] == "NVIDIA H100 80GB HBM3"
+    assert "NVIDIA H100" in (found["out"] / "index.html").read_text()
+
+
+def test_vendor_images_stand_in_rows_of_their_own(report, copy, tmp_path):
+    for triton in ("3.6.0", "3.7.1"):
+        folder = copy(name=triton)
+        (folder / "triton231").rename(folder / "ambient")
+        junit = folder / "ambient" / "junit-interpreter.xml"
+        set_property(junit, cell="ambient", triton=triton)
+        retake(junit)
+    found = report(tmp_path / "3.6.0", "--add", tmp_path / "3.7.1", "--require", "ambient:interpreter")
+    assert found["exit_status"] == 0
+    assert [name for name in found["cells"] if name.startswith("ambient")] == ["ambient-3.6.0", "ambient-3.7.1"]
+
+
+def test_a_spec_that_was_compiled_is_no_part_of_the_atlas(report, copy):
+    reports = copy("none", cells=["codegen"])
+    spec = reports / "codegen" / "specs" / "kernel" / "3.4.0.json"
+    spec.parent.mkdir(parents=True)
+    content = json.loads((reports / "codegen" / "3.4.0.json").read_text())
+    content.update(date="2030-01-01T00:00:00+00:00", entries=[])
+    spec.write_text(json.dumps(content))
+    assert report(reports)["codegen"]["summary"]["3.4.0"]["counts"]["ok"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence", "broken"),
+    [
+        ("junit-interpreter.xml", "<testsuites><testsuite>", "is not XML", True),
+        ("environment.json", "{", "is not JSON", True),
+        (
+            "environment.json",
+            '{"schema": "triton-matrix/environment/9"}',
+            "its schema is 'triton-matrix/environment/9'",
+            True,
+        ),
+        ("environment.json", '{"schema": "triton-matrix/environment/1"}', "at $ 'cell' is a required property", True),
+        ("junit-device.xml", "<html></html>", "is foreign: its root is <html>", False),
+        ("package.json", '{"name": "x"}', "is foreign: it names no schema", False),
+        ("notes.json", "[]", "is foreign: not an object", False),
+    ],
+)
+def test_a_broken_or_foreign_file_is_named_and_left_out(name, content, sentence, broken, report, copy):
+    reports = copy(cells=["triton231", "triton300"])
+    file = reports / "triton300" / name
+    file.write_text(content)
+    found = report(reports)
+    (problem,) = found["problems"]
+    assert problem["file"] == str(file)
+    assert sentence in problem["problem"]
+    assert found["cells"]["triton231"]["verdict"] == "pass"
+    # a cell whose JUnit file cannot be read has failed; else the question is not answered
+    assert found["exit_status"] == (1 if name == "junit-interpreter.xml" else 2 if broken else 0)
+    for shown in (found["said"].replace("\n", ""), (found["out"] / "summary.md").read_text()):
+        assert name in shown
+        assert sentence.split("<")[0] in shown
+
+
+def any_part(value, rng):
+    """A random place of a JSON value: its container and its key."""
+    places, todo = [], [value]
+    while todo:
+        item = todo.pop()
+        pairs = item.items() if isinstance(item, dict) else enumerate(item) if isinstance(item, list) else ()
+        for key, child in pairs:
+            places.append((item, key))
+            todo.append(child)
+    return rng.choice(places)
+
+
+@pytest.fixture(scope="module")
+def every_kind(tmp_path_factory):
+    """One small file of every kind of evidence."""
+    folder = tmp_path_factory.mktemp("kinds") / "reports"
+    generate = [sys.executable, GENERATE, folder, "--cells", "1", "--tests", "5"]
+    subprocess.run([*generate, "--configurations", "9", "--names", "triton231"], check=True)
+    for release in sorted((folder / "codegen").glob("*.json"))[2:]:
+        release.unlink()
+    bench = folder / "triton231" / "benchmark.json"
+    content = json.loads(bench.read_text())
+    content["benchmarks"] = content["benchmarks"][:4]
+    bench.write_text(json.dumps(content))
+    unavailable(folder / "triton300", "stale", "2026-11-21T00:00:00+00:00")
+    stopped(folder / "triton3x")
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_damaged_evidence_is_used_or_named_but_never_ends_the_report(seed, every_kind, tmp_path):
+    rng = random.Random(seed)
+    shutil.copytree(every_kind, tmp_path / "reports")
+    path = rng.choice(sorted((tmp_path / "reports").rglob("*.json")))
+    content = json.loads(path.read_text())
+    container, key = any_part(content, rng)
+    damage = rng.choice(["delete", None, "", "text", -1, 0.5, [], {}, ["x"], {"x": None}])
+    if damage == "delete":
+        del container[key]
+    else:
+        container[key] = damage
+    path.write_text(json.dumps(content))
+    # the whole way, page and all; a raised exception fails the test
+    status = cli.main(
+        ["--reports", str(tmp_path / "reports"), "--against", str(every_kind), "--out", str(tmp_path / "out")]
+    )
+    matrix = json.loads((tmp_path / "out" / "matrix.json").read_text())
+    assert status in (1, 2)
+    for problem in matrix["problems"]:
+        assert problem["file"] == str(path)
+
+
+def test_an_atlas_file_that_lost_entries_is_left_out(report, copy):
+    reports = copy("none", cells=["codegen"])
+    path = reports / "codegen" / "3.4.0.json"
+    content = {**json.loads(path.read_text()), "count": 2}
+    path.write_text(json.dumps(content))
+    found = report(reports)
+    assert found["exit_status"] == 2
+    assert "it says that it holds 2 entries, and it holds 1" in found["problems"][0]["problem"]
+    assert list(found["codegen"]["summary"]) == ["3.3.1"]
+
+
+def test_a_result_in_another_cells_folder_is_left_out(report, copy):
+    reports = copy()
+    (reports / "triton231").rename(reports / "triton3x")
+    found = report(reports)
+    assert "says that it is of cell 'triton231' but lies in the folder 'triton3x'" in found["problems"][0]["problem"]
+    assert "pass" not in verdicts(found).values()
+
+
+def test_results_of_another_machine_outweigh_that_this_one_cannot_provide_the_cell(report, copy, tmp_path):
+    unavailable(tmp_path / "here" / "triton231", "unavailable", toolchain.now())
+    found = report(tmp_path / "here", "--add", copy())
+    assert found["cells"]["triton231"]["verdict"] == "pass"
+    assert found["superseded"][0]["file"].endswith("unavailable.json")
+
+
+def test_a_benchmark_file_of_another_project_is_left_out(report, copy):
+    reports = copy()
+    (reports / "triton231" / "bench.json").write_text('{"benchmarks": [], "machine_info": {}}')
+    assert "our bench did not write" in report(reports)["problems"][0]["problem"]

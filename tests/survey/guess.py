@@ -1,0 +1,171 @@
+"""Find the kernels of a package's files and guess a launch of each: types, sizes and switches by name and by use.
+
+The guess need not be a launch that the package makes, only one that it could: it is right where the kernel compiles.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+_INTEGER_DATA = re.compile(
+    r"ind|idx|offset|seqlen|lens|_ids?$|table|map|order|token|target|label|count|pos|start|^lo$|^hi$|crow|bmask|packed",
+    re.IGNORECASE,
+)
+_EXACT_DATA = re.compile(r"lse|rstd|mean|^m$|^l$|delta|max|sum|loss|norm", re.IGNORECASE)
+_FLOAT = re.compile(
+    r"eps|scale|alpha|beta|lr|decay|theta|cap|prob|^p$|factor|momentum|temperature|smooth", re.IGNORECASE
+)
+_SIZE = re.compile(
+    r"BLOCK|SIZE|^B[A-Z]{0,2}\d?$|DIM|HEAD|^[A-Z]$|GROUP|WIDTH|TILE|CHUNK|^N_|^NUM|COLS|ROWS|LEN", re.IGNORECASE
+)
+_ATOMICS = ("add", "max", "min", "cas", "xchg", "and", "or")
+_POINTERS = {"load", "store", "make_block_ptr", "advance"} | {f"atomic_{name}" for name in _ATOMICS}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel and the spec that was guessed for it, as TOML."""
+
+    package: str
+    name: str
+    file: Path
+    spec: str
+
+
+def kernels(package: str, root: Path) -> Iterator[Kernel]:
+    """The kernels below ``root`` that are launched, and not only called by others."""
+    for file in sorted(root.rglob("*.py")):
+        if {"tests", "test", "benchmarks", "benchmark", "triton_matrix"} & set(file.relative_to(root).parts):
+            continue
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if ".jit" not in text and "import jit" not in text:
+            continue
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:
+            continue
+        tuned = _tuned(tree)
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and _is_kernel(node):
+                reference = f"{file.resolve()}:{node.name}"
+                yield Kernel(package, node.name, file, _spec(reference, node, tuned))
+
+
+def _is_kernel(node: ast.FunctionDef) -> bool:
+    decorators = [ast.dump(decorator) for decorator in node.decorator_list]
+    made = any("'jit'" in each and "gluon" not in each for each in decorators)
+    calls = {call.func.attr for call in _method_calls(node)}
+    returns = any(isinstance(each, ast.Return) and each.value is not None for each in ast.walk(node))
+    writes = bool(calls & (_POINTERS - {"load"}))
+    return made and "program_id" in calls and writes and not returns and not node.args.vararg
+
+
+def _method_calls(node: ast.AST) -> Iterator[Any]:
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            yield call
+
+
+def _tuned(tree: ast.Module) -> set[str]:
+    """Every name that a tuner's configuration or a heuristic of the file may set."""
+    found: set[str] = set()
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and any(name in ast.dump(call.func) for name in ("'Config'", "'heuristics'")):
+            tables = [table for table in ast.walk(call) if isinstance(table, ast.Dict)]
+            keys = [key.value for table in tables for key in table.keys if isinstance(key, ast.Constant)]
+            found |= {key for key in keys if isinstance(key, str)}
+    return found
+
+
+def _spec(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
+    tunes = any("'autotune'" in ast.dump(each) or "'heuristics'" in ast.dump(each) for each in node.decorator_list)
+    parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    positional = [*node.args.posonlyargs, *node.args.args]
+    defaulted = {each.arg for each in positional[len(positional) - len(node.args.defaults) :]}
+    pointers = _pointers(node, {each.arg for each in parameters})
+    args: dict[str, Any] = {}
+    constexprs: dict[str, Any] = {}
+    for each in parameters:
+        name = each.arg
+        if each.annotation is not None and "constexpr" in ast.dump(each.annotation):
+            if name not in defaulted and not (tunes and name in tuned):
+                constexprs[name] = _constant(name, name in _sizes(node))
+        elif name in pointers:
+            args[name] = "*i32" if _INTEGER_DATA.search(name) else "*fp32" if _EXACT_DATA.search(name) else "*bf16"
+        elif name not in defaulted:
+            args[name] = 0.5 if _FLOAT.search(name) and "stride" not in name else 1024
+    lines = [
+        f"kernel = {json.dumps(reference)}",
+        "[args]",
+        *(f"{key} = {json.dumps(value)}" for key, value in args.items()),
+    ]
+    lines += ["[constexprs]", *(f"{key} = {json.dumps(value)}" for key, value in constexprs.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _sizes(node: ast.FunctionDef) -> set[str]:
+    """The names that a range or a block's shape is made of."""
+    found: set[str] = set()
+    for call in _method_calls(node):
+        if call.func.attr in ("arange", "zeros", "full"):
+            found |= {each.id for argument in call.args for each in ast.walk(argument) if isinstance(each, ast.Name)}
+    return found
+
+
+def _constant(name: str, is_size: bool) -> Any:
+    if is_size:
+        return 64
+    if re.search(r"(^|_)(HAS|USE|IS|STORE|SAVE|EVEN|DO|APPLY|ENABLE|RETURN|WITH)_", name, re.IGNORECASE):
+        return False
+    if re.search(r"DTYPE", name, re.IGNORECASE):
+        return "tl.float32"
+    if re.search(r"bits", name, re.IGNORECASE):
+        return 4
+    if _FLOAT.search(name):
+        return 0.5
+    return 64 if _SIZE.search(name) else False
+
+
+def _pointers(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
+    """The parameters that an address starts from, followed through local names; and those that are called pointers."""
+    assigned: dict[str, list[ast.expr]] = {}
+    for each in ast.walk(node):
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
+            assigned.setdefault(each.targets[0].id, []).append(each.value)
+    found = {name for name in parameters if re.search(r"ptr|^p_", name, re.IGNORECASE)}
+    for call in _method_calls(node):
+        if call.func.attr in _POINTERS:
+            named = [keyword.value for keyword in call.keywords if keyword.arg in ("base", "pointer")]
+            first = (call.args or named or [None])[0]
+            base = _base(first, assigned, parameters, set())
+            if base:
+                found.add(base)
+    return found
+
+
+def _base(expr: Optional[ast.expr], assigned: dict[str, list[ast.expr]], parameters: set[str], seen: set[str]) -> str:
+    if isinstance(expr, ast.BinOp):
+        left = _base(expr.left, assigned, parameters, seen) if isinstance(expr.op, (ast.Add, ast.Sub)) else ""
+        return left or (_base(expr.right, assigned, parameters, seen) if isinstance(expr.op, ast.Add) else "")
+    if isinstance(expr, ast.Name):
+        if expr.id in parameters:
+            return expr.id
+        if expr.id in seen:
+            return ""
+        seen.add(expr.id)
+        found = [_base(value, assigned, parameters, seen) for value in assigned.get(expr.id, [])]
+        return next((each for each in found if each), "")
+    if isinstance(expr, ast.Call) and isinstance(expr.func, ast.Attribute):
+        if expr.func.attr in ("make_block_ptr", "advance", "multiple_of", "max_contiguous"):
+            return _base(expr.args[0] if expr.args else None, assigned, parameters, seen)
+        if expr.func.attr == "to":
+            return _base(expr.func.value, assigned, parameters, seen)
+    if isinstance(expr, ast.IfExp):
+        return _base(expr.body, assigned, parameters, seen)
+    return ""

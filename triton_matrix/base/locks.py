@@ -1,0 +1,67 @@
+"""One at a time: a lock that the operating system holds for a process, so that it is free again however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import commands
+from .cells import Cell, Table
+
+POLL_S = 0.2
+
+
+def of_cell(table: Table, cell: Cell) -> contextlib.AbstractContextManager[None]:
+    """Hold the cell in this checkout: its environments and its folder of evidence; ValueError as of :func:`held`."""
+    return held(table.root / "reports" / f".{cell.name}.lock", f"cell {cell.name} of {table.root}")
+
+
+@contextlib.contextmanager
+def held(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
+    """Hold the lock of the file ``path`` inside the block. It is made, and stays: it holds the holder's process id.
+
+    A lock that the nox holds which started this process counts as held here too. Where the folder is read-only there is
+    nothing that two could write, and no lock.
+
+    Args:
+        what: what is locked, for the sentence.
+        wait_s: seconds to wait for another holder to end.
+
+    Raises:
+        ValueError: another process holds it; the sentence names both.
+        OSError: the file cannot be made.
+    """
+    import fcntl  # not on Windows, where no cell runs
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as problem:
+        if problem.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        yield
+        return
+    try:
+        until = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+                if holder and holder == os.environ.get(commands.PARENT):
+                    break
+                if time.monotonic() >= until:
+                    by = f"process {holder}" if holder else "another process"
+                    raise ValueError(f"{what} is in use by {by}; wait for it to end, or end it") from None
+                time.sleep(POLL_S)
+            else:
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+                break
+        yield
+    finally:
+        os.close(descriptor)

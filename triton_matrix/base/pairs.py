@@ -1,0 +1,51 @@
+"""The released Tritons that this harness knows, each with the torch that pins it: ``pairs.toml`` beside this file."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from . import files, versions
+
+PYTHON = "3.11"  # the one interpreter that spans every known Triton
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A released Triton and what it goes with.
+
+    Attributes:
+        triton: its version.
+        torch: the torch releases that pin it, newest first.
+        pythons: the oldest and the newest interpreter, ``major.minor``, that both have wheels for.
+        requires: what the pair needs and does not declare.
+        gaps: what it cannot run at a level: ``level``, ``feature`` and ``reason`` of each.
+    """
+
+    triton: str
+    torch: tuple[str, ...]
+    pythons: tuple[str, str]
+    requires: tuple[str, ...] = ()
+    gaps: tuple[Mapping[str, str], ...] = ()
+
+    def python(self, allowed: Callable[[str], bool] = lambda python: True) -> Optional[str]:
+        """The interpreter to take of those that are ``allowed``; None where there is none.
+
+        :data:`PYTHON`, or what is nearest to it; of two that are equally near, the newer one.
+        """
+        oldest, newest = (int(each.partition(".")[2]) for each in self.pythons)
+        usual = int(PYTHON.partition(".")[2])
+        fit = [minor for minor in range(oldest, newest + 1) if allowed(f"3.{minor}")]
+        best = min(fit, key=lambda minor: (abs(minor - usual), -minor), default=None)
+        return None if best is None else f"3.{best}"
+
+
+@functools.cache
+def known() -> tuple[Pair, ...]:
+    """Every pair, oldest Triton first."""
+    rows = files.read_toml(Path(__file__).with_name("pairs.toml"), "the list of known Tritons")["triton"]
+    found = [Pair(triton, **{key: tuple(value) for key, value in row.items()}) for triton, row in rows.items()]
+    return tuple(sorted(found, key=lambda pair: versions.key(pair.triton)))

@@ -1,0 +1,34 @@
+"""Text that came from elsewhere, fit to be shown: no password of a URL, no control character, no half character."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .commands import masked
+
+# C0 but for tab and newline, DEL, C1, directions of writing (they reorder a line), and halves of UTF-16 pairs
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""``text`` with ``\x1b`` and its like spelled out, so that a terminal shows them and does not obey them."""
+    if text.isprintable():  # nearly all of it is, and this is ten times as quick
+        return text
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def clean(text: str) -> str:
+    """``text`` that may be shown: :func:`triton_matrix.base.commands.masked` and :func:`printable`."""
+    return printable(masked(text) if "@" in text else text)
+
+
+def cleaned(value: Any) -> Any:
+    """A JSON value with every text in it, keys too, as of :func:`clean`."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(str(key)): cleaned(item) for key, item in value.items()}
+    return value

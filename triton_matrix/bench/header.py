@@ -1,0 +1,44 @@
+"""What a result is evidence of: cell, level, resolved versions, GPUs, commit."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Optional
+
+from ..evidence import schemas, toolchain
+
+
+def header(cell: str, level: str, selection: str, root: Optional[Path]) -> dict[str, Any]:
+    """The header that every file has; a suite may add keys of its own (``benchmark_file.HEADER``)."""
+    commit, dirty = toolchain.git_state(root)
+    return {
+        "schema": schemas.BENCHMARK,
+        "cell": cell,
+        "level": level,
+        "selection": selection,
+        "date": toolchain.now(),
+        "commit": commit,
+        "dirty": dirty,
+        "gpus": toolchain.gpus(),
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, Optional[str]]:
+    """What is resolved in this process, not what was asked for."""
+    found: dict[str, Optional[str]] = {"python": platform.python_version()}
+    for name in ("torch", "triton"):
+        module: Any = sys.modules.get(name)
+        found[name] = str(module.__version__) if module else _distribution(name)
+    found["pytest-benchmark"] = _distribution("pytest-benchmark")
+    return found
+
+
+def _distribution(name: str) -> Optional[str]:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

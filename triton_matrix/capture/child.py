@@ -1,0 +1,83 @@
+"""The process that a captured command runs in: a GPU is stood in for where there is none, launches are recorded."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib.metadata
+import json
+import runpy
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..base import files
+from ..codegen import driver_standin, targets
+from . import writing
+from .recorder import Recorder
+
+
+def main(wanted: dict[str, Any]) -> None:
+    """Run the command; at its end the specs and the report are there. The exit status is the command's."""
+    target = targets.parse(wanted["target"])
+    real = _has_gpu()
+    if not real:
+        driver_standin.install(target)
+        with contextlib.suppress(ImportError):
+            from . import gpu_standin
+
+            gpu_standin.install(target, wanted["tensors"], judged=wanted["interpret"])
+    recorder = Recorder(runs=real or wanted["interpret"])
+    recorder.install()
+
+    def finish() -> None:
+        written = writing.write(Path(wanted["out"]), recorder.launches)
+        kernels = {launch.kernel for launch in recorder.launches}
+        count = sum(launch.count for launch in recorder.launches)
+        report = {"files": written, "kernels": len(kernels), "launches": count, "problems": sorted(recorder.problems)}
+        files.write_json(wanted["report"], report)
+
+    atexit.register(finish)
+    run(wanted["command"])
+
+
+def run(command: list[str]) -> None:
+    """Run a command that Python runs: a script, ``python ...``, ``-m module`` or a console script such as pytest."""
+    name, *rest = command
+    if Path(name).name.startswith("python"):
+        name, *rest = rest
+    sys.path.insert(0, "")
+    if name == "-m":
+        module, *rest = rest
+        sys.argv = [module, *rest]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        return
+    if name == "-c":
+        sys.argv = ["-c", *rest[1:]]
+        exec(compile(rest[0], "<command>", "exec"), {"__name__": "__main__"})
+        return
+    sys.argv = [name, *rest]
+    if Path(name).is_file():
+        sys.path[0] = str(Path(name).resolve().parent)
+        runpy.run_path(name, run_name="__main__")
+        return
+    for entry in importlib.metadata.entry_points().select(group="console_scripts"):  # type: ignore[attr-defined]
+        if entry.name == name:
+            sys.exit(entry.load()())
+    found = shutil.which(name)
+    if found is None:
+        sys.exit(f"capture: there is no script {name!r} in this Python, and no such file")
+    runpy.run_path(found, run_name="__main__")
+
+
+def _has_gpu() -> bool:
+    try:
+        import torch
+    except ImportError:
+        return False
+    return bool(torch.cuda.is_available())
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

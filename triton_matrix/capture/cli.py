@@ -1,0 +1,70 @@
+"""The verb ``capture``: run a command and write every launch that it makes as a spec, each distinct signature once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..codegen import targets
+
+
+def main(argv: list[str]) -> int:
+    """Exit status 0: launches were written. 1: there was none. 2: cannot ask. How the command ends is not judged."""
+    own, command = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    options = _parser().parse_args(own)
+    if not command:
+        print("capture: no command; write it behind --, as in: capture -o specs -- pytest tests", file=sys.stderr)
+        return 2
+    try:
+        target = targets.parse(options.target).name
+    except ValueError as problem:
+        print(f"capture: {problem}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        wanted: dict[str, Any] = {"out": str(options.out.resolve()), "target": target, "report": str(report)}
+        wanted |= {"interpret": options.interpret, "tensors": options.tensors, "command": command}
+        # Without a GPU nothing is computed that an assertion could judge; -O leaves them out, so that tests go on.
+        python = [sys.executable, *([] if options.interpret else ["-O"])]
+        done = subprocess.run([*python, "-m", f"{__package__}.child", json.dumps(wanted)], env=_environment(options))
+        if not report.is_file():
+            print(f"capture: the command ended with {done.returncode} before it could be looked at", file=sys.stderr)
+            return 2
+        found = json.loads(report.read_text(encoding="utf-8"))
+    for sentence in found["problems"]:
+        print(f"capture: {sentence}", file=sys.stderr)
+    print(
+        f"{found['launches']} launches of {found['kernels']} kernels, {len(found['files'])} specs in {options.out};"
+        f" the command ended with {done.returncode}, which is not judged"
+    )
+    return 0 if found["files"] else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m triton_matrix capture",
+        description="Run a command in this Python and write every Triton launch that it makes as a spec.",
+        usage="%(prog)s [-o DIR] [--interpret] [--target TARGET] -- COMMAND ...",
+    )
+    add = parser.add_argument
+    add("-o", "--out", type=Path, default=Path("specs"), metavar="DIR", help="folder of the specs (default: specs)")
+    add("--interpret", action="store_true", help="run launches in Triton's interpreter, where code depends on values")
+    add("--target", default="cuda:90", help="the GPU that torch and Triton describe where there is none")
+    add("--tensors", choices=("cpu", "meta"), default="cpu", help="where tensors live that ask for a GPU")
+    return parser
+
+
+def _environment(options: argparse.Namespace) -> dict[str, str]:
+    env = {**os.environ}
+    env.pop("TRITON_INTERPRET", None)
+    if options.interpret:
+        env["TRITON_INTERPRET"] = "1"
+    else:
+        env["PYTEST_ADDOPTS"] = f"{env.get('PYTEST_ADDOPTS', '')} --assert=plain".strip()
+    return env

@@ -1,0 +1,116 @@
+"""Why a kernel does not compile, in one sentence: what Triton says of the cause, and the kernel's line."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any, Optional
+
+from .standins import StandIn
+
+_LONGEST = 400  # characters of a cause
+_REPR = re.compile(r"""(\w*(?:Error|Exception|Failure))\((["'])(.*?)(?:\2,?\))?$""")
+
+
+def sentence(problem: BaseException, fn: Any) -> str:
+    """The innermost cause of what a compilation raised, and where in the kernel it lies.
+
+    Triton wraps a cause in a ``CompilationError`` for each call between the kernel and it. Up to 3.4 the text of that
+    is the source and a caret, and the cause stands only in ``__cause__``.
+
+    Args:
+        problem: what was raised.
+        fn: the ``triton.jit`` function that was compiled; None where it was an IR.
+    """
+    chain = [problem]
+    while (inner := _inner(chain[-1])) is not None and inner not in chain:
+        chain.append(inner)
+    located = [each for each in chain if _text(each)]
+    cause = _said(chain[-1])
+    missing = _standin_named(cause, fn)
+    if missing:
+        cause = f"{cause}; {missing}"
+    return f"{cause}, at {_place(located[-1], fn)}" if located and fn is not None else cause
+
+
+def _inner(problem: BaseException) -> Optional[BaseException]:
+    if problem.__cause__ is not None:
+        return problem.__cause__
+    # an error raised while another was handled says more than it, unless it was raised to hide it
+    return problem.__context__ if _line(problem) is not None and not problem.__suppress_context__ else None
+
+
+def _line(problem: BaseException) -> Optional[int]:
+    node = getattr(problem, "node", None)
+    return node.lineno if isinstance(node, ast.AST) and hasattr(node, "lineno") else None
+
+
+def _text(problem: BaseException) -> str:
+    """The source line that a CompilationError points at; "" where the text it holds is of another function."""
+    number = _line(problem)
+    source = str(getattr(problem, "src", None) or "").splitlines()
+    return source[number - 1].strip() if number is not None and 0 < number <= len(source) else ""
+
+
+def _said(problem: BaseException) -> str:
+    """The type and the message of one exception, without source and caret."""
+    text = getattr(problem, "error_message", None)
+    lines = [line.strip() for line in str(problem if text is None else text).splitlines() if line.strip()]
+    if text is None and _line(problem) is not None:
+        lines = []  # source and caret only
+    if not lines:
+        return type(problem).__name__
+    said = " / ".join(lines[-3:])[:_LONGEST].rstrip(" ,/")
+    inner = _REPR.match(said)  # up to 3.4 Triton keeps no more than the repr of some causes
+    return f"{inner[1]}: {inner[3]}" if inner else f"{type(problem).__name__}: {said}"
+
+
+def _place(problem: BaseException, fn: Any) -> str:
+    """``file.py:12: source`` of the node that a CompilationError holds; its ``src`` starts at a function's def line."""
+    number, text = _line(problem) or 1, _text(problem)
+    source = str(getattr(problem, "src", None) or "").splitlines()
+    function = _function_of(source, fn)
+    if function is None:
+        return text
+    code = function.fn.__code__
+    try:
+        lines = Path(code.co_filename).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return text
+    for index in range(code.co_firstlineno - 1, len(lines)):
+        if source and lines[index].strip() == source[0].strip():
+            return f"{Path(code.co_filename).name}:{index + number}: {text}"
+    return text
+
+
+def _function_of(source: list[str], fn: Any) -> Any:
+    """The jit function that a source text is of: the kernel, or a helper that it or another helper calls."""
+    todo: list[Any] = [fn]
+    seen: list[Any] = []
+    while todo:
+        each = todo.pop(0)
+        if any(each is other for other in seen):
+            continue
+        seen.append(each)
+        own = str(getattr(each, "src", "")).splitlines()
+        if source and own and own[0] == source[0] and len(own) == len(source):
+            return each
+        names = set(each.fn.__code__.co_names)
+        scope = each.fn.__globals__
+        todo += [scope[name] for name in names if name in scope and hasattr(scope[name], "src")]
+        modules = [scope[name] for name in names if name in scope and hasattr(scope[name], "__dict__")]
+        for module in modules:
+            found = (vars(module).get(name) for name in names)
+            todo += [value for value in found if hasattr(value, "src") and hasattr(value, "fn")]
+    return None
+
+
+def _standin_named(cause: str, fn: Any) -> str:
+    """What is not installed of the globals that a cause names: Triton says that they are no globals it can use."""
+    for name, value in fn.fn.__globals__.items() if fn is not None else ():
+        if isinstance(value, StandIn) and (f" {name} " in f" {cause} " or f"'{name}'" in cause or f"`{name}`" in cause):
+            from .standins import way_out
+
+            return value._problem or f"{name} is {value._name}, {way_out(value._name)}"
+    return ""

@@ -1,0 +1,30 @@
+"""What the atlas file keeps of a configuration and what compiling it gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .compile import Configuration, Result
+
+
+def entry(configuration: Configuration, result: Result) -> dict[str, Any]:
+    """One entry. ``metrics`` repeat exactly from run to run; ``seconds`` and ``cpu_seconds`` do not."""
+    value: dict[str, Any] = {
+        "id": configuration.id,
+        "kernel": configuration.label.partition("[")[0],
+        "label": configuration.label,
+        "target": configuration.target,
+        "args": configuration.args,
+        "constexprs": configuration.constexprs,
+        "options": configuration.options,
+        "hints": list(configuration.hints),
+        "status": result.status,
+        "metrics": result.metrics,
+        "seconds": round(result.seconds, 3),
+        "cpu_seconds": round(result.cpu_seconds, 3),
+    }
+    if result.crash:
+        value["crash"] = True
+    if result.reason:
+        value["reason"] = result.reason
+    return value

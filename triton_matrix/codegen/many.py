@@ -1,0 +1,230 @@
+"""Compile many configurations, those of a target in one child process after another, and measure many at a time.
+
+A child stands in for its target: questions to the GPU are answered for it, and modules are imported there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+from . import targets, tuned, worker
+from .compile import Configuration, Result, compile_stages, measure, unknown_to, unwrap
+from .loading import ImportFailure, Loader
+from .signing import NotInThisRelease, sign
+
+BATCH = 16  # results measured together: one disassembler start each, and no more than this many binaries in memory
+_KEPT_STAGES = ("cubin", "amdgcn")
+Rows = list[tuple[Configuration, Result]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How kernels are loaded and compiled.
+
+    Attributes:
+        source_root: where absolute imports start; None finds it from the kernel's file.
+        torch_version: what a torch that is not installed says to be.
+        configs: compile only the first so many of a tuner's configurations; None: all.
+        import_seconds, compile_seconds: after which loading or compiling one configuration is taken to hang.
+    """
+
+    source_root: Optional[Path] = None
+    torch_version: Optional[str] = None
+    configs: Optional[int] = None
+    import_seconds: float = 120
+    compile_seconds: float = 300
+
+
+def compile_all(
+    configurations: list[Configuration], settings: Settings, done: Callable[[int, Rows], None]
+) -> dict[int, str]:
+    """Compile each configuration and hand its rows to ``done``: one, or one for each configuration of its tuner.
+
+    Args:
+        done: called once per configuration with its index and rows, metrics in place and stages dropped.
+
+    Returns:
+        by index, why a configuration does not fit its kernel and was not compiled; ``done`` is not called for it.
+    """
+    import triton
+    import triton.compiler
+
+    with contextlib.suppress(ImportError):
+        import torch  # noqa: F401
+    refused: dict[int, str] = {}
+    batch = _Batch(done)
+    broken: dict[str, str] = {}  # by kernel: why importing it does not end well on any target
+    by_target: dict[str, list[int]] = {}
+    for index, configuration in enumerate(configurations):
+        by_target.setdefault(configuration.target, []).append(index)
+    for name, indices in by_target.items():
+        why = unknown_to(targets.parse(name), triton.__version__)
+        if why:
+            for index in indices:
+                batch.add(index, [(configurations[index], Result("n/a", reason=why))])
+            continue
+        _Group(configurations, indices, settings, broken, batch, refused).run()
+    batch.flush()
+    return refused
+
+
+class _Batch:
+    """Results on their way to be measured, so many at a time."""
+
+    def __init__(self, done: Callable[[int, Rows], None]) -> None:
+        self._done = done
+        self._waiting: list[tuple[int, Rows]] = []
+
+    def add(self, index: int, rows: Rows) -> None:
+        self._waiting.append((index, rows))
+        if sum(len(each) for _, each in self._waiting) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        rows = [row for _, each in self._waiting for row in each]
+        measure([(targets.parse(configuration.target), result) for configuration, result in rows])
+        for _, result in rows:
+            result.stages = {}
+        for index, each in self._waiting:
+            if len(each) > 1 and any(result.status == "ok" for _, result in each):
+                for _, result in each:
+                    if result.tuner_skips:
+                        result.status, result.reason = "n/a", f"a tuner passes over it: {result.reason}"
+            self._done(index, each)
+        self._waiting = []
+
+
+class _Group:
+    """The configurations of one target, compiled by one child after another."""
+
+    def __init__(
+        self,
+        configurations: list[Configuration],
+        indices: list[int],
+        settings: Settings,
+        broken: dict[str, str],
+        batch: _Batch,
+        refused: dict[int, str],
+    ) -> None:
+        self._all, self._todo, self._settings, self._broken = configurations, list(indices), settings, broken
+        self._batch, self._refused = batch, refused
+        self._rows: Rows = []  # of the first of self._todo
+        self._expected: list[Configuration] = []
+
+    def run(self) -> None:
+        with tempfile.TemporaryFile() as log:
+            while self._todo:
+                self._drop_broken()
+                if self._todo:
+                    self._run_child(log)
+
+    def _drop_broken(self) -> None:
+        for index in list(self._todo):
+            why = self._broken.get(self._all[index].kernel)
+            if why:
+                self._todo.remove(index)
+                self._batch.add(index, [(self._all[index], Result("error", reason=why, lasting=False))])
+
+    def _run_child(self, log: Any) -> None:
+        jobs = [self._all[index] for index in self._todo]
+        with worker.child(_work(jobs, len(self._rows), self._settings), log) as (receive, how_it_ended):
+            while self._todo:
+                limit = self._settings.compile_seconds if self._expected else self._settings.import_seconds
+                message = receive(limit)
+                if message is None:
+                    self._ended(how_it_ended(), log)
+                    return
+                kind, content = message
+                if kind == "points":
+                    self._expected = content
+                elif kind == "refused":
+                    self._refused[self._todo.pop(0)] = content
+                elif kind == "failed":
+                    self._finish([(self._all[self._todo[0]], content)])
+                elif kind == "result":
+                    self._rows.append((self._expected[len(self._rows)], content))
+                    if len(self._rows) == len(self._expected):
+                        self._finish(self._rows)
+
+    def _finish(self, rows: Rows) -> None:
+        self._batch.add(self._todo.pop(0), rows)
+        self._rows, self._expected = [], []
+
+    def _ended(self, how: str, log: Any) -> None:
+        """The child is gone in the middle of something: that something has its answer."""
+        if not self._expected:
+            said = [line.strip() for line in worker.text_of(log).splitlines() if line.strip()]
+            last = f": {said[-1][:300]}" if said and not how.startswith("took") else ""
+            how = how if how.startswith("took") else f"ended with {how}"
+            self._broken[self._all[self._todo[0]].kernel] = f"does not load: importing it {how}{last}"
+            return
+        self._rows.append((self._expected[len(self._rows)], worker.ended(how, log)))
+        if len(self._rows) == len(self._expected):
+            self._finish(self._rows)
+        else:
+            self._expected = []  # the next child says them again, and leaves out those that have a row
+
+
+def _work(jobs: list[Configuration], skip: int, settings: Settings) -> Callable[[worker.Send, int], None]:
+    """What a child does: load and compile these configurations, all but the first ``skip`` rows of the first."""
+
+    def work(send: worker.Send, log: int) -> None:
+        loader = Loader(targets.parse(jobs[0].target), settings.source_root, settings.torch_version)
+        functions: dict[str, Any] = {}
+        left_out = skip
+        for job in jobs:
+            _compile_one(job, left_out, settings, loader, functions, send, log)
+            left_out = 0
+
+    return work
+
+
+def _compile_one(
+    job: Configuration,
+    skip: int,
+    settings: Settings,
+    loader: Loader,
+    functions: dict[str, Any],
+    send: worker.Send,
+    log: int,
+) -> None:
+    try:
+        if job.kernel not in functions:
+            try:
+                functions[job.kernel] = loader.load(job.kernel)
+            except ImportFailure as problem:
+                functions[job.kernel] = problem
+        fn = functions[job.kernel]
+        if isinstance(fn, ImportFailure):
+            send(("failed", Result("error", reason=f"does not load: {fn}", lasting=False)))
+            return
+        function = unwrap(fn)
+        points = tuned.expand(fn, job, settings.configs)
+
+        def load(reference: str) -> Any:
+            return unwrap(loader.load(reference))
+
+        with contextlib.suppress(NotInThisRelease):
+            sign(function, job.args, points[0].constexprs, job.hints, load)
+    except ValueError as problem:
+        send(("refused", str(problem)))
+        return
+    send(("points", [tuned.labelled(job, point) for point in points]))
+    for point in points[skip:]:
+
+        def compile_it(point: tuned.Point = point) -> Result:
+            row = targets.parse(job.target)
+            try:
+                result = compile_stages(fn, job.args, point.constexprs, point.options, job.hints, row, load=load)
+            except ImportFailure as problem:
+                result = Result("error", reason=f"does not load: {problem}", lasting=False)
+            except ValueError as problem:
+                result = Result("error", reason=str(problem), lasting=False)
+            result.stages = {name: result.stages[name] for name in _KEPT_STAGES if name in result.stages}
+            return result
+
+        send(("result", worker.timed(compile_it, log)))

@@ -1,0 +1,203 @@
+"""How the modules beside a kernel are imported: its packages' ``__init__`` are not run unless something only they hold
+is asked for, and a statement that needs what is not installed costs the names it would bind, not the module.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import functools
+import importlib
+import importlib.util
+import sys
+import types
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from typing import Any, Optional
+
+from .standins import StandIn, StandInError
+
+_FUTURE = {name: getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
+_FOLDERS_UP = 6  # how far above a kernel's file absolute imports are looked for where no project file ends the search
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
+
+
+class LocalFinder:
+    """Finds the modules of a kernel's own packages, and of the folders above its file."""
+
+    def __init__(self) -> None:
+        self._roots: dict[str, str] = {}  # top-level name -> folder
+        self._folders: list[Path] = []
+
+    def own(self, name: str) -> bool:
+        """Whether a top-level name is one of the kernel's own packages."""
+        return name in self._roots
+
+    def add(self, top: str, root: Path) -> None:
+        """Import ``top`` from ``root`` from now on, in this way."""
+        self._roots.setdefault(top, str(root))
+
+    def search(self, folders: list[Path]) -> None:
+        """Look in these folders too for what no other finder has."""
+        self._folders = [*folders, *(folder for folder in self._folders if folder not in folders)]
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
+        top = name.partition(".")[0]
+        if top not in self._roots:
+            return None
+        found = PathFinder.find_spec(name, list(path) if path is not None else [self._roots[top]])
+        if found is None or not isinstance(found.loader, SourceFileLoader):
+            return found
+        is_package = found.submodule_search_locations is not None
+        found.loader = (_LazyPackage if is_package else _Statements)(found.loader.name, found.loader.path)
+        return found
+
+
+class FolderFinder:
+    """After all regular finders: a module in a folder above the kernel's file becomes one of its own."""
+
+    def __init__(self, local: LocalFinder) -> None:
+        self._local = local
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
+        if "." in name or name == "torch":
+            return None
+        for folder in self._local._folders:
+            inside = folder / name
+            if inside.with_suffix(".py").is_file() or (inside.is_dir() and any(inside.glob("**/*.py"))):
+                self._local.add(name, folder)
+                return self._local.find_spec(name)
+        return None
+
+
+def folders_above(path: Path) -> list[Path]:
+    """The folders in which absolute imports of the file ``path`` may start: its own and those above, nearest first."""
+    result = []
+    for folder in list(path.parents)[:_FOLDERS_UP]:
+        if not (folder / "__init__.py").is_file():  # inside a package, names of folders are not names of packages
+            result.append(folder)
+        if any((folder / name).exists() for name in _PROJECT_FILES):
+            break
+    return result
+
+
+class _Statements(SourceFileLoader):
+    """Runs a module statement by statement."""
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        run(ast.parse(self.get_data(self.path), filename=self.path), self.path, module.__dict__)
+
+
+def run(tree: ast.Module, filename: str, namespace: dict[str, Any]) -> None:
+    """Run a module's statements; the names that one of them cannot bind without a missing module say so when used.
+
+    Raises:
+        whatever a statement raises, unless that is a StandInError.
+    """
+    flags = 0
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            flags |= sum(_FUTURE.get(alias.name, 0) for alias in node.names)
+    if tree.body and ast.get_docstring(tree, clean=False) is not None:
+        namespace["__doc__"] = ast.get_docstring(tree, clean=False)
+    for node in tree.body:
+        code = compile(ast.Module([node], []), filename, "exec", flags=flags, dont_inherit=True)
+        try:
+            exec(code, namespace)
+        except StandInError as problem:
+            for name in _names(node):
+                namespace[name] = StandIn(name, {}, problem=str(problem))
+
+
+def _names(node: ast.stmt) -> set[str]:
+    """The names that a statement may bind in its module."""
+    found = set()
+    todo: list[ast.AST] = [node]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(each.name)
+            continue
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+            found.add(each.id)
+        elif isinstance(each, (ast.Import, ast.ImportFrom)):
+            found |= {(alias.asname or alias.name).partition(".")[0] for alias in each.names}
+        todo += ast.iter_child_nodes(each)
+    return found - {"*"}
+
+
+class _LazyPackage(_Statements):
+    """Gives a package its path and nothing else until something is asked of it."""
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        module.__dict__["_triton_matrix_init"] = self
+        module.__class__ = _Package
+
+    def run_init(self, module: types.ModuleType) -> None:
+        super().exec_module(module)
+
+
+class _Package(types.ModuleType):
+    """A package whose ``__init__`` has not run.
+
+    A name is taken from where the ``__init__`` imports it, from a module of that name, or, where neither is, from the
+    ``__init__`` after all.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        loader = self.__dict__.get("_triton_matrix_init")
+        if loader is None or (name.startswith("__") and name not in ("__all__", "__version__")):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        source = _imported_in(loader.path, name)
+        if source is not None:
+            return self._taken(source, name)
+        if not name.startswith("__") and _exists(f"{self.__name__}.{name}", self.__path__):
+            return importlib.import_module(f"{self.__name__}.{name}")
+        del self.__dict__["_triton_matrix_init"]  # what runs now may ask again, and finds what is there by then
+        try:
+            loader.run_init(self)
+        except BaseException:
+            self.__dict__["_triton_matrix_init"] = (
+                loader  # whoever asks next is told the same, not that a name is missing
+            )
+            raise
+        try:
+            return self.__dict__[name]
+        except KeyError:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
+
+    def _taken(self, source: tuple[str, str], name: str) -> Any:
+        module = importlib.import_module(source[0], self.__name__ if source[0].startswith(".") else None)
+        if not source[1]:
+            return sys.modules[source[0].partition(".")[0]] if "." in source[0] else module
+        try:
+            value = getattr(module, source[1])
+        except AttributeError:
+            value = importlib.import_module(f"{module.__name__}.{source[1]}")
+        setattr(self, name, value)
+        return value
+
+
+def _imported_in(path: str, name: str) -> Optional[tuple[str, str]]:
+    """Module and name that an import statement at the top level of a file binds ``name`` to, once and nowhere else."""
+    found = _bound_in(path).get(name, [])
+    return found[0] if len(found) == 1 and found[0] != (".", name) else None
+
+
+@functools.cache
+def _bound_in(path: str) -> dict[str, list[Optional[tuple[str, str]]]]:
+    """What each name at the top level of a file is bound to: where it is imported from, or None for anything else."""
+    bound: dict[str, list[Optional[tuple[str, str]]]] = {}
+    for node in ast.parse(Path(path).read_bytes(), filename=path).body:
+        if isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            for alias in node.names:
+                bound.setdefault(alias.asname or alias.name, []).append((module, alias.name))
+        else:
+            for name in _names(node):
+                bound.setdefault(name, []).append(None)
+    return bound
+
+
+def _exists(name: str, path: Any) -> bool:
+    return PathFinder.find_spec(name, list(path)) is not None

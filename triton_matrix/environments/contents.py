@@ -1,0 +1,73 @@
+"""What an environment was made of: so that what is in it from before is only kept where it is the same files.
+
+uv and pip take an installed version for the wanted one, whichever build it is, and a package that a killed process left
+half installed for a whole one. ``<prefix>/triton-matrix-pins.txt`` holds the pins and hashes that an environment was
+made of; ``<prefix>/triton-matrix-unfinished`` is there from before anything is changed until all is installed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..base import commands, files
+from . import pins
+from .pins import Pin
+
+NAME, UNFINISHED = "triton-matrix-pins.txt", "triton-matrix-unfinished"
+
+
+class Contents:
+    """The environment at ``prefix`` while it is changed: from :func:`begin` until :meth:`end`.
+
+    Attributes:
+        others: the other builds that were installed in place of pinned files; see :class:`builds.Resolved`.
+    """
+
+    def __init__(self, prefix: Path, before: dict[str, Pin]) -> None:
+        self._prefix, self._before = prefix, before
+        self._installed: list[Pin] = []
+        self.others: list[dict[str, Any]] = []
+
+    def other_than(self, wanted: Iterable[Pin]) -> list[str]:
+        """Names of the pins that were installed before from other files under the same version."""
+        return [pin.name for pin in wanted if self._before.get(pin.name, pin) != pin]
+
+    def installed(self, wanted: Iterable[Pin], others: Sequence[dict[str, Any]] = ()) -> None:
+        """Keep what was installed, for :meth:`end`."""
+        self._installed, self.others = list(wanted), list(others)
+
+    def end(self) -> None:
+        """Say that the environment is finished, and what it is made of."""
+        files.write_text(self._prefix / NAME, pins.render(self._installed))
+        (self._prefix / UNFINISHED).unlink()
+
+
+def begin(python: str) -> Contents:
+    """Say that what is in the environment of ``python`` changes; one that an earlier call left so is emptied first.
+
+    Raises:
+        commands.ToolError: the interpreter does not run.
+    """
+    code = "import sys, sysconfig as s; print(sys.prefix, s.get_path('purelib'), s.get_path('platlib'), sep='\\n')"
+    prefix, *sites = map(Path, commands.run([python, "-I", "-c", code]).splitlines()[-3:])
+    file = prefix / NAME
+    before = pins.parse(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    is_environment = (prefix / "pyvenv.cfg").is_file() and prefix.resolve() != Path(sys.prefix).resolve()
+    if (prefix / UNFINISHED).exists() and is_environment:
+        for site in set(sites):
+            _empty(site)
+    files.write_text(prefix / UNFINISHED, "")
+    file.unlink(missing_ok=True)
+    return Contents(prefix, before)
+
+
+def _empty(site: Path) -> None:
+    """Remove what was installed, but for what makes an environment one, pip among it where there is no uv."""
+    kept = ("_virtualenv",) if commands.find_uv() else ("_virtualenv", "pip")
+    for path in list(site.iterdir()) if site.is_dir() else []:
+        if path.name.split("-")[0].split(".")[0] not in kept:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

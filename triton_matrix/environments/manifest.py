@@ -1,0 +1,184 @@
+"""``manifest.json`` of a wheelhouse: what it may say, and whether the folder holds exactly what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..base import files, schema, sources
+from ..base.cells import Cell, Table
+from . import pins
+from .pins import Pin
+
+SCHEMA = "triton-matrix/wheelhouse/2"
+CHUNK = 1 << 20
+
+_TEXT = {"type": "string", "description": "text"}
+_SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "a SHA-256 in hexadecimal"}
+_BYTES = {"type": "integer", "description": "a number of bytes"}
+# a name is one of a file in DIR/wheels, never a path
+_WHEEL = r"[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl"
+_PIECE = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "pattern": rf"^{_WHEEL}\.[0-9]{{3,}}$", "description": "NAME.whl.000"},
+        "sha256": _SHA256,
+        "bytes": _BYTES,
+    },
+    "required": ["name", "sha256", "bytes"],
+    "description": "name, sha256 and bytes of a piece",
+}
+_FILE = {
+    "type": "object",
+    "properties": {
+        "sha256": _SHA256,
+        "bytes": _BYTES,
+        "pieces": {"type": "array", "items": _PIECE, "minItems": 1, "description": "a list of pieces"},
+    },
+    "required": ["sha256", "bytes"],
+    "description": "sha256 and bytes of a wheel",
+}
+_PROPERTIES: dict[str, Any] = {
+    "schema": {"type": "string", "enum": [SCHEMA], "description": SCHEMA},
+    "cell": _TEXT,
+    "platform": _TEXT,
+    "python": _TEXT,
+    "nox_python": _TEXT,
+    "date": _TEXT,
+    "commit": {"type": ["string", "null"], "description": "a commit, or null"},
+    "dirty": {"type": ["boolean", "null"], "description": "true, false or null"},
+    "pins": _SHA256,
+    "sources": _SHA256,
+    "package": {"type": "string", "pattern": f"^{_WHEEL}$", "description": "the file name of a wheel"},
+    "slim": {"type": "boolean", "description": "true or false"},
+    "bytes": _BYTES,
+    "other_builds": {
+        "type": "array",
+        "items": {"type": "object", "description": "a build"},
+        "minItems": 0,
+        "description": "a list of builds",
+    },
+    "files": {
+        "type": "object",
+        "propertyNames": {"pattern": f"^{_WHEEL}$", "description": "the file name of a wheel, without a folder"},
+        "additionalProperties": _FILE,
+        "minProperties": 1,
+        "description": "NAME.whl: {sha256, bytes}",
+    },
+}
+ALLOWED: dict[str, Any] = {
+    "type": "object",
+    "properties": _PROPERTIES,
+    "required": list(_PROPERTIES),
+    "description": ", ".join(_PROPERTIES),
+}
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The manifest of a wheelhouse, as far as it can be checked alone.
+
+    Raises:
+        ValueError: none, or one that does not say what a manifest says; one sentence.
+    """
+    path = folder / "manifest.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"--wheelhouse {folder}: no manifest.json, so it is no wheelhouse or not finished") from None
+    except OSError as error:
+        raise ValueError(f"--wheelhouse {folder}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    if isinstance(found, dict) and found.get("schema") != SCHEMA:
+        raise ValueError(f"{path}: schema is {schema.show(found.get('schema'))}; this reads {SCHEMA}")
+    wrong = schema.trouble(found, ALLOWED)
+    if wrong:
+        raise ValueError(f"{path}: {wrong}")
+    if found["package"] not in found["files"]:
+        raise ValueError(f"{path}: package is {found['package']!r}, which is none of its files")
+    return dict(found)
+
+
+def open_house(table: Table, cell: Cell, folder: Path) -> dict[str, Any]:
+    """Check every file of ``folder``, join what was cut, and return the manifest.
+
+    Raises:
+        ValueError: not a wheelhouse, one for another cell or other pins, or a file missing or altered; names them.
+    """
+    found = read(folder)
+    again = f"gather it again with `nox -s wheelhouse -- {cell.name} DIR`"
+    if found["cell"] != cell.name:
+        raise ValueError(f"--wheelhouse {folder} is for cell {found['cell']}, not {cell.name}; {again}")
+    if found["pins"] != sources.sha256(table.locked_pins(cell)):
+        raise ValueError(f"--wheelhouse {folder} was gathered for other pins than constraints/{cell.name}.txt; {again}")
+    wrong: list[str] = []
+    for name, about in found["files"].items():
+        whole = folder / "wheels" / name
+        if not whole.is_file() and "pieces" in about:
+            wrong += _join(whole, about["pieces"])
+        wrong += _trouble(whole, about) if not wrong else []
+    if wrong:
+        shown = ", ".join(wrong[:5]) + (f", and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        raise ValueError(f"--wheelhouse {folder}: {shown}; copy it again")
+    return found
+
+
+def listed(folder: Path, found: Mapping[str, Any], scratch: Path) -> Path:
+    """A folder of links to the files that the manifest lists, and to no other that lies beside them."""
+    scratch.mkdir()
+    for name in found["files"]:
+        (scratch / name).symlink_to((folder / "wheels" / name).resolve())
+    return scratch
+
+
+def requirements(cell: Cell, wanted: Mapping[str, Pin], found: Mapping[str, Any]) -> list[Pin]:
+    """The cell's pins, each with the hashes of the manifest's own files: slimmed ones are not those of the index.
+
+    Raises:
+        ValueError: the manifest has no file of a pin.
+    """
+    result = []
+    for pin in wanted.values():
+        fitting = {name: pinned(name) for name in found["files"]}
+        fitting = {name: of for name, of in fitting.items() if of.name == pin.name and same_version(of, pin)}
+        if not fitting:
+            raise ValueError(
+                f"the wheelhouse of cell {cell.name} has no file of {pin.name} {pin.version}; gather it again"
+            )
+        hashes = tuple(f"sha256:{found['files'][name]['sha256']}" for name in fitting)
+        result.append(Pin(pin.name, next(iter(fitting.values())).version, hashes))
+    return result
+
+
+def pinned(wheel: str) -> Pin:
+    """Name and version of a wheel by its file name."""
+    name, version = [*wheel.split("-"), ""][:2]
+    return Pin(pins.normal(name), version)
+
+
+def same_version(one: Pin, pin: Pin) -> bool:
+    """Whether a wheel is of the pinned version; one that says which build of it it is (``2.13.0+cpu``) is too."""
+    plain = [re.sub(r"(?<![0-9])0+(?=[0-9])", "", each.version) for each in (one, pin)]
+    return plain[0] == plain[1] or plain[0].partition("+")[0] == plain[1]
+
+
+def _join(whole: Path, pieces: list[dict[str, Any]]) -> list[str]:
+    wrong = [each for piece in pieces for each in _trouble(whole.with_name(piece["name"]), piece)]
+    if not wrong:
+        with files.replacing(whole) as scratch, scratch.open("wb") as out:
+            for piece in pieces:
+                with whole.with_name(piece["name"]).open("rb") as part:
+                    shutil.copyfileobj(part, out, CHUNK)
+        for piece in pieces:
+            whole.with_name(piece["name"]).unlink()
+    return wrong
+
+
+def _trouble(path: Path, about: Mapping[str, Any]) -> list[str]:
+    if not path.is_file():
+        return [f"{path.name} is missing"]
+    return [] if sources.sha256(path) == about["sha256"] else [f"{path.name} was altered"]

@@ -1,0 +1,201 @@
+"""What a package's own files say of it: name, interpreters, dependencies, extras, dependency groups, modules.
+
+What ``pyproject.toml``, ``setup.cfg`` or ``setup.py`` says as it stands is read. What a build computes is asked of the
+package's own build backend.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import functools
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import commands, files
+
+FILES = ("pyproject.toml", "setup.cfg", "setup.py")
+# pypa/build runs the backend in an environment of its own; what the backend prints must not end up in the answer
+ASK_BACKEND = """
+import json, sys
+from build.util import project_wheel_metadata
+found = project_wheel_metadata(sys.argv[1])
+answer = {"name": found["Name"], "requires_python": found["Requires-Python"],
+          "dependencies": found.get_all("Requires-Dist") or [], "extras": found.get_all("Provides-Extra") or []}
+open(sys.argv[2], "w", encoding="utf-8").write(json.dumps(answer))
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A package as its own files describe it.
+
+    Attributes:
+        name: the distribution's name.
+        requires_python: a version specifier; empty where there is none.
+        dependencies: requirements of the package itself.
+        extras: extra -> its requirements.
+        groups: dependency group -> its requirements, included groups resolved.
+        source: where dependencies and extras were read, for a reader.
+    """
+
+    name: str
+    requires_python: str
+    dependencies: tuple[str, ...]
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    source: str = "pyproject.toml"
+
+
+def read(root: Path) -> Project:
+    """The package whose sources are at ``root``.
+
+    Raises:
+        ValueError: there is no file that describes it, or one cannot be read, or the build backend does not answer.
+    """
+    if not any((root / name).is_file() for name in FILES):
+        raise ValueError(f"the folder is {str(root)!r}, which has no {', '.join(FILES)}; name a package's repository")
+    path = root / "pyproject.toml"
+    pyproject = files.read_toml(path, "the package's description") if path.is_file() else {}
+    groups = _groups(pyproject.get("dependency-groups", {}))
+    stated = _from_pyproject(pyproject, groups)
+    if stated:
+        return stated
+    computed = _from_setup_cfg(root, groups) or _from_setup_py(root, groups)
+    return _with_static(computed, pyproject.get("project", {})) if computed else _from_backend(root, groups)
+
+
+def _with_static(found: Project, project: Mapping[str, Any]) -> Project:
+    """What setup.cfg or setup.py says, for what pyproject.toml leaves to them; the rest as pyproject.toml says."""
+    extras = {name: tuple(rows) for name, rows in project.get("optional-dependencies", {}).items()}
+    return replace(
+        found,
+        name=str(project.get("name", found.name)),
+        requires_python=str(project.get("requires-python", found.requires_python)),
+        extras=extras or found.extras,
+    )
+
+
+def modules(root: Path, name: str) -> list[str]:
+    """The import names of the packages and single modules at ``root`` or in its ``src/``, the likeliest first."""
+    likely = re.sub("[-.]", "_", name).lower()
+    found = []
+    for folder in (root / "src", root):
+        if not folder.is_dir():
+            continue
+        for path in sorted(folder.iterdir()):
+            single = path.suffix == ".py" and path.stem == likely
+            if single or (path / "__init__.py").is_file():
+                found.append(path.stem)
+            elif path.is_dir() and path.name.lower() == likely and any(path.rglob("*.py")):
+                found.append(path.name)  # a namespace package
+    outside = ("test", "tests", "docs", "examples", "benchmark", "benchmarks", "build", "dist", "src")
+    kept = [each for each in dict.fromkeys(found) if each not in outside]
+    # fla-core's module is fla: next to the name itself, what the name begins with is likeliest
+    return sorted(kept, key=lambda each: (each.lower() != likely, not likely.startswith(each.lower())))
+
+
+def _from_pyproject(pyproject: Mapping[str, Any], groups: Mapping[str, tuple[str, ...]]) -> Optional[Project]:
+    project = pyproject.get("project", {})
+    computed = {"name", "dependencies", "optional-dependencies", "requires-python"} & set(project.get("dynamic", ()))
+    if "name" not in project or computed:
+        return None
+    extras = {name: tuple(rows) for name, rows in project.get("optional-dependencies", {}).items()}
+    python = str(project.get("requires-python", ""))
+    return Project(str(project["name"]), python, tuple(project.get("dependencies", ())), extras, groups)
+
+
+def _from_setup_cfg(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Optional[Project]:
+    path = root / "setup.cfg"
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"the package's description is {str(path)!r}; it is not a setup.cfg: {error}") from None
+    name, wanted = parser.get("metadata", "name", fallback=""), parser.get("options", "install_requires", fallback="")
+    if not name or not wanted or "file:" in wanted:
+        return None
+    section = "options.extras_require"
+    extras = {key: _lines(parser.get(section, key)) for key in parser.options(section)} if section in parser else {}
+    python = parser.get("options", "python_requires", fallback="")
+    return Project(name, python, _lines(wanted), extras, groups, path.name)
+
+
+def _from_setup_py(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Optional[Project]:
+    """From the arguments of ``setup(...)``, where those that are asked for are literals."""
+    path = root / "setup.py"
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise ValueError(f"the package's description is {str(path)!r}; it is not Python: {error}") from None
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if called != "setup":
+            continue
+        given = {each.arg: each.value for each in call.keywords if each.arg}
+        try:
+            asked = ("name", "install_requires", "python_requires", "extras_require")
+            said: dict[str, Any] = {key: ast.literal_eval(given[key]) for key in asked if key in given}
+        except ValueError:
+            return None  # computed
+        if "name" in said and "install_requires" in said:
+            extras = {name: tuple(rows) for name, rows in said.get("extras_require", {}).items()}
+            wanted = said["install_requires"]
+            rows = _lines(wanted) if isinstance(wanted, str) else tuple(wanted)
+            return Project(said["name"], said.get("python_requires", ""), rows, extras, groups, path.name)
+    return None
+
+
+def _from_backend(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Project:
+    stamps = tuple((root / name).stat().st_mtime_ns for name in FILES if (root / name).is_file())
+    found = _ask_backend(root.resolve(), stamps)
+    of_extra = r";?\s*(?:and\s+)?\(?extra\s*==\s*['\"]%s['\"]\)?"
+    extras = {}
+    for name in found["extras"]:
+        marked = re.compile(of_extra % re.escape(name))
+        extras[name] = tuple(marked.sub("", each).strip() for each in found["dependencies"] if marked.search(each))
+    own = tuple(each for each in found["dependencies"] if "extra ==" not in each)
+    where = "what its build backend computes"
+    return Project(found["name"], found["requires_python"] or "", own, extras, groups, where)
+
+
+@functools.cache
+def _ask_backend(root: Path, stamps: tuple[int, ...]) -> dict[str, Any]:
+    """The metadata that the backend computes; kept while the files that describe the package stay as they are."""
+    from . import wheel
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, answer = Path(folder) / "source", Path(folder) / "answer.json"
+        wheel.copy_sources(root, source)
+        run = [commands.uv(), "run", "--quiet", "--no-project", "--with", "build", "python", "-c", ASK_BACKEND]
+        try:
+            commands.run([*run, str(source), str(answer)], cwd=Path(folder))
+        except commands.ToolError as error:
+            last = error.tail.splitlines()[-1] if error.tail else f"exit status {error.status}"
+            raise ValueError(
+                f"the dependencies of {str(root)!r} are computed by its build, and the build backend fails: {last}"
+            ) from None
+        return dict(json.loads(answer.read_text(encoding="utf-8")))
+
+
+def _groups(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Dependency groups with ``include-group`` resolved; a group that includes itself ends there."""
+
+    def rows(name: str, above: tuple[str, ...]) -> list[str]:
+        found: list[str] = []
+        for each in raw.get(name, ()) if name not in above else ():
+            found += [each] if isinstance(each, str) else rows(str(each.get("include-group", "")), (*above, name))
+        return found
+
+    return {name: tuple(rows(name, ())) for name in raw}
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#"))

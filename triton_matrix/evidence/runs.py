@@ -1,0 +1,227 @@
+"""A run of one level: declared before it starts, closed when it ends, and what it lacks to be a whole one.
+
+The verb ``run`` opens ``run-<level>.json``, which takes the place of the older run's, and closes it when the process
+of the suites has ended. What happens between is told by that process, line by line, in a journal beside it: a process
+that is killed has told what it was running.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from . import schemas
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """What is tested, and what would be now.
+
+    Attributes:
+        checkout: digest of the checkout's sources (:func:`triton_matrix.base.sources.package_digest`).
+        installed: digest of the sources that the installed package was built from; None where nobody can say.
+        problem: why the installed package is not what provisioning installed; else "".
+    """
+
+    checkout: str
+    installed: Optional[str]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a result depends on besides the wheel: digests of the suites and of the cell's pins."""
+
+    suites: str
+    pins: Optional[str]
+
+
+@dataclass
+class Run:
+    """The content of ``run-<level>.json``.
+
+    Attributes:
+        id: of this run alone; the properties of its JUnit file repeat it.
+        opened, closed: ISO dates, UTC; ``closed`` is None while it runs, and for ever where it was killed.
+        suites: paths below ``tests/``. ``inputs`` are their digest and that of the pins.
+        selection: words that pytest was given besides, by ``PYTEST_ADDOPTS`` or a configuration file.
+        deselected: how many collected tests were not to run.
+        left_out: files and tests that pytest was told to ignore, and suites that it was not given.
+        collected: ids of the tests that were to run; None where collecting did not end.
+        uncollected: ids of the files that were skipped or failed while they were collected.
+        finished: ids of the tests that ended, in any way.
+        running: the test that had begun and did not end; else "".
+        status: the exit status of pytest; negative: the signal that ended it.
+        problem: what the verb itself found wrong; else "".
+    """
+
+    id: str
+    cell: str
+    level: str
+    opened: str
+    commit: Optional[str]
+    dirty: Optional[bool]
+    wheel: Wheel
+    inputs: Inputs
+    suites: list[str]
+    selection: list[str] = field(default_factory=list)
+    closed: Optional[str] = None
+    collected: Optional[list[str]] = None
+    deselected: int = 0
+    left_out: list[str] = field(default_factory=list)
+    uncollected: list[str] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
+    running: str = ""
+    status: Optional[int] = None
+    problem: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The file's content."""
+        return {"schema": schemas.RUN, **asdict(self)}
+
+
+def from_json(content: dict[str, Any]) -> Run:
+    """The run that a file holds, which :mod:`reading` has checked against its schema."""
+    known = {name: content[name] for name in Run.__dataclass_fields__ if name in content}
+    wheel = {name: content["wheel"][name] for name in Wheel.__dataclass_fields__ if name in content["wheel"]}
+    inputs = {name: content["inputs"][name] for name in Inputs.__dataclass_fields__}
+    run = Run(**{**known, "wheel": Wheel(**wheel), "inputs": Inputs(**inputs)})
+    run.collected = None if run.collected is None else [str(test) for test in run.collected]
+    run.finished = [str(test) for test in run.finished]
+    return run
+
+
+def read_journal(run: Run, path: Path) -> None:
+    """Put into ``run`` what its process told; a last line that was cut by a kill is not a line."""
+    begun: dict[str, None] = {}
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        if "collected" in told:
+            run.collected, run.deselected = list(told["collected"]), int(told["deselected"])
+            run.selection, run.left_out = list(told["selection"]), list(told["left_out"])
+        elif "uncollected" in told:
+            run.uncollected.append(told["uncollected"])
+        elif "begin" in told:
+            begun[told["begin"]] = None
+        elif "end" in told:
+            run.finished.append(told["end"])
+            begun.pop(told["end"], None)
+    run.running = next(reversed(list(begun)), "")
+
+
+@dataclass
+class Counted:
+    """What a JUnit file says in its header, and what it holds: to be held against each other and against the run.
+
+    Attributes:
+        header: the attributes ``tests``, ``failures``, ``errors`` and ``skipped``; None where there is no number.
+        held: how many there are of ``failures``, ``errors`` and ``skipped``.
+        cases: test ids as pytest writes them there, ``<dotted file>::<name>``.
+        run: the id of the run that it says it is of; "" where it says none.
+    """
+
+    run: str = ""
+    header: dict[str, Optional[int]] = field(default_factory=dict)
+    held: Counter[str] = field(default_factory=Counter)
+    cases: Counter[str] = field(default_factory=Counter)
+
+    def contradiction(self) -> str:
+        """The first thing in which the header and the cases differ; "" where they agree."""
+        for name in ("failures", "errors", "skipped"):
+            if self.header.get(name) != self.held[name]:
+                return f"its header says {name} {self.header.get(name)}, and it holds {self.held[name]}"
+        tests = self.header.get("tests")
+        # a test that passes and whose teardown fails is one case that pytest counts twice
+        if tests is None or not len(self.cases) <= tests <= len(self.cases) + self.held["errors"]:
+            return f"its header says tests {tests}, and it holds {len(self.cases)}"
+        return ""
+
+
+def shortfall(run: Run, counted: Optional[Counted]) -> str:
+    """Why the run is not a whole one, whatever its tests said: one sentence; "" where it is.
+
+    Args:
+        counted: of the run's JUnit file; None where there is none.
+    """
+    if run.closed is None:
+        return f"the run that was opened {run.opened} was never closed: it was killed, or still runs{_running(run)}"
+    if run.problem:
+        return f"{run.problem}{_running(run)}"
+    if run.collected is None:
+        return f"pytest ended with status {run.status} before it had collected the suites{_running(run)}"
+    finished = set(run.finished)
+    left = [test for test in run.collected if test not in finished]
+    if left:
+        named = _running(run) or f"; the first is {left[0]}"
+        return f"{len(left)} of {len(run.collected)} tests never ended, pytest's exit status is {run.status}{named}"
+    if run.deselected or run.left_out:
+        said = f", by {' '.join(run.selection)!r}" if run.selection else ""
+        what = f"{run.deselected} tests were deselected" if run.deselected else f"{run.left_out[0]} was left out"
+        return f"a selection was run: {what}{said}"
+    if counted is None:
+        return f"pytest ended with status {run.status} and left no JUnit file"
+    if counted.run != run.id:
+        return f"the JUnit file is of run {counted.run or 'unknown'}, not of {run.id}"
+    problem = counted.contradiction() or _against_run(run, counted)
+    if problem:
+        return f"the JUnit file cannot be right: {problem}"
+    bad = counted.held["failures"] + counted.held["errors"]
+    if run.status not in (0, 1) or (run.status == 1) != bool(bad):
+        if run.status == 5:
+            return "pytest ran no test"
+        return f"pytest ended with status {run.status}, and {bad} tests failed"
+    return ""
+
+
+def _running(run: Run) -> str:
+    return f"; it was running {run.running}" if run.running else ""
+
+
+def _against_run(run: Run, counted: Counted) -> str:
+    told = {junit_id(test) for test in (*run.finished, *run.uncollected)}
+    for test in sorted(told - set(counted.cases)):
+        return f"{test} ended in the run and is not in it"
+    for test in sorted(set(counted.cases) - told):
+        return f"{test} is in it and did not end in the run"
+    return ""
+
+
+def junit_id(node: str) -> str:
+    """A node id as pytest writes it into JUnit: ``a/test_b.py::test_c[x/y]`` is ``a.test_b::test_c[x/y]``."""
+    path, bracket, parameters = node.partition("[")
+    names = path.split("::")
+    names[0] = re.sub(r"\.py$", "", names[0].replace("/", "."))
+    names[-1] += bracket + parameters
+    return "::".join(filter(None, (".".join(names[:-1]), names[-1])))
+
+
+def outdated(run: Optional[Run], now: Wheel, inputs: Optional[Inputs]) -> str:
+    """Why the run says nothing about the checkout as it is now: one sentence; "" where it does.
+
+    Args:
+        run: None where a result has no run file.
+        now: of which ``checkout`` is compared.
+        inputs: the digests of the run's suites and pins as they are now; None where they are not to be compared.
+    """
+    if run is None:
+        return "it has no run file, so nothing says which sources it is of"
+    if run.wheel.problem:
+        return run.wheel.problem
+    if run.wheel.installed != now.checkout:
+        return "it is of other sources than the checkout has now"
+    if inputs is not None and run.inputs.suites != inputs.suites:
+        return "its suites were changed since"
+    if inputs is not None and run.inputs.pins != inputs.pins:
+        return "its pins were changed since"
+    return ""

@@ -1,0 +1,13 @@
+"""The names of the schemas of the files under ``reports/``. What each kind must hold is in ``evidence.schema.json``."""
+
+from __future__ import annotations
+
+ENVIRONMENT = "triton-matrix/environment/1"
+RUN = "triton-matrix/run/1"
+UNAVAILABLE = "triton-matrix/unavailable/1"
+FAILURE = "triton-matrix/failure/1"
+CODEGEN = "triton-matrix/codegen/1"
+LAUNCHES = "triton-matrix/launches/1"
+INCIDENTS = "triton-matrix/incidents/1"
+BENCHMARK = "triton-matrix/benchmark/1"
+MATRIX = "triton-matrix/matrix/1"

@@ -1,0 +1,198 @@
+"""Write the files of a cell under ``reports/``: each whole or not at all, with no password and no machine's folder.
+
+Raises everywhere: OSError where a file cannot be written; what was there before is then as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+from typing import Any, Optional
+from xml.sax.saxutils import quoteattr
+
+from ..base import commands, files, text
+from ..base.terms import RUN_LEVELS
+from . import reading, runs, schemas, toolchain
+
+_COLUMN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
+ENVIRONMENT, FAILURE, UNAVAILABLE = "environment.json", "failure.json", "unavailable.json"
+
+
+def column_folder(reports: Path, column: str) -> Path:
+    """The folder of a column's files.
+
+    Raises:
+        ValueError: a name that is no plain name of a folder.
+    """
+    if not _COLUMN.fullmatch(column):
+        raise ValueError(f"the column is {text.printable(column)!r}; allowed are letters, digits and . _ + @ -")
+    return reports / column
+
+
+def run_file(folder: Path, level: str) -> Path:
+    """Where a level's run is declared."""
+    return folder / f"run-{level}.json"
+
+
+def junit_file(folder: Path, level: str) -> Path:
+    """Where a level's JUnit file stands; while it is written it stands at :func:`partial_junit`."""
+    return folder / f"junit-{level}.xml"
+
+
+def partial_junit(folder: Path, level: str) -> Path:
+    """What pytest writes; it becomes the level's JUnit file once it is known to be whole."""
+    return folder / f".junit-{level}.xml.partial"
+
+
+def journal_file(folder: Path, level: str) -> Path:
+    """Where the process of the suites tells what it does (:func:`runs.read_journal`)."""
+    return folder / f".run-{level}.journal"
+
+
+def launches_file(folder: Path) -> Path:
+    """What another package launched, in its column's folder."""
+    return folder / "launches.json"
+
+
+def environment(folder: Path, content: dict[str, Any]) -> None:
+    """Write what a cell's Python is, as :func:`toolchain.record` gives it."""
+    _write(folder / ENVIRONMENT, content)
+
+
+def open_run(folder: Path, run: runs.Run) -> None:
+    """Declare ``run``; from here on the level's older result is gone, whatever becomes of this one."""
+    for path in (junit_file(folder, run.level), partial_junit(folder, run.level), journal_file(folder, run.level)):
+        _remove(path)
+    _write(run_file(folder, run.level), run.as_json())
+    for name in (UNAVAILABLE, FAILURE):  # of before the cell could be provided
+        _remove(folder / name)
+
+
+def close_run(folder: Path, run: runs.Run, status: int, root: Path, prefix: str) -> str:
+    """Say how ``run`` ended, and put its JUnit file in its place.
+
+    Args:
+        status: the exit status of the suites' process.
+        root, prefix: folders of this machine, which evidence that travels does not name.
+
+    Returns:
+        why the run is not a whole one; "" where it is.
+    """
+    partial, junit = partial_junit(folder, run.level), junit_file(folder, run.level)
+    runs.read_journal(run, journal_file(folder, run.level))
+    counted: Optional[runs.Counted] = None
+    run.status = status
+    if partial.is_file():
+        try:
+            counted = _promote(run, partial, junit, (root, Path(prefix)))
+        except reading.Unusable as error:
+            run.problem = run.problem or f"the JUnit file that pytest left {error}"
+        _remove(partial)
+    run.closed = toolchain.now()
+    _write(run_file(folder, run.level), run.as_json())
+    _remove(journal_file(folder, run.level))
+    return runs.shortfall(run, counted)
+
+
+def _promote(run: runs.Run, partial: Path, junit: Path, machine: tuple[Path, Path]) -> Optional[runs.Counted]:
+    """Write the level's JUnit file from what pytest wrote, once it has been read.
+
+    Args:
+        machine: folders that are not to be named.
+
+    Raises:
+        reading.Unusable: it is not whole; nothing is promoted.
+    """
+    try:
+        content = partial.read_text(encoding="utf-8")
+    except ValueError as error:
+        raise reading.Unusable(f"is not UTF-8: {error}") from None
+    for folder in machine:
+        content = content.replace(f"{folder}/", "")
+    content = commands.masked(_with_properties(content, run))
+    with files.replacing(junit) as scratch:
+        scratch.write_text(content, encoding="utf-8")
+        counted = reading.read_junit(scratch, "").counted
+    return counted
+
+
+def _with_properties(content: str, run: runs.Run) -> str:
+    """The JUnit text with what it is of: the suites' process says so itself, but not where no test began."""
+    if '<property name="run"' in content:
+        return content
+    said = {"cell": run.cell, "level": run.level, "run": run.id, "date": run.opened, "commit": run.commit or ""}
+    lines = [f"<property name={quoteattr(name)} value={quoteattr(value)} />" for name, value in said.items()]
+    added = f"<properties>{''.join(lines)}</properties>"
+    return re.sub(r"<testsuite\b[^>]*[^>/]>", lambda found: found[0] + added, content, count=1)
+
+
+def failure(folder: Path, cell: str, stage: str, command: list[str], status: Optional[int], tail: str) -> None:
+    """Keep what stopped a cell before its suites could say so themselves, in place of its older evidence.
+
+    Args:
+        stage: ``provide``, ``resolve``, ``build`` or ``install``.
+        command: what was run; ``status`` its exit status, None where it never ended; ``tail`` its last lines.
+    """
+    found = {"schema": schemas.FAILURE, "cell": cell, "stage": stage, "command": command, "status": status}
+    _write(folder / FAILURE, {**found, "tail": tail, "date": toolchain.now()})
+    _remove(folder / UNAVAILABLE)
+    forget_results(folder)
+
+
+def unavailable(folder: Path, cell: str, reason: str, verdict: str = "unavailable") -> None:
+    """Keep why a cell could not be provided, in place of older evidence: what did not run never shows as passed."""
+    found = {"schema": schemas.UNAVAILABLE, "cell": cell, "verdict": verdict, "reason": reason}
+    _write(folder / UNAVAILABLE, {**found, "date": toolchain.now()})
+    _remove(folder / FAILURE)
+    forget_results(folder)
+
+
+def begin_providing(folder: Path, cell: str, command: list[str]) -> None:
+    """Say that a cell's environment is being made: until :func:`end_providing`, that is what its evidence says.
+
+    Older results stay where they are; they count again if nothing that they depend on has changed.
+    """
+    tail = "it began and never ended: it was killed, or still runs"
+    found = {"schema": schemas.FAILURE, "cell": cell, "stage": "provide", "command": command, "status": None}
+    try:
+        _write(folder / FAILURE, {**found, "tail": tail, "date": toolchain.now()})
+    except OSError:
+        forget_results(folder)  # nothing can be written, and nothing older may stand
+        raise
+
+
+def end_providing(folder: Path) -> None:
+    """The cell's environment is there."""
+    for name in (FAILURE, UNAVAILABLE):
+        _remove(folder / name)
+
+
+def why_unavailable(folder: Path) -> Optional[str]:
+    """The sentence that :func:`unavailable` kept, or None."""
+    try:
+        return str(reading.load_json((folder / UNAVAILABLE).read_text(encoding="utf-8"))["reason"])
+    except FileNotFoundError:
+        return None
+
+
+def incidents(path: Path, document: dict[str, Any]) -> None:
+    """Write what was seen of every incident in every release."""
+    _write(path, document)
+
+
+def forget_results(folder: Path) -> None:
+    """Remove what runs left in a cell's folder."""
+    for level in RUN_LEVELS:
+        for path in (junit_file(folder, level), run_file(folder, level)):
+            _remove(path)
+    _remove(folder / ENVIRONMENT)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    files.write_json(path, text.cleaned(content))
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()

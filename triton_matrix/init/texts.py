@@ -1,0 +1,106 @@
+"""The files that ``init`` writes, as text."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..base.cells import Package
+from ..environments import harness
+from .choice import Choice, Row
+
+NOXFILE = '''"""Each row of constraints/cells.toml is a session: `nox -l` lists them, `nox` runs them and the report."""
+
+from triton_matrix import sessions
+
+sessions.from_table(__file__)
+'''
+CONFTEST = '''"""The fixtures `device`, `level` and `cell`, and the markers of triton_matrix, where it is installed."""
+
+import importlib.util
+
+if importlib.util.find_spec("triton_matrix"):
+    pytest_plugins = ["triton_matrix.suites.pytest_plugin"]
+'''
+HEAD = """\
+# One row per toolchain that this package's users run; the keys are explained in triton-matrix's docs/adopt.md.
+# Sorted by Triton, oldest first. After a change: `nox -s lock -- <cell>`.
+"""
+AMBIENT = """
+[cell.ambient]
+platforms = ["cuda"]
+why = "whatever torch and Triton the running Python has: vendor images and GPU machines; installs nothing"
+"""
+RUNNERS = """
+# The runners of CI: without a GPU, and with one.
+[platform.hosted]
+runner = ["ubuntu-latest"]
+
+[platform.cuda]
+runner = ["self-hosted", "linux", "cuda"]
+"""
+
+
+def table(choice: Choice) -> str:
+    """``constraints/cells.toml``."""
+    usual = Package(choice.project.name, re.sub("[-.]", "_", choice.project.name))
+    package = {"name": usual.name}
+    rows = [f"{key} = {_toml(value)}" for key, value in package.items()]
+    if choice.module != usual.module:
+        rows.append(f"module = {_toml(choice.module)}")
+    if choice.suites:
+        rows.append(f"suites = {_toml(choice.suites)}")
+    if choice.needs_gpu:
+        rows.append("# At level interpreter, a test that ends because there is no GPU is skipped, with that reason.")
+        rows.append("needs_gpu = true")
+    if choice.test:
+        rows.append(f"test = {_toml((*usual.test, *choice.test))}")
+    rows.append("# The atlas (`nox -s codegen`) takes every known Triton from this one on.")
+    rows.append(f"oldest = {_toml(choice.rows[0].pair.triton)}")
+    cells = "".join(f"\n{_cell(row)}" for row in choice.rows)
+    return HEAD + "\n[package]\n" + "\n".join(rows) + "\n" + cells + AMBIENT + RUNNERS
+
+
+def _cell(row: Row) -> str:
+    lines = [f"[cell.{row.name}]", f"python = {_toml(row.python)}", f"torch = {_toml(row.torch)}"]
+    lines += [f"triton = {_toml(row.pair.triton)}", 'platforms = ["cuda"]']
+    if row.pair.requires:
+        lines.append(f"requires = {_toml(row.pair.requires)}")
+    lines.append(f"why = {_toml(row.why)}")
+    if row.pair.gaps:
+        gaps = [", ".join(f"{key} = {_toml(value)}" for key, value in gap.items()) for gap in row.pair.gaps]
+        lines += ["gaps = [", *(f"    {{ {gap} }}," for gap in gaps), "]"]
+    return "\n".join(lines) + "\n"
+
+
+def workflow(branch: str) -> str:
+    """``.github/workflows/triton-matrix.yml``, for pushes to ``branch``."""
+    text = Path(__file__).with_name("workflow.yml").read_text(encoding="utf-8")
+    wanted = shlex.join([harness_requirement(), "nox[uv]"])
+    return text.replace("INSTALL", wanted).replace("[BRANCH]", f"[{_toml(branch)}]")
+
+
+def harness_requirement() -> str:
+    """Where another machine gets this harness: the repository and commit that it was installed from, or its name."""
+    try:
+        origin = importlib.metadata.distribution(harness.NAME).read_text("direct_url.json")
+    except importlib.metadata.PackageNotFoundError:
+        origin = None
+    found = json.loads(origin) if origin else {}
+    commit = found.get("vcs_info", {}).get("commit_id")
+    if not commit:
+        return harness.NAME
+    folder = f"#subdirectory={found['subdirectory']}" if found.get("subdirectory") else ""
+    return f"{harness.NAME} @ {found['vcs_info']['vcs']}+{found['url']}@{commit}{folder}"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    assert isinstance(value, Iterable)
+    one = "[" + ", ".join(map(_toml, value)) + "]"
+    return one if len(one) <= 100 else "[\n" + "".join(f"    {_toml(each)},\n" for each in value) + "]"

@@ -1,0 +1,183 @@
+"""What one Triton has: its language, read off the installed release. ``language.json`` is made of one survey a release.
+
+    python -m triton_matrix.lint.survey > 3.9.0.json                  # in an environment with that Triton
+    python -m triton_matrix.lint.survey --merge 2.3.1.json ... 3.9.0.json    # all releases into language.json
+
+``nox -s codegen`` leaves an environment for each release of the table under .nox/codegen.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import pkgutil
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..base import files, versions
+
+LANGUAGE = "triton.language"
+DATA = Path(__file__).with_name("language.json")
+# what the compiler itself gives to a builtin; no caller passes it
+HIDDEN = ("_builder", "_generator", "_semantic")
+# modules of the language that kernels have no use for
+INTERNAL = (f"{LANGUAGE}.semantic", f"{LANGUAGE}._utils")
+NO_LIMIT = 99
+
+
+def survey() -> dict[str, Any]:
+    """The language of the Triton in this Python.
+
+    Returns:
+        ``release``; ``names``, by module; ``parameters`` and ``positions`` (how many arguments it takes by position)
+        of each function of the language and method of a tensor; ``options``, the compile options; ``builtins``, the
+        builtins of Python that a kernel may call; ``syntax``, the kinds of ast nodes that the compiler reads.
+    """
+    import triton
+    import triton.language as tl
+    from triton.compiler import code_generator
+
+    if versions.key(triton.__version__) < (versions.key("3.0.0")):
+        options = set(importlib.import_module("triton.compiler.backends.cuda").CUDAOptions.__dataclass_fields__)
+    else:
+        nvidia = importlib.import_module("triton.backends.nvidia.compiler").CUDAOptions
+        amd = importlib.import_module("triton.backends.amd.compiler").HIPOptions
+        options = {*nvidia.__dataclass_fields__, *amd.__dataclass_fields__}
+    names = {module.__name__: sorted(_public(module)) for module in _modules(tl)}
+    members = vars(tl.tensor).items()
+    # up to 3.3 a method of a tensor that is itself a jit function does not compile: x.sum()
+    binds = hasattr(code_generator, "BoundJITMethod")
+    methods = [name for name, value in members if binds or not _wraps_jit(value)]
+    names[f"{LANGUAGE}.tensor"] = sorted(name for name in methods if not name.startswith("_"))
+    functions = {f"{LANGUAGE}.{name}": getattr(tl, name) for name in _public(tl)}
+    functions.update({f"{LANGUAGE}.tensor.{name}": getattr(tl.tensor, name) for name in names[f"{LANGUAGE}.tensor"]})
+    signatures = {name: found for name, function in functions.items() for found in _signature(name, function)}
+    visited = {name[len("visit_") :] for name in dir(code_generator.CodeGenerator) if name.startswith("visit_")}
+    return {
+        "release": triton.__version__.partition("+")[0],
+        "names": names,
+        "parameters": {name: parameters for name, (parameters, _) in signatures.items()},
+        "positions": {name: count for name, (_, count) in signatures.items()},
+        "options": sorted(options),
+        "builtins": sorted(code_generator.CodeGenerator.builtin_namespace),
+        "syntax": sorted(name for name in visited if isinstance(getattr(ast, name, None), type)),
+    }
+
+
+def _modules(language: Any) -> Iterator[Any]:
+    yield language
+    for found in pkgutil.walk_packages(language.__path__, f"{LANGUAGE}.", onerror=lambda name: None):
+        if found.name not in INTERNAL:
+            yield importlib.import_module(found.name)
+
+
+def _wraps_jit(method: Any) -> bool:
+    """Whether a method of a tensor is a jit function, or a closure over one."""
+    from triton.runtime.jit import JITFunction
+
+    inner = [cell.cell_contents for cell in getattr(method, "__closure__", None) or ()]
+    return any(isinstance(item, JITFunction) for item in (method, *inner))
+
+
+def _public(module: Any) -> set[str]:
+    """The names of a module that a kernel may use: no modules but the language's own."""
+    found = set()
+    for name, value in vars(module).items():
+        own = not inspect.ismodule(value) or value.__name__.startswith(LANGUAGE)
+        typing = getattr(value, "__module__", "") in ("typing", "__future__", "builtins", "functools", "enum")
+        if own and not typing and not name.startswith("__"):
+            found.add(name)
+    return found
+
+
+def _signature(name: str, function: Any) -> Iterator[tuple[list[str], int]]:
+    """The parameters that a caller may pass, and how many of them by position; nothing for what is no function."""
+    inner = inspect.unwrap(getattr(function, "fn", function))
+    if not inspect.isfunction(inner):
+        return
+    every = list(inspect.signature(inner).parameters.values())
+    if name.startswith(f"{LANGUAGE}.tensor."):
+        every = every[1:]  # the tensor itself
+    shown = [item for item in every if item.name not in HIDDEN]
+    kinds = {item.kind for item in shown}
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        return  # it takes whatever it is given
+    free = inspect.Parameter.VAR_POSITIONAL in kinds
+    count = sum(1 for item in shown if item.kind is not inspect.Parameter.KEYWORD_ONLY)
+    yield [item.name for item in shown], NO_LIMIT if free else count
+
+
+def merge(surveys: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Surveys of several releases as one: what has each thing, as intervals of releases such as "3.0.0 to 3.8.0"."""
+    by_release = {found["release"]: found for found in surveys}
+    releases = sorted(by_release, key=versions.key)
+
+    def over(ask: Any) -> dict[str, list[str]]:
+        """Interval -> what exactly these releases have, of what ``ask`` gives for one survey."""
+        having: dict[str, list[str]] = {}
+        for release in releases:
+            for item in ask(by_release[release]):
+                having.setdefault(item, []).append(release)
+        merged: dict[str, list[str]] = {}
+        for item in sorted(having):
+            merged.setdefault(intervals(having[item], releases), []).append(item)
+        return dict(sorted(merged.items()))
+
+    modules = sorted({name for found in by_release.values() for name in found["names"]})
+    functions = sorted({name for found in by_release.values() for name in found["parameters"]})
+    return {
+        "releases": releases,
+        "options": over(lambda found: found["options"]),
+        "builtins": over(lambda found: found["builtins"]),
+        "syntax": over(lambda found: found["syntax"]),
+        "names": {name: over(lambda found, name=name: found["names"].get(name, ())) for name in modules},
+        "parameters": {name: over(lambda found, name=name: found["parameters"].get(name, ())) for name in functions},
+        "positions": {name: _limits(name, releases, by_release) for name in functions},
+    }
+
+
+def _limits(name: str, releases: list[str], by_release: dict[str, dict[str, Any]]) -> dict[str, int]:
+    counts = {release: by_release[release]["positions"].get(name) for release in releases}
+    return {
+        intervals([release for release in releases if counts[release] == count], releases): count
+        for count in sorted({count for count in counts.values() if count is not None})
+    }
+
+
+def intervals(having: list[str], releases: list[str]) -> str:
+    """Some of ``releases``, which are in order, as text: "2.3.1 to 3.1.0, 3.9.0"."""
+    runs: list[list[str]] = []
+    for release in releases:
+        if release in having:
+            follows = runs and releases.index(release) == releases.index(runs[-1][-1]) + 1
+            if follows:
+                runs[-1].append(release)
+            else:
+                runs.append([release])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+
+
+def within(text: str, releases: list[str]) -> frozenset[str]:
+    """The releases that an interval of :func:`intervals` names."""
+    found: set[str] = set()
+    for part in text.split(", "):
+        first, _, last = part.partition(" to ")
+        found.update(releases[releases.index(first) : releases.index(last or first) + 1])
+    return frozenset(found)
+
+
+def main(argv: list[str]) -> int:
+    if argv[:1] == ["--merge"]:
+        surveys = [json.loads(Path(name).read_text(encoding="utf-8")) for name in argv[1:]]
+        files.write_text(DATA, json.dumps(merge(surveys), indent=1) + "\n")
+    else:
+        print(json.dumps(survey()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

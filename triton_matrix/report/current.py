@@ -1,0 +1,65 @@
+"""What the checkout is now, and which results say something about it.
+
+A result that was taken of other sources, suites or pins is outdated: it is shown as ``stale``, with what it was, and is
+not part of today's answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Optional
+
+from ..base import sources
+from ..base.cells import Table
+from ..evidence import runs
+from ..evidence.reading import Document, Suite, is_subject, table_cell
+from ..suites import chosen
+
+
+@dataclass
+class Current:
+    """The checkout that is asked about.
+
+    Attributes:
+        table: its table of cells.
+        own: the folder of its own evidence. Results of other folders are other machines': an outdated one of those is
+            shown, and does not leave the question unanswered.
+        allow_stale: whether an outdated result counts all the same.
+    """
+
+    table: Table
+    own: str
+    allow_stale: bool = False
+    _suites: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    @cached_property
+    def sources(self) -> str:
+        """Digest of what the checkout's wheel would be built from."""
+        return sources.package_digest(self.table)
+
+    def is_own(self, item: Any) -> bool:
+        """Whether a result lies in the checkout's own folder of evidence."""
+        return bool(item.source == self.own)
+
+    def outdated(self, suite: Suite) -> str:
+        """Why a suite's result is not of the checkout as it is now; "" where it is, or is another package's."""
+        if is_subject(suite.cell) or suite.crash is not None:
+            return ""
+        run = suite.run
+        return runs.outdated(run, runs.Wheel(self.sources, None), self._inputs(run, suite) if run else None)
+
+    def outdated_codegen(self, document: Document) -> str:
+        """The same of an atlas file."""
+        said = document.content.get("sources")
+        if said is None:
+            return "it does not say which sources it is of"
+        return "" if said == self.sources else "it is of other sources than the checkout has now"
+
+    def _inputs(self, run: runs.Run, suite: Suite) -> runs.Inputs:
+        names = tuple(run.suites)
+        if names not in self._suites:
+            self._suites[names] = sources.suites_digest(self.table, chosen.folder(self.table), names)
+        cell = self.table.cells.get(table_cell(suite.cell))
+        pins: Optional[str] = run.inputs.pins if cell is None else sources.pins_digest(self.table, cell)
+        return runs.Inputs(self._suites[names], pins)

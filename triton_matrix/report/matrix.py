@@ -1,0 +1,306 @@
+"""What ``reports/matrix.json`` holds, as types. :mod:`schema` makes its JSON Schema from them.
+
+The report's steps pass these on: :mod:`merge` gives a :class:`Found`, in which nothing is judged; :mod:`compare_runs`
+gives what differs; :mod:`verdict` makes a :class:`Matrix` of both. A key that not every reader of an older file knows
+may be missing there; a change that an older reader would misread gets a new number in ``schema``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Optional, TypedDict
+
+from ..base.terms import Verdict
+from ..evidence import schemas
+from ..suites.causes import Cause
+
+Count = Annotated[int, {"minimum": 0}]
+Counts = dict[str, Count]
+
+
+class LevelBase(TypedDict):
+    """What a level's evidence says, before it is judged."""
+
+    date: str
+    counts: Counts
+
+
+class FoundLevel(LevelBase, total=False):
+    """What not every level has: the suites' own figures, and those of a level codegen."""
+
+    commit: Optional[str]
+    outdated: Annotated[str, 'why it is not of the checkout as it is now; "" where it is']
+    own: Annotated[bool, "whether it lies in the checkout's own folder of evidence"]
+    shortfall: Annotated[str, 'why its run is not a whole one; "" where it is']
+    file: str
+    source: str
+    causes: dict[Cause, int]
+    gone: Annotated[list[str], "known failures that no longer occur"]
+    seconds: float
+    versions: Annotated[dict[str, str], "as resolved"]
+    gpu: Optional[str]
+    skips: Annotated[list[list[Any]], "reasons of skipped tests and how many"]
+    outcomes: Annotated[str, "one letter for each of `tests`"]
+    environment: Annotated[Optional[int], "index into `environments`"]
+    release: Annotated[str, "of a level codegen: the Triton release in the atlas"]
+
+
+class JudgedLevel(FoundLevel):
+    """A level, judged."""
+
+    verdict: Verdict
+    reason: str
+
+
+class Level(JudgedLevel, total=False):
+    """A level as matrix.json holds it."""
+
+    was: Annotated[Verdict, "of a stale level: what it was"]
+
+
+class Stopped(TypedDict):
+    """What ended a cell before its suites."""
+
+    stage: str
+    command: list[Any]
+    status: Optional[int]
+    date: str
+    tail: str
+
+
+class Unavailable(TypedDict):
+    """Why a cell could not be provided."""
+
+    verdict: Verdict
+    reason: str
+    date: str
+
+
+class Row(TypedDict):
+    """What the table says of a cell."""
+
+    why: str
+    asked: Annotated[dict[str, str], "the row's pins; what was resolved stands in the levels"]
+    platforms: list[str]
+    gaps: list[dict[str, str]]
+
+
+class FoundCell(Row):
+    """A cell before it is judged."""
+
+    levels: Annotated[dict[str, FoundLevel], "only levels that ran"]
+    unavailable: Optional[Unavailable]
+    stopped: Optional[Stopped]
+
+
+class Cell(Row):
+    """A cell, judged."""
+
+    verdict: Verdict
+    reason: str
+    levels: Annotated[dict[str, Level], "only levels that ran"]
+    unavailable: Optional[Unavailable]
+    stopped: Optional[Stopped]
+
+
+class Where(TypedDict):
+    """Where failures of one root occurred."""
+
+    cell: str
+    level: str
+    count: int
+    tests: list[str]
+    command: str
+
+
+class Failure(TypedDict):
+    """All failures with one root cause."""
+
+    cause: Cause
+    message: str
+    hint: str
+    example: str
+    known: Optional[str]
+    count: Annotated[int, {"minimum": 1}]
+    where: Annotated[list[Where], {"minItems": 1}]
+
+
+class TimingBase(TypedDict):
+    """A benchmark's row."""
+
+    cell: str
+    name: str
+    implementation: str
+    median_s: Annotated[float, {"exclusiveMinimum": 0}]
+    gpu: str
+
+
+class Timing(TimingBase, total=False):
+    """What not every timing has; ``on`` tells it from other timings of the cell."""
+
+    on: str
+    settings: str
+    triton: Optional[str]
+    spread: Optional[float]
+    share_of_copy: Optional[float]
+
+
+class ReleaseBase(TypedDict):
+    """What an atlas file says, before it is judged."""
+
+    date: str
+    counts: Counts
+    worse: Annotated[Count, "configurations that compiled for the worse than in the release before"]
+    accepted: Annotated[Count, "of those, how many are accepted"]
+
+
+class FoundRelease(ReleaseBase, total=False):
+    """What files of older reports lack."""
+
+    commit: Optional[str]
+    adapter: Optional[str]
+    outdated: str
+    own: bool
+    before: Annotated[str, "the release that it was compared with"]
+
+
+class JudgedRelease(FoundRelease):
+    """A release of the atlas, judged."""
+
+    verdict: Verdict
+    reason: str
+
+
+class Release(JudgedRelease, total=False):
+    """A release as matrix.json holds it."""
+
+    was: Verdict
+
+
+class EntryBase(TypedDict):
+    """A configuration of the atlas."""
+
+    id: str
+    kernel: str
+    target: str
+    label: str
+
+
+class Entry(EntryBase, total=False):
+    """What it is made of."""
+
+    constexprs: dict[str, Any]
+    options: dict[str, Any]
+
+
+class Columns(TypedDict):
+    """The atlas of all releases, as columns."""
+
+    releases: list[str]
+    entries: list[Entry]
+    metrics: list[str]
+    status: Annotated[dict[str, str], "release -> one letter per entry: . ok, n n/a, E error, blank absent"]
+    reasons: dict[str, dict[str, str]]
+    values: Annotated[dict[str, dict[str, list[Optional[float]]]], "metric -> release -> one number or null per entry"]
+    changes: Annotated[list[dict[str, Any]], "for the worse, between consecutive releases"]
+    gone: Annotated[list[str], "accepted codegen changes that no longer occur"]
+
+
+class FoundCodegen(Columns):
+    """The atlas before it is judged."""
+
+    summary: dict[str, FoundRelease]
+
+
+class Codegen(Columns):
+    """The atlas, judged."""
+
+    summary: dict[str, Release]
+
+
+class Changes(TypedDict):
+    """What is different from an earlier run."""
+
+    against: str
+    against_date: Optional[str]
+    newly_failing: list[Where]
+    newly_passing: list[Where]
+    no_longer_run: list[dict[str, str]]
+    slower: list[dict[str, Any]]
+    faster: list[dict[str, Any]]
+    gone: Annotated[list[str], "known slow-downs that no longer occur"]
+    codegen: Annotated[list[dict[str, Any]], "for the worse, within one release"]
+    environment: list[dict[str, Any]]
+
+
+class Pair(TypedDict):
+    """What differs between two cells of one run."""
+
+    left: str
+    right: str
+    levels: dict[str, list[dict[str, Any]]]
+    environment: list[dict[str, Optional[str]]]
+    speed: list[dict[str, Any]]
+
+
+class Problem(TypedDict):
+    """A file that was left out."""
+
+    file: str
+    problem: str
+    broken: bool
+
+
+class Superseded(TypedDict):
+    """A result that another one replaced."""
+
+    file: str
+    date: str
+    kept: str
+
+
+class File(TypedDict):
+    """The raw file of a kept result."""
+
+    what: str
+    file: str
+
+
+class Merged(TypedDict):
+    """What judging leaves as it is."""
+
+    schema: Annotated[str, {"const": schemas.MATRIX}]
+    date: Annotated[Optional[str], "date of the newest evidence, ISO, UTC"]
+    commits: Annotated[list[str], "commits the kept results were taken at, the newest result's first"]
+    tests: Annotated[list[str], "every test id, sorted; `outcomes` of a level holds one letter for each"]
+    outcomes: Annotated[dict[str, str], "letter -> outcome; a blank means that the test was not there"]
+    failures: list[Failure]
+    environments: list[dict[str, Any]]
+    benches: list[Timing]
+    incidents: list[dict[str, Any]]
+    problems: Annotated[list[Problem], "files that were left out"]
+    superseded: Annotated[list[Superseded], "results that another one replaced"]
+    sources: Annotated[list[str], "the folders that were merged"]
+    files: Annotated[list[File], "the raw files of the kept results"]
+
+
+class Found(Merged):
+    """Everything that the evidence says, before it is judged."""
+
+    cells: dict[str, FoundCell]
+    codegen: FoundCodegen
+
+
+class Judged(Merged):
+    """Everything, judged; the exit status is still to come."""
+
+    cells: dict[str, Cell]
+    codegen: Codegen
+    changes: Annotated[Optional[Changes], "against an earlier run; null where none was named"]
+    cell_against_cell: Optional[Pair]
+
+
+class Matrix(Judged):
+    """The content of ``reports/matrix.json``."""
+
+    status: Annotated[Literal[0, 1, 2], "0 all passed, 1 a cell failed or regressed, 2 there is no answer"]
+    status_reasons: list[str]

@@ -1,0 +1,49 @@
+"""Which tests a cell runs, and from where."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..base.cells import Table
+
+SUITES = ("correctness", "incidents")  # below tests/, for a package whose table names none
+
+
+def folder(table: Table) -> Path:
+    """Where suites are run from. Python imports from there first, so it is no folder with modules of the package's own.
+
+    tests/ for a package whose table names no suites: those may import their helpers from there.
+    """
+    tests = table.root / "tests"
+    return tests if tests.is_dir() and not table.package.suites else table.path.parent
+
+
+def sources(table: Table) -> list[str]:
+    """The folders of the checkout from which its own module is imported where no wheel is installed."""
+    module = table.package.module
+    places = [table.root / "src", table.root]
+    there = [place for place in places if (place / module).is_dir() or (place / f"{module}.py").is_file()]
+    return [str(place) for place in there or [table.root]]
+
+
+def paths(table: Table, named: Sequence[str] = ()) -> list[str]:
+    """The suites as pytest gets them in :func:`folder`.
+
+    Args:
+        named: paths below the repo root or below tests/. Without one: what the table names, else tests/correctness and
+            tests/incidents where they are there, else tests/ itself.
+
+    Raises:
+        ValueError: there is no such suite.
+    """
+    tests = table.root / "tests"
+    wanted = named or table.package.suites or [name for name in SUITES if (tests / name).is_dir()] or [str(tests)]
+    found = []
+    for name in wanted:
+        place = next((each for each in (tests / name, table.root / name) if each.exists()), None)
+        if place is None:
+            raise ValueError(f"there is no suite tests/{name}, and no {name} below the repo root")
+        found.append(os.path.relpath(place, folder(table)))
+    return found

@@ -1,0 +1,67 @@
+"""pytest plugin of a cell: the suites import the installed wheel, whatever the package's own settings put on the path.
+
+``pythonpath = ["src"]`` in the package's settings, or a tests/__init__.py beside the module, makes pytest put a folder
+of the checkout before everything else. Then the cell would test the sources, and not the wheel that it built.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..base.cells import Table, load_at
+
+
+def pytest_load_initial_conftests(early_config: Any, args: list[str]) -> None:
+    """Move folders that hold the package's sources to the end of the path, and keep pytest from putting one first."""
+    table = _table(early_config)
+    if table is None:
+        return
+    move_back(table)
+    if early_config.known_args_namespace.importmode == "prepend" and holds(table, table.root):
+        early_config.known_args_namespace.importmode = "append"
+        args.insert(0, "--import-mode=append")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Say so where the sources were imported all the same: a test or a conftest may change the path itself."""
+    table = _table(session.config)
+    module = sys.modules.get(table.package.module) if table else None
+    if table is None or module is None:
+        return
+    where = [getattr(module, "__file__", None) or "", *getattr(module, "__path__", ())]
+    folders = [table.root / "src" / table.package.module, table.root / table.package.module]
+    ours = next((each for each in filter(None, where) if any(Path(each).is_relative_to(one) for one in folders)), None)
+    if ours:
+        raise pytest.UsageError(
+            f"the suites imported {table.package.module} from the checkout ({os.path.relpath(ours, table.root)}), and "
+            "not from the wheel that this cell installed; a conftest.py or a test puts that folder on sys.path"
+        )
+
+
+def move_back(table: Table) -> None:
+    """Put entries of ``sys.path`` from which the checkout's own module would be imported behind all others."""
+    behind = [each for each in sys.path if each and holds(table, Path(each))]
+    sys.path[:] = [each for each in sys.path if each not in behind] + behind
+
+
+def holds(table: Table, folder: Path) -> bool:
+    """Whether ``folder`` is one of the checkout and has the package's module."""
+    module = table.package.module
+    if folder.resolve() not in (table.root, table.root / "src"):
+        return False
+    return (folder / module).is_dir() or (folder / f"{module}.py").is_file()
+
+
+def _table(config: Any) -> Any:
+    """The table, where a cell with a wheel of its own is what runs."""
+    name = os.environ.get("TRITON_MATRIX_CELL", "ambient")
+    try:
+        table = load_at(config.rootpath)
+        return None if table.cell(name).ambient else table
+    except ValueError:
+        return None
