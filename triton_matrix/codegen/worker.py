@@ -148,7 +148,7 @@ def _where(pid: int, log: Any) -> str:
         os.kill(pid, signal.SIGUSR1)
         time.sleep(1)
         for name, line in re.findall(r'File "([^"]+)", line (\d+)', text_of(log)):
-            if is_users(name) and "/triton/" not in name:
+            if is_users(name) and "site-packages/triton/" not in name:
                 return f", at {Path(name).name}:{line}"
     return ""
 
