@@ -19,6 +19,7 @@ from .__main__ import VERBS
 from .base import commands, files, locks
 from .base.cells import Cell, Table, load
 from .environments import harness, interpreters, provide
+from .evidence import writing
 from .suites import chosen, run
 
 # Plain `nox` goes on without a cell that cannot be had here and lists it; asked for by name, that is an error. Children
@@ -182,7 +183,7 @@ def prepare(session: nox.Session, table: Table, cell: Cell) -> None:
                 reports, cell, f"cell {cell.name} installs nothing, and its Python lacks {lacking}"
             )
         else:
-            (reports / "unavailable.json").unlink(missing_ok=True)
+            writing.end_providing(reports)
     elif python_of(cell) is False:
         provide.mark_unavailable(reports, cell, interpreters.missing_python(cell))
     elif session.venv_backend != "none":

@@ -120,7 +120,7 @@ def _layer_norm_forward_pipelined_kernel(
         b_second = _hold(B, cols, mask, 1)
     # the first pass of the loop has no row to write; it publishes the first row
     x = tl.zeros([1, block_words], tl.int32)
-    # guard: allow not-portable (the name of tl.range or range, which every release takes)
+    # lint: allow not-portable (the name of tl.range or range, which every release takes)
     for following in pipelined(group, n_rows + n_groups, n_groups, num_stages=STAGES):
         offsets = following.to(tl.int64) * row_words + cols
         x_next = tl.load(x_words + offsets, mask=mask & (following < n_rows), other=0)
@@ -216,7 +216,7 @@ def _layer_norm_backward_pipelined_kernel(
         rstd_before = 0.0
     else:
         behind = 0
-    # guard: allow not-portable (the name of tl.range or range, which every release takes)
+    # lint: allow not-portable (the name of tl.range or range, which every release takes)
     for following in pipelined(group, n_rows + behind, n_groups, num_stages=STAGES):
         offsets = following.to(tl.int64) * row_words + cols
         dy_next = tl.load(dy_words + offsets, mask=mask & (following < n_rows), other=0)

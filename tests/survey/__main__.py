@@ -14,7 +14,7 @@ import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from triton_matrix.base import cells, tables
 
@@ -51,16 +51,30 @@ def main(argv: list[str]) -> int:
     add("--root", type=Path, default=Path.cwd(), help="the repo root (default: the current folder)")
     add("--each", type=int, default=5, help="kernels of a package (default: 5)")
     add("--candidates", type=int, default=12, help="kernels of a package that are guessed at (default: 12)")
+    add("--captured", type=Path, metavar="DIR", help="specs that `capture` wrote, in a folder for each package")
+    add("--jobs", type=int, default=2, help="releases side by side (default: 2)")
     add("--judge", default="3.6.0", help="the release whose real torch says whether a guess is a launch")
     options = parser.parse_args(argv)
     options.folder = options.folder.resolve()
     survey = Survey(options)
-    chosen = survey.choose()
+    chosen = [*survey.choose(), *captured(options.captured)]
     results = survey.ask("chosen", chosen, ())
     text, ours = report(chosen, results, survey.judge(chosen, results))
     print(text)
     (options.folder / "survey.md").write_text(text, encoding="utf-8")
     return 1 if ours else 0
+
+
+def captured(folder: Optional[Path]) -> list[Kernel]:
+    """The first spec of each kernel below the folders of a folder, named after their packages."""
+    found: dict[str, Kernel] = {}
+    for file in sorted(folder.glob("*/*.toml")) if folder else ():
+        text = file.read_text(encoding="utf-8")
+        reference = json.loads(text.partition("\n")[0].partition(" = ")[2])
+        path, _, name = reference.rpartition(":")
+        text = text.replace(reference, f"{(file.parent / path).resolve()}:{name}", 1)
+        found.setdefault(f"{path}:{name}", Kernel(file.parent.name, name, Path(path), text))
+    return list(found.values())
 
 
 class Survey:
@@ -117,8 +131,20 @@ class Survey:
             (folder / f"{number:03}.toml").write_text(kernel.spec, encoding="utf-8")
         options = self._options
         command = [sys.executable, "-m", "triton_matrix", "codegen", "--spec", str(folder), "--out", str(out)]
-        command += ["--target", TARGET, "--configs", "1", "--root", str(options.root), "--envs", str(options.envs)]
+        command += [
+            "--compile-seconds",
+            "40",
+            "--target",
+            TARGET,
+            "--configs",
+            "1",
+            "--root",
+            str(options.root),
+            "--envs",
+            str(options.envs),
+        ]
         command += ["--triton", releases] if releases else []
+        command += ["--jobs", str(options.jobs)]
         for each in extra:
             command += ["--with", each]
         subprocess.run(command, stdout=subprocess.DEVNULL)

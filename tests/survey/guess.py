@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 _INTEGER_DATA = re.compile(
-    r"ind|idx|offset|seqlen|lens|_ids?$|table|map|order|token|target|label|count|pos", re.IGNORECASE
+    r"ind|idx|offset|seqlen|lens|_ids?$|table|map|order|token|target|label|count|pos|start|^lo$|^hi$|crow|bmask|packed",
+    re.IGNORECASE,
 )
 _EXACT_DATA = re.compile(r"lse|rstd|mean|^m$|^l$|delta|max|sum|loss|norm", re.IGNORECASE)
 _FLOAT = re.compile(
@@ -94,7 +95,7 @@ def _spec(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
         name = each.arg
         if each.annotation is not None and "constexpr" in ast.dump(each.annotation):
             if name not in defaulted and not (tunes and name in tuned):
-                constexprs[name] = _constant(name)
+                constexprs[name] = _constant(name, name in _sizes(node))
         elif name in pointers:
             args[name] = "*i32" if _INTEGER_DATA.search(name) else "*fp32" if _EXACT_DATA.search(name) else "*bf16"
         elif name not in defaulted:
@@ -108,11 +109,24 @@ def _spec(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _constant(name: str) -> Any:
-    if re.match(r"(HAS|USE|IS|STORE|SAVE|EVEN|DO|APPLY|ENABLE|RETURN|WITH)_", name, re.IGNORECASE):
+def _sizes(node: ast.FunctionDef) -> set[str]:
+    """The names that a range or a block's shape is made of."""
+    found: set[str] = set()
+    for call in _method_calls(node):
+        if call.func.attr in ("arange", "zeros", "full"):
+            found |= {each.id for argument in call.args for each in ast.walk(argument) if isinstance(each, ast.Name)}
+    return found
+
+
+def _constant(name: str, is_size: bool) -> Any:
+    if is_size:
+        return 64
+    if re.search(r"(^|_)(HAS|USE|IS|STORE|SAVE|EVEN|DO|APPLY|ENABLE|RETURN|WITH)_", name, re.IGNORECASE):
         return False
-    if re.search(r"DTYPE|_TYPE$", name, re.IGNORECASE):
+    if re.search(r"DTYPE", name, re.IGNORECASE):
         return "tl.float32"
+    if re.search(r"bits", name, re.IGNORECASE):
+        return 4
     if _FLOAT.search(name):
         return 0.5
     return 64 if _SIZE.search(name) else False

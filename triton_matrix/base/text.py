@@ -13,12 +13,14 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u206
 
 def printable(text: str) -> str:
     r"""``text`` with ``\x1b`` and its like spelled out, so that a terminal shows them and does not obey them."""
+    if text.isprintable():  # nearly all of it is, and this is ten times as quick
+        return text
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def clean(text: str) -> str:
     """``text`` that may be shown: :func:`triton_matrix.base.commands.masked` and :func:`printable`."""
-    return printable(masked(text))
+    return printable(masked(text) if "@" in text else text)
 
 
 def cleaned(value: Any) -> Any:

@@ -42,7 +42,17 @@ def install(target: Target, tensors: str, judged: bool) -> None:
         torch.equal = lambda *args, **kwargs: True
         torch.testing.assert_close = lambda *args, **kwargs: None
         torch.testing.assert_allclose = lambda *args, **kwargs: None
-    _Mapped(tensors).__enter__()
+    mapped = _Mapped(tensors)
+    mapped.__enter__()
+    autograd: Any = torch.autograd
+    if hasattr(autograd, "_engine_run_backward"):
+        engine = autograd._engine_run_backward
+
+        def run_backward(*args: Any, **kwargs: Any) -> Any:
+            with mapped:  # Tensor.backward left it, and a package's own backward asks again
+                return engine(*args, **kwargs)
+
+        autograd._engine_run_backward = run_backward
 
 
 class _OfGenerators(type):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any, Optional
 
 from .standins import StandIn
 
 _LONGEST = 400  # characters of a cause
+_REPR = re.compile(r"""(\w*(?:Error|Exception|Failure))\((["'])(.*?)(?:\2,?\))?$""")
 
 
 def sentence(problem: BaseException, fn: Any) -> str:
@@ -59,8 +61,9 @@ def _said(problem: BaseException) -> str:
         lines = []  # source and caret only
     if not lines:
         return type(problem).__name__
-    said = " / ".join(lines[-3:])
-    return f"{type(problem).__name__}: {said[:_LONGEST]}"
+    said = " / ".join(lines[-3:])[:_LONGEST].rstrip(" ,/")
+    inner = _REPR.match(said)  # up to 3.4 Triton keeps no more than the repr of some causes
+    return f"{inner[1]}: {inner[3]}" if inner else f"{type(problem).__name__}: {said}"
 
 
 def _place(problem: BaseException, fn: Any) -> str:

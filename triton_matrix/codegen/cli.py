@@ -48,6 +48,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--cache", type=Path, default=default_folder(), metavar="DIR", help="where results are kept")
     parser.add_argument("--no-cache", action="store_true", help="compile everything, and keep nothing")
     options = parser.parse_args(argv)
+    if options.progress is not None:
+        os.set_inheritable(options.progress, False)  # a tool that outlives its compiler must not keep it open
     os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
     try:
         names = target_names(options.target)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import functools
 import importlib
 import importlib.util
 import sys
@@ -153,7 +154,13 @@ class _Package(types.ModuleType):
         if not name.startswith("__") and _exists(f"{self.__name__}.{name}", self.__path__):
             return importlib.import_module(f"{self.__name__}.{name}")
         del self.__dict__["_triton_matrix_init"]  # what runs now may ask again, and finds what is there by then
-        loader.run_init(self)
+        try:
+            loader.run_init(self)
+        except BaseException:
+            self.__dict__["_triton_matrix_init"] = (
+                loader  # whoever asks next is told the same, not that a name is missing
+            )
+            raise
         try:
             return self.__dict__[name]
         except KeyError:
@@ -173,15 +180,23 @@ class _Package(types.ModuleType):
 
 def _imported_in(path: str, name: str) -> Optional[tuple[str, str]]:
     """Module and name that an import statement at the top level of a file binds ``name`` to, once and nowhere else."""
-    found = []
-    tree = ast.parse(Path(path).read_bytes(), filename=path)
-    for node in tree.body:
+    found = _bound_in(path).get(name, [])
+    return found[0] if len(found) == 1 and found[0] != (".", name) else None
+
+
+@functools.cache
+def _bound_in(path: str) -> dict[str, list[Optional[tuple[str, str]]]]:
+    """What each name at the top level of a file is bound to: where it is imported from, or None for anything else."""
+    bound: dict[str, list[Optional[tuple[str, str]]]] = {}
+    for node in ast.parse(Path(path).read_bytes(), filename=path).body:
         if isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
-            found += [(module, alias.name) for alias in node.names if (alias.asname or alias.name) == name]
-        elif name in _names(node):
-            return None
-    return found[0] if len(found) == 1 and found[0] != (".", name) else None
+            for alias in node.names:
+                bound.setdefault(alias.asname or alias.name, []).append((module, alias.name))
+        else:
+            for name in _names(node):
+                bound.setdefault(name, []).append(None)
+    return bound
 
 
 def _exists(name: str, path: Any) -> bool:

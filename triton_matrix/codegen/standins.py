@@ -14,13 +14,15 @@ import functools
 import importlib.machinery
 import importlib.metadata
 import sys
+import sysconfig
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Optional
 
+_LIBRARY = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib"))
 _HERE = str(Path(__file__).parents[1])
-_CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+_CATCHES = {"ImportError", "ModuleNotFoundError", "PackageNotFoundError", "Exception", "BaseException"}
 _STDLIB: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset(sys.builtin_module_names))  # from Python 3.10
 _strict = [False]  # while a kernel is compiled, even calling a stand-in is asking for its value
 
@@ -161,7 +163,7 @@ class StandInModule(types.ModuleType):
         dotted = f"{self.__name__}.{name}"
         if dotted in self._answers:
             return self._answers[dotted]
-        if name.startswith("__") and name.endswith("__"):
+        if (name.startswith("__") and name.endswith("__")) or dotted in self._answers.get("absent", ()):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         value = StandIn(dotted, self._answers)
         self.__dict__[name] = value
@@ -203,7 +205,11 @@ class Finder:
 
     def find_distributions(self, context: Any) -> Sequence[importlib.metadata.Distribution]:
         version = self.answers.get(f"{context.name}.__version__") if context.name else None
-        return [_Distribution(str(context.name), str(version))] if version is not None else []
+        if version is not None:
+            return [_Distribution(str(context.name), str(version))]
+        if context.name and not _is_optional() and not _asked_by_us():
+            raise StandInError(f"{place()} needs the version of {context.name}, {way_out(context.name)}")
+        return []
 
 
 class _Distribution(importlib.metadata.Distribution):
@@ -238,9 +244,9 @@ def place() -> str:
 
 
 def is_users(filename: str) -> bool:
-    """Whether a frame's file is neither ours nor the import system's."""
-    machinery = filename.startswith("<frozen") or "/importlib/" in filename
-    return not machinery and not filename.startswith(_HERE) and filename != "<string>"
+    """Whether a frame's file is neither ours nor of Python's own library."""
+    library = filename.startswith(("<frozen", *_LIBRARY)) and "site-packages" not in filename
+    return not library and not filename.startswith(_HERE) and filename != "<string>"
 
 
 def way_out(name: str) -> str:

@@ -39,6 +39,8 @@ _DTYPES = {
     "uint8": (1, False, False, False),
     "bool": (1, False, False, False),
 }
+# What vendors' own builds add to torch: who asks for it asks whether this is such a build.
+_ABSENT = frozenset(f"torch.{name}" for name in ("npu", "mlu", "musa", "hpu", "gcu", "ptpu", "txda", "tpu", "aipu"))
 _ALIASES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32"}
 _ALIASES |= {"short": "int16", "cfloat": "complex64", "cdouble": "complex128"}
 # bits of the exponent and of the fraction, from IEEE 754 and the OCP 8-bit formats
@@ -150,6 +152,7 @@ def answers(target: Target, version: Optional[str]) -> dict[str, Any]:
     about: dict[str, Any] = {
         "torch.__version__": Version(version) if version else _NoVersion(),
         "torch.version.__version__": version,
+        "absent": _ABSENT,
         "torch.dtype": Dtype,
         "torch.device": Device,
         "torch.Size": tuple,

@@ -98,7 +98,7 @@ def child(work: Callable[[Send, int], None], log: Any) -> Iterator[tuple[Callabl
         ready, _, _ = select.select([read_end], [], [], seconds)
         if not ready:
             hung.append(f"took more than {seconds:g} s{_where(pid, log)}")
-            os.kill(pid, signal.SIGKILL)
+            _end(pid)
             return None
         header = _read(read_end, 8)
         return pickle.loads(_read(read_end, struct.unpack("<Q", header)[0])) if len(header) == 8 else None
@@ -108,9 +108,15 @@ def child(work: Callable[[Send, int], None], log: Any) -> Iterator[tuple[Callabl
     finally:
         os.close(read_end)
         if not how:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)  # it has nothing left to do, or nobody left to read it
+            _end(pid)  # it has nothing left to do, or nobody left to read it
             how_it_ended()
+
+
+def _end(pid: int) -> None:
+    """End a child and the tools that it runs: a ptxas that hangs would go on without it."""
+    for kill in (os.killpg, os.kill):  # the group is there once the child has made it
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
 
 
 def _live(work: Callable[[Send, int], None], pipe: int, log: int) -> None:
@@ -122,6 +128,7 @@ def _live(work: Callable[[Send, int], None], pipe: int, log: int) -> None:
         _write(pipe, struct.pack("<Q", len(data)) + data)
 
     try:
+        os.setpgid(0, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
         faulthandler.register(signal.SIGUSR1, file=log, all_threads=False)
@@ -141,7 +148,7 @@ def _where(pid: int, log: Any) -> str:
         os.kill(pid, signal.SIGUSR1)
         time.sleep(1)
         for name, line in re.findall(r'File "([^"]+)", line (\d+)', text_of(log)):
-            if is_users(name) and "/triton/" not in name:
+            if is_users(name) and "site-packages/triton/" not in name:
                 return f", at {Path(name).name}:{line}"
     return ""
 

@@ -1,1 +1,9 @@
-""" """
+"""Every file under ``reports/``: its schema, how it is written, how it is read. No other room opens one.
+
+schemas      the names of the schemas; ``evidence.schema.json`` says what each kind must hold
+runs         a run of one level: declared, closed, and what it lacks to be a whole one
+writing      the files of a cell; atlas_file: those of the atlas
+reading      folders of files -> what was found; one that cannot be used is named. junit: one JUnit file
+toolchain    what a Python resolved to, and of which commit a checkout is
+installed    which wheel an environment has
+"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
@@ -29,6 +30,7 @@ def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path
         "commit": commit,
         "dirty": dirty,
         "sources": _sources(source),
+        "count": len(entries),
         "entries": sorted(entries, key=lambda item: item["id"]),
     }
 
@@ -36,6 +38,15 @@ def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write an atlas file, whole or not at all."""
     files.write_json(path, content)
+
+
+def lacks(content: Mapping[str, Any]) -> str:
+    """What an atlas file says that it holds and does not; "" where it is whole. A file of before has no count."""
+    entries = content.get("entries")
+    if not isinstance(entries, list):
+        return "it has no entries"
+    said, there = content.get("count"), len(entries)
+    return f"it says that it holds {said} entries, and it holds {there}" if said not in (None, there) else ""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -48,6 +59,8 @@ def read(path: Path) -> dict[str, Any]:
         raise RecordError(f"{path} is not JSON: {problem}") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise RecordError(f"{path} is not an atlas file; its schema is not {SCHEMA!r}")
+    if lacks(content):
+        raise RecordError(f"{path} is not whole: {lacks(content)}")
     return content
 
 

@@ -89,7 +89,10 @@ def from_json(content: dict[str, Any]) -> Run:
     known = {name: content[name] for name in Run.__dataclass_fields__ if name in content}
     wheel = {name: content["wheel"][name] for name in Wheel.__dataclass_fields__ if name in content["wheel"]}
     inputs = {name: content["inputs"][name] for name in Inputs.__dataclass_fields__}
-    return Run(**{**known, "wheel": Wheel(**wheel), "inputs": Inputs(**inputs)})
+    run = Run(**{**known, "wheel": Wheel(**wheel), "inputs": Inputs(**inputs)})
+    run.collected = None if run.collected is None else [str(test) for test in run.collected]
+    run.finished = [str(test) for test in run.finished]
+    return run
 
 
 def read_journal(run: Run, path: Path) -> None:

@@ -50,6 +50,11 @@ def journal_file(folder: Path, level: str) -> Path:
     return folder / f".run-{level}.journal"
 
 
+def launches_file(folder: Path) -> Path:
+    """What another package launched, in its column's folder."""
+    return folder / "launches.json"
+
+
 def environment(folder: Path, content: dict[str, Any]) -> None:
     """Write what a cell's Python is, as :func:`toolchain.record` gives it."""
     _write(folder / ENVIRONMENT, content)

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import cells, commands, versions
+from ..base.terms import RUN_LEVELS
 from ..codegen import metrics
 from ..codegen.cli import target_names
 from ..environments import stamped
-from ..evidence import atlas_file, reading
+from ..evidence import atlas_file, reading, writing
 from ..suites import causes
 from . import codegen
 
@@ -159,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--worse-than", type=float, metavar="N", help="with --metric: the value beyond which it counts as changed")
     add("--target", action="append", metavar="TARGET", help="of a spec: compile for this target (default: cuda:90)")
     add("--with", dest="with_", action="append", default=[], metavar="REQUIREMENT", help="install this too")
-    add("--level", choices=("interpreter", "device"), default="interpreter", help="of a test (default: interpreter)")
+    add("--level", choices=RUN_LEVELS, default="interpreter", help="of a test (default: interpreter)")
     add("--torch", default="newest", metavar="VERSION|pair", help="of a test: the torch beside every release")
     add("--all", action="store_true", help="ask every release between the ends, to see that there is one change only")
     add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/bisect-releases)")
@@ -256,7 +257,7 @@ def test_environment(release: cells.Release, torch: str, extra: tuple[str, ...],
 def run_test(python: Path, test: str, level: str, root: Path, folder: Path) -> Answer:
     """Run one test id of ``root/tests`` and say whether it passes; a skip or a run without result is no answer."""
     folder.mkdir(parents=True, exist_ok=True)
-    junit = folder / f"junit-{level}.xml"
+    junit = writing.junit_file(folder, level)
     junit.unlink(missing_ok=True)
     env = {**os.environ, "TRITON_MATRIX_LEVEL": level, "TRITON_MATRIX_CELL": "ambient", "PYTHONPATH": str(root)}
     env.pop("TRITON_INTERPRET", None)

@@ -21,11 +21,11 @@ from .matrix import (
     Changes,
     Codegen,
     Columns,
-    EntryMore,
+    Entry,
     Failure,
     FoundCodegen,
+    JudgedRelease,
     Release,
-    StaleRelease,
     Where,
 )
 
@@ -50,7 +50,7 @@ def build(found_files: Sequence[Document], current: Current, path: Path) -> Foun
         ValueError: the file is there and malformed.
     """
     documents = [item.content for item in found_files]
-    described: dict[str, EntryMore] = {}
+    described: dict[str, Entry] = {}
     metrics: dict[str, None] = {}
     for document in documents:
         for entry in document["entries"]:
@@ -78,7 +78,7 @@ def build(found_files: Sequence[Document], current: Current, path: Path) -> Foun
     return found
 
 
-def _describe(entry: Mapping[str, Any]) -> EntryMore:
+def _describe(entry: Mapping[str, Any]) -> Entry:
     """A configuration without what a release made of it."""
     return {
         "id": entry["id"],
@@ -146,7 +146,7 @@ def judge(codegen: FoundCodegen, changes: Optional[Changes]) -> Codegen:
     A release in which a kernel does not compile has failed; one that compiles for the worse than in an earlier run, or
     than the release before it without being accepted, has regressed.
     """
-    summary: dict[str, StaleRelease] = {}
+    summary: dict[str, Release] = {}
     for release, row in codegen["summary"].items():
         errors = row["counts"]["error"]
         ours = [each for each in changes["codegen"] if each["to"] == release] if changes else []
@@ -158,8 +158,8 @@ def judge(codegen: FoundCodegen, changes: Optional[Changes]) -> Codegen:
             verdict, reason = "regressed", f"{_count(len(ours))} since the earlier run"
         elif row["worse"]:
             verdict, reason = "regressed", f"{_count(row['worse'])} since {row['before']}"
-        judged: Release = {**row, "verdict": verdict, "reason": reason}
-        summary[release] = cast(StaleRelease, judged)
+        judged: JudgedRelease = {**row, "verdict": verdict, "reason": reason}
+        summary[release] = cast(Release, judged)
     return {**codegen, "summary": summary}
 
 

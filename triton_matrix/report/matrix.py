@@ -17,14 +17,14 @@ Count = Annotated[int, {"minimum": 0}]
 Counts = dict[str, Count]
 
 
-class FoundLevel(TypedDict):
+class LevelBase(TypedDict):
     """What a level's evidence says, before it is judged."""
 
     date: str
     counts: Counts
 
 
-class FoundLevelMore(FoundLevel, total=False):
+class FoundLevel(LevelBase, total=False):
     """What not every level has: the suites' own figures, and those of a level codegen."""
 
     commit: Optional[str]
@@ -44,14 +44,14 @@ class FoundLevelMore(FoundLevel, total=False):
     release: Annotated[str, "of a level codegen: the Triton release in the atlas"]
 
 
-class Level(FoundLevelMore):
+class JudgedLevel(FoundLevel):
     """A level, judged."""
 
     verdict: Verdict
     reason: str
 
 
-class StaleLevel(Level, total=False):
+class Level(JudgedLevel, total=False):
     """A level as matrix.json holds it."""
 
     was: Annotated[Verdict, "of a stale level: what it was"]
@@ -87,7 +87,7 @@ class Row(TypedDict):
 class FoundCell(Row):
     """A cell before it is judged."""
 
-    levels: Annotated[dict[str, FoundLevelMore], "only levels that ran"]
+    levels: Annotated[dict[str, FoundLevel], "only levels that ran"]
     unavailable: Optional[Unavailable]
     stopped: Optional[Stopped]
 
@@ -97,7 +97,7 @@ class Cell(Row):
 
     verdict: Verdict
     reason: str
-    levels: Annotated[dict[str, StaleLevel], "only levels that ran"]
+    levels: Annotated[dict[str, Level], "only levels that ran"]
     unavailable: Optional[Unavailable]
     stopped: Optional[Stopped]
 
@@ -124,7 +124,7 @@ class Failure(TypedDict):
     where: Annotated[list[Where], {"minItems": 1}]
 
 
-class Timing(TypedDict):
+class TimingBase(TypedDict):
     """A benchmark's row."""
 
     cell: str
@@ -134,7 +134,7 @@ class Timing(TypedDict):
     gpu: str
 
 
-class TimingMore(Timing, total=False):
+class Timing(TimingBase, total=False):
     """What not every timing has; ``on`` tells it from other timings of the cell."""
 
     on: str
@@ -144,7 +144,7 @@ class TimingMore(Timing, total=False):
     share_of_copy: Optional[float]
 
 
-class FoundRelease(TypedDict):
+class ReleaseBase(TypedDict):
     """What an atlas file says, before it is judged."""
 
     date: str
@@ -153,7 +153,7 @@ class FoundRelease(TypedDict):
     accepted: Annotated[Count, "of those, how many are accepted"]
 
 
-class FoundReleaseMore(FoundRelease, total=False):
+class FoundRelease(ReleaseBase, total=False):
     """What files of older reports lack."""
 
     commit: Optional[str]
@@ -163,29 +163,20 @@ class FoundReleaseMore(FoundRelease, total=False):
     before: Annotated[str, "the release that it was compared with"]
 
 
-class Release(FoundReleaseMore):
+class JudgedRelease(FoundRelease):
     """A release of the atlas, judged."""
 
     verdict: Verdict
     reason: str
 
 
-class StaleRelease(Release, total=False):
+class Release(JudgedRelease, total=False):
     """A release as matrix.json holds it."""
 
     was: Verdict
 
 
-class CodegenChange(TypedDict):
-    """A configuration that compiled for the worse within one release, since an earlier run."""
-
-    id: str
-    to: str
-    what: str
-    metric: str
-
-
-class Entry(TypedDict):
+class EntryBase(TypedDict):
     """A configuration of the atlas."""
 
     id: str
@@ -194,7 +185,7 @@ class Entry(TypedDict):
     label: str
 
 
-class EntryMore(Entry, total=False):
+class Entry(EntryBase, total=False):
     """What it is made of."""
 
     constexprs: dict[str, Any]
@@ -205,7 +196,7 @@ class Columns(TypedDict):
     """The atlas of all releases, as columns."""
 
     releases: list[str]
-    entries: list[EntryMore]
+    entries: list[Entry]
     metrics: list[str]
     status: Annotated[dict[str, str], "release -> one letter per entry: . ok, n n/a, E error, blank absent"]
     reasons: dict[str, dict[str, str]]
@@ -217,13 +208,13 @@ class Columns(TypedDict):
 class FoundCodegen(Columns):
     """The atlas before it is judged."""
 
-    summary: dict[str, FoundReleaseMore]
+    summary: dict[str, FoundRelease]
 
 
 class Codegen(Columns):
     """The atlas, judged."""
 
-    summary: dict[str, StaleRelease]
+    summary: dict[str, Release]
 
 
 class Changes(TypedDict):
@@ -284,7 +275,7 @@ class Merged(TypedDict):
     outcomes: Annotated[dict[str, str], "letter -> outcome; a blank means that the test was not there"]
     failures: list[Failure]
     environments: list[dict[str, Any]]
-    benches: list[TimingMore]
+    benches: list[Timing]
     incidents: list[dict[str, Any]]
     problems: Annotated[list[Problem], "files that were left out"]
     superseded: Annotated[list[Superseded], "results that another one replaced"]

@@ -20,7 +20,7 @@ from ..suites.incidents import as_expected
 from . import atlas, benches, subjects, words
 from .current import Current
 from .known import Known
-from .matrix import Failure, Found, FoundCell, FoundLevelMore, Row, Stopped, Superseded, TimingMore, Unavailable
+from .matrix import Failure, Found, FoundCell, FoundLevel, Row, Stopped, Superseded, Timing, Unavailable
 
 SCHEMA = schemas.MATRIX
 SKIPS_KEPT = 20  # reasons of skipped tests kept per level, the most frequent first
@@ -75,7 +75,7 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         ran = levels_of.get(cell, {})
         if cell == "ambient" and not ran and any(name.startswith("ambient-") for name in levels_of):
             continue  # its results stand under the Tritons that they were taken on
-        levels: dict[str, FoundLevelMore] = {}
+        levels: dict[str, FoundLevel] = {}
         for name in LEVELS:
             if name in ran:
                 counts = current.allow_stale or not outdated[id(ran[name])]
@@ -111,9 +111,7 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         "outcomes": dict(OUTCOMES),
         "failures": [cast(Failure, found.as_json()) for found in groups.values()],
         "environments": environments,
-        "benches": [
-            cast(TimingMore, row) for place, item in timed.items() for row in benches.rows(place, on[place], item)
-        ],
+        "benches": [cast(Timing, row) for place, item in timed.items() for row in benches.rows(place, on[place], item)],
         "codegen": atlas.build([releases[name] for name in sorted(releases, key=versions.key)], current, accepted),
         "files": [{"what": what, "file": file} for what, file in raw],
         "incidents": _incidents(_in_order(suites.values(), cells), evidence.incidents),
@@ -195,7 +193,7 @@ def _level(
     known: Known,
     environments: list[dict[str, Any]],
     evidence: Evidence,
-) -> FoundLevelMore:
+) -> FoundLevel:
     """One level's result; its failures go into ``groups``, its environment into ``environments``."""
     by_cause: dict[causes.Cause, int] = {}
     accepted = set()

@@ -34,6 +34,8 @@ def _schema_of(hint: Any) -> dict[str, Any]:
     if origin is Literal:
         return {"enum": list(arguments)}
     if origin in (Union, types.UnionType):
+        if all(each in _PLAIN for each in arguments):
+            return {"type": [_PLAIN[each] for each in arguments]}
         return {"anyOf": [_schema_of(each) for each in arguments]}
     if origin is list:
         return {"type": "array", "items": _schema_of(arguments[0])}

@@ -16,11 +16,11 @@ from .matrix import (
     Failure,
     Found,
     FoundCell,
-    FoundLevelMore,
+    FoundLevel,
     Judged,
+    JudgedLevel,
     Level,
     Pair,
-    StaleLevel,
 )
 
 OK: Literal[0] = 0
@@ -41,12 +41,12 @@ def judge(found: Found, changes: Optional[Changes] = None, pair: Optional[Pair] 
     slower = Counter(str(row["cell"]) for row in (changes["slower"] if changes else ()) if not row["accepted"])
     cells: dict[str, Cell] = {}
     for name, cell in found["cells"].items():
-        levels: dict[str, StaleLevel] = {}
+        levels: dict[str, Level] = {}
         for level, row in cell["levels"].items():
             lost = slower[name] if level == "device" else 0
             verdict, reason = _level_verdict(row, newly.get((name, level), 0), lost)
-            judged: Level = {**row, "verdict": verdict, "reason": reason}
-            levels[level] = _stale(judged) if row["outdated"] else cast(StaleLevel, judged)
+            judged: JudgedLevel = {**row, "verdict": verdict, "reason": reason}
+            levels[level] = _stale(judged) if row["outdated"] else cast(Level, judged)
         of_release = None if is_subject(name) else _codegen_level(codegen, cell)
         if of_release and "codegen" not in levels:
             levels["codegen"] = of_release
@@ -112,7 +112,7 @@ def status(
     return (FAILED if bad else CANNOT_SAY if unanswered else OK), [*bad, *unanswered]
 
 
-def _level_verdict(level: FoundLevelMore, newly_failing: int, slower: int) -> tuple[Verdict, str]:
+def _level_verdict(level: FoundLevel, newly_failing: int, slower: int) -> tuple[Verdict, str]:
     counts = level["counts"]
     if "ok" in counts:  # what another package launched, compiled
         said = ", ".join(f"{count} {cause}" for cause, count in sorted(level["causes"].items(), key=lambda kv: -kv[1]))
@@ -142,14 +142,14 @@ def _level_verdict(level: FoundLevelMore, newly_failing: int, slower: int) -> tu
     return "pass", ""
 
 
-def _codegen_level(codegen: Codegen, cell: FoundCell) -> Optional[StaleLevel]:
+def _codegen_level(codegen: Codegen, cell: FoundCell) -> Optional[Level]:
     """The codegen level of a cell is that of its Triton release in the atlas."""
     ran = [level["versions"].get("triton") for level in cell["levels"].values() if level.get("versions")]
     release = str(next(filter(None, ran), None) or cell["asked"].get("triton")).split("+")[0]
     row = codegen["summary"].get(release)
     if row is None:
         return None
-    level: StaleLevel = {
+    level: Level = {
         "date": row["date"],
         "commit": row["commit"],
         "counts": row["counts"],
@@ -162,7 +162,7 @@ def _codegen_level(codegen: Codegen, cell: FoundCell) -> Optional[StaleLevel]:
     return {**level, "was": row["was"]} if "was" in row else level
 
 
-def _cell_verdict(name: str, cell: FoundCell, levels: Mapping[str, StaleLevel]) -> tuple[Verdict, str]:
+def _cell_verdict(name: str, cell: FoundCell, levels: Mapping[str, Level]) -> tuple[Verdict, str]:
     stopped = cell["stopped"]
     if stopped:
         if stopped["status"] is None:

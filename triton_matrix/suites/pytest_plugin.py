@@ -26,6 +26,7 @@ from typing import Any, Callable, Optional
 import pytest
 
 from ..base.cells import Cell, load_at
+from ..base.terms import RUN_LEVELS
 from ..evidence import installed, toolchain, writing
 from ..evidence.reading import NOT_APPLICABLE
 
@@ -43,7 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
     evidence, run = (os.environ.pop(f"TRITON_MATRIX_{name}", None) for name in ("EVIDENCE", "RUN"))
     if evidence and not config.option.collectonly:
         found = toolchain.record(os.environ.get("TRITON_MATRIX_COLUMN") or cell_name(), config.rootpath)
-        found["other_builds"] = installed.stamped().get("other_builds") or []
+        stamp = installed.stamped()
+        found["other_builds"] = stamp.get("other_builds") or []
+        found["wheel"] = {key: stamp.get(key) for key in ("sources", "files", "commit", "dirty")}
         config.stash[RECORD] = {**found, "run": run}
         try:
             writing.environment(Path(evidence), found)
@@ -119,8 +122,8 @@ def current_level() -> str:
     interpreting = os.environ.get("TRITON_INTERPRET") == "1"
     level = "interpreter" if interpreting else "device"
     asked = os.environ.get("TRITON_MATRIX_LEVEL", level)
-    if asked not in ("interpreter", "device"):
-        raise pytest.UsageError(f"TRITON_MATRIX_LEVEL is {asked!r}; allowed are interpreter, device")
+    if asked not in RUN_LEVELS:
+        raise pytest.UsageError(f"TRITON_MATRIX_LEVEL is {asked!r}; allowed are {', '.join(RUN_LEVELS)}")
     if asked != level:
         raise pytest.UsageError(
             f"TRITON_MATRIX_LEVEL is {asked!r} but TRITON_INTERPRET is {os.environ.get('TRITON_INTERPRET')!r}; "

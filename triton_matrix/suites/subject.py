@@ -19,7 +19,9 @@ from typing import Any, Optional
 
 from ..base import commands
 from ..base.cells import Cell, Table, load_at
+from ..base.terms import LEVELS
 from ..environments import interpreters, provide, stamped
+from ..evidence import writing
 
 KEYS = {"provides", "suites", "plugin", "codegen"}
 
@@ -40,7 +42,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
     parser.add_argument("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/subjects)")
-    parser.add_argument("--level", choices=("interpreter", "codegen", "device"), help="only this level")
+    parser.add_argument("--level", choices=LEVELS, help="only this level")
     options, pytest_args = parser.parse_known_args(argv)
     try:
         table = load_at(options.root)
@@ -69,7 +71,7 @@ def main(argv: list[str]) -> int:
     if options.level != "codegen":
         statuses.append(_call([*suite, *pytest_args], tests, env))
     if "codegen" in hook and options.level in (None, "codegen") and not pytest_args:
-        launches = [str(python), "-m", hook["codegen"], *common, "--json", str(reports / column / "launches.json")]
+        launches = [str(python), "-m", hook["codegen"], *common, "--json", str(writing.launches_file(reports / column))]
         statuses.append(_call(launches, tests, env))
     return max(statuses, default=0)
 

@@ -1,7 +1,8 @@
 """Launches become specs: what a launch says, each distinct one once, on releases old and new, with no GPU.
 
 The kernels are launched for real, in environments that have a Triton and no torch; the tensors are of a class that has
-what a launch asks a tensor for. With ``TRITON_MATRIX_CAPTURE=1`` a package's tests are captured beside a real torch.
+what a launch asks a tensor for. A tuner of 3.0 to 3.2 imports torch, so these releases are left out. With
+``TRITON_MATRIX_CAPTURE=1`` a package's tests are captured beside a real torch.
 """
 
 import os
@@ -72,7 +73,7 @@ def capture(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("release", ["2.3.1", "3.1.0", "3.3.1", "3.9.0"])
+@pytest.mark.parametrize("release", ["2.3.1", "3.3.1", "3.9.0"])
 def test_each_distinct_launch_is_a_spec_once(release_python, capture, tmp_path, release):
     (tmp_path / "mine.py").write_text(SCRIPT)
     done, specs = capture(release_python(release), "--", "mine.py")
@@ -127,16 +128,29 @@ PACKAGE_TESTS = """
 import pytest, torch
 from mine import copy
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_copy(dtype):
     x = torch.ones(4096, device="cuda", dtype=dtype)
     assert x.is_cuda and x.device.type == "cuda" and torch.cuda.get_device_capability(x.device) == (9, 0)
     y = torch.nn.Linear(4096, 4096).cuda().to("cuda", dtype)(x)
-    copy[(64,)](x, None, x.numel(), x.stride(0), 0.5, KIND=None, NAME="gelu")
+    copy[(1,)](x, None, x.numel(), x.stride(0), 0.5, KIND=None, NAME="gelu")
     assert x.sum() == 8192, "nothing ran, so this is not judged"
     torch.testing.assert_close(x, torch.full_like(x, 2))
-    copy[(64,)](y, y, y.numel(), y.stride(0), 0.5, KIND=None, NAME="after the assertions")
+    copy[(1,)](y, y, y.numel(), y.stride(0), 0.5, KIND=None, NAME="after the assertions")
+    z = Doubled.apply(x.clone().requires_grad_())
+    z.backward(torch.ones_like(z))
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+    @staticmethod
+    def backward(ctx, dz):
+        if not dz.is_cuda:
+            raise ValueError("dz must be on the GPU")
+        copy[(1,)](dz, None, dz.numel(), dz.stride(0), 0.5, KIND=None, NAME="backward")
+        return dz
 """
 
 
@@ -152,5 +166,5 @@ def test_a_package_s_tests_are_captured_without_a_gpu(capture, tmp_path, interpr
     extra = ["--interpret"] if interpret else []
     done, specs = capture(python, *extra, "--", "pytest", "-q", "test_mine.py", PYTHONPATH=f"{ROOT}:{tmp_path}")
     assert "2 passed" in done.stdout, done.stdout
-    assert sorted({each["args"]["x_ptr"] for each in specs.values()}) == ["*bf16", "*fp32"]
-    assert {each["constexprs"]["NAME"] for each in specs.values()} == {"gelu", "after the assertions"}
+    assert sorted({each["args"]["x_ptr"] for each in specs.values()}) == ["*fp16", "*fp32"]
+    assert {each["constexprs"]["NAME"] for each in specs.values()} == {"gelu", "after the assertions", "backward"}

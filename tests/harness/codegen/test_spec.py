@@ -173,8 +173,9 @@ def test_the_source_digest_follows_relative_imports(tmp_path, marked):
 
 
 def digest_now(path):
-    """The digest as another process would make it: trees of files are kept for the life of one."""
-    sources._parse.cache_clear()
+    """The digest as another process would make it: imports of files are kept for the life of one."""
+    sources._imports.cache_clear()
+    sources._local_imports.cache_clear()
     return sources.source_digest(path)
 
 

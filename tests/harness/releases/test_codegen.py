@@ -155,7 +155,7 @@ BREAKS = {
     "it does not fit the spec": (
         COPY.format(head="", n="n")
         + "if triton.__version__.startswith('3.3'):\n    @triton.jit\n    def copy(x_ptr): pass\n",
-        "error: triton 3.3.1: constexprs has 'BLOCK'; the parameters of copy are x_ptr",
+        "error: triton 3.3.1: args has 'n'; the parameters of copy are x_ptr",
     ),
     "it does not compile": (
         COPY.format(head="SCALE = tl.constexpr(2) if triton.__version__.startswith('3.9') else 2", n="n").replace(

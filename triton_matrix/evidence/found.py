@@ -1,0 +1,153 @@
+"""What was found in the files of the evidence, as :mod:`reading` gives it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import text
+from . import runs
+
+# worst first: a test that pytest lists twice (a failing body, then a failing teardown) keeps the worse outcome
+OUTCOMES = {"E": "error", "F": "failed", ".": "passed", "s": "skipped", "n": "n/a"}
+SKEW = timedelta(minutes=10)  # how far two machines' clocks may be apart; a date beyond that is in the future
+WHOLE = 2**63  # a JSON number beyond it is no count, no size and no time
+
+
+@dataclass
+class Failure:
+    """One failing test as pytest recorded it. ``phase`` is ``call`` for its body, else ``setup`` (with collection)."""
+
+    test: str
+    phase: str
+    message: str
+    text: str
+
+
+@dataclass
+class Suite:
+    """What one run of a level left: outcome letters per test id (see OUTCOMES), failures, and what it was run on.
+
+    Attributes:
+        run: its ``run-<level>.json``; None for a result of before runs had such files.
+        counted: what its ``junit-<level>.xml`` counts; None where the run left none.
+        crash: the ``failure.json`` that is all the run left, as runs did before they had files of their own.
+    """
+
+    cell: str
+    level: str
+    date: str
+    file: str
+    source: str
+    properties: dict[str, str]
+    outcomes: dict[str, str] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    skips: Counter[str] = field(default_factory=Counter)
+    incidents: list[dict[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+    run: Optional[runs.Run] = None
+    counted: Optional[runs.Counted] = None
+    crash: Optional[Document] = None
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies: what lies beside it is of the same machine."""
+        return Path(self.file).parent
+
+
+@dataclass
+class Document:
+    """One JSON evidence file about a cell: its content, and where and when it comes from."""
+
+    cell: str
+    date: str
+    file: str
+    source: str
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that was left out and why. ``broken``: it claims to be evidence but cannot be read as such."""
+
+    file: str
+    problem: str
+    broken: bool
+
+
+@dataclass
+class Evidence:
+    """Everything found in the folders given, in the order found."""
+
+    suites: list[Suite] = field(default_factory=list)
+    environments: list[Document] = field(default_factory=list)
+    benches: list[Document] = field(default_factory=list)
+    unavailable: list[Document] = field(default_factory=list)
+    failures: list[Document] = field(default_factory=list)
+    atlas: list[Document] = field(default_factory=list)
+    launches: list[Document] = field(default_factory=list)
+    incidents: list[Document] = field(default_factory=list)
+    runs: list[Document] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.suites or self.benches or self.unavailable or self.failures or self.atlas or self.launches)
+
+
+class Unusable(ValueError):
+    """A file that is left out; ``broken`` tells damaged evidence from a file that is something else."""
+
+    def __init__(self, problem: str, broken: bool = True) -> None:
+        super().__init__(problem)
+        self.broken = broken
+
+
+def as_utc(date: Optional[str]) -> str:
+    """An ISO date in UTC to the second, so that dates compare as text; without a zone it is taken as UTC.
+
+    Raises:
+        Unusable: no date, not one, or one that is still to come.
+    """
+    try:
+        moment = datetime.fromisoformat(str(date))
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        moment = moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise Unusable(f"its date is {date!r}; an ISO date is needed to tell the newest") from None
+    if moment > datetime.now(timezone.utc) + SKEW:
+        raise Unusable(f"its date is {date!r}, which is in the future: no result of now could take its place")
+    return moment.isoformat(timespec="seconds")
+
+
+def load_json(raw: str) -> Any:
+    """A JSON file's content, fit to be shown (:func:`triton_matrix.base.text.cleaned`).
+
+    Raises:
+        ValueError: it is not JSON; Python's own reader also takes NaN, infinity and numbers of any size.
+    """
+
+    def number(word: str) -> float:
+        value = float(word)
+        if not math.isfinite(value):
+            raise ValueError(f"{word[:40]} is no number that JSON can hold")
+        return value
+
+    def whole(word: str) -> int:
+        if len(word) > 20 or abs(int(word)) > WHOLE:
+            raise ValueError(f"{word[:40]} is larger than anything that is counted here")
+        return int(word)
+
+    try:
+        return text.cleaned(json.loads(raw, parse_float=number, parse_int=whole, parse_constant=number))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def shown(path: Path) -> str:
+    """A path that may be shown; a name of a file is any bytes."""
+    return text.printable(str(path))
