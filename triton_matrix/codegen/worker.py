@@ -63,7 +63,9 @@ def _doing(jobs: Sequence[Callable[[], Result]]) -> Callable[[Send, int], None]:
 def ended(how: str, log: Any) -> Result:
     """The result of a compilation whose process did not live to send one."""
     if how.startswith("took more than"):
-        return Result("error", reason=f"does not compile: the compiler {how}")
+        return Result(
+            "error", reason=f"does not compile: the compiler {how}", lasting=False
+        )  # it may be a busy machine
     crash = crashes.of_process(how, text_of(log))
     return Result("error", reason=f"does not compile: {crash}", crash=True)
 
