@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
         if options.cells:
             pinned = {cell.triton for cell in table.cells.values()}
             rows = [row for row in rows if row.triton in pinned]
-        names = tuple(target_names(options.target or (OF_CELLS if options.cells else None)))
+        names = tuple(target_names(options.target or (list(OF_CELLS) if options.cells else None)))
         spec = options.spec and options.spec.resolve()
         accepted_path = options.accepted or table.accepted
         if not spec and not table.package.atlas:
