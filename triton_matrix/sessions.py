@@ -48,7 +48,8 @@ def from_table(noxfile: str) -> Table:
 
     Returns:
         The table: each row is ``tests-<cell>``, and ``bench-<cell>`` where the package has a bench suite. Beside them
-        are ``bench`` (all of those), ``codegen``, ``codegen-cells`` where there is an atlas, ``report``, ``bisect``, ``lock``, ``wheelhouse`` and ``ci-matrix``.
+        are ``bench`` (all of those), ``codegen``, ``codegen-cells`` where there is an atlas, ``report``, ``bisect``,
+        ``lock``, ``wheelhouse`` and ``ci-matrix``.
 
     Raises:
         ValueError: as of :func:`triton_matrix.base.cells.load`.
