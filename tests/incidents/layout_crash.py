@@ -1,6 +1,7 @@
 """A conversion between layouts of a matrix product that the compiler cannot lower for one GPU: it ends the process."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -27,7 +28,7 @@ def scaled(Out, M: tl.constexpr, N: tl.constexpr, D: tl.constexpr):
 
 def main() -> None:
     """Compile for an H100 in this process, which may not live to print what came of it."""
-    result = stages(scaled, {"Out": "*fp32"}, {"M": 64, "N": 64, "D": 64})
+    result = stages(scaled, {"Out": "*fp32"}, {"M": 64, "N": 64, "D": 64}, num_warps=4)
     print(result.reason or "it compiles")
 
 
@@ -37,9 +38,9 @@ def compile_it() -> Seen:
     code = "from incidents import layout_crash; layout_crash.main()"
     env = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
-    if done.returncode:
-        how = "SIGABRT" if done.returncode == -6 else f"exit status {done.returncode}"
-        return Seen(True, str(crashes.of_process(how, done.stderr)))
+    if done.returncode < 0:
+        return Seen(True, str(crashes.of_process(signal.Signals(-done.returncode).name, done.stderr)))
+    assert done.returncode == 0, done.stderr
     said = done.stdout.strip().splitlines()[-1]
     if "No module named 'torch'" in said:
         raise NotApplicable("tl.dot of Triton 2.3.1 imports torch")

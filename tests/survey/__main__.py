@@ -82,7 +82,7 @@ class Survey:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
-        self._releases = list(cells.load(options.root / "constraints" / "cells.toml").releases)
+        self._releases = cells.load(options.root / "constraints" / "cells.toml").releases
 
     def candidates(self) -> list[Kernel]:
         """Kernels spread over the files of each package."""
@@ -105,10 +105,14 @@ class Survey:
         (wheel,) = (path for path in wheels.glob("*.whl") if path.name.lower().startswith(f"{stem}-"))
         zipfile.ZipFile(wheel).extractall(source)
 
+    def _torch(self, release: str) -> tuple[str, ...]:
+        """The torch that pins this Triton: another would have requirements of its own on it."""
+        return (f"torch=={self._releases[release].torch}",)
+
     def choose(self) -> list[Kernel]:
         """The first kernels of each package whose guess compiles beside a real torch, or that do not load at all."""
         candidates = self.candidates()
-        judged = self.ask("candidates", candidates, ("torch",), self._options.judge)
+        judged = self.ask("candidates", candidates, self._torch(self._options.judge), self._options.judge)
         taken: Counter[str] = Counter()
         chosen = []
         for number, kernel in enumerate(candidates):
@@ -133,7 +137,7 @@ class Survey:
         command = [sys.executable, "-m", "triton_matrix", "codegen", "--spec", str(folder), "--out", str(out)]
         command += [
             "--compile-seconds",
-            "40",
+            "150",
             "--target",
             TARGET,
             "--configs",
@@ -168,7 +172,7 @@ class Survey:
         judged: dict[tuple[int, str], tuple[str, str]] = {}
         for release in failed:
             numbers = [n for n in range(len(chosen)) if results.get((n, release), ("", ""))[0] == "error"]
-            found = self.ask(f"again-{release}", [chosen[n] for n in numbers], ("torch",), release)
+            found = self.ask(f"again-{release}", [chosen[n] for n in numbers], self._torch(release), release)
             judged |= {(numbers[n], each): answer for (n, each), answer in found.items()}
         return judged
 

@@ -87,7 +87,7 @@ def suite_of(cells: Table) -> Path:
     if not any(folder.glob(PATTERN)):
         raise ValueError(
             f"bench is {cells.package.bench!r} in {cells.path.name} [package]; "
-            f"allowed is a folder below the repo root with {PATTERN}, which docs/adopt.md shows"
+            f"allowed is a folder below the repo root with {PATTERN}, which docs/bench.md shows"
         )
     return folder
 

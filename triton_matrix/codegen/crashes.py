@@ -65,7 +65,8 @@ def remark(reason: str, log: str) -> str:
     if failing and "in the pass" not in reason:
         return f" (in the pass {failing})"
     unread = _UNREAD.search(log)
-    return f" ({unread.group(1).strip()[:200]})" if unread and "Parse MLIR" in reason else ""
+    silent = "Parse MLIR" in reason or "PassManager::run failed" in reason  # the reason itself says nothing
+    return f" ({unread.group(1).strip()[:200]})" if unread and silent else ""
 
 
 def pass_of(log: str) -> str:

@@ -14,11 +14,13 @@ import functools
 import importlib.machinery
 import importlib.metadata
 import sys
+import sysconfig
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Optional
 
+_LIBRARY = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib"))
 _HERE = str(Path(__file__).parents[1])
 _CATCHES = {"ImportError", "ModuleNotFoundError", "PackageNotFoundError", "Exception", "BaseException"}
 _STDLIB: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset(sys.builtin_module_names))  # from Python 3.10
@@ -242,9 +244,9 @@ def place() -> str:
 
 
 def is_users(filename: str) -> bool:
-    """Whether a frame's file is neither ours nor the import system's."""
-    machinery = filename.startswith("<frozen") or "/importlib/" in filename
-    return not machinery and not filename.startswith(_HERE) and filename != "<string>"
+    """Whether a frame's file is neither ours nor of Python's own library."""
+    library = filename.startswith(("<frozen", *_LIBRARY)) and "site-packages" not in filename
+    return not library and not filename.startswith(_HERE) and filename != "<string>"
 
 
 def way_out(name: str) -> str:

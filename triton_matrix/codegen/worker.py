@@ -63,7 +63,9 @@ def _doing(jobs: Sequence[Callable[[], Result]]) -> Callable[[Send, int], None]:
 def ended(how: str, log: Any) -> Result:
     """The result of a compilation whose process did not live to send one."""
     if how.startswith("took more than"):
-        return Result("error", reason=f"does not compile: the compiler {how}")
+        return Result(
+            "error", reason=f"does not compile: the compiler {how}", lasting=False
+        )  # it may be a busy machine
     crash = crashes.of_process(how, text_of(log))
     return Result("error", reason=f"does not compile: {crash}", crash=True)
 
@@ -148,7 +150,7 @@ def _where(pid: int, log: Any) -> str:
         os.kill(pid, signal.SIGUSR1)
         time.sleep(1)
         for name, line in re.findall(r'File "([^"]+)", line (\d+)', text_of(log)):
-            if is_users(name) and "/triton/" not in name:
+            if is_users(name) and "site-packages/triton/" not in name:
                 return f", at {Path(name).name}:{line}"
     return ""
 

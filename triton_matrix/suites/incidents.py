@@ -153,7 +153,7 @@ def _sentence(text: str) -> str:
 
 
 def write_docs(path: Path, document: Mapping[str, Any]) -> None:
-    """Put what was seen between the marks of a Markdown file; ValueError where it has none."""
+    """Put the table and each incident's description between the marks of a Markdown file; ValueError if it has none."""
     table = text_table(document["rows"], markdown=True)
     body = f"Measured on {document['date'][:10]}.\n\n{table}\n\n{describe(document['rows'])}"
     marked.replace(path, "incidents", body)
@@ -172,7 +172,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: reports/incidents.json")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    parser.add_argument("--docs", type=Path, metavar="FILE", help="write what was seen into this Markdown file too")
+    parser.add_argument("--docs", type=Path, metavar="FILE", help="write it between this Markdown page's marks too")
     options = parser.parse_args(argv)
     table = load_at(options.root)
     names = options.triton.split(",") if options.triton else list(table.releases)

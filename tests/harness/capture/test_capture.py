@@ -1,7 +1,8 @@
 """Launches become specs: what a launch says, each distinct one once, on releases old and new, with no GPU.
 
 The kernels are launched for real, in environments that have a Triton and no torch; the tensors are of a class that has
-what a launch asks a tensor for. With ``TRITON_MATRIX_CAPTURE=1`` a package's tests are captured beside a real torch.
+what a launch asks a tensor for. A tuner of 3.0 to 3.2 imports torch, so these releases are left out. With
+``TRITON_MATRIX_CAPTURE=1`` a package's tests are captured beside a real torch.
 """
 
 import os
@@ -72,7 +73,7 @@ def capture(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("release", ["2.3.1", "3.1.0", "3.3.1", "3.9.0"])
+@pytest.mark.parametrize("release", ["2.3.1", "3.3.1", "3.9.0"])
 def test_each_distinct_launch_is_a_spec_once(release_python, capture, tmp_path, release):
     (tmp_path / "mine.py").write_text(SCRIPT)
     done, specs = capture(release_python(release), "--", "mine.py")

@@ -96,3 +96,10 @@ def test_what_llvm_cannot_select_is_a_crash_in_instruction_selection(release_pyt
     status, crash, reason = json.loads(run_script(release_python(release), SCRIPT.format(path=str(path))))
     assert (status, crash) == ("error", True)
     assert "crashed with SIGABRT in the pass instruction selection: LLVM ERROR: Cannot select" in reason
+
+
+def test_a_pass_manager_that_only_says_that_it_failed_is_given_what_the_compiler_printed():
+    log = "loc(\"mine.py\":3:0): error: 'llvm.fcmp' op operand #0 must be floating point\n"
+    found = crashes.remark("does not compile: RuntimeError: PassManager::run failed", log)
+    assert found == " ('llvm.fcmp' op operand #0 must be floating point)"
+    assert crashes.remark("does not compile: ValueError: no", log) == ""
