@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from typing import Optional
 
@@ -37,6 +38,9 @@ VERBS = {
 }
 
 
+INTERRUPTED = 128 + signal.SIGINT  # as a shell says it of a command that Ctrl-C ended
+
+
 def usage() -> str:
     """The list of verbs, one per line."""
     width = max(map(len, VERBS))
@@ -45,7 +49,7 @@ def usage() -> str:
 
 
 def main(argv: Optional[list[str]] = None) -> int:
-    """Dispatch to a verb. Returns its exit status; 2 when there is no such verb."""
+    """Dispatch to a verb. Returns its exit status; 2 when there is no such verb, INTERRUPTED after Ctrl-C."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] in ([], ["-h"], ["--help"]):
         print(usage())
@@ -56,7 +60,11 @@ def main(argv: Optional[list[str]] = None) -> int:
         return 2
     commands.end_with_nox()
     module, function, _ = VERBS[verb]
-    return int(getattr(importlib.import_module(f".{module}", __package__), function)(rest))
+    try:
+        return int(getattr(importlib.import_module(f".{module}", __package__), function)(rest))
+    except KeyboardInterrupt:
+        print(f"{verb}: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -20,12 +20,14 @@ from .base import commands, files, locks
 from .base.cells import Cell, Table, load
 from .environments import harness, interpreters, provide
 from .evidence import writing
+from .releases.codegen import UNAVAILABLE
 from .suites import chosen, run
 
 # Plain `nox` goes on without a cell that cannot be had here and lists it; asked for by name, that is an error. Children
 # of `nox -j` are always given a name, so the first process says in the environment which of the two it is.
 SELECTORS = ("-s", "-e", "--session", "--sessions", "-t", "--tags", "-k", "--keywords")
 PLAIN = "TRITON_MATRIX_PLAIN"
+OF_CELLS = "codegen-cells"
 REPORT_PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that the report runs on
 
 
@@ -39,14 +41,15 @@ def table_at(path: Path) -> Table:
 
 
 def from_table(noxfile: str) -> Table:
-    """Make the table beside a noxfile its sessions, and plain ``nox`` run every cell and then the report.
+    """Make the table beside a noxfile its sessions, and plain ``nox`` run every cell, their atlas, and the report.
 
     Args:
         noxfile: the noxfile's ``__file__``; the table is ``constraints/cells.toml`` beside it.
 
     Returns:
         The table: each row is ``tests-<cell>``, and ``bench-<cell>`` where the package has a bench suite. Beside them
-        are ``bench`` (all of those), ``codegen``, ``report``, ``bisect``, ``lock``, ``wheelhouse`` and ``ci-matrix``.
+        are ``bench`` (all of those), ``codegen``, ``codegen-cells`` where there is an atlas, ``report``, ``bisect``,
+        ``lock``, ``wheelhouse`` and ``ci-matrix``.
 
     Raises:
         ValueError: as of :func:`triton_matrix.base.cells.load`.
@@ -60,7 +63,11 @@ def from_table(noxfile: str) -> Table:
     add_verbs(table, "codegen", "lock", "wheelhouse", "ci-matrix")
     for verb in ("report", "bisect"):
         add_reporting(table, verb)
-    nox.options.sessions = [*(f"tests-{name}" for name in table.cells), "report"]
+    compiled = []
+    if table.package.atlas:
+        add_codegen_of_cells(table)
+        compiled = [OF_CELLS]
+    nox.options.sessions = [*(f"tests-{name}" for name in table.cells), *compiled, "report"]
     return table
 
 
@@ -111,6 +118,17 @@ def add_bench(table: Table) -> None:
         os.environ[PLAIN] = "1"
         for name in table.cells:
             session.notify(f"bench-{name}", session.posargs)
+
+
+def add_codegen_of_cells(table: Table) -> None:
+    """Make the session that compiles the atlas of the cells' own releases: part of plain ``nox``."""
+
+    @nox.session(name=OF_CELLS, python=False)
+    def codegen_of_cells(session: nox.Session) -> None:
+        """Compile the kernels with the cells' own Tritons for a GPU of each platform, with no GPU."""
+        command = [sys.executable, "-m", "triton_matrix", "codegen", "--cells", *session.posargs]
+        allowed = [0, UNAVAILABLE] if os.environ.get(PLAIN) == "1" else [0]
+        session.run(*command, "--root", str(table.root), external=True, success_codes=allowed)
 
 
 def add_reporting(table: Table, verb: str) -> None:

@@ -85,6 +85,12 @@ def test_some(number):
 """
 
 
+def hears_signals() -> None:
+    """In a child: whatever started these tests (nohup, a shell's background job) may have had signals ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Index:
     """A folder served on loopback, which can vanish as a network does."""
 
@@ -175,6 +181,7 @@ class Checkout:
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
+                preexec_fn=hears_signals,
             )
 
     def command(self, *sessions: str) -> list[str]:

@@ -1,1 +1,1 @@
-"""Public packages' kernels as they stand, over every release: ``python -m survey`` from tests/ (docs/survey.md)."""
+"""Public packages' kernels as they stand, over every release: ``python -m survey`` from tests/."""

@@ -44,21 +44,33 @@ def masked(text: str) -> str:
     return re.sub(r"(?<=://)[^/?#\s\"'<>]*@", "***@", text)
 
 
-def exit_status(verb: str) -> Callable[[Callable[[list[str]], int]], Callable[[list[str]], int]]:
+def exit_status(
+    verb: str, others: Optional[Mapping[type[Exception], int]] = None, *, named: bool = True
+) -> Callable[[Callable[[list[str]], int]], Callable[[list[str]], int]]:
     """Decorate the main function of ``verb``: what it raises is said on stderr and ends in an exit status.
 
-    2 for bad input (ValueError), 1 for a tool that failed (ToolError).
+    2 for bad input (ValueError), 1 for a tool that failed (ToolError). The decorated function has the attribute
+    ``verb``.
+
+    Args:
+        others: further exceptions with their statuses, or another status for one of the two. Of two that fit, the
+            class that is nearer to what was raised counts.
+        named: whether the sentence begins with the verb's name.
     """
+    statuses: dict[type[Exception], int] = {ValueError: 2, ToolError: 1, **(others or {})}
 
     def decorate(main: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
         @functools.wraps(main)
         def run_main(argv: list[str]) -> int:
             try:
                 return main(argv)
-            except (ValueError, ToolError) as error:
-                print(f"{verb}: {error}", file=sys.stderr)
-                return 2 if isinstance(error, ValueError) else 1
+            except tuple(statuses) as error:
+                from .text import clean  # not above: that module takes `masked` from this one
 
+                print(clean(f"{verb}: {error}" if named else str(error)), file=sys.stderr)
+                return next(statuses[kind] for kind in type(error).__mro__ if kind in statuses)
+
+        vars(run_main)["verb"] = verb
         return run_main
 
     return decorate

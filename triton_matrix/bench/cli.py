@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files
+from ..base import commands, files
 from ..base.cells import Table, find_root, load_at
 from ..base.terms import LEVELS
 from ..evidence import benchmark_file
@@ -24,6 +24,7 @@ PATTERN = "bench_*.py"
 USAGE_ERROR = 4  # pytest's exit status where an option is wrong
 
 
+@commands.exit_status("bench")
 def main(argv: list[str]) -> int:
     """Run the suite of benchmarks that the table's [package] names (default: tests/benchmarks), in this Python.
 
@@ -33,11 +34,7 @@ def main(argv: list[str]) -> int:
     regressed; 2 where the question cannot be asked.
     """
     options, pytest_args = _parser().parse_known_args(argv)
-    try:
-        return _bench(options, [argument for argument in pytest_args if argument != "--"])
-    except ValueError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 2
+    return _bench(options, [argument for argument in pytest_args if argument != "--"])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,7 +87,7 @@ def suite_of(cells: Table) -> Path:
     if not any(folder.glob(PATTERN)):
         raise ValueError(
             f"bench is {cells.package.bench!r} in {cells.path.name} [package]; "
-            f"allowed is a folder below the repo root with {PATTERN}, which docs/adopt.md shows"
+            f"allowed is a folder below the repo root with {PATTERN}, which docs/bench.md shows"
         )
     return folder
 

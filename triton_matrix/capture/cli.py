@@ -11,21 +11,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ..base import commands
 from ..codegen import targets
 
 
+@commands.exit_status("capture")
 def main(argv: list[str]) -> int:
     """Exit status 0: launches were written. 1: there was none. 2: cannot ask. How the command ends is not judged."""
     own, command = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     options = _parser().parse_args(own)
     if not command:
-        print("capture: no command; write it behind --, as in: capture -o specs -- pytest tests", file=sys.stderr)
-        return 2
-    try:
-        target = targets.parse(options.target).name
-    except ValueError as problem:
-        print(f"capture: {problem}", file=sys.stderr)
-        return 2
+        raise ValueError("no command; write it behind --, as in: capture -o specs -- pytest tests")
+    target = targets.parse(options.target).name
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         wanted: dict[str, Any] = {"out": str(options.out.resolve()), "target": target, "report": str(report)}
@@ -34,8 +31,7 @@ def main(argv: list[str]) -> int:
         python = [sys.executable, *([] if options.interpret else ["-O"])]
         done = subprocess.run([*python, "-m", f"{__package__}.child", json.dumps(wanted)], env=_environment(options))
         if not report.is_file():
-            print(f"capture: the command ended with {done.returncode} before it could be looked at", file=sys.stderr)
-            return 2
+            raise ValueError(f"the command ended with {done.returncode} before it could be looked at")
         found = json.loads(report.read_text(encoding="utf-8"))
     for sentence in found["problems"]:
         print(f"capture: {sentence}", file=sys.stderr)

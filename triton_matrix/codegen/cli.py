@@ -9,18 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any, Optional
 
+from ..base import commands
 from ..evidence import atlas_file
 from . import adapters, hook, loading, spec, table, targets
 from .cache import Cache, default_folder
 from .compile import Configuration, Result
 from .entries import entry
-from .loading import KernelError
 from .many import Rows, Settings, compile_all
-from .spec import SpecError
 
 _DISTRIBUTIONS = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")
 
 
+@commands.exit_status("compile", named=False)  # the verb `codegen` passes the sentence on under its own name
 def main(argv: list[str]) -> int:
     """Exit status 0: all compiled or is n/a. 1: something does not compile or cannot be launched. 2: cannot ask."""
     parser = argparse.ArgumentParser(
@@ -51,34 +51,30 @@ def main(argv: list[str]) -> int:
     if options.progress is not None:
         os.set_inheritable(options.progress, False)  # a tool that outlives its compiler must not keep it open
     os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
-    try:
-        names = target_names(options.target)
-        release = installed_triton()
-        _, remark = adapters.choose(release)
-        if remark:
-            print(remark, file=sys.stderr)
-        if options.check_driver:
-            from . import driver_check
+    names = target_names(options.target)
+    release = installed_triton()
+    _, remark = adapters.choose(release)
+    if remark:
+        print(remark, file=sys.stderr)
+    if options.check_driver:
+        from . import driver_check
 
-            return driver_check.main(release, options.check_driver, options.root, options.json)
-        if options.atlas:
-            configurations = hook.configurations(options.atlas, options.root, names)
-        else:
-            configurations = spec.expand_all(options.spec, names)
-        settings = settings_of(options, options.torch)
-        cache = Cache(None if options.no_cache else options.cache, release, settings)
-        entries, refused = run(configurations, cache, settings, options.progress)
-        if not entries or (refused and all(item["status"] == "n/a" for item in entries)):
-            raise ValueError("\n".join(dict.fromkeys(refused.values())))
-        for index, why in refused.items():
-            result = Result("error", reason=f"cannot be asked: {why}")
-            entries.append(entry(configurations[index], result))
-        if options.json:
-            source = loading.file_of(configurations[0].kernel) or Path()
-            atlas_file.write(options.json, atlas_file.make(release, adapters.name_of(release), entries, source))
-    except (SpecError, KernelError, ValueError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
+        return driver_check.main(release, options.check_driver, options.root, options.json)
+    if options.atlas:
+        configurations = hook.configurations(options.atlas, options.root, names)
+    else:
+        configurations = spec.expand_all(options.spec, names)
+    settings = settings_of(options, options.torch)
+    cache = Cache(None if options.no_cache else options.cache, release, settings)
+    entries, refused = run(configurations, cache, settings, options.progress)
+    if not entries or (refused and all(item["status"] == "n/a" for item in entries)):
+        raise ValueError("\n".join(dict.fromkeys(refused.values())))
+    for index, why in refused.items():
+        result = Result("error", reason=f"cannot be asked: {why}")
+        entries.append(entry(configurations[index], result))
+    if options.json:
+        source = loading.file_of(configurations[0].kernel) or Path()
+        atlas_file.write(options.json, atlas_file.make(release, adapters.name_of(release), entries, source))
     failed = [item for item in entries if item["status"] == "error"]
     if not options.quiet:
         print(table.entries(entries, options.markdown))

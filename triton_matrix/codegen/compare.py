@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-from ..base import tables
+from ..base import commands, tables
 from ..evidence import atlas_file
 from . import accepted, metrics, targets
 from .accepted import Accepted
@@ -172,7 +172,8 @@ def unused_lines(unused: Sequence[Accepted]) -> list[str]:
     return [f"accepted, but no longer occurs: {entry}; remove it from accepted.toml" for entry in unused]
 
 
-def main(argv: Optional[list[str]] = None) -> int:
+@commands.exit_status("compare")
+def main(argv: list[str]) -> int:
     """Exit status 0: nothing got worse, or it is accepted. 1: it did, or an accepted entry is stale. 2: cannot ask."""
     parser = argparse.ArgumentParser(
         prog="python -m triton_matrix compare",
@@ -184,12 +185,8 @@ def main(argv: Optional[list[str]] = None) -> int:
     parser.add_argument("--worse", action="store_true", help="leave out what is only info")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     options = parser.parse_args(argv)
-    try:
-        before, after = atlas_file.read(options.before), atlas_file.read(options.after)
-        entries = accepted.read(options.accepted) if options.accepted else []
-    except (atlas_file.RecordError, accepted.AcceptedError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
+    before, after = atlas_file.read(options.before), atlas_file.read(options.after)
+    entries = accepted.read(options.accepted) if options.accepted else []
     found = changes(before, after)
     open_, unused = accepted.judge(found, entries, before["triton"], after["triton"])
     shown = [change for change in found if change.kind == "worse"] if options.worse else found

@@ -74,7 +74,7 @@ def kernel_name(cubin: bytes) -> str:
 
 def resource_usage(cubin: bytes, cuobjdump: str) -> dict[str, int]:
     """REG, STACK, SHARED and LOCAL of a cubin with one kernel, as cuobjdump reports them (registers; bytes)."""
-    with tempfile.TemporaryDirectory(prefix="liger-codegen-") as folder:
+    with tempfile.TemporaryDirectory(prefix="triton-matrix-codegen-") as folder:
         path = Path(folder) / "kernel.cubin"
         path.write_bytes(cubin)
         return parse_resource_usage(run_tool([cuobjdump, "--dump-resource-usage", str(path)]))
@@ -90,7 +90,7 @@ def parse_resource_usage(text: str) -> dict[str, int]:
 
 def disassemble(codes: list[bytes], target: Target, nvdisasm: str) -> list[list[str]]:
     """The operation of each instruction ("LDG.E.128") of each code section."""
-    with tempfile.TemporaryDirectory(prefix="liger-codegen-") as folder:
+    with tempfile.TemporaryDirectory(prefix="triton-matrix-codegen-") as folder:
         path = Path(folder) / "code.bin"
         path.write_bytes(b"".join(codes))
         text = run_tool([nvdisasm, "--binary", f"SM{target.arch}", str(path)])

@@ -68,9 +68,8 @@ def count(text: str) -> dict[str, int]:
     )
     for name, rest in operations(text):
         result["instructions"] += 1
-        if name.startswith("s_barrier"):
-            # From gfx12 on a barrier is a signal and a wait; no target here has that yet.
-            result["barriers"] += 1
+        if name.startswith("s_barrier") and not name.startswith("s_barrier_wait"):
+            result["barriers"] += 1  # from gfx12 on a barrier is a signal and a wait: one of the two counts
         elif name.startswith("v_") and "f64" in name:
             result["fp64_instructions"] += 1
         memory = _MEMORY.fullmatch(name)
@@ -89,9 +88,12 @@ def count(text: str) -> dict[str, int]:
 
 
 def _bits(suffix: str) -> int:
-    """Width of a memory instruction from the end of its name: dwordx4 and b128 are 128, ushort and u16 are 16."""
+    """Width of a memory instruction from the end of its name: dwordx4 and b128 are 128, ushort and u16 are 16.
+
+    What stands before it is how the data goes: ``tr_b128`` through a transpose, ``async_to_lds_b128`` past registers.
+    """
     for name, bits in _WIDTH.items():
-        if suffix == name or suffix.startswith(f"{name}_"):
+        if suffix == name or suffix.startswith(f"{name}_") or suffix.endswith(f"_{name}"):
             return bits
     return 8 if "byte" in suffix or "8" in suffix else 16
 

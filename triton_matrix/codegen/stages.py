@@ -66,7 +66,7 @@ def chosen(request: dict[str, Any]) -> Configuration:
         given = request["configuration"]
         return Configuration(**{**given, "hints": tuple(given["hints"])})
     if request.get("spec"):
-        found = spec.expand(spec.read(Path(request["spec"])), [request["target"]])
+        found = spec.expand_all(Path(request["spec"]), [request["target"]])
     else:
         found = hook.configurations(request["atlas"], Path(request["root"]), [request["target"]])
     wanted = request.get("label") or ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,28 +15,28 @@ GROUP_PYTHON = "3.11"  # of the groups' own environments
 ANY_PYTHON = {"tools": "3.10"}  # groups for every Python from this one on: pins that differ carry markers
 
 
+@commands.exit_status("lock", {commands.ToolError: 2})
 def main(argv: list[str]) -> int:
-    """Resolve the whole closure of each cell (or of the named ones) and write constraints/<cell>.txt."""
+    """Resolve the whole closure of each cell (or of the named ones) and write constraints/<cell>.txt.
+
+    Exit status 0; 2 bad input, or uv found no solution.
+    """
     parser = argparse.ArgumentParser(prog="python -m triton_matrix lock", description=main.__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"cells, or {', '.join(GROUPS)} (default: all)")
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     parser.add_argument("--upgrade", action="store_true", help="take newer versions of what the file already pins")
     options = parser.parse_args(argv)
-    try:
-        table = load_at(options.root)
-        lockable = [name for name, cell in table.cells.items() if cell.torch and not cell.nightly]
-        names = options.names or [*lockable, *_groups(table)]
-        for name in names:
-            if name in GROUPS:
-                pins = compile_group(table, name, options.upgrade)
-            else:
-                pins = compile_cell(table, table.cell(name), options.upgrade)
-            print(f"constraints/{name}.txt: {pins} pins", flush=True)
-        if listing.update(table):
-            print("README.md: its table of cells", flush=True)
-    except (ValueError, commands.ToolError) as error:
-        print(f"lock: {error}", file=sys.stderr)
-        return 2
+    table = load_at(options.root)
+    lockable = [name for name, cell in table.cells.items() if cell.torch and not cell.nightly]
+    names = options.names or [*lockable, *_groups(table)]
+    for name in names:
+        if name in GROUPS:
+            pins = compile_group(table, name, options.upgrade)
+        else:
+            pins = compile_cell(table, table.cell(name), options.upgrade)
+        print(f"constraints/{name}.txt: {pins} pins", flush=True)
+    if listing.update(table):
+        print("README.md: its table of cells", flush=True)
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 import tempfile
 from pathlib import Path
 from typing import Optional
@@ -94,6 +93,7 @@ def install(table: Table, cell: Cell, python: str) -> Contents:
     return inside
 
 
+@commands.exit_status("provide", {Unavailable: 3, index.Stale: 3, OSError: 1})
 def main(argv: list[str]) -> int:
     """Install a cell's pins and this checkout's wheel into an environment.
 
@@ -107,28 +107,21 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
     parser.add_argument("--wheelhouse", type=Path, metavar="DIR", help="install from this folder, with no network")
     options = parser.parse_args(argv)
-    try:
-        table = load_at(options.root)
-        cell = table.cell(options.cell)
-    except ValueError as error:
-        print(f"provide: {error}", file=sys.stderr)
-        return 2
+    table = load_at(options.root)
+    cell = table.cell(options.cell)
     reports = (options.reports or table.root / "reports") / cell.name
     try:
         with locks.of_cell(table, cell):
-            return _provide(table, cell, reports, options, ["python", "-m", "triton_matrix", "provide", *argv])
-    except ValueError as error:
-        print(f"provide: {error}", file=sys.stderr)
-        return 2
+            _provide(table, cell, reports, options, ["python", "-m", "triton_matrix", "provide", *argv])
     except OSError as error:  # a full disk, a folder that is read-only: what was begun stays unfinished
         with contextlib.suppress(OSError):
             writing.forget_results(reports)
         named = f" {error.filename}:" if error.filename else ""
-        print(f"provide: cell {cell.name} cannot be provided:{named} {error.strerror}", file=sys.stderr)
-        return 1
+        raise OSError(f"cell {cell.name} cannot be provided:{named} {error.strerror}") from None
+    return 0
 
 
-def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespace, asked: list[str]) -> int:
+def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespace, asked: list[str]) -> None:
     """From the first word in the evidence to the last; until then an older result does not count."""
     for scratch in reports.glob(".*.partial"):  # what a killed process was writing; the cell's lock says it is gone
         scratch.unlink()
@@ -144,17 +137,14 @@ def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespac
         inside.end()
     except index.Stale as error:
         mark_unavailable(reports, cell, str(error), verdict="stale")
-        return 3
+        raise
     except Unavailable as error:
         mark_unavailable(reports, cell, str(error))
-        return 3
+        raise
     except ValueError as error:
         mark_failed(reports, cell, "provide", asked, 2, str(error))
-        print(f"provide: {commands.masked(str(error))}", file=sys.stderr)
-        return 2
+        raise
     except commands.ToolError as error:
         mark_failed(reports, cell, "install", error.command, error.status, error.tail)
-        print(f"provide: {error}", file=sys.stderr)
-        return 1
+        raise
     writing.end_providing(reports)
-    return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -47,6 +47,17 @@ def lacks(content: Mapping[str, Any]) -> str:
         return "it has no entries"
     said, there = content.get("count"), len(entries)
     return f"it says that it holds {said} entries, and it holds {there}" if said not in (None, there) else ""
+
+
+def keep_other_targets(path: Path, earlier: dict[str, Any], targets: Sequence[str]) -> None:
+    """Add to the file at ``path`` what an earlier one of the same sources has for targets that were not asked now."""
+    content = read(path)
+    if content.get("sources") is None or content["sources"] != earlier.get("sources"):
+        return
+    others = [item for item in earlier["entries"] if item["target"] not in targets]
+    if others:
+        entries = sorted([*content["entries"], *others], key=lambda item: item["id"])
+        write(path, {**content, "entries": entries, "count": len(entries)})
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files
+from ..base import commands, files
 from ..base.cells import load
 from . import schemas
 
@@ -186,8 +186,9 @@ def _driver() -> Optional[str]:
     return next((word for word in text.split() if word[0].isdigit() and word.count(".") >= 1), None)
 
 
+@commands.exit_status("environment")
 def main(argv: list[str]) -> int:
-    """``environment``: write (or print) this Python's ``environment.json``."""
+    """``environment``: write (or print) this Python's ``environment.json``. Exit status 0; 2 for a bad table."""
     parser = argparse.ArgumentParser(prog="python -m triton_matrix environment", description=main.__doc__)
     parser.add_argument("--cell", default="ambient", help="the cell's name (default: ambient)")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="the repo root (default: the current folder)")

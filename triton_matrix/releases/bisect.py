@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,25 +107,22 @@ def search(versions: Sequence[str], ask: Callable[[str], Answer], check: Callabl
     return Found(versions[low], versions[high], answers, skipped, tuple(wrong), unchecked)
 
 
+@commands.exit_status("bisect")
 def main(argv: list[str]) -> int:
     """Find the first Triton release at which a test or a compiled kernel changes.
 
     Exit status: 0 it was found; 1 it was found, and releases contradict a single change; 2 it cannot be answered.
     """
     options = _parser().parse_args(argv)
-    try:
-        table = cells.load_at(options.root)
-        versions = choose(list(table.releases), options.good, options.bad)
-        envs = (options.envs or table.root / ".nox" / "bisect-releases").resolve()
-        commands.uv()
-        if options.what.endswith(".toml"):
-            ask, check = _asking_a_spec(options, table, envs)
-        else:
-            ask, check = _asking_a_test(options, table, envs)
-        found = search(versions, _aloud(ask), check)
-    except ValueError as problem:
-        print(f"bisect: {problem}", file=sys.stderr)
-        return 2
+    table = cells.load_at(options.root)
+    versions = choose(list(table.releases), options.good, options.bad)
+    envs = (options.envs or table.root / ".nox" / "bisect-releases").resolve()
+    commands.uv()
+    if options.what.endswith(".toml"):
+        ask, check = _asking_a_spec(options, table, envs)
+    else:
+        ask, check = _asking_a_test(options, table, envs)
+    found = search(versions, _aloud(ask), check)
     return _tell(options.what, found)
 
 

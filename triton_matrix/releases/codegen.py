@@ -28,6 +28,9 @@ from ..evidence import atlas_file
 from .progress import Progress
 from .summary import Outcome, accept, report_atlas, report_pair, report_spec, tell
 
+OF_CELLS = ("cuda:90", "hip:gfx942")  # a GPU of each platform, for plain `nox`
+UNAVAILABLE = 3
+
 
 @dataclass(frozen=True)
 class Request:
@@ -55,43 +58,44 @@ class Request:
     settings: Settings = field(default_factory=Settings)
 
 
+@commands.exit_status("codegen")
 def main(argv: list[str]) -> int:
-    """Exit status 0; 1: something got worse and is not accepted, or a release fails; 2: cannot ask any release."""
+    """Exit status 0; 1: something got worse and is not accepted, or a release fails; 2: cannot ask any release.
+
+    With --cells also 3: no release could be had on this machine or network.
+    """
     options = _parser().parse_args(argv)
-    try:
-        table = cells.load_at(options.root)
-        rows = choose(table.releases, options.triton, options.from_, options.to)
-        names = tuple(target_names(options.target))
-        spec = options.spec and options.spec.resolve()
-        accepted_path = options.accepted or table.accepted
-        if not spec and not table.package.atlas:
-            raise ValueError(
-                f"{table.path.name} [package] names no atlas; name a kernel with --spec, or see docs/adopt.md"
-            )
-        if spec:
-            for file in spec_files.files_of(spec):
-                content = spec_files.read(file)
-                spec_files.expand(content, [names[0]])
-                for remark in spec_files.remarks(content):
-                    print(f"{file.name}: {remark}", file=sys.stderr)
-        entries = accepted.read(accepted_path) if not spec else []
-        reasons = _reasons(options.accept or [])
-        reports = table.root / "reports" / "codegen"
-        request = Request(
-            spec=spec,
-            atlas=table.package.atlas,
-            root=table.root,
-            names=names,
-            extra=tuple(options.with_ or ()),
-            envs=(options.envs or table.root / ".nox" / "codegen").resolve(),
-            out=(options.out or (reports / "specs" / spec.stem if spec else reports)).resolve(),
-            no_cache=options.no_cache,
-            settings=settings_of(options, None),
-        )
-        commands.uv()
-    except ValueError as problem:
-        print(f"codegen: {problem}", file=sys.stderr)
-        return 2
+    table = cells.load_at(options.root)
+    rows = choose(table.releases, options.triton, options.from_, options.to)
+    if options.cells:
+        pinned = {cell.triton for cell in table.cells.values()}
+        rows = [row for row in rows if row.triton in pinned]
+    names = tuple(target_names(options.target or (list(OF_CELLS) if options.cells else None)))
+    spec = options.spec and options.spec.resolve()
+    accepted_path = options.accepted or table.accepted
+    if not spec and not table.package.atlas:
+        raise ValueError(f"{table.path.name} [package] names no atlas; name a kernel with --spec, or see docs/adopt.md")
+    if spec:
+        for file in spec_files.files_of(spec):
+            content = spec_files.read(file)
+            spec_files.expand(content, [names[0]])
+            for remark in spec_files.remarks(content):
+                print(f"{file.name}: {remark}", file=sys.stderr)
+    entries = accepted.read(accepted_path) if not spec else []
+    reasons = _reasons(options.accept or [])
+    reports = table.root / "reports" / "codegen"
+    request = Request(
+        spec=spec,
+        atlas=table.package.atlas,
+        root=table.root,
+        names=names,
+        extra=tuple(options.with_ or ()),
+        envs=(options.envs or table.root / ".nox" / "codegen").resolve(),
+        out=(options.out or (reports / "specs" / spec.stem if spec else reports)).resolve(),
+        no_cache=options.no_cache,
+        settings=settings_of(options, None),
+    )
+    commands.uv()
     start = time.perf_counter()
     outcomes = run(rows, request, options.jobs)
     named = bool(options.triton or options.from_)
@@ -102,12 +106,14 @@ def main(argv: list[str]) -> int:
             by_problem.setdefault(outcome.problem, []).append(outcome.release)
         for sentence, releases in by_problem.items():  # what all of them say is said once
             print(f"codegen: triton {', '.join(releases)}: {sentence}", file=sys.stderr)
-        return 2
+        return UNAVAILABLE if options.cells and not asked else 2
     failed = [outcome for outcome in outcomes if outcome.problem and (named or not outcome.unavailable)]
     atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
+    compiled_for = {item["target"] for atlas in atlases for item in atlas["entries"]}
+    judged = [entry for entry in entries if entry.target in compiled_for]
     took = time.perf_counter() - start
     if options.from_ and len(atlases) == 2:
-        return report_pair(atlases[0], atlases[-1], entries, options.markdown)
+        return report_pair(atlases[0], atlases[-1], judged, options.markdown)
     if spec or options.from_:
         status = report_spec(atlases, options.markdown, failed)
         return tell(outcomes, failed, status)
@@ -115,7 +121,8 @@ def main(argv: list[str]) -> int:
     if reasons:
         entries = accept(atlases, entries, reasons)
         accepted.write(accepted_path, entries)
-    return tell(outcomes, failed, report_atlas(outcomes, atlases, entries, took, options.markdown, summary))
+        judged = entries
+    return tell(outcomes, failed, report_atlas(outcomes, atlases, judged, took, options.markdown, summary))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,6 +132,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--spec", type=Path, metavar="PATH", help="what this spec, or a folder of them, says")
     parser.add_argument("--triton", metavar="A,B,...", help="only these releases")
+    parser.add_argument(
+        "--cells",
+        action="store_true",
+        help=f"only the releases of the table's cells, for {' and '.join(OF_CELLS)} unless --target says otherwise",
+    )
     parser.add_argument("--from", dest="from_", metavar="A", help="compare two releases: the earlier one")
     parser.add_argument("--to", metavar="B", help="the later one")
     parser.add_argument("--target", action="append", metavar="TARGET", help=targets.HELP)
@@ -183,6 +195,9 @@ def run(rows: list[cells.Release], request: Request, jobs: int) -> list[Outcome]
 
 def _one_release(row: cells.Release, request: Request, progress: Progress) -> Outcome:
     path = request.out / f"{row.triton}.json"
+    earlier = None
+    with contextlib.suppress(atlas_file.RecordError):
+        earlier = None if request.spec else atlas_file.read(path)
     with contextlib.suppress(FileNotFoundError):
         path.unlink()  # what does not run now must not look as if it had
     start = time.perf_counter()
@@ -234,6 +249,8 @@ def _one_release(row: cells.Release, request: Request, progress: Progress) -> Ou
         reader.join()
     said = "".join(errors).strip()
     if process.returncode in (0, 1) and path.is_file():
+        if earlier:
+            atlas_file.keep_other_targets(path, earlier, request.names)
         progress.finish(row.triton, f"{compiled} compiled in {time.perf_counter() - start:.1f} s")
         return Outcome(row.triton, path, compiled=compiled, remark=said)
     progress.finish(row.triton, "cannot be asked")

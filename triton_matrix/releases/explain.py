@@ -64,8 +64,8 @@ def explained(
     before, after = both.own.items()
     looked_at = judging.choose_metric(before[1], after[1], metric)
     backend = str(both.configuration["target"]).partition(":")[0]
-    same = compiling.same_stages(both)
-    return both, looked_at, judging.judge(backend, looked_at, before, after, both.swaps, same)
+    same, stops = compiling.same_stages(both), compiling.stops(both)
+    return both, looked_at, judging.judge(backend, looked_at, before, after, both.swaps, same, stops)
 
 
 def request(options: argparse.Namespace, table: cells.Table) -> tuple[dict[str, Any], Optional[Path]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-from ..base import files, tables, versions
+from ..base import commands, files, tables, versions
 from ..evidence import atlas_file
 
 DEFAULT_FOLDER = Path("reports/codegen")
@@ -84,7 +83,8 @@ def plot(lines: dict[str, list[Any]], releases: Sequence[str], title: str, path:
     pyplot.close(figure)
 
 
-def main(argv: Optional[list[str]] = None) -> int:
+@commands.exit_status("history")
+def main(argv: list[str]) -> int:
     """Exit status 0, or 2 when there is no such kernel, target or metric."""
     parser = argparse.ArgumentParser(
         prog="python -m triton_matrix history",
@@ -97,15 +97,11 @@ def main(argv: Optional[list[str]] = None) -> int:
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the lines too (needs matplotlib)")
     options = parser.parse_args(argv)
-    try:
-        atlases = load(options.reports)
-        lines = series(atlases, options.kernel, options.target, options.metric)
-        releases = [atlas["triton"] for atlas in atlases]
-        rows = [[label, *values] for label, values in lines.items()]
-        print(tables.render([f"{options.metric} {options.target}", *releases], rows, markdown=options.markdown))
-        if options.plot:
-            plot(lines, releases, f"{options.metric} of {options.kernel}, {options.target}", options.plot)
-    except (atlas_file.RecordError, ValueError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
+    atlases = load(options.reports)
+    lines = series(atlases, options.kernel, options.target, options.metric)
+    releases = [atlas["triton"] for atlas in atlases]
+    rows = [[label, *values] for label, values in lines.items()]
+    print(tables.render([f"{options.metric} {options.target}", *releases], rows, markdown=options.markdown))
+    if options.plot:
+        plot(lines, releases, f"{options.metric} of {options.kernel}, {options.target}", options.plot)
     return 0

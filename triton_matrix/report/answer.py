@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -21,26 +20,27 @@ from .matrix import Changes, Found, Judged, Matrix
 
 
 def answer(options: argparse.Namespace) -> int:
-    """Do what the options of ``cli`` ask for; returns the exit status."""
-    try:
-        required = [_cell_and_level(item) for item in options.require]
-        table = load_at(options.root)
-        for cell, _ in required:
-            table.cell(reading.table_cell(cell))
-        reports = options.reports or table.root / "reports"
-        accepts = known.load(options.known or table.known)
-        accepted = options.accepted or table.accepted
-        current = Current(table, str(reports), options.allow_stale)
-        found = build([reports, *options.add], current, accepts, accepted)
-        changes: Optional[Changes] = None
-        if options.against:
-            earlier = read_matrix(options.against, current, accepts, accepted)
-            changes = compare_runs.compare(found, earlier, str(options.against), accepts)
-        names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(found)
-        pair = compare_runs.cell_against_cell(found, *names) if names else None
-    except (ValueError, OSError) as error:
-        print(f"report: {text.clean(str(error))}", file=sys.stderr)
-        return verdict.CANNOT_SAY
+    """Do what the options of ``cli`` ask for; returns the exit status.
+
+    Raises:
+        ValueError: an option, the table or a file that it names is malformed, or what is said cannot be written.
+        OSError: the evidence cannot be read.
+    """
+    required = [_cell_and_level(item) for item in options.require]
+    table = load_at(options.root)
+    for cell, _ in required:
+        table.cell(reading.table_cell(cell))
+    reports = options.reports or table.root / "reports"
+    accepts = known.load(options.known or table.known)
+    accepted = options.accepted or table.accepted
+    current = Current(table, str(reports), options.allow_stale)
+    found = build([reports, *options.add], current, accepts, accepted)
+    changes: Optional[Changes] = None
+    if options.against:
+        earlier = read_matrix(options.against, current, accepts, accepted)
+        changes = compare_runs.compare(found, earlier, str(options.against), accepts)
+    names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(found)
+    pair = compare_runs.cell_against_cell(found, *names) if names else None
     judged = verdict.judge(found, changes, pair)
     status, reasons = verdict.status(judged, required, options.allow_stale)
     matrix: Matrix = {**judged, "status": status, "status_reasons": reasons}
@@ -53,8 +53,7 @@ def answer(options: argparse.Namespace) -> int:
         files.write_text(out / "summary.md", markdown.render(matrix))
         files.write_text(out / "index.html", page.render(matrix, out))
     except OSError as error:
-        print(f"report: {error.filename or out} cannot be written: {error.strerror}", file=sys.stderr)
-        return verdict.CANNOT_SAY
+        raise ValueError(f"{error.filename or out} cannot be written: {error.strerror}") from None
     print(f"page: {text.printable(str(out / 'index.html'))}")
     return status
 

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..base import commands
+
 NEEDS = ("jinja2", "jsonschema", "rich")
 
 
+@commands.exit_status("report", {OSError: 2})
 def main(argv: list[str]) -> int:
     """Merge evidence files into one answer: what works where, what changed, since which Triton.
 
@@ -22,8 +25,7 @@ def main(argv: list[str]) -> int:
     if missing or sys.version_info < (3, 11):
         here = f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}"
         lacks = f" and lacks {', '.join(missing)}" if missing else ""
-        print(f"report: it needs Python 3.11 and {', '.join(NEEDS)}; {here}{lacks}", file=sys.stderr)
-        return 2
+        raise ValueError(f"it needs Python 3.11 and {', '.join(NEEDS)}; {here}{lacks}")
     from .answer import answer
 
     return answer(options)

@@ -11,7 +11,6 @@ import concurrent.futures
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -49,7 +48,7 @@ def observe(
     command = [python, "-W", "ignore", "-m", "incidents.observe", level]
     left = list(wanted)
     while True:
-        with tempfile.TemporaryDirectory(prefix="liger-incidents-") as cache:
+        with tempfile.TemporaryDirectory(prefix="triton-matrix-incidents-") as cache:
             env = _environ(level, [tests, *path], cache)
             asked = [*command, *left]
             done = subprocess.run(
@@ -154,12 +153,13 @@ def _sentence(text: str) -> str:
 
 
 def write_docs(path: Path, document: Mapping[str, Any]) -> None:
-    """Put what was seen between the marks of a Markdown file; ValueError where it has none."""
+    """Put the table and each incident's description between the marks of a Markdown file; ValueError if it has none."""
     table = text_table(document["rows"], markdown=True)
     body = f"Measured on {document['date'][:10]}.\n\n{table}\n\n{describe(document['rows'])}"
     marked.replace(path, "incidents", body)
 
 
+@commands.exit_status("incidents", {commands.ToolError: 2, subprocess.TimeoutExpired: 2})
 def main(argv: list[str]) -> int:
     """Look at every incident in every Triton release.
 
@@ -172,20 +172,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: reports/incidents.json")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    parser.add_argument("--docs", type=Path, metavar="FILE", help="write what was seen into this Markdown file too")
+    parser.add_argument("--docs", type=Path, metavar="FILE", help="write it between this Markdown page's marks too")
     options = parser.parse_args(argv)
-    try:
-        table = load_at(options.root)
-        names = options.triton.split(",") if options.triton else list(table.releases)
-        unknown = [name for name in names if name not in table.releases]
-        if unknown:
-            raise ValueError(f"triton is {unknown[0]!r}; allowed are {', '.join(table.releases)} ({table.path.name})")
-        chosen = [table.releases[name] for name in sorted(names, key=versions.key)]
-        envs = (options.envs or table.root / ".nox" / "codegen").resolve()
-        rows = observe_releases(table, chosen, envs, options.jobs)
-    except (ValueError, commands.ToolError, subprocess.TimeoutExpired) as problem:
-        print(f"incidents: {problem}", file=sys.stderr)
-        return 2
+    table = load_at(options.root)
+    names = options.triton.split(",") if options.triton else list(table.releases)
+    unknown = [name for name in names if name not in table.releases]
+    if unknown:
+        raise ValueError(f"triton is {unknown[0]!r}; allowed are {', '.join(table.releases)} ({table.path.name})")
+    chosen = [table.releases[name] for name in sorted(names, key=versions.key)]
+    envs = (options.envs or table.root / ".nox" / "codegen").resolve()
+    rows = observe_releases(table, chosen, envs, options.jobs)
     commit, dirty = toolchain.git_state(table.root)
     document = {"schema": schemas.INCIDENTS, "date": toolchain.now(), "commit": commit, "dirty": dirty, "rows": rows}
     writing.incidents(options.out or table.root / "reports" / "incidents.json", document)

@@ -44,7 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
     evidence, run = (os.environ.pop(f"TRITON_MATRIX_{name}", None) for name in ("EVIDENCE", "RUN"))
     if evidence and not config.option.collectonly:
         found = toolchain.record(os.environ.get("TRITON_MATRIX_COLUMN") or cell_name(), config.rootpath)
-        found["provided"] = installed.stamped()
+        stamp = installed.stamped()
+        found["other_builds"] = stamp.get("other_builds") or []
+        found["wheel"] = {key: stamp.get(key) for key in ("sources", "files", "commit", "dirty")}
         config.stash[RECORD] = {**found, "run": run}
         try:
             writing.environment(Path(evidence), found)

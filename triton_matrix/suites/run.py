@@ -78,8 +78,7 @@ def main(argv: list[str]) -> int:
             return 2
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        print(f"run: the evidence of cell {cell.name} cannot be written:{where}: {error.strerror}", file=sys.stderr)
-        return 2
+        raise ValueError(f"the evidence of cell {cell.name} cannot be written:{where}: {error.strerror}") from None
     if "device" not in levels:
         print("level device: not run" + ("" if options.level else ", torch sees no GPU here"), flush=True)
     return status

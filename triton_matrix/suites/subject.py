@@ -12,7 +12,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
@@ -30,6 +29,7 @@ class NoSubject(ValueError):
     """What was asked for is no subject, or cannot be installed; one sentence."""
 
 
+@commands.exit_status("subject", {provide.Unavailable: 3, commands.ToolError: 2})
 def main(argv: list[str]) -> int:
     """Run the suites that the table's [package.subject] names against another package.
 
@@ -44,18 +44,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/subjects)")
     parser.add_argument("--level", choices=LEVELS, help="only this level")
     options, pytest_args = parser.parse_known_args(argv)
-    try:
-        table = load_at(options.root)
-        cell = table.cell(options.cell)
-        hook = read_hook(table)
-        python = install(table, cell, options.subject, (options.envs or table.root / ".nox" / "subjects").resolve())
-        name, version = check(python, options.subject, hook["provides"])
-    except provide.Unavailable as problem:
-        print(f"subject: {problem}", file=sys.stderr)
-        return 3
-    except (ValueError, commands.ToolError) as problem:
-        print(f"subject: {problem}", file=sys.stderr)
-        return 2
+    table = load_at(options.root)
+    cell = table.cell(options.cell)
+    hook = read_hook(table)
+    python = install(table, cell, options.subject, (options.envs or table.root / ".nox" / "subjects").resolve())
+    name, version = check(python, options.subject, hook["provides"])
     column = f"{cell.name}@{name}-{version}"
     reports = (options.reports or table.root / "reports").resolve()
     env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "TRITON_INTERPRET")}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 # (direction, dtype) -> share by the largest N that it holds up to
 SHARES: dict[tuple[str, str], tuple[tuple[int, float], ...]] = {
-    ("forward", "bf16"): ((16384, 0.96), (32768, 0.92), (131072, 0.80)),
-    ("forward", "fp32"): ((16384, 0.96), (32768, 0.92), (131072, 0.75)),
-    ("backward", "bf16"): ((8192, 0.88), (16384, 0.82), (32768, 0.70), (131072, 0.60)),
-    ("backward", "fp32"): ((8192, 0.92), (16384, 0.80), (32768, 0.70), (131072, 0.60)),
+    ("forward", "bf16"): ((16384, 0.98), (32768, 0.97), (131072, 0.95)),
+    ("forward", "fp32"): ((131072, 0.99),),
+    ("backward", "bf16"): ((4096, 0.95), (6144, 0.94), (8192, 0.95), (16384, 0.93), (131072, 0.90)),
+    ("backward", "fp32"): ((131072, 0.95),),
 }
 GPU = "H100"
 # A row counts as level with another within this: the noise between two good measurements

@@ -117,7 +117,10 @@ def wait_for(path, within_s=30):
 def test_a_signal_ends_the_tool_and_what_it_started(tmp_path, how, number):
     command = [sys.executable, "-c", CALLERS[how], sys.executable, "-c", FAMILY, str(tmp_path / "pid")]
     env = {**os.environ, "PYTHONPATH": str(Path(commands.__file__).parents[2])}
-    caller = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # whatever started these tests (nohup, a shell's background job) may have had signals ignored
+    hears = lambda: [signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]  # noqa: E731
+    silent = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    caller = subprocess.Popen(command, env=env, preexec_fn=hears, **silent)
     grandchild = int(wait_for(tmp_path / "pid"))
     caller.send_signal(number)
     assert caller.wait(10) != 0

@@ -117,11 +117,23 @@ def test_every_kind_of_amdgcn_instruction_is_counted_once():
         ("buffer_load_short_d16", 16),
         ("global_load_ubyte", 8),
         ("global_load_u8", 8),
+        ("global_load_async_to_lds_b128", 128),
+        ("global_load_tr_b128", 128),
     ],
 )
 def test_the_width_of_an_amd_load_is_in_its_name(load, bits):
     text = f"kernel:\n\t{load} v0, v1, s[0:1]\n.Lfunc_end0:\n"
     assert hip_metrics.count(text)["global_load_bits"] == bits
+
+
+@pytest.mark.parametrize(
+    ("lines", "barriers"),
+    [(["s_barrier"], 1), (["s_barrier_signal -1", "s_barrier_wait -1"], 1), (["s_barrier", "s_barrier"], 2)],
+)
+def test_a_barrier_of_a_signal_and_a_wait_is_one(lines, barriers):
+    """gfx1201 and gfx1250 have the pair."""
+    text = "kernel:\n" + "".join(f"\t{line}\n" for line in lines) + ".Lfunc_end0:\n"
+    assert hip_metrics.count(text)["barriers"] == barriers
 
 
 def test_a_spill_through_the_buffer_path_is_not_memory_traffic():

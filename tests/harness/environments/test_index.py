@@ -227,6 +227,14 @@ def test_pins_that_are_gone_from_the_index_are_stale(world, own_python):
     assert "torchvision 0.27.0.dev20261119+rocm7.0 is gone from" in found["reason"]
 
 
+def test_why_a_cell_cannot_be_provided_is_said_as_well_as_kept(world, own_python, capsys):
+    world.lock()
+    shutil.rmtree(world.rocm / "torchvision")
+    capsys.readouterr()
+    assert world.provide(own_python) == 3
+    assert capsys.readouterr().err == f"provide: {world.kept('unavailable.json')['reason']}\n"
+
+
 def test_an_index_without_a_triton_for_its_torch_is_one_sentence(world, capsys):
     shutil.rmtree(world.rocm / "triton-rocm")
     assert world.lock() == 2

@@ -89,6 +89,13 @@ def test_a_kernel_that_no_longer_compiles_is_followed_by_its_own_reason():
     assert [swap.stage for swap in verdict.refused] == ["ttgir"]
 
 
+def test_nothing_enters_behind_the_stage_that_could_not_be_made():
+    own = Outcome("error", "does not compile: the compiler crashed with SIGABRT: LLVM ERROR: no such transfer")
+    found = [Swap("ttir", "B", "A", own), Swap("ttir", "A", "B", Outcome("ok")), Swap("ptx", "B", "A", Outcome("ok"))]
+    verdict = judging.judge("cuda", COMPILES, ("A", own), ("B", Outcome("ok")), found, stops="llir")
+    assert verdict.entered == ("ttgir", "llir")
+
+
 def test_what_got_worse_is_looked_at_before_what_merely_differs():
     before = Outcome("ok", metrics={"registers": 64, SPILLS: 4, "shared_bytes": 0, "occupancy_warps": 32})
     after = Outcome("ok", metrics={"registers": 72, SPILLS: 0, "shared_bytes": 512, "occupancy_warps": 28})

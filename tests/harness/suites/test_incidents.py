@@ -11,6 +11,7 @@ import pytest
 from triton_matrix.base import commands, marked
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.environments import stamped
+from triton_matrix.evidence import schemas
 from triton_matrix.suites import incidents
 
 ROOT = find_root()
@@ -75,7 +76,7 @@ def test_the_command_leaves_one_file_and_says_what_is_unexpected(tmp_path, monke
     assert incidents.main(["--triton", "2.3.1", "--out", str(out)]) == 1
     assert "unexpected: x:codegen on triton 2.3.1: why; expected not shown" in capsys.readouterr().out
     document = json.loads(out.read_text())
-    assert (document["schema"], document["rows"]) == (incidents.SCHEMA, [seen])
+    assert (document["schema"], document["rows"]) == (schemas.INCIDENTS, [seen])
 
 
 def test_a_release_that_the_table_lacks_is_one_sentence(capsys):
@@ -100,15 +101,19 @@ def test_the_table_marks_what_is_unexpected_and_what_was_not_seen():
     ]
 
 
-def test_the_docs_name_every_incident_and_no_other():
-    files = {
-        path.stem for path in (ROOT / "tests" / "incidents").glob("*.py") if "INCIDENT = Incident(" in path.read_text()
+def test_the_docs_list_every_incident_by_its_title_and_the_results_describe_no_other():
+    titles = {
+        path.stem: re.search(r"^    title=(['\"])(.*)\1,$", text, re.MULTILINE)[2]
+        for path in (ROOT / "tests" / "incidents").glob("*.py")
+        if "INCIDENT = Incident(" in (text := path.read_text(encoding="utf-8"))
     }
-    said = set(re.findall(r"^### `(\w+)`: ", (ROOT / "docs" / "incidents.md").read_text(), re.MULTILINE))
-    assert said == files
+    for page, line in (("docs", r"^- `(\w+)`: (.*)$"), ("results", r"^### `(\w+)`: (.*)$")):
+        said = re.findall(line, (ROOT / page / "incidents.md").read_text(encoding="utf-8"), re.MULTILINE)
+        assert dict(said) == titles, page
+        assert len(said) == len(titles), page
 
 
-def test_what_was_seen_is_written_between_the_marks_of_the_docs(tmp_path):
+def test_what_was_seen_is_written_between_the_marks_of_a_page(tmp_path):
     about = {
         "title": "t",
         "reference": "r#1",

@@ -129,6 +129,8 @@ def test_a_run_that_was_cut_short_is_no_pass(checkout, how):
     assert status == 1
     assert matrix["cells"]["small"]["verdict"] == "fail"
     assert "test_z" in said  # what was running is named
+    (group,) = matrix["failures"]
+    assert (group["cause"], group["where"][0]["command"]) == ("harness", "nox -s tests-small -- --level interpreter")
 
 
 @pytest.mark.parametrize("ends", ["import os; os._exit(0)\n", "import sys; sys.exit(0)\n"])

@@ -100,6 +100,16 @@ def ask(python: Path, request: Mapping[str, Any], imported: Optional[Path] = Non
     return answer
 
 
+def stops(both: Both) -> Optional[str]:
+    """The first stage that a release which does not compile could not make; None where both compile."""
+    for release, own in both.own.items():
+        if own.status != "ok":
+            left = both.folders[release]
+            steps = STEPS[str(both.configuration["target"]).partition(":")[0]]
+            return next((stage for stage in steps if not (left / f"own.{stage}").is_file()), None)
+    return None
+
+
 def same_stages(both: Both) -> list[str]:
     """The stages up to which both releases' texts are the same, what says nothing about the code aside."""
     found = []

@@ -127,12 +127,14 @@ def judge(
     after: tuple[str, Outcome],
     swaps: Iterable[Swap],
     same: Iterable[str] = (),
+    stops: Optional[str] = None,
 ) -> Verdict:
     """Attribute the change of ``metric`` from one release to another to the compiler's steps.
 
     Args:
         before, after: each release's name and its own outcome.
         same: stages whose text is the same in both releases, so that nothing has entered up to them.
+        stops: the stage that the release which does not compile could not make: all has entered with it.
     """
     swaps = list(swaps)
     shares: dict[str, list[float]] = {stage: [0.0] for stage in same}
@@ -149,7 +151,8 @@ def judge(
     stages = list(STEPS[backend])
     known = [(-1, 0.0)]
     known += [(index, _mean(shares[stage])) for index, stage in enumerate(stages[:-1]) if stage in shares]
-    known.append((len(stages) - 1, 1.0))
+    end = stages.index(stops) if stops else len(stages) - 1
+    known = [*(point for point in known if point[0] < end), (end, 1.0)]
     made = [
         (tuple(stages[low + 1 : high + 1]), share_high - share_low)
         for (low, share_low), (high, share_high) in zip(known, known[1:])
@@ -161,11 +164,16 @@ def judge(
         entered,
         share,
         others,
-        tuple(proof.get(stages[first - 1], ())) if first else (),
-        tuple(proof.get(stages[last], ())),
+        _nearest(proof, reversed(stages[:first])),
+        _nearest(proof, stages[last:]),
         tuple(refused),
         tuple(stage for stage, found in shares.items() if max(found) - min(found) > 0.5),
     )
+
+
+def _nearest(proof: Mapping[str, list[Swap]], stages: Iterable[str]) -> tuple[Swap, ...]:
+    """The accepted swaps of the first of these stages that has any."""
+    return next((tuple(proof[stage]) for stage in stages if stage in proof), ())
 
 
 def value_of(metric: str, outcome: Outcome) -> Any:

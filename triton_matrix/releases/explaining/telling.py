@@ -84,7 +84,10 @@ def stages_table(both: Both, metric: str, verdict: Verdict, markdown: bool) -> s
         for release in (after, before):
             swap = by.get((stage, release))
             own = both.own[release]
-            row.append(value_of(metric, own) if last else value_of(metric, swap.outcome) if swap else "-")
+            if swap in verdict.refused:
+                row.append("not accepted")
+            else:
+                row.append(value_of(metric, own) if last else value_of(metric, swap.outcome) if swap else "-")
         row.append("" if last else "same" if stage in same else "differs")
         rows.append(row)
     heads = [f"{before}'s, finished by {after}", f"{after}'s, finished by {before}"]
