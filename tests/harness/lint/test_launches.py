@@ -149,7 +149,7 @@ def test_our_own_package_without_num_warps_in_its_options_is_found(tmp_path):
     changed = 0
     for path in package.rglob("*.py"):
         text = path.read_text()
-        without = text.replace('{"num_warps": self.num_warps, ', "{").replace("num_warps=self.num_warps, ", "")
+        without = text.replace("num_warps=plan.num_warps, ", "")
         changed += text != without
         path.write_text(without)
     assert changed
