@@ -23,7 +23,7 @@ KNOWN = compare_version("triton", operator.lt, "3.10")
 TAKES_CONSTANTS = compare_version("triton", operator.ge, "3.3")
 _HOLDER = triton.knobs.runtime if hasattr(triton, "knobs") else triton.compiler.CompiledKernel
 
-DirectLaunch = Callable[[int, tuple], Any]
+DirectLaunch = Callable[[int, tuple[Any, ...]], Any]
 
 
 def direct_launch(compiled: Any, grid: tuple[int, ...]) -> Optional[DirectLaunch]:
@@ -61,9 +61,9 @@ def hooked() -> bool:
     return False
 
 
-def _flat(function: Callable[..., Any], head: tuple, tail: tuple) -> DirectLaunch:
+def _flat(function: Callable[..., Any], head: tuple[Any, ...], tail: tuple[Any, ...]) -> DirectLaunch:
     return lambda stream, arguments: function(*head, stream, *tail, *arguments)
 
 
-def _nested(function: Callable[..., Any], head: tuple, tail: tuple) -> DirectLaunch:
+def _nested(function: Callable[..., Any], head: tuple[Any, ...], tail: tuple[Any, ...]) -> DirectLaunch:
     return lambda stream, arguments: function(*head, stream, *tail, arguments)

@@ -35,7 +35,7 @@ class PreparedLaunch:
 
     def __init__(self, launch: Launch) -> None:
         self.plan = launch
-        self._pick: Callable[[Values], tuple] = operator.itemgetter(*launch.args)
+        self._pick: Callable[[Values], tuple[Any, ...]] = operator.itemgetter(*launch.args)
         names = getattr(kernels, launch.kernel).arg_names
         constants = [launch.constexprs[name] for name in names if name in launch.constexprs]
         self._constants = tuple(constants) if TAKES_CONSTANTS else ()
@@ -80,7 +80,7 @@ class Launches:
         self.plan = tuple(plan)
         self._launches = tuple(PreparedLaunch(launch) for launch in plan)
         pointers = {name for launch in plan for name, kind in launch.args.items() if kind.startswith("*")}
-        self._pointers: Callable[[Values], tuple] = operator.itemgetter(*sorted(pointers)) if plan else tuple
+        self._pointers: Callable[[Values], tuple[Any, ...]] = operator.itemgetter(*sorted(pointers)) if plan else tuple
         self._device = device
         self._repeats = False
 

@@ -75,7 +75,7 @@ def _fake_backward(
     return dx, dw, db
 
 
-def _save(ctx: Any, inputs: tuple, output: tuple) -> None:
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
     X, W, B, _ = inputs
     _, statistics = output
     ctx.save_for_backward(X, W, B, statistics)

@@ -52,6 +52,7 @@ INCIDENT = Incident(
     reference="triton-lang/triton#4418: Layout conversion error on H100",
     symptom="the process ends with a failed assertion or LLVM ERROR, on H100 alone",
     affected="Triton 3.0.0 on Hopper",
-    note="The record quotes an assertion of a build from source. Measured: the wheels of 3.0.0 to 3.2.0 all end here.",
-    observations=(Observation("codegen", compile_it, Releases("3.0.0", "3.2.0")),),
+    note="The record quotes an assertion of a build from source. Measured: the wheels of 2.3.1 to 3.2.0 all end here; "
+    "2.3.1 where torch is installed, which its tl.dot imports.",
+    observations=(Observation("codegen", compile_it, Releases("2.3.1", "3.2.0")),),
 )

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from . import commands, files, pairs, schema, versions
+from . import files, pairs, schema, versions
 from .schema import PLATFORMS as PLATFORMS
+from .text import masked
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def load(path: Optional[Path] = None) -> Table:
     raw = files.read_toml(path, "the table")
     wrong = schema.trouble(raw) or next(filter(None, (_contradiction(*row) for row in raw["cell"].items())), None)
     if wrong:
-        raise ValueError(commands.masked(f"{path.name} {wrong}"))
+        raise ValueError(masked(f"{path.name} {wrong}"))
     cells = {name: _cell(name, row) for name, row in raw["cell"].items()}
     releases = {version: Release(triton=version, **_frozen(row)) for version, row in raw.get("release", {}).items()}
     package = _package(path.resolve(), raw.get("package", {}))

@@ -7,7 +7,6 @@ import ctypes
 import functools
 import importlib.util
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -18,6 +17,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional
+
+from .text import clean, masked
 
 TAIL_LINES = 15
 PARENT = "TRITON_MATRIX_PARENT"  # the process id of the nox that started a verb
@@ -34,14 +35,6 @@ class ToolError(RuntimeError):
     def __init__(self, command: Sequence[str], status: int, tail: str) -> None:
         self.command, self.status, self.tail = [masked(part) for part in command], status, masked(tail)
         super().__init__(f"{shlex.join(self.command)}: exit status {status}\n{self.tail}".rstrip())
-
-
-def masked(text: str) -> str:
-    """``text`` with the user and password of every address in it (``https://user:password@host``) as ``***``.
-
-    Everything that is printed or written and may hold the address of an index goes through this.
-    """
-    return re.sub(r"(?<=://)[^/?#\s\"'<>]*@", "***@", text)
 
 
 def exit_status(
@@ -65,8 +58,6 @@ def exit_status(
             try:
                 return main(argv)
             except tuple(statuses) as error:
-                from .text import clean  # not above: that module takes `masked` from this one
-
                 print(clean(f"{verb}: {error}" if named else str(error)), file=sys.stderr)
                 return next(statuses[kind] for kind in type(error).__mro__ if kind in statuses)
 

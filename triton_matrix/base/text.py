@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .commands import masked
-
 # C0 but for tab and newline, DEL, C1, directions of writing (they reorder a line), and halves of UTF-16 pairs
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -19,7 +17,7 @@ def printable(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """``text`` that may be shown: :func:`triton_matrix.base.commands.masked` and :func:`printable`."""
+    """``text`` that may be shown: :func:`masked` and :func:`printable`."""
     return printable(masked(text) if "@" in text else text)
 
 
@@ -32,3 +30,11 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, dict):
         return {clean(str(key)): cleaned(item) for key, item in value.items()}
     return value
+
+
+def masked(text: str) -> str:
+    """``text`` with the user and password of every address in it (``https://user:password@host``) as ``***``.
+
+    Everything that is printed or written and may hold the address of an index goes through this.
+    """
+    return re.sub(r"(?<=://)[^/?#\s\"'<>]*@", "***@", text)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import commands, files
+from . import copying
 
 FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 # pypa/build runs the backend in an environment of its own; what the backend prints must not end up in the answer
@@ -169,11 +170,9 @@ def _from_backend(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Project:
 @functools.cache
 def _ask_backend(root: Path, stamps: tuple[int, ...]) -> dict[str, Any]:
     """The metadata that the backend computes; kept while the files that describe the package stay as they are."""
-    from . import wheel
-
     with tempfile.TemporaryDirectory() as folder:
         source, answer = Path(folder) / "source", Path(folder) / "answer.json"
-        wheel.copy_sources(root, source)
+        copying.copy_sources(root, source)
         run = [commands.uv(), "run", "--quiet", "--no-project", "--with", "build", "python", "-c", ASK_BACKEND]
         try:
             commands.run([*run, str(source), str(answer)], cwd=Path(folder))

@@ -7,7 +7,6 @@ platforms as its ``platform`` hook.
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,10 +16,7 @@ from typing import Optional
 
 from ..base import commands, hooks
 from ..base.cells import Cell, Table
-from . import project
-
-# what lies in a checkout and is no source of its wheel
-NOT_SOURCES = ("build", "dist", "reports", "results", "tests", "docs", "constraints", "*.egg-info", "triton_matrix")
+from . import copying, project
 
 OF_THE_HARNESS = ("pytest>=8", "pytest-timeout")  # what running any suite needs, whatever its package says
 
@@ -32,30 +28,7 @@ def name(table: Table) -> str:
 
 def sources(table: Table) -> list[Path]:
     """The files and folders of the checkout that the package is built from."""
-    return _sources(table.root)
-
-
-def _sources(root: Path) -> list[Path]:
-    found = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
-    return [path for path in found if not any(path.match(pattern) for pattern in NOT_SOURCES)]
-
-
-def copy_sources(root: Path, target: Path) -> None:
-    """Copy what the package at ``root`` is built from to the new folder ``target``.
-
-    A version that comes from Git's tags still does: the copy is another work tree of the same repository.
-    """
-    target.mkdir()
-    for path in _sources(root):
-        if path.is_dir():
-            shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(path, target / path.name)
-    git = root / ".git"
-    if git.is_dir():
-        (target / ".git").write_text(f"gitdir: {git.resolve()}\n", encoding="utf-8")
-    elif git.is_file():
-        shutil.copy2(git, target / ".git")
+    return copying.sources(table.root)
 
 
 def build_wheel(
@@ -76,7 +49,7 @@ def build_wheel(
     """
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "source"
-        copy_sources(table.root, source)
+        copying.copy_sources(table.root, source)
         uv = commands.find_uv()
         build = [uv, "build", "--wheel", "--out-dir"] if uv else [python, "-m", "pip", "wheel", "--no-deps", "-w"]
         said = ["-C", f"platform={platform}", "-C", f"triton={triton}"] if table.package.platform else []

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Optional
 from xml.sax.saxutils import quoteattr
 
-from ..base import commands, files, text
+from ..base import files, text
 from ..base.terms import RUN_LEVELS
+from ..base.text import masked
 from . import reading, runs, schemas, toolchain
 
 _COLUMN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
@@ -110,7 +111,7 @@ def _promote(run: runs.Run, partial: Path, junit: Path, machine: tuple[Path, Pat
         raise reading.Unusable(f"is not UTF-8: {error}") from None
     for folder in machine:
         content = content.replace(f"{folder}/", "")
-    content = commands.masked(_with_properties(content, run))
+    content = masked(_with_properties(content, run))
     with files.replacing(junit) as scratch:
         scratch.write_text(content, encoding="utf-8")
         counted = reading.read_junit(scratch, "").counted

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from triton_matrix.base import commands
+from triton_matrix.base.text import masked
 
 
 def test_the_output_of_a_tool_comes_back():
@@ -56,14 +57,14 @@ def test_progress_is_passed_on_line_by_line(capfd):
     ],
 )
 def test_users_and_passwords_of_addresses_are_masked(text):
-    assert "secret" not in commands.masked(text)
-    assert "me" not in commands.masked(text).replace("some", "")
-    assert "://***@host" in commands.masked(text)
+    assert "secret" not in masked(text)
+    assert "me" not in masked(text).replace("some", "")
+    assert "://***@host" in masked(text)
 
 
 @pytest.mark.parametrize("text", ["https://host/a@b", "https://host", "one@example.org", "https://host?q=a@b"])
 def test_an_address_without_a_password_stays_as_it_is(text):
-    assert commands.masked(text) == text
+    assert masked(text) == text
 
 
 def test_a_failing_tool_does_not_tell_the_password_that_it_was_given(capfd):

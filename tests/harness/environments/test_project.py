@@ -7,7 +7,7 @@ import pytest
 
 from triton_matrix.base import commands
 from triton_matrix.base.cells import load
-from triton_matrix.environments import lock, project, wheel
+from triton_matrix.environments import copying, lock, project, wheel
 
 UV = commands.find_uv()
 CFG = """\
@@ -161,7 +161,7 @@ def test_the_wheels_version_may_come_from_the_tags_of_git(tmp_path):
     for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"], ["tag", "v7.1"]):
         commands.run([*git, *arguments])
     copy = tmp_path / "copy"
-    wheel.copy_sources(root, copy)
+    copying.copy_sources(root, copy)
     assert not (copy / "tests").exists()
     assert commands.run(["git", "-C", str(copy), "describe", "--tags"]).strip() == "v7.1"
     assert commands.run([*git, "status", "--porcelain"]) == ""

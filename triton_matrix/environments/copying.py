@@ -1,0 +1,33 @@
+"""A copy of what a package is built from, so that building leaves nothing in the checkout."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+# what lies in a checkout and is no source of its wheel
+NOT_SOURCES = ("build", "dist", "reports", "results", "tests", "docs", "constraints", "*.egg-info", "triton_matrix")
+
+
+def sources(root: Path) -> list[Path]:
+    """The files and folders at ``root`` that the package there is built from."""
+    found = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
+    return [path for path in found if not any(path.match(pattern) for pattern in NOT_SOURCES)]
+
+
+def copy_sources(root: Path, target: Path) -> None:
+    """Copy what the package at ``root`` is built from to the new folder ``target``.
+
+    A version that comes from Git's tags still does: the copy is another work tree of the same repository.
+    """
+    target.mkdir()
+    for path in sources(root):
+        if path.is_dir():
+            shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(path, target / path.name)
+    git = root / ".git"
+    if git.is_dir():
+        (target / ".git").write_text(f"gitdir: {git.resolve()}\n", encoding="utf-8")
+    elif git.is_file():
+        shutil.copy2(git, target / ".git")
