@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,12 @@ def _texts(value: Any, where: str) -> list[str]:
     if not texts or not all(isinstance(text, str) and text for text in texts):
         raise AcceptedError(f"{where} = {value!r}; allowed is some text or a list of texts")
     return texts
+
+
+def of_compiled(entries: Sequence[Accepted], compiled: Iterable[Mapping[str, Any]]) -> list[Accepted]:
+    """The entries of the targets that ``compiled`` (an atlas's entries) has: of the others nothing can be said."""
+    targets = {item["target"] for item in compiled}
+    return [entry for entry in entries if entry.target in targets]
 
 
 def judge(found: Iterable[Any], accepted: Sequence[Accepted], from_: str, to: str) -> tuple[list[Any], list[Accepted]]:

@@ -109,8 +109,7 @@ def main(argv: list[str]) -> int:
         return UNAVAILABLE if options.cells and not asked else 2
     failed = [outcome for outcome in outcomes if outcome.problem and (named or not outcome.unavailable)]
     atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
-    compiled_for = {item["target"] for atlas in atlases for item in atlas["entries"]}
-    judged = [entry for entry in entries if entry.target in compiled_for]
+    judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
     took = time.perf_counter() - start
     if options.from_ and len(atlases) == 2:
         return report_pair(atlases[0], atlases[-1], judged, options.markdown)

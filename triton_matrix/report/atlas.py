@@ -121,7 +121,7 @@ def _add_release(found: FoundCodegen, document: Mapping[str, Any], index: Mappin
 
 def _add_changes(atlas: FoundCodegen, path: Path) -> None:
     """Compare each release with the one before, and mark what the file at ``path`` accepts."""
-    entries = accepted.read(path) if path.is_file() else []
+    entries = accepted.of_compiled(accepted.read(path) if path.is_file() else [], atlas["entries"])
     documents = [document(atlas, release) for release in atlas["releases"]]
     index = {(entry["label"], entry["target"]): position for position, entry in enumerate(atlas["entries"])}
     for before, after in itertools.pairwise(documents):

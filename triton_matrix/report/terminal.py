@@ -43,7 +43,9 @@ def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
         console, "Replaced by newer results", [f"{row['file']} ({row['date']})" for row in matrix["superseded"]], 8
     )
     console.print(f"\n{words.headline(matrix)}; exit status {matrix['status']}", style="bold")
-    for reason in matrix["status_reasons"] if matrix["status"] == 2 else []:
+    # a cell's own reason stands above already
+    said = {f"{name}: {cell['verdict']}: {cell['reason']}" for name, cell in matrix["cells"].items()}
+    for reason in [reason for reason in matrix["status_reasons"] if reason not in said]:
         console.print(f"  {reason}")
 
 

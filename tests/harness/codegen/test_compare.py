@@ -296,3 +296,9 @@ def test_a_change_leaves_the_atlases_as_they_are():
     kept = copy.deepcopy((before, after))
     compare.changes(before, after)
     assert (before, after) == kept
+
+
+def test_an_accepted_change_of_a_target_that_was_not_compiled_is_not_called_gone():
+    entry = accepted.Accepted("k", "hip:gfx90a", "1.0", "2.0", "", "a reason")
+    here = accepted.Accepted("k", "cuda:90", "1.0", "2.0", "", "a reason")
+    assert accepted.of_compiled([entry, here], [{"target": "cuda:90"}]) == [here]
