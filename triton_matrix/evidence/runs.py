@@ -51,9 +51,11 @@ class Run:
         selection: words that pytest was given besides, by ``PYTEST_ADDOPTS`` or a configuration file.
         deselected: how many collected tests were not to run.
         left_out: files and tests that pytest was told to ignore, and suites that it was not given.
+        overridden: options of ``PYTEST_ADDOPTS`` that change how the suites' tests are found or judged.
         collected: ids of the tests that were to run; None where collecting did not end.
         uncollected: ids of the files that were skipped or failed while they were collected.
         finished: ids of the tests that ended, in any way.
+        subtests: how many subtests were reported; pytest counts each as a test and lists it with the test it is of.
         running: the test that had begun and did not end; else "".
         status: the exit status of pytest; negative: the signal that ended it.
         problem: what the verb itself found wrong; else "".
@@ -73,8 +75,10 @@ class Run:
     collected: Optional[list[str]] = None
     deselected: int = 0
     left_out: list[str] = field(default_factory=list)
+    overridden: list[str] = field(default_factory=list)
     uncollected: list[str] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
+    subtests: int = 0
     running: str = ""
     status: Optional[int] = None
     problem: str = ""
@@ -110,13 +114,18 @@ def read_journal(run: Run, path: Path) -> None:
         if "collected" in told:
             run.collected, run.deselected = list(told["collected"]), int(told["deselected"])
             run.selection, run.left_out = list(told["selection"]), list(told["left_out"])
+            run.overridden = list(told["overridden"])
         elif "uncollected" in told:
             run.uncollected.append(told["uncollected"])
         elif "begin" in told:
             begun[told["begin"]] = None
         elif "end" in told:
             run.finished.append(told["end"])
+            run.subtests += int(told["subtests"])
             begun.pop(told["end"], None)
+        elif "forked" in told:
+            test = told["forked"].get("end") or "a test"
+            run.problem = run.problem or f"{test} forked, and the child went on with the suites beside its parent"
     run.running = next(reversed(list(begun)), "")
 
 
@@ -136,14 +145,18 @@ class Counted:
     held: Counter[str] = field(default_factory=Counter)
     cases: Counter[str] = field(default_factory=Counter)
 
-    def contradiction(self) -> str:
-        """The first thing in which the header and the cases differ; "" where they agree."""
+    def contradiction(self, subtests: int = 0) -> str:
+        """The first thing in which the header and the cases differ; "" where they agree.
+
+        Args:
+            subtests: how many were reported; each is one in the header and none among the cases.
+        """
         for name in ("failures", "errors", "skipped"):
             if self.header.get(name) != self.held[name]:
                 return f"its header says {name} {self.header.get(name)}, and it holds {self.held[name]}"
         tests = self.header.get("tests")
         # a test that passes and whose teardown fails is one case that pytest counts twice
-        if tests is None or not len(self.cases) <= tests <= len(self.cases) + self.held["errors"]:
+        if tests is None or not len(self.cases) <= tests <= len(self.cases) + self.held["errors"] + subtests:
             return f"its header says tests {tests}, and it holds {len(self.cases)}"
         return ""
 
@@ -169,11 +182,13 @@ def shortfall(run: Run, counted: Optional[Counted]) -> str:
         said = f", by {' '.join(run.selection)!r}" if run.selection else ""
         what = f"{run.deselected} tests were deselected" if run.deselected else f"{run.left_out[0]} was left out"
         return f"a selection was run: {what}{said}"
+    if run.overridden:
+        return f"PYTEST_ADDOPTS sets {run.overridden[0]!r}, which changes how the suites' tests are found or judged"
     if counted is None:
         return f"pytest ended with status {run.status} and left no JUnit file"
     if counted.run != run.id:
         return f"the JUnit file is of run {counted.run or 'unknown'}, not of {run.id}"
-    problem = counted.contradiction() or _against_run(run, counted)
+    problem = counted.contradiction(run.subtests) or _against_run(run, counted)
     if problem:
         return f"the JUnit file cannot be right: {problem}"
     bad = counted.held["failures"] + counted.held["errors"]

@@ -14,12 +14,10 @@ variables describe the run, so that it also reaches subprocesses of a test:
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
-import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -29,8 +27,15 @@ from ..base.cells import Cell, load_at
 from ..base.terms import RUN_LEVELS
 from ..evidence import installed, toolchain, writing
 from ..evidence.reading import NOT_APPLICABLE
+from .journal import Journal
 
 RECORD = pytest.StashKey[dict[str, Any]]()
+PARSERS: list[pytest.Parser] = []  # pytest's own, the last one that began
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Keep the parser: it tells what the words of PYTEST_ADDOPTS mean."""
+    PARSERS.append(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
         except OSError as error:
             raise pytest.UsageError(f"{error.filename or evidence} cannot be written: {error.strerror}") from None
         if run:
-            config.pluginmanager.register(Journal(writing.journal_file(Path(evidence), current_level())))
+            config.pluginmanager.register(Journal(writing.journal_file(Path(evidence), current_level()), PARSERS[-1]))
 
 
 class Limit:
@@ -71,45 +76,6 @@ class Limit:
             return (yield)
         finally:
             faulthandler.cancel_dump_traceback_later()
-
-
-class Journal:
-    """Tells the verb ``run``, line by line, what this process does: a process that is killed has told what it did."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8", buffering=1)
-        self._deselected = 0
-
-    def _tell(self, **what: Any) -> None:
-        with contextlib.suppress(OSError):  # of a full disk: what was not told did not happen, so the run is not whole
-            self._file.write(json.dumps(what) + "\n")
-
-    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Count what -k, -m, --deselect, --lf or a plugin takes out."""
-        self._deselected += len(items)
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A file that is skipped, or fails, as a whole."""
-        if not report.passed:
-            self._tell(uncollected=report.nodeid)
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """What is to run, and what was left out of it."""
-        option, ids = session.config.option, [item.nodeid for item in session.items]
-        ignored = [str(path) for name in ("ignore", "ignore_glob", "deselect") for path in getattr(option, name) or ()]
-        asked = os.environ.get("TRITON_MATRIX_SUITES", "").split(os.pathsep)
-        left_out = [*ignored, *(suite for suite in asked if suite and suite not in session.config.args)]
-        selection = os.environ.get("PYTEST_ADDOPTS", "").split()
-        self._tell(collected=ids, deselected=self._deselected, left_out=left_out, selection=selection)
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """A test begins."""
-        self._tell(begin=nodeid)
-
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """A test ended, teardown and all; one that is interrupted never gets here."""
-        self._tell(end=nodeid)
 
 
 def cell_name() -> str:

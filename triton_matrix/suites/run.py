@@ -144,6 +144,8 @@ def _run_level(asked: Asked, level: str) -> int:
     env = {**os.environ, "TRITON_MATRIX_CELL": cell.name, "TRITON_MATRIX_LEVEL": level}
     env["TRITON_MATRIX_COLUMN"] = folder.name
     env.pop("TRITON_INTERPRET", None)
+    if env.pop("PYTHONOPTIMIZE", ""):
+        print("PYTHONOPTIMIZE is left out: it would take away the assertions of what the suites import", flush=True)
     if level == "interpreter":
         env["TRITON_INTERPRET"] = "1"
     if cell.ambient:  # nothing is installed there: the source tree is what is tested, and the evidence says so
@@ -163,7 +165,8 @@ def _run_level(asked: Asked, level: str) -> int:
     writing.open_run(folder, run)
     env.update(TRITON_MATRIX_EVIDENCE=str(folder), TRITON_MATRIX_RUN=run.id)
     env["TRITON_MATRIX_SUITES"] = os.pathsep.join(asked.suites)
-    command.append(f"--junitxml={writing.partial_junit(folder, level)}")
+    # a prefix of the package's own would give its tests other names than they have
+    command += [f"--junitxml={writing.partial_junit(folder, level)}", "--junit-prefix="]
     limit_s = table.package.level_timeout
     try:
         status = commands.run_group(command, cwd=chosen.folder(table), env=env, timeout_s=limit_s)

@@ -37,6 +37,7 @@ def test_a_whole_run_lacks_nothing():
         (a_run(finished=NODES[:1]), counted(), "1 of 2 tests never ended, pytest's exit status is 0; the first"),
         (a_run(deselected=1, selection=["-k", "one"]), counted(), "1 tests were deselected, by '-k one'"),
         (a_run(left_out=["incidents"]), counted(), "incidents was left out"),
+        (a_run(overridden=["-c x.ini"]), counted(), "PYTEST_ADDOPTS sets '-c x.ini'"),
         (a_run(), None, "left no JUnit file"),
         (a_run(), counted(run="6"), "the JUnit file is of run 6, not of 7"),
         (a_run(), counted(run=""), "the JUnit file is of run unknown"),
@@ -88,9 +89,9 @@ def test_a_run_reads_back_as_it_was_written():
 def test_a_journal_that_was_cut_tells_what_was_running(tmp_path):
     lines = [
         {"uncollected": "tests/skipped.py"},
-        {"collected": NODES, "deselected": 0, "left_out": [], "selection": []},
+        {"collected": NODES, "deselected": 0, "left_out": [], "selection": [], "overridden": []},
         {"begin": NODES[0]},
-        {"end": NODES[0]},
+        {"end": NODES[0], "subtests": 3},
         {"begin": NODES[1]},
     ]
     path = tmp_path / "journal"
@@ -98,7 +99,12 @@ def test_a_journal_that_was_cut_tells_what_was_running(tmp_path):
     run = a_run(collected=None, finished=[])
     runs.read_journal(run, path)
     assert (run.collected, run.finished, run.running) == (NODES, NODES[:1], NODES[1])
-    assert run.uncollected == ["tests/skipped.py"]
+    assert (run.uncollected, run.subtests) == (["tests/skipped.py"], 3)
+
+
+def test_a_subtest_is_one_more_in_the_header_and_no_case():
+    assert runs.shortfall(a_run(subtests=3), counted({"tests": 5})) == ""
+    assert "its header says tests 6" in runs.shortfall(a_run(subtests=3), counted({"tests": 6}))
 
 
 def test_no_journal_tells_nothing(tmp_path):

@@ -1,0 +1,89 @@
+"""What a user's environment sets does not narrow or weaken a whole run unseen, and does not spoil one without need."""
+
+import pytest
+
+SUITE = """
+import unittest
+
+def test_one(): pass
+class TestGroup:
+    def test_in_a_class(self): pass
+class Old(unittest.TestCase):
+    def test_of_unittest(self): pass
+"""
+OTHER_INI = "[pytest]\npython_functions = test_o*\naddopts = --import-mode=importlib\n"
+TAKES_OUT = "def pytest_collection_modifyitems(items): items[:] = items[:1]\n"
+
+
+@pytest.fixture
+def small(checkout):
+    """A checkout whose suites are green, with a folder, a class and a test of unittest that can be left out."""
+    checkout.write("test_a.py", SUITE)
+    (checkout.suite / "below").mkdir()
+    checkout.write("below/test_b.py", "def test_below(): pass\n")
+    (checkout.root / "tests" / "other.ini").write_text(OTHER_INI)
+    (checkout.root / "modules" / "takes_out.py").write_text(TAKES_OUT)
+    return checkout
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-o python_functions=test_o*",
+        "-o python_files=test_a.py",
+        "-o norecursedirs=below",
+        "-o addopts=",
+        "-c other.ini",
+        "--confcutdir=/",
+        "--noconftest",
+        "-p no:unittest",
+        "--setup-only",
+        "--collect-only",
+    ],
+)
+def test_options_that_change_what_the_suites_hold_or_prove_make_no_whole_run(small, options):
+    done = small.run(PYTEST_ADDOPTS=options)
+    assert done.returncode == 2
+    assert "is not a whole run" in done.stderr
+    assert small.verdict() == (1, "fail")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-q --color=yes --durations=3 --disable-warnings",
+        "-p no:cacheprovider -o console_output_style=classic -o log_level=INFO",
+        "--strict-markers --strict-config -x --ff",
+        "--junit-prefix=mine -o junit_suite_name=mine",
+        "-W ignore -s --assert=plain",
+    ],
+)
+def test_options_that_change_how_a_run_looks_leave_it_whole(small, options):
+    done = small.run(PYTEST_ADDOPTS=options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert small.verdict() == (0, "pass")
+
+
+def test_files_that_last_failed_leaves_out_make_no_whole_run(small):
+    small.write("test_c.py", "def test_bad(): assert False\n")
+    assert small.run().returncode == 1
+    small.write("test_c.py", "def test_bad(): pass\n")
+    assert small.run(PYTEST_ADDOPTS="--last-failed").returncode == 2
+    assert small.verdict() == (1, "fail")
+
+
+@pytest.mark.parametrize("settings", [{"PYTEST_PLUGINS": "takes_out"}, {"PYTEST_ADDOPTS": "-p takes_out"}])
+def test_tests_that_a_plugin_takes_out_without_a_word_are_missed(small, settings):
+    done = small.run(**settings)
+    assert done.returncode == 2
+    assert "tests were deselected" in done.stderr
+    assert small.verdict() == (1, "fail")
+
+
+def test_assertions_of_a_helper_hold_where_the_environment_optimizes_them_away(small):
+    (small.root / "tests" / "helper.py").write_text("def check(value):\n    assert value\n")
+    (small.root / "pytest.ini").write_text("[pytest]\npythonpath = tests\naddopts = --import-mode=importlib\n")
+    small.write("test_c.py", "from helper import check\ndef test_bad(): check(False)\n")
+    for level in ("1", "2"):
+        assert small.run(PYTHONOPTIMIZE=level).returncode == 1
+    assert small.verdict() == (1, "fail")

@@ -1,0 +1,100 @@
+"""What the process of a run's suites tells the verb ``run``, line by line: a process that is killed has told it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# how those of pytest's settings begin that `-o` may set in a whole run: they change what is printed and kept, and two
+# are stricter (pytest 9 turns --strict-markers into `-o`)
+HARMLESS = (
+    "cache_dir",
+    "console_output_style",
+    "faulthandler_",
+    "junit_",
+    "log_",
+    "strict_config=true",
+    "strict_markers=true",
+    "tmp_path_retention_",
+    "verbosity_",
+)
+# pytest's own plugins that find tests or judge them: `-p no:` of one leaves tests out, or what they must hold
+JUDGES = ("doctest", "python", "skipping", "subtests", "unittest")
+
+
+class Journal:
+    """Tells the verb ``run`` what this process does; :func:`triton_matrix.evidence.runs.read_journal` reads it."""
+
+    def __init__(self, path: Path, parser: pytest.Parser) -> None:
+        self._file = path.open("a", encoding="utf-8", buffering=1)
+        self._parser, self._process = parser, os.getpid()
+        self._deselected, self._found = 0, set[str]()
+        self._called: Counter[str] = Counter()
+
+    def _tell(self, **what: Any) -> None:
+        if os.getpid() != self._process:  # a test forked, and its child came back here: both go on with the suites
+            what = {"forked": what}
+        with contextlib.suppress(OSError):  # of a full disk: what was not told did not happen, so the run is not whole
+            self._file.write(json.dumps(what) + "\n")
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Count what -k, -m, --deselect, --lf or a plugin takes out."""
+        self._deselected += len(items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
+        """What there is before a plugin takes something out, which it may do without a word."""
+        self._found = {item.nodeid for item in items}
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that is skipped, or fails, as a whole."""
+        if not report.passed:
+            self._tell(uncollected=report.nodeid)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What is to run, and what was left out of it."""
+        option, ids = session.config.option, [item.nodeid for item in session.items]
+        ignored = [str(path) for name in ("ignore", "ignore_glob", "deselect") for path in getattr(option, name) or ()]
+        asked = os.environ.get("TRITON_MATRIX_SUITES", "").split(os.pathsep)
+        left_out = [*ignored, *(suite for suite in asked if suite and suite not in session.config.args)]
+        words = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
+        deselected = max(self._deselected, len(self._found - set(ids)))
+        changed = overridden(self._parser, words)
+        self._tell(collected=ids, deselected=deselected, left_out=left_out, selection=words, overridden=changed)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """A test begins."""
+        self._tell(begin=nodeid)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count what a test's subtests report: each is one more in the header of pytest's JUnit file."""
+        if report.when == "call" and report.outcome in ("passed", "failed", "skipped"):
+            self._called[report.nodeid] += 1
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """A test ended, teardown and all; one that is interrupted never gets here."""
+        self._tell(end=nodeid, subtests=max(self._called.pop(nodeid, 0) - 1, 0))
+
+
+def overridden(parser: pytest.Parser, words: Sequence[str]) -> list[str]:
+    """Which options among ``words`` take the place of what the suites' own settings say of finding and judging tests.
+
+    Args:
+        parser: pytest's, with the options of every plugin.
+        words: of ``PYTEST_ADDOPTS``.
+    """
+    said = vars(parser.parse_known_args(list(words)))
+    found = [f"-o {each}" for each in said.get("override_ini") or () if not each.startswith(HARMLESS)]
+    names = {"inifilename": "-c", "confcutdir": "--confcutdir", "noconftest": "--noconftest"}
+    names |= {"lf": "--last-failed", "pyargs": "--pyargs"}
+    found += [option for name, option in names.items() if said.get(name)]
+    return found + [f"-p {each}" for each in said.get("plugins") or () if each in {f"no:{name}" for name in JUDGES}]
