@@ -1,23 +1,50 @@
-"""Digests of what a result depends on: the package's sources, its suites, the cell's pins, the installed package."""
+"""Digests of what a result depends on: the package's sources, its suites, the cell's pins, the installed package.
+
+What a wheel is made of is read from the checkout alone: :func:`of_wheel`. What an environment has of it is read from
+the list of files that its installer left there: :func:`installed_digest`.
+"""
 
 from __future__ import annotations
 
+import ast
+import configparser
+import contextlib
+import fnmatch
 import hashlib
 import importlib.util
 import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import metadata
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
+from . import files
 from .cells import Cell, Table
+
+# what lies in a checkout and is no source of its wheel
+NOT_SOURCES = ("build", "dist", "reports", "results", "tests", "docs", "constraints", "*.egg-info", "triton_matrix")
+# what lies beside a package and is none of its modules
+OUTSIDE = ("test", "tests", "docs", "examples", "benchmark", "benchmarks", "build", "dist")
+BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
+BUILD_TOOLS = ("setuptools", "setuptools_scm", "hatch", "flit", "poetry", "pdm", "scikit-build", "maturin")  # [tool.*]
+COMPILED = (".c", ".cc", ".cpp", ".cu", ".hip", ".pyx")
+PROSE = re.compile(r"(readme|licen[cs]e|copying|notice|change|history|authors|contribut).*|.*\.(md|rst)", re.IGNORECASE)
+# what pytest takes from a folder above a suite, besides what is in BUILD_FILES at the repo root
+PYTEST_FILES = ("conftest.py", "__init__.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini")
+# what tools leave among sources: of Python, of pytest and hypothesis (hidden folders), of an editable install
+LEFT_BEHIND = ("__pycache__", ".*", "*.egg-info")
 
 
 def of_wheel(table: Table) -> list[Path]:
-    """The files and folders that decide what is in the wheel: the module, and the files that say how it is built."""
-    named = ["pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", *filter(None, [table.package.platform])]
-    modules = [folder / table.package.module for folder in (table.root, table.root / "src")]
-    single = [module.with_suffix(".py") for module in modules]
-    return [path for path in (*(table.root / name for name in named), *modules, *single) if path.exists()]
+    """The files and folders that decide what is in the wheel.
+
+    The files that say how it is built, the package's module and the packages beside it, and what the former name.
+    """
+    root = table.root
+    build = [root / name for name in (*BUILD_FILES, *filter(None, [table.package.platform]))]
+    found = list(dict.fromkeys(path for path in (*build, *_modules(table), *_named(root)) if path.exists()))
+    return [path for path in found if not any(top in path.parents for top in found)]
 
 
 def package_digest(table: Table) -> str:
@@ -26,14 +53,19 @@ def package_digest(table: Table) -> str:
 
 
 def suites_digest(table: Table, folder: Path, suites: Iterable[str]) -> str:
-    """SHA-256 over these suites and the Python files that they are run with: those of ``tests/``, a ``conftest.py``.
+    """SHA-256 over these suites and what they are run with.
+
+    That is the Python files of ``tests/`` and, in each folder from the repo root down to a suite, what pytest takes
+    from there: ``conftest.py`` and settings.
 
     Args:
         folder: what ``suites`` are relative to.
     """
-    beside = [*(table.root / "tests").glob("*.py"), *table.root.glob("conftest.py")]
     named = [Path(os.path.normpath(folder / name)) for name in suites]
-    return digest([*sorted(beside), *named], table.root)
+    above = {place for suite in named for place in suite.parents if table.root in (place, *place.parents)}
+    beside = {place / name for place in above for name in PYTEST_FILES} | set((table.root / "tests").glob("*.py"))
+    beside |= {place / name for place in above - {table.root} for name in BUILD_FILES}
+    return digest([*sorted(path for path in beside if path.is_file()), *named], table.root)
 
 
 def pins_digest(table: Table, cell: Cell) -> Optional[str]:
@@ -42,26 +74,57 @@ def pins_digest(table: Table, cell: Cell) -> Optional[str]:
     return sha256(pins) if pins.is_file() else None
 
 
-def installed_digest(module: str) -> Optional[str]:
-    """SHA-256 over the files of an importable module, which is not imported; None where this Python has none."""
+def installed_names(distribution: str) -> list[str]:
+    """The top-level modules of an installed distribution, as they are imported; empty where it is not installed."""
+    names = {name.split("/")[0].split(".")[0] for name in _installed(distribution)}
+    return sorted(name for name in names if name.isidentifier())
+
+
+def installed_digest(distribution: str) -> Optional[str]:
+    """SHA-256 over the files of an installed distribution, and over which of its modules are imported from elsewhere.
+
+    Nothing is imported. None where this Python has no such distribution.
+    """
+    listed = _installed(distribution)
+    if not listed:
+        return None
+    found = hashlib.sha256()
+    for name, path in sorted(listed.items()):
+        found.update(f"{name}\0{sha256(path) if path.is_file() else None}\n".encode())
+    own = {str(path.parents[len(Path(name).parts) - 1].resolve()) for name, path in listed.items()}
+    for name in installed_names(distribution):
+        spec = importlib.util.find_spec(name)
+        places = [*(spec.submodule_search_locations or [spec.origin or ""])] if spec else []
+        if not any(str(Path(place).parent.resolve()) in own for place in places):
+            found.update(f"{name} is found in {places}\n".encode())
+    return found.hexdigest()
+
+
+def _installed(distribution: str) -> dict[str, Path]:
+    """The files that an installed distribution lists, as it names them, and where they are."""
     try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return None
-    if spec is None:
-        return None
-    if spec.submodule_search_locations:
-        folder = Path(next(iter(spec.submodule_search_locations)))
-        return digest([folder], folder.parent)
-    return sha256(Path(spec.origin)) if spec.origin and Path(spec.origin).is_file() else None
+        listed = metadata.distribution(distribution).files or []
+    except metadata.PackageNotFoundError:
+        return {}
+    kept = {str(path): Path(str(path.locate())) for path in listed if path.parts[0] != ".."}
+    # what installers and Python add to it
+    return {name: path for name, path in kept.items() if not {".dist-info", "__pycache__"} & _kinds(name)}
+
+
+def _kinds(name: str) -> set[str]:
+    """The names of a path's folders; of one with an ending only that."""
+    return {Path(part).suffix or part for part in name.split("/")[:-1]}
 
 
 def digest(tops: Sequence[Path], root: Path) -> str:
-    """SHA-256 over the names, from ``root``, and contents of these files and of all below these folders."""
+    """SHA-256 over the names, from ``root``, and contents of these files and of all below these folders.
+
+    Links are followed, as a build and pytest do. What tools leave among sources does not count.
+    """
     found = hashlib.sha256()
     for top in tops:
-        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if path.is_file() and "__pycache__" not in path.parts:
+        for path in sorted(_below(top)) if top.is_dir() else [top]:
+            if path.is_file():
                 found.update(f"{path.relative_to(root)}\0{sha256(path)}\n".encode())
     return found.hexdigest()
 
@@ -73,3 +136,83 @@ def sha256(path: Path) -> str:
         while data := file.read(1 << 20):
             found.update(data)
     return found.hexdigest()
+
+
+def _below(top: Path) -> Iterator[Path]:
+    """Every file below a folder. A link to a folder that it lies in is not followed again."""
+    for folder, below, names in os.walk(top, followlinks=True):
+        here = Path(folder)
+        inside = [name for name in below if not _is(name, LEFT_BEHIND)]
+        below[:] = [name for name in inside if (here / name).resolve() not in (here / name).parent.resolve().parents]
+        below[:] = [name for name in below if (here / name).resolve() != here.resolve()]
+        yield from (here / name for name in names)
+
+
+def _modules(table: Table) -> list[Path]:
+    """The package's own module at the repo root or in src/, and the packages beside it there."""
+    found = []
+    for folder in (table.root, table.root / "src"):
+        beside = sorted(path.parent for path in folder.glob("*/__init__.py"))
+        kept = [path for path in beside if not _is(path.name, (*NOT_SOURCES, *OUTSIDE, *LEFT_BEHIND))]
+        found += [folder / table.package.module, folder / f"{table.package.module}.py", *kept]
+    return found
+
+
+def _named(root: Path) -> list[Path]:
+    """What the files that say how the package is built name of the checkout: VERSION, csrc, a folder python/.
+
+    A change of prose, or of what is never a source of a wheel, makes no other one.
+    """
+    found = []
+    for word in (text.split("*")[0] for text in _words(root)):
+        path = Path(word)
+        inside = 0 < len(word) < 200 and "\0" not in word and not path.is_absolute() and ".." not in path.parts
+        if not inside or not path.parts or PROSE.fullmatch(path.name):
+            continue
+        if not _is(
+            path.parts[0], (*NOT_SOURCES, *OUTSIDE, ".*")
+        ):  # a module is named with dots, and without its ending
+            compiled = path.suffix in COMPILED and path.parent.parts  # with the headers beside it
+            found += [
+                root / path.parent if compiled else root / path,
+                root / f"{path}.py",
+                root / word.replace(".", "/"),
+            ]
+    return sorted(set(found))
+
+
+def _words(root: Path) -> Iterator[str]:
+    """Every text that may be a name, in the files that say how the package is built."""
+    pyproject = root / "pyproject.toml"
+    if pyproject.is_file():
+        content = files.read_toml(pyproject, "the package's description")
+        tools = content.get("tool", {})
+        yield from _leaves([content.get("build-system"), *(tools.get(name) for name in BUILD_TOOLS)])
+    # one that cannot be read names nothing: its build says what is wrong with it
+    parser = configparser.ConfigParser(interpolation=None)
+    with contextlib.suppress(configparser.Error, UnicodeDecodeError):
+        parser.read(root / "setup.cfg", encoding="utf-8")
+    for section in parser.sections():
+        if section.startswith(("metadata", "options")):
+            yield from re.split(r"[\s,:=]+", " ".join(parser[section].values()))
+    with contextlib.suppress(OSError, SyntaxError, ValueError):
+        tree = ast.parse((root / "setup.py").read_text(encoding="utf-8"))
+        nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
+        yield from (node.value for node in nodes if isinstance(node.value, str))
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The texts in a table of TOML, without what is excluded."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _leaves(each)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if not name.startswith("exclude"):
+                yield from _leaves(each)
+
+
+def _is(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

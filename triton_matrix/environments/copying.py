@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-# what lies in a checkout and is no source of its wheel
-NOT_SOURCES = ("build", "dist", "reports", "results", "tests", "docs", "constraints", "*.egg-info", "triton_matrix")
+from ..base.sources import NOT_SOURCES
 
 
 def sources(root: Path) -> list[Path]:

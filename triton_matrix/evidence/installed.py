@@ -30,7 +30,7 @@ def stamp(table: Table, python: str, other_builds: list[dict[str, Any]]) -> None
     Args:
         other_builds: what was installed in place of pinned files, as provisioning says it.
     """
-    said = commands.run([python, "-c", _CODE, table.package.module], cwd=Path(python).parent).splitlines()
+    said = commands.run([python, "-c", _CODE, table.package.name], cwd=Path(python).parent).splitlines()
     commit, dirty = toolchain.git_state(table.root)
     content = {"sources": sources.package_digest(table), "commit": commit, "dirty": dirty}
     files.write_json(Path(said[-2]) / STAMP, {**content, "other_builds": other_builds, "files": said[-1]})
@@ -47,8 +47,9 @@ def wheel(table: Table, cell: Cell, is_subject: bool) -> runs.Wheel:
     said, held = content.get("sources"), content.get("files")
     if not said:
         return runs.Wheel(now, None, f"provisioning left no {STAMP} in the cell's environment that says what is in it")
-    if held != str(sources.installed_digest(table.package.module)):
-        return runs.Wheel(now, None, f"the files of {table.package.module} are not those that provisioning installed")
+    there = sources.installed_digest(table.package.name)
+    if there is None or held != there:
+        return runs.Wheel(now, None, f"the files of {table.package.name} are not those that provisioning installed")
     return runs.Wheel(now, str(said))
 
 

@@ -48,6 +48,7 @@ class Run:
         id: of this run alone; the properties of its JUnit file repeat it.
         opened, closed: ISO dates, UTC; ``closed`` is None while it runs, and for ever where it was killed.
         suites: paths below ``tests/``. ``inputs`` are their digest and that of the pins.
+        helpers: further files of the checkout that the suites imported, from the repo root, and their SHA-256.
         selection: words that pytest was given besides, by ``PYTEST_ADDOPTS`` or a configuration file.
         deselected: how many collected tests were not to run.
         left_out: files and tests that pytest was told to ignore, and suites that it was not given.
@@ -70,6 +71,7 @@ class Run:
     wheel: Wheel
     inputs: Inputs
     suites: list[str]
+    helpers: dict[str, str] = field(default_factory=dict)
     selection: list[str] = field(default_factory=list)
     closed: Optional[str] = None
     collected: Optional[list[str]] = None
@@ -115,6 +117,8 @@ def read_journal(run: Run, path: Path) -> None:
             run.collected, run.deselected = list(told["collected"]), int(told["deselected"])
             run.selection, run.left_out = list(told["selection"]), list(told["left_out"])
             run.overridden = list(told["overridden"])
+        elif "helpers" in told:
+            run.helpers = dict(told["helpers"])
         elif "uncollected" in told:
             run.uncollected.append(told["uncollected"])
         elif "begin" in told:

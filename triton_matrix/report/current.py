@@ -6,6 +6,7 @@ not part of today's answer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Optional
@@ -47,7 +48,8 @@ class Current:
         if is_subject(suite.cell) or suite.crash is not None:
             return ""
         run = suite.run
-        return runs.outdated(run, runs.Wheel(self.sources, None), self._inputs(run, suite) if run else None)
+        old = runs.outdated(run, runs.Wheel(self.sources, None), self._inputs(run, suite) if run else None)
+        return old or self._helper_changed(run.helpers if run else {})
 
     def outdated_codegen(self, document: Document) -> str:
         """The same of an atlas file."""
@@ -55,6 +57,14 @@ class Current:
         if said is None:
             return "it does not say which sources it is of"
         return "" if said == self.sources else "it is of other sources than the checkout has now"
+
+    def _helper_changed(self, helpers: Mapping[str, str]) -> str:
+        """Which file that suites imported is another one now, as a sentence; "" where none is."""
+        root = self.table.root
+        for name, digest in helpers.items():
+            if not (root / name).is_file() or sources.sha256(root / name) != digest:
+                return f"{name}, which its suites import, was changed since"
+        return ""
 
     def _inputs(self, run: runs.Run, suite: Suite) -> runs.Inputs:
         names = tuple(run.suites)

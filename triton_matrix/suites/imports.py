@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ..base import sources
 from ..base.cells import Table, load_at
 
 
@@ -30,17 +31,18 @@ def pytest_load_initial_conftests(early_config: Any, args: list[str]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Say so where the sources were imported all the same: a test or a conftest may change the path itself."""
     table = _table(session.config)
-    module = sys.modules.get(table.package.module) if table else None
-    if table is None or module is None:
+    if table is None:
         return
-    where = [getattr(module, "__file__", None) or "", *getattr(module, "__path__", ())]
-    folders = [table.root / "src" / table.package.module, table.root / table.package.module]
-    ours = next((each for each in filter(None, where) if any(Path(each).is_relative_to(one) for one in folders)), None)
-    if ours:
-        raise pytest.UsageError(
-            f"the suites imported {table.package.module} from the checkout ({os.path.relpath(ours, table.root)}), and "
-            "not from the wheel that this cell installed; a conftest.py or a test puts that folder on sys.path"
-        )
+    shipped = [name for name in sources.installed_names(table.package.name) if name not in sources.OUTSIDE]
+    for name in (table.package.module, *shipped):  # a wheel that ships tests/ by mistake is not asked for those
+        module = sys.modules.get(name)
+        where = [Path(each) for each in (getattr(module, "__file__", None), *getattr(module, "__path__", ())) if each]
+        ours = next((each for each in where if each.is_relative_to(table.root) and not _installed(each)), None)
+        if ours:
+            raise pytest.UsageError(
+                f"the suites imported {name} from the checkout ({os.path.relpath(ours, table.root)}), and not from the "
+                "wheel that this cell installed; a conftest.py or a test puts that folder on sys.path"
+            )
 
 
 def move_back(table: Table) -> None:
@@ -55,6 +57,11 @@ def holds(table: Table, folder: Path) -> bool:
     if folder.resolve() not in (table.root, table.root / "src"):
         return False
     return (folder / module).is_dir() or (folder / f"{module}.py").is_file()
+
+
+def _installed(path: Path) -> bool:
+    """Whether a file is of an environment: that may lie in the checkout too."""
+    return bool({"site-packages", "dist-packages"} & set(path.parts))
 
 
 def _table(config: Any) -> Any:

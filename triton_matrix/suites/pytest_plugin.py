@@ -27,7 +27,7 @@ from ..base.cells import Cell, load_at
 from ..base.terms import RUN_LEVELS
 from ..evidence import installed, toolchain, writing
 from ..evidence.reading import NOT_APPLICABLE
-from .journal import Journal
+from .watch import Journal
 
 RECORD = pytest.StashKey[dict[str, Any]]()
 PARSERS: list[pytest.Parser] = []  # pytest's own, the last one that began
@@ -58,7 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
         except OSError as error:
             raise pytest.UsageError(f"{error.filename or evidence} cannot be written: {error.strerror}") from None
         if run:
-            config.pluginmanager.register(Journal(writing.journal_file(Path(evidence), current_level()), PARSERS[-1]))
+            told = writing.journal_file(Path(evidence), current_level())
+            config.pluginmanager.register(Journal(told, PARSERS[-1], load_at(config.rootpath)))
 
 
 class Limit:

@@ -166,7 +166,7 @@ def _run_level(asked: Asked, level: str) -> int:
     env.update(TRITON_MATRIX_EVIDENCE=str(folder), TRITON_MATRIX_RUN=run.id)
     env["TRITON_MATRIX_SUITES"] = os.pathsep.join(asked.suites)
     # a prefix of the package's own would give its tests other names than they have
-    command += [f"--junitxml={writing.partial_junit(folder, level)}", "--junit-prefix="]
+    command += [f"--junitxml={writing.partial_junit(folder, level)}", "--junitprefix="]
     limit_s = table.package.level_timeout
     try:
         status = commands.run_group(command, cwd=chosen.folder(table), env=env, timeout_s=limit_s)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from triton_matrix.base import commands
 from triton_matrix.base.cells import find_root
 
 ROOT = find_root()
@@ -150,3 +151,22 @@ def checkout(tmp_path):
     (root / "modules" / "torch" / "__init__.py").write_text(TORCH)
     (root / "modules" / "triton" / "__init__.py").write_text("__version__ = '8.8.8'\n")
     return Checkout(root)
+
+
+@pytest.fixture
+def provided(checkout, tmp_path, pinned):
+    """The cell ``pinned`` with a real wheel of the checkout in an environment of its own; gives the environment."""
+    if commands.find_uv() is None:
+        pytest.skip("needs uv; `pip install uv` adds it")
+    home = tmp_path / "environment"
+    settings, pins = pinned
+    checkout.environ.update(settings)
+    (checkout.root / "constraints" / "pinned.txt").write_text(pins)
+    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(home)])
+    site = Path(pytest.__file__).parents[1]
+    python = home / "bin" / "python"
+    done = checkout.verb("provide", "--cell", "pinned", "--python", python)
+    if "cannot be downloaded" in done.stdout + done.stderr + str(list(checkout.reports.rglob("unavailable.json"))):
+        pytest.skip("needs setuptools from an index, or in uv's cache")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {"python": python, "path": str(site)}

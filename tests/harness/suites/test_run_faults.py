@@ -12,11 +12,8 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
-
-from triton_matrix.base import commands
 
 GOOD = "def test_one(): pass\ndef test_two(): pass\ndef test_three(): pass\n"
 NOT_GREEN = (1, 2)
@@ -28,25 +25,6 @@ def assert_green(checkout):
     done = checkout.run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert checkout.verdict() == (0, "pass")
-
-
-@pytest.fixture
-def provided(checkout, tmp_path, pinned):
-    """The cell ``pinned`` with a real wheel of the checkout in an environment of its own; gives the environment."""
-    if commands.find_uv() is None:
-        pytest.skip("needs uv; `pip install uv` adds it")
-    home = tmp_path / "environment"
-    settings, pins = pinned
-    checkout.environ.update(settings)
-    (checkout.root / "constraints" / "pinned.txt").write_text(pins)
-    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(home)])
-    site = Path(pytest.__file__).parents[1]
-    python = home / "bin" / "python"
-    done = checkout.verb("provide", "--cell", "pinned", "--python", python)
-    if "cannot be downloaded" in done.stdout + done.stderr + str(list(checkout.reports.rglob("unavailable.json"))):
-        pytest.skip("needs setuptools from an index, or in uv's cache")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {"python": python, "path": str(site)}
 
 
 # 1

@@ -6,12 +6,17 @@ import contextlib
 import json
 import os
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ..base import sources
+from ..base.cells import Table
+from . import chosen
 
 # how those of pytest's settings begin that `-o` may set in a whole run: they change what is printed and kept, and two
 # are stricter (pytest 9 turns --strict-markers into `-o`)
@@ -33,9 +38,9 @@ JUDGES = ("doctest", "python", "skipping", "subtests", "unittest")
 class Journal:
     """Tells the verb ``run`` what this process does; :func:`triton_matrix.evidence.runs.read_journal` reads it."""
 
-    def __init__(self, path: Path, parser: pytest.Parser) -> None:
+    def __init__(self, path: Path, parser: pytest.Parser, table: Table) -> None:
         self._file = path.open("a", encoding="utf-8", buffering=1)
-        self._parser, self._process = parser, os.getpid()
+        self._parser, self._table, self._process = parser, table, os.getpid()
         self._deselected, self._found = 0, set[str]()
         self._called: Counter[str] = Counter()
 
@@ -64,8 +69,7 @@ class Journal:
         """What is to run, and what was left out of it."""
         option, ids = session.config.option, [item.nodeid for item in session.items]
         ignored = [str(path) for name in ("ignore", "ignore_glob", "deselect") for path in getattr(option, name) or ()]
-        asked = os.environ.get("TRITON_MATRIX_SUITES", "").split(os.pathsep)
-        left_out = [*ignored, *(suite for suite in asked if suite and suite not in session.config.args)]
+        left_out = [*ignored, *(suite for suite in _asked() if suite not in session.config.args)]
         words = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
         deselected = max(self._deselected, len(self._found - set(ids)))
         changed = overridden(self._parser, words)
@@ -83,6 +87,31 @@ class Journal:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """A test ended, teardown and all; one that is interrupted never gets here."""
         self._tell(end=nodeid, subtests=max(self._called.pop(nodeid, 0) - 1, 0))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """What was imported of the checkout, besides the suites and the package: the result depends on it too."""
+        self._tell(helpers=helpers(self._table))
+
+
+def _asked() -> list[str]:
+    """The suites that the verb asked for."""
+    return list(filter(None, os.environ.get("TRITON_MATRIX_SUITES", "").split(os.pathsep)))
+
+
+def helpers(table: Table) -> dict[str, str]:
+    """The files of the checkout that this process imported, without suites, package and harness; and their SHA-256."""
+    suites = [Path(os.path.normpath(chosen.folder(table) / name)) for name in _asked()]
+    known = {*suites, *sources.of_wheel(table)}
+    found = {}
+    for name, module in list(sys.modules.items()):
+        path = Path(getattr(module, "__file__", None) or "/")
+        if name.partition(".")[0] == "triton_matrix" or table.root not in path.parents or known & {path, *path.parents}:
+            continue
+        inside = path.relative_to(table.root)
+        if not {"site-packages", "dist-packages"} & set(inside.parts) and not inside.parts[0].startswith("."):
+            found[inside.as_posix()] = sources.sha256(path) if path.is_file() else ""
+    return dict(sorted(found.items()))
 
 
 def overridden(parser: pytest.Parser, words: Sequence[str]) -> list[str]:
