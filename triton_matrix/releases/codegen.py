@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, versions
+from ..base import cells, commands, compiler_variables, versions
 from ..codegen import accepted, targets
 from ..codegen import spec as spec_files
 from ..codegen.cli import add_loading_options, settings_of, target_names
@@ -96,6 +96,9 @@ def main(argv: list[str]) -> int:
         settings=settings_of(options, None),
     )
     commands.uv()
+    variables = compiler_variables.left_out(os.environ)
+    if variables:
+        print(f"codegen: {variables}", file=sys.stderr)
     start = time.perf_counter()
     outcomes = run(rows, request, options.jobs)
     named = bool(options.triton or options.from_)
@@ -217,7 +220,7 @@ def _one_release(row: cells.Release, request: Request, progress: Progress) -> Ou
     imported = [] if request.spec else [str(request.root)]
     imported += [str(Path(each).resolve()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
     env = {
-        **os.environ,
+        **compiler_variables.without(os.environ),
         "PYTHONPATH": os.pathsep.join(imported),
         "OMP_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

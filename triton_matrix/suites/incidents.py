@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, marked, tables, versions
+from ..base import commands, compiler_variables, marked, tables, versions
 from ..base.cells import Release, Table, load_at
 from ..environments import stamped
 from ..evidence import schemas, toolchain, writing
@@ -71,7 +71,7 @@ def observe(
 
 def _environ(level: str, path: Iterable[Path], cache: str) -> dict[str, str]:
     """The environment of a process that observes: its level, its imports, and a cache that nothing is in yet."""
-    env = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    env = compiler_variables.without(os.environ)
     if level == "interpreter":
         env["TRITON_INTERPRET"] = "1"
     env.update(TRITON_CACHE_DIR=cache, PYTHONPATH=os.pathsep.join(map(str, path)), PYTHONDONTWRITEBYTECODE="1")

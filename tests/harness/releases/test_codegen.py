@@ -10,6 +10,7 @@ from triton_matrix.base.cells import load
 from triton_matrix.releases import codegen
 
 from ..conftest import ENVS, ROOT
+from .conftest import COPY
 
 SPEC = Path(__file__).parents[1] / "codegen" / "specs" / "layer_norm_rows.toml"
 
@@ -108,43 +109,6 @@ def test_a_spec_that_does_not_fit_its_kernel_ends_with_status_2(release_python, 
     assert codegen.main([*arguments, "--spec", str(spec), "--target", "cuda:90"]) == 2
     assert not os.path.exists(tmp_path / "3.9.0.json")
     assert "'n_cols'" in capfd.readouterr().err
-
-
-COPY = """\
-import triton
-import triton.language as tl
-{head}
-@triton.jit
-def copy(x_ptr, {n}, BLOCK: tl.constexpr):
-    offsets = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    tl.store(x_ptr + offsets, tl.load(x_ptr + offsets, mask=offsets < {n}) * 2, mask=offsets < {n})
-"""
-ASKED = """\
-kernel = "mine.py:copy"
-[args]
-x_ptr = "*fp32"
-n = 4096
-[constexprs]
-BLOCK = {block}
-"""
-
-
-@pytest.fixture
-def ask(release_python, tmp_path, capfd):
-    """Ask 3.3.1 and 3.9.0 about a spec of ``mine.py``; gives exit status, table and error text."""
-
-    def run(source, block="512", *options):
-        for release in ("3.3.1", "3.9.0"):
-            release_python(release)
-        (tmp_path / "mine.py").write_text(source)
-        (tmp_path / "spec.toml").write_text(ASKED.format(block=block))
-        arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path / "out"), "--no-cache"]
-        arguments += ["--triton", "3.3.1,3.9.0", "--target", "cuda:90", "--spec", str(tmp_path / "spec.toml")]
-        status = codegen.main([*arguments, *options])
-        said = capfd.readouterr()
-        return status, said.out, said.err
-
-    return run
 
 
 BREAKS = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ...base import commands, files
+from ...base import commands, compiler_variables, files
 from . import statistics
 from .judging import STEPS, Outcome, Swap
 
@@ -90,13 +90,21 @@ def ask(python: Path, request: Mapping[str, Any], imported: Optional[Path] = Non
     files.write_json(folder / "request.json", request)
     command = [str(python), "-m", "triton_matrix.codegen.stages", str(folder / "request.json")]
     path = os.pathsep.join(filter(None, [str(imported) if imported else None, os.environ.get("PYTHONPATH")]))
-    env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {
+        **compiler_variables.without(os.environ),
+        "PYTHONPATH": path,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode == 2:
         raise ValueError(done.stderr.strip())
     if done.returncode:
         raise commands.ToolError(command, done.returncode, "\n".join(done.stderr.splitlines()[-commands.TAIL_LINES :]))
     answer: dict[str, Any] = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+    for result in answer["results"].values():
+        if result["unanswered"]:
+            raise ValueError(f"triton {answer['triton']} has no answer: {result['reason']}")
     return answer
 
 
