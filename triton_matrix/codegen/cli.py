@@ -78,7 +78,8 @@ def main(argv: list[str]) -> int:
     if options.json:
         source = loading.file_of(configurations[0].kernel) or Path()
         made = atlas_file.make(release, adapters.name_of(release), entries, source)
-        atlas_file.write(options.json, {**made, "variables": variables, "configs": settings.configs})
+        asked = {"variables": variables, "configs": settings.configs}
+        atlas_file.write(options.json, {**made, **asked})
     failed = [item for item in entries if item["status"] == "error"]
     if not options.quiet:
         print(table.entries(entries, options.markdown))

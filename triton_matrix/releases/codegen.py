@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, compiler_variables, versions
+from ..base import cells, commands, compiler_variables, locks, versions
 from ..codegen import accepted, targets
 from ..codegen import spec as spec_files
 from ..codegen.cli import add_loading_options, settings_of, target_names
@@ -96,6 +96,19 @@ def main(argv: list[str]) -> int:
         settings=settings_of(options, None),
     )
     commands.uv()
+    with locks.held(request.out / ".codegen.lock", f"the atlas in {request.out}"):
+        return _compared(rows, request, options, entries, reasons, accepted_path)
+
+
+def _compared(
+    rows: list[cells.Release],
+    request: Request,
+    options: argparse.Namespace,
+    entries: list[accepted.Accepted],
+    reasons: dict[str, str],
+    accepted_path: Path,
+) -> int:
+    """Ask the releases, and say what they answer; nobody else writes to the folder meanwhile."""
     variables = compiler_variables.left_out(os.environ)
     if variables:
         print(f"codegen: {variables}", file=sys.stderr)
@@ -112,18 +125,22 @@ def main(argv: list[str]) -> int:
         return UNAVAILABLE if options.cells and not asked else 2
     failed = [outcome for outcome in outcomes if outcome.problem and (named or not outcome.unavailable)]
     atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
+    if all(item["status"] == "n/a" for atlas in atlases for item in atlas["entries"]):
+        reasons_ = dict.fromkeys(item["reason"] for atlas in atlases for item in atlas["entries"])
+        raise ValueError("\n".join(["every configuration is n/a in every release that was asked", *reasons_]))
     judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
     took = time.perf_counter() - start
     if options.from_ and len(atlases) == 2:
         return report_pair(atlases[0], atlases[-1], judged, options.markdown)
-    if spec or options.from_:
+    if request.spec or options.from_:
         status = report_spec(atlases, options.markdown, failed)
         return tell(outcomes, failed, status)
-    summary = request.out / "summary.md" if set(names) >= set(targets.DEFAULT) and not named else None
+    summary = request.out / "summary.md" if set(request.names) >= set(targets.DEFAULT) and not named else None
     if reasons:
-        entries = accept(atlases, entries, reasons)
+        whole = not (named or options.cells) and len(atlases) == len(rows)
+        entries = accept(atlases, entries, reasons, whole)
         accepted.write(accepted_path, entries)
-        judged = entries
+        judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
     return tell(outcomes, failed, report_atlas(outcomes, atlases, judged, took, options.markdown, summary))
 
 

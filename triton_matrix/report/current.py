@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 from ..base import sources
 from ..base.cells import Table
-from ..evidence import runs
+from ..evidence import atlas_file, runs
 from ..evidence.reading import Document, Suite, is_subject, table_cell
 from ..suites import chosen
 
@@ -51,10 +51,7 @@ class Current:
 
     def outdated_codegen(self, document: Document) -> str:
         """The same of an atlas file."""
-        said = document.content.get("sources")
-        if said is None:
-            return "it does not say which sources it is of"
-        return "" if said == self.sources else "it is of other sources than the checkout has now"
+        return atlas_file.outdated(document.content, self.table, self.sources)
 
     def _inputs(self, run: runs.Run, suite: Suite) -> runs.Inputs:
         names = tuple(run.suites)
