@@ -26,8 +26,9 @@ _OTHER = ("TRITON_CACHE_DIR", "TRITON_HOME", "TRITON_DUMP_DIR", "TRITON_MATRIX_"
 
 
 def found(environ: Mapping[str, str]) -> dict[str, str]:
-    """Those that are set, sorted by name. An empty one is not set to Triton either."""
-    return {name: environ[name] for name in sorted(environ) if environ[name] and _is_one(name)}
+    """Those that are set, sorted by name, but not the one of level interpreter. An empty one is not set to Triton."""
+    names = [name for name in sorted(environ) if environ[name] and _is_one(name)]
+    return {name: environ[name] for name in names if name != "TRITON_INTERPRET"}
 
 
 def without(environ: Mapping[str, str]) -> dict[str, str]:

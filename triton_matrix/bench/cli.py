@@ -16,7 +16,7 @@ from typing import Any, Optional
 from ..base import commands, files
 from ..base.cells import Table, find_root, load_at
 from ..base.terms import LEVELS
-from ..evidence import benchmark_file
+from ..evidence import benchmark_file, installed
 from . import regression, table
 
 PACKAGES = ("pytest", "pytest_benchmark")  # what else a suite needs, its own imports say
@@ -72,12 +72,22 @@ def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
     status, report, shown = runner.run(options.rows)
     if report is None:
         raise ValueError(f"pytest exited with {status} and left no result; {reports / cell} is as it was")
+    about = report["triton_matrix"]
+    if about.get("not_run"):
+        raise ValueError(f"the run ended before {about['not_run']} of its rows did; {reports / cell} is as it was")
+    about["wheel"] = vars(installed.wheel(cells, cells.cell(cell), is_subject=False))
     if base is not None:
         regression.check_comparable(report, base)
         status = max(status, _compare(runner, report, base, options))
     target = benchmark_file.write(reports / cell, report)
     print("\n".join([shown, *table.against(report)]))
     print(f"wrote {target}")
+    stale = benchmark_file.outdated(about, about["wheel"]["checkout"])
+    if stale:
+        print(f"bench: this is stale already: {stale}", file=sys.stderr)
+    if base is not None and not about["against"]["compared"]:
+        print(f"bench: no row could be compared with {options.against}: nothing is said of any", file=sys.stderr)
+        return max(status, 2)
     return status
 
 
@@ -184,7 +194,9 @@ def _compare(runner: Runner, report: dict[str, Any], base: dict[str, Any], optio
         "baseline": options.against,
         "baseline_cell": base["triton_matrix"]["cell"],
         "baseline_date": base["triton_matrix"]["date"],
+        "baseline_commit": base["triton_matrix"].get("commit"),
         "compared": len(now.keys() & old.keys()),
+        "not_timed": sorted(old.keys() - now.keys()),
         "threshold": options.threshold,
         "not_confirmed": sorted({change.row for change in suspects} - {change.row for change in confirmed}),
         "regressed": [vars(change) for change in confirmed],

@@ -140,6 +140,10 @@ class Timing(TimingBase, total=False):
     on: str
     settings: str
     triton: Optional[str]
+    date: str
+    commit: Optional[str]
+    outdated: Annotated[str, 'why it is not of the checkout as it is now; "" where it is']
+    own: Annotated[bool, "whether it lies in the checkout's own folder of evidence"]
     spread: Optional[float]
     share_of_copy: Optional[float]
 
@@ -158,6 +162,7 @@ class FoundRelease(ReleaseBase, total=False):
 
     commit: Optional[str]
     adapter: Optional[str]
+    sources: Annotated[Optional[str], "digest of the package's sources"]
     outdated: str
     own: bool
     before: Annotated[str, "the release that it was compared with"]
