@@ -70,6 +70,9 @@ def beside(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         why = f"; first {sorted(reasons)[0]}" if reasons else ", as none is in both"
         raise ValueError(f"no configuration compiled in {names[0]} or {names[1]}: nothing can be compared{why}")
     found = []
+    if names[0] != names[1] and len({content.get("sources") for content in (before, after)}) > 1:
+        commits = [str(content.get("commit") or "unknown")[:10] for content in (before, after)]
+        found.append(f"of other sources: {names[0]} of commit {commits[0]}, {names[1]} of commit {commits[1]}")
     for where, ids in (
         (f"in {names[0]} only", [name for name in old if name not in new]),
         (f"in {names[1]} only", [name for name in new if name not in old]),

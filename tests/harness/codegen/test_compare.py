@@ -191,6 +191,14 @@ def test_where_nothing_can_be_compared_there_is_no_answer(tmp_path, capsys, how)
     assert "no configuration compiled in 3.3.1 or 3.4.0" in said.err
 
 
+def test_releases_of_two_sources_are_said_to_be_so():
+    before, after = step(CUDA)
+    before.update(sources="one", commit="0123456789abcdef")
+    after.update(sources="another", commit=None)
+    assert compare.beside(before, after) == ["of other sources: 3.3.1 of commit 0123456789, 3.4.0 of commit unknown"]
+    assert compare.beside(before, {**after, "triton": "3.3.1"}) == []  # that is what is asked about
+
+
 def test_more_scratch_where_there_was_some_is_info():
     assert [c.kind for c in compare.changes(*step({**CUDA, "stack_bytes": 8}, stack_bytes=16))] == ["info"]
 
