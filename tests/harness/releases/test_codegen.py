@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from triton_matrix.base.cells import load
+from triton_matrix.codegen import targets
 from triton_matrix.releases import codegen
 
 from ..conftest import ENVS, ROOT
@@ -172,6 +173,15 @@ def test_the_caller_s_pythonpath_is_kept_wherever_it_is_relative_to(ask, tmp_pat
     monkeypatch.setenv("PYTHONPATH", "beside")
     status, _, errors = ask(COPY.format(head="import my_sizes\nTWO = tl.constexpr(my_sizes.TWO + 0)", n="n"))
     assert status == 0, errors
+
+
+def test_a_kernel_is_loaded_and_compiled_for_every_target_that_the_newest_release_knows(ask):
+    status, table, _ = ask(COPY.format(head="", n="n"), "512", "--triton", "3.9.0", "--target", "all")
+    assert status == 0, table
+    lines = [line.split() for line in table.splitlines()]
+    compiled = {words[2] for words in lines if words[:2] == ["copy", "3.9.0"]}
+    assert compiled == {name for name, row in targets.TARGETS.items() if not row.until}
+    assert "error" not in table
 
 
 def test_only_the_first_configurations_of_a_tuner_may_be_asked_for(ask):
