@@ -67,6 +67,8 @@ def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
     reports = files.as_given(options.reports or root / "reports")
     base = benchmark_file.read(_baseline(options.against, reports)) if options.against else None
     level = options.level if options.level != "auto" else _level_here()
+    if options.level == "auto" and level != "device":
+        _keep_timings(reports / cell / benchmark_file.NAME, cell)
     runner = Runner(root, suite, cell, level, reports / cell, options.budget, pytest_args)
     print(f"cell {cell}, level {level}" + ("" if level == "device" else ": no kernel is timed"), flush=True)
     status, report, shown = runner.run(options.rows)
@@ -89,6 +91,20 @@ def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
         print(f"bench: no row could be compared with {options.against}: nothing is said of any", file=sys.stderr)
         return max(status, 2)
     return status
+
+
+def _keep_timings(path: Path, cell: str) -> None:
+    """ValueError where a file holds timings of a GPU that torch does not see now: it may have vanished."""
+    if not path.is_file():
+        return
+    try:
+        about = benchmark_file.read(path)["triton_matrix"]
+    except ValueError:
+        return  # nothing that could be kept
+    if about["level"] == "device":
+        gpus = ", ".join(sorted({gpu["name"] for gpu in about.get("gpus", [])}))
+        kept = f"{path} holds timings of {about.get('date')} on {gpus or 'a GPU'}"
+        raise ValueError(f"torch sees no GPU in cell {cell}, and {kept}; --level codegen replaces them")
 
 
 def suite_of(cells: Table) -> Path:

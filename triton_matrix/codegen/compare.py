@@ -103,7 +103,7 @@ def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     if settings:
         found.append(change("info", f"other settings: {', '.join(settings)}"))
     if old["status"] != new["status"]:
-        cause = "crash" if new.get("crash") else "compile"
+        cause = "crash" if new.get("crash") else "" if new.get("unanswered") else "compile"
         if old["status"] == "ok":
             found.append(change("worse", f"no longer compiles: {new['reason']}", cause))
         elif new["status"] == "error":

@@ -82,6 +82,10 @@ def main(argv: list[str]) -> int:
             for remark in spec_files.remarks(content):
                 print(f"{file.name}: {remark}", file=sys.stderr)
     entries = accepted.read(accepted_path) if not spec else []
+    for entry in entries:
+        if entry.from_ not in table.releases or entry.to not in table.releases:
+            known = ", ".join(table.releases)
+            raise ValueError(f"{accepted_path.name} accepts {entry}; the table's releases are {known}: remove it")
     reasons = _reasons(options.accept or [])
     reports = table.root / "reports" / "codegen"
     request = Request(

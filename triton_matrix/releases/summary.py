@@ -54,7 +54,8 @@ def report_atlas(
     if missing:
         print(f"unavailable and not counted: {', '.join(missing)}")
     if summary:
-        text = ["# What each Triton release makes of the kernels", "", table.overview(atlases, True), ""]
+        of = f"Of commit {atlases[-1].get('commit') or 'unknown'}, {atlases[-1].get('date')}."
+        text = ["# What each Triton release makes of the kernels", "", of, "", table.overview(atlases, True), ""]
         text += ["## What got worse between consecutive releases", "", _changes(judged, True), ""]
         files.write_text(summary, "\n".join(text))
     return _status(judged, [item for atlas in atlases for item in atlas["entries"]], outcomes)

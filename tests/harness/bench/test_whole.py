@@ -89,6 +89,27 @@ def test_a_comparison_of_nothing_is_no_green(known):
     assert set(by_row(written(known))) == {"known"}  # what was timed is kept
 
 
+def test_timings_are_kept_where_the_gpu_is_gone_unless_a_level_is_named(known):
+    """A torch that sees no GPU stands in for the real one, which these tests do not need."""
+    site = known / "site"
+    (site / "torch").mkdir(parents=True)
+    (site / "torch" / "__init__.py").write_text(
+        "__version__ = '0'\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
+    )
+    path = known / "reports" / "ambient" / "benchmark.json"
+    content = written(known)
+    content["triton_matrix"].update(level="device", gpus=[{"name": "H100"}])
+    path.write_text(json.dumps(content))
+    before = path.read_text()
+    done = bench(known, "--level", "auto", "--rows", "first", paths=[site])
+    assert done.returncode == 2
+    assert "torch sees no GPU in cell ambient, and " in done.stderr
+    assert "on H100; --level codegen replaces them" in done.stderr
+    assert path.read_text() == before
+    assert bench(known, "--level", "codegen", "--rows", "first", paths=[site]).returncode == 0
+    assert written(known)["triton_matrix"]["level"] == "codegen"
+
+
 @pytest.mark.parametrize("key", ["settings", "variables"])
 def test_what_was_set_up_otherwise_is_not_compared(key):
     now, base = ({"triton_matrix": {"level": "device", "gpus": [], key: value}} for value in ("one", "another"))

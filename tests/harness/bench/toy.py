@@ -41,9 +41,10 @@ def test_by_pytest_benchmark(benchmark):
 """
 
 
-def bench(root, *arguments, **variables):
+def bench(root, *arguments, paths=(), **variables):
     env = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_", "PYTEST", "NOX"))}
-    env["PYTHONPATH"] = str(Path(triton_matrix.__file__).resolve().parents[1])
+    here = Path(triton_matrix.__file__).resolve().parents[1]
+    env["PYTHONPATH"] = os.pathsep.join(map(str, [*paths, here]))
     fixed = ["--level", "interpreter", "--budget", "0.001"] if "--level" not in arguments else []
     env.update(variables)
     command = [sys.executable, "-m", "triton_matrix", "bench", *fixed, *arguments]

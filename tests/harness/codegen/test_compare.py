@@ -157,6 +157,12 @@ def test_what_was_n_a_and_does_not_compile_now_is_worse():
     assert [(change.kind, change.cause) for change in compare.changes(before, after)] == [("worse", "crash")]
 
 
+def test_a_compiler_that_was_killed_is_of_no_cause_that_could_be_accepted():
+    killed = entry({}, status="error", reason="was not compiled: SIGKILL", unanswered=True)
+    found = compare.changes(atlas("3.3.1", entry(CUDA)), atlas("3.4.0", killed))
+    assert [(change.kind, change.cause) for change in found] == [("worse", "")]
+
+
 def test_a_metric_that_one_side_lost_is_no_equal_one():
     before, after = step(CUDA)
     del after["entries"][0]["metrics"]["spill_stores"]

@@ -86,6 +86,14 @@ def test_a_release_that_is_not_at_hand_leaves_no_older_result_and_its_name(ask, 
     assert not (tmp_path / "out" / "3.9.0.json").exists()
 
 
+def test_what_is_accepted_of_a_release_that_is_gone_is_refused(tmp_path, capsys):
+    path = tmp_path / "accepted.toml"
+    path.write_text('[[accepted]]\nkernel = "k"\ntarget = "cuda:90"\nfrom = "3.3.9"\nto = "3.4.0"\nreason = "x"\n')
+    assert codegen.main(["--root", str(ROOT), "--accepted", str(path), "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "accepted.toml accepts k cuda:90 from 3.3.9 to 3.4.0; the table's releases are 2.3.1, " in said
+
+
 HOOK = """def configurations(targets):
     one = dict(kernel="k.py:k", label="k", args={}, constexprs={}, options={}, hints=())
     return [{**one, "target": target} for target in [*targets, *targets[:1]]]
