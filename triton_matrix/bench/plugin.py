@@ -61,10 +61,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Counted:
-    """Which rows were left out, and which did not end."""
+    """Which rows were left out, which failed, and which did not end."""
 
     def __init__(self) -> None:
         self.deselected = 0
+        self.failed: list[str] = []
         self.left: set[str] = set()
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
@@ -72,6 +73,14 @@ class _Counted:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.left = {item.nodeid for item in session.items}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and report.nodeid not in self.failed:
+            self.failed.append(report.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self.left.discard(nodeid)
@@ -232,7 +241,8 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     pattern = config.getoption("bench_rows")
     output_json["triton_matrix"] = header(cell, level_of(config), f"rows {pattern}" if pattern else "all", root)
     counted = config.stash[_COUNTED]
-    output_json["triton_matrix"].update(deselected=counted.deselected, not_run=len(counted.left))
+    about = {"deselected": counted.deselected, "failed_rows": counted.failed, "not_run": len(counted.left)}
+    output_json["triton_matrix"].update(about)
     for row in output_json["benchmarks"]:
         if "data" in row["stats"]:  # --benchmark-save leaves it out
             row["stats"]["data"] = [round(seconds, 9) for seconds in row["stats"]["data"]]

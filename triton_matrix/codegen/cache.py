@@ -140,9 +140,17 @@ def default_folder() -> Path:
 
 
 def variables() -> dict[str, str]:
-    """The environment variables that change what is compiled: Triton's, and what kernels' modules often ask for."""
+    """The environment variables that change what is compiled: Triton's, and what kernels' modules often ask for.
+
+    One that names a file, such as TRITON_PTXAS_PATH, comes with the file's size and time.
+    """
     asked = {name: os.environ[name] for name in sorted(os.environ) if name.startswith(("DISABLE_", "ENABLE_", "USE_"))}
-    return {**asked, **compiler_variables.found(os.environ)}
+    asked.update(compiler_variables.found(os.environ))
+    for name, value in asked.items():
+        if os.path.isfile(value):
+            status = os.stat(value)
+            asked[name] = f"{value} {status.st_size} {status.st_mtime_ns}"
+    return asked
 
 
 @functools.cache

@@ -30,6 +30,7 @@ HEADER = {
     "wheel": "digests of the package's sources: the `checkout`'s and of what is `installed`, or its `problem`",
     "variables": "set in the shell, that change what Triton compiles",
     "deselected": "how many rows were left out, by --rows, -k, -m or --deselect",
+    "failed_rows": "the tests of rows that failed: the file has nothing of them",
     "not_run": "how many rows did not end, because the run was cut short; such a file is not kept",
     "selection": "which rows were asked for; `sweep` first: a fine sweep of sizes, in sweep.json, not on the page",
     "settings": "how the kernels were set up, where a suite can set them up in several ways: such runs stay apart",

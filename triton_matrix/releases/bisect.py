@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, compiler_variables, versions
+from ..base import cells, commands, compiler_variables, locks, versions
 from ..base.terms import RUN_LEVELS
 from ..codegen import metrics
 from ..codegen.cli import target_names
@@ -39,6 +39,11 @@ def main(argv: list[str]) -> int:
     versions = choose(list(table.releases), options.good, options.bad)
     envs = (options.envs or table.root / ".nox" / "bisect-releases").resolve()
     commands.uv()
+    with locks.held(envs / ".bisect.lock", f"the folder {envs}"):  # where every release leaves its answer
+        return _bisect(options, table, versions, envs)
+
+
+def _bisect(options: argparse.Namespace, table: cells.Table, versions: list[str], envs: Path) -> int:
     if options.what.endswith(".toml"):
         ask, check = _asking_a_spec(options, table, envs)
     else:

@@ -131,6 +131,8 @@ def _judge(before: dict[str, Any], after: dict[str, Any], entries: Sequence[Acce
 
 def _changes(judged: Sequence[Any], markdown: bool) -> str:
     """One table of everything that got worse, worst first within each pair of releases."""
+    if not judged:
+        return "one release was compiled, so nothing is compared"
     rows = []
     for before, after, found, open_, _ in judged:
         for change in found:

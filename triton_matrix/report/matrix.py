@@ -247,6 +247,15 @@ class Pair(TypedDict):
     speed: list[dict[str, Any]]
 
 
+class FailedBench(TypedDict):
+    """Rows of a cell's bench that failed."""
+
+    cell: str
+    rows: list[str]
+    outdated: str
+    own: bool
+
+
 class Problem(TypedDict):
     """A file that was left out."""
 
@@ -270,8 +279,8 @@ class File(TypedDict):
     file: str
 
 
-class Merged(TypedDict):
-    """What judging leaves as it is."""
+class MergedBase(TypedDict):
+    """What judging leaves as it is, in every file."""
 
     schema: Annotated[str, {"const": schemas.MATRIX}]
     date: Annotated[Optional[str], "date of the newest evidence, ISO, UTC"]
@@ -286,6 +295,12 @@ class Merged(TypedDict):
     superseded: Annotated[list[Superseded], "results that another one replaced"]
     sources: Annotated[list[str], "the folders that were merged"]
     files: Annotated[list[File], "the raw files of the kept results"]
+
+
+class Merged(MergedBase, total=False):
+    """What files of older reports lack."""
+
+    failed_benches: Annotated[list[FailedBench], "timings that are not there because their rows failed"]
 
 
 class Found(Merged):

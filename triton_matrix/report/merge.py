@@ -126,6 +126,11 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
             for place, item in timed.items()
             for row in benches.rows(place, on[place], item)
         ],
+        "failed_benches": [
+            {"cell": place.cell, "rows": failed, "outdated": old[id(item)], "own": current.is_own(item)}
+            for place, item in timed.items()
+            if (failed := item.content["triton_matrix"].get("failed_rows"))
+        ],
         "codegen": atlas.build([releases[name] for name in sorted(releases, key=versions.key)], current, accepted),
         "files": [{"what": what, "file": file} for what, file in raw],
         "incidents": _incidents(_in_order(suites.values(), cells), evidence.incidents, current),

@@ -70,7 +70,9 @@ def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"codegen of {release}", row
     apart: dict[str, Mapping[str, Any]] = {}
     for timing in matrix["benches"]:
-        apart.setdefault(f"{on(timing['cell'], timing.get('on', ''))} benchmarks", timing)
+        age = f"stale, of {short(timing.get('commit'))}"
+        told = timing.get("on", "").removesuffix(age).removesuffix(", ")
+        apart.setdefault(f"{on(timing['cell'], told)} benchmarks", timing)
     for seen in matrix["incidents"]:
         if "date" in seen:  # of the verb; those of a cell are of its level
             apart.setdefault("incidents of bare releases", seen)

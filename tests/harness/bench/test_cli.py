@@ -86,6 +86,8 @@ def test_a_failing_row_is_red_and_the_others_are_kept(root):
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stdout
     assert "known" in by_row(written(root))
+    (failed,) = written(root)["triton_matrix"]["failed_rows"]
+    assert failed.endswith("bench_toy.py::test_broken")
 
 
 def test_at_level_codegen_nothing_that_needs_a_kernel_runs(root):

@@ -78,6 +78,16 @@ def test_a_compiler_setting_in_the_environment_is_another_result(folder, configu
     assert kept(folder, configuration) is None
 
 
+def test_another_tool_behind_the_same_path_is_another_result(folder, configuration, tmp_path, monkeypatch):
+    ptxas = tmp_path / "ptxas"
+    ptxas.write_text("one")
+    monkeypatch.setenv("TRITON_PTXAS_PATH", str(ptxas))
+    before = Cache(folder, "3.4.0").key(configuration)
+    assert Cache(folder, "3.4.0").key(configuration) == before
+    ptxas.write_text("another")
+    assert Cache(folder, "3.4.0").key(configuration) != before
+
+
 def test_another_build_of_the_same_version_is_another_result(folder, configuration, tmp_path, monkeypatch):
     package = tmp_path / "site" / "triton"
     package.mkdir(parents=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from triton_matrix.base import locks
 from triton_matrix.base.cells import find_root
 from triton_matrix.releases import bisect
 from triton_matrix.releases.searching import Answer, CannotAnswer, confirm
@@ -196,6 +197,14 @@ def test_what_one_release_says_of_a_test(tmp_path, how):
     said = bisect.run_test(Path(sys.executable), "test_it.py", "device", tmp_path, tmp_path / "out", seconds)
     assert (said.state, said.how) == expected, said.output
     assert said.state or said.output
+
+
+def test_two_bisections_that_leave_their_answers_in_one_folder_do_not_read_each_other_s(tmp_path, capsys):
+    command = [sys.executable, "-m", "triton_matrix", "bisect", str(DATA / "wide_backward.toml"), "--envs", tmp_path]
+    with locks.held(tmp_path / ".bisect.lock", "a test"):
+        done = subprocess.run(command, cwd=find_root(), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "is in use by process" in done.stderr
 
 
 def run_bisect(*arguments):

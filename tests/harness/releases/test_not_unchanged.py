@@ -40,6 +40,12 @@ def test_what_is_n_a_in_every_release_was_not_asked(ask, options):
     assert "Triton 2.3.1 has no HIP backend; hip:gfx950 needs 3.2.0 or later" in errors
 
 
+def test_one_release_has_nothing_to_be_compared_with(capsys):
+    only = atlas("3.9.0", "cuda:90", 0)
+    assert summary.report_atlas([], [only], [], 0.0, False, None) == 0
+    assert "one release was compiled, so nothing is compared" in capsys.readouterr().out
+
+
 def test_two_runs_that_write_to_one_folder_do_not_read_each_other_s_files(ask, tmp_path):
     assert ask(PLAIN)[0] == 0
     before = (tmp_path / "out" / "3.9.0.json").read_text()

@@ -40,7 +40,7 @@ def test_own_timings_of_other_sources_are_stale_and_say_nothing_of_now(report, t
     assert found["cells"]["triton231"]["levels"]["device"]["verdict"] == "pass"
     assert found["exit_status"] == 2
     (reason,) = found["status_reasons"]
-    assert reason.startswith("triton231, stale, of 0123456789 benchmarks: stale: of 2")
+    assert reason.startswith("triton231 benchmarks: stale: of 2")
     why = "it is of other sources than the checkout has now" if installed else "it does not say which sources it is of"
     assert reason.endswith(f"commit 0123456789: {why}")
     assert "triton231, stale, of 0123456789" in (found["out"] / "index.html").read_text()
@@ -61,7 +61,7 @@ def test_another_machine_s_old_timings_are_only_said(report, timed, copy):
             path.unlink()
     found = report(copy(), "--add", age(old))
     assert found["exit_status"] == 0
-    assert "triton231, stale, of 0123456789 benchmarks: stale: of " in found["said"]
+    assert "triton231 benchmarks: stale: of " in found["said"]
     assert {row["on"] for row in found["benches"]} == {"stale, of 0123456789"}
 
 
@@ -76,6 +76,16 @@ def test_of_two_files_the_one_of_now_and_of_the_whole_suite_stands(report, timed
     change(newer / "benchmark.json", lambda content: content["triton_matrix"].update(deselected=0))
     age(now / "newer")
     assert not report(before, "--add", now / "newer")["benches"][0]["date"].startswith("2026-11-20")
+
+
+def test_rows_that_failed_are_a_failure_as_long_as_the_file_is_of_now(report, timed):
+    now, _ = timed(1)
+    failed = ["bench_x.py::test_x", "bench_x.py::test_y"]
+    change(now / "triton231" / "benchmark.json", lambda content: content["triton_matrix"].update(failed_rows=failed))
+    found = report(now)
+    assert found["exit_status"] == 1
+    assert found["status_reasons"] == ["triton231 benchmarks: 2 failed, first bench_x.py::test_x"]
+    assert report(age(now))["exit_status"] == 2
 
 
 def test_some_rows_are_called_so(report, timed):
