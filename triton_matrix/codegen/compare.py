@@ -180,7 +180,7 @@ def _narrower(old: dict[str, Any], new: dict[str, Any]) -> bool:
     narrow_after = new["global_loads"] - new["global_loads_128"]
     if new["global_loads_128"] < old["global_loads_128"]:
         return bool(narrow_after > narrow_before)
-    if new["global_loads_128"] or old["global_loads_128"]:
+    if new["global_loads_128"] or old["global_loads_128"] or not new["global_loads"] or not old["global_loads"]:
         return False
     more_loads = new["global_loads"] > old["global_loads"]
     wide, were = new["global_load_bits"] / new["global_loads"], old["global_load_bits"] / old["global_loads"]

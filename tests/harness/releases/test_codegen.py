@@ -184,6 +184,16 @@ def test_a_kernel_is_loaded_and_compiled_for_every_target_that_the_newest_releas
     assert "error" not in table
 
 
+def test_kernels_without_a_load_are_compared_like_others(ask):
+    stores = COPY.format(head="", n="n").replace("tl.load(x_ptr + offsets, mask=offsets < n) * 2", "1.0")
+    status, table, errors = ask(stores)
+    assert status == 0, errors
+    assert "nothing got worse between consecutive releases" in table
+    empty = COPY.format(head="", n="n").partition("    offsets")[0] + "    pass\n"
+    status, table, errors = ask(empty)
+    assert status == 0, errors
+
+
 def test_only_the_first_configurations_of_a_tuner_may_be_asked_for(ask):
     tuned = COPY.format(head="", n="n").replace(
         "@triton.jit", "@triton.autotune([triton.Config({}, num_warps=w) for w in (1, 2, 4)], key=['n'])\n@triton.jit"

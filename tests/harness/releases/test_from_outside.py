@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from triton_matrix.base import compiler_variables
 from triton_matrix.releases import bisect, explain
 
@@ -57,6 +59,27 @@ def test_a_compiler_that_is_killed_from_outside_is_no_crash(ask, tmp_path):
     (entry,) = json.loads((tmp_path / "out" / "3.9.0.json").read_text())["entries"]
     assert entry["unanswered"]
     assert "crash" not in entry
+
+
+# 2.3.1 runs ptxas through a shell, so that its parent is no compiler
+@pytest.mark.parametrize(
+    ("release", "who"), [("2.3.1", "$$"), ("3.3.1", "$$"), ("3.9.0", "$$"), ("3.3.1", "$PPID"), ("3.9.0", "$PPID")]
+)
+def test_a_ptxas_or_its_compiler_that_is_killed_says_nothing_of_the_kernel(codegen, tmp_path, release, who):
+    ptxas = tmp_path / "ptxas"
+    ptxas.write_text(
+        f"#!/bin/sh\ncase \"$*\" in *--version*) echo 'release 12.4, V12.4.0'; exit 0 ;; esac\nkill -9 {who}\n"
+    )
+    ptxas.chmod(0o755)
+    (tmp_path / "mine.py").write_text(COPY.format(head="", n="n"))
+    (tmp_path / "spec.toml").write_text(ASKED.format(block="64"))
+    asked = ("--spec", "spec.toml", "--json", "out.json", "--cache", "cache", "--target", "cuda:80")
+    done = codegen(release, *asked, TRITON_PTXAS_PATH=str(ptxas))
+    assert done.returncode == 1, done.stderr
+    (entry,) = json.loads((tmp_path / "out.json").read_text())["entries"]
+    assert entry["unanswered"], entry["reason"]
+    assert entry["reason"].startswith("was not compiled: SIGKILL ended the compiler from outside")
+    assert not (tmp_path / "cache").exists()  # it is asked again the next time
 
 
 def test_bisect_and_explain_do_not_take_a_killed_compiler_for_an_answer(ask, tmp_path, capfd):
