@@ -31,7 +31,7 @@ def answer(options: argparse.Namespace) -> int:
     for cell, _ in required:
         table.cell(reading.table_cell(cell))
     reports = options.reports or table.root / "reports"
-    accepts = known.load(options.known or table.known)
+    accepts = known.load(options.known or table.known, table.cells)
     accepted = options.accepted or table.accepted
     current = Current(table, str(reports), options.allow_stale)
     found = build([reports, *options.add], current, accepts, accepted)
@@ -65,7 +65,7 @@ def judge(folders: list[Path], table: Table) -> Judged:
         ValueError: the file of known failures, or of accepted codegen changes, is malformed.
     """
     current = Current(table, str(folders[0]))
-    return verdict.judge(build(folders, current, known.load(table.known), table.accepted))
+    return verdict.judge(build(folders, current, known.load(table.known, table.cells), table.accepted))
 
 
 def build(folders: list[Path], current: Current, accepts: known.Known, accepted: Path) -> Found:

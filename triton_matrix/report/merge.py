@@ -67,6 +67,8 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
     tests = sorted({test for suite in suites.values() for test in suite.outcomes})
     groups: dict[tuple[str, str], causes.Group] = {}
     environments: list[dict[str, Any]] = []
+    whole = [suite for suite in suites.values() if not outdated[id(suite)] and not _shortfall(suite)]
+    unknown = known.unknown((suite.cell, suite.level, suite.outcomes) for suite in whole)
     cells: dict[str, FoundCell] = {}
     for cell in [
         *table.cells,
@@ -81,6 +83,7 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
                 counts = current.allow_stale or not outdated[id(ran[name])]
                 levels[name] = _level(ran[name], tests, groups if counts else {}, known, environments, evidence)
                 levels[name]["outdated"], levels[name]["own"] = outdated[id(ran[name])], current.is_own(ran[name])
+                levels[name]["gone"] += unknown.get((cell, name), [])
         cells[cell] = {**_row(table, cell), "levels": levels, "unavailable": None, "stopped": None}
         if cell in stopped:
             causes.group_document(groups, stopped[cell])

@@ -55,7 +55,7 @@ def _cells(matrix: Matrix) -> Table:
     for name in ("python", "torch", "triton"):
         table.add_column(name, overflow="fold", max_width=14 if name == "torch" else 10)
     for level in words.LEVELS:
-        table.add_column(level, overflow="fold", max_width=18)
+        table.add_column(level, overflow="fold", max_width=20)
     for name, cell in matrix["cells"].items():
         levels = [_level(cell["levels"].get(level)) for level in words.LEVELS]
         table.add_row(Text(name, style=words.STYLES.get(cell["verdict"], "")), *words.toolchain(cell).values(), *levels)

@@ -106,9 +106,12 @@ def status(
     unanswered += [sentence for cell, level in required if (sentence := _missing(matrix, cell, level, allow_stale))]
     if not allow_stale:
         unanswered += [f"{where}: stale: {row['reason']}" for where, row in stale if row["own"]]
-    ran = any(cell["levels"] or cell["stopped"] for cell in matrix["cells"].values())
-    if not ran and not matrix["codegen"]["releases"]:
-        unanswered.append("there are no results: run `nox`, or name a folder that holds some with --add")
+    found: list[Mapping[str, Any]] = [row for cell in matrix["cells"].values() for row in cell["levels"].values()]
+    found += matrix["codegen"]["summary"].values()
+    counting = [row for row in found if allow_stale or row["verdict"] != "stale"]
+    if not counting and not any(cell["stopped"] for cell in matrix["cells"].values()):
+        none = "no result is of the checkout as it is now" if found else "there are no results"
+        unanswered.append(f"{none}: run `nox`, or name a folder that holds some with --add")
     return (FAILED if bad else CANNOT_SAY if unanswered else OK), [*bad, *unanswered]
 
 
@@ -132,7 +135,9 @@ def _level_verdict(level: FoundLevel, newly_failing: int, slower: int) -> tuple[
         return "fail", f"harness: {level['shortfall']}"
     if level["gone"]:
         return "fail", level["gone"][0]
-    if not counts["passed"] and not counts["known"]:
+    if not counts["passed"]:
+        if counts["known"]:
+            return "fail", f"no test passed: each of the {counts['known']} failures is known, and nothing else ran"
         if not sum(counts.values()):
             return "fail", "harness: pytest ran no test"
         reason = level["skips"][0][0] if level["skips"] else "no reason recorded"

@@ -31,7 +31,8 @@ def level_line(level: Optional[Mapping[str, Any]]) -> str:
     ran = counts["passed"] + counts["failed"] + counts["error"]
     if failing:
         return f"{line} {failing}/{ran}"
-    return f"{line} {counts['passed']}" if verdict == "pass" else line
+    known = f", {counts['known']} known" if counts["known"] else ""
+    return f"{line} {counts['passed']}{known}" if verdict == "pass" else line
 
 
 def toolchain(cell: Mapping[str, Any]) -> dict[str, str]:
