@@ -121,7 +121,7 @@ def _level_verdict(level: FoundLevel, newly_failing: int, slower: int) -> tuple[
         said = ", ".join(f"{count} {cause}" for cause, count in sorted(level["causes"].items(), key=lambda kv: -kv[1]))
         findings = sum(level["causes"].values())
         return ("fail", f"{findings} findings: {said}") if findings else ("pass" if counts["ok"] else "n/a", "")
-    failing = counts["failed"] + counts["error"] - counts["known"]
+    failing = words.failing(counts)
     if newly_failing:
         return "regressed", f"{newly_failing} of {failing} failing tests passed in the earlier run"
     if slower and not failing:
