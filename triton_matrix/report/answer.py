@@ -26,9 +26,10 @@ def answer(options: argparse.Namespace) -> int:
         ValueError: an option, the table or a file that it names is malformed, or what is said cannot be written.
         OSError: the evidence cannot be read.
     """
-    required = [_cell_and_level(item) for item in options.require]
+    required = [_cell_and_level("--require", item) for item in options.require]
+    expected = [_cell_and_level("--expect", item) for item in options.expect]
     table = load_at(options.root)
-    for cell, _ in required:
+    for cell, _ in required + expected:
         table.cell(reading.table_cell(cell))
     reports = options.reports or table.root / "reports"
     accepts = known.load(options.known or table.known, table.cells)
@@ -42,7 +43,7 @@ def answer(options: argparse.Namespace) -> int:
     names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(found)
     pair = compare_runs.cell_against_cell(found, *names) if names else None
     judged = verdict.judge(found, changes, pair)
-    status, reasons = verdict.status(judged, required, options.allow_stale)
+    status, reasons = verdict.status(judged, required, options.allow_stale, expected)
     matrix: Matrix = {**judged, "status": status, "status_reasons": reasons}
     jsonschema.validate(matrix, schema())
     out = options.out or reports
@@ -105,8 +106,8 @@ def schema() -> dict[str, Any]:
     return dict(json.loads(Path(__file__).with_name("matrix.schema.json").read_text(encoding="utf-8")))
 
 
-def _cell_and_level(text: str) -> tuple[str, str]:
+def _cell_and_level(option: str, text: str) -> tuple[str, str]:
     cell, _, level = text.rpartition(":")
     if not cell or level not in LEVELS:
-        raise ValueError(f"--require {text!r}: it is CELL:LEVEL, with a level of {', '.join(LEVELS)}")
+        raise ValueError(f"{option} {text!r}: it is CELL:LEVEL, with a level of {', '.join(LEVELS)}")
     return cell, level

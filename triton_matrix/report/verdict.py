@@ -76,7 +76,10 @@ def _importance(group: Failure) -> tuple[bool, bool, int]:
 
 
 def status(
-    matrix: Judged, required: Iterable[tuple[str, str]], allow_stale: bool = False
+    matrix: Judged,
+    required: Iterable[tuple[str, str]],
+    allow_stale: bool = False,
+    expected: Iterable[tuple[str, str]] = (),
 ) -> tuple[Literal[0, 1, 2], list[str]]:
     """The exit status and the sentences that explain it.
 
@@ -85,7 +88,9 @@ def status(
     an unanswered question.
 
     Args:
+        required: cell and level of results that must be there and have run a test.
         allow_stale: whether a stale result counts as what it was.
+        expected: cell and level of results that must be there, if only to say that every test was skipped.
     """
     stale = list(words.stale_levels(matrix))
     bad = [
@@ -104,6 +109,11 @@ def status(
     bad += matrix["changes"]["gone"] if matrix["changes"] else []
     unanswered = [f"{row['file']} {row['problem']}" for row in matrix["problems"] if row["broken"]]
     unanswered += [sentence for cell, level in required if (sentence := _missing(matrix, cell, level, allow_stale))]
+    unanswered += [
+        f"expected but not there: level {level} of cell {cell}: nothing says how it ended"
+        for cell, level in expected
+        if not any(level in matrix["cells"][name]["levels"] for name in _rows_of(matrix, cell))
+    ]
     if not allow_stale:
         unanswered += [f"{where}: stale: {row['reason']}" for where, row in stale if row["own"]]
     found: list[Mapping[str, Any]] = [row for cell in matrix["cells"].values() for row in cell["levels"].values()]
@@ -197,11 +207,17 @@ def _cell_verdict(name: str, cell: FoundCell, levels: Mapping[str, Level]) -> tu
 
 def _missing(matrix: Judged, cell: str, level: str, allow_stale: bool) -> str:
     """What to say where a required result is not there; a level whose tests were all skipped did not run."""
-    names = [name for name in matrix["cells"] if cell in (name, table_cell(name))]
-    found = [matrix["cells"][name]["levels"].get(level) for name in names]
+    found = [matrix["cells"][name]["levels"].get(level) for name in _rows_of(matrix, cell)]
     good = ("pass", *BAD)
     ran = [row for row in found if row and (row["verdict"] in good or (allow_stale and row.get("was") in good))]
     if ran:
         return ""
     because = next((f": {row['reason']}" for row in found if row), "")
     return f"required but not there: level {level} of cell {cell}{because}"
+
+
+def _rows_of(matrix: Judged, cell: str) -> list[str]:
+    """The rows of a cell: ``ambient`` has one for each Triton. Another package under its suites is another."""
+    return [
+        name for name in matrix["cells"] if cell in (name, table_cell(name)) and (name == cell or not is_subject(name))
+    ]
