@@ -47,14 +47,17 @@ def answer(options: argparse.Namespace) -> int:
     matrix: Matrix = {**judged, "status": status, "status_reasons": reasons}
     jsonschema.validate(matrix, schema())
     out = options.out or reports
-    terminal.show(matrix)
-    try:
+    trouble: Optional[OSError] = None
+    try:  # before anything is printed: a reader that goes away does not leave an older page
         content = json.dumps(matrix, separators=(",", ":"), sort_keys=True, allow_nan=False)
         files.write_text(out / "matrix.json", content + "\n")
         files.write_text(out / "summary.md", markdown.render(matrix))
         files.write_text(out / "index.html", page.render(matrix, out))
     except OSError as error:
-        raise ValueError(f"{error.filename or out} cannot be written: {error.strerror}") from None
+        trouble = error
+    terminal.show(matrix)
+    if trouble:
+        raise ValueError(f"{trouble.filename or out} cannot be written: {trouble.strerror}")
     print(f"page: {text.printable(str(out / 'index.html'))}")
     return status
 

@@ -13,6 +13,15 @@ from rich.text import Text
 from . import words
 from .matrix import Matrix
 
+
+class Terminal(Console):
+    """A console that says that its reader went away, in place of ending the program as if a cell had failed."""
+
+    def on_broken_pipe(self) -> None:
+        """As rich calls it."""
+        raise BrokenPipeError
+
+
 WIDTH = 100
 GROUPS_SHOWN = 12
 CHANGES_SHOWN = 20
@@ -21,7 +30,7 @@ PLACES_SHOWN = 4
 
 def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
     """Print the table, what changed, the failures by cause, and why the exit status is what it is."""
-    console = Console(file=file or sys.stdout, highlight=False, emoji=False, markup=False)
+    console = Terminal(file=file or sys.stdout, highlight=False, emoji=False, markup=False)
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
     console.print(_cells(matrix))
     # a sentence is never cut into two: in a log it is searched for, from a terminal it is copied
