@@ -21,6 +21,7 @@ from . import chosen
 
 PLUGINS = ("triton_matrix.suites.pytest_plugin", "triton_matrix.suites.imports")
 PROBE_S = 300  # for torch to import and to count the GPUs
+LATE_S = 60  # what a test may take beyond its limit, at most, where pytest-timeout cannot end it
 NEEDS = ("pytest", "hypothesis", "torch", "triton")
 
 
@@ -118,9 +119,13 @@ def _count_gpus() -> tuple[int, str]:
 
 
 def _limit(table: Table, env: dict[str, str]) -> list[str]:
-    """pytest's options for the limit of a test; without pytest-timeout ``env`` tells our own plugin."""
+    """pytest's options for the limit of a test. ``env`` tells our own plugin, which ends what pytest-timeout cannot.
+
+    pytest-timeout waits for Python code to run. A test that hangs in a kernel or in the compiler runs none.
+    """
     seconds = table.package.timeout
     if importlib.util.find_spec("pytest_timeout") is not None:
+        env["TRITON_MATRIX_LATE"] = str(min(seconds, LATE_S))
         return ["-p", "timeout", f"--timeout={seconds}"]
     env["TRITON_MATRIX_TIMEOUT"] = str(seconds)
     missing = f"there is no pytest-timeout in {sys.executable}"
