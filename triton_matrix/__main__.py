@@ -60,7 +60,7 @@ def main(argv: Optional[list[str]] = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     verb = argv[0] if argv else ""
     for stream in (sys.stdout, sys.stderr):  # a terminal of another encoding: what it cannot show is spelled out
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
             stream.reconfigure(errors="backslashreplace")
     try:
         status = _run(verb, argv[1:])
