@@ -53,6 +53,14 @@ def packed(plan_with, device, monkeypatch):
     monkeypatch.setattr(launch_plan, "backward_settings", lambda *arguments: Settings("tile", 2, 512, 4, programs=2))
 
 
+@pytest.fixture
+def copied_ahead(plan_with):
+    """`copied_ahead(prefetch)`: every plan copies rows of 16-bit elements ahead."""
+    if compare_version("triton", operator.lt, "3.0"):
+        pytest.skip("Triton 2 has no loop that copies rows ahead, so its plans have none: run with 3.0 or later")
+    return lambda prefetch: plan_with(Settings("pipelined", 1, 2048, 4, programs=2, prefetch=prefetch))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_cols", LENGTHS)
 def test_rows_that_are_not_aligned(n_cols, dtype, device, unaligned, launches):
@@ -136,8 +144,8 @@ def test_statistics_of_packed_chunks(device, packed):
 @pytest.mark.parametrize("dtype", HALF_DTYPES)
 @pytest.mark.parametrize("n_cols", [2048, 1000, 4096, 5000, 16384, 20002])
 @pytest.mark.parametrize("prefetch", [1, 2])
-def test_rows_copied_ahead(prefetch, n_cols, dtype, device, plan_with, launches):
-    plan_with(Settings("pipelined", 1, 2048, 4, programs=2, prefetch=prefetch))
+def test_rows_copied_ahead(prefetch, n_cols, dtype, device, copied_ahead, launches):
+    copied_ahead(prefetch)
     for n_rows in (1, 3, 700):
         x, w, b, dy = problem(n_rows, n_cols, dtype=dtype, device=device)
         first = check(x, w, b, dy)
@@ -152,8 +160,8 @@ def test_rows_copied_ahead(prefetch, n_cols, dtype, device, plan_with, launches)
 
 @pytest.mark.device("programs that wait for each other cannot be interpreted")
 @pytest.mark.parametrize("n_cols", [2048, 20002])
-def test_values_that_are_hard_on_rows_copied_ahead(n_cols, device, plan_with):
-    plan_with(Settings("pipelined", 1, 2048, 4, programs=2, prefetch=2))
+def test_values_that_are_hard_on_rows_copied_ahead(n_cols, device, copied_ahead):
+    copied_ahead(2)
     x, w, b, dy = problem(300, n_cols, dtype=torch.float16, device=device)
     check((x.float() + 1e4).half(), w, b, dy)
     clean = check(x, w, b, dy)

@@ -23,28 +23,67 @@ from . import files
 from .cells import Cell, Table
 
 # what lies in a checkout and is no source of its wheel
-NOT_SOURCES = ("build", "dist", "reports", "results", "tests", "docs", "constraints", "*.egg-info", "triton_matrix")
-# what lies beside a package and is none of its modules
-OUTSIDE = ("test", "tests", "docs", "examples", "benchmark", "benchmarks", "build", "dist")
-BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
-BUILD_TOOLS = ("setuptools", "setuptools_scm", "hatch", "flit", "poetry", "pdm", "scikit-build", "maturin")  # [tool.*]
-COMPILED = (".c", ".cc", ".cpp", ".cu", ".hip", ".pyx")
-PROSE = re.compile(r"(readme|licen[cs]e|copying|notice|change|history|authors|contribut).*|.*\.(md|rst)", re.IGNORECASE)
-# what pytest takes from a folder above a suite, besides what is in BUILD_FILES at the repo root
-PYTEST_FILES = ("conftest.py", "__init__.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini")
+NOT_SOURCES: tuple[str, ...] = ("build", "constraints", "dist", "docs", "reports", "results", "tests", "*.egg-info")
+NOT_SOURCES += ("node_modules", "triton_matrix")
+# and what is one only where it is a package itself
+_BESIDE = ("bench*", "doc*", "example*", "notebook*", "script*", "test*", "tool*")
+_CODE = {".py", ".pyi", ".pyx", ".pxd", ".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".hip", ".rs"}
+
+_BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
+_BUILD_TOOLS = ("setuptools", "setuptools_scm", "hatch", "flit", "poetry", "pdm", "scikit-build", "maturin")  # [tool.*]
+_PROSE = re.compile(
+    r"(readme|licen[cs]e|copying|notice|change|history|authors|contribut).*|.*\.(md|rst)", re.IGNORECASE
+)
+# what pytest takes from a folder above a suite, besides _BUILD_FILES, which count at the repo root already
+_PYTEST_FILES = ("conftest.py", "__init__.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini")
 # what tools leave among sources: of Python, of pytest and hypothesis (hidden folders), of an editable install
-LEFT_BEHIND = ("__pycache__", ".*", "*.egg-info")
+_LEFT_BEHIND = ("__pycache__", ".*", "*.egg-info")
+
+
+def of_build(root: Path) -> list[Path]:
+    """The files and folders at ``root`` that a build of the package there may read."""
+    found = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
+    found = [path for path in found if not any(path.match(pattern) for pattern in NOT_SOURCES)]
+    return [path for path in found if not (path / "pyvenv.cfg").is_file()]
+
+
+def is_beside(name: str) -> bool:
+    """Whether a folder of that name is there for something else than to be in the wheel."""
+    return _is(name, (*NOT_SOURCES, *_BESIDE))
 
 
 def of_wheel(table: Table) -> list[Path]:
     """The files and folders that decide what is in the wheel.
 
-    The files that say how it is built, the package's module and the packages beside it, and what the former name.
+    The module with all that lies in it, the files that say how it is built, and the code of all other folders that a
+    build may take into the wheel: ``python/``, a second package, ``csrc/``. Then what the files of the build name, such
+    as ``VERSION`` or a module beside the package's.
     """
-    root = table.root
-    build = [root / name for name in (*BUILD_FILES, *filter(None, [table.package.platform]))]
-    found = list(dict.fromkeys(path for path in (*build, *_modules(table), *_named(root)) if path.exists()))
-    return [path for path in found if not any(top in path.parents for top in found)]
+    modules = [folder / table.package.module for folder in (table.root, table.root / "src")]
+    single = [module.with_suffix(".py") for module in modules]
+    build = [table.root / name for name in (*_BUILD_FILES, *filter(None, [table.package.platform]))]
+    found = [path for path in (*build, *modules, *single) if path.exists()]
+    for more in (_other_code(table.root), _named(table.root)):
+        found += [path for path in more if not set(found) & {path, *path.parents}]
+    return found
+
+
+def _other_code(root: Path) -> list[Path]:
+    folders = [path for path in of_build(root) if path.is_dir()]
+    packages = [path for path in folders if (path / "__init__.py").is_file()]
+    folders = [path for path in folders if path in packages or not _is(path.name, _BESIDE)]
+    return [path for folder in folders for path in sorted(_below(folder)) if path.suffix in _CODE]
+
+
+def _named(root: Path) -> list[Path]:
+    """The files that those which say how the package is built name, such as VERSION, but for prose."""
+    found = set()
+    for word in _words(root):
+        path = Path(word)
+        inside = 0 < len(word) < 200 and "\0" not in word and not path.is_absolute() and ".." not in path.parts
+        if inside and path.parts and not _PROSE.fullmatch(path.name) and not _is(path.parts[0], (*NOT_SOURCES, ".*")):
+            found |= {each for each in (root / path, root / f"{path}.py") if each.is_file()}
+    return sorted(found)
 
 
 def package_digest(table: Table) -> str:
@@ -63,8 +102,8 @@ def suites_digest(table: Table, folder: Path, suites: Iterable[str]) -> str:
     """
     named = [Path(os.path.normpath(folder / name)) for name in suites]
     above = {place for suite in named for place in suite.parents if table.root in (place, *place.parents)}
-    beside = {place / name for place in above for name in PYTEST_FILES} | set((table.root / "tests").glob("*.py"))
-    beside |= {place / name for place in above - {table.root} for name in BUILD_FILES}
+    beside = {place / name for place in above for name in _PYTEST_FILES} | set((table.root / "tests").glob("*.py"))
+    beside |= {place / name for place in above - {table.root} for name in _BUILD_FILES}
     return digest([*sorted(path for path in beside if path.is_file()), *named], table.root)
 
 
@@ -142,43 +181,10 @@ def _below(top: Path) -> Iterator[Path]:
     """Every file below a folder. A link to a folder that it lies in is not followed again."""
     for folder, below, names in os.walk(top, followlinks=True):
         here = Path(folder)
-        inside = [name for name in below if not _is(name, LEFT_BEHIND)]
+        inside = [name for name in below if not _is(name, _LEFT_BEHIND)]
         below[:] = [name for name in inside if (here / name).resolve() not in (here / name).parent.resolve().parents]
         below[:] = [name for name in below if (here / name).resolve() != here.resolve()]
         yield from (here / name for name in names)
-
-
-def _modules(table: Table) -> list[Path]:
-    """The package's own module at the repo root or in src/, and the packages beside it there."""
-    found = []
-    for folder in (table.root, table.root / "src"):
-        beside = sorted(path.parent for path in folder.glob("*/__init__.py"))
-        kept = [path for path in beside if not _is(path.name, (*NOT_SOURCES, *OUTSIDE, *LEFT_BEHIND))]
-        found += [folder / table.package.module, folder / f"{table.package.module}.py", *kept]
-    return found
-
-
-def _named(root: Path) -> list[Path]:
-    """What the files that say how the package is built name of the checkout: VERSION, csrc, a folder python/.
-
-    A change of prose, or of what is never a source of a wheel, makes no other one.
-    """
-    found = []
-    for word in (text.split("*")[0] for text in _words(root)):
-        path = Path(word)
-        inside = 0 < len(word) < 200 and "\0" not in word and not path.is_absolute() and ".." not in path.parts
-        if not inside or not path.parts or PROSE.fullmatch(path.name):
-            continue
-        if not _is(
-            path.parts[0], (*NOT_SOURCES, *OUTSIDE, ".*")
-        ):  # a module is named with dots, and without its ending
-            compiled = path.suffix in COMPILED and path.parent.parts  # with the headers beside it
-            found += [
-                root / path.parent if compiled else root / path,
-                root / f"{path}.py",
-                root / word.replace(".", "/"),
-            ]
-    return sorted(set(found))
 
 
 def _words(root: Path) -> Iterator[str]:
@@ -187,7 +193,7 @@ def _words(root: Path) -> Iterator[str]:
     if pyproject.is_file():
         content = files.read_toml(pyproject, "the package's description")
         tools = content.get("tool", {})
-        yield from _leaves([content.get("build-system"), *(tools.get(name) for name in BUILD_TOOLS)])
+        yield from _leaves([content.get("build-system"), *(tools.get(name) for name in _BUILD_TOOLS)])
     # one that cannot be read names nothing: its build says what is wrong with it
     parser = configparser.ConfigParser(interpolation=None)
     with contextlib.suppress(configparser.Error, UnicodeDecodeError):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files, sources
+from ..base import commands, files
 from . import copying
 
 FILES = ("pyproject.toml", "setup.cfg", "setup.py")
@@ -95,7 +95,8 @@ def modules(root: Path, name: str) -> list[str]:
                 found.append(path.stem)
             elif path.is_dir() and path.name.lower() == likely and any(path.rglob("*.py")):
                 found.append(path.name)  # a namespace package
-    kept = [each for each in dict.fromkeys(found) if each not in (*sources.OUTSIDE, "src")]
+    outside = ("test", "tests", "docs", "examples", "benchmark", "benchmarks", "build", "dist", "src")
+    kept = [each for each in dict.fromkeys(found) if each not in outside]
     # fla-core's module is fla: next to the name itself, what the name begins with is likeliest
     return sorted(kept, key=lambda each: (each.lower() != likely, not likely.startswith(each.lower())))
 

@@ -129,7 +129,7 @@ def read_journal(run: Run, path: Path) -> None:
             begun.pop(told["end"], None)
         elif "forked" in told:
             test = told["forked"].get("end") or "a test"
-            run.problem = run.problem or f"{test} forked, and the child went on with the suites beside its parent"
+            run.problem = run.problem or f"{test} forked, and its child came back to go on with the suites"
     run.running = next(reversed(list(begun)), "")
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Optional
 
 from ..base import sources
 from ..base.cells import Table
-from ..evidence import runs
+from ..evidence import atlas_file, benchmark_file, runs
 from ..evidence.reading import Document, Suite, is_subject, table_cell
-from ..suites import chosen
+from ..suites import chosen, incidents
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Current:
 
     def is_own(self, item: Any) -> bool:
         """Whether a result lies in the checkout's own folder of evidence."""
-        return bool(item.source == self.own)
+        return bool(item.source == self.own) or Path(item.file).resolve().is_relative_to(Path(self.own).resolve())
 
     def outdated(self, suite: Suite) -> str:
         """Why a suite's result is not of the checkout as it is now; "" where it is, or is another package's."""
@@ -53,10 +54,18 @@ class Current:
 
     def outdated_codegen(self, document: Document) -> str:
         """The same of an atlas file."""
+        return atlas_file.outdated(document.content, self.table, self.sources)
+
+    def outdated_bench(self, document: Document) -> str:
+        """The same of a benchmark file."""
+        return benchmark_file.outdated(document.content["triton_matrix"], self.sources)
+
+    def outdated_incidents(self, document: Document) -> str:
+        """The same of what was seen of the incidents."""
         said = document.content.get("sources")
         if said is None:
-            return "it does not say which sources it is of"
-        return "" if said == self.sources else "it is of other sources than the checkout has now"
+            return "it does not say which incidents it is of"
+        return "" if said == incidents.digest(self.table) else "the incidents were changed since"
 
     def _helper_changed(self, helpers: Mapping[str, str]) -> str:
         """Which file that suites imported is another one now, as a sentence; "" where none is."""

@@ -27,11 +27,16 @@ def level_line(level: Optional[Mapping[str, Any]]) -> str:
         if counts["error"]:
             return f"{line} {counts['error']}/{total}"
         return f"{line} {total}" if verdict == "pass" else line
-    failing = counts["failed"] + counts["error"] - counts["known"]
     ran = counts["passed"] + counts["failed"] + counts["error"]
-    if failing:
-        return f"{line} {failing}/{ran}"
-    return f"{line} {counts['passed']}" if verdict == "pass" else line
+    if failing(counts):
+        return f"{line} {failing(counts)}/{ran}"
+    known = f", {counts['known']} known" if counts["known"] else ""
+    return f"{line} {counts['passed']}{known}" if verdict == "pass" else line
+
+
+def failing(counts: Mapping[str, int]) -> int:
+    """How many tests fail that are not known to."""
+    return counts["failed"] + counts["error"] - counts["known"]
 
 
 def toolchain(cell: Mapping[str, Any]) -> dict[str, str]:
@@ -68,11 +73,35 @@ def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for release, row in matrix["codegen"]["summary"].items():
         if row["verdict"] == "stale":
             yield f"codegen of {release}", row
+    apart: dict[str, Mapping[str, Any]] = {}
+    for timing in matrix["benches"]:
+        age = f"stale, of {short(timing.get('commit'))}"
+        told = timing.get("on", "").removesuffix(age).removesuffix(", ")
+        apart.setdefault(f"{on(timing['cell'], told)} benchmarks", timing)
+    for seen in matrix["incidents"]:
+        if "date" in seen:  # of the verb; those of a cell are of its level
+            apart.setdefault("incidents of bare releases", seen)
+    for where, old in apart.items():
+        if old.get("outdated"):
+            when = f"of {old.get('date')}, commit {short(old.get('commit'))}"
+            yield where, {"reason": f"{when}: {old['outdated']}", "own": old["own"], "was": "pass"}
 
 
 def stale_lines(matrix: Matrix) -> list[str]:
     """What is stale, since when and why, one sentence each."""
     return [f"{where}: stale: {row['reason']}" for where, row in stale_levels(matrix)]
+
+
+def machine_lines(matrix: Matrix) -> list[str]:
+    """What each machine found, where a cell ran on several at a level, one sentence each."""
+    lines = []
+    for name, cell in matrix["cells"].items():
+        for level, found in cell["levels"].items():
+            for on in found.get("machines", ()):
+                failed = f"{on['failing']} failing, " if on["failing"] else ""
+                said = on["shortfall"] or f"{failed}{on['passed']} passed"
+                lines.append(f"{name} {level} on {on['machine']}: {said}")
+    return lines
 
 
 def change_lines(changes: Optional[Changes]) -> list[str]:
@@ -82,7 +111,9 @@ def change_lines(changes: Optional[Changes]) -> list[str]:
     lines = []
     for tests, word in ((changes["newly_failing"], "newly failing"), (changes["newly_passing"], "newly passing")):
         lines += [f"{row['cell']} {row['level']}: {row['count']} {word}" for row in tests]
-    lines += [f"{row['cell']} {row['level']}: not run this time" for row in changes["no_longer_run"]]
+    for row in changes["no_longer_run"]:
+        what = f": {row['what']}" if "what" in row else ""
+        lines.append(f"{row['cell']} {row['level']}{what}: not run this time")
     for timings, word in ((changes["slower"], "slower"), (changes["faster"], "faster")):
         for timing in timings:
             accepted = f" (accepted: {timing['accepted']})" if timing.get("accepted") else ""

@@ -33,7 +33,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     table = _table(session.config)
     if table is None:
         return
-    shipped = [name for name in sources.installed_names(table.package.name) if name not in sources.OUTSIDE]
+    shipped = [name for name in sources.installed_names(table.package.name) if not sources.is_beside(name)]
     for name in (table.package.module, *shipped):  # a wheel that ships tests/ by mistake is not asked for those
         module = sys.modules.get(name)
         where = [Path(each) for each in (getattr(module, "__file__", None), *getattr(module, "__path__", ())) if each]

@@ -10,6 +10,7 @@ variables describe the run, so that it also reaches subprocesses of a test:
     TRITON_MATRIX_RUN       the id of the run that the verb `run` opened there
     TRITON_MATRIX_SUITES    what the verb asked pytest to run
     TRITON_MATRIX_TIMEOUT   seconds that a test may take, where there is no pytest-timeout
+    TRITON_MATRIX_LATE      seconds that pytest-timeout has to end a test that takes too long
 """
 
 from __future__ import annotations
@@ -42,9 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and record what this Python is before any suite runs."""
     config.addinivalue_line("markers", "device(reason): needs a GPU; the reason says what it proves there")
     config.addinivalue_line("markers", "needs(feature): what a cell may lack at a level; see gaps in cells.toml")
-    seconds = os.environ.pop("TRITON_MATRIX_TIMEOUT", None)
-    if seconds:
-        config.pluginmanager.register(Limit(float(seconds)))
+    seconds, late = (os.environ.pop(f"TRITON_MATRIX_{name}", None) for name in ("TIMEOUT", "LATE"))
+    if late:
+        seconds = config.getoption("timeout", None)
+    if seconds and not config.option.usepdb:
+        config.pluginmanager.register(Limit(float(seconds), float(late or 0)))
     # a test may start pytest again: what that does is no part of this run
     evidence, run = (os.environ.pop(f"TRITON_MATRIX_{name}", None) for name in ("EVIDENCE", "RUN"))
     if evidence and not config.option.collectonly:
@@ -63,20 +66,37 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Limit:
-    """Ends this process, with the stack of every thread, where a test takes longer than it may."""
+    """Ends this process, with the stack of every thread, where a test takes longer than it may.
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    A thread of the interpreter's own does it, so that it also ends a test that never comes back from a kernel.
+
+    Args:
+        seconds: that a test may take; its own ``timeout`` marker, which is pytest-timeout's, says otherwise.
+        late: seconds that it may take beyond that, for another to end the test alone.
+    """
+
+    def __init__(self, seconds: float, late: float) -> None:
+        self._seconds, self._late = seconds, late
         self._stderr = os.fdopen(os.dup(sys.__stderr__.fileno()) if sys.__stderr__ else 2, "w")
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self) -> Iterator[None]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """From a test's setup to the end of its teardown."""
-        faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._stderr)
+        seconds = _own_limit(item) if self._late else None
+        seconds = self._seconds if seconds is None else seconds
+        if seconds > 0:
+            faulthandler.dump_traceback_later(seconds + self._late, exit=True, file=self._stderr)
         try:
             return (yield)
         finally:
             faulthandler.cancel_dump_traceback_later()
+
+
+def _own_limit(item: pytest.Item) -> Optional[float]:
+    """What a test's own ``timeout`` marker allows, in seconds; 0: no limit. None where it says nothing."""
+    marker = item.get_closest_marker("timeout")
+    said = marker.kwargs.get("timeout", next(iter(marker.args), None)) if marker else None
+    return float(said) if isinstance(said, (int, float)) else None
 
 
 def cell_name() -> str:

@@ -45,10 +45,11 @@ class Journal:
         self._called: Counter[str] = Counter()
 
     def _tell(self, **what: Any) -> None:
-        if os.getpid() != self._process:  # a test forked, and its child came back here: both go on with the suites
-            what = {"forked": what}
+        forked = os.getpid() != self._process  # a test forked, and its child came back
         with contextlib.suppress(OSError):  # of a full disk: what was not told did not happen, so the run is not whole
-            self._file.write(json.dumps(what) + "\n")
+            self._file.write(json.dumps({"forked": what} if forked else what) + "\n")
+        if forked:
+            os._exit(1)
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Count what -k, -m, --deselect, --lf or a plugin takes out."""
@@ -78,6 +79,12 @@ class Journal:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
         self._tell(begin=nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> None:
+        """A forked child that comes back ends here: what follows waits for a thread that it does not have."""
+        if os.getpid() != self._process:
+            self._tell(end=item.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count what a test's subtests report: each is one more in the header of pytest's JUnit file."""

@@ -1,65 +1,132 @@
-"""What decides what is in a wheel is read from the checkout, whichever way its build finds it."""
-
-from __future__ import annotations
+"""Which files decide what is in a package's wheel."""
 
 import pytest
 
 from triton_matrix.base import sources
-from triton_matrix.base.cells import load_at
+from triton_matrix.base.cells import load
 
-TABLE = '[package]\nname = "tiny"\n[cell.here]\nplatforms = ["cuda"]\nwhy = "a test"\n'
-PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "_build"\nbackend-path = ["."]\n[project]\nname = "tiny"\n'
-SETUP_CFG = "[metadata]\nversion = file: VERSION\nlong_description = file: README.md\n[flake8]\nexclude = scripts\n"
-SETUP_PY = (
-    "from setuptools import setup\nsetup(ext_modules=[Extension('tiny._c', ['csrc/a.cu'])], data_files=['../x'])\n"
-)
+ROW = '[package]\nname = "small"\n\n[cell.any]\nplatforms = ["cuda"]\nwhy = "x"\n'
 
 
-def named(root, contents):
-    """What decides what is in the wheel of a checkout with these files, from its root."""
-    for name, text in {"constraints/cells.toml": TABLE, **contents}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return {path.relative_to(root).as_posix() for path in sources.of_wheel(load_at(root))}
+@pytest.fixture
+def change(tmp_path):
+    """Whether writing a file changes the digest of what the wheel is built from."""
 
+    def does(name, *others):
+        for each in ("pyproject.toml", *others):
+            (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / each).write_text("")
+        (tmp_path / "constraints").mkdir()
+        (tmp_path / "constraints" / "cells.toml").write_text(ROW)
+        table = load(tmp_path / "constraints" / "cells.toml")
+        before = sources.package_digest(table)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("changed = 1\n")
+        return sources.package_digest(table) != before
 
-NAMED = '[tool.setuptools]\npackages = ["space.tiny"]\npy-modules = ["one"]\n'
-FOUND = '[tool.setuptools.packages.find]\nwhere = ["python"]\nexclude = ["tools"]\n'
-HATCH, RUFF = '[tool.hatch.version]\npath = "about/v.py"\n', '[tool.ruff]\nextend = "ruff/x"\n'
+    return does
 
 
 @pytest.mark.parametrize(
-    ("contents", "found"),
+    "name",
     [
-        ({"tiny/__init__.py": "", "noxfile.py": "", "tests/__init__.py": ""}, {"tiny"}),
-        ({"tiny.py": "", "other.py": ""}, {"tiny.py"}),
-        ({"src/tiny/__init__.py": "", "src/_kernels/__init__.py": ""}, {"src/tiny", "src/_kernels"}),
-        ({"tiny/part/a.py": ""}, {"tiny"}),
-        ({"pyproject.toml": PYPROJECT, "_build.py": ""}, {"pyproject.toml", "_build.py"}),
-        ({"pyproject.toml": NAMED, "space/tiny/a.py": "", "one.py": ""}, {"pyproject.toml", "space/tiny", "one.py"}),
-        ({"pyproject.toml": FOUND, "python/tiny/a.py": "", "tools/a.py": ""}, {"pyproject.toml", "python"}),
-        ({"pyproject.toml": HATCH, "about/v.py": ""}, {"pyproject.toml", "about/v.py"}),
-        ({"pyproject.toml": RUFF, "ruff/x": "", "tiny.py": ""}, {"pyproject.toml", "tiny.py"}),
-        ({"setup.cfg": SETUP_CFG, "VERSION": "", "README.md": "", "scripts/a": ""}, {"setup.cfg", "VERSION"}),
-        ({"setup.py": SETUP_PY, "csrc/a.cu": "", "tiny.py": ""}, {"setup.py", "csrc", "tiny.py"}),
-        ({"setup.py": "glob('csrc/*.cu')", "csrc/a.cu": "", "tiny.py": ""}, {"setup.py", "csrc", "tiny.py"}),
-        ({"setup.py": "setup(", "tiny.py": ""}, {"setup.py", "tiny.py"}),
-        ({"setup.cfg": "nonsense", "tiny.py": ""}, {"setup.cfg", "tiny.py"}),
+        "small/a.py",
+        "small/tuned.json",
+        "src/small/a.py",
+        "src/other/a.py",
+        "python/small/a.py",
+        "python/small/deep/a.cu",
+        "small_ops/__init__.py",
+        "csrc/kernel.cu",
+        "small.py",
+        "setup.py",
     ],
 )
-def test_a_wheel_is_made_of_its_modules_and_what_its_build_names(tmp_path, contents, found):
-    assert named(tmp_path, contents) == found
+def test_what_a_build_may_take_into_the_wheel_changes_the_digest(change, name):
+    others = ["small/__init__.py"] if not name.startswith(("src", "python")) else []
+    assert change(name, *others)
 
 
-def test_a_link_that_leads_round_in_a_circle_is_followed_once(tmp_path):
-    named(tmp_path, {"tiny/__init__.py": "", "shared/a.py": "", "shared/below/b.py": ""})
-    (tmp_path / "tiny" / "linked").symlink_to("../shared")
-    (tmp_path / "shared" / "round").symlink_to(".")
-    (tmp_path / "shared" / "below" / "up").symlink_to("..")
-    (tmp_path / "tiny" / "dangling").symlink_to("nowhere")
-    before = sources.package_digest(load_at(tmp_path))
-    (tmp_path / "shared" / "below" / "b.py").write_text("changed")
-    assert sources.package_digest(load_at(tmp_path)) != before
+def test_a_folder_that_is_called_like_no_source_is_one_where_it_is_a_package(change):
+    assert change("tools/a.py", "small/__init__.py", "tools/__init__.py")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "small_docs/a.md",
+        "docs/conf.py",
+        "tests/test_a.py",
+        "examples/a.py",
+        "benchmark/a.py",
+        "scripts/a.py",
+        "noxfile.py",
+        "build/lib/small/a.py",
+        "venv/lib/a.py",
+        ".nox/a.py",
+        "small/__pycache__/a.py",
+    ],
+)
+def test_what_no_build_takes_into_the_wheel_does_not(change, name):
+    assert not change(name, "small/__init__.py", "venv/pyvenv.cfg")
+
+
+PYPROJECT = """
+[tool.setuptools]
+py-modules = ["one"]
+[tool.setuptools.dynamic]
+version = { file = "VERSION" }
+"""
+SETUP_CFG = "[metadata]\nlong_description = file: README.txt, needs/base.txt\n[flake8]\nexclude = flake.txt\n"
+SETUP_PY = "setup(version=open('number.txt').read(), data_files=['../x', '/etc/fstab'])\n"
+BUILDS = {"pyproject.toml": PYPROJECT, "setup.cfg": SETUP_CFG, "setup.py": SETUP_PY}
+
+
+@pytest.fixture
+def built(tmp_path):
+    """A table whose package has the three files that may say how it is built."""
+    for name, text in {**BUILDS, "constraints/cells.toml": ROW, "small/__init__.py": ""}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return load(tmp_path / "constraints" / "cells.toml")
+
+
+@pytest.mark.parametrize("name", ["VERSION", "one.py", "needs/base.txt", "number.txt"])
+def test_a_file_that_the_build_names_changes_the_digest(built, name):
+    before = sources.package_digest(built)
+    (built.root / name).parent.mkdir(exist_ok=True)
+    (built.root / name).write_text("2")
+    assert sources.package_digest(built) != before
+
+
+@pytest.mark.parametrize("name", ["README.txt", "flake.txt", "other.txt"])
+def test_prose_and_what_no_build_names_does_not(built, name):
+    before = sources.package_digest(built)
+    (built.root / name).write_text("2")
+    assert sources.package_digest(built) == before
+
+
+@pytest.mark.parametrize("name", ["setup.py", "setup.cfg"])
+def test_a_file_of_the_build_that_cannot_be_read_names_nothing(built, name):
+    (built.root / name).write_text("setup(")
+    assert built.root / name in sources.of_wheel(built)
+
+
+def test_a_link_that_leads_round_in_a_circle_is_followed_once(built):
+    root = built.root
+    (root / "shared" / "below").mkdir(parents=True)
+    (root / "shared" / "below" / "b.txt").write_text("")
+    for link, to in {
+        "small/linked": "../shared",
+        "shared/round": ".",
+        "shared/below/up": "..",
+        "small/dangling": "x",
+    }.items():
+        (root / link).symlink_to(to)
+    before = sources.package_digest(built)
+    (root / "shared" / "below" / "b.txt").write_text("changed")
+    assert sources.package_digest(built) != before
 
 
 def test_a_distribution_that_is_not_installed_has_no_digest():

@@ -66,6 +66,33 @@ def test_without_pytest_timeout_a_test_that_hangs_ends_the_level_and_is_named(ha
     assert "test_hangs.py::test_hangs" in said
 
 
+# one call of C code that never comes back to Python, as a launch of a kernel that never ends
+NEVER_BACK = "import collections, itertools\ndef test_hangs(): collections.deque(itertools.repeat(1), maxlen=0)\n"
+
+
+def test_a_test_that_never_comes_back_to_python_ends_the_level_and_is_named(hanging):
+    checkout = hanging(timeout=2)
+    checkout.write("test_hangs.py", NEVER_BACK)
+    begun = time.monotonic()
+    done = checkout.run()
+    assert time.monotonic() - begun < 60
+    assert done.returncode == 2
+    assert "test_hangs.py" in done.stderr  # the stack of where it hung
+    assert "running tests/correctness/test_hangs.py::test_hangs" in done.stderr
+    status, _, said = checkout.report()
+    assert status == 1
+    assert "test_hangs.py::test_hangs" in said
+
+
+@pytest.mark.parametrize("marker", ["timeout(60)", "timeout(timeout=0)", "timeout(60, method='thread')"])
+def test_a_test_may_have_a_limit_of_its_own(hanging, marker):
+    checkout = hanging(timeout=1)
+    checkout.write(
+        "test_hangs.py", f"import time, pytest\n@pytest.mark.{marker}\ndef test_takes_long(): time.sleep(4)\n"
+    )
+    assert checkout.run().returncode == 0
+
+
 @pytest.mark.parametrize("where", ["in a test", "at import"])
 def test_a_level_that_takes_too_long_is_ended_and_what_was_running_is_named(hanging, where):
     checkout = hanging(timeout=600, level_timeout=4)

@@ -32,7 +32,7 @@ CHANGES = {
 }  # fmt: skip
 NO_CHANGES = {
     "prose": ({"setup.cfg": "[metadata]\nlong_description = file: README.md\n", "README.md": ""}, "README.md"),
-    "an example": ({"examples/__init__.py": "", "examples/a.py": ""}, "examples/a.py"),
+    "an example": ({"examples/a.py": ""}, "examples/a.py"),
     "what hypothesis keeps": ({KEPT: ""}, KEPT),
     "an egg-info": ({"src/second/__init__.py": "", "src/tiny.egg-info/a": ""}, "src/tiny.egg-info/a"),
 }  # fmt: skip
