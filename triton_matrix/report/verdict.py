@@ -102,7 +102,8 @@ def status(
         bad += [f"{where}: {row['was']}: {row['reason']}" for where, row in stale if row["was"] in BAD]
     listed = matrix["changes"]["slower"] if matrix["changes"] else ()
     slower = Counter(str(row["cell"]) for row in listed if not row["accepted"])
-    said = {name for name, cell in matrix["cells"].items() if cell["levels"].get("device", {}).get("verdict") in BAD}
+    devices = {name: cell["levels"]["device"] for name, cell in matrix["cells"].items() if "device" in cell["levels"]}
+    said = {name for name, level in devices.items() if level["verdict"] in BAD}
     bad += [
         f"{name}: {count} benchmark{'s' * (count > 1)} slower than in the earlier run, beyond the noise"
         for name, count in slower.items()
