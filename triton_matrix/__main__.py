@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import signal
 import sys
 from typing import Optional
@@ -39,6 +41,7 @@ VERBS = {
 
 
 INTERRUPTED = 128 + signal.SIGINT  # as a shell says it of a command that Ctrl-C ended
+UNREAD = 128 + signal.SIGPIPE  # and of one whose reader went away, as `| head -1` does
 
 
 def usage() -> str:
@@ -49,22 +52,52 @@ def usage() -> str:
 
 
 def main(argv: Optional[list[str]] = None) -> int:
-    """Dispatch to a verb. Returns its exit status; 2 when there is no such verb, INTERRUPTED after Ctrl-C."""
+    """Dispatch to a verb. Returns its exit status.
+
+    2 when there is no such verb, or a file or the output cannot be written; INTERRUPTED after Ctrl-C; UNREAD where the
+    reader of the output went away.
+    """
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] in ([], ["-h"], ["--help"]):
+    verb = argv[0] if argv else ""
+    for stream in (sys.stdout, sys.stderr):  # a terminal of another encoding: what it cannot show is spelled out
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(verb, argv[1:])
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print(f"{verb}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return UNREAD
+    except OSError as error:
+        print(f"{verb}: {error}", file=sys.stderr)
+        _drop_output()
+        return 2
+
+
+def _run(verb: str, rest: list[str]) -> int:
+    if verb in ("", "-h", "--help"):
         print(usage())
-        return 0 if argv else 2
-    verb, rest = argv[0], argv[1:]
+        return 0 if verb else 2
     if verb not in VERBS:
         print(f"unknown verb {verb!r}; allowed are {', '.join(VERBS)}", file=sys.stderr)
         return 2
     commands.end_with_nox()
     module, function, _ = VERBS[verb]
+    return int(getattr(importlib.import_module(f".{module}", __package__), function)(rest))
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere: Python would try once more at its end, and complain."""
     try:
-        return int(getattr(importlib.import_module(f".{module}", __package__), function)(rest))
-    except KeyboardInterrupt:
-        print(f"{verb}: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -24,9 +24,11 @@ from .releases.codegen import UNAVAILABLE
 from .suites import chosen, run
 
 # Plain `nox` goes on without a cell that cannot be had here and lists it; asked for by name, that is an error. Children
-# of `nox -j` are always given a name, so the first process says in the environment which of the two it is.
+# of `nox -j` are always given a name, so the first process says in the environment that it is plain, with its own id:
+# one that a shell has from elsewhere says nothing.
 SELECTORS = ("-s", "-e", "--session", "--sessions", "-t", "--tags", "-k", "--keywords")
 PLAIN = "TRITON_MATRIX_PLAIN"
+OF_A_RUN = ("CELL", "COLUMN", "LEVEL", "EVIDENCE", "RUN", "SUITES", "TIMEOUT", "SUBJECT", "SUBJECT_NAME")
 OF_CELLS = "codegen-cells"
 REPORT_PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that the report runs on
 
@@ -78,9 +80,16 @@ def configure(table: Table) -> None:
     nox.options.error_on_missing_interpreters = True
     nox.options.sessions = [f"tests-{name}" for name in table.cells]
     os.environ[commands.PARENT] = str(os.getpid())
+    for name in OF_A_RUN:  # what a run says to its tests is no setting: left in a shell, it would make evidence false
+        os.environ.pop(f"TRITON_MATRIX_{name}", None)
     own = sys.argv[1 : sys.argv.index("--")] if "--" in sys.argv else sys.argv[1:]
     if "NOXSESSION" not in os.environ and not any(argument.split("=")[0] in SELECTORS for argument in own):
-        os.environ.setdefault(PLAIN, "1")
+        os.environ[PLAIN] = str(os.getpid())
+
+
+def is_plain() -> bool:
+    """Whether this is plain ``nox``, or a child of its ``-j``."""
+    return os.environ.get(PLAIN) in (str(os.getpid()), str(os.getppid()))
 
 
 def add_cell(table: Table, cell: Cell) -> None:
@@ -115,7 +124,7 @@ def add_bench(table: Table) -> None:
     @nox.session(python=False)
     def bench(session: nox.Session) -> None:
         """Run the benchmarks of every cell that this machine can provide."""
-        os.environ[PLAIN] = "1"
+        os.environ[PLAIN] = str(os.getpid())
         for name in table.cells:
             session.notify(f"bench-{name}", session.posargs)
 
@@ -127,7 +136,7 @@ def add_codegen_of_cells(table: Table) -> None:
     def codegen_of_cells(session: nox.Session) -> None:
         """Compile the kernels with the cells' own Tritons for a GPU of each platform, with no GPU."""
         command = [sys.executable, "-m", "triton_matrix", "codegen", "--cells", *session.posargs]
-        allowed = [0, UNAVAILABLE] if os.environ.get(PLAIN) == "1" else [0]
+        allowed = [0, UNAVAILABLE] if is_plain() else [0]
         session.run(*command, "--root", str(table.root), external=True, success_codes=allowed)
 
 
@@ -210,7 +219,7 @@ def prepare(session: nox.Session, table: Table, cell: Cell) -> None:
         matrix(session, table, "provide", "--cell", cell.name, *python, *house, success_codes=[0, 3])
     missing = provide.unavailable(reports)
     if missing:
-        session.skip(missing) if os.environ.get(PLAIN) == "1" else session.error(missing)
+        session.skip(missing) if is_plain() else session.error(missing)
 
 
 def ambient_lacks(session: nox.Session) -> str:
@@ -227,6 +236,9 @@ def matrix(session: nox.Session, table: Table, *args: str, **options: Any) -> No
 
 def inside(session: nox.Session, table: Table, *args: str) -> None:
     """A verb of the matrix inside the cell; not from the repo root, so that Python finds the installed wheel."""
+    other = harness.other_in(Path(session.bin).parent) if session.venv_backend != "none" else ""
+    if other:  # --no-install: an older harness may take for a pass what this one does not
+        session.error(f"the environment's triton_matrix is {other}, not {harness.version()}; run without --no-install")
     with session.chdir(chosen.folder(table)):
         env = {"PYTHONPATH": harness.unpacked(table)} if session.venv_backend == "none" else {}
         env[files.STARTED_IN] = session.invoked_from

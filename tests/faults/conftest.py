@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import random
 import shutil
@@ -15,12 +14,10 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from driver import Checkout, Index
+from driver import Checkout, Index, standins
 
 from triton_matrix.base import commands
-from triton_matrix.base.cells import find_root
 
-ROOT = find_root()
 SEED = int(os.environ.get("TRITON_MATRIX_FAULTS_SEED") or random.SystemRandom().randrange(1 << 32))
 FROM_HERE = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "hypothesis", "sortedcontainers")
 FROM_HERE += ("pytest-timeout", "setuptools", "pip")
@@ -35,23 +32,15 @@ def seed():
     return SEED
 
 
-def _standins():
-    path = ROOT / "tests" / "harness" / "standins.py"
-    spec = importlib.util.spec_from_file_location("standins", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def other_torch(tmp_path_factory):
     """A folder with another build of the pinned torch."""
-    standins, folder = _standins(), tmp_path_factory.mktemp("mine")
-    standins.write_wheel(folder, "torch", "2.7.1+mine", [], _torch(standins, "2.7.1+mine"))
+    folder = tmp_path_factory.mktemp("mine")
+    standins.write_wheel(folder, "torch", "2.7.1+mine", [], _torch("2.7.1+mine"))
     return folder
 
 
-def _torch(standins, version):
+def _torch(version):
     files = standins.torch_files(__version__=version, cuda="12.6")
     files["torch/__init__.py"] += "from . import version\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
     return files
@@ -60,8 +49,8 @@ def _torch(standins, version):
 @pytest.fixture(scope="session")
 def index(tmp_path_factory):
     """The only index there is: stand-ins, and what running suites needs, as it is installed here."""
-    standins, folder = _standins(), tmp_path_factory.mktemp("index")
-    wheels = [standins.write_wheel(folder / "wheels", "torch", "2.7.1", [], _torch(standins, "2.7.1"))]
+    folder = tmp_path_factory.mktemp("index")
+    wheels = [standins.write_wheel(folder / "wheels", "torch", "2.7.1", [], _torch("2.7.1"))]
     wheels += [standins.write_wheel(folder / "wheels", "triton", "3.3.1", [], standins.TRITON)]
     wheels += [standins.wheel_of_installed(name, folder / "wheels") for name in FROM_HERE]
     served = Index(standins.write_index(folder / "simple", wheels))

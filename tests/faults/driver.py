@@ -18,38 +18,13 @@ from pathlib import Path
 from triton_matrix.base.cells import find_root
 
 ROOT = find_root()
-HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+sys.path.insert(0, str(ROOT / "tests" / "harness"))
+import standins  # noqa: E402
+
 MARK = "TRITON_MATRIX_FAULTS_MARK"  # in the environment of every process that a checkout started
 LIMIT_S = 120
 ORPHAN_S = 10  # what a killed session may take to be gone with all that it started
 
-TABLE = f"""
-[package]
-name = "tiny"
-
-[cell.small]
-python = "{HERE}"
-torch = "2.7.1"
-triton = "3.3.1"
-platforms = ["cuda"]
-why = "faults are quick here: its torch and Triton are stand-ins, all else is real"
-"""
-PYPROJECT = """
-[build-system]
-requires = ["setuptools>=69"]
-build-backend = "setuptools.build_meta"
-
-[project]
-name = "tiny"
-version = "0.1.0"
-dependencies = ["torch", "triton"]
-
-[tool.setuptools]
-packages = ["tiny"]
-
-[tool.pytest.ini_options]
-addopts = ["--import-mode=importlib"]
-"""
 NOXFILE = """
 from pathlib import Path
 
@@ -133,23 +108,12 @@ class Checkout:
         self.cache = cache or root.parent / "cache"
         self.reports, self.truth = root / "reports", root.parent / "truth"
         self.mark = uuid.uuid4().hex
-        config = root.parent / "config" / "uv" / "uv.toml"  # a default index is no setting of a user's own
-        config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(f'[[index]]\nurl = "{index.address}"\ndefault = true\n')
+        standins.write_uv_config(root.parent / "config", index.address)
         (root.parent / "tmp").mkdir(exist_ok=True)
 
     def write(self) -> None:
-        for name, text in {
-            "constraints/cells.toml": TABLE,
-            "pyproject.toml": PYPROJECT,
-            "noxfile.py": NOXFILE,
-            "tests/conftest.py": CONFTEST,
-            "tests/correctness/test_some.py": SUITE,
-            "tiny/__init__.py": "EDITION = 0\n",
-        }.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+        own = {"noxfile.py": NOXFILE, "tests/conftest.py": CONFTEST, "tests/correctness/test_some.py": SUITE}
+        standins.write_checkout(self.root, **own, **{"tiny/__init__.py": "EDITION = 0\n"})
 
     def edit(self) -> None:
         """Change the package: a result of before is none of now."""

@@ -1,4 +1,4 @@
-"""Stand-in wheels and a loopback index: the names and version shapes of the real ones, a few hundred bytes each."""
+"""Stand-in wheels, a loopback index and a tiny checkout: the names and versions of the real ones, few bytes each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import functools
 import hashlib
 import http.server
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,52 @@ from pathlib import Path
 from typing import Union
 
 TRITON = {"triton/__init__.py": "__version__ = '3.7.0'\n"}
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+TABLE = f"""
+[package]
+name = "tiny"
+
+[cell.small]
+python = "{HERE}"
+torch = "2.7.1"
+triton = "3.3.1"
+platforms = ["cuda"]
+why = "quick: its torch and Triton are stand-ins, all else is real"
+"""
+PYPROJECT = """
+[build-system]
+requires = ["setuptools>=69"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "tiny"
+version = "0.1.0"
+dependencies = ["torch", "triton"]
+
+[tool.setuptools]
+packages = ["tiny"]
+
+[tool.pytest.ini_options]
+addopts = ["--import-mode=importlib"]
+"""
+
+
+def write_checkout(root: Path, table: str = TABLE, **files: str) -> None:
+    """A package ``tiny`` with the one cell ``small``.
+
+    Args:
+        files: path -> text, of further files, or of others in place of these.
+    """
+    usual = {"constraints/cells.toml": table, "pyproject.toml": PYPROJECT, "tiny/__init__.py": ""}
+    for name, text in {**usual, **files}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+def write_uv_config(home: Path, address: str) -> None:
+    """Make ``address`` uv's default index, which is no user's own setting, where XDG_CONFIG_HOME is ``home``."""
+    (home / "uv").mkdir(parents=True, exist_ok=True)
+    (home / "uv" / "uv.toml").write_text(f'[[index]]\nurl = "{address}"\ndefault = true\n')
 
 
 def torch_files(**says: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from triton_matrix.base import commands
+from triton_matrix.base import commands, sources
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.environments import harness, wheel
 
@@ -184,7 +184,7 @@ def test_a_triton_without_torch_compiles_its_kernel_from_the_spec(nox, adopter):
 
 def test_the_wheel_of_another_package_is_built_from_its_own_sources(adopter):
     table = load(adopter / "constraints" / "cells.toml")
-    names = {path.name for path in wheel.sources(table)}
+    names = {path.name for path in sources.of_build(table.root)}
     assert names == {"noxfile.py", "pyproject.toml", "specs", "squared_relu"}
     assert wheel.name(table) == "squared-relu"
 

@@ -17,7 +17,7 @@ NOX = [sys.executable, "-m", "nox"]
 ROW = '[cell.future]\npython = "3.99"\ntorch = "2.7.1"\ntriton = "3.3.1"\nplatforms = ["cuda"]\nwhy = "not yet"\n'
 
 
-def nox(folder, *arguments):
+def nox(folder, *arguments, **more):
     """nox as a user starts it: nothing of the session that runs this test reaches it."""
     dropped = ("TRITON_MATRIX", "NOX", "PYTEST", "VIRTUAL_ENV")
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
@@ -25,7 +25,7 @@ def nox(folder, *arguments):
     return subprocess.run(
         [*NOX, *arguments],
         cwd=folder,
-        env=env,
+        env={**env, **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -55,6 +55,13 @@ def test_every_row_of_the_table_is_a_tests_and_a_bench_session():
 
 def test_a_cell_that_cannot_be_had_fails_when_it_is_asked_for_by_name(checkout):
     done = nox(checkout, "-s", "tests-future")
+    assert done.returncode != 0
+    assert "cell future needs Python 3.99, and none that runs was found" in done.stdout
+
+
+@pytest.mark.parametrize("left", ["1", str(os.getppid())])
+def test_a_variable_that_plain_nox_left_in_a_shell_does_not_excuse_a_cell_that_is_asked_for(checkout, left):
+    done = nox(checkout, "-s", "tests-future", TRITON_MATRIX_PLAIN=left)
     assert done.returncode != 0
     assert "cell future needs Python 3.99, and none that runs was found" in done.stdout
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from triton_matrix.__main__ import INTERRUPTED, VERBS, main
+from triton_matrix.__main__ import INTERRUPTED, UNREAD, VERBS, main
 from triton_matrix.base import cells, commands
 
 ROOT = cells.find_root(Path(__file__).parent)
@@ -77,6 +77,38 @@ def test_bad_input_is_one_sentence_that_begins_with_the_verb_and_exit_status_2(v
     assert done.stderr.startswith("" if verb in UNNAMED else f"{verb}: ")
     assert "Traceback" not in done.stdout + done.stderr
     assert "usage:" not in done.stderr  # the verb's own sentence, not that of its options
+
+
+OUTPUTS = {  # a shell's redirection -> the exit statuses of a verb whose output is not empty
+    "| (exec <&-; wait)": (UNREAD,),
+    ">/dev/full": (2,),
+    ">&-": (0,),
+    ">&- 2>&- <&-": (0,),
+}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("how", OUTPUTS)
+@pytest.mark.parametrize(
+    "words", [["--help"], ["ci-matrix", "--root", str(ROOT)], ["environment", "--root", str(ROOT)]]
+)
+def test_an_output_that_nobody_can_read_is_no_traceback(how, words, tmp_path):
+    command = f'"$@" 2>said {how}' if "2>" not in how else f'"$@" {how}'
+    if how.startswith("|"):  # the reader is gone before the first word
+        command = 'mkfifo pipe; exec 4<>pipe 5>pipe; exec 4<&-; "$@" 2>said >&5'
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", sys.executable, "-m", "triton_matrix", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    said = (tmp_path / "said").read_text() if (tmp_path / "said").exists() else ""
+    assert done.returncode in OUTPUTS[how], said
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+    assert said.count("\n") == (how == ">/dev/full"), said
 
 
 class Gone(ValueError):

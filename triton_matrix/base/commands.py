@@ -57,6 +57,8 @@ def exit_status(
         def run_main(argv: list[str]) -> int:
             try:
                 return main(argv)
+            except BrokenPipeError:
+                raise  # the reader of the output went away, which is no fault of what was asked for
             except tuple(statuses) as error:
                 print(clean(f"{verb}: {error}" if named else str(error)), file=sys.stderr)
                 return next(statuses[kind] for kind in type(error).__mro__ if kind in statuses)

@@ -11,13 +11,40 @@ from typing import Optional
 
 from .cells import Cell, Table
 
+# what lies in a checkout and is no source of its wheel
+NOT_SOURCES: tuple[str, ...] = ("build", "constraints", "dist", "docs", "reports", "results", "tests", "*.egg-info")
+NOT_SOURCES += ("node_modules", "triton_matrix")
+# and what is one only where it is a package itself
+_BESIDE = ("bench*", "doc*", "example*", "notebook*", "script*", "test*", "tool*")
+_CODE = {".py", ".pyi", ".pyx", ".pxd", ".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".hip", ".rs"}
+
+
+def of_build(root: Path) -> list[Path]:
+    """The files and folders at ``root`` that a build of the package there may read."""
+    found = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
+    found = [path for path in found if not any(path.match(pattern) for pattern in NOT_SOURCES)]
+    return [path for path in found if not (path / "pyvenv.cfg").is_file()]
+
 
 def of_wheel(table: Table) -> list[Path]:
-    """The files and folders that decide what is in the wheel: the module, and the files that say how it is built."""
+    """The files and folders that decide what is in the wheel.
+
+    The module with all that lies in it, the files that say how it is built, and the code of all other folders that a
+    build may take into the wheel: ``python/``, a second package, ``csrc/``.
+    """
     named = ["pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", *filter(None, [table.package.platform])]
     modules = [folder / table.package.module for folder in (table.root, table.root / "src")]
     single = [module.with_suffix(".py") for module in modules]
-    return [path for path in (*(table.root / name for name in named), *modules, *single) if path.exists()]
+    found = [path for path in (*(table.root / name for name in named), *modules, *single) if path.exists()]
+    return [*found, *_other_code(table.root, found)]
+
+
+def _other_code(root: Path, found: Sequence[Path]) -> list[Path]:
+    folders = [path for path in of_build(root) if path.is_dir()]
+    packages = [path for path in folders if (path / "__init__.py").is_file()]
+    folders = [path for path in folders if path in packages or not any(path.match(pattern) for pattern in _BESIDE)]
+    code = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in _CODE]
+    return [path for path in code if not set(found) & {path, *path.parents}]
 
 
 def package_digest(table: Table) -> str:

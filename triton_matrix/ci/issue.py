@@ -14,11 +14,13 @@ from ..base import commands, text
 from ..base.cells import load_at
 from ..base.terms import RUN_LEVELS
 from ..report.cli import NEEDS
-from ..report.matrix import Judged
+from ..report.matrix import Cell, Judged
 
 TITLE = "Nightlies of the matrix"
 LABEL = "nightly"
 CAUSE_LINES = 12
+LINE = 200  # characters of one line of it
+CAUSES = 15  # of a cell: GitHub refuses a text beyond 65,536 characters
 
 
 @commands.exit_status("nightly")
@@ -47,12 +49,21 @@ def main(argv: list[str]) -> int:
     body = render(matrix, nightlies, options.run)
     print(body)
     if options.publish:
-        publish(body, all(matrix["cells"][name]["verdict"] == "pass" for name in nightlies))
+        publish(body, all(is_well(matrix["cells"][name]) for name in nightlies))
     return 0
+
+
+def is_well(cell: Cell) -> bool:
+    """Whether each of a nightly's jobs left its result, and all is well: a job that died says nothing."""
+    levels = cell["levels"]
+    there = all(level in levels for level in RUN_LEVELS)
+    return cell["verdict"] == "pass" and there and levels["device"]["verdict"] == "pass"
 
 
 def render(matrix: Judged, cells: list[str], run: str) -> str:
     """The issue's body: for each of the cells, what it resolved to and the report's own verdict and causes."""
+    from ..report import markdown
+
     parts = [f"What the nightly cells found{f' in [this run]({run})' if run else ''}. Kept up to date by that run.", ""]
     for name in cells:
         cell = matrix["cells"][name]
@@ -61,12 +72,13 @@ def render(matrix: Judged, cells: list[str], run: str) -> str:
         parts += [f"- resolved: {line}" for line in dict.fromkeys(resolved)] or ["- resolved: nothing"]
         for level in (each for each in RUN_LEVELS if each in cell["levels"]):
             parts.append(f"- {level}: {_counted(cell['levels'][level]['counts'])}")
-        if "device" not in cell["levels"]:
-            parts.append("- device: did not run")
+        parts += [f"- {level}: did not run" for level in RUN_LEVELS if level not in cell["levels"]]
         if cell["reason"]:
-            parts += ["", text.clean(cell["reason"])]
-        for cause in _causes(matrix, name):
-            parts += ["", cause]
+            parts += ["", markdown.code(text.clean(cell["reason"]))]  # as code: it may hold names of tests, or mention
+        found = list(_causes(matrix, name))
+        parts += [f"\n{cause}" for cause in found[:CAUSES]]
+        if len(found) > CAUSES:
+            parts += ["", f"And {len(found) - CAUSES} more causes: see the run's report."]
         parts.append("")
     return "\n".join(parts)
 
@@ -121,5 +133,5 @@ def _resolved(environment: Mapping[str, Any]) -> str:
 
 
 def _block(message: str, example: str) -> str:
-    last = [message, *example.strip().splitlines()[-CAUSE_LINES:]]
-    return "\n".join(f"    {line}" for line in last)
+    last = [*message.splitlines(), *example.strip().splitlines()[-CAUSE_LINES:]]
+    return "\n".join(f"    {line[:LINE]}" for line in last)

@@ -26,14 +26,28 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     parser.add_argument("--event", choices=EVENTS, help="only the jobs of this event (default: all)")
     parser.add_argument("--on", choices=RUNNERS, help="only the jobs of these runners (default: all)")
+    parser.add_argument("--expect", action="store_true", help="print what `report` is to expect of these jobs instead")
     options = parser.parse_args(argv)
     table = load_at(options.root)
     found = select(jobs(table), options.event, options.on)
     if not found:
         raise ValueError(f"{table.path.name} gives no job for event {options.event}, runners {options.on}")
     # One line, so that it can be a step's output
-    print(json.dumps({"include": found}))
+    print(" ".join(expected(table, found)) if options.expect else json.dumps({"include": found}))
     return 0
+
+
+def expected(table: Table, found: list[dict[str, Any]]) -> list[str]:
+    """The options that make ``report`` an error where a job left no result: it may have died before it could."""
+    levels = []
+    for job in found:
+        cells = (
+            [job["cell"]]
+            if job["cell"]
+            else [cell.name for cell in table.cells.values() if cell.triton in table.releases]
+        )
+        levels += [f"{cell}:{job['level']}" for cell in cells]
+    return [word for level in dict.fromkeys(levels) for word in ("--expect", level)]
 
 
 def select(found: list[dict[str, Any]], event: Optional[str], runners: Optional[str]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base import commands, files
+from ..base import commands, files, records
 from . import pins
 from .pins import Pin
 
@@ -27,14 +27,14 @@ class Contents:
         others: the other builds that were installed in place of pinned files; see :class:`builds.Resolved`.
     """
 
-    def __init__(self, prefix: Path, before: dict[str, Pin]) -> None:
-        self._prefix, self._before = prefix, before
+    def __init__(self, prefix: Path, before: dict[str, Pin], altered: Iterable[str] = ()) -> None:
+        self._prefix, self._before, self._altered = prefix, before, set(altered)
         self._installed: list[Pin] = []
         self.others: list[dict[str, Any]] = []
 
     def other_than(self, wanted: Iterable[Pin]) -> list[str]:
-        """Names of the pins that were installed before from other files under the same version."""
-        return [pin.name for pin in wanted if self._before.get(pin.name, pin) != pin]
+        """Names of the pins that were installed from other files under the same version, by hand, or altered since."""
+        return [pin.name for pin in wanted if self._before.get(pin.name, pin) != pin or pin.name in self._altered]
 
     def installed(self, wanted: Iterable[Pin], others: Sequence[dict[str, Any]] = ()) -> None:
         """Keep what was installed, for :meth:`end`."""
@@ -62,7 +62,19 @@ def begin(python: str) -> Contents:
             _empty(site)
     files.write_text(prefix / UNFINISHED, "")
     file.unlink(missing_ok=True)
-    return Contents(prefix, before)
+    return Contents(prefix, before, map(pins.normal, altered(python, "--by-hand")))
+
+
+def altered(python: str, *names: str) -> list[str]:
+    """The distributions of the environment of ``python`` whose Python files are not as they were installed.
+
+    Args:
+        names: those to look at; all where none is given; ``--by-hand``: all, and what came from a path or an address.
+
+    Raises:
+        commands.ToolError: the interpreter does not run.
+    """
+    return commands.run([python, "-I", records.__file__, *names]).split()
 
 
 def _empty(site: Path) -> None:

@@ -5,14 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-# what lies in a checkout and is no source of its wheel
-NOT_SOURCES = ("build", "dist", "reports", "results", "tests", "docs", "constraints", "*.egg-info", "triton_matrix")
-
-
-def sources(root: Path) -> list[Path]:
-    """The files and folders at ``root`` that the package there is built from."""
-    found = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
-    return [path for path in found if not any(path.match(pattern) for pattern in NOT_SOURCES)]
+from ..base import sources
 
 
 def copy_sources(root: Path, target: Path) -> None:
@@ -21,7 +14,7 @@ def copy_sources(root: Path, target: Path) -> None:
     A version that comes from Git's tags still does: the copy is another work tree of the same repository.
     """
     target.mkdir()
-    for path in sources(root):
+    for path in sources.of_build(root):
         if path.is_dir():
             shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
@@ -29,5 +22,6 @@ def copy_sources(root: Path, target: Path) -> None:
     git = root / ".git"
     if git.is_dir():
         (target / ".git").write_text(f"gitdir: {git.resolve()}\n", encoding="utf-8")
-    elif git.is_file():
-        shutil.copy2(git, target / ".git")
+    elif git.is_file():  # of a work tree, or of a submodule, whose path is relative
+        where = (root / git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()).resolve()
+        (target / ".git").write_text(f"gitdir: {where}\n", encoding="utf-8")

@@ -17,9 +17,11 @@ import triton_matrix
 
 from ..base import commands, files
 from ..base.cells import Table
+from .contents import altered
 
 NAME = "triton-matrix"
 _PACKAGE = Path(triton_matrix.__file__).resolve().parent
+_DIST_INFO = "lib/python*/site-packages/triton_matrix-*.dist-info"
 _NOT_SHIPPED = {"__pycache__", "dist", "build"}
 
 
@@ -86,20 +88,29 @@ def extra(name: str) -> list[str]:
     return list(declared["project"]["optional-dependencies"][name])
 
 
+def other_in(prefix: Path) -> str:
+    """The version of the harness in the environment at ``prefix``, where it is not this one; "none" where none is."""
+    found = [each.name[len("triton_matrix-") :][: -len(".dist-info")] for each in prefix.glob(_DIST_INFO)]
+    return "" if version() in found else next(iter(found), "none")
+
+
 def install(python: str) -> None:
-    """Give the environment of ``python`` this very harness, where it does not have it yet.
+    """Give the environment of ``python`` this very harness, where it does not have it yet, or has it edited.
 
     Raises:
         commands.ToolError: it could not be installed.
     """
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = Path(commands.run([python, "-I", "-c", code]).strip())
+    again = []
     if (site / f"triton_matrix-{version()}.dist-info" / "RECORD").is_file():
-        return
+        if not altered(python, NAME):
+            return
+        again = ["--reinstall" if commands.find_uv() else "--force-reinstall"]
     uv = commands.find_uv()
     with tempfile.TemporaryDirectory() as folder:
         wheel = str(write_wheel(Path(folder)))
         if uv:
-            commands.run([uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel])
+            commands.run([uv, "pip", "install", "--quiet", "--offline", "--no-deps", *again, "--python", python, wheel])
         else:
-            commands.run([python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", wheel])
+            commands.run([python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *again, wheel])

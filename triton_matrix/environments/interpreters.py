@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from ..base import commands
+from ..base import commands, records
 from ..base.cells import Cell
+from . import contents
 
 
 @functools.cache
@@ -55,13 +56,19 @@ def check_environment(cell: Cell, python: str) -> None:
     """What installing pins without their requirements leaves to be checked.
 
     Raises:
-        commands.ToolError: a requirement is not met; in a cell with an index of its own also: torch is not one for the
-            cell's platform, or not exactly one distribution owns ``triton/``.
+        commands.ToolError: a requirement is not met; a file is not as its wheel has it, which is an edit of uv's cache;
+            in a cell with an index of its own also: torch is not one for the cell's platform, or not exactly one
+            distribution owns ``triton/``.
     """
     if cell.index:
         commands.run([python, "-I", str(Path(__file__).with_name("torch_check.py")), cell.platforms[0]])
     uv = commands.find_uv()
     commands.run([uv, "pip", "check", "--python", python] if uv else [python, "-m", "pip", "check"])
+    altered = contents.altered(python)
+    if altered:
+        names = ", ".join(altered)
+        sentence = f"files of {names} were edited, in uv's cache too; `uv cache clean {' '.join(altered)}` removes them"
+        raise commands.ToolError([python, "-I", records.__file__], 1, sentence)
 
 
 def _runs(python: str, version: str) -> bool:

@@ -133,7 +133,7 @@ def _provide(table: Table, cell: Cell, reports: Path, options: argparse.Namespac
         else:
             inside = install(table, cell, options.python)
         harness.install(options.python)
-        installed.stamp(table, options.python, inside.others)
+        installed.stamp(table, cell, options.python, inside.others)
         inside.end()
     except index.Stale as error:
         mark_unavailable(reports, cell, str(error), verdict="stale")

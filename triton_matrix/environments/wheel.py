@@ -26,11 +26,6 @@ def name(table: Table) -> str:
     return table.package.name
 
 
-def sources(table: Table) -> list[Path]:
-    """The files and folders of the checkout that the package is built from."""
-    return copying.sources(table.root)
-
-
 def build_wheel(
     table: Table,
     platform: str,

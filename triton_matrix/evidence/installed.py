@@ -7,15 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..base import commands, files, sources
+from ..base import commands, files, records, sources
 from ..base.cells import Cell, Table
 from . import runs, toolchain
 
 STAMP = "triton-matrix-wheel.json"
 _CODE = (
-    "import sys; from triton_matrix.base import sources; "
-    "print(sys.prefix, sources.installed_digest(sys.argv[1]), sep='\\n')"
+    "import json, sys; from triton_matrix.base import records, sources; "
+    "print(json.dumps([sys.prefix, sources.installed_digest(sys.argv[1]), records.installed()]))"
 )
+_AGAIN = "provide it again, without --no-install"
 
 
 def forget(python: str) -> None:
@@ -24,16 +25,18 @@ def forget(python: str) -> None:
     (prefix / STAMP).unlink(missing_ok=True)
 
 
-def stamp(table: Table, python: str, other_builds: list[dict[str, Any]]) -> None:
-    """Say in the environment of ``python``, which has this harness, of which sources its package is.
+def stamp(table: Table, cell: Cell, python: str, other_builds: list[dict[str, Any]]) -> None:
+    """Say in the environment of ``python``, which has this harness, of which sources its package is, and what else is.
 
     Args:
         other_builds: what was installed in place of pinned files, as provisioning says it.
     """
     said = commands.run([python, "-c", _CODE, table.package.module], cwd=Path(python).parent).splitlines()
+    prefix, held, distributions = json.loads(said[-1])
     commit, dirty = toolchain.git_state(table.root)
-    content = {"sources": sources.package_digest(table), "commit": commit, "dirty": dirty}
-    files.write_json(Path(said[-2]) / STAMP, {**content, "other_builds": other_builds, "files": said[-1]})
+    of = {"cell": cell.name, "pins": sources.pins_digest(table, cell), "sources": sources.package_digest(table)}
+    holds = {"files": held, "other_builds": other_builds, "distributions": distributions}
+    files.write_json(Path(prefix) / STAMP, {**of, **holds, "commit": commit, "dirty": dirty})
 
 
 def wheel(table: Table, cell: Cell, is_subject: bool) -> runs.Wheel:
@@ -44,12 +47,29 @@ def wheel(table: Table, cell: Cell, is_subject: bool) -> runs.Wheel:
     if is_subject:
         return runs.Wheel(now, None)
     content = stamped()
-    said, held = content.get("sources"), content.get("files")
-    if not said:
+    if not content.get("sources"):
         return runs.Wheel(now, None, f"provisioning left no {STAMP} in the cell's environment that says what is in it")
-    if held != str(sources.installed_digest(table.package.module)):
-        return runs.Wheel(now, None, f"the files of {table.package.module} are not those that provisioning installed")
-    return runs.Wheel(now, str(said))
+    problem = _problem(table, cell, content)
+    return runs.Wheel(now, None, problem) if problem else runs.Wheel(now, str(content["sources"]))
+
+
+def _problem(table: Table, cell: Cell, said: dict[str, Any]) -> str:
+    """Why this Python is not what provisioning made of it for the cell as its row and pins are now; else ""."""
+    if said.get("cell") != cell.name:
+        return f"this environment was provided for cell {said.get('cell', 'unknown')}, not for {cell.name}"
+    if said.get("pins") != sources.pins_digest(table, cell):
+        return f"the cell's pins were changed since its environment was provided; {_AGAIN}"
+    if said.get("files") != str(sources.installed_digest(table.package.module)):
+        return f"the files of {table.package.module} are not those that provisioning installed"
+    there = records.installed()
+    for name, was in said.get("distributions", {}).items():
+        now = there.get(name)
+        if now != was:
+            versions = [each.split()[0] if each else "absent" for each in (now, was)]
+            what = f"{versions[0]}, and was {versions[1]}" if versions[0] != versions[1] else "of other files"
+            return f"{name} was changed since the environment was provided: it is {what}; {_AGAIN}"
+    altered = next(iter(records.altered().items()), None)
+    return f"{altered[1]} of {altered[0]} is not as it was installed; {_AGAIN}" if altered else ""
 
 
 def stamped() -> dict[str, Any]:

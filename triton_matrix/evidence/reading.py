@@ -34,7 +34,7 @@ NAMES |= {f"run-{level}.json" for level in RUN_LEVELS}
 
 def read(folders: list[Path]) -> Evidence:
     """Everything that the folders hold. A folder that does not exist holds nothing and is a problem."""
-    found = Evidence()
+    found, seen = Evidence(), set()
     for folder in folders:
         if not folder.is_dir():
             found.problems.append(Problem(shown(folder), "there is no such folder", True))
@@ -42,7 +42,8 @@ def read(folders: list[Path]) -> Evidence:
         for path in sorted(folder.rglob("*")):
             asked_apart = "specs" in path.relative_to(folder).parts  # of kernels that someone asked about: not ours
             wanted = path.suffix in (".json", ".xml") and path.name not in DERIVED and not asked_apart
-            if wanted and path.is_file():
+            if wanted and path.is_file() and path.resolve() not in seen:
+                seen.add(path.resolve())  # a folder that is named twice, or within another, has each file once
                 _read_file(found, folder, path)
     _pair(found)
     return found

@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
@@ -198,6 +197,5 @@ def main(argv: list[str]) -> int:
     if options.json:
         files.write_json(options.json, found)
     else:
-        json.dump(found, sys.stdout, indent=1, sort_keys=True)
-        print()
+        print(json.dumps(found, indent=1, sort_keys=True))
     return 0

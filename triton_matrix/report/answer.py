@@ -26,12 +26,13 @@ def answer(options: argparse.Namespace) -> int:
         ValueError: an option, the table or a file that it names is malformed, or what is said cannot be written.
         OSError: the evidence cannot be read.
     """
-    required = [_cell_and_level(item) for item in options.require]
+    required = [_cell_and_level("--require", item) for item in options.require]
+    expected = [_cell_and_level("--expect", item) for item in options.expect]
     table = load_at(options.root)
-    for cell, _ in required:
+    for cell, _ in required + expected:
         table.cell(reading.table_cell(cell))
     reports = options.reports or table.root / "reports"
-    accepts = known.load(options.known or table.known)
+    accepts = known.load(options.known or table.known, table.cells)
     accepted = options.accepted or table.accepted
     current = Current(table, str(reports), options.allow_stale)
     found = build([reports, *options.add], current, accepts, accepted)
@@ -42,18 +43,21 @@ def answer(options: argparse.Namespace) -> int:
     names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(found)
     pair = compare_runs.cell_against_cell(found, *names) if names else None
     judged = verdict.judge(found, changes, pair)
-    status, reasons = verdict.status(judged, required, options.allow_stale)
+    status, reasons = verdict.status(judged, required, options.allow_stale, expected)
     matrix: Matrix = {**judged, "status": status, "status_reasons": reasons}
     jsonschema.validate(matrix, schema())
     out = options.out or reports
-    terminal.show(matrix)
-    try:
+    trouble: Optional[OSError] = None
+    try:  # before anything is printed: a reader that goes away does not leave an older page
         content = json.dumps(matrix, separators=(",", ":"), sort_keys=True, allow_nan=False)
         files.write_text(out / "matrix.json", content + "\n")
         files.write_text(out / "summary.md", markdown.render(matrix))
         files.write_text(out / "index.html", page.render(matrix, out))
     except OSError as error:
-        raise ValueError(f"{error.filename or out} cannot be written: {error.strerror}") from None
+        trouble = error
+    terminal.show(matrix)
+    if trouble:
+        raise ValueError(f"{trouble.filename or out} cannot be written: {trouble.strerror}")
     print(f"page: {text.printable(str(out / 'index.html'))}")
     return status
 
@@ -65,7 +69,7 @@ def judge(folders: list[Path], table: Table) -> Judged:
         ValueError: the file of known failures, or of accepted codegen changes, is malformed.
     """
     current = Current(table, str(folders[0]))
-    return verdict.judge(build(folders, current, known.load(table.known), table.accepted))
+    return verdict.judge(build(folders, current, known.load(table.known, table.cells), table.accepted))
 
 
 def build(folders: list[Path], current: Current, accepts: known.Known, accepted: Path) -> Found:
@@ -105,8 +109,8 @@ def schema() -> dict[str, Any]:
     return dict(json.loads(Path(__file__).with_name("matrix.schema.json").read_text(encoding="utf-8")))
 
 
-def _cell_and_level(text: str) -> tuple[str, str]:
+def _cell_and_level(option: str, text: str) -> tuple[str, str]:
     cell, _, level = text.rpartition(":")
     if not cell or level not in LEVELS:
-        raise ValueError(f"--require {text!r}: it is CELL:LEVEL, with a level of {', '.join(LEVELS)}")
+        raise ValueError(f"{option} {text!r}: it is CELL:LEVEL, with a level of {', '.join(LEVELS)}")
     return cell, level

@@ -46,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--against", type=Path, metavar="DIR_OR_JSON", help="an earlier run: its matrix.json or its evidence")
     add("--cells", type=_pair, metavar="CELL:CELL", help="cells to hold against each other (default: oldest:newest)")
     add("--require", action="append", default=[], metavar="CELL:LEVEL", help="an error where it is missing; repeatable")
+    add(
+        "--expect", action="append", default=[], metavar="CELL:LEVEL", help="an error where it left nothing; repeatable"
+    )
     add("--allow-stale", action="store_true", help="a result of other sources than the checkout has now counts too")
     add("--known", type=Path, help="accepted failures (default: tests/known.toml)")
     add("--accepted", type=Path, help="accepted codegen changes (default: tests/atlas/accepted.toml)")

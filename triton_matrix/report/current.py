@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Optional
 
 from ..base import sources
@@ -40,7 +41,7 @@ class Current:
 
     def is_own(self, item: Any) -> bool:
         """Whether a result lies in the checkout's own folder of evidence."""
-        return bool(item.source == self.own)
+        return bool(item.source == self.own) or Path(item.file).resolve().is_relative_to(Path(self.own).resolve())
 
     def outdated(self, suite: Suite) -> str:
         """Why a suite's result is not of the checkout as it is now; "" where it is, or is another package's."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
 from ..base import files
+from ..base.terms import LEVELS
+from ..evidence.reading import table_cell
+
+KINDS = {"test": ("cell", "level", "test", "reason"), "slower": ("cell", "benchmark", "reason")}
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,21 @@ class Known:
                 )
         return found
 
+    def unknown(self, ran: Iterable[tuple[str, str, Iterable[str]]]) -> dict[tuple[str, str], list[str]]:
+        """Rows none of whose runs has a test that they name: cell and level of one of those runs -> a sentence each.
+
+        Args:
+            ran: the cell, level and test ids of every whole run.
+        """
+        found: dict[tuple[str, str], list[str]] = {}
+        ran = list(ran)
+        for row in self.rows:
+            covered = [each for each in ran if row.covers(*each[:2])]
+            if covered and not any(_like(row.test, test) for _, _, tests in covered for test in tests):
+                sentence = f"known failure {row.test!r} is no test ({row.reason}): rename or remove it in {self.file}"
+                found.setdefault(covered[0][:2], []).append(sentence)
+        return found
+
     def gone(self, cell: str, level: str, outcomes: Mapping[str, str]) -> list[str]:
         """Rows whose tests ran here and no longer fail, one sentence each: such a row must go."""
         found = []
@@ -65,35 +84,55 @@ class Known:
         return found
 
 
-def load(path: Optional[Path]) -> Known:
+def load(path: Optional[Path], cells: Collection[str]) -> Known:
     """Read the known failures; no file means none.
 
+    Args:
+        cells: the names in the table of cells.
+
     Raises:
-        ValueError: not to be read as TOML, or a row without its reason; names file and row.
+        ValueError: not to be read as TOML, a row without its reason, or one that speaks of no cell or level, or of
+            every test; names file and row.
     """
     if path is None or not path.is_file():
         return Known()
     table = files.read_toml(path, "--known")
-    unknown = sorted(set(table) - {"test", "slower"})
+    unknown = sorted(set(table) - set(KINDS))
     if unknown:
         raise ValueError(f"{path.name}: unknown table {unknown[0]!r}; allowed are [[test]] and [[slower]]")
-    kinds = {"test": ("cell", "level", "test", "reason"), "slower": ("cell", "benchmark", "reason")}
     rows: dict[str, list[KnownRow]] = {"test": [], "slower": []}
-    for kind, keys in kinds.items():
-        for number, row in enumerate(table.get(kind, []), 1):
-            for key in keys:
-                if not row.get(key):
-                    raise ValueError(
-                        f"{path.name}: row {number} of [[{kind}]] lacks {key!r}; it needs {', '.join(keys)}"
-                    )
-            for key in row:
-                if key not in keys:
-                    raise ValueError(
-                        f"{path.name}: row {number} of [[{kind}]] has {key!r}; allowed are {', '.join(keys)}"
-                    )
+    for kind, keys in KINDS.items():
+        given = table.get(kind, [])
+        if not isinstance(given, list) or not all(isinstance(row, dict) for row in given):
+            raise ValueError(f"{path.name}: {kind!r} is no list of tables; each row begins with [[{kind}]]")
+        for number, row in enumerate(given, 1):
+            wrong = _trouble(row, keys, cells)
+            if wrong:
+                raise ValueError(f"{path.name}: row {number} of [[{kind}]] {wrong}")
             test = row["test" if kind == "test" else "benchmark"]
             rows[kind].append(KnownRow(row["cell"], row.get("level", "device"), test, row["reason"]))
     return Known(tuple(rows["test"]), tuple(rows["slower"]), path.name)
+
+
+def _trouble(row: Mapping[str, Any], keys: tuple[str, ...], cells: Collection[str]) -> str:
+    """What is wrong with a row, to be said after its number; "" where nothing is."""
+    for key in keys:
+        if not row.get(key):
+            return f"lacks {key!r}; it needs {', '.join(keys)}"
+        if not isinstance(row[key], str):
+            return f"has {key} = {row[key]!r}; allowed is a text"
+    for key in row:
+        if key not in keys:
+            return f"has {key!r}; allowed are {', '.join(keys)}"
+    cell, level = row["cell"], row.get("level", "device")
+    if table_cell(cell) not in cells and not any(_like(cell, name) for name in cells):
+        return f"has cell = {cell!r}, which is no row of cells.toml; allowed are {', '.join(cells)}"
+    if not any(_like(level, name) for name in LEVELS):
+        return f"has level = {level!r}; allowed are {', '.join(LEVELS)}, and * and ? in them"
+    for key in ("test", "benchmark"):
+        if key in row and not row[key].strip("*?"):
+            return f"has {key} = {row[key]!r}, which accepts whatever fails; name what is known to fail"
+    return ""
 
 
 def _like(pattern: str, value: str) -> bool:

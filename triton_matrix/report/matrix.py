@@ -24,6 +24,17 @@ class LevelBase(TypedDict):
     counts: Counts
 
 
+class OnMachine(TypedDict):
+    """What one of several kinds of machine found at a level."""
+
+    machine: Annotated[str, "its GPU; at level interpreter the processor's architecture"]
+    date: str
+    file: str
+    failing: Annotated[Count, "tests that fail and are not known to"]
+    shortfall: Annotated[str, 'why its run is not a whole one; "" where it is']
+    passed: Count
+
+
 class FoundLevel(LevelBase, total=False):
     """What not every level has: the suites' own figures, and those of a level codegen."""
 
@@ -38,6 +49,7 @@ class FoundLevel(LevelBase, total=False):
     seconds: float
     versions: Annotated[dict[str, str], "as resolved"]
     gpu: Optional[str]
+    machines: Annotated[list[OnMachine], "where there are several; the worst of them is what the level says"]
     skips: Annotated[list[list[Any]], "reasons of skipped tests and how many"]
     outcomes: Annotated[str, "one letter for each of `tests`"]
     environment: Annotated[Optional[int], "index into `environments`"]

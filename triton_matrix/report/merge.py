@@ -6,7 +6,7 @@ second run can tell (``compare_runs``) and the verdicts (``verdict``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional, cast
 
@@ -17,7 +17,7 @@ from ..evidence import runs, schemas
 from ..evidence.reading import OUTCOMES, Document, Evidence, Suite, is_subject, table_cell
 from ..suites import causes
 from ..suites.incidents import as_expected
-from . import atlas, benches, subjects, words
+from . import atlas, benches, machines, subjects, words
 from .current import Current
 from .known import Known
 from .matrix import Failure, Found, FoundCell, FoundLevel, Row, Stopped, Superseded, Timing, Unavailable
@@ -41,23 +41,15 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
     table = current.table
     superseded: list[Superseded] = []
     outdated = {id(suite): current.outdated(suite) for suite in evidence.suites}
-    # what is of the checkout as it is now comes before what is not, whatever their dates
-    suites = _newest(
-        evidence.suites,
-        lambda item: (cell_name(item), item.level),
-        superseded,
-        lambda item: (not outdated[id(item)], item.date, item.file),
-    )
-    levels_of: dict[str, dict[str, Suite]] = {}
-    for (cell, level), suite in suites.items():
-        suite.cell = cell
-        levels_of.setdefault(cell, {})[level] = suite
+    machine = {id(suite): machines.of(suite, evidence.environments) for suite in evidence.suites}
+    levels_of = _by_level(evidence, current, outdated, machine, superseded)
+    suites = [suite for levels in levels_of.values() for kept in levels.values() for suite in kept]
     stopped = _standing(evidence.failures, evidence.suites, superseded, outweighed=False)
     missing = _standing(evidence.unavailable, evidence.suites, superseded, outweighed=True)
     old = {id(item): current.outdated_bench(item) for item in evidence.benches}
     timed = dict(
         sorted(
-            _newest(
+            machines.newest(
                 evidence.benches,
                 benches.place_of,
                 superseded,
@@ -66,17 +58,19 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         )
     )
     on = benches.told_apart(timed, {place: old[id(item)] for place, item in timed.items()})
-    launches = _newest(evidence.launches, lambda item: item.cell, superseded)
-    releases = _newest(
+    launches = machines.newest(evidence.launches, lambda item: item.cell, superseded)
+    releases = machines.newest(
         evidence.atlas,
         lambda item: item.content["triton"],
         superseded,
         lambda item: (not current.outdated_codegen(item), item.date, item.file),
     )
 
-    tests = sorted({test for suite in suites.values() for test in suite.outcomes})
+    tests = sorted({test for suite in suites for test in suite.outcomes})
     groups: dict[tuple[str, str], causes.Group] = {}
     environments: list[dict[str, Any]] = []
+    whole = [suite for suite in suites if not outdated[id(suite)] and not _shortfall(suite)]
+    unknown = known.unknown((suite.cell, suite.level, suite.outcomes) for suite in whole)
     cells: dict[str, FoundCell] = {}
     for cell in [
         *table.cells,
@@ -88,9 +82,14 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         levels: dict[str, FoundLevel] = {}
         for name in LEVELS:
             if name in ran:
-                counts = current.allow_stale or not outdated[id(ran[name])]
-                levels[name] = _level(ran[name], tests, groups if counts else {}, known, environments, evidence)
-                levels[name]["outdated"], levels[name]["own"] = outdated[id(ran[name])], current.is_own(ran[name])
+                found = []
+                for suite in ran[name]:
+                    counts = current.allow_stale or not outdated[id(suite)]
+                    level_ = _level(suite, tests, groups if counts else {}, known, environments, evidence)
+                    level_["outdated"], level_["own"] = outdated[id(suite)], current.is_own(suite)
+                    found.append((machine[id(suite)], level_))
+                levels[name] = machines.worst(found)
+                levels[name]["gone"] += unknown.get((cell, name), [])
         cells[cell] = {**_row(table, cell), "levels": levels, "unavailable": None, "stopped": None}
         if cell in stopped:
             causes.group_document(groups, stopped[cell])
@@ -109,13 +108,13 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
             cells[cell]["unavailable"] = why
     for document in launches.values():
         subjects.add_launches(cells, groups, document)
-    raw = [(f"{suite.cell} {suite.level}", suite.file) for suite in _in_order(suites.values(), cells)]
+    raw = [(f"{suite.cell} {suite.level}", suite.file) for suite in _in_order(suites, cells)]
     raw += [(words.on(f"{place.cell} {place.level} benchmarks", on[place]), item.file) for place, item in timed.items()]
     raw += [(f"codegen of {name}", releases[name].file) for name in sorted(releases, key=versions.key)]
     return {
         "schema": SCHEMA,
         "date": max([item.date for item in _all(evidence)], default=None),
-        "commits": _commits(suites.values()),
+        "commits": _commits(suites),
         "cells": cells,
         "tests": tests,
         "outcomes": dict(OUTCOMES),
@@ -133,7 +132,7 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         ],
         "codegen": atlas.build([releases[name] for name in sorted(releases, key=versions.key)], current, accepted),
         "files": [{"what": what, "file": file} for what, file in raw],
-        "incidents": _incidents(_in_order(suites.values(), cells), evidence.incidents, current),
+        "incidents": _incidents(_in_order(suites, cells), evidence.incidents, current),
         "problems": [{"file": row.file, "problem": row.problem, "broken": row.broken} for row in evidence.problems],
         "superseded": superseded,
         "sources": sorted({item.source for item in _all(evidence)}),
@@ -151,20 +150,34 @@ def cell_name(item: Any) -> str:
     return f"ambient-{triton}" if triton else "ambient"
 
 
-def _newest(
-    items: Iterable[Any],
-    key: Callable[[Any], Any],
+def _by_level(
+    evidence: Evidence,
+    current: Current,
+    outdated: Mapping[int, str],
+    machine: Mapping[int, str],
     superseded: list[Superseded],
-    order: Callable[[Any], Any] = lambda item: (item.date, item.file),
-) -> dict[Any, Any]:
-    """The last item of each key in the order, by default the newest; the others are added to ``superseded``."""
-    kept: dict[Any, Any] = {}
-    for item in sorted(items, key=order):
-        name = key(item)
-        if name in kept:
-            superseded.append({"file": kept[name].file, "date": kept[name].date, "kept": item.file})
-        kept[name] = item
-    return kept
+) -> dict[str, dict[str, list[Suite]]]:
+    """Row -> level -> the results that count, one for each kind of machine; the others are added to ``superseded``."""
+
+    def order(item: Suite) -> tuple[bool, bool, str, str]:
+        """What is of the checkout as it is now comes last, whatever the dates; of what is not, its own."""
+        old = outdated[id(item)]
+        return not old, not old or current.is_own(item), item.date, item.file
+
+    of_machine = machines.newest(
+        evidence.suites, lambda item: (cell_name(item), item.level, machine[id(item)]), superseded, order
+    )
+    together: dict[tuple[str, str], list[Suite]] = {}
+    for suite in sorted(of_machine.values(), key=order):
+        suite.cell = cell_name(suite)
+        together.setdefault((suite.cell, suite.level), []).append(suite)
+    found: dict[str, dict[str, list[Suite]]] = {}
+    for (cell, level), suites in together.items():
+        kept = machines.counting(suites, lambda item: machine[id(item)], lambda item: outdated[id(item)])
+        found.setdefault(cell, {})[level] = kept
+        left = [suite for suite in suites if suite not in kept]
+        superseded += [{"file": suite.file, "date": suite.date, "kept": kept[-1].file} for suite in left]
+    return found
 
 
 def _standing(
@@ -185,7 +198,7 @@ def _standing(
             superseded.append({"file": document.file, "date": document.date, "kept": others[-1].file})
         else:
             standing.append(document)
-    return _newest(standing, lambda item: item.cell, superseded)
+    return machines.newest(standing, lambda item: item.cell, superseded)
 
 
 def _row(table: Table, name: str) -> Row:

@@ -13,6 +13,15 @@ from rich.text import Text
 from . import words
 from .matrix import Matrix
 
+
+class Terminal(Console):
+    """A console that says that its reader went away, in place of ending the program as if a cell had failed."""
+
+    def on_broken_pipe(self) -> None:
+        """As rich calls it."""
+        raise BrokenPipeError
+
+
 WIDTH = 100
 GROUPS_SHOWN = 12
 CHANGES_SHOWN = 20
@@ -21,7 +30,7 @@ PLACES_SHOWN = 4
 
 def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
     """Print the table, what changed, the failures by cause, and why the exit status is what it is."""
-    console = Console(file=file or sys.stdout, highlight=False, emoji=False, markup=False)
+    console = Terminal(file=file or sys.stdout, highlight=False, emoji=False, markup=False)
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
     console.print(_cells(matrix))
     # a sentence is never cut into two: in a log it is searched for, from a terminal it is copied
@@ -30,6 +39,7 @@ def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
         if cell["reason"]:
             console.print(_line(cell["verdict"], f"{name}: {cell['reason']}"))
     _section(console, "Not of this checkout as it is now", words.stale_lines(matrix), CHANGES_SHOWN)
+    _section(console, "On several machines", words.machine_lines(matrix), CHANGES_SHOWN)
     _section(console, "What changed", words.change_lines(matrix["changes"]), CHANGES_SHOWN)
     if matrix["failures"]:
         console.print("\nFailures by cause", style="bold")
@@ -55,7 +65,7 @@ def _cells(matrix: Matrix) -> Table:
     for name in ("python", "torch", "triton"):
         table.add_column(name, overflow="fold", max_width=14 if name == "torch" else 10)
     for level in words.LEVELS:
-        table.add_column(level, overflow="fold", max_width=18)
+        table.add_column(level, overflow="fold", max_width=20)
     for name, cell in matrix["cells"].items():
         levels = [_level(cell["levels"].get(level)) for level in words.LEVELS]
         table.add_row(Text(name, style=words.STYLES.get(cell["verdict"], "")), *words.toolchain(cell).values(), *levels)

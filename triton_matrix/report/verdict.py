@@ -76,7 +76,10 @@ def _importance(group: Failure) -> tuple[bool, bool, int]:
 
 
 def status(
-    matrix: Judged, required: Iterable[tuple[str, str]], allow_stale: bool = False
+    matrix: Judged,
+    required: Iterable[tuple[str, str]],
+    allow_stale: bool = False,
+    expected: Iterable[tuple[str, str]] = (),
 ) -> tuple[Literal[0, 1, 2], list[str]]:
     """The exit status and the sentences that explain it.
 
@@ -85,7 +88,9 @@ def status(
     an unanswered question.
 
     Args:
+        required: cell and level of results that must be there and have run a test.
         allow_stale: whether a stale result counts as what it was.
+        expected: cell and level of results that must be there, if only to say that every test was skipped.
     """
     stale = list(words.stale_levels(matrix))
     bad = [
@@ -123,11 +128,19 @@ def status(
     bad += matrix["changes"]["gone"] if matrix["changes"] else []
     unanswered = [f"{row['file']} {row['problem']}" for row in matrix["problems"] if row["broken"]]
     unanswered += [sentence for cell, level in required if (sentence := _missing(matrix, cell, level, allow_stale))]
+    unanswered += [
+        f"expected but not there: level {level} of cell {cell}: nothing says how it ended"
+        for cell, level in expected
+        if not any(level in matrix["cells"][name]["levels"] for name in _rows_of(matrix, cell))
+    ]
     if not allow_stale:
         unanswered += [f"{where}: stale: {row['reason']}" for where, row in stale if row["own"]]
-    ran = any(cell["levels"] or cell["stopped"] for cell in matrix["cells"].values())
-    if not ran and not matrix["codegen"]["releases"]:
-        unanswered.append("there are no results: run `nox`, or name a folder that holds some with --add")
+    found: list[Mapping[str, Any]] = [row for cell in matrix["cells"].values() for row in cell["levels"].values()]
+    found += matrix["codegen"]["summary"].values()
+    counting = [row for row in found if allow_stale or row["verdict"] != "stale"]
+    if not counting and not any(cell["stopped"] for cell in matrix["cells"].values()):
+        none = "no result is of the checkout as it is now" if found else "there are no results"
+        unanswered.append(f"{none}: run `nox`, or name a folder that holds some with --add")
     return (FAILED if bad else CANNOT_SAY if unanswered else OK), [*bad, *unanswered]
 
 
@@ -137,7 +150,7 @@ def _level_verdict(level: FoundLevel, newly_failing: int, slower: int) -> tuple[
         said = ", ".join(f"{count} {cause}" for cause, count in sorted(level["causes"].items(), key=lambda kv: -kv[1]))
         findings = sum(level["causes"].values())
         return ("fail", f"{findings} findings: {said}") if findings else ("pass" if counts["ok"] else "n/a", "")
-    failing = counts["failed"] + counts["error"] - counts["known"]
+    failing = words.failing(counts)
     if newly_failing:
         return "regressed", f"{newly_failing} of {failing} failing tests passed in the earlier run"
     if slower and not failing:
@@ -151,7 +164,9 @@ def _level_verdict(level: FoundLevel, newly_failing: int, slower: int) -> tuple[
         return "fail", f"harness: {level['shortfall']}"
     if level["gone"]:
         return "fail", level["gone"][0]
-    if not counts["passed"] and not counts["known"]:
+    if not counts["passed"]:
+        if counts["known"]:
+            return "fail", f"no test passed: each of the {counts['known']} failures is known, and nothing else ran"
         if not sum(counts.values()):
             return "fail", "harness: pytest ran no test"
         reason = level["skips"][0][0] if level["skips"] else "no reason recorded"
@@ -211,11 +226,17 @@ def _cell_verdict(name: str, cell: FoundCell, levels: Mapping[str, Level]) -> tu
 
 def _missing(matrix: Judged, cell: str, level: str, allow_stale: bool) -> str:
     """What to say where a required result is not there; a level whose tests were all skipped did not run."""
-    names = [name for name in matrix["cells"] if cell in (name, table_cell(name))]
-    found = [matrix["cells"][name]["levels"].get(level) for name in names]
+    found = [matrix["cells"][name]["levels"].get(level) for name in _rows_of(matrix, cell)]
     good = ("pass", *BAD)
     ran = [row for row in found if row and (row["verdict"] in good or (allow_stale and row.get("was") in good))]
     if ran:
         return ""
     because = next((f": {row['reason']}" for row in found if row), "")
     return f"required but not there: level {level} of cell {cell}{because}"
+
+
+def _rows_of(matrix: Judged, cell: str) -> list[str]:
+    """The rows of a cell: ``ambient`` has one for each Triton. Another package under its suites is another."""
+    return [
+        name for name in matrix["cells"] if cell in (name, table_cell(name)) and (name == cell or not is_subject(name))
+    ]

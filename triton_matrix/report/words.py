@@ -27,11 +27,16 @@ def level_line(level: Optional[Mapping[str, Any]]) -> str:
         if counts["error"]:
             return f"{line} {counts['error']}/{total}"
         return f"{line} {total}" if verdict == "pass" else line
-    failing = counts["failed"] + counts["error"] - counts["known"]
     ran = counts["passed"] + counts["failed"] + counts["error"]
-    if failing:
-        return f"{line} {failing}/{ran}"
-    return f"{line} {counts['passed']}" if verdict == "pass" else line
+    if failing(counts):
+        return f"{line} {failing(counts)}/{ran}"
+    known = f", {counts['known']} known" if counts["known"] else ""
+    return f"{line} {counts['passed']}{known}" if verdict == "pass" else line
+
+
+def failing(counts: Mapping[str, int]) -> int:
+    """How many tests fail that are not known to."""
+    return counts["failed"] + counts["error"] - counts["known"]
 
 
 def toolchain(cell: Mapping[str, Any]) -> dict[str, str]:
@@ -70,7 +75,7 @@ def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"codegen of {release}", row
     apart: dict[str, Mapping[str, Any]] = {}
     for timing in matrix["benches"]:
-        age = f"stale, of {short(timing.get('commit'))}"
+        age = f"stale, of commit {short(timing.get('commit'))}"
         told = timing.get("on", "").removesuffix(age).removesuffix(", ")
         apart.setdefault(f"{on(timing['cell'], told)} benchmarks", timing)
     for seen in matrix["incidents"]:
@@ -85,6 +90,18 @@ def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def stale_lines(matrix: Matrix) -> list[str]:
     """What is stale, since when and why, one sentence each."""
     return [f"{where}: stale: {row['reason']}" for where, row in stale_levels(matrix)]
+
+
+def machine_lines(matrix: Matrix) -> list[str]:
+    """What each machine found, where a cell ran on several at a level, one sentence each."""
+    lines = []
+    for name, cell in matrix["cells"].items():
+        for level, found in cell["levels"].items():
+            for on in found.get("machines", ()):
+                failed = f"{on['failing']} failing, " if on["failing"] else ""
+                said = on["shortfall"] or f"{failed}{on['passed']} passed"
+                lines.append(f"{name} {level} on {on['machine']}: {said}")
+    return lines
 
 
 def change_lines(changes: Optional[Changes]) -> list[str]:

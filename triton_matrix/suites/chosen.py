@@ -45,5 +45,9 @@ def paths(table: Table, named: Sequence[str] = ()) -> list[str]:
         place = next((each for each in (tests / name, table.root / name) if each.exists()), None)
         if place is None:
             raise ValueError(f"there is no suite tests/{name}, and no {name} below the repo root")
+        if not any(each.is_relative_to(table.root) for each in (Path(os.path.abspath(place)), place.resolve())):
+            raise ValueError(
+                f"the suite is {str(name)!r}, which is outside of the repo root; allowed is a path below it"
+            )
         found.append(os.path.relpath(place, folder(table)))
     return found

@@ -16,7 +16,7 @@ from typing import Optional
 from ..base import commands, locks, sources
 from ..base.cells import Cell, Table, load_at
 from ..base.terms import RUN_LEVELS
-from ..evidence import installed, runs, toolchain, writing
+from ..evidence import installed, reading, runs, toolchain, writing
 from . import chosen
 
 PLUGINS = ("triton_matrix.suites.pytest_plugin", "triton_matrix.suites.imports")
@@ -58,6 +58,10 @@ def main(argv: list[str]) -> int:
     if missing:
         raise ValueError(f"cell {cell.name} needs {', '.join(missing)} in {sys.executable}; add it there")
     column = cell.name if options.column is None else options.column
+    if column != cell.name and reading.table_cell(column) in table.cells and not column.startswith(f"{cell.name}@"):
+        raise ValueError(
+            f"the column is {column!r}, which is another row's; allowed are {cell.name} and {cell.name}@..."
+        )
     folder = writing.column_folder((options.reports or table.root / "reports").resolve(), column)
     suites = chosen.paths(table, options.suite) if options.suite else _all_suites(table, column)
     selection = [argument for argument in pytest_args if argument != "--"]
@@ -148,7 +152,8 @@ def _run_level(asked: Asked, level: str) -> int:
     table, cell, folder = asked.table, asked.cell, asked.folder
     env = {**os.environ, "TRITON_MATRIX_CELL": cell.name, "TRITON_MATRIX_LEVEL": level}
     env["TRITON_MATRIX_COLUMN"] = folder.name
-    env.pop("TRITON_INTERPRET", None)
+    for name in ("TRITON_INTERPRET", "PYTHONOPTIMIZE"):  # which leaves out every assert that pytest does not rewrite
+        env.pop(name, None)
     if level == "interpreter":
         env["TRITON_INTERPRET"] = "1"
     if cell.ambient:  # nothing is installed there: the source tree is what is tested, and the evidence says so

@@ -33,11 +33,11 @@ ENVIRONMENT = {
 }
 
 
-def junit(cell, body):
-    """A JUnit file of a run of level device."""
+def junit(cell, body, level="device"):
+    """A JUnit file of a run."""
     counts = {"tests": "<testcase", "failures": "<failure", "errors": "<error", "skipped": "<skipped"}
     header = " ".join(f'{name}="{body.count(tag)}"' for name, tag in counts.items())
-    properties = {"cell": cell, "level": "device", "run": "run-7", "date": "2026-11-20T04:17:00+00:00"}
+    properties = {"cell": cell, "level": level, "run": "run-7", "date": "2026-11-20T04:17:00+00:00"}
     said = "".join(f'<property name="{name}" value="{value}"/>' for name, value in properties.items())
     return f"<testsuites><testsuite {header}><properties>{said}</properties>{body}</testsuite></testsuites>"
 
@@ -61,18 +61,18 @@ def world(tmp_path, monkeypatch):
             self.evidence.mkdir(parents=True, exist_ok=True)
             (self.evidence / name).write_text(content if isinstance(content, str) else json.dumps(content))
 
-        def ran(self, body, cell="night"):
-            """A whole run of level device of the checkout as it is, with these test cases."""
-            self.put("junit-device.xml", junit(cell, body))
+        def ran(self, body, cell="night", level="device"):
+            """A whole run of a level of the checkout as it is, with these test cases."""
+            self.put(f"junit-{level}.xml", junit(cell, body, level))
             table = cells.load_at(tmp_path)
             wheel = runs.Wheel(sources.package_digest(table), sources.package_digest(table))
             inputs = runs.Inputs(sources.suites_digest(table, chosen.folder(table), []), None)
             date = "2026-11-20T04:17:00+00:00"
-            run = runs.Run("run-7", cell, "device", date, "abc", False, wheel, inputs, [], closed=date)
+            run = runs.Run("run-7", cell, level, date, "abc", False, wheel, inputs, [], closed=date)
             run.collected = run.finished = re.findall(r'classname="([^"]+)" name="([^"]+)"', body)
             run.collected = run.finished = ["::".join(each) for each in run.finished]
             run.status = int("<failure" in body)
-            self.put("run-device.json", run.as_json())
+            self.put(f"run-{level}.json", run.as_json())
 
         def nightly(self, *options):
             (tmp_path / "open.json").write_text(json.dumps(self.open_issues))
@@ -120,6 +120,7 @@ def test_a_second_failure_updates_the_same_issue(world):
 def test_when_all_is_well_the_open_issue_is_closed_and_none_is_opened(world):
     world.put("environment.json", ENVIRONMENT)
     world.ran(PASSING)
+    world.ran(PASSING, level="interpreter")
     assert world.nightly("--publish") == 0
     assert [line.split()[:2] for line in world.asked()] == [["issue", "list"]]
     world.open_issues = [{"number": 41}]
@@ -147,8 +148,20 @@ STOPPED = {
         (lambda world: world.ran(SKIPPED), "every test was skipped: no GPU"),
         (lambda world: world.ran(PASSING, cell="other"), "night: unavailable"),
         (lambda world: world.put("junit-device.xml", junit("night", PASSING)), "night: stale"),
+        (lambda world: world.ran(PASSING, level="interpreter"), "device: did not run"),
+        (lambda world: world.ran(PASSING), "interpreter: did not run"),
+        (lambda world: [world.ran(PASSING, level="interpreter"), world.ran(SKIPPED)], "night: pass"),
     ],
-    ids=["stale", "failed before its suites", "all skipped", "only another cell's", "no run file"],
+    ids=[
+        "stale",
+        "failed before its suites",
+        "all skipped",
+        "only another cell's",
+        "no run file",
+        "no device job",
+        "no interpreter job",
+        "all skipped on the device",
+    ],
 )
 def test_what_did_not_run_is_never_well(world, capsys, leaves, said):
     leaves(world)
@@ -158,13 +171,29 @@ def test_what_did_not_run_is_never_well(world, capsys, leaves, said):
 
 
 def test_a_known_failure_is_no_news(world, capsys):
-    world.ran(FAILING)
     (world.root / "tests").mkdir()
+    world.ran(FAILING)
+    world.ran(PASSING, level="interpreter")
     row = '[[test]]\ncell = "night"\nlevel = "device"\ntest = "t.sizes::c[7]"\nreason = "issue 7"\n'
     (world.root / "tests" / "known.toml").write_text(row)
     assert world.nightly("--publish") == 0
     assert "night: pass" in capsys.readouterr().out
     assert [line.split()[:2] for line in world.asked()] == [["issue", "list"]]
+
+
+def test_an_issue_has_room_for_any_number_of_causes_and_mentions_nobody(world):
+    world.put("environment.json", ENVIRONMENT)
+    cases = [
+        f'<testcase classname="t" name="{word}"><failure message="@somebody {word}">{"x" * 9000}\nE  {word}</failure>'
+        for word in (f"{a}{b}{c}" for a in "bcdfgh" for b in "aeiou" for c in "klmnpr")
+    ]
+    world.ran("</testcase>".join([*cases, ""]))
+    assert world.nightly("--publish") == 0
+    body = (world.root / "body.md").read_text()
+    assert len(body) < 65_536
+    assert "And 165 more causes: see the run's report." in body
+    outside = re.sub(r"^    .*$|`[^`]*`", "", body, flags=re.MULTILINE)
+    assert "@" not in outside
 
 
 def test_a_gh_that_fails_is_said_with_its_command_and_status(world, capsys):

@@ -106,6 +106,25 @@ def test_nothing_is_installed_into_a_vendors_python(root, capsys):
     assert [command.startswith("nox --no-venv --no-install -s ") for command in job["commands"][:2]] == [True, True]
 
 
+def test_the_report_is_to_expect_a_result_of_each_job(root, capsys):
+    assert jobs.main(["--root", str(root), "--event", "pull_request", "--expect"]) == 0
+    said = capsys.readouterr().out
+    assert said == "--expect old:interpreter --expect old:codegen --expect old:device --expect ambient:device\n"
+    found = listed(root, capsys, "--event", "pull_request")
+    assert {f"{job['cell'] or 'old'}:{job['level']}" for job in found.values()} == set(re.findall(r"\S+:\S+", said))
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS[:1], ROOT / "triton_matrix" / "init" / "workflow.yml"], ids=str)
+def test_the_report_of_a_workflow_expects_what_its_plan_lists(path):
+    text = path.read_text()
+    for kind in ("hosted", "device"):
+        command = f"nox -s ci-matrix -- --event pull_request --on {kind}"
+        assert text.count(f"{kind}=$({command})\n") == text.count(f"expect_{kind}=$({command} --expect)\n") == 1
+        assert f"needs.plan.outputs.expect_{kind}" in text
+    assert 'nox -s report -- --add evidence "${expect[@]}"' in text
+    assert re.search(r"^  report:\n    name: report\n    needs: \[plan, ", text, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [

@@ -10,7 +10,7 @@ import pytest
 
 from triton_matrix.base import commands
 from triton_matrix.base.cells import find_root
-from triton_matrix.environments import wheelhouse
+from triton_matrix.environments import builds, lock, provide, wheelhouse
 
 SOURCES = ("pyproject.toml", "build_helpers.py", "MANIFEST.in", "README.md", "LICENSE", "liger_kernel")
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -38,6 +38,7 @@ def test_the_installed_stand_in_is_what_runs():
     assert torch.__version__ == "2.15.0+standin"
     assert importlib.metadata.version("liger-kernel")
 """
+SETTINGS = (*builds.UV_SETTINGS, *builds.PIP_SETTINGS)
 PROFILER = random.Random(7).randbytes(2 << 20)  # as large as what slimming is worth; not compressible
 
 
@@ -86,3 +87,44 @@ def gathered(checkout, tmp_path_factory):
 def house(gathered, tmp_path):
     """A copy that a test may spoil, carried as it was gathered."""
     return Path(shutil.copytree(gathered, tmp_path / "carried"))
+
+
+@pytest.fixture
+def world(tmp_path, standins, monkeypatch):
+    """A checkout with one cell, and the default index that it is locked from, on loopback."""
+    wheels = tmp_path / "wheels"
+    names = {"torch": "2.7.1", "triton": "3.3.1", "numpy": "1.26.4", "pytest": "9.0", "pytest-timeout": "2.4"}
+    made = [standins.write_wheel(wheels, name, version) for name, version in names.items()]
+    made += [standins.wheel_of_installed(name, wheels) for name in ("setuptools", "pip")]
+    standins.write_index(tmp_path / "index", made)
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    with standins.serving(tmp_path / "index") as (address, asked):
+        root = tmp_path / "checkout"
+        own = '[package]\nname = "tiny"\ntest = []\n'
+        table = standins.TABLE.replace('[package]\nname = "tiny"\n', own) + 'requires = ["numpy<2"]\n'
+        standins.write_checkout(root, table)
+        standins.write_uv_config(tmp_path / "config", address)
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+
+        class World:
+            def __init__(self):
+                self.root, self.address, self.asked = root, address, asked
+                self.pins, self.index = root / "constraints" / "small.txt", tmp_path / "index"
+                self.python = tmp_path / "environment" / "bin" / "python"
+
+            def lock(self):
+                return lock.main(["small", "--root", str(root)])
+
+            def provide(self):
+                if not self.python.exists():
+                    make = ["venv", "--quiet", "--python", sys.executable, str(tmp_path / "environment")]
+                    commands.run([commands.uv(), *make])
+                return provide.main(["--cell", "small", "--root", str(root), "--python", str(self.python)])
+
+            def installed(self):
+                listed = [commands.uv(), "pip", "list", "--quiet", "--format", "freeze", "--python", str(self.python)]
+                return commands.run(listed).splitlines()
+
+        yield World()

@@ -11,85 +11,12 @@ from pathlib import Path
 import pytest
 
 from triton_matrix.base import commands
-from triton_matrix.environments import builds, contents, lock, pins, provide
+from triton_matrix.environments import builds, contents, pins
 from triton_matrix.evidence import installed
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
-TABLE = f"""
-[package]
-name = "tiny"
-test = []
-
-[cell.small]
-python = "{HERE}"
-torch = "2.7.1"
-triton = "3.3.1"
-platforms = ["cuda"]
-requires = ["numpy<2"]
-why = "the test"
-"""
-PYPROJECT = """
-[build-system]
-requires = ["setuptools>=69"]
-build-backend = "setuptools.build_meta"
-
-[project]
-name = "tiny"
-version = "0.1.0"
-dependencies = ["torch", "triton"]
-
-[tool.setuptools]
-packages = ["tiny"]
-"""
-SETTINGS = (*builds.UV_SETTINGS, *builds.PIP_SETTINGS)
 
 pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `pip install uv` adds it")
-
-
-@pytest.fixture
-def world(tmp_path, standins, monkeypatch):
-    """A checkout with one cell, and the default index that it is locked from, on loopback."""
-    wheels = tmp_path / "wheels"
-    names = {"torch": "2.7.1", "triton": "3.3.1", "numpy": "1.26.4", "pytest": "9.0", "pytest-timeout": "2.4"}
-    made = [standins.write_wheel(wheels, name, version) for name, version in names.items()]
-    made += [standins.wheel_of_installed(name, wheels) for name in ("setuptools", "pip")]
-    standins.write_index(tmp_path / "index", made)
-    for name in SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-    with standins.serving(tmp_path / "index") as (address, asked):
-        root = tmp_path / "checkout"
-        (root / "constraints").mkdir(parents=True)
-        (root / "constraints" / "cells.toml").write_text(TABLE)
-        (root / "pyproject.toml").write_text(PYPROJECT)
-        (root / "tiny").mkdir()
-        (root / "tiny" / "__init__.py").write_text("")
-        # as a default index, which is nobody's own setting: a file of uv's own, and no variable
-        config = tmp_path / "config" / "uv" / "uv.toml"
-        config.parent.mkdir(parents=True)
-        config.write_text(f'[[index]]\nurl = "{address}"\ndefault = true\n')
-        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-
-        class World:
-            def __init__(self):
-                self.root, self.address, self.asked = root, address, asked
-                self.pins, self.index = root / "constraints" / "small.txt", tmp_path / "index"
-                self.python = tmp_path / "environment" / "bin" / "python"
-
-            def lock(self):
-                return lock.main(["small", "--root", str(root)])
-
-            def provide(self):
-                if not self.python.exists():
-                    make = ["venv", "--quiet", "--python", sys.executable, str(tmp_path / "environment")]
-                    commands.run([commands.uv(), *make])
-                return provide.main(["--cell", "small", "--root", str(root), "--python", str(self.python)])
-
-            def installed(self):
-                listed = [commands.uv(), "pip", "list", "--quiet", "--format", "freeze", "--python", str(self.python)]
-                return commands.run(listed).splitlines()
-
-        yield World()
 
 
 def other_torch(standins, folder):

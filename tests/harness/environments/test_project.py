@@ -165,3 +165,27 @@ def test_the_wheels_version_may_come_from_the_tags_of_git(tmp_path):
     assert not (copy / "tests").exists()
     assert commands.run(["git", "-C", str(copy), "describe", "--tags"]).strip() == "v7.1"
     assert commands.run([*git, "status", "--porcelain"]) == ""
+
+
+@needs_uv
+@pytest.mark.parametrize("kind", ["a submodule", "a work tree"])
+def test_so_may_that_of_a_submodule_and_of_a_work_tree(tmp_path, kind):
+    root = write(tmp_path / "checkout", {"pyproject.toml": PYPROJECT, "small/__init__.py": ""})
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "protocol.file.allow=always"]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"], ["tag", "v7.1"]):
+        commands.run([*git, "-C", str(root), *arguments])
+    if kind == "a submodule":
+        commands.run([*git, "init", "-q", str(tmp_path / "above")])
+        commands.run([*git, "-C", str(tmp_path / "above"), "submodule", "--quiet", "add", str(root), "below"])
+        other = tmp_path / "above" / "below"
+    else:
+        other = tmp_path / "other"
+        commands.run([*git, "-C", str(root), "worktree", "add", "-q", str(other)])
+    copying.copy_sources(other, tmp_path / "copy")
+    assert commands.run(["git", "-C", str(tmp_path / "copy"), "describe", "--tags"]).strip() == "v7.1"
+
+
+def test_an_environment_at_the_root_is_not_copied_into_every_build(tmp_path):
+    root = write(tmp_path / "checkout", {"pyproject.toml": PYPROJECT, "venv/pyvenv.cfg": "", "small/__init__.py": ""})
+    copying.copy_sources(root, tmp_path / "copy")
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == {"pyproject.toml", "small"}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import xml.etree.ElementTree as ET
 
 import pytest
 
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
 from triton_matrix.report import known as known_failures
 
-from .results import known, retake, set_property
+from .results import count_again, known, retake, set_property
 
 ROW = """
 [[test]]
@@ -53,8 +55,68 @@ def test_a_known_failure_in_ambient_speaks_of_the_triton_it_names(report, tmp_pa
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("[[test]]\n", "row 1 of [[test]] lacks 'cell'"), ("[[flaky]]\n", "unknown table 'flaky'"), ("x", "is not TOML")],
+    [
+        ("[[test]]\n", "row 1 of [[test]] lacks 'cell'"),
+        ("[[flaky]]\n", "unknown table 'flaky'"),
+        ("x", "is not TOML"),
+        ("test = 5\n", "'test' is no list of tables; each row begins with [[test]]"),
+        ("test = [1]\n", "'test' is no list of tables; each row begins with [[test]]"),
+        (ROW.replace("[[test]]", "[test]"), "'test' is no list of tables; each row begins with [[test]]"),
+        (ROW.replace('"triton231"', "3"), "row 1 of [[test]] has cell = 3; allowed is a text"),
+        (ROW.replace('"triton231"', '"triton23"'), "has cell = 'triton23', which is no row of cells.toml; allowed are"),
+        (ROW.replace('"interpreter"', '"interpretor"'), "has level = 'interpretor'; allowed are interpreter, device"),
+        (ROW.replace('"correctness.*_exact_as_torch[*"', '"*"'), "has test = '*', which accepts whatever fails"),
+        ('[[slower]]\ncell = ["a"]\nbenchmark = "x"\nreason = "y"\n', "has cell = ['a']; allowed is a text"),
+    ],
 )
 def test_a_malformed_row_of_known_failures_is_refused(text, sentence, tmp_path):
-    with pytest.raises(ValueError, match=sentence.replace("[", r"\[")):
-        known_failures.load(known(tmp_path, text))
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        known_failures.load(known(tmp_path, text), ("triton231", "ambient"))
+
+
+@pytest.mark.parametrize("cell", ["triton231", "*", "triton*", "ambient-3.6.0", "triton231@liger_kernel-0.5.10"])
+def test_a_row_may_name_what_the_report_calls_a_cell(cell, tmp_path):
+    row = known(tmp_path, ROW.replace('"triton231"', f'"{cell}"'))
+    assert known_failures.load(row, ("triton231", "ambient")).rows[0].cell == cell
+
+
+def test_a_known_failure_whose_test_was_renamed_fails(report, tmp_path, recorded):
+    row = known(tmp_path, ROW.replace("_exact_as_torch", "_as_torch_before_it_was_renamed"))
+    found = report(recorded / "none", "--known", row)
+    assert found["exit_status"] == 1
+    assert "is no test (issue 7): rename or remove it in known.toml" in found["cells"]["triton231"]["reason"]
+
+
+def test_a_known_failure_that_one_of_its_cells_has_is_a_test(report, tmp_path, recorded, copy):
+    reports = copy("num_warps", cells=("triton231",))
+    shutil.copytree(recorded / "none" / "triton331", reports / "triton331")
+    junit = reports / "triton331" / "junit-interpreter.xml"
+    tree = ET.parse(junit)
+    suite = next(tree.getroot().iter("testsuite"))
+    for case in [case for case in suite.findall("testcase") if "_exact_as_torch" in case.get("name")]:
+        suite.remove(case)
+    count_again(tree)
+    tree.write(junit)
+    retake(junit)
+    found = report(reports, "--known", known(tmp_path, ROW.replace('"triton231"', '"triton*"')))
+    assert (found["exit_status"], found["cells"]["triton331"]["verdict"]) == (0, "pass")
+
+
+def test_a_level_where_all_that_ran_is_known_to_fail_is_no_pass(report, copy, tmp_path):
+    reports = copy("num_warps")
+    junit = reports / "triton231" / "junit-interpreter.xml"
+    tree = ET.parse(junit)
+    suite = next(tree.getroot().iter("testsuite"))
+    for case in [case for case in suite.findall("testcase") if case.find("failure") is None]:
+        suite.remove(case)
+    count_again(tree)
+    tree.write(junit)
+    retake(junit)
+    found = report(reports, "--known", known(tmp_path, ROW))
+    assert found["exit_status"] == 1
+    assert "no test passed: each of the 28 failures is known" in found["cells"]["triton231"]["reason"]
+
+
+def test_known_failures_are_counted_beside_what_passed(report, tmp_path, recorded):
+    said = report(recorded / "num_warps", "--known", known(tmp_path, ROW))["said"]
+    assert re.search(r"^triton231 .* pass \d+, 28 known", said, re.MULTILINE)

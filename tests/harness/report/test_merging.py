@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ pytest.importorskip("jsonschema", reason="the report needs constraints/report.tx
 from triton_matrix.evidence import toolchain
 from triton_matrix.report import cli
 
-from .results import GENERATE, retake, set_property, stopped, unavailable, verdicts
+from .results import GENERATE, known, retake, set_property, stopped, unavailable, verdicts
 
 
 def test_of_two_results_for_a_cell_and_level_the_newest_wins_and_the_other_is_listed(report, copy, tmp_path):
@@ -40,6 +41,64 @@ def test_levels_of_several_machines_become_one_row(report, copy):
     assert set(found["cells"]["triton231"]["levels"]) == {"interpreter", "device"}
     assert found["cells"]["triton231"]["levels"]["device"]["gpu"] == "NVIDIA H100 80GB HBM3"
     assert "NVIDIA H100" in (found["out"] / "index.html").read_text()
+
+
+def on_a_gpu(reports, gpu, date="2026-11-20T00:00:00+00:00"):
+    """Let the results below ``reports`` be of level device, of this GPU."""
+    for junit in reports.rglob("junit-interpreter.xml"):
+        set_property(junit, level="device", gpu=gpu, date=date)
+        retake(junit)
+        junit.rename(junit.with_name("junit-device.xml"))
+    return reports
+
+
+@pytest.mark.parametrize("newer", ["passes", "fails"])
+def test_a_pass_on_one_gpu_does_not_hide_a_failure_on_another(report, copy, newer):
+    dates = ["2026-11-20T00:00:00+00:00", "2026-11-21T00:00:00+00:00"]
+    good_date, bad_date = reversed(dates) if newer == "passes" else dates
+    good = on_a_gpu(copy(name="good"), "NVIDIA H100 80GB HBM3", good_date)
+    bad = on_a_gpu(copy("num_warps", name="bad"), "NVIDIA A100-SXM4-80GB", bad_date)
+    for first, second in ((good, bad), (bad, good)):
+        found = report(first, "--add", second)
+        assert found["exit_status"] == 1
+        level = found["cells"]["triton231"]["levels"]["device"]
+        assert (level["gpu"], level["verdict"]) == ("NVIDIA A100-SXM4-80GB", "fail")
+        assert {on["machine"]: on["failing"] for on in level["machines"]} == {
+            "NVIDIA A100-SXM4-80GB": 28,
+            "NVIDIA H100 80GB HBM3": 0,
+        }
+        assert found["superseded"] == []
+        for said in (found["said"], (found["out"] / "summary.md").read_text()):
+            assert "triton231 device on NVIDIA A100-SXM4-80GB: 28 failing, " in said
+            assert re.search(r"triton231 device on NVIDIA H100 80GB HBM3: \d+ passed", said)
+        assert "NVIDIA A100-SXM4-80GB: 28 failing, " in (found["out"] / "index.html").read_text()
+
+
+def test_of_one_gpu_and_of_what_names_none_the_newest_result_counts(report, copy):
+    gpu = "NVIDIA A100-SXM4-80GB"
+    old = on_a_gpu(copy("num_warps", name="old"), gpu, "2026-11-20T00:00:00+00:00")
+    unnamed = on_a_gpu(copy("num_warps", name="unnamed"), "", "2026-11-20T00:00:00+00:00")
+    new = on_a_gpu(copy(name="new"), gpu, "2026-11-21T00:00:00+00:00")
+    found = report(old, "--add", unnamed, "--add", new)
+    assert (found["exit_status"], found["cells"]["triton231"]["verdict"]) == (0, "pass")
+    assert len(found["superseded"]) == 2
+
+
+def test_a_newer_crash_that_names_no_gpu_counts_beside_a_pass(report, copy):
+    here, there = on_a_gpu(copy(name="here"), "NVIDIA A100-SXM4-80GB"), copy(name="there")
+    junit = on_a_gpu(there, "", "2026-11-21T00:00:00+00:00") / "triton231" / "junit-device.xml"
+    junit.unlink()
+    (junit.parent / "environment.json").unlink()
+    found = report(here, "--add", there)
+    assert (found["exit_status"], found["cells"]["triton231"]["verdict"]) == (1, "fail")
+
+
+def test_a_known_failure_of_one_gpu_is_not_gone_where_another_passes(report, copy, tmp_path):
+    good = on_a_gpu(copy(name="good"), "NVIDIA H100 80GB HBM3")
+    bad = on_a_gpu(copy("num_warps", name="bad"), "NVIDIA A100-SXM4-80GB")
+    row = '[[test]]\ncell = "triton231"\nlevel = "device"\ntest = "correctness.*_exact_as_torch[*"\nreason = "x"\n'
+    found = report(good, "--add", bad, "--known", known(tmp_path, row))
+    assert (found["exit_status"], found["cells"]["triton231"]["verdict"]) == (0, "pass")
 
 
 def test_vendor_images_stand_in_rows_of_their_own(report, copy, tmp_path):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
 
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
+from triton_matrix.__main__ import UNREAD
+from triton_matrix.base.cells import find_root
 from triton_matrix.report import markdown, words
 
 from .results import count_again, retake
@@ -57,3 +62,33 @@ def test_markdown_stays_under_60_kb_however_many_cells_there_are(report, recorde
     assert "more lines: see the page" in long
     for heading in ("What changed", "Cells and levels", "Failures by cause"):
         assert heading in long
+
+
+@pytest.fixture
+def start(recorded, tmp_path):
+    """Start the verb in a process of its own: its output is what is asked about."""
+
+    def popen(**more):
+        command = [sys.executable, "-m", "triton_matrix", "report", "--out", str(tmp_path / "out")]
+        options = ["--reports", str(recorded / "none"), "--accepted", "none.toml", "--root", str(find_root())]
+        env = {**os.environ, "PYTHONPATH": str(find_root()), **more}
+        return subprocess.Popen([*command, *options], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    return popen
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_has_no_such_mark_shows_it_spelled_out(start, encoding):
+    with start(PYTHONIOENCODING=encoding, PYTHONUTF8="0") as process:
+        said, complaint = process.communicate(timeout=120)
+    assert (process.returncode, complaint) == (0, b"")
+    assert b"\\u2713 pass" in said
+
+
+def test_a_reader_that_goes_away_leaves_the_page_of_now_and_is_no_failed_cell(start, tmp_path):
+    with start() as process:
+        process.stdout.close()
+        complaint = process.stderr.read()
+        status = process.wait(120)
+    assert (status, complaint) == (UNREAD, b"")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "summary.md", "matrix.json"}

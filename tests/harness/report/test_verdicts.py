@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from .results import TRITON2, TRITON3, count_again, retake, stopped, unavailable, verdicts
+from .results import TRITON2, TRITON3, count_again, retake, set_property, stopped, unavailable, verdicts
 
 
 def test_healthy_results_pass_and_what_did_not_run_is_not_green(report, recorded):
@@ -20,6 +20,27 @@ def test_healthy_results_pass_and_what_did_not_run_is_not_green(report, recorded
     assert found["cells"]["triton231-py39"]["reason"] == "no suite has run: `nox -s tests-triton231-py39`"
     assert found["cells"]["triton231"]["levels"]["interpreter"]["versions"]["torch"] == "2.3.1+cu121"
     assert found["cells"]["triton231"]["levels"]["interpreter"]["counts"]["n/a"] == 14
+
+
+@pytest.mark.parametrize("option", ["--expect", "--require"])
+def test_a_result_that_ci_waited_for_and_did_not_get_is_an_error(report, recorded, option):
+    assert report(recorded / "none", option, "triton231:interpreter")["exit_status"] == 0
+    found = report(recorded / "none", option, "triton231-py39:interpreter")
+    assert found["exit_status"] == 2
+    assert "but not there: level interpreter of cell triton231-py39" in found["said"]
+    refused = report(recorded / "none", option, "triton231:devcie")
+    assert f"{option} 'triton231:devcie': it is CELL:LEVEL, with a level of interpreter, device" in refused["err"]
+
+
+def test_another_packages_result_is_not_the_one_that_was_required(report, copy):
+    reports = copy()
+    (reports / "triton231").rename(reports / "triton231@liger_kernel-0.5.10")
+    junit = reports / "triton231@liger_kernel-0.5.10" / "junit-interpreter.xml"
+    set_property(junit, cell="triton231@liger_kernel-0.5.10")
+    retake(junit)
+    required = "triton231@liger_kernel-0.5.10:interpreter"
+    assert report(reports, "--require", required)["exit_status"] == 0
+    assert report(reports, "--require", "triton231:interpreter")["exit_status"] == 2
 
 
 def test_a_declared_num_warps_is_a_launch_failure_where_triton_does_not_bind_it(report, recorded):

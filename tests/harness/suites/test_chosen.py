@@ -45,6 +45,16 @@ def test_a_suite_that_is_not_there_is_one_sentence(table):
         chosen.paths(table('suites = ["gone"]', ["tests"]))
 
 
+@pytest.mark.parametrize("name", ["../outside", "../../outside", "{above}/outside"])
+def test_a_suite_outside_of_the_repository_is_refused(table, tmp_path, name):
+    found = table("", ["tests"])
+    (tmp_path.parent / "outside").mkdir(exist_ok=True)
+    with pytest.raises(ValueError, match="which is outside of the repo root; allowed is a path below it"):
+        chosen.paths(found, [name.format(above=tmp_path.parent)])
+    (tmp_path / "tests" / "shared").symlink_to(tmp_path.parent / "outside")
+    assert chosen.paths(found, ["shared"]) == ["shared"]
+
+
 def test_suites_that_the_table_names_are_run_where_nothing_of_the_package_is_imported_from(table):
     assert chosen.folder(table("", ["tests"])).name == "tests"
     assert chosen.folder(table('suites = ["test"]', ["test"])).name == "constraints"

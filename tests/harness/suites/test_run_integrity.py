@@ -84,6 +84,22 @@ def test_a_column_that_is_no_plain_name_is_refused(checkout, column):
     assert sorted(checkout.root.parent.rglob("*")) == before
 
 
+@pytest.mark.parametrize("column", ["pinned", "pinned@other-1.0"])
+def test_results_of_one_cell_are_not_filed_as_anothers(checkout, column):
+    checkout.write("test_a.py", "def test_a(): pass\n")
+    done = checkout.run("--column", column)
+    assert done.returncode == 2
+    assert f"the column is {column!r}, which is another row's; allowed are small and small@..." in done.stderr
+    assert not checkout.reports.exists()
+
+
+def test_asserts_are_checked_whatever_a_shell_says_of_optimizing(checkout):
+    (checkout.root / "modules" / "checks.py").write_text("def check(x): assert x, 'not x'\n")
+    checkout.write("test_a.py", "from checks import check\n\ndef test_a(): check(False)\n")
+    assert checkout.run(PYTHONOPTIMIZE="1").returncode == 1
+    assert checkout.verdict() == (1, "fail")
+
+
 LIVE = "\x1b[2J\x1b]0;owned\x07 \x9b31m \u202egnp"
 
 

@@ -1,0 +1,72 @@
+"""Which files decide what is in a package's wheel."""
+
+import pytest
+
+from triton_matrix.base import sources
+from triton_matrix.base.cells import load
+
+ROW = '[package]\nname = "small"\n\n[cell.any]\nplatforms = ["cuda"]\nwhy = "x"\n'
+
+
+@pytest.fixture
+def change(tmp_path):
+    """Whether writing a file changes the digest of what the wheel is built from."""
+
+    def does(name, *others):
+        for each in ("pyproject.toml", *others):
+            (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / each).write_text("")
+        (tmp_path / "constraints").mkdir()
+        (tmp_path / "constraints" / "cells.toml").write_text(ROW)
+        table = load(tmp_path / "constraints" / "cells.toml")
+        before = sources.package_digest(table)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("changed = 1\n")
+        return sources.package_digest(table) != before
+
+    return does
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "small/a.py",
+        "small/tuned.json",
+        "src/small/a.py",
+        "src/other/a.py",
+        "python/small/a.py",
+        "python/small/deep/a.cu",
+        "small_ops/__init__.py",
+        "csrc/kernel.cu",
+        "small.py",
+        "setup.py",
+    ],
+)
+def test_what_a_build_may_take_into_the_wheel_changes_the_digest(change, name):
+    others = ["small/__init__.py"] if not name.startswith(("src", "python")) else []
+    assert change(name, *others)
+
+
+def test_a_folder_that_is_called_like_no_source_is_one_where_it_is_a_package(change):
+    assert change("tools/a.py", "small/__init__.py", "tools/__init__.py")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "small_docs/a.md",
+        "docs/conf.py",
+        "tests/test_a.py",
+        "examples/a.py",
+        "benchmark/a.py",
+        "scripts/a.py",
+        "noxfile.py",
+        "build/lib/small/a.py",
+        "venv/lib/a.py",
+        ".nox/a.py",
+        "small/__pycache__/a.py",
+    ],
+)
+def test_what_no_build_takes_into_the_wheel_does_not(change, name):
+    assert not change(name, "small/__init__.py", "venv/pyvenv.cfg")

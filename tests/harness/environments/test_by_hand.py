@@ -1,0 +1,127 @@
+"""What a user did to a provided environment by hand: it is put right when it is provided again, and is never a pass."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from triton_matrix.base import commands
+from triton_matrix.base.cells import find_root
+from triton_matrix.environments import harness
+
+pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `pip install uv` adds it")
+# in the environment's own Python: why what is in it is not what provisioning installed
+PROBLEM = """
+import sys
+from pathlib import Path
+from triton_matrix.base import cells
+from triton_matrix.evidence import installed
+table = cells.load_at(Path(sys.argv[1]))
+print("problem:", installed.wheel(table, table.cell(sys.argv[2]), False).problem)
+"""
+FORK = '[build-system]\nrequires = ["setuptools"]\n\n[project]\nname = "triton"\nversion = "3.3.1"\n\n'
+FORK += '[tool.setuptools]\npackages = ["triton"]\n'
+
+
+class Provided:
+    """A provided environment, and what is done to it by hand."""
+
+    def __init__(self, world, folder):
+        self.world, self.folder = world, folder
+        self.site = next(world.python.parents[1].glob("lib/python*/site-packages"))
+
+    def problem(self, cell="small"):
+        said = commands.run([str(self.world.python), "-c", PROBLEM, str(self.world.root), cell], cwd=self.folder)
+        return said.rpartition("problem:")[2].strip()
+
+    def pip(self, *arguments):
+        commands.run([commands.uv(), "pip", *arguments[:1], "--python", str(self.world.python), *arguments[1:]])
+
+    def another_version(self, standins):
+        wheel = standins.write_wheel(self.folder, "triton", "3.4.0", [], standins.TRITON)
+        self.pip("install", "--no-deps", str(wheel))
+
+    def the_same_version_of_another_build(self, standins):
+        wheel = standins.write_wheel(self.folder, "triton", "3.3.1", [], {"triton/__init__.py": "mine = True\n"})
+        self.pip("install", "--no-deps", "--reinstall", str(wheel))
+
+    def an_editable_checkout_of_the_same_version(self, standins):
+        fork = self.folder / "fork"
+        (fork / "triton").mkdir(parents=True)
+        (fork / "pyproject.toml").write_text(FORK)
+        (fork / "triton" / "__init__.py").write_text("mine = True\n")
+        self.pip("install", "--no-deps", "--reinstall", "--no-build-isolation", "--editable", str(fork))
+
+    def an_edited_file(self, standins):
+        with (self.site / "triton" / "__init__.py").open("a") as file:
+            file.write("mine = True\n")
+
+    def a_deleted_file(self, standins):
+        (self.site / "triton" / "__init__.py").unlink()
+
+    def a_distribution_taken_away(self, standins):
+        self.pip("uninstall", "numpy")
+
+    def an_edited_harness(self, standins):
+        with (self.site / "triton_matrix" / "__init__.py").open("a") as file:
+            file.write("mine = True\n")
+
+
+@pytest.fixture
+def provided(world, standins, tmp_path):
+    """An environment that was just provided from stand-ins, where Triton has a file to edit."""
+    shutil.rmtree(world.index / "triton")
+    wheel = standins.write_wheel(tmp_path / "triton", "triton", "3.3.1", [], standins.TRITON)
+    standins.write_index(world.index, [wheel])
+    assert world.lock() == 0
+    assert world.provide() == 0
+    (tmp_path / "hand").mkdir()
+    made = Provided(world, tmp_path / "hand")
+    assert made.problem() == ""
+    return made
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("another_version", "triton was changed since the environment was provided: it is 3.4.0, and was 3.3.1"),
+        ("the_same_version_of_another_build", "triton was changed since the environment was provided: it is of other"),
+        ("an_editable_checkout_of_the_same_version", "triton was changed since the environment was provided: it is"),
+        ("an_edited_file", "triton/__init__.py of triton is not as it was installed"),
+        ("a_deleted_file", "triton/__init__.py of triton is not as it was installed"),
+        ("a_distribution_taken_away", "numpy was changed since the environment was provided: it is absent, and was"),
+        ("an_edited_harness", "triton_matrix/__init__.py of triton-matrix is not as it was installed"),
+    ],
+)
+def test_a_change_by_hand_is_named_and_is_gone_when_the_cell_is_provided_again(provided, standins, what, says):
+    if "editable" in what:
+        provided.pip("install", "setuptools", "--offline", "--find-links", str(provided.world.index.parent / "wheels"))
+    getattr(provided, what)(standins)
+    assert provided.problem().startswith(says)
+    assert "--no-install" in provided.problem()
+    assert provided.world.provide() == 0
+    assert provided.problem() == ""
+    assert (provided.site / "triton" / "__init__.py").read_text() == standins.TRITON["triton/__init__.py"]
+
+
+def test_pins_that_were_changed_after_the_environment_was_made_are_not_what_ran(provided):
+    provided.world.pins.write_text(provided.world.pins.read_text().replace("1.26.4", "1.26.5"))
+    assert provided.problem().startswith("the cell's pins were changed since its environment was provided")
+
+
+def test_an_environment_says_nothing_about_another_cell(provided):
+    table = provided.world.root / "constraints" / "cells.toml"
+    row = table.read_text()[table.read_text().index("[cell.small]") :]
+    table.write_text(table.read_text() + row.replace("[cell.small]", "\n[cell.sibling]"))
+    shutil.copy(provided.world.pins, provided.world.pins.with_name("sibling.txt"))
+    assert provided.problem("sibling") == "this environment was provided for cell small, not for sibling"
+    assert provided.problem() == ""
+
+
+def test_a_harness_of_another_version_in_an_environment_is_named(provided):
+    prefix = provided.world.python.parents[1]
+    assert harness.other_in(prefix) == ""
+    info = next(provided.site.glob("triton_matrix-*.dist-info"))
+    info.rename(info.with_name("triton_matrix-0.0.1+older.dist-info"))
+    assert harness.other_in(prefix) == "0.0.1+older"
+    assert harness.other_in(Path(find_root())) == "none"

@@ -1,0 +1,43 @@
+"""Which folder a result lies in: the checkout's own, another machine's, the same one twice."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def make_stale(reports):
+    """Let every run below ``reports`` be of other sources than the checkout's."""
+    for path in reports.rglob("run-*.json"):
+        content = json.loads(path.read_text())
+        content["wheel"] = {"checkout": "0" * 64, "installed": "0" * 64}
+        path.write_text(json.dumps(content))
+    return reports
+
+
+@pytest.mark.parametrize("how", ["itself", "the folder above", "another name of it", "a folder in it"])
+def test_a_stale_result_stays_ones_own_however_often_its_folder_is_named(report, copy, tmp_path, how):
+    reports = make_stale(copy())
+    other = {"itself": reports, "the folder above": tmp_path, "a folder in it": reports / "triton231"}
+    if how == "another name of it":
+        (tmp_path / "name").symlink_to(reports)
+    found = report(reports, "--add", other.get(how, tmp_path / "name"))
+    assert found["exit_status"] == 2
+    assert "triton231 interpreter: stale: " in found["said"]
+    assert found["superseded"] == []
+
+
+def test_no_pass_comes_of_stale_results_of_other_machines_alone(report, copy, tmp_path):
+    there = make_stale(copy(name="there"))
+    found = report(tmp_path / "none", "--add", there)
+    assert found["exit_status"] == 2
+    assert "no result is of the checkout as it is now: run `nox`" in found["said"]
+    assert report(tmp_path / "none", "--add", there, "--allow-stale")["exit_status"] == 0
+
+
+def test_a_stale_result_of_another_machine_beside_one_that_counts_is_shown_only(report, copy):
+    there, here = make_stale(copy(name="there")), copy(name="here", cells=("triton300",))
+    found = report(here, "--add", there)
+    assert found["exit_status"] == 0
+    assert (found["cells"]["triton231"]["verdict"], found["cells"]["triton300"]["verdict"]) == ("stale", "pass")

@@ -1,0 +1,70 @@
+"""Whether the Python files of installed distributions are those that were installed, by the RECORD of each.
+
+uv links what it installs to its cache. An edit in an environment, as one makes it to look for a fault in Triton, is
+therefore in every environment that has the same file, and comes back when it is installed again. Only Python files are
+looked at: hashing torch's libraries takes as long as its suites.
+
+``python -I records.py [NAME ...]`` prints the distributions of that Python that were altered, one a line; with
+``--by-hand`` those that were installed from a path or an address, too.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import sys
+from collections.abc import Container
+from importlib import metadata
+from typing import Optional
+
+
+def altered(names: Optional[Container[str]] = None) -> dict[str, str]:
+    """Distribution -> the first of its Python files that is gone or is not as it was installed.
+
+    Args:
+        names: the distributions to look at, as their metadata spells them; None: all of this Python.
+    """
+    found = {}
+    for distribution in metadata.distributions():
+        name = distribution.metadata["Name"]
+        if name and (names is None or name in names):
+            file = _altered_file(distribution)
+            if file:
+                found[name] = file
+    return found
+
+
+def installed() -> dict[str, str]:
+    """Distribution -> its version and the digest of its RECORD, which another build of a version has differently."""
+    found = {}
+    for distribution in metadata.distributions():
+        record = hashlib.sha256((distribution.read_text("RECORD") or "").encode()).hexdigest()
+        if distribution.metadata["Name"]:
+            found[distribution.metadata["Name"]] = f"{distribution.version} {record[:16]}"
+    return found
+
+
+def by_hand() -> list[str]:
+    """The distributions that were installed from a path or an address, editable or not, and from no index or folder."""
+    return [each.metadata["Name"] for each in metadata.distributions() if each.read_text("direct_url.json")]
+
+
+def _altered_file(distribution: metadata.Distribution) -> str:
+    # not `distribution.files`: since Python 3.12 it leaves out files that are gone
+    for file, hashed, _ in csv.reader((distribution.read_text("RECORD") or "").splitlines()):
+        kind, _, wanted = hashed.partition("=")
+        if file.endswith(".py") and wanted:
+            try:
+                with open(str(distribution.locate_file(file)), "rb") as content:
+                    digest = hashlib.new(kind, content.read()).digest()
+            except OSError:
+                return file
+            if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != wanted:
+                return file
+    return ""
+
+
+if __name__ == "__main__":
+    asked = sys.argv[1:]
+    print(*([*altered(), *by_hand()] if asked == ["--by-hand"] else altered(asked or None)), sep="\n")
