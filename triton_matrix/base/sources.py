@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Optional
 
@@ -16,6 +17,7 @@ NOT_SOURCES: tuple[str, ...] = ("build", "constraints", "dist", "docs", "reports
 NOT_SOURCES += ("node_modules", "triton_matrix")
 # and what is one only where it is a package itself
 _BESIDE = ("bench*", "doc*", "example*", "notebook*", "script*", "test*", "tool*")
+_TESTS = ("test_*", "*_test.py", "bench_*")  # files that are run, and not imported
 _CODE = {".py", ".pyi", ".pyx", ".pxd", ".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".hip", ".rs"}
 
 
@@ -53,14 +55,23 @@ def package_digest(table: Table) -> str:
 
 
 def suites_digest(table: Table, folder: Path, suites: Iterable[str]) -> str:
-    """SHA-256 over these suites and the Python files that they are run with: those of ``tests/``, a ``conftest.py``.
+    """SHA-256 over these suites and what they may import: a ``conftest.py``, and the helpers that lie beside them.
 
     Args:
         folder: what ``suites`` are relative to.
     """
-    beside = [*(table.root / "tests").glob("*.py"), *table.root.glob("conftest.py")]
     named = [Path(os.path.normpath(folder / name)) for name in suites]
-    return digest([*sorted(beside), *named], table.root)
+    beside = {table.root / "tests", *(path.parent for path in named)} - {table.root}
+    helpers = {path for parent in beside for path in [*parent.glob("*.py"), *_helpers(parent)]}
+    return digest([*sorted({*table.root.glob("conftest.py"), *helpers}), *named], table.root)
+
+
+def _helpers(folder: Path) -> Iterable[Path]:
+    """The Python files of those folders in ``folder`` that are no suites of their own: none of their files is a test."""
+    for below in folder.iterdir() if folder.is_dir() else ():
+        files = list(below.rglob("*.py")) if below.is_dir() else []
+        if not any(fnmatch(path.name, pattern) for path in files for pattern in _TESTS):
+            yield from files
 
 
 def pins_digest(table: Table, cell: Cell) -> Optional[str]:

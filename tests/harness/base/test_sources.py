@@ -70,3 +70,26 @@ def test_a_folder_that_is_called_like_no_source_is_one_where_it_is_a_package(cha
 )
 def test_what_no_build_takes_into_the_wheel_does_not(change, name):
     assert not change(name, "small/__init__.py", "venv/pyvenv.cfg")
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("tests/unit/test_a.py", True),
+        ("tests/unit/data/a.json", True),
+        ("tests/conftest.py", True),
+        ("conftest.py", True),
+        ("tests/helpers/deep/checks.py", True),
+        ("tests/other/checks.py", False),
+        ("tests/README.md", False),
+        ("noxfile.py", False),
+    ],
+)
+def test_suites_are_what_they_were_while_what_they_may_import_is(tmp_path, name, counts):
+    for each in ("constraints/cells.toml", "tests/unit/test_b.py", "tests/helpers/b.py", "tests/other/test_c.py", name):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / each).write_text(ROW if each.endswith("toml") else "")
+    table = load(tmp_path / "constraints" / "cells.toml")
+    before = sources.suites_digest(table, tmp_path / "constraints", ["../tests/unit"])
+    (tmp_path / name).write_text("changed = 1\n")
+    assert (sources.suites_digest(table, tmp_path / "constraints", ["../tests/unit"]) != before) == counts
