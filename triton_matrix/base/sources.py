@@ -67,7 +67,7 @@ def suites_digest(table: Table, folder: Path, suites: Iterable[str]) -> str:
 
 
 def _helpers(folder: Path) -> Iterable[Path]:
-    """The Python files of those folders in ``folder`` that are no suites of their own: none of their files is a test."""
+    """The Python files of those folders in ``folder`` that are no suites of their own: they hold no test."""
     for below in folder.iterdir() if folder.is_dir() else ():
         files = list(below.rglob("*.py")) if below.is_dir() else []
         if not any(fnmatch(path.name, pattern) for path in files for pattern in _TESTS):
