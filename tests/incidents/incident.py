@@ -115,9 +115,14 @@ def load() -> dict[str, Incident]:
 
 def observations() -> Iterator[tuple[str, Incident, Observation]]:
     """Every observation with its id, ``declared_option:interpreter`` or ``libdevice_rsqrt:codegen:new-home``."""
+    called: set[str] = set()
     for name, incident in load().items():
         for item in incident.observations:
-            yield ":".join(filter(None, (name, item.level, item.name))), incident, item
+            identity = ":".join(filter(None, (name, item.level, item.name)))
+            if identity in called:
+                raise ValueError(f"two observations are called {identity}; give each a name of its own")
+            called.add(identity)
+            yield identity, incident, item
 
 
 def version_key(version: str) -> tuple[int, ...]:

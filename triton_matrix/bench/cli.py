@@ -16,7 +16,7 @@ from typing import Any, Optional
 from ..base import commands, files
 from ..base.cells import Table, find_root, load_at
 from ..base.terms import LEVELS
-from ..evidence import benchmark_file
+from ..evidence import benchmark_file, installed
 from . import regression, table
 
 PACKAGES = ("pytest", "pytest_benchmark")  # what else a suite needs, its own imports say
@@ -67,18 +67,44 @@ def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
     reports = files.as_given(options.reports or root / "reports")
     base = benchmark_file.read(_baseline(options.against, reports)) if options.against else None
     level = options.level if options.level != "auto" else _level_here()
+    if options.level == "auto" and level != "device":
+        _keep_timings(reports / cell / benchmark_file.NAME, cell)
     runner = Runner(root, suite, cell, level, reports / cell, options.budget, pytest_args)
     print(f"cell {cell}, level {level}" + ("" if level == "device" else ": no kernel is timed"), flush=True)
     status, report, shown = runner.run(options.rows)
     if report is None:
         raise ValueError(f"pytest exited with {status} and left no result; {reports / cell} is as it was")
+    about = report["triton_matrix"]
+    if about.get("not_run"):
+        raise ValueError(f"the run ended before {about['not_run']} of its rows did; {reports / cell} is as it was")
+    about["wheel"] = vars(installed.wheel(cells, cells.cell(cell), is_subject=False))
     if base is not None:
         regression.check_comparable(report, base)
         status = max(status, _compare(runner, report, base, options))
     target = benchmark_file.write(reports / cell, report)
     print("\n".join([shown, *table.against(report)]))
     print(f"wrote {target}")
+    stale = benchmark_file.outdated(about, about["wheel"]["checkout"])
+    if stale:
+        print(f"bench: this is stale already: {stale}", file=sys.stderr)
+    if base is not None and not about["against"]["compared"]:
+        print(f"bench: no row could be compared with {options.against}: nothing is said of any", file=sys.stderr)
+        return max(status, 2)
     return status
+
+
+def _keep_timings(path: Path, cell: str) -> None:
+    """ValueError where a file holds timings of a GPU that torch does not see now: it may have vanished."""
+    if not path.is_file():
+        return
+    try:
+        about = benchmark_file.read(path)["triton_matrix"]
+    except ValueError:
+        return  # nothing that could be kept
+    if about["level"] == "device":
+        gpus = ", ".join(sorted({gpu["name"] for gpu in about.get("gpus", [])}))
+        kept = f"{path} holds timings of {about.get('date')} on {gpus or 'a GPU'}"
+        raise ValueError(f"torch sees no GPU in cell {cell}, and {kept}; --level codegen replaces them")
 
 
 def suite_of(cells: Table) -> Path:
@@ -184,7 +210,9 @@ def _compare(runner: Runner, report: dict[str, Any], base: dict[str, Any], optio
         "baseline": options.against,
         "baseline_cell": base["triton_matrix"]["cell"],
         "baseline_date": base["triton_matrix"]["date"],
+        "baseline_commit": base["triton_matrix"].get("commit"),
         "compared": len(now.keys() & old.keys()),
+        "not_timed": sorted(old.keys() - now.keys()),
         "threshold": options.threshold,
         "not_confirmed": sorted({change.row for change in suspects} - {change.row for change in confirmed}),
         "regressed": [vars(change) for change in confirmed],

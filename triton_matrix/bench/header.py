@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
+from ..base import compiler_variables
 from ..evidence import schemas, toolchain
 
 
@@ -22,6 +24,7 @@ def header(cell: str, level: str, selection: str, root: Optional[Path]) -> dict[
         "date": toolchain.now(),
         "commit": commit,
         "dirty": dirty,
+        "variables": compiler_variables.found(os.environ),
         "gpus": toolchain.gpus(),
         "versions": versions(),
     }

@@ -25,6 +25,7 @@ from .timing import BLOCKS, Measurement, Timer
 
 Record = Callable[..., None]
 _TIMER = pytest.StashKey[Timer]()
+_COUNTED = pytest.StashKey["_Counted"]()
 _COPY = pytest.StashKey[Optional[float]]()
 
 
@@ -46,6 +47,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options, and register the marker that names a row."""
     config.addinivalue_line("markers", "row(name): what a benchmark is called in the bench's files; default: its name")
+    config.stash[_COUNTED] = _Counted()
+    config.pluginmanager.register(config.stash[_COUNTED])
     level_of(config)
     pattern = config.getoption("bench_rows")
     try:
@@ -55,6 +58,32 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("bench_budget") <= 0:
         budget = config.getoption("bench_budget")
         raise pytest.UsageError(f"budget is {budget}; it must be a positive number of seconds")
+
+
+class _Counted:
+    """Which rows were left out, which failed, and which did not end."""
+
+    def __init__(self) -> None:
+        self.deselected = 0
+        self.failed: list[str] = []
+        self.left: set[str] = set()
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self.deselected += len(items)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.left = {item.nodeid for item in session.items}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and report.nodeid not in self.failed:
+            self.failed.append(report.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self.left.discard(nodeid)
 
 
 def level_of(config: pytest.Config) -> str:
@@ -211,6 +240,9 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     root: Optional[Path] = config.rootpath
     pattern = config.getoption("bench_rows")
     output_json["triton_matrix"] = header(cell, level_of(config), f"rows {pattern}" if pattern else "all", root)
+    counted = config.stash[_COUNTED]
+    about = {"deselected": counted.deselected, "failed_rows": counted.failed, "not_run": len(counted.left)}
+    output_json["triton_matrix"].update(about)
     for row in output_json["benchmarks"]:
         if "data" in row["stats"]:  # --benchmark-save leaves it out
             row["stats"]["data"] = [round(seconds, 9) for seconds in row["stats"]["data"]]

@@ -52,13 +52,17 @@ def entries(report: Mapping[str, Any]) -> dict[str, Entry]:
 
 
 def check_comparable(now: Mapping[str, Any], base: Mapping[str, Any]) -> None:
-    """ValueError where two reports were not obtained alike: another level, or another GPU."""
+    """ValueError where two reports were not obtained alike: another level, GPU, settings or variables of the shell."""
     ours, theirs = now["triton_matrix"], base["triton_matrix"]
     if ours["level"] != theirs["level"]:
         raise ValueError(f"the baseline is of level {theirs['level']}, this run of level {ours['level']}")
     gpus = [sorted({gpu["name"] for gpu in side["gpus"]}) for side in (ours, theirs)]
     if gpus[0] != gpus[1]:
         raise ValueError(f"the baseline was measured on {gpus[1] or 'no GPU'}, this run on {gpus[0] or 'no GPU'}")
+    for key in ("settings", "variables"):
+        was, is_ = theirs.get(key) or None, ours.get(key) or None
+        if was != is_ and key in theirs:  # a file of before did not say
+            raise ValueError(f"the baseline has {key} {was or 'none'}, this run {is_ or 'none'}")
 
 
 def slower(

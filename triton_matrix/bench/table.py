@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..base import tables
+from ..base import compiler_variables, tables
 from ..base.tables import DASH
 from ..codegen import metrics
 from .timings import OURS, timings
@@ -30,6 +30,8 @@ def heading(report: Mapping[str, Any]) -> list[str]:
         f"{about['cell']}  level {about['level']}  python {found['python']}  torch {found['torch']}"
         f"  triton {found['triton']}  {gpus}",
     ]
+    if about.get("variables"):
+        lines.append(f"with {compiler_variables.shown(about['variables'])}, as this shell has it")
     if about["level"] == "codegen":
         lines.append("no kernel was timed: torch sees no GPU here. Compile times and exact metrics only.")
     elif about["level"] == "interpreter":
@@ -95,7 +97,9 @@ def against(report: Mapping[str, Any]) -> list[str]:
     if not found:
         return []
     return [
-        f"{len(found['regressed'])} of {found['compared']} rows regressed against {found['baseline']}",
+        f"{len(found['regressed'])} of {found['compared']} rows regressed against {found['baseline']}"
+        f" of {found['baseline_date']}, commit {str(found['baseline_commit'] or 'unknown')[:10]}",
         *(f"  {row['row']}: {row['slowdown']:+.1%}, limit {row['limit']:.1%}" for row in found["regressed"]),
+        *(f"  {row}: in the baseline, not timed now" for row in found["not_timed"]),
         *(f"  {row}: looked slower once, not when measured again" for row in found["not_confirmed"]),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 
 from ..base import commands
 from ..codegen import targets
+from . import writing
 
 
 @commands.exit_status("capture")
@@ -33,13 +35,23 @@ def main(argv: list[str]) -> int:
         if not report.is_file():
             raise ValueError(f"the command ended with {done.returncode} before it could be looked at")
         found = json.loads(report.read_text(encoding="utf-8"))
-    for sentence in found["problems"]:
+    for sentence in [*found["problems"], *_others(options.out, found["files"])]:
         print(f"capture: {sentence}", file=sys.stderr)
+    ended = f"the command ended with {done.returncode}"
+    ended += ", which is not judged; there may be launches that it did not come to" if done.returncode else ""
+    writing.note(options.out, found["files"], f"captured from `{shlex.join(command)}`; {ended}")
     print(
         f"{found['launches']} launches of {found['kernels']} kernels, {len(found['files'])} specs in {options.out};"
-        f" the command ended with {done.returncode}, which is not judged"
+        f" {ended}"
     )
     return 0 if found["files"] else 1
+
+
+def _others(folder: Path, written: list[str]) -> list[str]:
+    """The sentence about specs that lie in the folder and that this run did not write; none where there are none."""
+    names = sorted({path.name for path in folder.glob("*.toml")} - set(written))
+    listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return [f"{folder} also holds what this run did not write, and may be of before: {listed}"] if names else []
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import files
+from ..base.text import printable
 from .recorder import Launch
 
 
@@ -22,6 +23,13 @@ def write(folder: Path, launches: list[Launch]) -> list[str]:
         files.write_text(folder / file, text(launch, folder))
         written.append(file)
     return written
+
+
+def note(folder: Path, names: list[str], sentence: str) -> None:
+    """Put ``sentence`` above what was written, as a comment of one line."""
+    for name in names:
+        content = (folder / name).read_text(encoding="utf-8")
+        files.write_text(folder / name, f"# {' '.join(printable(sentence).split())}\n{content}")
 
 
 def text(launch: Launch, folder: Path) -> str:

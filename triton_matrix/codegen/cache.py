@@ -6,20 +6,19 @@ import dataclasses
 import functools
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 from pathlib import Path
 from typing import Any, Optional
 
+from ..base import compiler_variables
 from ..base.files import write_text
 from .compile import Configuration, Result
 from .loading import KernelError, file_of
 from .many import Rows, Settings
 from .sources import source_digest
 
-# Settings in the environment that change what a Triton makes of a kernel.
-_PREFIXES = ("TRITON_", "AMDGCN_", "NVPTX_", "MLIR_", "LLVM_", "DISABLE_", "USE_", "PTXAS_")
-_NOT_CODE = ("TRITON_CACHE_DIR", "TRITON_HOME", "TRITON_DUMP_DIR")
 _OUR_CODE = (
     *("adapters", "causes", "compile", "crashes", "cuda_metrics", "devices", "driver_standin", "hip_metrics"),
     *(
@@ -78,7 +77,8 @@ class Cache:
             self._settings.configs,
             self._settings.torch_version,
             installed(),
-            compiler_settings(),
+            variables(),
+            triton_files(),
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -139,13 +139,31 @@ def default_folder() -> Path:
     return Path(own) if own else Path(base) / "triton-matrix" / "codegen"
 
 
-def compiler_settings() -> dict[str, str]:
-    """The environment variables that change what Triton compiles."""
-    return {
-        name: value
-        for name, value in sorted(os.environ.items())
-        if name.startswith(_PREFIXES) and name not in _NOT_CODE
-    }
+def variables() -> dict[str, str]:
+    """The environment variables that change what is compiled: Triton's, and what kernels' modules often ask for.
+
+    One that names a file, such as TRITON_PTXAS_PATH, comes with the file's size and time.
+    """
+    asked = {name: os.environ[name] for name in sorted(os.environ) if name.startswith(("DISABLE_", "ENABLE_", "USE_"))}
+    asked.update(compiler_variables.found(os.environ))
+    for name, value in asked.items():
+        if os.path.isfile(value):
+            status = os.stat(value)
+            asked[name] = f"{value} {status.st_size} {status.st_mtime_ns}"
+    return asked
+
+
+@functools.cache
+def triton_files() -> str:
+    """Digest of names, sizes and times of Triton's files: another build may have the same version."""
+    found = hashlib.sha256()
+    spec = importlib.util.find_spec("triton")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                status = path.stat()
+                found.update(f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return found.hexdigest()
 
 
 def _our_code_digest() -> str:

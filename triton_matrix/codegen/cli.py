@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands
+from ..base import commands, compiler_variables
 from ..evidence import atlas_file
 from . import adapters, hook, loading, spec, table, targets
 from .cache import Cache, default_folder
@@ -51,6 +51,9 @@ def main(argv: list[str]) -> int:
     if options.progress is not None:
         os.set_inheritable(options.progress, False)  # a tool that outlives its compiler must not keep it open
     os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
+    variables = compiler_variables.found(os.environ)
+    if variables:
+        print(f"compiled with {compiler_variables.shown(variables)}, as this shell has it", file=sys.stderr)
     names = target_names(options.target)
     release = installed_triton()
     _, remark = adapters.choose(release)
@@ -74,7 +77,9 @@ def main(argv: list[str]) -> int:
         entries.append(entry(configurations[index], result))
     if options.json:
         source = loading.file_of(configurations[0].kernel) or Path()
-        atlas_file.write(options.json, atlas_file.make(release, adapters.name_of(release), entries, source))
+        made = atlas_file.make(release, adapters.name_of(release), entries, source)
+        asked = {"variables": variables, "configs": settings.configs}
+        atlas_file.write(options.json, {**made, **asked})
     failed = [item for item in entries if item["status"] == "error"]
     if not options.quiet:
         print(table.entries(entries, options.markdown))

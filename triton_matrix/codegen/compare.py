@@ -19,6 +19,8 @@ from ..evidence import atlas_file
 from . import accepted, metrics, targets
 from .accepted import Accepted
 
+LISTED = 8  # ids named in a sentence; the count is always the full one
+
 
 @dataclass(frozen=True)
 class Change:
@@ -54,6 +56,39 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
     return sorted(found, key=lambda change: (order.index(change.cause), -change.size, change.label))
 
 
+def beside(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What :func:`changes` does not compare, one sentence each: what is in one file only, what compiled in neither.
+
+    Raises:
+        ValueError: no configuration compiled in both, so that nothing can be said of any change.
+    """
+    old, new = ({item["id"]: item for item in content["entries"]} for content in (before, after))
+    both = [(item, new[name]) for name, item in old.items() if name in new]
+    names = [content["triton"] for content in (before, after)]
+    if not any("ok" in (was["status"], is_["status"]) for was, is_ in both):
+        reasons = {item["reason"] for pair in both for item in pair}
+        why = f"; first {sorted(reasons)[0]}" if reasons else ", as none is in both"
+        raise ValueError(f"no configuration compiled in {names[0]} or {names[1]}: nothing can be compared{why}")
+    found = []
+    if names[0] != names[1] and len({content.get("sources") for content in (before, after)}) > 1:
+        commits = [str(content.get("commit") or "unknown")[:10] for content in (before, after)]
+        found.append(f"of other sources: {names[0]} of commit {commits[0]}, {names[1]} of commit {commits[1]}")
+    for where, ids in (
+        (f"in {names[0]} only", [name for name in old if name not in new]),
+        (f"in {names[1]} only", [name for name in new if name not in old]),
+    ):
+        found += [f"{where}, and not compared: {_listed(ids)}"] if ids else []
+    for status, word in (("error", "does not compile"), ("n/a", "n/a")):
+        ids = [was["id"] for was, is_ in both if was["status"] == is_["status"] == status]
+        found += [f"{word} in both: {_listed(ids)}"] if ids else []
+    return found
+
+
+def _listed(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - LISTED} more" if len(ids) > LISTED else ""
+    return f"{len(ids)} configuration{'s' * (len(ids) > 1)}: {', '.join(ids[:LISTED])}{more}"
+
+
 def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     def change(kind: str, what: str, cause: str = "", size: float = 0) -> Change:
         return Change(kind, new["label"], new["target"], what, cause, size)
@@ -68,9 +103,11 @@ def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     if settings:
         found.append(change("info", f"other settings: {', '.join(settings)}"))
     if old["status"] != new["status"]:
+        cause = "crash" if new.get("crash") else "" if new.get("unanswered") else "compile"
         if old["status"] == "ok":
-            cause = "crash" if new.get("crash") else "compile"
             found.append(change("worse", f"no longer compiles: {new['reason']}", cause))
+        elif new["status"] == "error":
+            found.append(change("worse", f"was n/a, does not compile: {new['reason']}", cause))
         else:
             found.append(change("info", f"was {old['status']}, is {new['status']}"))
     if old["status"] == new["status"] == "ok":
@@ -143,7 +180,7 @@ def _narrower(old: dict[str, Any], new: dict[str, Any]) -> bool:
     narrow_after = new["global_loads"] - new["global_loads_128"]
     if new["global_loads_128"] < old["global_loads_128"]:
         return bool(narrow_after > narrow_before)
-    if new["global_loads_128"] or old["global_loads_128"]:
+    if new["global_loads_128"] or old["global_loads_128"] or not new["global_loads"] or not old["global_loads"]:
         return False
     more_loads = new["global_loads"] > old["global_loads"]
     wide, were = new["global_load_bits"] / new["global_loads"], old["global_load_bits"] / old["global_loads"]
@@ -153,7 +190,8 @@ def _narrower(old: dict[str, Any], new: dict[str, Any]) -> bool:
 def _differences(old: dict[str, Any], new: dict[str, Any], said: str) -> str:
     """The metrics that differ and that ``said`` does not name already, on one line."""
     names = [name for name in new if name in old and old[name] != new[name] and name not in said.split()]
-    return ", ".join(f"{name} {old[name]} -> {new[name]}" for name in names)
+    lost = [f"{name} {old[name]} -> not known" for name in old if name not in new]
+    return ", ".join([*(f"{name} {old[name]} -> {new[name]}" for name in names), *lost])
 
 
 def render(found: Sequence[Change], open_: Sequence[Change], markdown: bool = False) -> str:
@@ -174,7 +212,10 @@ def unused_lines(unused: Sequence[Accepted]) -> list[str]:
 
 @commands.exit_status("compare")
 def main(argv: list[str]) -> int:
-    """Exit status 0: nothing got worse, or it is accepted. 1: it did, or an accepted entry is stale. 2: cannot ask."""
+    """Exit status 0: nothing got worse, or it is accepted. 1: it did, or an accepted entry is stale. 2: cannot ask.
+
+    It cannot be asked either where no configuration compiled in both.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m triton_matrix compare",
         description="The codegen changes from one atlas file to another, worst first.",
@@ -187,10 +228,11 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     before, after = atlas_file.read(options.before), atlas_file.read(options.after)
     entries = accepted.read(options.accepted) if options.accepted else []
+    aside = beside(before, after)
     found = changes(before, after)
     open_, unused = accepted.judge(found, entries, before["triton"], after["triton"])
     shown = [change for change in found if change.kind == "worse"] if options.worse else found
-    print(render(shown, open_, options.markdown))
+    print("\n".join([render(shown, open_, options.markdown), *aside]))
     for line in unused_lines(unused):
         print(line, file=sys.stderr)
     return 1 if open_ or unused else 0

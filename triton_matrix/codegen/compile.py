@@ -59,6 +59,7 @@ class Result:
         crash: an error that is the compiler's own: a signal, an assertion, an instruction that LLVM cannot select.
         stages: text or bytes of each stage by name ("ttgir", "ptx", "cubin", "amdgcn"); not kept in files.
         tuner_skips: an error that an autotuner meets by taking another configuration.
+        unanswered: an error that says nothing about the kernel: its process was ended from outside, or took too long.
         lasting: whether the same question gives the same answer again; not so where a module did not load.
     """
 
@@ -71,6 +72,7 @@ class Result:
     crash: bool = False
     note: str = ""
     tuner_skips: bool = False
+    unanswered: bool = False
     lasting: bool = True
 
 
@@ -154,6 +156,9 @@ def compiled_result(compiled: adapters.Compiled, seconds: float) -> Result:
 def failed(problem: BaseException, function: Any = None) -> Result:
     """The result of a compilation that raised ``problem``; ``function`` is the kernel, where one was compiled."""
     crash = crashes.of_exception(str(problem))
+    ended = crashes.from_outside(crash.how) if crash else ""
+    if ended:
+        return Result("error", reason=ended, unanswered=True, lasting=False)
     skipped = type(problem).__name__ in _TUNERS_SKIP
     reason = f"does not compile: {crash or causes.sentence(problem, function)}"
     return Result("error", reason=reason, crash=crash is not None, tuner_skips=skipped)

@@ -7,6 +7,7 @@ assertion, an instruction that LLVM cannot select, ptxas ended by a signal.
 from __future__ import annotations
 
 import re
+import signal
 from dataclasses import dataclass
 from typing import Optional
 
@@ -17,7 +18,9 @@ _SAID = (
     re.compile(r"fatal error: .*", re.MULTILINE),
     re.compile(r"UNREACHABLE executed.*", re.MULTILINE),
 )
-_PTXAS_SIGNAL = re.compile(r"`ptxas` (?:raised (SIG\w+)|failed with error code (-\d+|13\d))")
+_PTXAS_SIGNAL = re.compile(r"`ptxas` (?:raised (SIG\w+)|failed with error code (-\d+|1[345]\d))")
+FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")  # no compiler sends these to itself
+MEMORY = "Linux does so where memory runs out: try with fewer --jobs"
 _UNREAD = re.compile(r"\berror: (?!Failures have been detected)(.*)")
 # LLVM numbers the passes that were running, outermost first; MLIR names the one that failed.
 _PASSES = (
@@ -39,6 +42,11 @@ class Crash:
         return f"the compiler crashed with {self.how}{where}{f': {self.said}' if self.said else ''}"
 
 
+def from_outside(how: str) -> str:
+    """The sentence of a process that another ended, which says nothing of a kernel; "" where ``how`` is its own end."""
+    return f"was not compiled: {how} ended the compiler from outside; {MEMORY}" if how in FROM_OUTSIDE else ""
+
+
 def of_process(how: str, log: str) -> Crash:
     """The crash of a process that ended with ``how`` (a signal's name, "exit status 1"); ``log`` is what it printed."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
@@ -50,13 +58,21 @@ def of_exception(text: str) -> Optional[Crash]:
     """The crash that an exception's text tells of, or None for a refusal."""
     ptxas = _PTXAS_SIGNAL.search(text)
     if ptxas:
-        return Crash(ptxas.group(1) or f"exit status {ptxas.group(2)}", "ptxas", "")
+        return Crash(ptxas.group(1) or _signal(int(ptxas.group(2))), "ptxas", "")
     for pattern in _SAID:
         found = pattern.search(text)
         if found:
             how = "an assertion" if "Assertion" in found.group() else "an LLVM error"
             return Crash(how, pass_of(text), found.group().strip()[:300])
     return None
+
+
+def _signal(status: int) -> str:
+    """The signal that ended a process, from its status as Python (-9) or a shell (137) has it."""
+    try:
+        return signal.Signals(-status if status < 0 else status - 128).name
+    except ValueError:
+        return f"exit status {status}"
 
 
 def remark(reason: str, log: str) -> str:

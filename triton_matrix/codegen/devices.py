@@ -1,8 +1,8 @@
 """What a program may ask a GPU about itself, answered for the target that is compiled for.
 
 One product stands for each architecture. Multiprocessors are counted as torch counts them: streaming multiprocessors,
-compute units, and on RDNA work-group processors. Sources: NVIDIA's architecture white papers of A100, H100 and B200;
-AMD's data sheets of MI250X (one die), MI300X, MI355X and RX 7900 XTX.
+compute units, and on RDNA work-group processors. Sources: NVIDIA's architecture white papers and product pages; AMD's
+data sheets (of the MI250X, one die).
 """
 
 from __future__ import annotations
@@ -26,12 +26,22 @@ class Device:
 
 DEVICES = {
     "cuda:80": Device("NVIDIA A100-SXM4-80GB", 108, 80, 40),
+    "cuda:86": Device("NVIDIA A40", 84, 48, 6),
+    "cuda:89": Device("NVIDIA L40", 142, 48, 96),
     "cuda:90": Device("NVIDIA H100 80GB HBM3", 132, 80, 50),
     "cuda:100": Device("NVIDIA B200", 148, 180, 126),
+    "cuda:103": Device("NVIDIA B300", 148, 288, 126),
+    "cuda:120": Device("NVIDIA GeForce RTX 5090", 170, 32, 96),
+    "cuda:121": Device("NVIDIA GB10", 48, 128, 24),
+    "hip:gfx906": Device("AMD Instinct MI50", 60, 32, 4),
+    "hip:gfx908": Device("AMD Instinct MI100", 120, 32, 8),
     "hip:gfx90a": Device("AMD Instinct MI250X", 110, 64, 8),
     "hip:gfx942": Device("AMD Instinct MI300X", 304, 192, 4),
     "hip:gfx950": Device("AMD Instinct MI355X", 256, 288, 4),
+    "hip:gfx1030": Device("AMD Radeon RX 6900 XT", 40, 16, 4),
     "hip:gfx1100": Device("AMD Radeon RX 7900 XTX", 48, 24, 6),
+    "hip:gfx1201": Device("AMD Radeon RX 9070 XT", 32, 16, 8),
+    "hip:gfx1250": Device("AMD gfx1250", 256, 288, 4),  # none is out
 }
 
 

@@ -25,6 +25,8 @@ def entry(configuration: Configuration, result: Result) -> dict[str, Any]:
     }
     if result.crash:
         value["crash"] = True
+    if result.unanswered:
+        value["unanswered"] = True
     if result.reason:
         value["reason"] = result.reason
     return value

@@ -21,7 +21,13 @@ def configurations(reference: str, root: Path, target_names: list[str]) -> list[
     found = hooks.function_of(root, reference, "atlas")(list(target_names))
     if not isinstance(found, list) or not found:
         raise ValueError(f"atlas is {reference!r}, which gives {found!r:.80}; it gives a list of dictionaries")
-    return [_configuration(reference, number, entry) for number, entry in enumerate(found)]
+    result = [_configuration(reference, number, entry) for number, entry in enumerate(found)]
+    called: set[str] = set()
+    for number, each in enumerate(result):
+        if each.id in called:
+            raise ValueError(f"atlas is {reference!r}: its entry {number} is called {each.id!r}, like one before it")
+        called.add(each.id)
+    return result
 
 
 def _configuration(reference: str, number: int, entry: Any) -> Configuration:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from . import targets, tuned, worker
+from . import crashes, targets, tuned, worker
 from .compile import Configuration, Result, compile_stages, measure, unknown_to, unwrap
 from .loading import ImportFailure, Loader
 from .signing import NotInThisRelease, sign
@@ -57,7 +57,7 @@ def compile_all(
         import torch  # noqa: F401
     refused: dict[int, str] = {}
     batch = _Batch(done)
-    broken: dict[str, str] = {}  # by kernel: why importing it does not end well on any target
+    broken: dict[str, Result] = {}  # by kernel: why importing it does not end well on any target
     by_target: dict[str, list[int]] = {}
     for index, configuration in enumerate(configurations):
         by_target.setdefault(configuration.target, []).append(index)
@@ -106,7 +106,7 @@ class _Group:
         configurations: list[Configuration],
         indices: list[int],
         settings: Settings,
-        broken: dict[str, str],
+        broken: dict[str, Result],
         batch: _Batch,
         refused: dict[int, str],
     ) -> None:
@@ -127,7 +127,7 @@ class _Group:
             why = self._broken.get(self._all[index].kernel)
             if why:
                 self._todo.remove(index)
-                self._batch.add(index, [(self._all[index], Result("error", reason=why, lasting=False))])
+                self._batch.add(index, [(self._all[index], replace(why))])
 
     def _run_child(self, log: Any) -> None:
         jobs = [self._all[index] for index in self._todo]
@@ -159,8 +159,10 @@ class _Group:
         if not self._expected:
             said = [line.strip() for line in worker.text_of(log).splitlines() if line.strip()]
             last = f": {said[-1][:300]}" if said and not how.startswith("took") else ""
-            how = how if how.startswith("took") else f"ended with {how}"
-            self._broken[self._all[self._todo[0]].kernel] = f"does not load: importing it {how}{last}"
+            outside, took = crashes.from_outside(how), how.startswith("took")
+            said_of_it = f"does not load: importing it {how if took else f'ended with {how}'}{last}"
+            result = Result("error", reason=outside or said_of_it, unanswered=took or bool(outside), lasting=False)
+            self._broken[self._all[self._todo[0]].kernel] = result
             return
         self._rows.append((self._expected[len(self._rows)], worker.ended(how, log)))
         if len(self._rows) == len(self._expected):

@@ -130,6 +130,7 @@ def _told(result: Result) -> dict[str, Any]:
         "reason": result.reason,
         "metrics": result.metrics,
         "crash": result.crash,
+        "unanswered": result.unanswered,
         "note": result.note,
         "cpu_seconds": round(result.cpu_seconds, 3),
     }

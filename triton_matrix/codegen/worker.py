@@ -63,9 +63,11 @@ def _doing(jobs: Sequence[Callable[[], Result]]) -> Callable[[Send, int], None]:
 def ended(how: str, log: Any) -> Result:
     """The result of a compilation whose process did not live to send one."""
     if how.startswith("took more than"):
-        return Result(
-            "error", reason=f"does not compile: the compiler {how}", lasting=False
-        )  # it may be a busy machine
+        reason = f"does not compile: the compiler {how}"  # it may be a busy machine
+        return Result("error", reason=reason, unanswered=True, lasting=False)
+    outside = crashes.from_outside(how)
+    if outside:
+        return Result("error", reason=outside, unanswered=True, lasting=False)
     crash = crashes.of_process(how, text_of(log))
     return Result("error", reason=f"does not compile: {crash}", crash=True)
 

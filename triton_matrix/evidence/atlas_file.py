@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, files, sources
+from ..base import cells, compiler_variables, files, sources
 from . import schemas, toolchain
 
 SCHEMA = schemas.CODEGEN
@@ -30,6 +30,7 @@ def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path
         "commit": commit,
         "dirty": dirty,
         "sources": _sources(source),
+        "hook": _hook(source),
         "count": len(entries),
         "entries": sorted(entries, key=lambda item: item["id"]),
     }
@@ -52,7 +53,8 @@ def lacks(content: Mapping[str, Any]) -> str:
 def keep_other_targets(path: Path, earlier: dict[str, Any], targets: Sequence[str]) -> None:
     """Add to the file at ``path`` what an earlier one of the same sources has for targets that were not asked now."""
     content = read(path)
-    if content.get("sources") is None or content["sources"] != earlier.get("sources"):
+    alike = all(content.get(key) == earlier.get(key) for key in ("sources", "hook", "variables", "configs"))
+    if content.get("sources") is None or not alike:
         return
     others = [item for item in earlier["entries"] if item["target"] not in targets]
     if others:
@@ -73,6 +75,39 @@ def read(path: Path) -> dict[str, Any]:
     if lacks(content):
         raise RecordError(f"{path} is not whole: {lacks(content)}")
     return content
+
+
+def outdated(content: Mapping[str, Any], table: cells.Table, now: str) -> str:
+    """Why an atlas file is not what ``nox -s codegen`` would give now: one sentence; "" where it is.
+
+    Args:
+        now: :func:`triton_matrix.base.sources.package_digest` of the checkout.
+    """
+    said = content.get("sources")
+    if said is None:
+        return "it does not say which sources it is of"
+    if said != now:
+        return "it is of other sources than the checkout has now"
+    if content.get("hook") not in (None, hook_digest(table)):
+        return "the file that gives its configurations was changed since"
+    if content.get("variables"):
+        return f"it was compiled with {compiler_variables.shown(content['variables'])}"
+    if content.get("configs"):
+        return f"it holds no more than the first {content['configs']} configurations of each tuner"
+    return ""
+
+
+def hook_digest(table: cells.Table) -> Optional[str]:
+    """SHA-256 of the file that gives the atlas's configurations; None where the package has none."""
+    path = table.root / (table.package.atlas or "").partition(":")[0]
+    return sources.sha256(path) if path.is_file() else None
+
+
+def _hook(source: Path) -> Optional[str]:
+    try:
+        return hook_digest(cells.load_at(source if source.is_dir() else source.parent))
+    except ValueError:
+        return None
 
 
 def _sources(source: Path) -> Optional[str]:

@@ -27,6 +27,11 @@ HEADER = {
     "gpus": "what torch sees: name, architecture, driver, size; empty without a GPU",
     "commit": "of the checkout; null where it is not known",
     "dirty": "whether tracked files differ from the commit",
+    "wheel": "digests of the package's sources: the `checkout`'s and of what is `installed`, or its `problem`",
+    "variables": "set in the shell, that change what Triton compiles",
+    "deselected": "how many rows were left out, by --rows, -k, -m or --deselect",
+    "failed_rows": "the tests of rows that failed: the file has nothing of them",
+    "not_run": "how many rows did not end, because the run was cut short; such a file is not kept",
     "selection": "which rows were asked for; `sweep` first: a fine sweep of sizes, in sweep.json, not on the page",
     "settings": "how the kernels were set up, where a suite can set them up in several ways: such runs stay apart",
     "against": "the baseline it was compared with, and what was slower",
@@ -61,6 +66,20 @@ def read(path: Path, argument: str = "against") -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{argument} is {path}; allowed is a benchmark.json written by this bench") from None
     return dict(found)
+
+
+def outdated(header: Mapping[str, Any], now: str) -> str:
+    """Why a file says nothing about the checkout as it is now: one sentence; "" where it does.
+
+    Args:
+        now: :func:`triton_matrix.base.sources.package_digest` of the checkout.
+    """
+    wheel = header.get("wheel") or {}
+    if wheel.get("problem"):
+        return str(wheel["problem"])
+    if not wheel.get("installed"):
+        return "it does not say which sources it is of"
+    return "" if wheel["installed"] == now else "it is of other sources than the checkout has now"
 
 
 def write(folder: Path, report: Mapping[str, Any]) -> Path:

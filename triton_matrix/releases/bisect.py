@@ -10,12 +10,11 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, versions
+from ..base import cells, commands, compiler_variables, locks, versions
 from ..base.terms import RUN_LEVELS
 from ..codegen import metrics
 from ..codegen.cli import target_names
@@ -23,106 +22,35 @@ from ..environments import stamped
 from ..evidence import atlas_file, reading, writing
 from ..suites import causes
 from . import codegen
+from .searching import Answer, Found, confirm, search
 
 PASSES, FAILS, COMPILES, DOES_NOT_COMPILE = "passes", "fails", "compiles", "does not compile"
 TAIL_LINES = 12
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one release said.
-
-    Attributes:
-        state: what is compared between releases; None where the release could not be asked.
-        output: what a reader needs to see of it, a few lines.
-    """
-
-    state: Optional[str]
-    output: str
-
-
-@dataclass(frozen=True)
-class Found:
-    """Where it changes.
-
-    Attributes:
-        before, after: neighbours among the releases that answered; it changes from the one to the other.
-        answers: what each release that was asked said.
-        skipped: releases between the two that could not be asked, so that it may have changed there already.
-        not_monotonic: releases whose answer contradicts a single change at ``after``.
-        unchecked: releases between the ends that were not asked.
-    """
-
-    before: str
-    after: str
-    answers: Mapping[str, Answer]
-    skipped: tuple[str, ...]
-    not_monotonic: tuple[str, ...]
-    unchecked: tuple[str, ...]
-
-
-class CannotAnswer(ValueError):
-    """The question has no answer: the ends do not differ, or one of them could not be asked. One sentence or more."""
-
-
-def search(versions: Sequence[str], ask: Callable[[str], Answer], check: Callable[[str], bool]) -> Found:
-    """Find by binary search where the state changes between the first and the last of ``versions``.
-
-    Args:
-        versions: releases, oldest first, at least two.
-        ask: what a release says; asked at most once each.
-        check: whether a release that the search did not need is asked too, to see that there is only one change.
-
-    Raises:
-        CannotAnswer: an end could not be asked, or both ends say the same.
-    """
-    ends = versions[0], versions[-1]
-    answers = {}
-    for version in ends:
-        answers[version] = ask(version)
-        if answers[version].state is None:
-            raise CannotAnswer(f"triton {version} could not be asked: {answers[version].output}")
-    start, goal = (answers[version].state for version in ends)
-    if start == goal:
-        alike = f"the ends do not differ: triton {ends[0]} and {ends[1]} both say: {start}"
-        raise CannotAnswer(f"{alike}; name two that do with --good and --bad")
-    low, high = 0, len(versions) - 1
-    while candidates := [index for index in range(low + 1, high) if versions[index] not in answers]:
-        middle = sorted(candidates)[len(candidates) // 2]
-        answers[versions[middle]] = ask(versions[middle])
-        state = answers[versions[middle]].state
-        if state == start:
-            low = middle
-        elif state is not None:
-            high = middle
-    answers.update({version: ask(version) for version in versions if version not in answers and check(version)})
-    # on the far side the state may be a third one; only a return to the first contradicts a single change
-    wrong = [
-        version
-        for index, version in enumerate(versions)
-        if version in answers and (state := answers[version].state) is not None and (state == start) != (index <= low)
-    ]
-    skipped = tuple(versions[index] for index in range(low + 1, high))
-    unchecked = tuple(version for version in versions if version not in answers)
-    return Found(versions[low], versions[high], answers, skipped, tuple(wrong), unchecked)
 
 
 @commands.exit_status("bisect")
 def main(argv: list[str]) -> int:
     """Find the first Triton release at which a test or a compiled kernel changes.
 
-    Exit status: 0 it was found; 1 it was found, and releases contradict a single change; 2 it cannot be answered.
+    Exit status: 0 it was found; 1 it was found, and something contradicts a single change; 2 it cannot be answered.
     """
     options = _parser().parse_args(argv)
     table = cells.load_at(options.root)
     versions = choose(list(table.releases), options.good, options.bad)
     envs = (options.envs or table.root / ".nox" / "bisect-releases").resolve()
     commands.uv()
+    with locks.held(envs / ".bisect.lock", f"the folder {envs}"):  # where every release leaves its answer
+        return _bisect(options, table, versions, envs)
+
+
+def _bisect(options: argparse.Namespace, table: cells.Table, versions: list[str], envs: Path) -> int:
     if options.what.endswith(".toml"):
         ask, check = _asking_a_spec(options, table, envs)
     else:
         ask, check = _asking_a_test(options, table, envs)
     found = search(versions, _aloud(ask), check)
+    if not options.what.endswith(".toml"):  # compiling repeats exactly
+        confirm(found, ask)
     return _tell(options.what, found)
 
 
@@ -195,11 +123,16 @@ def judge_spec(entries: Sequence[dict[str, Any]], metric: Optional[str], limit: 
     """
     lines = [f"{entry['id']}: {entry['status']}: {entry['reason']}" for entry in entries if entry["status"] != "ok"]
     compiled = [entry for entry in entries if entry["status"] == "ok"]
+    if not entries or any(entry.get("unanswered") for entry in entries):
+        return Answer(None, "\n".join(lines) or "it compiled nothing")
     if not compiled and all(entry["status"] == "n/a" for entry in entries):
         return Answer(None, "\n".join(lines))
     if metric is None or limit is None:
-        broken = any(entry["status"] == "error" for entry in entries)
-        return Answer(DOES_NOT_COMPILE if broken else COMPILES, "\n".join(lines) or f"{len(compiled)} compiled")
+        broken = [entry for entry in entries if entry["status"] == "error"]
+        kinds = {"does not load" if entry["reason"].startswith("does not load") else "" for entry in broken}
+        how = "does not load" if kinds == {"does not load"} else ""
+        state = DOES_NOT_COMPILE if broken else COMPILES
+        return Answer(state, "\n".join(lines) or f"{len(compiled)} compiled", how)
     if not compiled:
         return Answer(None, "\n".join(lines))
     values = {entry["id"]: entry["metrics"].get(metric) for entry in compiled}
@@ -208,6 +141,8 @@ def judge_spec(entries: Sequence[dict[str, Any]], metric: Optional[str], limit: 
         raise ValueError(f"--metric {metric!r}: {missing[0]} has {', '.join(sorted(compiled[0]['metrics']))}")
     less = metric in metrics.LESS_IS_WORSE
     beyond = any(value < limit if less else value > limit for value in values.values())
+    if not beyond and any(entry["status"] == "error" for entry in entries):  # the worst one may be among them
+        return Answer(None, "\n".join(lines))
     said = f"{metric} {'below' if less else 'above'} {limit:g}" if beyond else f"{metric} within {limit:g}"
     return Answer(said, "\n".join([*(f"{name}: {metric} {value}" for name, value in values.items()), *lines]))
 
@@ -231,7 +166,8 @@ def _asking_a_test(
             python = test_environment(release, str(torch), tuple(options.with_), envs)
         except (commands.ToolError, ValueError) as problem:
             return Answer(None, f"its environment could not be made: {problem}")
-        return run_test(python, test, options.level, table.root, envs / "results" / version)
+        folder = envs / "results" / version
+        return run_test(python, test, options.level, table.root, folder, table.package.level_timeout)
 
     return ask, lambda version: options.all
 
@@ -250,27 +186,40 @@ def test_environment(release: cells.Release, torch: str, extra: tuple[str, ...],
     return stamped.make(home, release.python, [*own, *requirements], overrides=own)
 
 
-def run_test(python: Path, test: str, level: str, root: Path, folder: Path) -> Answer:
-    """Run one test id of ``root/tests`` and say whether it passes; a skip or a run without result is no answer."""
+def run_test(python: Path, test: str, level: str, root: Path, folder: Path, seconds: float) -> Answer:
+    """Run one test id of ``root/tests`` and say whether it passes; a skip or a run without result is no answer.
+
+    Args:
+        folder: where its JUnit file goes.
+        seconds: after which it is ended, without an answer.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     junit = writing.junit_file(folder, level)
     junit.unlink(missing_ok=True)
-    env = {**os.environ, "TRITON_MATRIX_LEVEL": level, "TRITON_MATRIX_CELL": "ambient", "PYTHONPATH": str(root)}
-    env.pop("TRITON_INTERPRET", None)
+    env = {**compiler_variables.without(os.environ), "PYTHONPATH": str(root)}
+    env.update(TRITON_MATRIX_LEVEL=level, TRITON_MATRIX_CELL="ambient")
     if level == "interpreter":
         env["TRITON_INTERPRET"] = "1"
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", test, f"--junitxml={junit}"]
-    done = subprocess.run(command, cwd=root / "tests", env=env, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, cwd=root / "tests", env=env, capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Answer(None, f"it took more than {seconds:g} s")
     tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-TAIL_LINES:])
     try:
         suite = reading.read_junit(junit, str(folder))
     except (reading.Unusable, OSError):
         return Answer(None, f"pytest ended with status {done.returncode} and left no result:\n{tail}")
     if suite.failures:
+        how = ", ".join(sorted({causes.classify(one)[0] for one in suite.failures}))
         said = dict.fromkeys(f"{causes.classify(one)[0]}: {causes.headline(one)}" for one in suite.failures)
         return Answer(
-            FAILS, "\n".join([*list(said)[:3], f"{len(suite.failures)} of {len(suite.outcomes)} tests failed"])
+            FAILS, "\n".join([*list(said)[:3], f"{len(suite.failures)} of {len(suite.outcomes)} tests failed"]), how
         )
+    if done.returncode not in (0, 5):  # it was interrupted: what did not run is not in the result
+        return Answer(None, f"pytest ended with status {done.returncode}:\n{tail}")
     if "." not in suite.outcomes.values():
         reason = next(iter(suite.skips), f"pytest ran no test:\n{tail}")
         return Answer(None, f"not run: {reason}")
@@ -306,4 +255,6 @@ def _tell(what: str, found: Found) -> int:
         print(f"\nnot asked: {', '.join(found.unchecked)} (--all asks every release)")
     if found.not_monotonic:
         print(f"\nnot monotonic: {', '.join(found.not_monotonic)} says otherwise, so that it changes more than once")
-    return 1 if found.not_monotonic else 0
+    for sentence in found.otherwise:
+        print(f"\n{sentence}: it may be another change; ask between the two with --good and --bad")
+    return 1 if found.not_monotonic or found.otherwise else 0

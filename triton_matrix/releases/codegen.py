@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, versions
+from ..base import cells, commands, compiler_variables, locks, versions
 from ..codegen import accepted, targets
 from ..codegen import spec as spec_files
 from ..codegen.cli import add_loading_options, settings_of, target_names
@@ -82,6 +82,10 @@ def main(argv: list[str]) -> int:
             for remark in spec_files.remarks(content):
                 print(f"{file.name}: {remark}", file=sys.stderr)
     entries = accepted.read(accepted_path) if not spec else []
+    for entry in entries:
+        if entry.from_ not in table.releases or entry.to not in table.releases:
+            known = ", ".join(table.releases)
+            raise ValueError(f"{accepted_path.name} accepts {entry}; the table's releases are {known}: remove it")
     reasons = _reasons(options.accept or [])
     reports = table.root / "reports" / "codegen"
     request = Request(
@@ -96,6 +100,22 @@ def main(argv: list[str]) -> int:
         settings=settings_of(options, None),
     )
     commands.uv()
+    with locks.held(request.out / ".codegen.lock", f"the atlas in {request.out}"):
+        return _compared(rows, request, options, entries, reasons, accepted_path)
+
+
+def _compared(
+    rows: list[cells.Release],
+    request: Request,
+    options: argparse.Namespace,
+    entries: list[accepted.Accepted],
+    reasons: dict[str, str],
+    accepted_path: Path,
+) -> int:
+    """Ask the releases, and say what they answer; nobody else writes to the folder meanwhile."""
+    variables = compiler_variables.left_out(os.environ)
+    if variables:
+        print(f"codegen: {variables}", file=sys.stderr)
     start = time.perf_counter()
     outcomes = run(rows, request, options.jobs)
     named = bool(options.triton or options.from_)
@@ -109,18 +129,22 @@ def main(argv: list[str]) -> int:
         return UNAVAILABLE if options.cells and not asked else 2
     failed = [outcome for outcome in outcomes if outcome.problem and (named or not outcome.unavailable)]
     atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
+    if all(item["status"] == "n/a" for atlas in atlases for item in atlas["entries"]):
+        reasons_ = dict.fromkeys(item["reason"] for atlas in atlases for item in atlas["entries"])
+        raise ValueError("\n".join(["every configuration is n/a in every release that was asked", *reasons_]))
     judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
     took = time.perf_counter() - start
     if options.from_ and len(atlases) == 2:
         return report_pair(atlases[0], atlases[-1], judged, options.markdown)
-    if spec or options.from_:
+    if request.spec or options.from_:
         status = report_spec(atlases, options.markdown, failed)
         return tell(outcomes, failed, status)
-    summary = request.out / "summary.md" if set(names) >= set(targets.DEFAULT) and not named else None
+    summary = request.out / "summary.md" if set(request.names) >= set(targets.DEFAULT) and not named else None
     if reasons:
-        entries = accept(atlases, entries, reasons)
+        whole = not (named or options.cells) and len(atlases) == len(rows)
+        entries = accept(atlases, entries, reasons, whole)
         accepted.write(accepted_path, entries)
-        judged = entries
+        judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
     return tell(outcomes, failed, report_atlas(outcomes, atlases, judged, took, options.markdown, summary))
 
 
@@ -217,7 +241,7 @@ def _one_release(row: cells.Release, request: Request, progress: Progress) -> Ou
     imported = [] if request.spec else [str(request.root)]
     imported += [str(Path(each).resolve()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
     env = {
-        **os.environ,
+        **compiler_variables.without(os.environ),
         "PYTHONPATH": os.pathsep.join(imported),
         "OMP_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,20 @@ def series(atlases: Sequence[dict[str, Any]], kernel: str, target: str, metric: 
                 line = result.setdefault(item["label"], ["-"] * len(atlases))
                 line[index] = item["metrics"].get(metric, "-") if item["status"] == "ok" else item["status"]
     return dict(sorted(result.items(), key=lambda item: _natural(item[0])))
+
+
+def ages(atlases: Sequence[dict[str, Any]]) -> list[str]:
+    """Which releases are of which sources, one sentence each; none where all are of the same."""
+    by_sources: dict[Any, list[dict[str, Any]]] = {}
+    for atlas in atlases:
+        by_sources.setdefault(atlas.get("sources"), []).append(atlas)
+    if len(by_sources) < 2:
+        return []
+    return [
+        f"of commit {str(group[0].get('commit') or 'unknown')[:10]} and its sources: "
+        + ", ".join(atlas["triton"] for atlas in group)
+        for group in by_sources.values()
+    ]
 
 
 def _natural(label: str) -> list[Any]:
@@ -100,6 +115,8 @@ def main(argv: list[str]) -> int:
     atlases = load(options.reports)
     lines = series(atlases, options.kernel, options.target, options.metric)
     releases = [atlas["triton"] for atlas in atlases]
+    for sentence in ages(atlases):
+        print(f"history: {sentence}", file=sys.stderr)
     rows = [[label, *values] for label, values in lines.items()]
     print(tables.render([f"{options.metric} {options.target}", *releases], rows, markdown=options.markdown))
     if options.plot:

@@ -54,19 +54,28 @@ def report_atlas(
     if missing:
         print(f"unavailable and not counted: {', '.join(missing)}")
     if summary:
-        text = ["# What each Triton release makes of the kernels", "", table.overview(atlases, True), ""]
+        of = f"Of commit {atlases[-1].get('commit') or 'unknown'}, {atlases[-1].get('date')}."
+        text = ["# What each Triton release makes of the kernels", "", of, "", table.overview(atlases, True), ""]
         text += ["## What got worse between consecutive releases", "", _changes(judged, True), ""]
         files.write_text(summary, "\n".join(text))
     return _status(judged, [item for atlas in atlases for item in atlas["entries"]], outcomes)
 
 
 def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence[Accepted], markdown: bool) -> int:
-    """Print every change from one release to another."""
+    """Print every change from one release to another.
+
+    Raises:
+        ValueError: nothing compiled in both.
+    """
+    errors = [item for item in after["entries"] if item["status"] == "error"]
+    for item in errors:
+        print(f"error: {item['id']} triton {after['triton']}: {item['reason']}")
+    aside = compare.beside(before, after)
     found, open_, unused = _judge(before, after, entries)
-    print(compare.render(found, open_, markdown))
+    print("\n".join([compare.render(found, open_, markdown), *aside]))
     for line in compare.unused_lines(unused):
         print(line, file=sys.stderr)
-    return 1 if open_ or unused else 0
+    return 1 if open_ or unused or errors else 0
 
 
 def report_spec(atlases: Sequence[dict[str, Any]], markdown: bool, failed: Sequence[Outcome] = ()) -> int:
@@ -91,13 +100,24 @@ def tell(outcomes: Sequence[Outcome], failed: Sequence[Outcome], status: int) ->
     return max(status, 1) if failed else status
 
 
-def accept(atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], reasons: dict[str, str]) -> list[Accepted]:
-    """The entries that still occur between consecutive releases, and new ones for what is left of the given causes."""
-    result = []
+def accept(
+    atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], reasons: dict[str, str], whole: bool
+) -> list[Accepted]:
+    """The entries that still occur between consecutive releases, and new ones for what is left of the given causes.
+
+    Args:
+        whole: whether ``atlases`` are all releases. Otherwise entries of the steps that were not asked stay; those of
+            targets that were not compiled always do.
+    """
+    steps = {(before["triton"], after["triton"]) for before, after in itertools.pairwise(atlases)}
+    compiled = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
+    result = [
+        entry for entry in entries if entry not in compiled or ((entry.from_, entry.to) not in steps and not whole)
+    ]
     for before, after in itertools.pairwise(atlases):
         step = (before["triton"], after["triton"])
-        _, open_, unused = _judge(before, after, entries)
-        result += [entry for entry in entries if (entry.from_, entry.to) == step and entry not in unused]
+        _, open_, unused = _judge(before, after, compiled)
+        result += [entry for entry in compiled if (entry.from_, entry.to) == step and entry not in unused]
         for change in open_:
             if change.cause in reasons:
                 result.append(Accepted(change.label, change.target, *step, change.cause, reasons[change.cause]))
@@ -111,6 +131,8 @@ def _judge(before: dict[str, Any], after: dict[str, Any], entries: Sequence[Acce
 
 def _changes(judged: Sequence[Any], markdown: bool) -> str:
     """One table of everything that got worse, worst first within each pair of releases."""
+    if not judged:
+        return "one release was compiled, so nothing is compared"
     rows = []
     for before, after, found, open_, _ in judged:
         for change in found:

@@ -39,7 +39,7 @@ def answer(options: argparse.Namespace) -> int:
     changes: Optional[Changes] = None
     if options.against:
         earlier = read_matrix(options.against, current, accepts, accepted)
-        changes = compare_runs.compare(found, earlier, str(options.against), accepts)
+        changes = compare_runs.compare(found, earlier, str(options.against), accepts, options.allow_stale)
     names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(found)
     pair = compare_runs.cell_against_cell(found, *names) if names else None
     judged = verdict.judge(found, changes, pair)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Optional, cast
 
@@ -15,6 +15,7 @@ from ..base.terms import Verdict
 from ..codegen import accepted, compare
 from ..evidence import schemas
 from ..evidence.reading import Document
+from .benches import listed
 from .current import Current
 from .matrix import (
     Cell,
@@ -112,6 +113,7 @@ def _add_release(found: FoundCodegen, document: Mapping[str, Any], index: Mappin
     found["summary"][release] = {
         "date": document["date"],
         "commit": document.get("commit"),
+        "sources": document.get("sources"),
         "adapter": document.get("adapter"),
         "counts": counts,
         "worse": 0,
@@ -124,7 +126,7 @@ def _add_changes(atlas: FoundCodegen, path: Path) -> None:
     entries = accepted.of_compiled(accepted.read(path) if path.is_file() else [], atlas["entries"])
     documents = [document(atlas, release) for release in atlas["releases"]]
     index = {(entry["label"], entry["target"]): position for position, entry in enumerate(atlas["entries"])}
-    for before, after in itertools.pairwise(documents):
+    for before, after in _pairs(documents, atlas["summary"]):
         span = before["triton"], after["triton"]
         worse = [change for change in compare.changes(before, after) if change.kind == "worse"]
         open_, unused = accepted.judge(worse, entries, *span)
@@ -138,6 +140,17 @@ def _add_changes(atlas: FoundCodegen, path: Path) -> None:
                 kind: Literal["accepted", "worse"] = "accepted" if reason else "worse"
                 summary[kind] += 1
                 atlas["changes"].append({"entry": index[change.label, change.target], **row, "accepted": reason})
+
+
+def _pairs(
+    documents: Sequence[dict[str, Any]], summary: Mapping[str, Any]
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Neighbours among the releases that are of the same sources: between two sources it is not the compiler alone."""
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for each in documents:
+        groups.setdefault(summary[each["triton"]]["sources"], []).append(each)
+    for group in groups.values():
+        yield from itertools.pairwise(group)
 
 
 def judge(codegen: FoundCodegen, changes: Optional[Changes]) -> Codegen:
@@ -170,6 +183,18 @@ def run_against_run(new: Columns, old: Columns) -> list[dict[str, Any]]:
         found = compare.changes(document(old, release), document(new, release))
         rows += [row for row, _ in _rows([change for change in found if change.kind == "worse"], release, release)]
     return rows
+
+
+def gone(new: Columns, old: Columns) -> list[dict[str, str]]:
+    """What compiled in a release of ``old`` and is not in that release of ``new``; releases that ``new`` lacks too."""
+    found = []
+    for release in old["releases"]:
+        was = [item["id"] for item in document(old, release)["entries"] if item["status"] == "ok"]
+        now = {item["id"] for item in document(new, release)["entries"]} if release in new["releases"] else set()
+        lost = [name for name in was if name not in now]
+        if lost:
+            found.append({"cell": f"triton {release}", "level": "codegen", "what": listed(lost)})
+    return found
 
 
 def failures(codegen: Codegen, changes: Optional[Changes], judged: Mapping[str, Cell]) -> list[Failure]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..bench import regression
 from ..bench.runs import Run, gpus_called
 from ..bench.timings import OURS, timings
 from ..evidence.reading import Document
+from .words import short
 
 # the keys of ``evidence.benchmark_file.EXTRA_INFO`` that a row keeps under the same name
 FIGURES = (
@@ -26,6 +27,8 @@ FIGURES = (
     "speed_against_torch",
     "spread",
 )
+
+LISTED = 8  # names in a sentence; the count is always the full one
 
 
 @dataclass(frozen=True, order=True)
@@ -55,14 +58,30 @@ def place_of(document: Document) -> Place:
     return Place(cell, run.about["level"], run.gpu if run.is_timed else "", run.settings, run.is_sweep)
 
 
-def told_apart(places: Iterable[Place]) -> dict[Place, str]:
-    """What each place is called besides its cell: GPU and settings where there are several, and a sweep."""
-    places = list(places)
+def selected(document: Document) -> bool:
+    """Whether rows were left out, so that the file is not of the whole suite."""
+    return bool(document.content["triton_matrix"].get("deselected"))
+
+
+def told_apart(timed: Mapping[Place, Document], outdated: Mapping[Place, str]) -> dict[Place, str]:
+    """What each place is called besides its cell: GPU and settings where there are several, a sweep, and its age.
+
+    Args:
+        timed: the file of each place.
+        outdated: why it is not of the checkout as it is now; "" where it is.
+    """
+    places = list(timed)
     called = gpus_called(place.gpu for place in places if place.gpu)
     on = called if len(called) > 1 else {}
     several = len({place.settings for place in places if place.settings}) > 1
     names = {
-        place: (on.get(place.gpu), place.settings if several else "", "sweep" if place.is_sweep else "")
+        place: (
+            on.get(place.gpu),
+            place.settings if several else "",
+            "sweep" if place.is_sweep else "",
+            "some rows" if selected(timed[place]) else "",
+            f"stale, of {short(timed[place].content['triton_matrix'].get('commit'))}" if outdated[place] else "",
+        )
         for place in places
     }
     return {place: ", ".join(filter(None, parts)) for place, parts in names.items()}
@@ -79,6 +98,7 @@ def rows(place: Place, on: str, document: Document) -> list[dict[str, Any]]:
         return []
     about = document.content["triton_matrix"]
     where = {"cell": place.cell, "gpu": place.gpu, "settings": place.settings, "on": on}
+    where.update(date=document.date, commit=about.get("commit"))
     found = []
     for each in timings(document.content):
         if each.on_device:
@@ -112,6 +132,25 @@ def changes(
     return found["slower"], found["faster"]
 
 
+def gone(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """What was timed in ``old`` and is not in ``new``, a row per cell, GPU and settings."""
+    there = {(*_place(row), row["name"], row["implementation"]) for row in new}
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in old:
+        if (*_place(row), row["name"], row["implementation"]) not in there and row["implementation"] == OURS:
+            found.setdefault(_place(row), []).append(row["name"])
+    return [
+        {"cell": place[0], "level": f"benchmarks on {place[1]}", "what": listed(names)}
+        for place, names in found.items()
+    ]
+
+
+def listed(names: Sequence[str]) -> str:
+    """``12: the first, the second, ... and 4 more``."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{len(names)}: {', '.join(names[:LISTED])}{more}"
+
+
 def compared(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
     """(cell, row id) of what ``changes`` can say something about."""
     now, before = _by_place(new), _by_place(old)
@@ -120,14 +159,21 @@ def compared(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]])
 
 
 def ratios(benches: Iterable[Mapping[str, Any]], left: str, right: str) -> list[dict[str, Any]]:
-    """Where two cells timed the same row on the same kind of GPU: how many times the left one's time the right took."""
+    """Where two cells timed the same row on the same kind of GPU: how many times the left one's time the right took.
+
+    Timings of other sources than the checkout's are compared with those of the same commit only.
+    """
     benches = list(benches)
     on = {_place(row): row["on"] for row in benches}
     places = _by_place(benches)
+    taken = {
+        _place(row): (bool(row.get("outdated")), row.get("commit") if row.get("outdated") else None) for row in benches
+    }
     found = []
     for place, of_right in places.items():
-        of_left = places.get((left, *place[1:]), {})
-        if place[0] != right or not of_left:
+        beside = (left, *place[1:])
+        of_left = places.get(beside, {})
+        if place[0] != right or not of_left or taken[place] != taken[beside]:
             continue
         beyond = {change.row for change in regression.slower(of_right, of_left)}
         beyond |= {change.row for change in regression.slower(of_left, of_right)}

@@ -15,15 +15,17 @@ KEPT = 50  # test ids or rows listed per change; the count is always the full on
 Earlier = Union[Found, Matrix]
 
 
-def compare(new: Found, old: Earlier, against: str, known: Known) -> Changes:
+def compare(new: Found, old: Earlier, against: str, known: Known, allow_stale: bool = False) -> Changes:
     """Everything that is different in ``new``.
 
     Args:
         new, old: matrices as ``merge.build`` gives them.
         against: what ``old`` is called on the page.
         known: accepted slow-downs.
+        allow_stale: whether timings of other sources than the checkout's say something about it.
     """
-    slower, faster = benches.changes(new["benches"], old["benches"])
+    timed = [row for row in new["benches"] if allow_stale or not row.get("outdated")]
+    slower, faster = benches.changes(timed, old["benches"])
     for row in slower:
         row["accepted"] = known.accepts_slower(row["cell"], row["name"])
     found: Changes = {
@@ -31,10 +33,10 @@ def compare(new: Found, old: Earlier, against: str, known: Known) -> Changes:
         "against_date": old["date"],
         "newly_failing": [],
         "newly_passing": [],
-        "no_longer_run": [],
+        "no_longer_run": [*benches.gone(new["benches"], old["benches"]), *atlas.gone(new["codegen"], old["codegen"])],
         "slower": slower,
         "faster": faster,
-        "gone": known.slower_gone(slower, benches.compared(new["benches"], old["benches"])),
+        "gone": known.slower_gone(slower, benches.compared(timed, old["benches"])),
         "codegen": atlas.run_against_run(new["codegen"], old["codegen"]),
         "environment": _environments(new, old),
     }
@@ -105,6 +107,10 @@ def _outcomes(found: Changes, new: Found, old: Earlier, cell: str, level: str) -
         if letter in "EF" and test not in known and (was.get(test) == "." or _lost_with(test, now, was))
     ]
     passing = [test for test, letter in now.items() if letter == "." and was.get(test, "?") in "EF"]
+    lost = [test for test, letter in was.items() if letter == "." and now.get(test, " ") in (" ", "s", "n")]
+    if lost:
+        what = f"of what passed, {benches.listed(lost)}"
+        found["no_longer_run"].append({"cell": cell, "level": level, "what": what})
     for listed, tests in ((found["newly_failing"], failing), (found["newly_passing"], passing)):
         if tests:
             command = causes.command(cell, level, tests)

@@ -13,9 +13,9 @@ from typing import Any, Optional
 
 from ..base import sources
 from ..base.cells import Table
-from ..evidence import runs
+from ..evidence import atlas_file, benchmark_file, runs
 from ..evidence.reading import Document, Suite, is_subject, table_cell
-from ..suites import chosen
+from ..suites import chosen, incidents
 
 
 @dataclass
@@ -52,10 +52,18 @@ class Current:
 
     def outdated_codegen(self, document: Document) -> str:
         """The same of an atlas file."""
+        return atlas_file.outdated(document.content, self.table, self.sources)
+
+    def outdated_bench(self, document: Document) -> str:
+        """The same of a benchmark file."""
+        return benchmark_file.outdated(document.content["triton_matrix"], self.sources)
+
+    def outdated_incidents(self, document: Document) -> str:
+        """The same of what was seen of the incidents."""
         said = document.content.get("sources")
         if said is None:
-            return "it does not say which sources it is of"
-        return "" if said == self.sources else "it is of other sources than the checkout has now"
+            return "it does not say which incidents it is of"
+        return "" if said == incidents.digest(self.table) else "the incidents were changed since"
 
     def _inputs(self, run: runs.Run, suite: Suite) -> runs.Inputs:
         names = tuple(run.suites)

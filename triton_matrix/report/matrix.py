@@ -152,6 +152,10 @@ class Timing(TimingBase, total=False):
     on: str
     settings: str
     triton: Optional[str]
+    date: str
+    commit: Optional[str]
+    outdated: Annotated[str, 'why it is not of the checkout as it is now; "" where it is']
+    own: Annotated[bool, "whether it lies in the checkout's own folder of evidence"]
     spread: Optional[float]
     share_of_copy: Optional[float]
 
@@ -170,6 +174,7 @@ class FoundRelease(ReleaseBase, total=False):
 
     commit: Optional[str]
     adapter: Optional[str]
+    sources: Annotated[Optional[str], "digest of the package's sources"]
     outdated: str
     own: bool
     before: Annotated[str, "the release that it was compared with"]
@@ -254,6 +259,15 @@ class Pair(TypedDict):
     speed: list[dict[str, Any]]
 
 
+class FailedBench(TypedDict):
+    """Rows of a cell's bench that failed."""
+
+    cell: str
+    rows: list[str]
+    outdated: str
+    own: bool
+
+
 class Problem(TypedDict):
     """A file that was left out."""
 
@@ -277,8 +291,8 @@ class File(TypedDict):
     file: str
 
 
-class Merged(TypedDict):
-    """What judging leaves as it is."""
+class MergedBase(TypedDict):
+    """What judging leaves as it is, in every file."""
 
     schema: Annotated[str, {"const": schemas.MATRIX}]
     date: Annotated[Optional[str], "date of the newest evidence, ISO, UTC"]
@@ -293,6 +307,12 @@ class Merged(TypedDict):
     superseded: Annotated[list[Superseded], "results that another one replaced"]
     sources: Annotated[list[str], "the folders that were merged"]
     files: Annotated[list[File], "the raw files of the kept results"]
+
+
+class Merged(MergedBase, total=False):
+    """What files of older reports lack."""
+
+    failed_benches: Annotated[list[FailedBench], "timings that are not there because their rows failed"]
 
 
 class Found(Merged):

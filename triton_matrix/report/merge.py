@@ -46,8 +46,18 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
     suites = [suite for levels in levels_of.values() for kept in levels.values() for suite in kept]
     stopped = _standing(evidence.failures, evidence.suites, superseded, outweighed=False)
     missing = _standing(evidence.unavailable, evidence.suites, superseded, outweighed=True)
-    timed = dict(sorted(machines.newest(evidence.benches, benches.place_of, superseded).items()))
-    on = benches.told_apart(timed)
+    old = {id(item): current.outdated_bench(item) for item in evidence.benches}
+    timed = dict(
+        sorted(
+            machines.newest(
+                evidence.benches,
+                benches.place_of,
+                superseded,
+                lambda item: (not old[id(item)], not benches.selected(item), item.date, item.file),
+            ).items()
+        )
+    )
+    on = benches.told_apart(timed, {place: old[id(item)] for place, item in timed.items()})
     launches = machines.newest(evidence.launches, lambda item: item.cell, superseded)
     releases = machines.newest(
         evidence.atlas,
@@ -110,10 +120,19 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         "outcomes": dict(OUTCOMES),
         "failures": [cast(Failure, found.as_json()) for found in groups.values()],
         "environments": environments,
-        "benches": [cast(Timing, row) for place, item in timed.items() for row in benches.rows(place, on[place], item)],
+        "benches": [
+            cast(Timing, {**row, "outdated": old[id(item)], "own": current.is_own(item)})
+            for place, item in timed.items()
+            for row in benches.rows(place, on[place], item)
+        ],
+        "failed_benches": [
+            {"cell": place.cell, "rows": failed, "outdated": old[id(item)], "own": current.is_own(item)}
+            for place, item in timed.items()
+            if (failed := item.content["triton_matrix"].get("failed_rows"))
+        ],
         "codegen": atlas.build([releases[name] for name in sorted(releases, key=versions.key)], current, accepted),
         "files": [{"what": what, "file": file} for what, file in raw],
-        "incidents": _incidents(_in_order(suites, cells), evidence.incidents),
+        "incidents": _incidents(_in_order(suites, cells), evidence.incidents, current),
         "problems": [{"file": row.file, "problem": row.problem, "broken": row.broken} for row in evidence.problems],
         "superseded": superseded,
         "sources": sorted({item.source for item in _all(evidence)}),
@@ -279,15 +298,17 @@ def _commits(suites: Iterable[Suite]) -> list[str]:
     return list(dict.fromkeys(filter(None, (suite.properties.get("commit") for suite in ordered))))
 
 
-def _incidents(suites: Iterable[Suite], observed: list[Document]) -> list[dict[str, Any]]:
+def _incidents(suites: Iterable[Suite], observed: list[Document], current: Current) -> list[dict[str, Any]]:
     """What the incident tests of every cell recorded, then what the newest run over bare Triton releases saw."""
     rows = [{"cell": suite.cell, "level": suite.level, **row} for suite in suites for row in suite.incidents]
-    for document in sorted(observed, key=lambda item: item.date)[-1:]:
+    for document in sorted(observed, key=lambda item: (not current.outdated_incidents(item), item.date))[-1:]:
+        about: dict[str, Any] = {"outdated": current.outdated_incidents(document), "own": current.is_own(document)}
+        about.update(date=document.date, commit=document.content.get("commit"))
         for row in document.content["rows"]:
             outcome = {True: "passed", False: "failed", None: "n/a"}[as_expected(row)]
             seen = {"shown": str(row.get("shown")), "expected": str(row["expected"]), "outcome": outcome}
             kept = {key: row[key] for key in ("incident", "name", "level", "release", "detail") if key in row}
-            rows.append({**kept, **seen, "cell": f"triton {row['release']}", "test": row["id"]})
+            rows.append({**kept, **seen, **about, "cell": f"triton {row['release']}", "test": row["id"]})
     return rows
 
 

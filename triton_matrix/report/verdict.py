@@ -105,6 +105,16 @@ def status(
             bad.append(f"codegen of {release}: {row['verdict']}: {row['reason']}")
     if allow_stale:
         bad += [f"{where}: {row['was']}: {row['reason']}" for where, row in stale if row["was"] in BAD]
+    bad += [
+        f"{row['cell']} benchmarks: {len(row['rows'])} failed, first {row['rows'][0]}"
+        for row in matrix.get("failed_benches", ())
+        if allow_stale or not row["outdated"]
+    ]
+    bad += [
+        f"incident {row['test']} on {row['cell']}: it shows where it should not, or does not where it should"
+        for row in matrix["incidents"]
+        if "date" in row and row["outcome"] == "failed" and (allow_stale or not row["outdated"])
+    ]
     bad += [f"codegen: {sentence}" for sentence in matrix["codegen"]["gone"]]
     bad += matrix["changes"]["gone"] if matrix["changes"] else []
     unanswered = [f"{row['file']} {row['problem']}" for row in matrix["problems"] if row["broken"]]

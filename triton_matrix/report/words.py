@@ -73,6 +73,18 @@ def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for release, row in matrix["codegen"]["summary"].items():
         if row["verdict"] == "stale":
             yield f"codegen of {release}", row
+    apart: dict[str, Mapping[str, Any]] = {}
+    for timing in matrix["benches"]:
+        age = f"stale, of {short(timing.get('commit'))}"
+        told = timing.get("on", "").removesuffix(age).removesuffix(", ")
+        apart.setdefault(f"{on(timing['cell'], told)} benchmarks", timing)
+    for seen in matrix["incidents"]:
+        if "date" in seen:  # of the verb; those of a cell are of its level
+            apart.setdefault("incidents of bare releases", seen)
+    for where, old in apart.items():
+        if old.get("outdated"):
+            when = f"of {old.get('date')}, commit {short(old.get('commit'))}"
+            yield where, {"reason": f"{when}: {old['outdated']}", "own": old["own"], "was": "pass"}
 
 
 def stale_lines(matrix: Matrix) -> list[str]:
@@ -99,7 +111,9 @@ def change_lines(changes: Optional[Changes]) -> list[str]:
     lines = []
     for tests, word in ((changes["newly_failing"], "newly failing"), (changes["newly_passing"], "newly passing")):
         lines += [f"{row['cell']} {row['level']}: {row['count']} {word}" for row in tests]
-    lines += [f"{row['cell']} {row['level']}: not run this time" for row in changes["no_longer_run"]]
+    for row in changes["no_longer_run"]:
+        what = f": {row['what']}" if "what" in row else ""
+        lines.append(f"{row['cell']} {row['level']}{what}: not run this time")
     for timings, word in ((changes["slower"], "slower"), (changes["faster"], "faster")):
         for timing in timings:
             accepted = f" (accepted: {timing['accepted']})" if timing.get("accepted") else ""

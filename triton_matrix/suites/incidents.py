@@ -11,12 +11,13 @@ import concurrent.futures
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, marked, tables, versions
+from ..base import commands, compiler_variables, marked, sources, tables, versions
 from ..base.cells import Release, Table, load_at
 from ..environments import stamped
 from ..evidence import schemas, toolchain, writing
@@ -56,9 +57,9 @@ def observe(
             )
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         rows.update({line["id"]: line for line in lines if "id" in line})
-        if done.returncode == 0:
-            return [rows[identity] for identity in sorted(rows)]
         begun = [line for line in lines if "begin" in line]
+        if done.returncode == 0 and not (begun and begun[-1]["begin"] not in rows):  # else it ended within one
+            return [rows[identity] for identity in sorted(rows)]
         said = " / ".join(done.stderr.strip().splitlines()[-3:])
         if not begun or begun[-1]["begin"] in rows:
             raise commands.ToolError(asked, done.returncode, said)
@@ -71,7 +72,7 @@ def observe(
 
 def _environ(level: str, path: Iterable[Path], cache: str) -> dict[str, str]:
     """The environment of a process that observes: its level, its imports, and a cache that nothing is in yet."""
-    env = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    env = compiler_variables.without(os.environ)
     if level == "interpreter":
         env["TRITON_INTERPRET"] = "1"
     env.update(TRITON_CACHE_DIR=cache, PYTHONPATH=os.pathsep.join(map(str, path)), PYTHONDONTWRITEBYTECODE="1")
@@ -88,6 +89,11 @@ def as_expected(row: Mapping[str, Any]) -> Optional[bool]:
     if "na" in row or "missing" in row:
         return None
     return "crashed" not in row and row["shown"] == expected(row)
+
+
+def digest(table: Table) -> str:
+    """Digest of the files that say what an incident is and how it is looked at."""
+    return sources.digest([table.root / "tests" / "incidents"], table.root)
 
 
 def observe_releases(table: Table, releases: list[Release], envs: Path, jobs: int) -> list[dict[str, Any]]:
@@ -163,7 +169,7 @@ def write_docs(path: Path, document: Mapping[str, Any]) -> None:
 def main(argv: list[str]) -> int:
     """Look at every incident in every Triton release.
 
-    Exit status 0: each shows where history says and nowhere else; 1: one does not; 2: cannot ask.
+    Exit status 0: each that was looked at shows where history says and nowhere else; 1: one does not; 2: cannot ask.
     """
     parser = argparse.ArgumentParser(prog="python -m triton_matrix incidents", description=main.__doc__)
     parser.add_argument("--triton", metavar="A,B,...", help="only these releases")
@@ -184,15 +190,26 @@ def main(argv: list[str]) -> int:
     rows = observe_releases(table, chosen, envs, options.jobs)
     commit, dirty = toolchain.git_state(table.root)
     document = {"schema": schemas.INCIDENTS, "date": toolchain.now(), "commit": commit, "dirty": dirty, "rows": rows}
+    document["sources"] = digest(table)
     writing.incidents(options.out or table.root / "reports" / "incidents.json", document)
     if options.docs:
         write_docs(options.docs, document)
     print(text_table(rows, markdown=options.markdown))
+    for row in rows:
+        if "missing" in row:
+            print(f"not looked at: {row['id']} on triton {row['release']}: {row['missing']}", file=sys.stderr)
+    blind = [release.triton for release in chosen if not _seen(rows, release.triton)]
+    if blind:
+        raise ValueError(f"nothing could be looked at on triton {', '.join(blind)}")
     wrong = [row for row in rows if as_expected(row) is False]
     for row in wrong:
         seen = row.get("crashed") or row["detail"]
         print(f"unexpected: {row['id']} on triton {row['release']}: {seen}; expected {_word(expected(row))}")
     return 1 if wrong else 0
+
+
+def _seen(rows: Iterable[Mapping[str, Any]], release: str) -> bool:
+    return any(row["release"] == release and as_expected(row) is not None for row in rows)
 
 
 def _word(shown: bool) -> str:

@@ -1,79 +1,10 @@
 """The verb on a suite of another package, in processes of its own as its users start it; no torch, no GPU."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-import triton_matrix
-
-CELLS = """[package]
-name = "toy"
-
-[cell.ambient]
-platforms = ["cpu"]
-why = "whatever is there"
-
-[cell.other]
-platforms = ["cpu"]
-why = "another"
-"""
-CONFTEST = """def pytest_addoption(parser):
-    parser.addoption("--scale", type=int, default=1)
-"""
-SUITE = """import pytest
-from triton_matrix.bench.timing import Measurement
-
-
-@pytest.mark.parametrize("n", [10, 1000])
-def test_sum(timer, record, pytestconfig, n):
-    record(timer(lambda: sum(range(n * pytestconfig.getoption("scale")))), n_bytes=8 * n)
-
-
-@pytest.mark.row("known")
-def test_a_known_time(record):
-    record(Measurement("device", (0.001, 0.002, 0.004, 0.002, 0.002)), {"dtype": "fp32"})
-
-
-def test_by_pytest_benchmark(benchmark):
-    benchmark.pedantic(lambda: sum(range(100)), rounds=9)
-"""
-
-
-@pytest.fixture
-def root(tmp_path):
-    """A repository with a table and a suite of benchmarks in the folder where they are looked for by default."""
-    root = tmp_path / "repository"
-    for path, text in {
-        "constraints/cells.toml": CELLS,
-        "pyproject.toml": "[tool.pytest.ini_options]\naddopts = ['--strict-markers', '--import-mode=importlib']\n",
-        "tests/benchmarks/conftest.py": CONFTEST,
-        "tests/benchmarks/bench_toy.py": SUITE,
-        "tests/benchmarks/test_toy.py": "def test_of_the_suite_itself():\n    raise AssertionError\n",
-    }.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    return root
-
-
-def bench(root, *arguments, **variables):
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_", "PYTEST", "NOX"))}
-    env["PYTHONPATH"] = str(Path(triton_matrix.__file__).resolve().parents[1])
-    fixed = ["--level", "interpreter", "--budget", "0.001"] if "--level" not in arguments else []
-    env.update(variables)
-    command = [sys.executable, "-m", "triton_matrix", "bench", *fixed, *arguments]
-    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
-
-
-def written(root, cell="ambient"):
-    return json.loads((root / "reports" / cell / "benchmark.json").read_text())
-
-
-def by_row(report):
-    return {item["extra_info"].get("row", item["name"]): item for item in report["benchmarks"]}
+from .toy import CELLS, CONFTEST, SUITE, bench, by_row, written
 
 
 def test_a_suite_runs_and_its_file_says_what_it_is_evidence_of(root):
@@ -155,6 +86,8 @@ def test_a_failing_row_is_red_and_the_others_are_kept(root):
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stdout
     assert "known" in by_row(written(root))
+    (failed,) = written(root)["triton_matrix"]["failed_rows"]
+    assert failed.endswith("bench_toy.py::test_broken")
 
 
 def test_at_level_codegen_nothing_that_needs_a_kernel_runs(root):

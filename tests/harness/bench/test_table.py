@@ -85,12 +85,16 @@ def test_what_a_comparison_found_is_said_row_by_row(report):
     assert table.against(report) == []
     report["triton_matrix"]["against"] = {
         "baseline": "oldest",
+        "baseline_date": "2026-01-02T03:04:05+00:00",
+        "baseline_commit": "0123456789abcdef",
         "compared": 3,
+        "not_timed": ["c"],
         "regressed": [{"row": "a", "slowdown": 0.2, "limit": 0.05}],
         "not_confirmed": ["b"],
     }
     assert table.against(report) == [
-        "1 of 3 rows regressed against oldest",
+        "1 of 3 rows regressed against oldest of 2026-01-02T03:04:05+00:00, commit 0123456789",
         "  a: +20.0%, limit 5.0%",
+        "  c: in the baseline, not timed now",
         "  b: looked slower once, not when measured again",
     ]

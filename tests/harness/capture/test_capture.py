@@ -124,6 +124,34 @@ def test_what_cannot_be_captured_is_said(release_python, capture, arguments, sta
     assert sentence in done.stdout + done.stderr
 
 
+def test_a_run_that_ends_early_is_said_in_the_specs_and_old_specs_are_named(release_python, capture, tmp_path):
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    done, _ = capture(release_python("3.9.0"), "--", "mine.py")
+    assert "the command ended with 0" in done.stdout
+    head = "# captured from `mine.py`; the command ended with 0\n"
+    assert (tmp_path / "specs" / "copy-1.toml").read_text().startswith(head)
+    early = SCRIPT.replace(
+        '    copy[(1,)](Tensor("torch.bfloat16"', '    raise SystemExit(3)\n    copy[(1,)](Tensor("torch.bfloat16"'
+    )
+    (tmp_path / "mine.py").write_text(early)
+    done, specs = capture(release_python("3.9.0"), "--", "mine.py")
+    assert done.returncode == 0
+    said = "the command ended with 3, which is not judged; there may be launches that it did not come to"
+    assert said in done.stdout
+    assert said in (tmp_path / "specs" / "copy-2.toml").read_text().splitlines()[0]
+    assert sorted(specs) == ["copy-1", "copy-2", "copy-3", "tuned-1"]
+    others = "specs also holds what this run did not write, and may be of before: copy-3.toml, tuned-1.toml"
+    assert f"capture: {others}" in done.stderr
+
+
+@pytest.mark.parametrize("ending", ["os._exit(0)", "os.kill(os.getpid(), 9)"])
+def test_a_command_that_is_gone_before_its_end_is_no_capture(release_python, capture, tmp_path, ending):
+    (tmp_path / "mine.py").write_text(SCRIPT + f"    import os\n    {ending}\n")
+    done, specs = capture(release_python("3.9.0"), "--", "mine.py")
+    assert (done.returncode, specs) == (2, {})
+    assert "before it could be looked at" in done.stderr
+
+
 PACKAGE_TESTS = """
 import pytest, torch
 from mine import copy

@@ -1,6 +1,7 @@
 """Results are kept as long as nothing that decides them changes, and no longer."""
 
 import dataclasses
+import sys
 
 import pytest
 
@@ -75,6 +76,34 @@ def test_another_version_of_the_metrics_is_another_result(folder, configuration,
 def test_a_compiler_setting_in_the_environment_is_another_result(folder, configuration, monkeypatch):
     monkeypatch.setenv("TRITON_PTXAS_PATH", "/elsewhere/ptxas")
     assert kept(folder, configuration) is None
+
+
+def test_another_tool_behind_the_same_path_is_another_result(folder, configuration, tmp_path, monkeypatch):
+    ptxas = tmp_path / "ptxas"
+    ptxas.write_text("one")
+    monkeypatch.setenv("TRITON_PTXAS_PATH", str(ptxas))
+    before = Cache(folder, "3.4.0").key(configuration)
+    assert Cache(folder, "3.4.0").key(configuration) == before
+    ptxas.write_text("another")
+    assert Cache(folder, "3.4.0").key(configuration) != before
+
+
+def test_another_build_of_the_same_version_is_another_result(folder, configuration, tmp_path, monkeypatch):
+    package = tmp_path / "site" / "triton"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "libtriton.so").write_bytes(b"one build")
+    monkeypatch.syspath_prepend(str(package.parent))
+    monkeypatch.delitem(sys.modules, "triton", raising=False)
+    cache_module.triton_files.cache_clear()
+    before = cache_module.triton_files()
+    cache_module.triton_files.cache_clear()
+    assert cache_module.triton_files() == before
+    (package / "libtriton.so").write_bytes(b"another")
+    cache_module.triton_files.cache_clear()
+    assert cache_module.triton_files() != before
+    assert kept(folder, configuration) is None
+    cache_module.triton_files.cache_clear()
 
 
 @pytest.mark.parametrize("content", ['{"half": ', "[]", "3", '{"KEY": 3}', '{"KEY": [{"result": {"colour": 1}}]}'])

@@ -151,6 +151,60 @@ def test_a_compiler_that_crashes_is_worse_than_one_that_refuses():
     assert [(change.label, change.cause) for change in found] == [("b", "crash"), ("a", "compile")]
 
 
+def test_what_was_n_a_and_does_not_compile_now_is_worse():
+    before = atlas("3.3.1", entry({}, status="n/a", reason="no backend"), entry(CUDA, label="b"))
+    after = atlas("3.4.0", entry({}, status="error", reason="no", crash=True), entry(CUDA, label="b"))
+    assert [(change.kind, change.cause) for change in compare.changes(before, after)] == [("worse", "crash")]
+
+
+def test_a_compiler_that_was_killed_is_of_no_cause_that_could_be_accepted():
+    killed = entry({}, status="error", reason="was not compiled: SIGKILL", unanswered=True)
+    found = compare.changes(atlas("3.3.1", entry(CUDA)), atlas("3.4.0", killed))
+    assert [(change.kind, change.cause) for change in found] == [("worse", "")]
+
+
+def test_a_metric_that_one_side_lost_is_no_equal_one():
+    before, after = step(CUDA)
+    del after["entries"][0]["metrics"]["spill_stores"]
+    assert [change.what for change in compare.changes(before, after)] == ["spill_stores 0 -> not known"]
+
+
+def test_what_is_in_one_file_only_or_compiled_in_neither_is_said_beside_the_changes(tmp_path, capsys):
+    refused = entry({}, label="c", status="error", reason="no")
+    before = atlas("3.3.1", entry(CUDA), entry(CUDA, label="gone"), refused)
+    after = atlas("3.4.0", entry(CUDA), entry(CUDA, label="new"), refused)
+    for path, content in ((tmp_path / "a.json", before), (tmp_path / "b.json", after)):
+        path.write_text(json.dumps(content))
+    assert compare.main([str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "no codegen change",
+        "in 3.3.1 only, and not compared: 1 configuration: gone cuda:90",
+        "in 3.4.0 only, and not compared: 1 configuration: new cuda:90",
+        "does not compile in both: 1 configuration: c cuda:90",
+    ]
+
+
+@pytest.mark.parametrize("how", ["nothing in common", "nothing compiled", "nothing at all"])
+def test_where_nothing_can_be_compared_there_is_no_answer(tmp_path, capsys, how):
+    refused = entry({}, status="n/a", reason="no backend")
+    entries = {"nothing in common": [entry(CUDA)], "nothing compiled": [refused], "nothing at all": []}[how]
+    others = [entry(CUDA, label="other")] if how == "nothing in common" else entries
+    for name, content in (("a", atlas("3.3.1", *entries)), ("b", atlas("3.4.0", *others))):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    assert compare.main([str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "no configuration compiled in 3.3.1 or 3.4.0" in said.err
+
+
+def test_releases_of_two_sources_are_said_to_be_so():
+    before, after = step(CUDA)
+    before.update(sources="one", commit="0123456789abcdef")
+    after.update(sources="another", commit=None)
+    assert compare.beside(before, after) == ["of other sources: 3.3.1 of commit 0123456789, 3.4.0 of commit unknown"]
+    assert compare.beside(before, {**after, "triton": "3.3.1"}) == []  # that is what is asked about
+
+
 def test_more_scratch_where_there_was_some_is_info():
     assert [c.kind for c in compare.changes(*step({**CUDA, "stack_bytes": 8}, stack_bytes=16))] == ["info"]
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from triton_matrix.base import locks
 from triton_matrix.base.cells import find_root
 from triton_matrix.releases import bisect
-from triton_matrix.releases.bisect import Answer, CannotAnswer
+from triton_matrix.releases.searching import Answer, CannotAnswer, confirm
 
 DATA = Path(__file__).parents[1] / "report" / "data"
 VERSIONS = ["2.3.1", "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", "3.5.1", "3.6.0", "3.7.1", "3.8.0", "3.9.0"]
@@ -28,7 +29,8 @@ class Releases:
     def __call__(self, version: str) -> Answer:
         self.asked.append(version)
         letter = self.letters[version]
-        return Answer(None if letter == "?" else letter, f"output of {version}")
+        how = {"i": "environment", "n": "numerics", "l": "launch"}.get(letter, "")
+        return Answer(None if letter == "?" else "fails" if how else letter, f"output of {version}", how)
 
 
 @pytest.mark.parametrize("first_new", range(1, len(VERSIONS)))
@@ -69,6 +71,29 @@ def test_releases_that_cannot_be_asked_widen_the_answer():
     assert (found.before, found.after, found.skipped) == ("3.2.0", "3.5.1", ("3.3.1", "3.4.0"))
 
 
+def test_a_release_that_lacks_a_module_is_not_the_first_bad_one_unless_the_bad_end_lacks_it_too():
+    found = bisect.search(VERSIONS, Releases("aaaaiiinnnn"), lambda version: True)
+    assert (found.before, found.after, found.skipped) == ("3.2.0", "3.6.0", ("3.3.1", "3.4.0", "3.5.1"))
+    assert found.otherwise == ()
+    assert bisect.search(VERSIONS, Releases("aaaaiiiiiii"), lambda version: True).after == "3.3.1"
+
+
+def test_a_first_bad_release_that_fails_otherwise_than_the_bad_end_is_said(capsys):
+    found = bisect.search(VERSIONS, Releases("aaaalllnnnn"), lambda version: True)
+    assert found.after == "3.3.1"
+    assert found.otherwise == ("triton 3.9.0 fails otherwise (numerics) than 3.3.1 (launch)",)
+    assert bisect._tell("x", found) == 1
+    assert "it may be another change" in capsys.readouterr().out
+
+
+def test_what_says_something_else_when_it_is_asked_again_cannot_be_bisected():
+    ask = Releases("aaaabbbbbbb")
+    found = bisect.search(VERSIONS, ask, lambda version: False)
+    confirm(found, ask)
+    with pytest.raises(CannotAnswer, match=r"triton 3\.3\.1 said 'b', and 'a' when it was asked again"):
+        confirm(found, Releases("aaaaaaaaaaa"))
+
+
 def test_the_ends_may_be_named_in_either_order():
     assert bisect.choose(VERSIONS, "3.4.0", "3.2.0") == bisect.choose(VERSIONS, "3.2.0", "3.4.0")
     assert bisect.choose(VERSIONS, None, "3.0.0") == ["2.3.1", "3.0.0"]
@@ -107,6 +132,22 @@ def test_without_a_condition_it_is_compiling_that_counts():
     broken = bisect.judge_spec([entry("k", registers=9), entry("l", "error")], None, None)
     assert (broken.state, broken.output) == ("does not compile", "l: error: because")
     assert bisect.judge_spec([entry("k", "n/a")], None, None).state is None
+    assert bisect.judge_spec([], None, None).state is None
+
+
+def test_a_spec_of_which_a_configuration_has_no_figure_is_within_no_limit():
+    rest = entry("wide", "error")
+    assert bisect.judge_spec([entry("narrow", spill_stores=0), rest], "spill_stores", 200).state is None
+    beyond = bisect.judge_spec([entry("narrow", spill_stores=300), rest], "spill_stores", 200)
+    assert beyond.state == "spill_stores above 200"
+    killed = {**rest, "unanswered": True}
+    assert bisect.judge_spec([entry("narrow", spill_stores=300), killed], None, None).state is None
+
+
+def test_a_kernel_that_does_not_load_is_told_from_one_that_does_not_compile():
+    loads = {**entry("k", "error"), "reason": "does not load: ImportError"}
+    assert bisect.judge_spec([loads], None, None).how == "does not load"
+    assert bisect.judge_spec([loads, entry("l", "error")], None, None).how == ""
 
 
 def test_an_unknown_metric_is_refused_with_those_there_are():
@@ -132,6 +173,38 @@ def test_a_question_that_cannot_be_asked_is_one_sentence_and_status_2(arguments,
     said = capsys.readouterr().err
     assert sentence in said
     assert len(said.strip().splitlines()) == 1
+
+
+TESTS = {
+    "passes": ("def test_it(): pass", ("passes", "")),
+    "fails": ("def test_it(): assert 1 == 2", ("fails", "harness")),
+    "lacks a module": ("import no_such_module", ("fails", "environment")),
+    "ends pytest": ("import pytest\ndef test_a(): pass\ndef test_b(): pytest.exit('enough')", (None, "")),
+    "is interrupted": ("def test_a(): pass\ndef test_b(): raise KeyboardInterrupt", (None, "")),
+    "ends the process": ("import os\ndef test_a(): pass\ndef test_b(): os._exit(0)", (None, "")),
+    "is skipped": ("import pytest\ndef test_a(): pytest.skip('not here')", (None, "")),
+    "has no test": ("", (None, "")),
+    "hangs": ("import time\ndef test_a(): time.sleep(60)", (None, "")),
+}
+
+
+@pytest.mark.parametrize("how", TESTS)
+def test_what_one_release_says_of_a_test(tmp_path, how):
+    source, expected = TESTS[how]
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text(source)
+    seconds = 3 if how == "hangs" else 60
+    said = bisect.run_test(Path(sys.executable), "test_it.py", "device", tmp_path, tmp_path / "out", seconds)
+    assert (said.state, said.how) == expected, said.output
+    assert said.state or said.output
+
+
+def test_two_bisections_that_leave_their_answers_in_one_folder_do_not_read_each_other_s(tmp_path, capsys):
+    command = [sys.executable, "-m", "triton_matrix", "bisect", str(DATA / "wide_backward.toml"), "--envs", tmp_path]
+    with locks.held(tmp_path / ".bisect.lock", "a test"):
+        done = subprocess.run(command, cwd=find_root(), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "is in use by process" in done.stderr
 
 
 def run_bisect(*arguments):

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from triton_matrix.base.cells import load
+from triton_matrix.codegen import targets
 from triton_matrix.releases import codegen
 
 from ..conftest import ENVS, ROOT
+from .conftest import COPY
 
 SPEC = Path(__file__).parents[1] / "codegen" / "specs" / "layer_norm_rows.toml"
 
@@ -110,43 +112,6 @@ def test_a_spec_that_does_not_fit_its_kernel_ends_with_status_2(release_python, 
     assert "'n_cols'" in capfd.readouterr().err
 
 
-COPY = """\
-import triton
-import triton.language as tl
-{head}
-@triton.jit
-def copy(x_ptr, {n}, BLOCK: tl.constexpr):
-    offsets = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    tl.store(x_ptr + offsets, tl.load(x_ptr + offsets, mask=offsets < {n}) * 2, mask=offsets < {n})
-"""
-ASKED = """\
-kernel = "mine.py:copy"
-[args]
-x_ptr = "*fp32"
-n = 4096
-[constexprs]
-BLOCK = {block}
-"""
-
-
-@pytest.fixture
-def ask(release_python, tmp_path, capfd):
-    """Ask 3.3.1 and 3.9.0 about a spec of ``mine.py``; gives exit status, table and error text."""
-
-    def run(source, block="512", *options):
-        for release in ("3.3.1", "3.9.0"):
-            release_python(release)
-        (tmp_path / "mine.py").write_text(source)
-        (tmp_path / "spec.toml").write_text(ASKED.format(block=block))
-        arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path / "out"), "--no-cache"]
-        arguments += ["--triton", "3.3.1,3.9.0", "--target", "cuda:90", "--spec", str(tmp_path / "spec.toml")]
-        status = codegen.main([*arguments, *options])
-        said = capfd.readouterr()
-        return status, said.out, said.err
-
-    return run
-
-
 BREAKS = {
     "its module does not load": (
         COPY.format(head="if triton.__version__.startswith('3.3'): raise RuntimeError('not here')", n="n"),
@@ -207,6 +172,25 @@ def test_the_caller_s_pythonpath_is_kept_wherever_it_is_relative_to(ask, tmp_pat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", "beside")
     status, _, errors = ask(COPY.format(head="import my_sizes\nTWO = tl.constexpr(my_sizes.TWO + 0)", n="n"))
+    assert status == 0, errors
+
+
+def test_a_kernel_is_loaded_and_compiled_for_every_target_that_the_newest_release_knows(ask):
+    status, table, _ = ask(COPY.format(head="", n="n"), "512", "--triton", "3.9.0", "--target", "all")
+    assert status == 0, table
+    lines = [line.split() for line in table.splitlines()]
+    compiled = {words[2] for words in lines if words[:2] == ["copy", "3.9.0"]}
+    assert compiled == {name for name, row in targets.TARGETS.items() if not row.until}
+    assert "error" not in table
+
+
+def test_kernels_without_a_load_are_compared_like_others(ask):
+    stores = COPY.format(head="", n="n").replace("tl.load(x_ptr + offsets, mask=offsets < n) * 2", "1.0")
+    status, table, errors = ask(stores)
+    assert status == 0, errors
+    assert "nothing got worse between consecutive releases" in table
+    empty = COPY.format(head="", n="n").partition("    offsets")[0] + "    pass\n"
+    status, table, errors = ask(empty)
     assert status == 0, errors
 
 

@@ -11,6 +11,8 @@ from triton_matrix.releases import explain
 from triton_matrix.releases.explaining import compiling, judging, statistics, telling
 from triton_matrix.releases.explaining.judging import COMPILES, Outcome, Swap
 
+from .conftest import ASKED, COPY
+
 ROOT = Path(__file__).parents[3]
 ENVS = ["3.3.1", "3.4.0"]
 STAGES = ["source", "ttir", "ttgir", "llir", "ptx"]
@@ -217,6 +219,28 @@ def test_an_intermediate_form_that_is_not_accepted_is_quoted(release_python, wid
     reasons = {(swap.stage, swap.by): swap.outcome.reason for swap in both.swaps}
     assert "Parse MLIR file failed. (" in reasons["ttgir", "3.3.1"]
     assert "the compiler crashed with SIGABRT: LLVM ERROR: failed to parse IR" in reasons["llir", "3.2.0"]
+
+
+def test_a_module_that_ends_its_process_is_no_answer_and_no_older_one_is_taken_for_it(release_python, tmp_path):
+    kernel, spec = tmp_path / "mine.py", tmp_path / "mine.toml"
+    kernel.write_text(COPY.format(head="", n="n"))
+    spec.write_text(ASKED.format(block="64"))
+    pythons = {release: release_python(release) for release in ("3.8.0", "3.9.0")}
+    asked = {"spec": str(spec), "target": "cuda:90", "label": None}
+    compiling.compile_both(asked, pythons, tmp_path / "kept")
+    for head in ("import os; os._exit(0)", "import os; triton.__version__ > '3.9' and os._exit(0)"):
+        kernel.write_text(COPY.format(head=head, n="n"))
+        with pytest.raises(ValueError, match="ended with status 0 before it had an answer"):
+            compiling.compile_both(asked, pythons, tmp_path / "kept")
+
+
+def test_a_module_that_hangs_is_no_answer(release_python, tmp_path, monkeypatch):
+    monkeypatch.setattr(compiling, "SECONDS", 5)
+    (tmp_path / "mine.py").write_text(COPY.format(head="while True: pass", n="n"))
+    (tmp_path / "mine.toml").write_text(ASKED.format(block="64"))
+    asked = {"spec": str(tmp_path / "mine.toml"), "target": "cuda:90", "label": None, "folder": str(tmp_path)}
+    with pytest.raises(ValueError, match="took more than 5 s to load and compile the kernel"):
+        compiling.ask(release_python("3.9.0"), asked)
 
 
 def test_bad_input_is_one_sentence(release_python, wide_backward, capsys):

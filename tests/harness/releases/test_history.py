@@ -64,6 +64,18 @@ def test_a_folder_without_an_atlas_says_what_writes_one(tmp_path, capsys):
     assert "nox -s codegen" in capsys.readouterr().err
 
 
+def test_releases_of_several_sources_are_told_apart(folder, capsys):
+    assert run(folder, "add", "--target", "cuda:90", "--metric", "registers") == 0
+    assert capsys.readouterr().err == ""
+    content = json.loads((folder / "3.10.0.json").read_text())
+    (folder / "3.10.0.json").write_text(json.dumps({**content, "sources": "new", "commit": "0123456789abcdef"}))
+    assert run(folder, "add", "--target", "cuda:90", "--metric", "registers") == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "history: of commit unknown and its sources: 2.3.1, 3.9.0",
+        "history: of commit 0123456789 and its sources: 3.10.0",
+    ]
+
+
 def test_the_plot_is_an_svg_with_a_line_per_configuration(folder):
     pytest.importorskip("matplotlib", reason="--plot draws with matplotlib; install it to run this")
     path = folder / "registers.svg"

@@ -57,6 +57,7 @@ def timed(tmp_path):
         before, now = tmp_path / "before", tmp_path / "now"
         generate = [sys.executable, GENERATE, before, "--cells", "1", "--tests", "5"]
         subprocess.run([*generate, "--configurations", "7", "--names", "triton231"], check=True)
+        make_current(before)
         shutil.copytree(before, now)
         file = now / "triton231" / "benchmark.json"
         content = json.loads(file.read_text())

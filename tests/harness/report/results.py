@@ -9,7 +9,7 @@ from pathlib import Path
 from triton_matrix.base import sources
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.evidence import reading, schemas
-from triton_matrix.suites import chosen
+from triton_matrix.suites import chosen, incidents
 
 RECORDED = Path(__file__).parent / "data" / "recorded"
 GENERATE = RECORDED.parent / "generate.py"
@@ -25,6 +25,11 @@ def make_current(folder):
         content = json.loads(path.read_text())
         if content.get("schema") == schemas.CODEGEN:
             content["sources"] = sources.package_digest(TABLE)
+        elif "machine_info" in content:
+            digest = sources.package_digest(TABLE)
+            content["triton_matrix"]["wheel"] = {"checkout": digest, "installed": digest, "problem": ""}
+        elif content.get("schema") == schemas.INCIDENTS:
+            content["sources"] = incidents.digest(TABLE)
         elif content.get("schema") == schemas.RUN:
             cell = TABLE.cells.get(reading.table_cell(content["cell"]))
             digest = sources.package_digest(TABLE)

@@ -62,6 +62,41 @@ def test_an_observation_that_ends_its_process_is_known_by_name_and_stops_no_othe
     assert all("shown" in row for row in rows.values())
 
 
+def test_an_observation_that_ends_its_process_with_status_0_was_not_made(python, tmp_path):
+    shutil.copytree(ROOT / "tests" / "incidents", tmp_path / "incidents")
+    (tmp_path / "incidents" / "an_exit.py").write_text(
+        "import os\n"
+        "from .incident import EVERY, Incident, Observation\n"
+        "INCIDENT = Incident('a', 'b', 'c', 'd', (Observation('codegen', lambda: os._exit(0), EVERY),))\n"
+    )
+    wanted = ["an_exit:codegen", *CHEAP]
+    rows = {row["id"]: row for row in incidents.observe(python, tmp_path, "codegen", wanted, [ROOT])}
+    assert sorted(rows) == sorted(wanted)
+    assert rows["an_exit:codegen"]["crashed"].startswith("exit status 0")
+    assert incidents.as_expected(rows["an_exit:codegen"]) is False
+
+
+def test_two_observations_of_one_name_are_refused(python, tmp_path):
+    shutil.copytree(ROOT / "tests" / "incidents", tmp_path / "incidents")
+    (tmp_path / "incidents" / "a_pair.py").write_text(
+        "from .incident import EVERY, Incident, Observation, Seen\n"
+        "one = Observation('codegen', lambda: Seen(True, 'x'), EVERY)\n"
+        "INCIDENT = Incident('a', 'b', 'c', 'd', (one, one))\n"
+    )
+    with pytest.raises(commands.ToolError, match="two observations are called a_pair:codegen"):
+        incidents.observe(python, tmp_path, "codegen", (), [ROOT])
+
+
+@pytest.mark.parametrize("rows", [[], [{"missing": "needs numpy"}], [{"na": "it has no HIP backend"}]])
+def test_a_release_of_which_nothing_was_seen_is_no_green(rows, tmp_path, monkeypatch, capsys):
+    about = {"id": "x:codegen", "incident": "x", "level": "codegen", "release": "2.3.1", "expected": True}
+    monkeypatch.setattr(incidents, "observe_releases", lambda *_: [{**about, **row} for row in rows])
+    assert incidents.main(["--triton", "2.3.1", "--out", str(tmp_path / "incidents.json")]) == 2
+    said = capsys.readouterr().err
+    assert "nothing could be looked at on triton 2.3.1" in said
+    assert ("not looked at: x:codegen on triton 2.3.1: needs numpy" in said) == ("missing" in str(rows))
+
+
 def test_the_command_leaves_one_file_and_says_what_is_unexpected(tmp_path, monkeypatch, capsys):
     seen = {
         "id": "x:codegen",

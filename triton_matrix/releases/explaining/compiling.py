@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ...base import commands, files
+from ...base import commands, compiler_variables, files
 from . import statistics
 from .judging import STEPS, Outcome, Swap
+
+ANSWER = "answer.json"
+SECONDS = 1800.0  # loading, and some thirty compilations
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ def compile_both(
     """
     (one, first), (other, second) = pythons.items()
     folders = {one: folder / "1", other: folder / "2"}
+    for left in [path for each in folders.values() for path in each.glob("own.*")]:
+        left.unlink()  # stages of an earlier call that --keep left
     answer = ask(first, {**asked, "folder": str(folders[one])}, imported)
     chosen = answer["configuration"]
     backend = str(chosen["target"]).partition(":")[0]
@@ -87,16 +92,32 @@ def ask(python: Path, request: Mapping[str, Any], imported: Optional[Path] = Non
         ValueError, commands.ToolError: as of :func:`compile_both`.
     """
     folder = Path(request["folder"])
+    (folder / ANSWER).unlink(missing_ok=True)  # of an earlier call: what does not answer now must not look as if it had
     files.write_json(folder / "request.json", request)
     command = [str(python), "-m", "triton_matrix.codegen.stages", str(folder / "request.json")]
     path = os.pathsep.join(filter(None, [str(imported) if imported else None, os.environ.get("PYTHONPATH")]))
-    env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+    env = {
+        **compiler_variables.without(os.environ),
+        "PYTHONPATH": path,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    try:
+        done = subprocess.run(
+            command, env=env, cwd=folder, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{python} took more than {SECONDS:g} s to load and compile the kernel") from None
     if done.returncode == 2:
         raise ValueError(done.stderr.strip())
+    if not done.returncode and not (folder / ANSWER).is_file():
+        raise ValueError(f"{python} ended with status 0 before it had an answer: does the kernel's module end it?")
     if done.returncode:
         raise commands.ToolError(command, done.returncode, "\n".join(done.stderr.splitlines()[-commands.TAIL_LINES :]))
-    answer: dict[str, Any] = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+    answer: dict[str, Any] = json.loads((folder / ANSWER).read_text(encoding="utf-8"))
+    for result in answer["results"].values():
+        if result["unanswered"]:
+            raise ValueError(f"triton {answer['triton']} has no answer: {result['reason']}")
     return answer
 
 

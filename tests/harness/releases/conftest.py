@@ -1,0 +1,47 @@
+"""What tests over releases share: a small kernel, asked of an old and a new release."""
+
+import pytest
+
+from triton_matrix.releases import codegen
+
+from ..conftest import ENVS, ROOT
+
+COPY = """\
+import triton
+import triton.language as tl
+{head}
+@triton.jit
+def copy(x_ptr, {n}, BLOCK: tl.constexpr):
+    offsets = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(x_ptr + offsets, tl.load(x_ptr + offsets, mask=offsets < {n}) * 2, mask=offsets < {n})
+"""
+ASKED = """\
+kernel = "mine.py:copy"
+[args]
+x_ptr = "*fp32"
+n = 4096
+[constexprs]
+BLOCK = {block}
+"""
+
+
+@pytest.fixture
+def ask(release_python, tmp_path, capfd):
+    """Ask 3.3.1 and 3.9.0 about a spec of ``mine.py``; gives exit status, table and error text."""
+
+    def run(source, block="512", *options):
+        for release in ("3.3.1", "3.9.0"):
+            release_python(release)
+        (tmp_path / "mine.py").write_text(source)
+        (tmp_path / "spec.toml").write_text(ASKED.format(block=block))
+        arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path / "out"), "--no-cache"]
+        arguments += ["--spec", str(tmp_path / "spec.toml")]
+        if "--from" not in options:
+            arguments += ["--triton", "3.3.1,3.9.0"]
+        if "--target" not in options:
+            arguments += ["--target", "cuda:90"]
+        status = codegen.main([*arguments, *options])
+        said = capfd.readouterr()
+        return status, said.out, said.err
+
+    return run
