@@ -109,7 +109,7 @@ def test_a_change_by_hand_is_named_and_is_gone_when_the_cell_is_provided_again(p
 
 def test_pins_that_were_changed_after_the_environment_was_made_are_not_what_ran(provided):
     provided.world.pins.write_text(provided.world.pins.read_text().replace("1.26.4", "1.26.5"))
-    assert provided.problem().startswith("the cell's pins were changed since its environment was provided")
+    assert provided.problem().startswith("the cell's row or pins were changed since its environment was provided")
 
 
 def test_an_environment_says_nothing_about_another_cell(provided):
