@@ -75,7 +75,7 @@ def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"codegen of {release}", row
     apart: dict[str, Mapping[str, Any]] = {}
     for timing in matrix["benches"]:
-        age = f"stale, of {short(timing.get('commit'))}"
+        age = f"stale, of commit {short(timing.get('commit'))}"
         told = timing.get("on", "").removesuffix(age).removesuffix(", ")
         apart.setdefault(f"{on(timing['cell'], told)} benchmarks", timing)
     for seen in matrix["incidents"]:

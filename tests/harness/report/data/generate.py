@@ -13,6 +13,7 @@ import json
 import random
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def write_cell(
         for implementation, level in PEERS.items()
     ]
     about = {"schema": schemas.BENCHMARK, "cell": name, "level": "device", "date": date, "gpus": [gpu]}
-    about |= {"versions": {"python": "3.11.7", "torch": "2.11.0", "triton": release}}
+    about |= {"versions": {"python": "3.11.7", "torch": "2.11.0", "triton": release}, "wheel": asdict(WHEEL)}
     document = {"machine_info": {}, "commit_info": {}, "benchmarks": rows, "datetime": date, "triton_matrix": about}
     (folder / "benchmark.json").write_text(json.dumps(document))
 
