@@ -19,6 +19,7 @@ NOT_SOURCES += ("node_modules", "triton_matrix")
 # and what is one only where it is a package itself
 _BESIDE = ("bench*", "doc*", "example*", "notebook*", "script*", "test*", "tool*")
 _TESTS = ("test_*", "*_test.py", "bench_*")  # files that are run, and not imported
+_SETTINGS = ("conftest.py", "pytest.ini", "tox.ini")  # of pytest; those in pyproject.toml count with the wheel
 _CODE = {".py", ".pyi", ".pyx", ".pxd", ".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".hip", ".rs"}
 
 
@@ -56,7 +57,7 @@ def package_digest(table: Table) -> str:
 
 
 def suites_digest(table: Table, folder: Path, suites: Iterable[str]) -> str:
-    """SHA-256 over these suites and what they may import: a ``conftest.py``, and the helpers that lie beside them.
+    """SHA-256 over these suites and what decides how they run: pytest's files, and the helpers that lie beside them.
 
     Args:
         folder: what ``suites`` are relative to.
@@ -64,7 +65,8 @@ def suites_digest(table: Table, folder: Path, suites: Iterable[str]) -> str:
     named = [Path(os.path.normpath(folder / name)) for name in suites]
     beside = {table.root / "tests", *(path.parent for path in named)} - {table.root}
     helpers = {path for parent in beside for path in [*parent.glob("*.py"), *_helpers(parent)]}
-    tops = [*sorted({*table.root.glob("conftest.py"), *helpers}), *named]
+    settings = [parent / name for parent in (table.root, table.root / "tests") for name in _SETTINGS]
+    tops = [*sorted({*filter(Path.is_file, settings), *helpers}), *named]
     return digest(tops, table.root, without=(table.known, table.accepted))  # they judge results, and make none
 
 

@@ -79,6 +79,8 @@ def test_what_no_build_takes_into_the_wheel_does_not(change, name):
         ("tests/unit/data/a.json", True),
         ("tests/conftest.py", True),
         ("conftest.py", True),
+        ("pytest.ini", True),
+        ("tests/pytest.ini", True),
         ("tests/helpers/deep/checks.py", True),
         ("tests/other/checks.py", False),
         ("tests/README.md", False),
