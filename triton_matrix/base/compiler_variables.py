@@ -24,6 +24,28 @@ NAMES = (
 # where Triton keeps files, and this harness's own
 _OTHER = ("TRITON_CACHE_DIR", "TRITON_HOME", "TRITON_DUMP_DIR", "TRITON_MATRIX_")
 
+# what runs then is not what this Triton makes of the kernels: code of a folder, another GPU's, a plugin's
+_REPLACING = (
+    "LLVM_PASS_PLUGIN_PATH",
+    "TRITON_KERNEL_OVERRIDE",
+    "TRITON_OVERRIDE_ARCH",
+    "TRITON_PLUGIN_PATHS",
+    "TRITON_SWAP_MIR",
+)
+_OFF = ("", "0", "false", "off", "n", "no")
+# which GPU is found, and what it is taken for
+_DEVICES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "HSA_OVERRIDE_GFX_VERSION", "ROCR_VISIBLE_DEVICES")
+
+
+def replacing(environ: Mapping[str, str]) -> dict[str, str]:
+    """Those that put other compiled code in the place of what this Triton makes of a kernel."""
+    return {name: environ[name] for name in _REPLACING if environ.get(name, "").lower() not in _OFF}
+
+
+def of_run(environ: Mapping[str, str]) -> dict[str, str]:
+    """Those that are set, and those that choose the GPU: what a run says of its shell."""
+    return {**found(environ), **{name: environ[name] for name in _DEVICES if name in environ}}
+
 
 def found(environ: Mapping[str, str]) -> dict[str, str]:
     """Those that are set, sorted by name, but not the one of level interpreter. An empty one is not set to Triton."""

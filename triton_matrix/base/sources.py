@@ -12,9 +12,10 @@ import contextlib
 import fnmatch
 import hashlib
 import importlib.util
+import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
@@ -27,6 +28,7 @@ NOT_SOURCES: tuple[str, ...] = ("build", "constraints", "dist", "docs", "reports
 NOT_SOURCES += ("node_modules", "triton_matrix")
 # and what is one only where it is a package itself
 _BESIDE = ("bench*", "doc*", "example*", "notebook*", "script*", "test*", "tool*")
+_TESTS = ("test_*", "*_test.py", "bench_*")  # files that are run, and not imported
 _CODE = {".py", ".pyi", ".pyx", ".pxd", ".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".hip", ".rs"}
 
 _BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
@@ -92,25 +94,42 @@ def package_digest(table: Table) -> str:
 
 
 def suites_digest(table: Table, folder: Path, suites: Iterable[str]) -> str:
-    """SHA-256 over these suites and what they are run with.
-
-    That is the Python files of ``tests/`` and, in each folder from the repo root down to a suite, what pytest takes
-    from there: ``conftest.py`` and settings.
+    """SHA-256 over these suites and what decides how they run: pytest's files, and the helpers that lie beside them.
 
     Args:
         folder: what ``suites`` are relative to.
     """
     named = [Path(os.path.normpath(folder / name)) for name in suites]
     above = {place for suite in named for place in suite.parents if table.root in (place, *place.parents)}
-    beside = {place / name for place in above for name in _PYTEST_FILES} | set((table.root / "tests").glob("*.py"))
-    beside |= {place / name for place in above - {table.root} for name in _BUILD_FILES}
-    return digest([*sorted(path for path in beside if path.is_file()), *named], table.root)
+    settings = {place / name for place in above for name in _PYTEST_FILES}
+    settings |= {place / name for place in above - {table.root} for name in _BUILD_FILES}
+    beside = {table.root / "tests", *(path.parent for path in named)} - {table.root}
+    helpers = {path for parent in beside for path in [*parent.glob("*.py"), *_helpers(parent)]}
+    tops = [*sorted({*filter(Path.is_file, settings), *helpers}), *named]
+    return digest(tops, table.root, without=(table.known, table.accepted))  # they judge results, and make none
+
+
+def _helpers(folder: Path) -> Iterable[Path]:
+    """The Python files of those folders in ``folder`` that are no suites of their own: they hold no test."""
+    for below in folder.iterdir() if folder.is_dir() else ():
+        held = [path for path in _below(below) if path.suffix == ".py"] if below.is_dir() else []
+        if not any(_is(path.name, _TESTS) for path in held):
+            yield from held
 
 
 def pins_digest(table: Table, cell: Cell) -> Optional[str]:
-    """SHA-256 of the cell's pin file; None where it has none."""
+    """SHA-256 of the cell's pin file and of what its row says of a run; None where it has neither pins nor gaps.
+
+    A row may be changed and not locked again: what ran is then not what it asks for.
+    """
     pins = table.pins(cell)
-    return sha256(pins) if pins.is_file() else None
+    if not pins.is_file() and not cell.gaps:
+        return None
+    row = {name: getattr(cell, name) for name in ("python", "torch", "triton", "requires", "index")}
+    row["gaps"] = [vars(gap) for gap in cell.gaps]
+    row["needs_gpu"] = table.package.needs_gpu
+    said = json.dumps([row, sha256(pins) if pins.is_file() else ""], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def installed_names(distribution: str) -> list[str]:
@@ -155,15 +174,15 @@ def _kinds(name: str) -> set[str]:
     return {Path(part).suffix or part for part in name.split("/")[:-1]}
 
 
-def digest(tops: Sequence[Path], root: Path) -> str:
+def digest(tops: Sequence[Path], root: Path, without: Collection[Path] = ()) -> str:
     """SHA-256 over the names, from ``root``, and contents of these files and of all below these folders.
 
-    Links are followed, as a build and pytest do. What tools leave among sources does not count.
+    Links are followed, as a build and pytest do. What tools leave among sources is no part of it.
     """
     found = hashlib.sha256()
     for top in tops:
         for path in sorted(_below(top)) if top.is_dir() else [top]:
-            if path.is_file():
+            if path.is_file() and path not in without:
                 found.update(f"{path.relative_to(root)}\0{sha256(path)}\n".encode())
     return found.hexdigest()
 
@@ -184,7 +203,7 @@ def _below(top: Path) -> Iterator[Path]:
         inside = [name for name in below if not _is(name, _LEFT_BEHIND)]
         below[:] = [name for name in inside if (here / name).resolve() not in (here / name).parent.resolve().parents]
         below[:] = [name for name in below if (here / name).resolve() != here.resolve()]
-        yield from (here / name for name in names)
+        yield from (here / name for name in names if not name.startswith("."))
 
 
 def _words(root: Path) -> Iterator[str]:

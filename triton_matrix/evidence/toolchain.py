@@ -13,8 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files
+from ..base import commands, compiler_variables, files
 from ..base.cells import load
+from ..base.text import masked
 from . import schemas
 
 SCHEMA = schemas.ENVIRONMENT
@@ -46,6 +47,7 @@ def record(cell: str, root: Optional[Path] = None) -> dict[str, Any]:
         "distributions": {
             item.metadata["Name"]: item.version for item in metadata.distributions() if item.metadata["Name"]
         },
+        "variables": {name: masked(value) for name, value in compiler_variables.of_run(os.environ).items()},
         "package": _package(root),
         "subject": _subject(),
     }

@@ -80,7 +80,7 @@ def told_apart(timed: Mapping[Place, Document], outdated: Mapping[Place, str]) -
             place.settings if several else "",
             "sweep" if place.is_sweep else "",
             "some rows" if selected(timed[place]) else "",
-            f"stale, of {short(timed[place].content['triton_matrix'].get('commit'))}" if outdated[place] else "",
+            f"stale, of commit {short(timed[place].content['triton_matrix'].get('commit'))}" if outdated[place] else "",
         )
         for place in places
     }

@@ -34,6 +34,25 @@ def level_line(level: Optional[Mapping[str, Any]]) -> str:
     return f"{line} {counts['passed']}{known}" if verdict == "pass" else line
 
 
+def skipped_lines(matrix: Matrix) -> list[str]:
+    """Levels that passed although most of their tests, or whole files, were skipped: one sentence each."""
+    lines = []
+    for name, cell in matrix["cells"].items():
+        for level, found in cell["levels"].items():
+            counts, letters = found["counts"], found.get("outcomes", "")
+            if found["verdict"] != "pass" or not counts.get("skipped"):
+                continue
+            # of a file that is skipped while it is collected, pytest gives no test
+            whole = [test for test, letter in zip(matrix["tests"], letters) if letter == "s" and "::" not in test]
+            if whole:
+                lines.append(f"{name} {level}: {len(whole)} files were skipped whole; the first is {whole[0]}")
+            if counts["skipped"] > counts["passed"] + counts["known"]:
+                ran, reason = counts["passed"] + counts["failed"] + counts["error"], found["skips"][0][0]
+                said = f"{counts['skipped']} tests were skipped and {ran} ran; most often because: {reason}"
+                lines.append(f"{name} {level}: {said}")
+    return lines
+
+
 def failing(counts: Mapping[str, int]) -> int:
     """How many tests fail that are not known to."""
     return counts["failed"] + counts["error"] - counts["known"]
@@ -75,7 +94,7 @@ def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"codegen of {release}", row
     apart: dict[str, Mapping[str, Any]] = {}
     for timing in matrix["benches"]:
-        age = f"stale, of {short(timing.get('commit'))}"
+        age = f"stale, of commit {short(timing.get('commit'))}"
         told = timing.get("on", "").removesuffix(age).removesuffix(", ")
         apart.setdefault(f"{on(timing['cell'], told)} benchmarks", timing)
     for seen in matrix["incidents"]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..base import commands, locks, sources
+from ..base import commands, compiler_variables, locks, sources
 from ..base.cells import Cell, Table, load_at
 from ..base.terms import RUN_LEVELS
+from ..base.text import masked
 from ..evidence import installed, reading, runs, toolchain, writing
 from . import chosen
 
@@ -167,14 +168,23 @@ def _run_level(asked: Asked, level: str) -> int:
         print(f"a selection was run: the evidence of cell {cell.name} is left as it was", flush=True)
         return status if status in (0, 1) else 2
     run = _declare(asked, level)
+    variables = compiler_variables.of_run(os.environ)
+    if variables:
+        print(f"the shell sets {masked(compiler_variables.shown(variables))}", flush=True)
+    other = compiler_variables.replacing(os.environ) if level == "device" else {}
+    if other:
+        run.problem = f"other code than this Triton compiles was run: the shell sets {', '.join(other)}"
     old = "" if "@" in folder.name else runs.outdated(run, run.wheel, None)
     if old:
         print(f"run: the package in {sys.prefix} is not of this checkout's sources: {old}", file=sys.stderr, flush=True)
     writing.open_run(folder, run)
     env.update(TRITON_MATRIX_EVIDENCE=str(folder), TRITON_MATRIX_RUN=run.id)
     env["TRITON_MATRIX_SUITES"] = os.pathsep.join(asked.suites)
+    partial = str(writing.partial_junit(folder, level))
+    if "$" in partial:  # pytest puts variables into it, and would write elsewhere
+        partial = os.path.relpath(partial, chosen.folder(table))
     # a prefix of the package's own would give its tests other names than they have
-    command += [f"--junitxml={writing.partial_junit(folder, level)}", "--junitprefix="]
+    command += [f"--junitxml={partial}", "--junitprefix="]
     limit_s = table.package.level_timeout
     try:
         status = commands.run_group(command, cwd=chosen.folder(table), env=env, timeout_s=limit_s)

@@ -43,7 +43,7 @@ def test_own_timings_of_other_sources_are_stale_and_say_nothing_of_now(report, t
     assert reason.startswith("triton231 benchmarks: stale: of 2")
     why = "it is of other sources than the checkout has now" if installed else "it does not say which sources it is of"
     assert reason.endswith(f"commit 0123456789: {why}")
-    assert "triton231, stale, of 0123456789" in (found["out"] / "index.html").read_text()
+    assert "triton231, stale, of commit 0123456789" in (found["out"] / "index.html").read_text()
 
 
 def test_allow_stale_counts_them_as_what_they_were(report, timed):
@@ -62,7 +62,7 @@ def test_another_machine_s_old_timings_are_only_said(report, timed, copy):
     found = report(copy(), "--add", age(old))
     assert found["exit_status"] == 0
     assert "triton231 benchmarks: stale: of " in found["said"]
-    assert {row["on"] for row in found["benches"]} == {"stale, of 0123456789"}
+    assert {row["on"] for row in found["benches"]} == {"stale, of commit 0123456789"}
 
 
 def test_of_two_files_the_one_of_now_and_of_the_whole_suite_stands(report, timed, tmp_path):
@@ -203,3 +203,14 @@ def test_incidents_of_before_are_stale_and_those_of_another_machine_are_only_sai
     found = report(reports, "--add", tmp_path / "elsewhere")
     assert found["exit_status"] == 0
     assert why in found["said"]
+
+
+def test_a_slow_down_counts_where_no_suite_ran_on_the_gpu(report, timed):
+    now, before = timed(1.3)
+    for folder in (now, before):
+        for path in (folder / "triton231").glob("*device*"):
+            path.unlink()
+    found = report(now, "--against", before)
+    assert "device" not in found["cells"]["triton231"]["levels"]
+    assert found["exit_status"] == 1
+    assert found["status_reasons"] == ["triton231: 1 benchmark slower than in the earlier run, beyond the noise"]

@@ -51,3 +51,34 @@ def test_a_fork_whose_child_goes_on_with_the_suites_is_no_whole_run(checkout, en
     assert done.returncode == 2
     assert "test_forks forked" in done.stderr
     assert (status, verdict) == (1, "fail")
+
+
+SKIPPED = """
+import pytest
+
+@pytest.mark.parametrize("row", range(9))
+def test_rows(row): pytest.skip("no such thing here")
+"""
+
+
+def test_a_pass_of_which_much_was_skipped_says_so(checkout):
+    assert checkout.run().returncode == 0
+    assert "skipped" not in checkout.report()[2]  # one of two
+    checkout.write("test_a.py", SKIPPED)
+    checkout.write("test_b.py", "import pytest\npytest.importorskip('no_such_module')\n")
+    assert checkout.run().returncode == 0
+    status, matrix, said = checkout.report()
+    assert (status, matrix["cells"]["small"]["verdict"]) == (0, "pass")
+    for shown in (said, (checkout.reports / "summary.md").read_text().replace("\\", "")):
+        assert "small interpreter: 1 files were skipped whole; the first is correctness.test_b" in shown
+        assert "tests were skipped and 1 ran; most often because: no such thing here" in shown
+
+
+def test_a_run_in_which_nothing_ran_is_no_pass(checkout):
+    checkout.write("test_small.py", SKIPPED)
+    assert checkout.run().returncode == 0
+    assert checkout.verdict() == (0, "unavailable")
+    assert checkout.report("--require", "small:interpreter")[0] == 2
+    checkout.write("test_small.py", "import pytest\npytest.importorskip('no_such_module')\n")
+    assert checkout.run().returncode == 2
+    assert checkout.verdict() == (1, "fail")

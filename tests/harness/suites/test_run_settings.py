@@ -1,5 +1,7 @@
 """What a user's environment sets does not narrow or weaken a whole run unseen, and does not spoil one without need."""
 
+import json
+
 import pytest
 
 SUITE = """
@@ -87,3 +89,22 @@ def test_assertions_of_a_helper_hold_where_the_environment_optimizes_them_away(s
     for level in ("1", "2"):
         assert small.run(PYTHONOPTIMIZE=level).returncode == 1
     assert small.verdict() == (1, "fail")
+
+
+@pytest.mark.parametrize("name", ["TRITON_KERNEL_OVERRIDE", "TRITON_SWAP_MIR", "LLVM_PASS_PLUGIN_PATH"])
+def test_a_variable_that_replaces_compiled_code_makes_the_level_device_no_whole_run(small, name):
+    done = small.run(STAND_IN_GPU="1", **{name: "1"})
+    assert done.returncode == 2
+    status, matrix, said = small.report()
+    levels = {level: found["verdict"] for level, found in matrix["cells"]["small"]["levels"].items()}
+    assert (status, levels) == (1, {"interpreter": "pass", "device": "fail"})  # the interpreter compiles nothing
+    assert f"the shell sets {name}" in said
+
+
+def test_variables_that_change_what_is_compiled_are_said_and_recorded(small):
+    given = {"TRITON_DEFAULT_FP_FUSION": "0", "CUDA_VISIBLE_DEVICES": "1", "TRITON_KERNEL_OVERRIDE": "0"}
+    done = small.run(STAND_IN_GPU="1", **given)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the shell sets TRITON_DEFAULT_FP_FUSION=0" in done.stdout
+    assert json.loads(small.evidence("environment.json").read_text())["variables"] == given
+    assert small.verdict() == (0, "pass")
