@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 from ..base import compiler_variables
 from ..base.files import write_text
+from ..base.sources import sha256
 from .compile import Configuration, Result
 from .loading import KernelError, file_of
 from .many import Rows, Settings
@@ -25,6 +26,7 @@ _OUR_CODE = (
         "loading",
         "many",
         "occupancy",
+        "opened",
         "packages",
         "signing",
         "sources",
@@ -86,8 +88,10 @@ class Cache:
         """The rows kept of ``configuration``, under its label of now; None where there are none that can be read."""
         kept = self._entries.get(self.key(configuration))
         try:
+            if any(_digest(path) != digest for row in kept or () for path, digest in row["read"].items()):
+                return None  # a data file that its module read was changed since
             return [(_row(configuration, row), Result(**row["result"])) for row in kept] if kept else None
-        except (KeyError, TypeError):
+        except (AttributeError, KeyError, TypeError):
             return None
 
     def put(self, configuration: Configuration, rows: Rows) -> None:
@@ -99,6 +103,7 @@ class Cache:
                 "shown": row.label[len(configuration.label.rstrip("]")) :],
                 "constexprs": row.constexprs,
                 "options": row.options,
+                "read": {path: _digest(path) for path in result.read},
                 "result": {
                     "status": result.status,
                     "metrics": result.metrics,
@@ -117,6 +122,13 @@ class Cache:
         if self.path and self._changed:
             newest = list(self._entries.items())[-KEPT:]
             write_text(self.path, json.dumps(dict(newest)))
+
+
+def _digest(path: str) -> Optional[str]:
+    try:
+        return sha256(Path(path))
+    except OSError:
+        return None
 
 
 def _row(configuration: Configuration, kept: dict[str, Any]) -> Configuration:

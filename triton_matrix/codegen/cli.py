@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ def main(argv: list[str]) -> int:
     )
     add_loading_options(parser)
     parser.add_argument("--torch", metavar="VERSION", help="what torch says to be where it is not installed")
+    parser.add_argument("--release", metavar="VERSION", help="refuse to answer for another Triton than this one")
     parser.add_argument("--root", type=Path, default=Path.cwd(), metavar="DIR", help="what FILE.py is relative to")
     parser.add_argument("--cache", type=Path, default=default_folder(), metavar="DIR", help="where results are kept")
     parser.add_argument("--no-cache", action="store_true", help="compile everything, and keep nothing")
@@ -56,6 +58,8 @@ def main(argv: list[str]) -> int:
         print(f"compiled with {compiler_variables.shown(variables)}, as this shell has it", file=sys.stderr)
     names = target_names(options.target)
     release = installed_triton()
+    if options.release:
+        check_release(options.release, release)
     _, remark = adapters.choose(release)
     if remark:
         print(remark, file=sys.stderr)
@@ -162,6 +166,16 @@ def target_names(given: Optional[list[str]]) -> list[str]:
     if targets.ALL in names:
         return list(targets.TARGETS)
     return [targets.parse(name).name for name in names] or list(targets.DEFAULT)
+
+
+def check_release(asked: str, found: str) -> None:
+    """ValueError where Python imports another Triton than the environment's own: PYTHONPATH comes first."""
+    spec = importlib.util.find_spec("triton")
+    origin = str(spec.origin if spec else None)
+    is_own = os.path.realpath(origin).startswith(os.path.realpath(sys.prefix) + os.sep)
+    if found.partition("+")[0] != asked or not is_own:
+        path = os.environ.get("PYTHONPATH", "")
+        raise ValueError(f"triton {asked} is asked, and Python imports {found} from {origin}; PYTHONPATH is {path!r}")
 
 
 def installed_triton() -> str:

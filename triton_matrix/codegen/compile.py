@@ -60,6 +60,7 @@ class Result:
         stages: text or bytes of each stage by name ("ttgir", "ptx", "cubin", "amdgcn"); not kept in files.
         tuner_skips: an error that an autotuner meets by taking another configuration.
         unanswered: an error that says nothing about the kernel: its process was ended from outside, or took too long.
+        read: data files that were read while the kernel was loaded.
         lasting: whether the same question gives the same answer again; not so where a module did not load.
     """
 
@@ -73,6 +74,7 @@ class Result:
     note: str = ""
     tuner_skips: bool = False
     unanswered: bool = False
+    read: tuple[str, ...] = ()
     lasting: bool = True
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from . import crashes, targets, tuned, worker
+from . import crashes, opened, targets, tuned, worker
 from .compile import Configuration, Result, compile_stages, measure, unknown_to, unwrap
 from .loading import ImportFailure, Loader
 from .signing import NotInThisRelease, sign
@@ -114,6 +114,7 @@ class _Group:
         self._batch, self._refused = batch, refused
         self._rows: Rows = []  # of the first of self._todo
         self._expected: list[Configuration] = []
+        self._read: tuple[str, ...] = ()  # by the modules of this child
 
     def run(self) -> None:
         with tempfile.TemporaryFile() as log:
@@ -140,7 +141,7 @@ class _Group:
                     return
                 kind, content = message
                 if kind == "points":
-                    self._expected = content
+                    self._expected, self._read = content
                 elif kind == "refused":
                     self._refused[self._todo.pop(0)] = content
                 elif kind == "failed":
@@ -151,6 +152,8 @@ class _Group:
                         self._finish(self._rows)
 
     def _finish(self, rows: Rows) -> None:
+        for _, result in rows:
+            result.read = self._read
         self._batch.add(self._todo.pop(0), rows)
         self._rows, self._expected = [], []
 
@@ -197,7 +200,8 @@ def _compile_one(
     try:
         if job.kernel not in functions:
             try:
-                functions[job.kernel] = loader.load(job.kernel)
+                with opened.listening():
+                    functions[job.kernel] = loader.load(job.kernel)
             except ImportFailure as problem:
                 functions[job.kernel] = problem
         fn = functions[job.kernel]
@@ -208,14 +212,15 @@ def _compile_one(
         points = tuned.expand(fn, job, settings.configs)
 
         def load(reference: str) -> Any:
-            return unwrap(loader.load(reference))
+            with opened.listening():
+                return unwrap(loader.load(reference))
 
         with contextlib.suppress(NotInThisRelease):
             sign(function, job.args, points[0].constexprs, job.hints, load)
     except ValueError as problem:
         send(("refused", str(problem)))
         return
-    send(("points", [tuned.labelled(job, point) for point in points]))
+    send(("points", ([tuned.labelled(job, point) for point in points], opened.files())))
     for point in points[skip:]:
 
         def compile_it(point: tuned.Point = point) -> Result:

@@ -17,6 +17,7 @@ from typing import Any, Callable, Optional
 
 from ..base import files
 from . import adapters, compile, hook, loading, spec, targets, tuned
+from .cli import check_release, installed_triton
 from .compile import Configuration, Result
 
 # Of one release's metadata, what its earlier stages decided and the later stages of another must take over.
@@ -38,12 +39,15 @@ def main(argv: Sequence[str]) -> int:
     """Answer one request. Exit status 0, or 2 with one sentence when it cannot be asked.
 
     The request: ``folder`` to leave the stages in; ``spec`` or ``atlas`` with ``root``, and ``target``, ``label``; or
-    the ``configuration`` itself; ``swaps``, each with ``name``, ``stage``, ``file`` and ``metadata``. The answer,
-    ``answer.json`` in the folder, has the configuration, the release, ``own`` and one result per swap.
+    the ``configuration`` itself; ``release``, the Triton that is meant; ``swaps``, each with ``name``, ``stage``,
+    ``file`` and ``metadata``. The answer, ``answer.json`` in the folder, has the configuration, the release, ``own``
+    and one result per swap.
     """
     request = json.loads(Path(argv[0]).read_text(encoding="utf-8"))
     os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
     try:
+        if "release" in request:
+            check_release(request["release"], installed_triton())
         configuration = chosen(request)
         loader = loading.Loader(targets.parse(configuration.target), torch_version=request.get("torch"))
         function = loader.load(configuration.kernel)

@@ -232,6 +232,7 @@ def _one_release(row: cells.Release, request: Request, progress: Progress) -> Ou
         return Outcome(row.triton, path, problem=f"unavailable: {problem}", unavailable=True)
     read_end, write_end = os.pipe()  # of the progress alone: what a kernel's module prints does not come here
     command = [str(python), "-m", "triton_matrix", "compile", "--quiet", "--progress", str(write_end)]
+    command += ["--release", row.triton]  # a PYTHONPATH may bring another
     command += ["--json", str(path), "--target", ",".join(request.names), *_loading(row, request.settings)]
     if request.spec:
         command += ["--spec", str(request.spec)]

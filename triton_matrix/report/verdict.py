@@ -105,6 +105,15 @@ def status(
             bad.append(f"codegen of {release}: {row['verdict']}: {row['reason']}")
     if allow_stale:
         bad += [f"{where}: {row['was']}: {row['reason']}" for where, row in stale if row["was"] in BAD]
+    listed = matrix["changes"]["slower"] if matrix["changes"] else ()
+    slower = Counter(str(row["cell"]) for row in listed if not row["accepted"])
+    devices = {name: cell["levels"]["device"] for name, cell in matrix["cells"].items() if "device" in cell["levels"]}
+    said = {name for name, level in devices.items() if level["verdict"] in BAD}
+    bad += [
+        f"{name}: {count} benchmark{'s' * (count > 1)} slower than in the earlier run, beyond the noise"
+        for name, count in slower.items()
+        if name not in said
+    ]
     bad += [
         f"{row['cell']} benchmarks: {len(row['rows'])} failed, first {row['rows'][0]}"
         for row in matrix.get("failed_benches", ())

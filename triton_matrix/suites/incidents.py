@@ -192,8 +192,6 @@ def main(argv: list[str]) -> int:
     document = {"schema": schemas.INCIDENTS, "date": toolchain.now(), "commit": commit, "dirty": dirty, "rows": rows}
     document["sources"] = digest(table)
     writing.incidents(options.out or table.root / "reports" / "incidents.json", document)
-    if options.docs:
-        write_docs(options.docs, document)
     print(text_table(rows, markdown=options.markdown))
     for row in rows:
         if "missing" in row:
@@ -201,6 +199,8 @@ def main(argv: list[str]) -> int:
     blind = [release.triton for release in chosen if not _seen(rows, release.triton)]
     if blind:
         raise ValueError(f"nothing could be looked at on triton {', '.join(blind)}")
+    if options.docs:
+        write_docs(options.docs, document)
     wrong = [row for row in rows if as_expected(row) is False]
     for row in wrong:
         seen = row.get("crashed") or row["detail"]

@@ -184,6 +184,28 @@ def test_a_kernel_is_loaded_and_compiled_for_every_target_that_the_newest_releas
     assert "error" not in table
 
 
+def test_a_data_file_that_the_module_reads_is_part_of_what_is_kept(ask, tmp_path):
+    head = (
+        "import json, pathlib\nTIMES = tl.constexpr(json.loads((pathlib.Path(__file__).parent / 'n.json').read_text()))"
+    )
+    source = COPY.format(head=head, n="n").replace(
+        "    tl.store", "    for _ in tl.static_range(TIMES):\n        tl.store"
+    )
+    kept = ("512", "--envs", str(tmp_path / "envs"), "--triton", "3.9.0")
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "3.9.0").symlink_to(ENVS / "3.9.0")
+    lines = []
+    for times in (1, 1, 8):
+        (tmp_path / "n.json").write_text(str(times))
+        status, table, errors = ask(source, *kept, cache=True)
+        assert status == 0, errors
+        lines.append((table, "1 compiled" in errors))
+    assert lines[0] == (lines[1][0], True)
+    assert not lines[1][1]
+    assert lines[2][1]
+    assert lines[2][0] != lines[0][0]
+
+
 def test_kernels_without_a_load_are_compared_like_others(ask):
     stores = COPY.format(head="", n="n").replace("tl.load(x_ptr + offsets, mask=offsets < n) * 2", "1.0")
     status, table, errors = ask(stores)

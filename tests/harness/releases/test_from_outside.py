@@ -37,6 +37,25 @@ def test_what_a_shell_sets_does_not_reach_the_compiler_and_is_said(ask, tmp_path
     assert f"not passed on, so that each Triton compiles as it comes: {', '.join(sorted(VARIABLES))}" in errors
 
 
+def test_a_triton_that_pythonpath_brings_is_not_taken_for_the_release(
+    ask, release_python, tmp_path, monkeypatch, capfd
+):
+    site = release_python("3.9.0").parents[1] / "lib" / "python3.11" / "site-packages"
+    (tmp_path / "development").mkdir()
+    (tmp_path / "development" / "triton").symlink_to(site / "triton")
+    spec, folders = str(tmp_path / "spec.toml"), ["--root", str(ROOT), "--envs", str(ENVS)]
+    for path in (site, tmp_path / "development"):
+        monkeypatch.setenv("PYTHONPATH", str(path))
+        status, table, errors = ask(COPY.format(head="", n="n"))
+        assert status != 0
+        assert "triton 3.3.1 is asked, and Python imports 3." in errors
+        assert "nothing got worse" not in table
+        assert not (tmp_path / "out" / "3.3.1.json").exists()
+        asked = [spec, "--target", "cuda:90", "--from", "3.3.1", "--to", "3.9.0", "--json", str(tmp_path / "x.json")]
+        assert explain.main([*asked, *folders]) == 2
+        assert "triton 3.3.1 is asked, and Python imports 3." in capfd.readouterr().err
+
+
 def test_the_harness_s_own_variables_and_empty_ones_are_none_of_them():
     environ = {"TRITON_MATRIX_CACHE": "x", "TRITON_CACHE_DIR": "x", "DISABLE_LLVM_OPT": "", "PATH": "x"}
     assert compiler_variables.found(environ) == {}

@@ -203,3 +203,14 @@ def test_incidents_of_before_are_stale_and_those_of_another_machine_are_only_sai
     found = report(reports, "--add", tmp_path / "elsewhere")
     assert found["exit_status"] == 0
     assert why in found["said"]
+
+
+def test_a_slow_down_counts_where_no_suite_ran_on_the_gpu(report, timed):
+    now, before = timed(1.3)
+    for folder in (now, before):
+        for path in (folder / "triton231").glob("*device*"):
+            path.unlink()
+    found = report(now, "--against", before)
+    assert "device" not in found["cells"]["triton231"]["levels"]
+    assert found["exit_status"] == 1
+    assert found["status_reasons"] == ["triton231: 1 benchmark slower than in the earlier run, beyond the noise"]

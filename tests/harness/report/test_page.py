@@ -16,6 +16,8 @@ import pytest
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
 from triton_matrix.report import cli, page
 
+from .results import make_current
+
 DATA = Path(__file__).parent / "data"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -51,6 +53,7 @@ def written(tmp_path_factory):
         subprocess.run(
             [sys.executable, DATA / "generate.py", folder / name, *size, *extra, "--names", *NAMES], check=True
         )
+    make_current(folder / "now")
     (folder / "accepted.toml").write_text(ACCEPTED)
     (folder / "now" / "triton3x" / "left-out.json").write_text("{}")
     arguments = ["--reports", folder / "now", "--against", folder / "before", "--accepted", folder / "accepted.toml"]

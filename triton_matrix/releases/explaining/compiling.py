@@ -56,6 +56,7 @@ def compile_both(
         commands.ToolError: the environment's process failed otherwise.
     """
     (one, first), (other, second) = pythons.items()
+    asked = {**asked, "release": one}
     folders = {one: folder / "1", other: folder / "2"}
     for left in [path for each in folders.values() for path in each.glob("own.*")]:
         left.unlink()  # stages of an earlier call that --keep left
@@ -64,11 +65,12 @@ def compile_both(
     backend = str(chosen["target"]).partition(":")[0]
     found = {one: answer["results"]}
     given = _swaps(backend, folders[one])
-    found[other] = ask(second, {"configuration": chosen, "folder": str(folders[other]), "swaps": given}, imported)[
-        "results"
-    ]
+    found[other] = ask(
+        second, {"configuration": chosen, "release": other, "folder": str(folders[other]), "swaps": given}, imported
+    )["results"]
     back = {
         "configuration": chosen,
+        "release": one,
         "folder": str(folders[one]),
         "own": False,
         "swaps": _swaps(backend, folders[other]),
