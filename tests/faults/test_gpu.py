@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from driver import CONFTEST, LIMIT_S, MARK, PYPROJECT, ROOT, Checkout, half_files
+from driver import CONFTEST, LIMIT_S, MARK, ROOT, Checkout, half_files, standins
 
 torch = pytest.importorskip("torch", reason="needs a Python with torch and Triton, and a GPU")
 pytest.importorskip("triton", reason="needs a Python with torch and Triton, and a GPU")
@@ -79,7 +79,7 @@ class Ambient(Checkout):
         """The package, and its suite with a fault at level device."""
         for name, content in {
             "constraints/cells.toml": TABLE,
-            "pyproject.toml": PYPROJECT,
+            "pyproject.toml": standins.PYPROJECT,
             "tests/conftest.py": CONFTEST.split("def ")[0],
             "tests/correctness/test_some.py": SUITE.format(fault=FAULTS[fault]),
             "tiny/__init__.py": "",

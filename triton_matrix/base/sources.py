@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Optional
 
@@ -16,6 +18,8 @@ NOT_SOURCES: tuple[str, ...] = ("build", "constraints", "dist", "docs", "reports
 NOT_SOURCES += ("node_modules", "triton_matrix")
 # and what is one only where it is a package itself
 _BESIDE = ("bench*", "doc*", "example*", "notebook*", "script*", "test*", "tool*")
+_TESTS = ("test_*", "*_test.py", "bench_*")  # files that are run, and not imported
+_SETTINGS = ("conftest.py", "pytest.ini", "tox.ini")  # of pytest; those in pyproject.toml count with the wheel
 _CODE = {".py", ".pyi", ".pyx", ".pxd", ".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".hip", ".rs"}
 
 
@@ -53,20 +57,40 @@ def package_digest(table: Table) -> str:
 
 
 def suites_digest(table: Table, folder: Path, suites: Iterable[str]) -> str:
-    """SHA-256 over these suites and the Python files that they are run with: those of ``tests/``, a ``conftest.py``.
+    """SHA-256 over these suites and what decides how they run: pytest's files, and the helpers that lie beside them.
 
     Args:
         folder: what ``suites`` are relative to.
     """
-    beside = [*(table.root / "tests").glob("*.py"), *table.root.glob("conftest.py")]
     named = [Path(os.path.normpath(folder / name)) for name in suites]
-    return digest([*sorted(beside), *named], table.root)
+    beside = {table.root / "tests", *(path.parent for path in named)} - {table.root}
+    helpers = {path for parent in beside for path in [*parent.glob("*.py"), *_helpers(parent)]}
+    settings = [parent / name for parent in (table.root, table.root / "tests") for name in _SETTINGS]
+    tops = [*sorted({*filter(Path.is_file, settings), *helpers}), *named]
+    return digest(tops, table.root, without=(table.known, table.accepted))  # they judge results, and make none
+
+
+def _helpers(folder: Path) -> Iterable[Path]:
+    """The Python files of those folders in ``folder`` that are no suites of their own: they hold no test."""
+    for below in folder.iterdir() if folder.is_dir() else ():
+        files = list(below.rglob("*.py")) if below.is_dir() else []
+        if not any(fnmatch(path.name, pattern) for path in files for pattern in _TESTS):
+            yield from files
 
 
 def pins_digest(table: Table, cell: Cell) -> Optional[str]:
-    """SHA-256 of the cell's pin file; None where it has none."""
+    """SHA-256 of the cell's pin file and of what its row says of a run; None where it has neither pins nor gaps.
+
+    A row may be changed and not locked again: what ran is then not what it asks for.
+    """
     pins = table.pins(cell)
-    return sha256(pins) if pins.is_file() else None
+    if not pins.is_file() and not cell.gaps:
+        return None
+    row = {name: getattr(cell, name) for name in ("python", "torch", "triton", "requires", "index")}
+    row["gaps"] = [vars(gap) for gap in cell.gaps]
+    row["needs_gpu"] = table.package.needs_gpu
+    said = json.dumps([row, sha256(pins) if pins.is_file() else ""], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def installed_digest(module: str) -> Optional[str]:
@@ -83,12 +107,17 @@ def installed_digest(module: str) -> Optional[str]:
     return sha256(Path(spec.origin)) if spec.origin and Path(spec.origin).is_file() else None
 
 
-def digest(tops: Sequence[Path], root: Path) -> str:
-    """SHA-256 over the names, from ``root``, and contents of these files and of all below these folders."""
+def digest(tops: Sequence[Path], root: Path, without: Collection[Path] = ()) -> str:
+    """SHA-256 over the names, from ``root``, and contents of these files and of all below these folders.
+
+    Hidden files are no part of it: tools keep theirs there, as Hypothesis does when it runs.
+    """
     found = hashlib.sha256()
     for top in tops:
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if path.is_file() and "__pycache__" not in path.parts:
+            inside = path.relative_to(root).parts
+            hidden = "__pycache__" in inside or any(part.startswith(".") for part in inside)
+            if path.is_file() and not hidden and path not in without:
                 found.update(f"{path.relative_to(root)}\0{sha256(path)}\n".encode())
     return found.hexdigest()
 

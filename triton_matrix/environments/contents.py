@@ -77,6 +77,19 @@ def altered(python: str, *names: str) -> list[str]:
     return commands.run([python, "-I", records.__file__, *names]).split()
 
 
+def check(python: str) -> None:
+    """What was just installed into the environment of ``python`` is what its wheels hold.
+
+    Raises:
+        commands.ToolError: it is not. uv links what it installs to its cache, and someone edited the file there.
+    """
+    edited = altered(python)
+    if edited:
+        names = ", ".join(edited)
+        sentence = f"files of {names} were edited, in uv's cache too; `uv cache clean {' '.join(edited)}` removes them"
+        raise commands.ToolError([python, "-I", records.__file__], 1, sentence)
+
+
 def _empty(site: Path) -> None:
     """Remove what was installed, but for what makes an environment one, pip among it where there is no uv."""
     kept = ("_virtualenv",) if commands.find_uv() else ("_virtualenv", "pip")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from ..base import commands, records
+from ..base import commands
 from ..base.cells import Cell
 from . import contents
 
@@ -64,11 +64,7 @@ def check_environment(cell: Cell, python: str) -> None:
         commands.run([python, "-I", str(Path(__file__).with_name("torch_check.py")), cell.platforms[0]])
     uv = commands.find_uv()
     commands.run([uv, "pip", "check", "--python", python] if uv else [python, "-m", "pip", "check"])
-    altered = contents.altered(python)
-    if altered:
-        names = ", ".join(altered)
-        sentence = f"files of {names} were edited, in uv's cache too; `uv cache clean {' '.join(altered)}` removes them"
-        raise commands.ToolError([python, "-I", records.__file__], 1, sentence)
+    contents.check(python)
 
 
 def _runs(python: str, version: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..base import cells, commands, files, locks
-from . import harness, interpreters
+from . import contents, harness, interpreters
 
 STAMP = "triton-matrix-requirements.txt"
 WAIT_S = 1800.0  # for another that makes the same environment: 5 GB of torch over a slow network
@@ -109,13 +109,16 @@ def _make(
     interpreter, stamp = home / "bin" / "python", home / STAMP
     local = [each for each in fresh if Path(each).exists()]
     made = interpreter.exists() and stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted
-    install = [commands.uv(), "pip", "install", "--quiet", "--python", str(interpreter)]
+    edited = contents.altered(str(interpreter)) if made else []
+    made = made and not edited
+    pip, again = [commands.uv(), "pip"], [f"--refresh-package={name}" for name in edited]
+    install = [*pip, "install", "--quiet", *again, "--python", str(interpreter)]
     if not made:
         shutil.rmtree(home, ignore_errors=True)  # of an earlier request, or half made
         found = interpreters.find_python(python) or python
         commands.run([commands.uv(), "venv", "--quiet", "--python", found, str(home)])
         for path in pins:
-            commands.run([commands.uv(), "pip", "sync", "--quiet", "--python", str(interpreter), str(path)])
+            commands.run([*pip, "sync", "--quiet", *again, "--python", str(interpreter), str(path)])
         if overrides:
             files.write_text(home / "overrides.txt", "\n".join(overrides) + "\n")
             install += ["--overrides", str(home / "overrides.txt")]
@@ -124,5 +127,7 @@ def _make(
     for each in fresh if not made else local:
         commands.run([*install, "--no-deps", *(["--reinstall"] if each in local else []), each])
     harness.install(str(interpreter))
+    if not made:
+        contents.check(str(interpreter))
     files.write_text(stamp, wanted)
     return interpreter

@@ -58,7 +58,7 @@ def _problem(table: Table, cell: Cell, said: dict[str, Any]) -> str:
     if said.get("cell") != cell.name:
         return f"this environment was provided for cell {said.get('cell', 'unknown')}, not for {cell.name}"
     if said.get("pins") != sources.pins_digest(table, cell):
-        return f"the cell's pins were changed since its environment was provided; {_AGAIN}"
+        return f"the cell's row or pins were changed since its environment was provided; {_AGAIN}"
     if said.get("files") != str(sources.installed_digest(table.package.module)):
         return f"the files of {table.package.module} are not those that provisioning installed"
     there = records.installed()

@@ -223,5 +223,5 @@ def outdated(run: Optional[Run], now: Wheel, inputs: Optional[Inputs]) -> str:
     if inputs is not None and run.inputs.suites != inputs.suites:
         return "its suites were changed since"
     if inputs is not None and run.inputs.pins != inputs.pins:
-        return "its pins were changed since"
+        return "its row or its pins were changed since"
     return ""

@@ -39,6 +39,14 @@ class Current:
         """Digest of what the checkout's wheel would be built from."""
         return sources.package_digest(self.table)
 
+    @cached_property
+    def suites(self) -> list[str]:
+        """The suites that a run has now; none where the table names one that is not there."""
+        try:
+            return chosen.paths(self.table)
+        except ValueError:
+            return []
+
     def is_own(self, item: Any) -> bool:
         """Whether a result lies in the checkout's own folder of evidence."""
         return bool(item.source == self.own) or Path(item.file).resolve().is_relative_to(Path(self.own).resolve())
@@ -48,6 +56,8 @@ class Current:
         if is_subject(suite.cell) or suite.crash is not None:
             return ""
         run = suite.run
+        if run is not None and run.suites != self.suites:
+            return "other suites are run now" if self.suites else "its suites are no longer there"
         return runs.outdated(run, runs.Wheel(self.sources, None), self._inputs(run, suite) if run else None)
 
     def outdated_codegen(self, document: Document) -> str:

@@ -173,7 +173,10 @@ def _run_level(asked: Asked, level: str) -> int:
     writing.open_run(folder, run)
     env.update(TRITON_MATRIX_EVIDENCE=str(folder), TRITON_MATRIX_RUN=run.id)
     env["TRITON_MATRIX_SUITES"] = os.pathsep.join(asked.suites)
-    command.append(f"--junitxml={writing.partial_junit(folder, level)}")
+    partial = str(writing.partial_junit(folder, level))
+    if "$" in partial:  # pytest puts variables into it, and would write elsewhere
+        partial = os.path.relpath(partial, chosen.folder(table))
+    command.append(f"--junitxml={partial}")
     limit_s = table.package.level_timeout
     try:
         status = commands.run_group(command, cwd=chosen.folder(table), env=env, timeout_s=limit_s)

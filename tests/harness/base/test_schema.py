@@ -43,6 +43,18 @@ WRONG = {
     "a cell's name is a dot": (ROW.replace("cell.new", 'cell."."'), '[cell."."]: the name is "."; allowed is letters'),
     "a cell's name has a space": (ROW.replace("cell.new", 'cell."a b"'), '[cell."a b"]: the name is "a b"'),
     "a cell's name has an escape": (ROW.replace("cell.new", 'cell."a\\u001b"'), 'the name is "a\\u001b"; allowed is'),
+    "a cell's name is that of the atlas's folder": (
+        ROW.replace("cell.new", "cell.codegen"),
+        '[cell.codegen]: the name is "codegen"; allowed',
+    ),
+    "a cell's name is that of a folder which is not read": (
+        ROW.replace("cell.new", "cell.specs"),
+        '[cell.specs]: the name is "specs"; allowed',
+    ),
+    "a cell's name is a row's that ambient has in a report": (
+        ROW.replace("cell.new", "cell.ambient-3"),
+        '[cell.ambient-3]: the name is "ambient-3"; allowed',
+    ),
     "a cell's name is a group's": (ROW.replace("cell.new", "cell.check"), '[cell.check]: the name is "check"; allowed'),
     "a release is no version": (ROW + "[release]\nnewest = {}\n", '[release.newest]: the name is "newest"; allowed is'),
     "a release is a string": (ROW + '[release]\n"3.8.0" = "3.11"\n', '[release."3.8.0"] is "3.11"; allowed is a row'),

@@ -70,3 +70,68 @@ def test_a_folder_that_is_called_like_no_source_is_one_where_it_is_a_package(cha
 )
 def test_what_no_build_takes_into_the_wheel_does_not(change, name):
     assert not change(name, "small/__init__.py", "venv/pyvenv.cfg")
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("tests/unit/test_a.py", True),
+        ("tests/unit/data/a.json", True),
+        ("tests/conftest.py", True),
+        ("conftest.py", True),
+        ("pytest.ini", True),
+        ("tests/pytest.ini", True),
+        ("tests/helpers/deep/checks.py", True),
+        ("tests/other/checks.py", False),
+        ("tests/README.md", False),
+        ("tests/unit/.hypothesis/a.py", False),
+        ("tests/unit/__pycache__/a.py", False),
+        ("noxfile.py", False),
+    ],
+)
+def test_suites_are_what_they_were_while_what_they_may_import_is(tmp_path, name, counts):
+    for each in ("constraints/cells.toml", "tests/unit/test_b.py", "tests/helpers/b.py", "tests/other/test_c.py", name):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / each).write_text(ROW if each.endswith("toml") else "")
+    table = load(tmp_path / "constraints" / "cells.toml")
+    before = sources.suites_digest(table, tmp_path / "constraints", ["../tests/unit"])
+    (tmp_path / name).write_text("changed = 1\n")
+    assert (sources.suites_digest(table, tmp_path / "constraints", ["../tests/unit"]) != before) == counts
+
+
+def test_what_judges_results_is_no_part_of_the_suites(tmp_path):
+    for each in ("constraints/cells.toml", "tests/test_a.py", "tests/known.toml", "tests/atlas/accepted.toml"):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / each).write_text(ROW if each.endswith("cells.toml") else "")
+    table = load(tmp_path / "constraints" / "cells.toml")
+    before = sources.suites_digest(table, tmp_path / "tests", ["."])
+    table.known.write_text("changed = 1\n")
+    table.accepted.write_text("changed = 1\n")
+    assert sources.suites_digest(table, tmp_path / "tests", ["."]) == before
+    (tmp_path / "tests" / "test_a.py").write_text("changed = 1\n")
+    assert sources.suites_digest(table, tmp_path / "tests", ["."]) != before
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ('triton = "3.3.1"', 'triton = "3.4.0"'),
+        ('python = "3.11"', 'python = "3.12"'),
+        ('why = "x"', 'why = "x"\nrequires = ["numpy<2"]'),
+        ('why = "x"', 'why = "x"\ngaps = [{ level = "interpreter", feature = "f", reason = "r" }]'),
+        ('name = "small"', 'name = "small"\nneeds_gpu = true'),
+    ],
+)
+def test_a_row_that_says_something_else_is_not_what_ran(tmp_path, was, now):
+    row = '[package]\nname = "small"\n[cell.any]\npython = "3.11"\ntorch = "2.7.1"\ntriton = "3.3.1"\n'
+    row += 'platforms = ["cuda"]\nwhy = "x"\n'
+    (tmp_path / "constraints").mkdir()
+    (tmp_path / "constraints" / "any.txt").write_text("torch==2.7.1\n")
+
+    def digest(text):
+        (tmp_path / "constraints" / "cells.toml").write_text(text)
+        table = load(tmp_path / "constraints" / "cells.toml")
+        return sources.pins_digest(table, table.cell("any"))
+
+    assert digest(row.replace(was, now)) != digest(row)
+    assert digest(row.replace('why = "x"', 'why = "better"')) == digest(row)

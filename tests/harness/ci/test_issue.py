@@ -66,9 +66,10 @@ def world(tmp_path, monkeypatch):
             self.put(f"junit-{level}.xml", junit(cell, body, level))
             table = cells.load_at(tmp_path)
             wheel = runs.Wheel(sources.package_digest(table), sources.package_digest(table))
-            inputs = runs.Inputs(sources.suites_digest(table, chosen.folder(table), []), None)
+            suites = chosen.paths(table) if (tmp_path / "tests").is_dir() else []
+            inputs = runs.Inputs(sources.suites_digest(table, chosen.folder(table), suites), None)
             date = "2026-11-20T04:17:00+00:00"
-            run = runs.Run("run-7", cell, level, date, "abc", False, wheel, inputs, [], closed=date)
+            run = runs.Run("run-7", cell, level, date, "abc", False, wheel, inputs, suites, closed=date)
             run.collected = run.finished = re.findall(r'classname="([^"]+)" name="([^"]+)"', body)
             run.collected = run.finished = ["::".join(each) for each in run.finished]
             run.status = int("<failure" in body)

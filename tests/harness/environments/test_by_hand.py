@@ -1,15 +1,18 @@
 """What a user did to a provided environment by hand: it is put right when it is provided again, and is never a pass."""
 
+import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from triton_matrix.base import commands
 from triton_matrix.base.cells import find_root
-from triton_matrix.environments import harness
+from triton_matrix.environments import harness, stamped
 
 pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `pip install uv` adds it")
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 # in the environment's own Python: why what is in it is not what provisioning installed
 PROBLEM = """
 import sys
@@ -106,7 +109,7 @@ def test_a_change_by_hand_is_named_and_is_gone_when_the_cell_is_provided_again(p
 
 def test_pins_that_were_changed_after_the_environment_was_made_are_not_what_ran(provided):
     provided.world.pins.write_text(provided.world.pins.read_text().replace("1.26.4", "1.26.5"))
-    assert provided.problem().startswith("the cell's pins were changed since its environment was provided")
+    assert provided.problem().startswith("the cell's row or pins were changed since its environment was provided")
 
 
 def test_an_environment_says_nothing_about_another_cell(provided):
@@ -125,3 +128,27 @@ def test_a_harness_of_another_version_in_an_environment_is_named(provided):
     info.rename(info.with_name("triton_matrix-0.0.1+older.dist-info"))
     assert harness.other_in(prefix) == "0.0.1+older"
     assert harness.other_in(Path(find_root())) == "none"
+
+
+def test_an_edit_that_went_through_a_link_into_uvs_cache_is_said_where_that_is_installed_from(provided, tmp_path):
+    cached = next((tmp_path / "cache").rglob("triton/__init__.py"))
+    with cached.open("a") as file:
+        file.write("mine = True\n")
+    shutil.rmtree(provided.world.python.parents[1])
+    assert provided.world.provide() == 1
+    failure = json.loads((provided.world.root / "reports" / "small" / "failure.json").read_text())
+    assert "files of triton were edited, in uv's cache too; `uv cache clean triton` removes them" in failure["tail"]
+    commands.run([commands.uv(), "cache", "clean", "triton"])
+    assert provided.world.provide() == 0
+
+
+def test_an_environment_of_a_release_whose_triton_was_edited_is_made_again(world, standins, tmp_path):
+    shutil.rmtree(world.index / "triton")
+    standins.write_index(world.index, [standins.write_wheel(tmp_path / "t", "triton", "3.3.1", [], standins.TRITON)])
+    home = tmp_path / "release"
+    stamped.make(home, HERE, ["triton==3.3.1"])
+    file = next(home.glob("lib/python*/site-packages/triton/__init__.py"))
+    with file.open("a") as edited:
+        edited.write("mine = True\n")
+    stamped.make(home, HERE, ["triton==3.3.1"])
+    assert file.read_text() == standins.TRITON["triton/__init__.py"]

@@ -72,7 +72,7 @@ def test_a_teardown_that_fails_after_its_test_passed_is_counted_twice_by_pytest(
         (replace(a_run(), wheel=runs.Wheel("now", None)), WHEEL, INPUTS, "other sources"),
         (replace(a_run(), wheel=runs.Wheel("now", "now", "altered")), WHEEL, INPUTS, "altered"),
         (a_run(), WHEEL, replace(INPUTS, suites="newer"), "its suites were changed"),
-        (a_run(), WHEEL, replace(INPUTS, pins="newer"), "its pins were changed"),
+        (a_run(), WHEEL, replace(INPUTS, pins="newer"), "its row or its pins were changed"),
     ],
 )
 def test_what_is_of_another_checkout_is_outdated(run, now, inputs, says):

@@ -34,6 +34,7 @@ def make_current(folder):
             cell = TABLE.cells.get(reading.table_cell(content["cell"]))
             digest = sources.package_digest(TABLE)
             content["wheel"] = {"checkout": digest, "installed": digest}
+            content["suites"] = chosen.paths(TABLE)
             content["inputs"] = {
                 "suites": sources.suites_digest(TABLE, chosen.folder(TABLE), content["suites"]),
                 "pins": cell and sources.pins_digest(TABLE, cell),

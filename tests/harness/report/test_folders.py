@@ -41,3 +41,14 @@ def test_a_stale_result_of_another_machine_beside_one_that_counts_is_shown_only(
     found = report(here, "--add", there)
     assert found["exit_status"] == 0
     assert (found["cells"]["triton231"]["verdict"], found["cells"]["triton300"]["verdict"]) == ("stale", "pass")
+
+
+def test_a_result_of_fewer_suites_than_there_are_now_is_stale(report, copy):
+    reports = copy()
+    path = reports / "triton231" / "run-interpreter.json"
+    content = json.loads(path.read_text())
+    content["suites"] = content["suites"][:1]
+    path.write_text(json.dumps(content))
+    found = report(reports)
+    assert found["exit_status"] == 2
+    assert found["cells"]["triton231"]["reason"].endswith("other suites are run now")

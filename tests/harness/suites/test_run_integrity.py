@@ -100,6 +100,16 @@ def test_asserts_are_checked_whatever_a_shell_says_of_optimizing(checkout):
     assert checkout.verdict() == (1, "fail")
 
 
+def test_a_folder_that_is_called_like_a_variable_is_the_one_that_is_written_to(checkout, tmp_path):
+    root = checkout.root.rename(tmp_path / "a$ELSEWHERE")
+    checkout.root, checkout.suite, checkout.reports = root, root / "tests" / "correctness", root / "reports"
+    checkout.write("test_a.py", "def test_a(): pass\n")
+    done = checkout.run(ELSEWHERE=f"/../{tmp_path.name}-elsewhere")
+    assert done.returncode == 0, done.stderr
+    assert checkout.verdict() == (0, "pass")
+    assert [path.name for path in tmp_path.iterdir()] == ["a$ELSEWHERE"]
+
+
 LIVE = "\x1b[2J\x1b]0;owned\x07 \x9b31m \u202egnp"
 
 

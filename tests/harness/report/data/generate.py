@@ -27,7 +27,7 @@ from triton_matrix.suites import chosen  # noqa: E402
 # results are of the checkout as it is: its own sources, suites and pins
 TABLE = cells.load(ROOT / "constraints" / "cells.toml")
 WHEEL = runs.Wheel(sources.package_digest(TABLE), sources.package_digest(TABLE))
-SUITES = ["correctness", "incidents"]
+SUITES = chosen.paths(TABLE)
 RELEASES = ("2.3.1", "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", "3.5.1", "3.6.0", "3.7.1", "3.8.0", "3.9.0")
 TARGETS = ("cuda:80", "cuda:90", "cuda:100", "hip:gfx90a", "hip:gfx942", "hip:gfx950", "hip:gfx1100")
 SINCE = {
