@@ -168,7 +168,7 @@ def group(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[A
     """
     apart = "stdin" in options or not (sys.stdin and sys.stdin.isatty())
     with _termination_raises():
-        process = subprocess.Popen(command, start_new_session=apart, preexec_fn=_end_with_parent(), **options)
+        process = subprocess.Popen(command, start_new_session=apart, preexec_fn=end_with_parent(), **options)
         try:
             with process:
                 try:
@@ -223,7 +223,7 @@ def _termination_raises() -> Iterator[None]:
             signal.signal(number, before)
 
 
-def _end_with_parent() -> Optional[Callable[[], None]]:
+def end_with_parent() -> Optional[Callable[[], None]]:
     """What a child calls before it becomes the command: the kernel ends it when this process is killed. Linux only."""
     if sys.platform != "linux":
         return None

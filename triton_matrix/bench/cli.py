@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TextIO
 
 from ..base import commands, files
 from ..base.cells import Table, find_root, load_at
@@ -71,13 +72,14 @@ def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
         _keep_timings(reports / cell / benchmark_file.NAME, cell)
     runner = Runner(root, suite, cell, level, reports / cell, options.budget, pytest_args)
     print(f"cell {cell}, level {level}" + ("" if level == "device" else ": no kernel is timed"), flush=True)
+    wheel = vars(installed.wheel(cells, cells.cell(cell), is_subject=False))  # before anything is timed
     status, report, shown = runner.run(options.rows)
     if report is None:
         raise ValueError(f"pytest exited with {status} and left no result; {reports / cell} is as it was")
     about = report["triton_matrix"]
     if about.get("not_run"):
         raise ValueError(f"the run ended before {about['not_run']} of its rows did; {reports / cell} is as it was")
-    about["wheel"] = vars(installed.wheel(cells, cells.cell(cell), is_subject=False))
+    about["wheel"] = wheel
     if base is not None:
         regression.check_comparable(report, base)
         status = max(status, _compare(runner, report, base, options))
@@ -169,15 +171,20 @@ class Runner:
         with tempfile.TemporaryDirectory(prefix="triton-matrix-bench-") as folder:
             scratch, shown, errors = (Path(folder) / name for name in ("benchmark.json", "table.txt", "errors.txt"))
             command += [f"--benchmark-json={scratch}", f"--bench-text={shown}", *self._arguments]
-            with errors.open("w", encoding="utf-8") as stderr:
-                done = subprocess.run(command, cwd=self._folder, env=self._env, stderr=stderr, check=False)
+            with errors.open("w", encoding="utf-8") as stderr, self._started(command, stderr) as process:
+                status = process.wait()
             said = errors.read_text(encoding="utf-8", errors="replace")
-            if done.returncode == USAGE_ERROR and said.strip():
+            if status == USAGE_ERROR and said.strip():
                 raise ValueError(_usage_error(said))
             sys.stderr.write(said)
-            if done.returncode not in (0, 1) or not scratch.is_file() or not scratch.stat().st_size:
-                return done.returncode, None, ""
-            return done.returncode, json.loads(scratch.read_text(encoding="utf-8")), shown.read_text(encoding="utf-8")
+            if status not in (0, 1) or not scratch.is_file() or not scratch.stat().st_size:
+                return status, None, ""
+            return status, json.loads(scratch.read_text(encoding="utf-8")), shown.read_text(encoding="utf-8")
+
+    def _started(
+        self, command: list[str], stderr: TextIO
+    ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+        return commands.group(command, cwd=self._folder, env=self._env, stderr=stderr)
 
 
 def _usage_error(said: str) -> str:

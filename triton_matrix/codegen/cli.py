@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import commands, compiler_variables
-from ..evidence import atlas_file
+from ..evidence import atlas_file, toolchain
 from . import adapters, hook, loading, spec, table, targets
 from .cache import Cache, default_folder
 from .compile import Configuration, Result
@@ -73,6 +73,9 @@ def main(argv: list[str]) -> int:
         configurations = spec.expand_all(options.spec, names)
     settings = settings_of(options, options.torch)
     cache = Cache(None if options.no_cache else options.cache, release, settings)
+    source = loading.file_of(configurations[0].kernel) or Path()
+    # of what is there before anything is compiled: sources that change meanwhile make the file one of other sources
+    made = atlas_file.make(release, adapters.name_of(release), [], source) if options.json else {}
     entries, refused = run(configurations, cache, settings, options.progress)
     if not entries or (refused and all(item["status"] == "n/a" for item in entries)):
         raise ValueError("\n".join(dict.fromkeys(refused.values())))
@@ -80,10 +83,9 @@ def main(argv: list[str]) -> int:
         result = Result("error", reason=f"cannot be asked: {why}")
         entries.append(entry(configurations[index], result))
     if options.json:
-        source = loading.file_of(configurations[0].kernel) or Path()
-        made = atlas_file.make(release, adapters.name_of(release), entries, source)
-        asked = {"variables": variables, "configs": settings.configs}
-        atlas_file.write(options.json, {**made, **asked})
+        asked = {"variables": variables, "configs": settings.configs, "date": toolchain.now()}
+        ordered = sorted(entries, key=lambda item: item["id"])
+        atlas_file.write(options.json, {**made, **asked, "count": len(ordered), "entries": ordered})
     failed = [item for item in entries if item["status"] == "error"]
     if not options.quiet:
         print(table.entries(entries, options.markdown))

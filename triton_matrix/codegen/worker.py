@@ -22,8 +22,9 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
+from ..base import commands
 from . import crashes, metrics
 from .compile import Result
 from .standins import is_users
@@ -82,10 +83,11 @@ def child(work: Callable[[Send, int], None], log: Any) -> Iterator[tuple[Callabl
     sys.stdout.flush()
     sys.stderr.flush()
     read_end, write_end = os.pipe()
+    ends = commands.end_with_parent()
     pid = os.fork()
     if pid == 0:
         os.close(read_end)
-        _live(work, write_end, log.fileno())
+        _live(work, write_end, log.fileno(), ends)
     os.close(write_end)
     how: list[str] = []
     hung: list[str] = []
@@ -123,7 +125,7 @@ def _end(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def _live(work: Callable[[Send, int], None], pipe: int, log: int) -> None:
+def _live(work: Callable[[Send, int], None], pipe: int, log: int, ends: Optional[Callable[[], None]]) -> None:
     """The child's whole life: what compilers and modules print goes to ``log``."""
     status = 1
 
@@ -132,6 +134,8 @@ def _live(work: Callable[[Send, int], None], pipe: int, log: int) -> None:
         _write(pipe, struct.pack("<Q", len(data)) + data)
 
     try:
+        if ends is not None:
+            ends()  # with its parent: nobody would read what it sends, and a module that hangs would stay
         os.setpgid(0, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)

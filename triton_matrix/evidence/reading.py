@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ def read(folders: list[Path]) -> Evidence:
         if not folder.is_dir():
             found.problems.append(Problem(shown(folder), "there is no such folder", True))
             continue
-        for path in sorted(folder.rglob("*")):
+        for path in sorted(_files(folder, found.problems)):
             asked_apart = "specs" in path.relative_to(folder).parts  # of kernels that someone asked about: not ours
             wanted = path.suffix in (".json", ".xml") and path.name not in DERIVED and not asked_apart
             if wanted and path.is_file() and path.resolve() not in seen:
@@ -47,6 +49,21 @@ def read(folders: list[Path]) -> Evidence:
                 _read_file(found, folder, path)
     _pair(found)
     return found
+
+
+def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+    """Every file below a folder, through links to folders too. A folder that cannot be read is a problem."""
+
+    def tell(error: OSError) -> None:
+        problems.append(Problem(shown(Path(error.filename)), f"cannot be read: {error.strerror}", True))
+
+    seen = set()
+    for place, below, names in os.walk(folder, onerror=tell, followlinks=True):
+        if os.path.realpath(place) in seen:  # a link to a folder above
+            below.clear()
+            continue
+        seen.add(os.path.realpath(place))
+        yield from (Path(place, name) for name in names)
 
 
 def _pair(found: Evidence) -> None:

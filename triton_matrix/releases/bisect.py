@@ -203,7 +203,14 @@ def run_test(python: Path, test: str, level: str, root: Path, folder: Path, seco
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", test, f"--junitxml={junit}"]
     try:
         done = subprocess.run(
-            command, cwd=root / "tests", env=env, capture_output=True, text=True, timeout=seconds, check=False
+            command,
+            cwd=root / "tests",
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            preexec_fn=commands.end_with_parent(),
         )
     except subprocess.TimeoutExpired:
         return Answer(None, f"it took more than {seconds:g} s")

@@ -25,6 +25,7 @@ from ..codegen.cli import add_loading_options, settings_of, target_names
 from ..codegen.many import Settings
 from ..environments import stamped
 from ..evidence import atlas_file
+from .children import Children
 from .progress import Progress
 from .summary import Outcome, accept, report_atlas, report_pair, report_spec, tell
 
@@ -211,12 +212,19 @@ def _reasons(given: list[str]) -> dict[str, str]:
 
 def run(rows: list[cells.Release], request: Request, jobs: int) -> list[Outcome]:
     """One outcome per release, in order. Releases run side by side, newest first: those know the most targets."""
+    children = Children()
     with Progress(len(rows)) as progress, concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
-        futures = {row.triton: pool.submit(_one_release, row, request, progress) for row in reversed(rows)}
-        return [futures[row.triton].result() for row in rows]
+        futures = {row.triton: pool.submit(_one_release, row, request, progress, children) for row in reversed(rows)}
+        try:
+            return [futures[row.triton].result() for row in rows]
+        except BaseException:  # it is interrupted: nothing more begins, and what runs ends
+            for future in futures.values():
+                future.cancel()
+            children.end()
+            raise
 
 
-def _one_release(row: cells.Release, request: Request, progress: Progress) -> Outcome:
+def _one_release(row: cells.Release, request: Request, progress: Progress, children: Children) -> Outcome:
     path = request.out / f"{row.triton}.json"
     earlier = None
     with contextlib.suppress(atlas_file.RecordError):
@@ -258,7 +266,9 @@ def _one_release(row: cells.Release, request: Request, progress: Progress) -> Ou
         text=True,
         errors="replace",
         pass_fds=(write_end,),
+        preexec_fn=commands.end_with_parent(),  # what is left of a killed run must not write its file later
     ) as process:
+        children.started(process)
         os.close(write_end)
         assert process.stderr is not None
         reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()))
@@ -271,6 +281,7 @@ def _one_release(row: cells.Release, request: Request, progress: Progress) -> Ou
                 elif word == "compiled":
                     compiled = int(numbers[0])
         reader.join()
+    children.ended(process)
     said = "".join(errors).strip()
     if process.returncode in (0, 1) and path.is_file():
         if earlier:

@@ -53,7 +53,14 @@ def observe(
             env = _environ(level, [tests, *path], cache)
             asked = [*command, *left]
             done = subprocess.run(
-                asked, capture_output=True, text=True, cwd=tests, env=env, timeout=SECONDS, check=False
+                asked,
+                capture_output=True,
+                text=True,
+                cwd=tests,
+                env=env,
+                timeout=SECONDS,
+                check=False,
+                preexec_fn=commands.end_with_parent(),
             )
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         rows.update({line["id"]: line for line in lines if "id" in line})

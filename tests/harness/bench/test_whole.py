@@ -1,6 +1,9 @@
 """A file of the bench says what it is of, and whether it is whole; a comparison says what it did not compare."""
 
 import json
+import os
+import signal
+import time
 
 import pytest
 
@@ -8,7 +11,7 @@ from triton_matrix.base import sources
 from triton_matrix.base.cells import load_at
 from triton_matrix.bench import regression
 
-from .toy import SUITE, bench, by_row, written
+from .toy import SUITE, bench, by_row, started, written
 
 KNOWN = """from triton_matrix.bench.timing import Measurement
 import pytest
@@ -117,3 +120,32 @@ def test_what_was_set_up_otherwise_is_not_compared(key):
         regression.check_comparable(now, base)
     del base["triton_matrix"][key]  # as files of before
     regression.check_comparable(now, base)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/cmdline"), reason="looks for processes in /proc: Linux")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_times_ends_with_the_verb_and_the_last_result_is_as_it_was(known, number):
+    before = written(known)
+    hanging = f"    open({str(known / 'begun')!r}, 'w')\n    import time\n    time.sleep(600)\n"
+    (known / "tests" / "benchmarks" / "bench_toy.py").write_text(KNOWN + hanging)
+    process = started(known)
+    try:
+        while not (known / "begun").exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        ids = [int(each) for each in children(process.pid)]
+        process.send_signal(number)
+        assert process.wait(30) != 0
+        until = time.monotonic() + 20
+        while any(os.path.exists(f"/proc/{each}") for each in ids):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    finally:
+        process.kill()
+    assert ids
+    assert written(known) == before
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return file.read().split()

@@ -42,13 +42,25 @@ def test_by_pytest_benchmark(benchmark):
 
 
 def bench(root, *arguments, paths=(), **variables):
+    """Run the verb; gives the finished process."""
+    command, env = asked(*arguments, paths=paths, **variables)
+    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+
+
+def started(root, *arguments):
+    """The verb's process, which runs."""
+    command, env = asked(*arguments)
+    return subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def asked(*arguments, paths=(), **variables):
+    """The verb's command and environment."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_", "PYTEST", "NOX"))}
     here = Path(triton_matrix.__file__).resolve().parents[1]
     env["PYTHONPATH"] = os.pathsep.join(map(str, [*paths, here]))
     fixed = ["--level", "interpreter", "--budget", "0.001"] if "--level" not in arguments else []
     env.update(variables)
-    command = [sys.executable, "-m", "triton_matrix", "bench", *fixed, *arguments]
-    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+    return [sys.executable, "-m", "triton_matrix", "bench", *fixed, *arguments], env
 
 
 def written(root, cell="ambient"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -26,6 +27,30 @@ def test_a_stale_result_stays_ones_own_however_often_its_folder_is_named(report,
     assert found["exit_status"] == 2
     assert "triton231 interpreter: stale: " in found["said"]
     assert found["superseded"] == []
+
+
+def test_what_lies_behind_a_link_to_a_folder_counts_once(report, copy, tmp_path):
+    reports = copy(cells=("triton300",))
+    elsewhere = copy("num_warps", name="elsewhere")
+    (reports / "triton231").symlink_to(elsewhere / "triton231")
+    (reports / "triton300" / "above").symlink_to(reports)
+    found = report(reports)
+    assert (found["exit_status"], found["cells"]["triton231"]["verdict"]) == (1, "fail")
+    assert found["superseded"] == []
+
+
+def test_a_folder_that_cannot_be_read_is_no_folder_without_failures(report, copy):
+    reports = copy("num_warps", cells=("triton231", "triton331"))
+    folder = reports / "triton231"
+    folder.chmod(0)
+    try:
+        if os.access(folder, os.R_OK):
+            pytest.skip("this user reads everything")
+        found = report(reports)
+    finally:
+        folder.chmod(0o755)
+    assert found["exit_status"] == 2
+    assert f"{folder} cannot be read: Permission denied" in found["said"]
 
 
 def test_no_pass_comes_of_stale_results_of_other_machines_alone(report, copy, tmp_path):

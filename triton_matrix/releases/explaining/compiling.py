@@ -106,7 +106,15 @@ def ask(python: Path, request: Mapping[str, Any], imported: Optional[Path] = Non
     }
     try:
         done = subprocess.run(
-            command, env=env, cwd=folder, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+            command,
+            env=env,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+            preexec_fn=commands.end_with_parent(),
         )
     except subprocess.TimeoutExpired:
         raise ValueError(f"{python} took more than {SECONDS:g} s to load and compile the kernel") from None

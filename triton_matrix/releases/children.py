@@ -1,0 +1,35 @@
+"""The processes that compile in several releases side by side, and their end where the run is interrupted."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from typing import Any
+
+
+class Children:
+    """Its methods may be called from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: list[subprocess.Popen[Any]] = []
+        self._ending = False
+
+    def started(self, process: subprocess.Popen[Any]) -> None:
+        """``process`` runs; it is ended at once where all are being ended."""
+        with self._lock:
+            self._running.append(process)
+            if self._ending:
+                process.kill()
+
+    def ended(self, process: subprocess.Popen[Any]) -> None:
+        """``process`` has been waited for."""
+        with self._lock:
+            self._running.remove(process)
+
+    def end(self) -> None:
+        """End those that run, and those that still start."""
+        with self._lock:
+            self._ending = True
+            for process in self._running:
+                process.kill()
