@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from liger_kernel.kernels.plan import TARGETS, DeviceProperties, Launch, backward_plan, forward_plan
+from triton_matrix.codegen import targets
+from triton_matrix.codegen.devices import DEVICES
 
 KERNELS = "liger_kernel.kernels.layer_norm"
 N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of tokens is
@@ -18,19 +20,6 @@ SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384
 # what only the measured settings of a target reach
 TUNED_SIZES = {"cuda:90": (65536,)}
 DTYPES = ("fp32", "bf16")
-# Of an A40, L40, B300, RTX 5090 and DGX Spark; of an MI50, MI100, RX 6900 XT and RX 9070 XT. No GPU of gfx1250 is out.
-MULTIPROCESSORS = {
-    "cuda:86": 84,
-    "cuda:89": 142,
-    "cuda:103": 148,
-    "cuda:120": 170,
-    "cuda:121": 48,
-    "hip:gfx906": 60,
-    "hip:gfx908": 120,
-    "hip:gfx1030": 80,
-    "hip:gfx1201": 64,
-    "hip:gfx1250": 256,
-}
 OLDEST = "2.3.1"  # what the plan decides otherwise for it is compiled too, with every release
 
 
@@ -58,11 +47,10 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
 
 
 def device_of(target: str) -> DeviceProperties:
-    """What the plan knows of a target; of one it has no row for, as many multiprocessors as a common GPU of it has."""
+    """What the plan knows of a target; of one it has no row for, what the product has that stands for it."""
     if target in TARGETS:
         return TARGETS[target]
-    warp_size = 64 if target in ("hip:gfx906", "hip:gfx908") else 32
-    return DeviceProperties(target, MULTIPROCESSORS[target], warp_size=warp_size)
+    return DeviceProperties(target, DEVICES[target].multiprocessors, warp_size=targets.parse(target).warp_size)
 
 
 def _launches(target: str) -> Iterator[tuple[str, int, str, Launch]]:

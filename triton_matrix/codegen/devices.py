@@ -41,7 +41,7 @@ DEVICES = {
     "hip:gfx1030": Device("AMD Radeon RX 6900 XT", 40, 16, 4),
     "hip:gfx1100": Device("AMD Radeon RX 7900 XTX", 48, 24, 6),
     "hip:gfx1201": Device("AMD Radeon RX 9070 XT", 32, 16, 8),
-    "hip:gfx1250": Device("AMD gfx1250", 256, 288, 4),  # none is out
+    "hip:gfx1250": Device("AMD gfx1250", 256, 288, 4),  # none is out; as of gfx950
 }
 
 

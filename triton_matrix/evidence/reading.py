@@ -145,9 +145,8 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
         return "benches", Document(about["cell"], as_utc(about["date"]), shown(path), source, content)
     schema = str(content.get("schema") or "")
     if schema not in SCHEMAS:
-        named = f"its schema is {schema!r}" if schema else "it names no schema"
-        ours = schema.startswith("triton-matrix/") or path.name in NAMES
-        raise Unusable(f"is foreign: {named}; known are {', '.join(SCHEMAS)}", broken=ours)
+        named = f"its schema is {schema!r}; known are {', '.join(SCHEMAS)}" if schema else "it names no schema"
+        raise Unusable(f"is foreign: {named}", broken=schema.startswith("triton-matrix/") or path.name in NAMES)
     kind = SCHEMAS[schema]
     _check(content, kind)
     if kind == "atlas" and atlas_file.lacks(content):
