@@ -6,9 +6,6 @@ the list of files that its installer left there: :func:`installed_digest`.
 
 from __future__ import annotations
 
-import ast
-import configparser
-import contextlib
 import fnmatch
 import hashlib
 import importlib.util
@@ -18,9 +15,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
-from . import files
 from .cells import Cell, Table
 
 # what lies in a checkout and is no source of its wheel
@@ -31,12 +27,13 @@ _BESIDE = ("bench*", "doc*", "example*", "notebook*", "script*", "test*", "tool*
 _TESTS = ("test_*", "*_test.py", "bench_*")  # files that are run, and not imported
 _CODE = {".py", ".pyi", ".pyx", ".pxd", ".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".hip", ".rs"}
 
-_BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
-_BUILD_TOOLS = ("setuptools", "setuptools_scm", "hatch", "flit", "poetry", "pdm", "scikit-build", "maturin")  # [tool.*]
+_BUILD = ("pyproject.toml", "setup.py", "setup.cfg")  # say how the wheel is built, with MANIFEST.in
+_WORD = re.compile(r"\w[\w./+-]*")  # a name of a file, or of a module
+_NOT_BUILT = ("noxfile*", "conftest*", "tox.ini", "pytest.*")  # named there by linters, and no part of a wheel
 _PROSE = re.compile(
     r"(readme|licen[cs]e|copying|notice|change|history|authors|contribut).*|.*\.(md|rst)", re.IGNORECASE
 )
-# what pytest takes from a folder above a suite, besides _BUILD_FILES, which count at the repo root already
+# what pytest takes from a folder above a suite, besides _BUILD, which count at the repo root already
 _PYTEST_FILES = ("conftest.py", "__init__.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini")
 # what tools leave among sources: of Python, of pytest and hypothesis (hidden folders), of an editable install
 _LEFT_BEHIND = ("__pycache__", ".*", "*.egg-info")
@@ -63,7 +60,7 @@ def of_wheel(table: Table) -> list[Path]:
     """
     modules = [folder / table.package.module for folder in (table.root, table.root / "src")]
     single = [module.with_suffix(".py") for module in modules]
-    build = [table.root / name for name in (*_BUILD_FILES, *filter(None, [table.package.platform]))]
+    build = [table.root / name for name in (*_BUILD, "MANIFEST.in", *filter(None, [table.package.platform]))]
     found = [path for path in (*build, *modules, *single) if path.exists()]
     for more in (_other_code(table.root), _named(table.root)):
         found += [path for path in more if not set(found) & {path, *path.parents}]
@@ -79,12 +76,12 @@ def _other_code(root: Path) -> list[Path]:
 
 def _named(root: Path) -> list[Path]:
     """The files that those which say how the package is built name, such as VERSION, but for prose."""
+    texts = [(root / name).read_text(encoding="utf-8", errors="replace") for name in _BUILD if (root / name).is_file()]
     found = set()
-    for word in _words(root):
-        path = Path(word)
-        inside = 0 < len(word) < 200 and "\0" not in word and not path.is_absolute() and ".." not in path.parts
-        if inside and path.parts and not _PROSE.fullmatch(path.name) and not _is(path.parts[0], (*NOT_SOURCES, ".*")):
-            found |= {each for each in (root / path, root / f"{path}.py") if each.is_file()}
+    for word in set(_WORD.findall("\n".join(texts))):
+        first, last = word.split("/")[0], word.split("/")[-1]
+        if not (_PROSE.fullmatch(last) or _is(first, (*NOT_SOURCES, ".*")) or _is(last, _NOT_BUILT) or ".." in word):
+            found |= {path for path in (root / word, root / f"{word}.py") if path.is_file()}
     return sorted(found)
 
 
@@ -102,7 +99,7 @@ def suites_digest(table: Table, folder: Path, suites: Iterable[str]) -> str:
     named = [Path(os.path.normpath(folder / name)) for name in suites]
     above = {place for suite in named for place in suite.parents if table.root in (place, *place.parents)}
     settings = {place / name for place in above for name in _PYTEST_FILES}
-    settings |= {place / name for place in above - {table.root} for name in _BUILD_FILES}
+    settings |= {place / name for place in above - {table.root} for name in _BUILD}
     beside = {table.root / "tests", *(path.parent for path in named)} - {table.root}
     helpers = {path for parent in beside for path in [*parent.glob("*.py"), *_helpers(parent)]}
     tops = [*sorted({*filter(Path.is_file, settings), *helpers}), *named]
@@ -204,39 +201,6 @@ def _below(top: Path) -> Iterator[Path]:
         below[:] = [name for name in inside if (here / name).resolve() not in (here / name).parent.resolve().parents]
         below[:] = [name for name in below if (here / name).resolve() != here.resolve()]
         yield from (here / name for name in names if not name.startswith("."))
-
-
-def _words(root: Path) -> Iterator[str]:
-    """Every text that may be a name, in the files that say how the package is built."""
-    pyproject = root / "pyproject.toml"
-    if pyproject.is_file():
-        content = files.read_toml(pyproject, "the package's description")
-        tools = content.get("tool", {})
-        yield from _leaves([content.get("build-system"), *(tools.get(name) for name in _BUILD_TOOLS)])
-    # one that cannot be read names nothing: its build says what is wrong with it
-    parser = configparser.ConfigParser(interpolation=None)
-    with contextlib.suppress(configparser.Error, UnicodeDecodeError):
-        parser.read(root / "setup.cfg", encoding="utf-8")
-    for section in parser.sections():
-        if section.startswith(("metadata", "options")):
-            yield from re.split(r"[\s,:=]+", " ".join(parser[section].values()))
-    with contextlib.suppress(OSError, SyntaxError, ValueError):
-        tree = ast.parse((root / "setup.py").read_text(encoding="utf-8"))
-        nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
-        yield from (node.value for node in nodes if isinstance(node.value, str))
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    """The texts in a table of TOML, without what is excluded."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for each in value:
-            yield from _leaves(each)
-    elif isinstance(value, dict):
-        for name, each in value.items():
-            if not name.startswith("exclude"):
-                yield from _leaves(each)
 
 
 def _is(name: str, patterns: Iterable[str]) -> bool:

@@ -143,7 +143,7 @@ py-modules = ["one"]
 [tool.setuptools.dynamic]
 version = { file = "VERSION" }
 """
-SETUP_CFG = "[metadata]\nlong_description = file: README.txt, needs/base.txt\n[flake8]\nexclude = flake.txt\n"
+SETUP_CFG = "[metadata]\nlong_description = file: README.txt, needs/base.txt\n"
 SETUP_PY = "setup(version=open('number.txt').read(), data_files=['../x', '/etc/fstab'])\n"
 BUILDS = {"pyproject.toml": PYPROJECT, "setup.cfg": SETUP_CFG, "setup.py": SETUP_PY}
 
@@ -165,7 +165,7 @@ def test_a_file_that_the_build_names_changes_the_digest(built, name):
     assert sources.package_digest(built) != before
 
 
-@pytest.mark.parametrize("name", ["README.txt", "flake.txt", "other.txt"])
+@pytest.mark.parametrize("name", ["README.txt", "other.txt"])
 def test_prose_and_what_no_build_names_does_not(built, name):
     before = sources.package_digest(built)
     (built.root / name).write_text("2")
