@@ -37,11 +37,12 @@ def altered(names: Optional[Container[str]] = None) -> dict[str, str]:
 
 def installed() -> dict[str, str]:
     """Distribution -> its version and the digest of its RECORD, which another build of a version has differently."""
-    found = {}
+    found: dict[str, str] = {}
     for distribution in metadata.distributions():
         record = hashlib.sha256((distribution.read_text("RECORD") or "").encode()).hexdigest()
         if distribution.metadata["Name"]:
-            found[distribution.metadata["Name"]] = f"{distribution.version} {record[:16]}"
+            # of two with one name the first is imported
+            found.setdefault(distribution.metadata["Name"], f"{distribution.version} {record[:16]}")
     return found
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ def stamp(table: Table, cell: Cell, python: str, other_builds: list[dict[str, An
     Args:
         other_builds: what was installed in place of pinned files, as provisioning says it.
     """
-    said = commands.run([python, "-c", _CODE, table.package.name], cwd=Path(python).parent).splitlines()
+    said = commands.run([python, "-I", "-c", _CODE, table.package.name]).splitlines()
     prefix, held, distributions = json.loads(said[-1])
     commit, dirty = toolchain.git_state(table.root)
     of = {"cell": cell.name, "pins": sources.pins_digest(table, cell), "sources": sources.package_digest(table)}
@@ -62,6 +64,10 @@ def _problem(table: Table, cell: Cell, said: dict[str, Any]) -> str:
     held = sources.installed_digest(table.package.name)
     if held is None or said.get("files") != held:
         return f"the files of {table.package.name} are not those that provisioning installed"
+    for name in ("torch", "triton"):
+        outside = _from_outside(name)
+        if outside:
+            return f"PYTHONPATH brings {name} from {outside}, in place of the one that provisioning installed"
     there = records.installed()
     for name, was in said.get("distributions", {}).items():
         now = there.get(name)
@@ -71,6 +77,15 @@ def _problem(table: Table, cell: Cell, said: dict[str, Any]) -> str:
             return f"{name} was changed since the environment was provided: it is {what}; {_AGAIN}"
     altered = next(iter(records.altered().items()), None)
     return f"{altered[1]} of {altered[0]} is not as it was installed; {_AGAIN}" if altered else ""
+
+
+def _from_outside(module: str) -> str:
+    """Where PYTHONPATH has a module that is not of this environment; "" where it has none."""
+    spec = importlib.util.find_spec(module)
+    origin = os.path.realpath(spec.origin) if spec and spec.origin else ""
+    paths = [os.path.realpath(each) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    inside = origin.startswith(os.path.realpath(sys.prefix) + os.sep)
+    return origin if not inside and any(origin.startswith(each + os.sep) for each in paths) else ""
 
 
 def stamped() -> dict[str, Any]:

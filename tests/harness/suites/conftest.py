@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -129,7 +130,8 @@ class Checkout:
 def pinned(tmp_path, standins):
     """Stand-in wheels of the cell ``pinned``, as the folder that uv takes them from, and the pins of them."""
     folder, pins = tmp_path / "wheels", []
-    contents = {"torch": standins.torch_files(__version__="9.9.9"), "triton": standins.TRITON}
+    torch = {**standins.torch_files(__version__="9.9.9"), "torch/__init__.py": TORCH + "__version__ = '9.9.9'\n"}
+    contents = {"torch": torch, "triton": standins.TRITON}
     for name, version in (("torch", "9.9.9"), ("triton", "8.8.8")):
         wheel = standins.write_wheel(folder, name, version, [], contents[name])
         pins.append(f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
@@ -159,6 +161,7 @@ def provided(checkout, tmp_path, pinned):
     if commands.find_uv() is None:
         pytest.skip("needs uv; `pip install uv` adds it")
     home = tmp_path / "environment"
+    shutil.rmtree(checkout.root / "modules")  # this cell has its torch and Triton from its wheels
     settings, pins = pinned
     checkout.environ.update(settings)
     (checkout.root / "constraints" / "pinned.txt").write_text(pins)

@@ -50,6 +50,23 @@ def test_an_installed_package_that_was_changed_in_place_is_no_pass(checkout, pro
     assert checkout.verdict(cell="pinned")[1] != "pass"
 
 
+@pytest.mark.parametrize("how", ["installed there", "a source tree"])
+def test_a_triton_that_pythonpath_brings_is_no_pass(checkout, provided, tmp_path, how):
+    outside = tmp_path / "outside"
+    (outside / "triton").mkdir(parents=True)
+    (outside / "triton" / "__init__.py").write_text("__version__ = '8.8.8'\n")
+    if how == "installed there":
+        (outside / "triton-8.8.9.dist-info").mkdir()
+        (outside / "triton-8.8.9.dist-info" / "METADATA").write_text("Name: triton\nVersion: 8.8.9\n")
+    first = {**provided, "path": os.pathsep.join([str(outside), provided["path"]])}
+    done = checkout.run(cell="pinned", **first)
+    assert done.returncode == 2
+    assert f"PYTHONPATH brings triton from {outside}" in done.stderr
+    assert checkout.verdict(cell="pinned")[1] != "pass"
+    assert checkout.run(cell="pinned", **provided).returncode == 0
+    assert checkout.verdict(cell="pinned") == (0, "pass")
+
+
 # 2
 
 
