@@ -108,3 +108,13 @@ def test_variables_that_change_what_is_compiled_are_said_and_recorded(small):
     assert "the shell sets TRITON_DEFAULT_FP_FUSION=0" in done.stdout
     assert json.loads(small.evidence("environment.json").read_text())["variables"] == given
     assert small.verdict() == (0, "pass")
+
+
+@pytest.mark.parametrize("settings", ["-n 2", "-n auto --dist loadfile", "-p no:xdist"])
+def test_suites_that_are_spread_over_processes_are_run_in_one(small, settings):
+    pytest.importorskip("xdist", reason="needs pytest-xdist: `nox -s check` has it")
+    ini = small.root / "pytest.ini"
+    ini.write_text(ini.read_text().replace("addopts =", f"addopts = {settings}"))
+    done = small.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert small.verdict() == (0, "pass")
