@@ -91,6 +91,11 @@ def uv() -> str:
     return found
 
 
+def in_one_process() -> list[str]:
+    """pytest's options that take back the ``-n`` of a package's own settings: several processes are not recorded."""
+    return ["-p", "xdist", "-n0"] if importlib.util.find_spec("xdist") is not None else []
+
+
 def run(
     command: Sequence[str],
     *,

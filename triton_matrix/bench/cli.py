@@ -136,6 +136,7 @@ class Runner:
         self, root: Path, suite: Path, cell: str, level: str, evidence: Path, budget: float, pytest_args: list[str]
     ) -> None:
         self._command = [sys.executable, "-m", "pytest", "-p", "triton_matrix.bench.plugin", "-q"]
+        self._command += commands.in_one_process()
         self._command += [f"--rootdir={root}", "-o", f"python_files={PATTERN}"]
         self._command += [f"--bench-level={level}", f"--bench-budget={budget}"]
         if not any(argument.startswith("--benchmark") for argument in pytest_args):

@@ -138,11 +138,6 @@ def _limit(table: Table, env: dict[str, str]) -> list[str]:
     return []
 
 
-def _one_process() -> list[str]:
-    """pytest's options that take back ``-n`` of the package's own settings: what its processes do is not recorded."""
-    return ["-p", "xdist", "-n0"] if importlib.util.find_spec("xdist") is not None else []
-
-
 def _declare(asked: Asked, level: str) -> runs.Run:
     """The run of a level, before it starts."""
     table, cell = asked.table, asked.cell
@@ -189,7 +184,7 @@ def _run_level(asked: Asked, level: str) -> int:
     if "$" in partial:  # pytest puts variables into it, and would write elsewhere
         partial = os.path.relpath(partial, chosen.folder(table))
     # a prefix of the package's own would give its tests other names than they have
-    command += [f"--junitxml={partial}", "--junitprefix=", *_one_process()]
+    command += [f"--junitxml={partial}", "--junitprefix=", *commands.in_one_process()]
     limit_s = table.package.level_timeout
     try:
         status = commands.run_group(command, cwd=chosen.folder(table), env=env, timeout_s=limit_s)

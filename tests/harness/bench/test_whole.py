@@ -41,6 +41,16 @@ def test_it_says_which_sources_and_which_variables_it_is_of(root):
     assert about["variables"] == {"TRITON_DEFAULT_FP_FUSION": "0"}
 
 
+def test_a_suite_that_is_spread_over_processes_is_timed_in_one(root):
+    pytest.importorskip("xdist", reason="needs pytest-xdist: `nox -s check` has it")
+    (root / "pyproject.toml").write_text(
+        "[tool.pytest.ini_options]\naddopts = ['--import-mode=importlib', '-n', '2']\n"
+    )
+    done = bench(root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(written(root)["benchmarks"]) == 4
+
+
 def test_a_cell_whose_wheel_nobody_installed_is_said_to_be_stale(root):
     row = '[cell.pinned]\npython = "3.11"\ntorch = "2.8.0"\ntriton = "3.4.0"\nplatforms = ["cuda"]\nwhy = "pinned"\n'
     table = root / "constraints" / "cells.toml"
