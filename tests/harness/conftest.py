@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,15 @@ from triton_matrix.environments import stamped
 
 ROOT = Path(__file__).parents[2]
 ENVS = Path(os.environ.get("TRITON_MATRIX_ENVS", ROOT / ".nox" / "codegen"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_are_heard():
+    """A shell's background job has SIGINT ignored, and so have its children: what tests interrupt must hear it."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

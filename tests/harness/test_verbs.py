@@ -153,8 +153,6 @@ def test_an_interrupted_verb_says_so_in_one_line(tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT), "UV": str(slow)},
         stderr=subprocess.PIPE,
         text=True,
-        # a shell's background job has it ignored, and so have its children
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         end = time.monotonic() + 60
         while not (tmp_path / "started").exists() and time.monotonic() < end and process.poll() is None:
