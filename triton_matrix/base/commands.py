@@ -162,6 +162,24 @@ def run_group(
         return process.wait(timeout_s)
 
 
+def captured(
+    command: Sequence[str],
+    *,
+    cwd: Optional[Path] = None,
+    env: Optional[Mapping[str, str]] = None,
+    timeout_s: Optional[float] = None,
+) -> subprocess.CompletedProcess[str]:
+    """Like :func:`run_group`, but with what the command printed on standard output and on error, apart.
+
+    Raises:
+        subprocess.TimeoutExpired, OSError: as of :func:`run_group`.
+    """
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with group(command, cwd=cwd, env=env, text=True, errors="replace", **pipes) as process:
+        out, error = process.communicate(timeout=timeout_s)
+    return subprocess.CompletedProcess(list(command), process.returncode, out, error)
+
+
 @contextlib.contextmanager
 def group(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """Start ``command`` as a process group of its own, which has ended when the block is left, however it is left.

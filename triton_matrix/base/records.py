@@ -13,6 +13,8 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import importlib.util
+import os
 import sys
 from collections.abc import Container
 from importlib import metadata
@@ -44,6 +46,13 @@ def installed() -> dict[str, str]:
             # of two with one name the first is imported
             found.setdefault(distribution.metadata["Name"], f"{distribution.version} {record[:16]}")
     return found
+
+
+def place(module: str) -> tuple[str, bool]:
+    """The file that a module would be imported from ("" where there is none), and whether this environment holds it."""
+    spec = importlib.util.find_spec(module)
+    file = os.path.realpath(spec.origin) if spec and spec.origin else ""
+    return file, file.startswith(os.path.realpath(sys.prefix) + os.sep)
 
 
 def by_hand() -> list[str]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import importlib.util
 import os
 import sys
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, compiler_variables
+from ..base import commands, compiler_variables, records
 from ..evidence import atlas_file, toolchain
 from . import adapters, hook, loading, spec, table, targets
 from .cache import Cache, default_folder
@@ -172,9 +171,7 @@ def target_names(given: Optional[list[str]]) -> list[str]:
 
 def check_release(asked: str, found: str) -> None:
     """ValueError where Python imports another Triton than the environment's own: PYTHONPATH comes first."""
-    spec = importlib.util.find_spec("triton")
-    origin = str(spec.origin if spec else None)
-    is_own = os.path.realpath(origin).startswith(os.path.realpath(sys.prefix) + os.sep)
+    origin, is_own = records.place("triton")
     if found.partition("+")[0] != asked or not is_own:
         path = os.environ.get("PYTHONPATH", "")
         raise ValueError(f"triton {asked} is asked, and Python imports {found} from {origin}; PYTHONPATH is {path!r}")

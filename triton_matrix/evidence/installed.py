@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import sys
@@ -81,11 +80,9 @@ def _problem(table: Table, cell: Cell, said: dict[str, Any]) -> str:
 
 def _from_outside(module: str) -> str:
     """Where PYTHONPATH has a module that is not of this environment; "" where it has none."""
-    spec = importlib.util.find_spec(module)
-    origin = os.path.realpath(spec.origin) if spec and spec.origin else ""
+    origin, is_own = records.place(module)
     paths = [os.path.realpath(each) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
-    inside = origin.startswith(os.path.realpath(sys.prefix) + os.sep)
-    return origin if not inside and any(origin.startswith(each + os.sep) for each in paths) else ""
+    return origin if not is_own and any(origin.startswith(each + os.sep) for each in paths) else ""
 
 
 def stamped() -> dict[str, Any]:

@@ -202,16 +202,7 @@ def run_test(python: Path, test: str, level: str, root: Path, folder: Path, seco
         env["TRITON_INTERPRET"] = "1"
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", test, f"--junitxml={junit}"]
     try:
-        done = subprocess.run(
-            command,
-            cwd=root / "tests",
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-            preexec_fn=commands.end_with_parent(),
-        )
+        done = commands.captured(command, cwd=root / "tests", env=env, timeout_s=seconds)
     except subprocess.TimeoutExpired:
         return Answer(None, f"it took more than {seconds:g} s")
     tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-TAIL_LINES:])

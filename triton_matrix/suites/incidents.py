@@ -52,16 +52,7 @@ def observe(
         with tempfile.TemporaryDirectory(prefix="triton-matrix-incidents-") as cache:
             env = _environ(level, [tests, *path], cache)
             asked = [*command, *left]
-            done = subprocess.run(
-                asked,
-                capture_output=True,
-                text=True,
-                cwd=tests,
-                env=env,
-                timeout=SECONDS,
-                check=False,
-                preexec_fn=commands.end_with_parent(),
-            )
+            done = commands.captured(asked, cwd=tests, env=env, timeout_s=SECONDS)
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         rows.update({line["id"]: line for line in lines if "id" in line})
         begun = [line for line in lines if "begin" in line]

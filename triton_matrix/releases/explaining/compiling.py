@@ -105,17 +105,7 @@ def ask(python: Path, request: Mapping[str, Any], imported: Optional[Path] = Non
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     try:
-        done = subprocess.run(
-            command,
-            env=env,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-            preexec_fn=commands.end_with_parent(),
-        )
+        done = commands.captured(command, cwd=folder, env=env, timeout_s=SECONDS)
     except subprocess.TimeoutExpired:
         raise ValueError(f"{python} took more than {SECONDS:g} s to load and compile the kernel") from None
     if done.returncode == 2:
