@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Optional
 
 # C0 but for tab and newline, DEL, C1, directions of writing (they reorder a line), and halves of UTF-16 pairs
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -38,3 +38,8 @@ def masked(text: str) -> str:
     Everything that is printed or written and may hold the address of an index goes through this.
     """
     return re.sub(r"(?<=://)[^/?#\s\"'<>]*@", "***@", text)
+
+
+def short(commit: Optional[str]) -> str:
+    """A commit as it is shown."""
+    return (commit or "unknown")[:10]

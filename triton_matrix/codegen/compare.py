@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base import commands, tables
+from ..base import commands, tables, text
 from ..evidence import atlas_file
 from . import accepted, metrics, targets
 from .accepted import Accepted
@@ -71,7 +71,7 @@ def beside(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         raise ValueError(f"no configuration compiled in {names[0]} or {names[1]}: nothing can be compared{why}")
     found = []
     if names[0] != names[1] and len({content.get("sources") for content in (before, after)}) > 1:
-        commits = [str(content.get("commit") or "unknown")[:10] for content in (before, after)]
+        commits = [text.short(content.get("commit")) for content in (before, after)]
         found.append(f"of other sources: {names[0]} of commit {commits[0]}, {names[1]} of commit {commits[1]}")
     for where, ids in (
         (f"in {names[0]} only", [name for name in old if name not in new]),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base import commands, files, tables, versions
+from ..base import commands, files, tables, text, versions
 from ..evidence import atlas_file
 
 DEFAULT_FOLDER = Path("reports/codegen")
@@ -55,7 +55,7 @@ def ages(atlases: Sequence[dict[str, Any]]) -> list[str]:
     if len(by_sources) < 2:
         return []
     return [
-        f"of commit {str(group[0].get('commit') or 'unknown')[:10]} and its sources: "
+        f"of commit {text.short(group[0].get('commit'))} and its sources: "
         + ", ".join(atlas["triton"] for atlas in group)
         for group in by_sources.values()
     ]

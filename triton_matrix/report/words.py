@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from ..base.terms import LEVELS as LEVELS
+from ..base.text import short as short
 from ..evidence.reading import is_subject
 from .matrix import Changes, Judged, Matrix
 
@@ -157,8 +158,3 @@ def accepted_lines(matrix: Matrix) -> list[str]:
         f"{before} → {after}: {len(rows)}; worst: {rows[0]['id']}: {rows[0]['what']} ({rows[0]['accepted']})"
         for (before, after), rows in by_pair.items()
     ]
-
-
-def short(commit: Optional[str]) -> str:
-    """A commit as people write it."""
-    return (commit or "unknown")[:10]
