@@ -10,7 +10,8 @@ from triton_matrix.base.cells import find_root, load_at
 from triton_matrix.evidence import atlas_file
 
 ROOT = find_root()
-ENTRY = {"id": "k cuda:90", "kernel": "k", "label": "k", "target": "cuda:90", "status": "ok", "metrics": {}}
+ENTRY = {"id": "k cuda:90", "kernel": "k", "label": "k", "target": "cuda:90", "status": "ok"}
+ENTRY["metrics"] = {"registers": 9}
 
 
 def made(source, **other):
@@ -42,6 +43,7 @@ LOST = {
     "a configuration that gave nothing": lambda content: content["configurations"]["cuda:90"].update(other=[]),
     "no configurations": lambda content: content.pop("configurations"),
     "no metrics": lambda content: content["entries"][0].pop("metrics"),
+    "not one metric": lambda content: content["entries"][0].update(metrics={}),
     "an error without its reason": lambda content: content["entries"][0].update(status="error"),
     "no status that there is": lambda content: content["entries"][0].update(status="fine"),
     "an entry that is none": lambda content: content["entries"].append("k"),
