@@ -17,25 +17,30 @@ from liger_kernel.kernels.plan import backward_plan, forward_plan
 
 from .side_by_side import CASES
 
-SCRIPT = Path(__file__).with_name("side_by_side.py")
 LIMIT = 120  # seconds; the slowest case takes about ten
 DEVICES = [DeviceProperties("cuda:90", count, name=name) for count in (8, 16, 64, 132) for name in ("", "NVIDIA H200")]
 
 
-def run(case: str, n_cols: int) -> None:
-    command = [sys.executable, str(SCRIPT), case, str(n_cols)]
+def run(script: str, *arguments: str) -> None:
+    command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
     except subprocess.TimeoutExpired:
-        pytest.fail(f"{case} with {n_cols} columns was not done after {LIMIT} s: a program waits for ever")
+        pytest.fail(f"{script} {' '.join(arguments)} was not done after {LIMIT} s: a program waits for ever")
     assert done.returncode == 0, done.stderr[-2000:]
+    print(done.stdout)
+
+
+def need_two_gpus() -> None:
+    if torch.cuda.device_count() < 2:
+        pytest.skip(f"needs two GPUs, this machine shows {torch.cuda.device_count()}: run on one with two")
 
 
 @pytest.mark.device("programs that wait for each other cannot be interpreted")
 @pytest.mark.parametrize("n_cols", [16384, 65536, 131072])
 @pytest.mark.parametrize("case", ["streams", "priorities", "threads"])
 def test_no_program_waits_for_ever(case, n_cols):
-    run(case, n_cols)
+    run("side_by_side.py", case, str(n_cols))
 
 
 @pytest.mark.device("a green context is a part of a GPU")
@@ -44,15 +49,20 @@ def test_no_program_waits_for_ever(case, n_cols):
 def test_no_program_waits_for_ever_on_a_part_of_the_gpu(case, n_cols):
     if not hasattr(torch.cuda, "green_contexts"):
         pytest.skip(f"needs a torch that makes green contexts, from 2.9 on; this is {torch.__version__}")
-    run(case, n_cols)
+    run("side_by_side.py", case, str(n_cols))
 
 
 @pytest.mark.device("two GPUs work side by side")
 @pytest.mark.parametrize("n_cols", [16384, 131072])
 def test_two_gpus_in_one_process(n_cols):
-    if torch.cuda.device_count() < 2:
-        pytest.skip(f"needs two GPUs, this machine shows {torch.cuda.device_count()}: run on one with two")
-    run("two-gpus", n_cols)
+    need_two_gpus()
+    run("side_by_side.py", "two-gpus", str(n_cols))
+
+
+@pytest.mark.device("two processes train on two GPUs")
+def test_two_processes_train_one_model():
+    need_two_gpus()
+    run("train_on_two.py")
 
 
 # The worst that streams can do: of a row for each of the six priorities all programs but one are there and wait.
