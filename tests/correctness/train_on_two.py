@@ -35,7 +35,7 @@ class ExactLayerNorm(torch.nn.LayerNorm):
 def train(norm: type[torch.nn.Module], rank: int) -> torch.Tensor:
     """The losses of all steps, [STEPS], averaged over both GPUs."""
     torch.manual_seed(0)
-    layers = (torch.nn.Linear(N_COLS, N_COLS), norm(N_COLS), torch.nn.GELU(), torch.nn.Linear(N_COLS, 64))
+    layers = (torch.nn.Linear(N_COLS, N_COLS), norm(N_COLS, eps=1e-5), torch.nn.GELU(), torch.nn.Linear(N_COLS, 64))
     model = torch.nn.Sequential(*layers).to(f"cuda:{rank}")
     with torch.no_grad():  # every LayerNorm from the same start, whatever it draws
         model[1].weight.fill_(1.0)
