@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from ..base import hooks
 from .compile import Configuration
 
-_KEYS = tuple(item.name for item in fields(Configuration))
+_KEYS = tuple("label" if item.name == "settings" else item.name for item in fields(Configuration))
 
 
 def configurations(reference: str, root: Path, target_names: list[str]) -> list[Configuration]:
@@ -34,4 +35,13 @@ def _configuration(reference: str, number: int, entry: Any) -> Configuration:
     if not isinstance(entry, dict) or sorted(entry) != sorted(_KEYS):
         keys = ", ".join(map(str, entry)) if isinstance(entry, dict) else repr(entry)[:80]
         raise ValueError(f"atlas is {reference!r}: its entry {number} has {keys}; it needs {', '.join(_KEYS)}")
-    return Configuration(**{**entry, "hints": tuple(entry["hints"])})
+    told = _settings(str(entry["label"]), str(entry["kernel"]).rpartition(":")[2])
+    given = {key: value for key, value in entry.items() if key != "label"}
+    return Configuration(**{**given, "settings": told, "hints": tuple(entry["hints"])})
+
+
+def _settings(label: str, function: str) -> tuple[str, ...]:
+    """What a label tells of a configuration, whether it repeats the kernel's name (``add[BLOCK=64]``) or not."""
+    repeated = re.fullmatch(rf"{re.escape(function)}(?:\[(.*)\])?", label, re.DOTALL)
+    told = repeated[1] if repeated else label
+    return (told,) if told else ()
