@@ -29,9 +29,11 @@ def _folders(*found: Optional[str]) -> tuple[str, ...]:
 
 
 _PATHS = sysconfig.get_paths()
-_LIBRARY = _folders(_PATHS["stdlib"], _PATHS["platstdlib"], os.path.dirname(os.path.realpath(os.__file__)))
+_ZIPPED = f"{os.path.dirname(_PATHS['stdlib'])}{os.sep}python{sysconfig.get_config_var('py_version_nodot')}.zip"
+_LIBRARY = _folders(_PATHS["stdlib"], _PATHS["platstdlib"], os.path.dirname(os.path.realpath(os.__file__)), _ZIPPED)
 INSTALLED = _folders(_PATHS["purelib"], _PATHS["platlib"], *site.getsitepackages(), site.getusersitepackages())
 HARNESS = str(Path(__file__).parents[1]) + os.sep
+_KIND = ("exists", "isfile", "isdir", "is_file", "is_dir")
 _PROGRAMS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn", "socket.connect")
 
 
@@ -106,7 +108,7 @@ def quietly() -> Iterator[None]:
         _busy.now = before
 
 
-def looked_for(path: str, question: str = "kind") -> None:
+def looked_for(path: str, question: str = "import") -> None:
     """Something of a path is looked for in a way that Python does not tell."""
     _note_path(question, path)
 
@@ -227,8 +229,10 @@ def _take_place(name: str, question: str) -> None:
     @functools.wraps(function)
     def telling(*args: Any, **kwargs: Any) -> Any:
         if _current[0] is not None and kwargs.get("dir_fd") is None:
-            follows = kwargs.get("follow_symlinks", True)
-            _note_path(question if follows else "link", args[0] if args else kwargs.get("path"))
+            path = args[0] if args else kwargs.get("path")
+            _note_path(question if kwargs.get("follow_symlinks", True) else "link", path)
+            if name == "stat" and not _asks_for_kind():
+                _note_path("size", path)
         return function(*args, **kwargs)
 
     for can in (os.supports_dir_fd, os.supports_effective_ids, os.supports_fd, os.supports_follow_symlinks):
@@ -238,6 +242,16 @@ def _take_place(name: str, question: str) -> None:
     accessor = getattr(pathlib, "_NormalAccessor", None)  # until Python 3.10 it keeps its own references
     if accessor is not None and getattr(accessor, name, None) is function:
         setattr(accessor, name, staticmethod(telling))
+
+
+def _asks_for_kind() -> bool:
+    """Whether ``os.stat`` is called to see if there is a file or a folder, and for nothing more."""
+    frame: Any = sys._getframe(2)
+    for _ in range(2):  # pathlib has a method in between
+        if frame is not None and frame.f_code.co_name in _KIND and frame.f_code.co_filename.startswith(_LIBRARY):
+            return True
+        frame = frame and frame.f_back
+    return False
 
 
 class _Environ(type(os.environ)):  # type: ignore[misc]

@@ -21,7 +21,7 @@ from typing import Any, Optional
 
 from ..base import compiler_variables, records
 from ..base.files import write_text
-from ..base.reads import changed
+from ..base.reads import Reads, changed
 from ..base.sources import sha256
 from . import many, sources
 from .compile import Configuration, Result
@@ -42,7 +42,7 @@ class Cache:
         self._entries = _content(self.path)
         self._reads = _content(self._reads_path)
         self._files: dict[str, str] = {}  # by kernel
-        self._unchanged: dict[str, list[str]] = {}  # by file: digests of the reads that are answered alike now
+        self._unchanged: dict[str, dict[str, Reads]] = {}  # by file: the reads that are answered alike now, by digest
         self._changed = False
 
     @property
@@ -77,11 +77,11 @@ class Cache:
 
     def get(self, configuration: Configuration) -> Optional[Rows]:
         """The rows kept of ``configuration``, called as it is now; None where there are none that can be read."""
-        for digest in self._digests(self._file(configuration.kernel)):
+        for digest, reads in self._now(self._file(configuration.kernel)).items():
             kept = self._entries.get(self.key(configuration, digest))
             if kept:
                 with contextlib.suppress(AttributeError, KeyError, TypeError):
-                    return [_row(configuration, row) for row in kept]
+                    return [_row(configuration, row, reads) for row in kept]
         return None
 
     def put(self, configuration: Configuration, rows: Rows) -> None:
@@ -120,13 +120,13 @@ class Cache:
             self._files[kernel] = str(path)
         return self._files[kernel]
 
-    def _digests(self, file: str) -> list[str]:
-        """Of all that the module in ``file`` was seen to read: the digests of what is as it was, the newest first."""
+    def _now(self, file: str) -> dict[str, Reads]:
+        """Of all that the module in ``file`` was seen to read: what is as it was, by its digest, the newest first."""
         if file not in self._unchanged:
-            self._unchanged[file] = []
+            self._unchanged[file] = {}
             with contextlib.suppress(AttributeError, TypeError, ValueError):
                 known = reversed(self._reads.get(file, []))
-                self._unchanged[file] = [_digest(each) for each in known if not changed(each)]
+                self._unchanged[file] = {_digest(each): each for each in known if not changed(each)}
         return self._unchanged[file]
 
 
@@ -142,10 +142,10 @@ def _content(path: Optional[Path]) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _row(configuration: Configuration, kept: dict[str, Any]) -> tuple[Configuration, Result]:
+def _row(configuration: Configuration, kept: dict[str, Any], reads: Reads) -> tuple[Configuration, Result]:
     """A row as it was put; TypeError or KeyError where it is not one."""
     settings = (*configuration.settings, *map(str, kept["shown"]))
-    result = Result(**kept["result"])
+    result = Result(**kept["result"], reads=reads)
     numbers = [*result.metrics.values(), result.seconds, result.cpu_seconds]
     if result.status not in ("ok", "n/a", "error") or not all(type(number) in (int, float) for number in numbers):
         raise TypeError

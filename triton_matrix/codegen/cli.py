@@ -6,10 +6,11 @@ import argparse
 import importlib.metadata
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, compiler_variables, records
+from ..base import commands, compiler_variables, reads, records
 from ..evidence import atlas_file, toolchain
 from . import adapters, hook, loading, spec, table, targets
 from .cache import Cache, default_folder
@@ -66,8 +67,9 @@ def main(argv: list[str]) -> int:
         from . import driver_check
 
         return driver_check.main(release, options.check_driver, options.root, options.json)
+    read: reads.Reads = {}
     if options.atlas:
-        configurations = hook.configurations(options.atlas, options.root, names)
+        configurations, read = hook.told(options.atlas, options.root, names)
     else:
         configurations = spec.expand_all(options.spec, names)
     settings = settings_of(options, options.torch)
@@ -75,14 +77,17 @@ def main(argv: list[str]) -> int:
     source = loading.file_of(configurations[0].kernel) or Path()
     # of what is there before anything is compiled: sources that change meanwhile make the file one of other sources
     made = atlas_file.make(release, adapters.name_of(release), [], source) if options.json else {}
-    entries, refused = run(configurations, cache, settings, options.progress)
+    found, refused = run(configurations, cache, settings, options.progress)
+    entries = [entry(*row) for index in sorted(found) for row in found[index]]
     if not entries or (refused and all(item["status"] == "n/a" for item in entries)):
         raise ValueError("\n".join(dict.fromkeys(refused.values())))
     for index, why in refused.items():
         result = Result("error", reason=f"cannot be asked: {why}")
         entries.append(entry(configurations[index], result))
+    _check_names(entries)
     if options.json:
         asked = {"variables": variables, "configs": settings.configs, "date": toolchain.now()}
+        asked.update(_read([read, *(result.reads for rows in found.values() for _, result in rows)], options.root))
         ordered = sorted(entries, key=lambda item: item["id"])
         atlas_file.write(options.json, {**made, **asked, "count": len(ordered), "entries": ordered})
     failed = [item for item in entries if item["status"] == "error"]
@@ -124,11 +129,11 @@ def settings_of(options: argparse.Namespace, torch_version: Optional[str]) -> Se
 
 def run(
     configurations: list[Configuration], cache: Cache, settings: Settings, progress: Optional[int]
-) -> tuple[list[dict[str, Any]], dict[int, str]]:
-    """Entries of all configurations, in their order: from the cache where it has them, else compiled.
+) -> tuple[dict[int, Rows], dict[int, str]]:
+    """The rows of each configuration, by its index: from the cache where it has them, else compiled.
 
     Returns:
-        the entries, and by index why a configuration does not fit its kernel.
+        the rows, and by index why a configuration does not fit its kernel.
     """
     found: dict[int, Rows] = {}
     missing: list[int] = []
@@ -153,7 +158,21 @@ def run(
             cache.save()
         refused = {missing[position]: sentence for position, sentence in why.items()}
     _tell(progress, f"compiled {len(missing)} {len(configurations)}")
-    return [entry(*row) for index in sorted(found) for row in found[index]], refused
+    return found, refused
+
+
+def _read(several: list[reads.Reads], root: Path) -> dict[str, Any]:
+    """For the atlas file, what hook and kernels' modules read: files of the checkout, and variables that are set."""
+    found = reads.merged({id(each): each for each in several}.values())
+    return {"read": reads.below(found, root.resolve()), "shell": reads.shell(found)}
+
+
+def _check_names(entries: list[dict[str, Any]]) -> None:
+    """ValueError where two rows have one name, and so could not be told apart in any comparison."""
+    names = Counter(item["id"] for item in entries)
+    for name, times in names.items():
+        if times > 1:
+            raise ValueError(f"{times} configurations are called {name!r}; give each a label of its own")
 
 
 def _tell(progress: Optional[int], line: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, compiler_variables, files, sources
+from ..base import cells, compiler_variables, files, reads, sources
 from . import schemas, toolchain
 
 SCHEMA = schemas.CODEGEN
@@ -53,7 +53,7 @@ def lacks(content: Mapping[str, Any]) -> str:
 def keep_other_targets(path: Path, earlier: dict[str, Any], targets: Sequence[str]) -> None:
     """Add to the file at ``path`` what an earlier one of the same sources has for targets that were not asked now."""
     content = read(path)
-    alike = all(content.get(key) == earlier.get(key) for key in ("sources", "hook", "variables", "configs"))
+    alike = all(content.get(key) == earlier.get(key) for key in ("sources", "hook", "read", "variables", "configs"))
     if content.get("sources") is None or not alike:
         return
     others = [item for item in earlier["entries"] if item["target"] not in targets]
@@ -90,6 +90,9 @@ def outdated(content: Mapping[str, Any], table: cells.Table, now: str) -> str:
         return "it is of other sources than the checkout has now"
     if content.get("hook") not in (None, hook_digest(table)):
         return "the file that gives its configurations was changed since"
+    changed = reads.changed(content.get("read") or {}, table.root)
+    if changed:
+        return f"{changed}, which a kernel's module or the hook reads, was changed since"
     if content.get("variables"):
         return f"it was compiled with {compiler_variables.shown(content['variables'])}"
     if content.get("configs"):
