@@ -87,6 +87,16 @@ def merged(several: Iterable[Reads]) -> Reads:
     return found
 
 
+def agree(one: Reads, other: Reads) -> bool:
+    """Whether no question has two answers."""
+    return all(
+        answers[subject] == said
+        for question, answers in one.items()
+        for subject, said in other.get(question, {}).items()
+        if subject in answers
+    )
+
+
 def _hidden(name: str) -> bool:
     return any(part.startswith(".") or part == "__pycache__" for part in Path(name).parts)
 
