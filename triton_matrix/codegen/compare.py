@@ -110,7 +110,7 @@ class Coverage:
         if self.compared:
             return ""
         why = f"; first {self.reasons[0]}" if self.reasons else ", as none is in both"
-        return f"no configuration compiled in {before} or {after}: nothing can be compared{why}"
+        return f"no configuration can be compared between {before} and {after}{why}"
 
 
 def coverage(before: dict[str, Any], after: dict[str, Any]) -> Coverage:

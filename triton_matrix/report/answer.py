@@ -14,7 +14,7 @@ from ..base import files, text
 from ..base.cells import Table, load_at
 from ..base.terms import LEVELS
 from ..evidence import reading
-from . import compare_runs, known, markdown, merge, page, terminal, verdict
+from . import compare_runs, known, markdown, merge, page, terminal, verdict, words
 from .current import Current
 from .matrix import Changes, Found, Judged, Matrix
 
@@ -59,6 +59,8 @@ def answer(options: argparse.Namespace) -> int:
     if trouble:
         raise ValueError(f"{trouble.filename or out} cannot be written: {trouble.strerror}")
     print(f"page: {text.printable(str(out / 'index.html'))}")
+    if unavailable := words.unavailable_line(matrix):  # last, where plain `nox` ends
+        print(unavailable)
     return status
 
 
