@@ -123,10 +123,9 @@ class Cache:
     def _now(self, file: str) -> dict[str, Reads]:
         """Of all that the module in ``file`` was seen to read: what is as it was, by its digest, the newest first."""
         if file not in self._unchanged:
-            self._unchanged[file] = {}
-            with contextlib.suppress(AttributeError, TypeError, ValueError):
-                known = reversed(self._reads.get(file, []))
-                self._unchanged[file] = {_digest(each): each for each in known if not changed(each)}
+            known = self._reads.get(file, [])
+            found = [each for each in reversed(known) if _is_now(each)] if isinstance(known, list) else []
+            self._unchanged[file] = {_digest(each): each for each in found}
         return self._unchanged[file]
 
 
@@ -151,6 +150,13 @@ def _row(configuration: Configuration, kept: dict[str, Any], reads: Reads) -> tu
         raise TypeError
     constexprs, options = dict(kept["constexprs"]), dict(kept["options"])
     return dataclasses.replace(configuration, settings=settings, constexprs=constexprs, options=options), result
+
+
+def _is_now(reads: Any) -> bool:
+    try:
+        return not changed(reads)
+    except (AttributeError, TypeError):  # it is none
+        return False
 
 
 def _digest(reads: Any) -> str:
