@@ -11,6 +11,7 @@ import functools
 import importlib.util
 import os
 import pathlib
+import platform
 import site
 import sys
 import sysconfig
@@ -91,6 +92,7 @@ def listening(notes: Notes) -> Iterator[Notes]:
     source where the time, in whole seconds, and the size agree.
     """
     _install()
+    platform._uname_cache = None  # type: ignore[attr-defined]  # what it was told before nobody noted
     before, _current[0] = _current[0], notes
     try:
         yield notes
