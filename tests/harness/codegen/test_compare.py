@@ -160,6 +160,9 @@ def test_a_metric_that_one_side_lost_is_no_equal_one():
     before, after = step(CUDA)
     del after["entries"][0]["metrics"]["spill_stores"]
     assert [change.what for change in compare.changes(before, after)] == ["spill_stores 0 -> not known"]
+    said = ["spill_stores is not known in 3.4.0, and not compared: 1 configuration: add[n_cols=512] cuda:90"]
+    assert compare.beside(before, after) == said
+    assert compare.beside(after, before) == said  # in whichever order the two are named
 
 
 def test_what_is_in_one_file_only_or_compiled_in_neither_is_said_beside_the_changes(tmp_path, capsys):

@@ -12,7 +12,7 @@ from triton_matrix.evidence import atlas_file
 from ..atlases import entry
 
 ROOT = find_root()
-ENTRY = entry("toys:k")
+ENTRY = entry("toys:k", metrics={"registers": 9})
 
 
 def made(source, **other):
@@ -46,6 +46,7 @@ LOST = {
     "what was read": lambda content: content.pop("read"),
     "no configurations": lambda content: content.pop("configurations"),
     "no metrics": lambda content: content["entries"][0].pop("metrics"),
+    "not one metric": lambda content: content["entries"][0].update(metrics={}),
     "an error without its reason": lambda content: content["entries"][0].update(status="error"),
     "no status that there is": lambda content: content["entries"][0].update(status="fine"),
     "an entry that is none": lambda content: content["entries"].append("k"),
@@ -64,7 +65,7 @@ def test_one_that_is_not_whole_is_refused(tmp_path, lost):
 
 
 def test_the_rows_of_a_tuned_kernel_are_those_of_its_configuration(tmp_path):
-    rows = [entry("toys:k", (n,)) for n in "12"]
+    rows = [entry("toys:k", (n,), metrics={"registers": 9}) for n in "12"]
     content = atlas_file.fill(made(tmp_path), {"cuda:90": {"toys:k": ["toys:k[1]", "toys:k[2]"]}}, rows)
     assert atlas_file.lacks(content) == ""
     assert atlas_file.lacks({**content, "entries": rows[:1]}) == "it has no entry of toys:k[2] cuda:90"

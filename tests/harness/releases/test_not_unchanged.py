@@ -147,6 +147,9 @@ def test_an_atlas_of_another_question_is_outdated_and_not_put_together_with_this
     assert "no more than the first 2" in why(configs=2)
     assert "other sources" in why(sources="another")
     assert "another version of the harness" in why(harness="another")
+    assert "its row of the table was changed" in why(
+        row={**atlas_file.row_of(table.releases["3.9.0"]), "python": "3.8"}
+    )
     content = atlas_file.fill(made, {"cuda:90": {}}, [])
     other = {"configurations": {"cuda:80": {"k": ["k"]}}, "entries": [{"id": "k cuda:80", "target": "cuda:80"}]}
     changes = (
@@ -154,6 +157,7 @@ def test_an_atlas_of_another_question_is_outdated_and_not_put_together_with_this
         {"hook": "another"},
         {"harness": "another"},
         {"extra": ["einops"]},
+        {"row": "another"},
         {"sources": "another"},
     )
     assert len(atlas_file.with_other_targets(content, {**made, **other})["entries"]) == 1
