@@ -51,7 +51,7 @@ def test_one_configuration_can_be_asked_for_by_its_label(folder, capsys, label):
 
 def test_a_name_that_two_modules_have_is_refused_with_both(folder, capsys):
     content = json.loads((folder / "2.3.1.json").read_text())
-    content = atlas("2.3.1", *content["entries"], entry("others:add"))
+    content = atlas("2.3.1", *content["entries"], entry("others:add", metrics={"registers": 9}))
     (folder / "2.3.1.json").write_text(json.dumps(content))
     assert run(folder, "add", "--target", "cuda:90", "--metric", "registers") == 2
     assert "KERNEL is 'add'; allowed are others:add, toys:add" in capsys.readouterr().err
