@@ -21,6 +21,7 @@ from typing import Any, Optional
 
 from ..base import compiler_variables, records
 from ..base.files import write_text
+from ..base.listening import is_library
 from ..base.reads import Reads, changed
 from ..base.sources import sha256
 from . import many, sources
@@ -72,7 +73,8 @@ class Cache:
     def _toolchain(self) -> str:
         """Digest of what decides all results alike."""
         settings = [str(self._settings.source_root), self._settings.configs, self._settings.torch_version]
-        own = [OUR_CODE_DIGEST, sys.version, self._release, *settings]
+        python = [sys.version, sys.flags.optimize, [place for place in sys.path if not is_library(place + os.sep)]]
+        own = [OUR_CODE_DIGEST, self._release, *python, *settings]
         return _digest([*own, installed(), variables(), triton_files()])
 
     def get(self, configuration: Configuration) -> Optional[Rows]:

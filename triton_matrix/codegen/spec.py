@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import compile_options, files
+from . import naming
 from .compile import Configuration
 from .loading import split
 
@@ -153,10 +154,22 @@ def _settings(
     """What tells a configuration from every other of its kernel: what its pointers point to, constexprs, options, and a
     digest of all that a launch would say.
     """
-    said = json.dumps([args, sorted(hints), constexprs, options], sort_keys=True)
+    said = json.dumps([args, sorted(hints), _named(constexprs), options], sort_keys=True)
     kinds = dict.fromkeys(kind.lstrip("*k") for kind in args.values() if isinstance(kind, str) and kind.startswith("*"))
-    shown = [f"{name}={_shown(value)}" for name, value in (*constexprs.items(), *options.items())]
+    shown = [f"{name}={_shown(value)}" for name, value in (*_named(constexprs).items(), *options.items())]
     return (*kinds, *shown, f"#{hashlib.sha256(said.encode()).hexdigest()[:8]}")
+
+
+def _named(value: Any) -> Any:
+    """A value with its functions called as kernels are, wherever their files lie."""
+    if isinstance(value, list):
+        return [_named(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: naming.kernel(item) if key == "function" and isinstance(item, str) else _named(item)
+            for key, item in value.items()
+        }
+    return value
 
 
 def _shown(value: Any) -> str:

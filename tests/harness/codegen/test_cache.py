@@ -81,6 +81,11 @@ def test_another_python_is_another_result(folder, configuration, monkeypatch):
     assert kept(folder, configuration) is None
 
 
+def test_another_place_to_import_from_is_another_result(folder, configuration, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert kept(folder, configuration) is None
+
+
 def test_another_source_is_another_result_and_the_one_before_is_found_again(folder, configuration, tmp_path):
     before = (tmp_path / "mine.py").read_text()
     (tmp_path / "mine.py").write_text("def add(): return 1\n")

@@ -78,6 +78,19 @@ def test_a_kernel_keeps_its_name_where_its_checkout_is_moved(project, tmp_path):
     assert labels(path) == before
 
 
+def test_a_function_that_a_constexpr_names_is_called_as_kernels_are(project, tmp_path):
+    path = project("m.toml")
+    found = []
+    for folder in ("one", "two"):
+        (tmp_path / folder / "ops").mkdir(parents=True)
+        (tmp_path / folder / "pyproject.toml").write_text("")
+        function = f'ACT = {{function = "{tmp_path}/{folder}/ops/act.py:gelu"}}'
+        path.write_text(project("m.toml").read_text().replace("[constexprs]", f"[constexprs]\n{function}"))
+        found += labels(path)
+    assert found[0] == found[1]
+    assert ",ACT=ops.act:gelu,BLOCK=64," in found[0]
+
+
 def test_what_lies_in_no_project_is_named_with_its_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(naming, "PROJECT_FILES", ("no such file",))
     naming._module.cache_clear()
