@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from triton_matrix.base import cells, tables
+from triton_matrix.codegen import Configuration, naming, spec
 
 from .guess import Kernel, kernels
 
@@ -153,10 +154,10 @@ class Survey:
         for each in extra:
             command += ["--with", each]
         subprocess.run(command, stdout=subprocess.DEVNULL)
-        return self._read(asked, out)
+        files = [folder / f"{number:03}.toml" for number in range(len(asked))]
+        return self._answers([spec.expand(spec.read(file), [TARGET])[0] for file in files], out)
 
-    def _read(self, asked: list[Kernel], out: Path) -> Answers:
-        """A row is a kernel's by the constants and arguments that it was asked for; kernels may share a name."""
+    def _answers(self, asked: list[Configuration], out: Path) -> Answers:
         found: Answers = {}
         for file in out.glob("*.json"):
             atlas = json.loads(file.read_text(encoding="utf-8"))
@@ -188,13 +189,14 @@ def launches(chosen: list[Kernel], results: Answers) -> tuple[list[Kernel], Answ
     return [chosen[number] for number in kept], answers_kept
 
 
-def _numbers(item: dict[str, Any], asked: list[Kernel]) -> list[int]:
-    """The kernels that an entry may be of: in a folder of specs, its label ends with the spec's own number."""
-    same = [number for number, kernel in enumerate(asked) if kernel.name == item["kernel"]]
-    if len(same) == 1:
-        return same
-    inside = item["label"].partition("[")[2].rstrip("]").split(",")[0]
-    return [int(inside)] if inside.isdigit() and int(inside) in same else same[:1]
+def _numbers(item: dict[str, Any], asked: list[Configuration]) -> list[int]:
+    """The kernels that an entry is of: those of its name and settings, but for what a tuner adds to these."""
+    return [
+        number
+        for number, each in enumerate(asked)
+        if naming.kernel(each.kernel) == item["kernel"]
+        and item["settings"][: len(each.settings)] == list(each.settings)
+    ]
 
 
 def report(

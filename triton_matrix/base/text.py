@@ -41,6 +41,11 @@ def masked(text: str) -> str:
     return re.sub(r"(?<=://)[^/?#\s\"'<>]*@", "***@", text)
 
 
+def natural(label: str) -> list[Any]:
+    """Sort key that takes the numbers in a label as numbers: n_cols=512 before n_cols=4096."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", label)]
+
+
 def named(names: Sequence[str], shown: int) -> str:
     """The first so many names, and how many more there are: ``a, b and 7 more``."""
     more = f" and {len(names) - shown} more" if len(names) > shown else ""

@@ -1,25 +1,32 @@
-"""The file of accepted codegen changes: what got worse between two releases, was looked at and is lived with."""
+"""The file of accepted codegen changes: what got worse between two releases, was looked at and is lived with.
+
+Entries are grouped by what got worse and why that is lived with. A group keeps the worst value of each metric that was
+accepted: beyond it a change is open again.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..base import files, versions
+from ..base import files, text, versions
+from . import metrics, naming
 
 CAUSES = ("crash", "compile", "spills", "scratch", "occupancy", "loads", "fp64", "shared", "time")
+WITHOUT_VALUE = ("crash", "compile")  # nothing is worse
 NOT_EXACT = ("time",)  # may be there in one run and not in the next, so that an entry for it is never stale
+TIMES = "times"  # how much longer a compilation takes, in times of before
 _HEAD = """\
 # Codegen changes that got worse from one Triton release to the next, and why that is accepted. `nox -s codegen` fails
-# on one that is not listed here, and on one listed here that no longer occurs. docs/codegen.md says how to read them.
+# on one that is not listed here, on one that is worse than it was when it was accepted, and on a line that no longer
+# occurs. docs/codegen.md says how to read this; `nox -s codegen -- --accept CAUSE=REASON` writes it.
 #
-#   kernel   a kernel's name (all its configurations), a configuration's label, or a list of either
-#   target   a target or a list of them
-#   what     only this kind of change: crash, compile, spills, scratch, occupancy, loads, fp64, shared, time
-#            (left out: any)
+#   what     crash, compile, spills, scratch, occupancy, loads, fp64, shared, time
+#   worst    the worst value of each metric that is accepted in this group
+#   below    module:kernel, then "FROM -> TO on TARGET ..." = the configurations
 """
 
 
@@ -29,58 +36,100 @@ class AcceptedError(ValueError):
 
 @dataclass(frozen=True)
 class Accepted:
-    """One accepted change of one kernel (or one configuration of it) on one target; ``what`` "" means of any kind."""
+    """One accepted change of one configuration on one target between two releases.
+
+    Attributes:
+        kernel: ``module:function``.
+        settings: what tells the configuration from the kernel's others, as its label has it; "" where there is nothing.
+        worst: metric -> the worst value that is accepted.
+    """
 
     kernel: str
+    settings: str
     target: str
     from_: str
     to: str
     what: str
     reason: str
+    worst: tuple[tuple[str, float], ...] = ()
+
+    def occurs_in(self, change: Any) -> bool:
+        """Whether ``change`` (a compare.Change) is the one that was accepted, whatever its size; releases aside."""
+        of = (change.kernel, ",".join(change.settings), change.target, change.cause)
+        return of == (self.kernel, self.settings, self.target, self.what)
 
     def covers(self, change: Any) -> bool:
-        """Whether ``change`` (a compare.Change) is what this entry accepts, releases aside."""
-        return (
-            self.kernel in (change.kernel, change.label)
-            and self.target == change.target
-            and self.what in ("", change.cause)
+        """Whether ``change`` is what this entry accepts, and no worse."""
+        worst = dict(self.worst)
+        return self.occurs_in(change) and all(
+            name in worst and not _is_worse(name, value, worst[name]) for name, value in change.values
         )
 
     def __str__(self) -> str:
-        what = f" ({self.what})" if self.what else ""
-        return f"{self.kernel} {self.target}{what} from {self.from_} to {self.to}"
+        label = naming.label(self.kernel, [self.settings] if self.settings else [])
+        return f"{naming.identifier(label, self.target)} ({self.what}) from {self.from_} to {self.to}"
+
+
+def _is_worse(name: str, value: float, than: float) -> bool:
+    if name in metrics.LESS_IS_WORSE:
+        return value < than
+    return value > than * (metrics.MUCH_LONGER if name == TIMES else 1)
 
 
 def read(path: Path) -> list[Accepted]:
-    """The entries of a file, one per kernel and target of each.
+    """The entries of a file, one for each configuration, target and step of each group.
 
     Raises:
-        AcceptedError: it is not there, is not TOML, or an entry lacks a key or has a bad value.
+        AcceptedError: it is not there, is not TOML, or a group lacks a key or has a bad value.
     """
     content = files.read_toml(path, "--accepted", AcceptedError)
+    for key in content:
+        if key != "accepted":
+            raise AcceptedError(f"{path.name} has {key!r}; allowed are groups, [[accepted]]")
+    result: dict[tuple[str, ...], Accepted] = {}
+    for number, group in enumerate(content.get("accepted", []), 1):
+        for entry in _of_group(group, f"{path.name} group {number}"):
+            of = (entry.kernel, entry.settings, entry.target, entry.from_, entry.to, entry.what)
+            if of in result:
+                raise AcceptedError(f"{path.name} group {number} accepts {entry}, which it or one before it accepts")
+            result[of] = entry
+    return list(result.values())
+
+
+def _of_group(group: Any, where: str) -> list[Accepted]:
+    if not isinstance(group, dict):
+        raise AcceptedError(f"{where} is {group!r}; allowed is a table")
+    what, reason, worst = group.get("what"), group.get("reason"), group.get("worst", {})
+    if what not in CAUSES:
+        raise AcceptedError(f"{where} has what = {what!r}; allowed are {', '.join(CAUSES)}")
+    if not isinstance(reason, str) or not reason:
+        raise AcceptedError(f"{where} has reason = {reason!r}; allowed is some text")
+    if not isinstance(worst, dict) or (not worst and what not in WITHOUT_VALUE):
+        raise AcceptedError(f"{where} has worst = {worst!r}; allowed is the worst accepted value of each metric")
+    for name, value in worst.items():
+        if name not in (*metrics.BY_NAME, TIMES) or type(value) not in (int, float):
+            raise AcceptedError(f"{where} has worst.{name} = {value!r}; allowed are numbers, of metrics")
+    values = tuple(sorted(worst.items()))
     result = []
-    for number, entry in enumerate(content.get("accepted", []), 1):
-        where = f"{path.name} entry {number}"
-        for key in entry:
-            if key not in ("kernel", "target", "from", "to", "what", "reason"):
-                raise AcceptedError(f"{where} has {key!r}; allowed are kernel, target, from, to, what, reason")
-        for key in ("from", "to", "reason"):
-            if not isinstance(entry.get(key), str) or not entry[key]:
-                raise AcceptedError(f"{where} has {key} = {entry.get(key)!r}; allowed is some text")
-        what = entry.get("what", "")
-        if what not in ("", *CAUSES):
-            raise AcceptedError(f"{where} has what = {what!r}; allowed are {', '.join(CAUSES)}")
-        for kernel in _texts(entry.get("kernel"), f"{where} has kernel"):
-            for target in _texts(entry.get("target"), f"{where} has target"):
-                result.append(Accepted(kernel, target, entry["from"], entry["to"], what, entry["reason"]))
+    for kernel, steps in group.items():
+        if kernel in ("what", "reason", "worst"):
+            continue
+        if ":" not in kernel or not isinstance(steps, dict):
+            raise AcceptedError(f"{where} has {kernel!r}; allowed are what, reason, worst, and tables 'module:kernel'")
+        for step, configurations in steps.items():
+            from_, to, targets = _step(step, f"{where} has {kernel}")
+            if not isinstance(configurations, list) or not all(isinstance(each, str) for each in configurations):
+                raise AcceptedError(f"{where} has {kernel}, {step} = {configurations!r}; allowed is a list of texts")
+            for settings in configurations:
+                result += [Accepted(kernel, settings, each, from_, to, what, reason, values) for each in targets]
     return result
 
 
-def _texts(value: Any, where: str) -> list[str]:
-    texts = value if isinstance(value, list) else [value]
-    if not texts or not all(isinstance(text, str) and text for text in texts):
-        raise AcceptedError(f"{where} = {value!r}; allowed is some text or a list of texts")
-    return texts
+def _step(said: str, where: str) -> tuple[str, str, list[str]]:
+    words = said.split()
+    if len(words) < 5 or (words[1], words[3]) != ("->", "on"):
+        raise AcceptedError(f"{where}, {said!r}; allowed is 'FROM -> TO on TARGET ...'")
+    return words[0], words[2], words[4:]
 
 
 def of_compiled(entries: Sequence[Accepted], compiled: Iterable[Mapping[str, Any]]) -> list[Accepted]:
@@ -90,7 +139,7 @@ def of_compiled(entries: Sequence[Accepted], compiled: Iterable[Mapping[str, Any
 
 
 def judge(found: Iterable[Any], accepted: Sequence[Accepted], from_: str, to: str) -> tuple[list[Any], list[Accepted]]:
-    """The worse changes that no entry covers, and the entries for exactly these releases that cover nothing.
+    """The worse changes that no entry covers, and the entries for exactly these releases that do not occur.
 
     An entry holds between its own two releases and for any wider pair around them.
 
@@ -105,31 +154,62 @@ def judge(found: Iterable[Any], accepted: Sequence[Accepted], from_: str, to: st
     worse = [change for change in found if change.kind == "worse"]
     open_ = [change for change in worse if not any(entry.covers(change) for entry in around)]
     exactly = [entry for entry in around if (entry.from_, entry.to) == (from_, to) and entry.what not in NOT_EXACT]
-    unused = [entry for entry in exactly if not any(entry.covers(change) for change in worse)]
+    unused = [entry for entry in exactly if not any(entry.occurs_in(change) for change in worse)]
     return open_, unused
 
 
+def of_change(change: Any, from_: str, to: str, reason: str) -> Accepted:
+    """The entry that accepts a change as it is."""
+    settings = ",".join(change.settings)
+    return Accepted(change.kernel, settings, change.target, from_, to, change.cause, reason, change.values)
+
+
+def narrowed(entry: Accepted, found: Iterable[Any]) -> Accepted:
+    """The entry with the values that occur now, where they are not worse than those that were accepted."""
+    now = next((change for change in found if change.kind == "worse" and entry.covers(change)), None)
+    return replace(entry, worst=now.values) if now is not None and entry.what not in NOT_EXACT else entry
+
+
 def write(path: Path, entries: Sequence[Accepted]) -> None:
-    """Write a file of entries, those that differ only in kernel or target under one another's roof."""
-    merged: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    """Write a file of entries, in groups of one cause and reason, each with the worst values of its entries."""
+    groups: dict[tuple[str, str], list[Accepted]] = {}
     for entry in entries:
-        group = merged.setdefault((entry.from_, entry.to, entry.what, entry.reason), {})
-        group.setdefault(entry.kernel, []).append(entry.target)
+        groups.setdefault((entry.what, entry.reason), []).append(entry)
     blocks = [_HEAD]
-    for from_, to, what, reason in sorted(merged, key=lambda key: (versions.key(key[0]), (*CAUSES, "").index(key[2]))):
-        by_targets: dict[tuple[str, ...], list[str]] = {}
-        for kernel, names in merged[from_, to, what, reason].items():
-            by_targets.setdefault(tuple(sorted(set(names))), []).append(kernel)
-        for names_of, kernels in by_targets.items():
-            lines = ["[[accepted]]", f"kernel = {_toml(sorted(set(kernels)))}", f"target = {_toml(list(names_of))}"]
-            lines += [f'from = "{from_}"', f'to = "{to}"', *([f'what = "{what}"'] if what else [])]
-            lines.append(f"reason = {json.dumps(reason, ensure_ascii=False)}")
-            blocks.append("\n".join(lines) + "\n")
+    for (what, reason), alike in sorted(groups.items(), key=lambda item: CAUSES.index(item[0][0])):
+        lines = ["[[accepted]]", f'what = "{what}"', f"reason = {_toml(reason)}"]
+        worst = _worst(alike)
+        if worst:
+            lines.append(f"worst = {{ {', '.join(f'{name} = {value}' for name, value in worst.items())} }}")
+        for kernel in sorted({entry.kernel for entry in alike}):
+            lines += [f"[accepted.{_toml(kernel)}]", *_lines([entry for entry in alike if entry.kernel == kernel])]
+        blocks.append("\n".join(lines) + "\n")
     files.write_text(path, "\n".join(blocks))
 
 
-def _toml(texts: list[str]) -> str:
-    """One text, or a list of them on lines of their own; JSON strings are TOML strings."""
-    if len(texts) == 1:
-        return json.dumps(texts[0])
-    return "[\n" + "".join(f"    {json.dumps(text)},\n" for text in texts) + "]"
+def _worst(entries: Sequence[Accepted]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, value in (each for entry in entries for each in entry.worst):
+        worse: Any = min if name in metrics.LESS_IS_WORSE else max
+        found[name] = worse(found.get(name, value), value)
+    return dict(sorted(found.items()))
+
+
+def _lines(entries: Sequence[Accepted]) -> list[str]:
+    """A line for each step: its targets with the same configurations, and these."""
+    by_target: dict[tuple[str, str, str], list[str]] = {}
+    for entry in entries:
+        by_target.setdefault((entry.from_, entry.to, entry.target), []).append(entry.settings)
+    lines: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for (from_, to, target), settings in by_target.items():
+        lines.setdefault((from_, to, tuple(sorted(set(settings), key=text.natural))), []).append(target)
+    ordered = sorted(lines.items(), key=lambda item: (versions.key(item[0][0]), versions.key(item[0][1]), item[1]))
+    return [
+        f"{_toml(f'{from_} -> {to} on {chr(32).join(sorted(targets))}')} = [{', '.join(map(_toml, settings))}]"
+        for (from_, to, settings), targets in ordered
+    ]
+
+
+def _toml(value: str) -> str:
+    """JSON strings are TOML strings."""
+    return json.dumps(value, ensure_ascii=False)

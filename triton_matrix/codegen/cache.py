@@ -1,147 +1,175 @@
-"""Results that were compiled before: kept by kernel source, settings, release, target and our own code's version."""
+"""Results that were compiled before, kept by all that decides them: settings, release, target, our own code's version,
+and what the kernel's module read while it was loaded.
+
+What a module reads is known once it has been loaded. So ``<release>.reads.json`` keeps, by kernel's file, what was read
+each time; ``<release>.json`` keeps the rows, by settings and reads. A row is found again where all that was read is as
+it was.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
-import importlib.metadata
 import importlib.util
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import compiler_variables
+from ..base import compiler_variables, records
 from ..base.files import write_text
+from ..base.listening import is_library
+from ..base.reads import Reads, changed
 from ..base.sources import sha256
+from . import many, sources
 from .compile import Configuration, Result
 from .loading import KernelError, file_of
 from .many import Rows, Settings
-from .sources import source_digest
 
-_OUR_CODE = (
-    *("adapters", "causes", "compile", "crashes", "cuda_metrics", "devices", "driver_standin", "hip_metrics"),
-    *(
-        "loading",
-        "many",
-        "occupancy",
-        "opened",
-        "packages",
-        "signing",
-        "sources",
-        "standins",
-        "targets",
-        "torch_standin",
-        "tuned",
-        "worker",
-    ),
-)
-KEPT = 20_000  # entries per release; the oldest go first
+KEPT = 20_000  # rows per release; the oldest go first
+KEPT_READS = 12  # for each kernel's file: what was read on so many occasions; the oldest go first
 
 
 class Cache:
-    """The results of one Triton release, in one file under ``folder``; ``folder=None`` keeps nothing."""
+    """The results of one Triton release, in two files under ``folder``; ``folder=None`` keeps nothing."""
 
     def __init__(self, folder: Optional[Path], release: str, settings: Optional[Settings] = None):
         self.path = folder / f"{release}.json" if folder else None
         self._settings = settings or Settings()
         self._release = release
-        self._digests: dict[str, str] = {}
-        self._entries: dict[str, Any] = {}
+        self._entries = _content(self.path)
+        self._reads = _content(self._reads_path)
+        self._files: dict[str, str] = {}  # by kernel
+        self._unchanged: dict[str, dict[str, Reads]] = {}  # by file: the reads that are answered alike now, by digest
         self._changed = False
-        if self.path and self.path.is_file():
-            try:
-                self._entries = json.loads(self.path.read_text(encoding="utf-8"))
-            except (OSError, ValueError):  # not ours, or from a disk that filled up: compile again
-                self._entries = {}
-            if not isinstance(self._entries, dict):
-                self._entries = {}
 
-    def key(self, configuration: Configuration) -> str:
-        """What decides the result of ``configuration``; raises KernelError when its source cannot be read."""
-        kernel = configuration.kernel
-        if kernel not in self._digests:
-            path = file_of(kernel)
-            if path is None:
-                raise KernelError(f"kernel is {kernel!r}; its module has no Python source")
-            self._digests[kernel] = source_digest(path, self._settings.source_root)
+    @property
+    def _reads_path(self) -> Optional[Path]:
+        return self.path and self.path.with_suffix(".reads.json")
+
+    def key(self, configuration: Configuration, reads: str = "") -> str:
+        """What decides the result of ``configuration``, with the digest of what its module read.
+
+        Raises:
+            KernelError: its source cannot be read.
+        """
         parts = [
-            OUR_CODE_DIGEST,
-            self._release,
-            self._digests[kernel],
-            kernel.rpartition(":")[2],
+            self._toolchain,
+            self._file(configuration.kernel),
+            reads,
+            configuration.function,
             configuration.target,
             configuration.args,
             configuration.constexprs,
             configuration.options,
             sorted(configuration.hints),
-            self._settings.configs,
-            self._settings.torch_version,
-            installed(),
-            variables(),
-            triton_files(),
         ]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return _digest(parts)
+
+    @functools.cached_property
+    def _toolchain(self) -> str:
+        """Digest of what decides all results alike."""
+        settings = [str(self._settings.source_root), self._settings.configs, self._settings.torch_version]
+        python = [sys.version, sys.flags.optimize, [place for place in sys.path if not is_library(place + os.sep)]]
+        own = [OUR_CODE_DIGEST, self._release, *python, *settings]
+        return _digest([*own, installed(), variables(), triton_files()])
 
     def get(self, configuration: Configuration) -> Optional[Rows]:
-        """The rows kept of ``configuration``, under its label of now; None where there are none that can be read."""
-        kept = self._entries.get(self.key(configuration))
-        try:
-            if any(_digest(path) != digest for row in kept or () for path, digest in row["read"].items()):
-                return None  # a data file that its module read was changed since
-            return [(_row(configuration, row), Result(**row["result"])) for row in kept] if kept else None
-        except (AttributeError, KeyError, TypeError):
-            return None
+        """The rows kept of ``configuration``, called as it is now; None where there are none that can be read."""
+        for digest, reads in self._now(self._file(configuration.kernel)).items():
+            kept = self._entries.get(self.key(configuration, digest))
+            if kept:
+                with contextlib.suppress(AttributeError, KeyError, TypeError):
+                    return [_row(configuration, row, reads) for row in kept]
+        return None
 
     def put(self, configuration: Configuration, rows: Rows) -> None:
         """Keep the rows of ``configuration``, unless one of them may be another the next time."""
-        if not all(result.lasting for _, result in rows):
+        reads = rows[0][1].reads
+        if not all(result.lasting for _, result in rows) or reads.get("program"):
             return
-        self._entries[self.key(configuration)] = [
+        file, digest = self._file(configuration.kernel), _digest(reads)
+        known = self._reads.get(file)
+        known = [each for each in known if each != reads] if isinstance(known, list) else []
+        self._reads[file] = [*known, reads][-KEPT_READS:]
+        self._entries[self.key(configuration, digest)] = [
             {
-                "shown": row.label[len(configuration.label.rstrip("]")) :],
+                "shown": list(row.settings[len(configuration.settings) :]),
                 "constexprs": row.constexprs,
                 "options": row.options,
-                "read": {path: _digest(path) for path in result.read},
-                "result": {
-                    "status": result.status,
-                    "metrics": result.metrics,
-                    "reason": result.reason,
-                    "seconds": result.seconds,
-                    "cpu_seconds": result.cpu_seconds,
-                    "crash": result.crash,
-                },
+                "result": {name: getattr(result, name) for name in _KEPT_OF_RESULT},
             }
             for row, result in rows
         ]
+        self._unchanged.pop(file, None)
         self._changed = True
 
     def save(self) -> None:
-        """Write the file, when there is something new and a folder to keep it in."""
-        if self.path and self._changed:
-            newest = list(self._entries.items())[-KEPT:]
-            write_text(self.path, json.dumps(dict(newest)))
+        """Write the files, when there is something new and a folder to keep it in."""
+        if self.path and self._reads_path and self._changed:
+            write_text(self._reads_path, json.dumps(self._reads))
+            write_text(self.path, json.dumps(dict(list(self._entries.items())[-KEPT:])))
+
+    def _file(self, kernel: str) -> str:
+        if kernel not in self._files:
+            path = file_of(kernel)
+            if path is None:
+                raise KernelError(f"kernel is {kernel!r}; its module has no Python source")
+            sources.check(path)
+            self._files[kernel] = str(path)
+        return self._files[kernel]
+
+    def _now(self, file: str) -> dict[str, Reads]:
+        """Of all that the module in ``file`` was seen to read: what is as it was, by its digest, the newest first."""
+        if file not in self._unchanged:
+            known = self._reads.get(file, [])
+            found = [each for each in reversed(known) if _is_now(each)] if isinstance(known, list) else []
+            self._unchanged[file] = {_digest(each): each for each in found}
+        return self._unchanged[file]
 
 
-def _digest(path: str) -> Optional[str]:
+_KEPT_OF_RESULT = ("status", "metrics", "reason", "seconds", "cpu_seconds", "crash")
+
+
+def _content(path: Optional[Path]) -> dict[str, Any]:
+    """What a file of the cache holds; nothing where it is not ours, or from a disk that filled up."""
     try:
-        return sha256(Path(path))
-    except OSError:
-        return None
+        content = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
-def _row(configuration: Configuration, kept: dict[str, Any]) -> Configuration:
-    label = configuration.label.rstrip("]") + kept["shown"]
-    return dataclasses.replace(configuration, label=label, constexprs=kept["constexprs"], options=kept["options"])
+def _row(configuration: Configuration, kept: dict[str, Any], reads: Reads) -> tuple[Configuration, Result]:
+    """A row as it was put; TypeError or KeyError where it is not one."""
+    settings = (*configuration.settings, *map(str, kept["shown"]))
+    result = Result(**kept["result"], reads=reads)
+    numbers = [*result.metrics.values(), result.seconds, result.cpu_seconds]
+    if result.status not in ("ok", "n/a", "error") or not all(type(number) in (int, float) for number in numbers):
+        raise TypeError
+    constexprs, options = dict(kept["constexprs"]), dict(kept["options"])
+    return dataclasses.replace(configuration, settings=settings, constexprs=constexprs, options=options), result
+
+
+def _is_now(reads: Any) -> bool:
+    try:
+        return not changed(reads)
+    except (AttributeError, TypeError):  # it is none
+        return False
+
+
+def _digest(reads: Any) -> str:
+    return hashlib.sha256(json.dumps(reads, sort_keys=True).encode()).hexdigest()
 
 
 @functools.cache
 def installed() -> str:
-    """Digest of what is installed besides this harness: it decides which modules are stood in for."""
-    found = {f"{each.metadata['Name']} {each.version}" for each in importlib.metadata.distributions()}
-    others = sorted(name for name in found if not name.startswith("triton-matrix "))
-    return hashlib.sha256("\n".join(others).encode()).hexdigest()
+    """Digest of what is installed besides this harness, file by file: it decides what is stood in for."""
+    others = sorted(item for item in records.installed().items() if item[0] != "triton-matrix")
+    return _digest(others)
 
 
 def default_folder() -> Path:
@@ -152,17 +180,9 @@ def default_folder() -> Path:
 
 
 def variables() -> dict[str, str]:
-    """The environment variables that change what is compiled: Triton's, and what kernels' modules often ask for.
-
-    One that names a file, such as TRITON_PTXAS_PATH, comes with the file's size and time.
-    """
-    asked = {name: os.environ[name] for name in sorted(os.environ) if name.startswith(("DISABLE_", "ENABLE_", "USE_"))}
-    asked.update(compiler_variables.found(os.environ))
-    for name, value in asked.items():
-        if os.path.isfile(value):
-            status = os.stat(value)
-            asked[name] = f"{value} {status.st_size} {status.st_mtime_ns}"
-    return asked
+    """The environment variables that change what Triton compiles; one that names a file with the file's digest."""
+    asked = compiler_variables.found(os.environ)
+    return {name: f"{value} {sha256(Path(value))}" if os.path.isfile(value) else value for name, value in asked.items()}
 
 
 @functools.cache
@@ -178,11 +198,4 @@ def triton_files() -> str:
     return found.hexdigest()
 
 
-def _our_code_digest() -> str:
-    digest = hashlib.sha256()
-    for name in _OUR_CODE:
-        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
-    return digest.hexdigest()
-
-
-OUR_CODE_DIGEST = _our_code_digest()
+OUR_CODE_DIGEST = sources.digest_with_siblings(Path(many.__file__))

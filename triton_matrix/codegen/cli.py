@@ -7,10 +7,11 @@ import importlib.metadata
 import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
-from ..base import commands, compiler_variables, records
+from ..base import commands, compiler_variables, reads, records
 from ..evidence import atlas_file
 from . import adapters, hook, loading, spec, table, targets
 from .cache import OUR_CODE_DIGEST, Cache, default_folder
@@ -67,8 +68,9 @@ def main(argv: list[str]) -> int:
         from . import driver_check
 
         return driver_check.main(release, options.check_driver, options.root, options.json)
+    read: reads.Reads = {}
     if options.atlas:
-        configurations = hook.configurations(options.atlas, options.root, names)
+        configurations, read = hook.told(options.atlas, options.root, names)
     else:
         configurations = spec.expand_all(options.spec, names)
     settings = settings_of(options, options.torch)
@@ -82,11 +84,13 @@ def main(argv: list[str]) -> int:
     rows = run(configurations, cache, settings, options.progress)
     found = [[entry(*row) for row in rows[index]] for index in range(len(configurations))]
     entries = [item for each in found for item in each]
+    _check_names(entries)
     if options.json:
         given: dict[str, dict[str, list[str]]] = {name: {} for name in names}
         for each, items in zip(configurations, found):
             given[each.target][each.label] = [item["label"] for item in items]
-        about.update(variables=variables, configs=settings.configs)
+        read_by = [read, *(result.reads for each in rows.values() for _, result in each)]
+        about.update(variables=variables, configs=settings.configs, **_read(read_by, options.root))
         atlas_file.write(options.json, atlas_file.fill(about, given, entries))
     failed = [item for item in entries if item["status"] == "error"]
     if not options.quiet:
@@ -161,6 +165,20 @@ def run(
     for index, sentence in refused.items():
         found[index] = [(configurations[index], Result("error", reason=f"cannot be asked: {sentence}"))]
     return found
+
+
+def _read(several: list[reads.Reads], root: Path) -> dict[str, Any]:
+    """For the atlas file, what hook and kernels' modules read: files of the checkout, and variables that are set."""
+    found = reads.merged({id(each): each for each in several}.values())
+    return {"read": reads.below(found, root.resolve()), "shell": reads.shell(found)}
+
+
+def _check_names(entries: list[dict[str, Any]]) -> None:
+    """ValueError where two rows have one name, and so could not be told apart in any comparison."""
+    names = Counter(item["id"] for item in entries)
+    for name, times in names.items():
+        if times > 1:
+            raise ValueError(f"{times} configurations are called {name!r}; give each a label of its own")
 
 
 def _tell(progress: Optional[int], line: str) -> None:

@@ -17,10 +17,11 @@ from typing import Any, Optional
 
 from ..base import cells, commands, tables, text
 from ..evidence import atlas_file
-from . import accepted, metrics, targets
+from . import accepted, metrics, naming, targets
 from .accepted import Accepted
 from .cache import OUR_CODE_DIGEST
 
+Values = tuple[tuple[str, float], ...]
 LISTED, LISTED_ALIKE = 8, 3  # ids named in a sentence; the count is always the full one
 
 # what :func:`_worse` looks at
@@ -34,21 +35,29 @@ class Change:
 
     Attributes:
         kind: "worse" or "info".
+        kernel, settings: of the configuration, as an atlas file has them.
         cause: one of accepted.CAUSES, worst first; "" for info.
         what: such as "spill_stores 158 -> 808".
         size: how much worse, among changes with the same cause.
+        values: what it came to, metric by metric: what accepting it accepts.
     """
 
     kind: str
-    label: str
+    kernel: str
+    settings: tuple[str, ...]
     target: str
     what: str
     cause: str = ""
     size: float = 0
+    values: tuple[tuple[str, float], ...] = ()
 
     @property
-    def kernel(self) -> str:
-        return self.label.partition("[")[0]
+    def label(self) -> str:
+        return naming.label(self.kernel, self.settings)
+
+    @property
+    def id(self) -> str:
+        return naming.identifier(self.label, self.target)
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
@@ -154,8 +163,8 @@ def beside(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
-    def change(kind: str, what: str, cause: str = "", size: float = 0) -> Change:
-        return Change(kind, new["label"], new["target"], what, cause, size)
+    def change(kind: str, what: str, cause: str = "", size: float = 0, values: Values = ()) -> Change:
+        return Change(kind, new["kernel"], tuple(new["settings"]), new["target"], what, cause, size, values)
 
     found = []
     settings = [
@@ -177,7 +186,7 @@ def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     if old["status"] == new["status"] == "ok":
         worse = [*_worse(old["metrics"], new["metrics"], new["target"]), *_slower_to_compile(old, new)]
         found += [change("worse", *parts) for parts in worse]
-        said = " ".join(what for what, _, _ in worse)
+        said = " ".join(what for what, *_ in worse)
         for name in metrics.of_role("shared"):
             before, after = old["metrics"].get(name, 0), new["metrics"].get(name, 0)
             if after > before and name not in said.split():
@@ -189,33 +198,42 @@ def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     return found
 
 
-def _worse(old: dict[str, Any], new: dict[str, Any], target: str) -> Iterable[tuple[str, str, float]]:
-    """What got worse, its cause, and how much."""
+def _worse(old: dict[str, Any], new: dict[str, Any], target: str) -> Iterable[tuple[str, str, float, Values]]:
+    """What got worse, its cause, how much, and what it came to."""
 
     def both(name: str) -> str:
         return f"{name} {old[name]} -> {new[name]}"
+
+    def now(*names: str) -> Values:
+        return tuple((name, new[name]) for name in sorted(names) if name in new)
 
     def more(names: Sequence[str]) -> list[str]:
         return [name for name in names if name in old and name in new and new[name] > old[name]]
 
     spills = more(metrics.of_role("spills"))
     if spills:
-        yield ", ".join(map(both, spills)), "spills", sum(new[name] - old[name] for name in spills)
+        yield (
+            ", ".join(map(both, spills)),
+            "spills",
+            sum(new[name] - old[name] for name in spills),
+            now(*metrics.of_role("spills")),
+        )
     scratch = [name for name in more(metrics.of_role("scratch")) if old[name] == 0]
     if scratch:
-        yield ", ".join(map(both, scratch)), "scratch", sum(new[name] for name in scratch)
+        yield ", ".join(map(both, scratch)), "scratch", sum(new[name] for name in scratch), now(*scratch)
     for name in metrics.of_role("occupancy"):
         if name in old and name in new and new[name] < old[name]:
             with_it = [both(name), *(both(shared) for shared in more(metrics.of_role("shared")))]
-            yield ", ".join(with_it), "occupancy", 1 - new[name] / old[name]
+            yield ", ".join(with_it), "occupancy", 1 - new[name] / old[name], now(name)
     if _narrower(old, new):
-        yield f"narrower loads: {both('global_loads')}, {both('global_loads_128')}", "loads", new["global_loads"]
+        what = f"narrower loads: {both('global_loads')}, {both('global_loads_128')}"
+        yield what, "loads", new["global_loads"], now("global_loads", "global_loads_128")
     for name in more(metrics.of_role("fp64")):
-        yield both(name), "fp64", new[name]
+        yield both(name), "fp64", new[name], now(name)
     for name in more(metrics.of_role("shared")):
         passed = _no_longer_fit(old[name], new[name], target.partition(":")[0])
         if passed:
-            yield f"{both(name)}: more than {' and '.join(passed)} allows a block", "shared", new[name]
+            yield f"{both(name)}: more than {' and '.join(passed)} allows a block", "shared", new[name], now(name)
 
 
 def _no_longer_fit(before: int, after: int, backend: str) -> list[str]:
@@ -229,11 +247,12 @@ def _no_longer_fit(before: int, after: int, backend: str) -> list[str]:
     return found
 
 
-def _slower_to_compile(old: dict[str, Any], new: dict[str, Any]) -> Iterable[tuple[str, str, float]]:
+def _slower_to_compile(old: dict[str, Any], new: dict[str, Any]) -> Iterable[tuple[str, str, float, Values]]:
     """The CPU time of a compilation that takes long, where it is more than twice what it was."""
     before, after = old.get("cpu_seconds", 0), new.get("cpu_seconds", 0)
     if before > 0 and after > metrics.LONG_COMPILATION and after > metrics.MUCH_LONGER * before:
-        yield f"compile time {before:.1f} -> {after:.1f} s of CPU", "time", after / before
+        times = after / before
+        yield f"compile time {before:.1f} -> {after:.1f} s of CPU", "time", times, ((accepted.TIMES, round(times, 1)),)
 
 
 def _narrower(old: dict[str, Any], new: dict[str, Any]) -> bool:

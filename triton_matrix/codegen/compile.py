@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional, Union
 
 from ..base import versions
-from . import adapters, causes, crashes, cuda_metrics, hip_metrics, targets
+from ..base.reads import Reads
+from . import adapters, causes, crashes, cuda_metrics, hip_metrics, naming, targets
 from .signing import NotInThisRelease
 from .signing import sign as sign
 from .standins import strictly
@@ -23,7 +24,7 @@ class Configuration:
 
     Attributes:
         kernel: "module:function" or "path/to/file.py:function".
-        label: the kernel's name with what tells this configuration from its siblings: ``add[num_warps=4]``.
+        settings: what tells this configuration from the kernel's others, in words: ``("num_warps=4",)``.
         target: such as "cuda:90".
         args: Triton type, or a launch's value, of every parameter that is not a constant (signing.py).
         constexprs: value of every ``tl.constexpr`` parameter, as a spec writes it (signing.decode).
@@ -32,7 +33,7 @@ class Configuration:
     """
 
     kernel: str
-    label: str
+    settings: tuple[str, ...]
     target: str
     args: dict[str, Any]
     constexprs: dict[str, Any]
@@ -40,8 +41,21 @@ class Configuration:
     hints: tuple[str, ...]
 
     @property
+    def function(self) -> str:
+        return self.kernel.rpartition(":")[2]
+
+    @property
+    def label(self) -> str:
+        return naming.label(naming.kernel(self.kernel), self.settings)
+
+    @property
     def id(self) -> str:
-        return f"{self.label} {self.target}"
+        return naming.identifier(self.label, self.target)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Configuration:
+        """The configuration of which :func:`dataclasses.asdict` went through JSON."""
+        return cls(**{**given, "settings": tuple(given["settings"]), "hints": tuple(given["hints"])})
 
 
 @dataclass
@@ -60,7 +74,7 @@ class Result:
         stages: text or bytes of each stage by name ("ttgir", "ptx", "cubin", "amdgcn"); not kept in files.
         tuner_skips: an error that an autotuner meets by taking another configuration.
         unanswered: an error that says nothing about the kernel: its process was ended from outside, or took too long.
-        read: data files that were read while the kernel was loaded.
+        reads: what its module and the modules beside it read (base/reads.py).
         lasting: whether the same question gives the same answer again; not so where a module did not load.
     """
 
@@ -74,7 +88,7 @@ class Result:
     note: str = ""
     tuner_skips: bool = False
     unanswered: bool = False
-    read: tuple[str, ...] = ()
+    reads: Reads = field(default_factory=dict, repr=False)
     lasting: bool = True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import naming
 from .compile import Configuration, Result
 
 
@@ -11,7 +12,8 @@ def entry(configuration: Configuration, result: Result) -> dict[str, Any]:
     """One entry. ``metrics`` repeat exactly from run to run; ``seconds`` and ``cpu_seconds`` do not."""
     value: dict[str, Any] = {
         "id": configuration.id,
-        "kernel": configuration.label.partition("[")[0],
+        "kernel": naming.kernel(configuration.kernel),
+        "settings": list(configuration.settings),
         "label": configuration.label,
         "target": configuration.target,
         "args": configuration.args,

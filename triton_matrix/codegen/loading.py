@@ -10,12 +10,14 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 import sys
 import traceback
-from importlib.machinery import PathFinder
+from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path
 from typing import Any, Optional
 
+from ..base import listening
 from . import driver_standin, packages, torch_standin
 from .sources import import_name
 from .standins import Finder, StandIn, StandInError, is_users, way_out
@@ -50,7 +52,9 @@ class Loader:
         if importlib.util.find_spec("torch") is not None:
             importlib.import_module("torch")
             torch_standin.tell_real(target)
-        sys.meta_path.insert(0, self._local)
+        _forget_users_modules()
+        sys.argv = [""]  # a module that reads it reads nothing of ours
+        sys.meta_path[:0] = [packages.NotingFinder(self._local), self._local]
         sys.meta_path += [packages.FolderFinder(self._local), self._stand_ins]
 
     def load(self, reference: str) -> Any:
@@ -83,6 +87,22 @@ class Loader:
         if "Gluon" in type(found).__name__:
             raise KernelError(f"kernel is {reference!r}, which {_GLUON}")
         return found
+
+
+def _forget_users_modules() -> None:
+    """What the package's own hook imported here before is loaded anew, in the way that kernels are.
+
+    A package with compiled modules cannot be loaded twice: its files are noted as if they were read now.
+    """
+    places = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    users = {name: os.path.abspath(file) for name, file in places.items() if file and name != "__main__"}
+    users = {name: file for name, file in users.items() if not listening.is_library(file)}
+    compiled = {name.partition(".")[0] for name, file in users.items() if file.endswith(tuple(EXTENSION_SUFFIXES))}
+    for name, file in users.items():
+        if name.partition(".")[0] in compiled:
+            listening.looked_for(file, "content")
+        else:
+            del sys.modules[name]
 
 
 def _is_gluon(path: Path, function: str) -> bool:

@@ -1,6 +1,7 @@
-"""Compile many configurations, those of a target in one child process after another, and measure many at a time.
+"""Compile many configurations, in one child process after another, and measure many at a time.
 
-A child stands in for its target: questions to the GPU are answered for it, and modules are imported there.
+A child stands in for its target: questions to the GPU are answered for it. It loads the kernels of one file, so that
+what it reads is what those kernels depend on, and nothing that another file left behind decides what it finds.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from . import crashes, opened, targets, tuned, worker
+from ..base.listening import INSTALLED, Notes, is_library, listening
+from ..base.reads import Reads
+from . import crashes, targets, tuned, worker
 from .compile import Configuration, Result, compile_stages, measure, unknown_to, unwrap
-from .loading import ImportFailure, Loader
+from .loading import ImportFailure, Loader, file_of
 from .signing import NotInThisRelease, sign
 
 BATCH = 16  # results measured together: one disassembler start each, and no more than this many binaries in memory
@@ -58,10 +61,10 @@ def compile_all(
     refused: dict[int, str] = {}
     batch = _Batch(done)
     broken: dict[str, Result] = {}  # by kernel: why importing it does not end well on any target
-    by_target: dict[str, list[int]] = {}
+    groups: dict[tuple[str, Optional[Path]], list[int]] = {}
     for index, configuration in enumerate(configurations):
-        by_target.setdefault(configuration.target, []).append(index)
-    for name, indices in by_target.items():
+        groups.setdefault((configuration.target, file_of(configuration.kernel)), []).append(index)
+    for (name, _), indices in groups.items():
         why = unknown_to(targets.parse(name), triton.__version__)
         if why:
             for index in indices:
@@ -99,7 +102,7 @@ class _Batch:
 
 
 class _Group:
-    """The configurations of one target, compiled by one child after another."""
+    """The configurations of one target and one file, compiled by one child after another."""
 
     def __init__(
         self,
@@ -114,7 +117,7 @@ class _Group:
         self._batch, self._refused = batch, refused
         self._rows: Rows = []  # of the first of self._todo
         self._expected: list[Configuration] = []
-        self._read: tuple[str, ...] = ()  # by the modules of this child
+        self._reads: Reads = {}  # of the modules of this child
 
     def run(self) -> None:
         with tempfile.TemporaryFile() as log:
@@ -140,8 +143,10 @@ class _Group:
                     self._ended(how_it_ended(), log)
                     return
                 kind, content = message
-                if kind == "points":
-                    self._expected, self._read = content
+                if kind == "reads":
+                    self._reads = content
+                elif kind == "points":
+                    self._expected = content
                 elif kind == "refused":
                     self._refused[self._todo.pop(0)] = content
                 elif kind == "failed":
@@ -153,7 +158,7 @@ class _Group:
 
     def _finish(self, rows: Rows) -> None:
         for _, result in rows:
-            result.read = self._read
+            result.reads = self._reads
         self._batch.add(self._todo.pop(0), rows)
         self._rows, self._expected = [], []
 
@@ -178,14 +183,37 @@ def _work(jobs: list[Configuration], skip: int, settings: Settings) -> Callable[
     """What a child does: load and compile these configurations, all but the first ``skip`` rows of the first."""
 
     def work(send: worker.Send, log: int) -> None:
-        loader = Loader(targets.parse(jobs[0].target), settings.source_root, settings.torch_version)
+        told = 0
         functions: dict[str, Any] = {}
         left_out = skip
-        for job in jobs:
-            _compile_one(job, left_out, settings, loader, functions, send, log)
-            left_out = 0
+
+        def send_all(message: Any) -> None:
+            nonlocal told
+            count = sum(map(len, notes.found.values()))
+            if count > told:
+                told = count
+                send(("reads", notes.found))
+            send(message)
+
+        with listening(_notes()) as notes:
+            loader = Loader(targets.parse(jobs[0].target), settings.source_root, settings.torch_version)
+            for job in jobs:
+                _compile_one(job, left_out, settings, loader, functions, send_all, log)
+                left_out = 0
 
     return work
+
+
+def _notes() -> Notes:
+    """Of what a kernel's module reads, and not of what Triton reads to compile it, nor of what installed code runs."""
+    import triton
+
+    compiler = str(Path(triton.__file__).parent)
+
+    def counts(question: str, file: str) -> bool:
+        return not file.startswith(compiler) and not (question == "program" and file.startswith(INSTALLED))
+
+    return Notes(lambda path: not is_library(path), counts)
 
 
 def _compile_one(
@@ -200,8 +228,7 @@ def _compile_one(
     try:
         if job.kernel not in functions:
             try:
-                with opened.listening():
-                    functions[job.kernel] = loader.load(job.kernel)
+                functions[job.kernel] = loader.load(job.kernel)
             except ImportFailure as problem:
                 functions[job.kernel] = problem
         fn = functions[job.kernel]
@@ -212,15 +239,14 @@ def _compile_one(
         points = tuned.expand(fn, job, settings.configs)
 
         def load(reference: str) -> Any:
-            with opened.listening():
-                return unwrap(loader.load(reference))
+            return unwrap(loader.load(reference))
 
         with contextlib.suppress(NotInThisRelease):
             sign(function, job.args, points[0].constexprs, job.hints, load)
     except ValueError as problem:
         send(("refused", str(problem)))
         return
-    send(("points", ([tuned.labelled(job, point) for point in points], opened.files())))
+    send(("points", [tuned.labelled(job, point) for point in points]))
     for point in points[skip:]:
 
         def compile_it(point: tuned.Point = point) -> Result:

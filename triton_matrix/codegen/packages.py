@@ -9,17 +9,19 @@ import ast
 import functools
 import importlib
 import importlib.util
+import os
 import sys
 import types
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from typing import Any, Optional
 
+from ..base import listening
 from .standins import StandIn, StandInError
 
 _FUTURE = {name: getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
 _FOLDERS_UP = 6  # how far above a kernel's file absolute imports are looked for where no project file ends the search
-_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 
 
 class LocalFinder:
@@ -32,6 +34,10 @@ class LocalFinder:
     def own(self, name: str) -> bool:
         """Whether a top-level name is one of the kernel's own packages."""
         return name in self._roots
+
+    def folders(self) -> list[str]:
+        """Where the kernel's own packages, and what no other finder has, may lie."""
+        return [*self._roots.values(), *map(str, self._folders)]
 
     def add(self, top: str, root: Path) -> None:
         """Import ``top`` from ``root`` from now on, in this way."""
@@ -53,6 +59,22 @@ class LocalFinder:
         return found
 
 
+class NotingFinder:
+    """Before all others, finds nothing, and notes where a module is looked for: one may be put there later."""
+
+    def __init__(self, local: LocalFinder) -> None:
+        self._local = local
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
+        places = path if path is not None else [*self._local.folders(), *sys.path]
+        for place in map(os.path.abspath, places):
+            if not listening.is_library(place + os.sep):
+                last = os.path.join(place, name.rpartition(".")[2])
+                for suffix in ("", *importlib.machinery.all_suffixes()):
+                    listening.looked_for(last + suffix)
+        return None
+
+
 class FolderFinder:
     """After all regular finders: a module in a folder above the kernel's file becomes one of its own."""
 
@@ -64,10 +86,19 @@ class FolderFinder:
             return None
         for folder in self._local._folders:
             inside = folder / name
-            if inside.with_suffix(".py").is_file() or (inside.is_dir() and any(inside.glob("**/*.py"))):
+            if inside.with_suffix(".py").is_file() or (inside.is_dir() and _holds_python(inside)):
                 self._local.add(name, folder)
                 return self._local.find_spec(name)
         return None
+
+
+def _holds_python(folder: Path) -> bool:
+    with listening.quietly():
+        first = next(folder.glob("**/*.py"), None)
+    if first is not None:  # one file is enough; what else the folder holds decides nothing
+        listening.looked_for(str(first))
+        return True
+    return any(folder.glob("**/*.py"))
 
 
 def folders_above(path: Path) -> list[Path]:
@@ -76,7 +107,7 @@ def folders_above(path: Path) -> list[Path]:
     for folder in list(path.parents)[:_FOLDERS_UP]:
         if not (folder / "__init__.py").is_file():  # inside a package, names of folders are not names of packages
             result.append(folder)
-        if any((folder / name).exists() for name in _PROJECT_FILES):
+        if any((folder / name).exists() for name in PROJECT_FILES):
             break
     return result
 

@@ -1,7 +1,4 @@
-"""A kernel's source files: under which name its module is imported, and the digest of all that it is made of.
-
-Nothing is imported here (and so no Triton), because the digest decides whether there is anything to compile at all.
-"""
+"""A kernel's source file: under which name its module is imported. Nothing is imported here."""
 
 from __future__ import annotations
 
@@ -12,8 +9,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
-
-from .packages import folders_above
 
 _STATEMENT = re.compile(
     r"^[^\S\n]*(?:[^#\n'\"]*;[^\S\n]*)?"
@@ -67,17 +62,8 @@ def _reach(path: Path) -> int:
     return reach
 
 
-def source_digest(path: Path, source_root: Optional[Path] = None) -> str:
-    """Digest of a kernel's file and of every file beside or above it that it imports, directly or not.
-
-    What it imports from elsewhere (Triton, other distributions) is not looked at.
-
-    Raises:
-        SourceError: the kernel's own file is not Python.
-    """
-    check(path)
-    above = [source_root.resolve()] if source_root else folders_above(path)
-    roots = tuple(dict.fromkeys([import_name(path, source_root)[0], *above]))
+def digest_with_siblings(path: Path) -> str:
+    """Digest of a module's file and of every file of its own package that it imports, directly or not."""
     digest, todo, seen = hashlib.sha256(), [path], set()
     while todo:
         each = todo.pop()
@@ -85,7 +71,10 @@ def source_digest(path: Path, source_root: Optional[Path] = None) -> str:
             continue
         seen.add(each)
         digest.update(hashlib.sha256(each.read_bytes()).digest())
-        todo += [file for file in _local_imports(each, roots) if file not in seen]
+        for statement in _imports(each):
+            base = statement.base(each)
+            if base is not None:
+                todo += _files(base, statement)
     return digest.hexdigest()
 
 
@@ -118,29 +107,6 @@ def _imports(path: Path) -> tuple[_Import, ...]:
             taken = re.sub(r"#[^\n]*|\bas\s+\w+", " ", taken)
             found.append(_Import(len(dots), module, tuple(re.findall(r"\w+", taken))))
     return tuple(dict.fromkeys(found))
-
-
-@functools.cache
-def _local_imports(path: Path, roots: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Files under ``roots`` that an import statement of ``path`` may load, each once."""
-    found: list[Path] = []
-    for statement in _imports(path):
-        base = statement.base(path)
-        if base is not None:
-            found += _files(base, statement)
-        for root in roots if not statement.level else ():
-            if (root / statement.module.partition(".")[0]).is_dir() or "." not in statement.module:
-                found += [*_chain(root, statement.module), *_files(root, statement)]
-    return tuple(sorted({file.resolve() for file in found}))
-
-
-def _chain(root: Path, name: str) -> list[Path]:
-    """The file of a module under ``root``, and the ``__init__`` of each package on the way to it."""
-    parts = name.split(".")
-    found = []
-    for count in range(1, len(parts) + 1):
-        found += _existing(root.joinpath(*parts[:count]))
-    return found
 
 
 def _files(base: Path, statement: _Import) -> list[Path]:

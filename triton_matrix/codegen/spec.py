@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
 from ..base import compile_options, files
+from . import naming
 from .compile import Configuration
 from .loading import split
 
@@ -89,23 +92,21 @@ def expand_all(path: Path, target_names: list[str]) -> list[Configuration]:
     """The configurations of a spec, or of every spec of a folder, none of them twice and each with a label of its own.
 
     Raises:
-        SpecError: as of :func:`read` and :func:`expand`.
+        SpecError: as of :func:`read` and :func:`expand`, or two kernels that labels do not tell apart.
     """
     result: dict[str, Configuration] = {}
-    seen: set[str] = set()
     for file in files_of(path):
         for configuration in expand(read(file), target_names):
-            content = repr(dataclasses.replace(configuration, label=""))
-            if content in seen:
-                continue
-            seen.add(content)
-            if configuration.id in result:
-                head, _, settings = configuration.label.partition("[")
-                own = file.stem.removeprefix(f"{head}-")
-                label = f"{head}[{','.join(filter(None, (own, settings.rstrip(']'))))}]"
-                configuration = dataclasses.replace(configuration, label=label)
-            result[configuration.id] = configuration
+            other = result.setdefault(configuration.id, configuration)
+            if _content(other) != _content(configuration):
+                both = f"{other.kernel} and {configuration.kernel}"
+                raise SpecError(f"--spec is {str(path)!r}; {both} are both called {other.id}: ask for one of them")
     return list(result.values())
+
+
+def _content(configuration: Configuration) -> str:
+    """All that is asked, however the path of the kernel's file is written."""
+    return repr(dataclasses.replace(configuration, kernel=str(Path(configuration.kernel).resolve())))
 
 
 def expand(content: dict[str, Any], target_names: list[str]) -> list[Configuration]:
@@ -114,44 +115,65 @@ def expand(content: dict[str, Any], target_names: list[str]) -> list[Configurati
     Raises:
         SpecError: an option that no release knows, or a value that it cannot have.
     """
-    function = split(content["kernel"])[1]
-    fixed: dict[tuple[str, str], Any] = {}
-    varying: dict[tuple[str, str], list[Any]] = {}
+    grid: dict[tuple[str, str], list[Any]] = {}
     for table in ("constexprs", "options"):
         for name, value in content[table].items():
             values = value if isinstance(value, list) else [value]
             if table == "options":
-                if not values:
-                    raise SpecError(f"options.{name} is []; allowed is a list that holds something")
-                for each in values:
-                    try:
-                        compile_options.check(name, each, "options")
-                    except ValueError as problem:
-                        raise SpecError(str(problem)) from None
-            distinct = [each for index, each in enumerate(values) if not _among(each, values[:index])]
-            if isinstance(value, list):
-                varying[table, name] = distinct
-            else:
-                fixed[table, name] = value
+                _check_option(name, values)
+            grid[table, name] = [each for index, each in enumerate(values) if not _among(each, values[:index])]
     pointers = tuple(name for name, kind in content["args"].items() if str(kind).startswith("*"))
     hints = tuple(content["hints"].get("divisible_by_16", pointers))
     result = []
     for target in target_names:
-        for point in itertools.product(*varying.values()):
-            settings = {**fixed, **dict(zip(varying, point))}
-            shown = ",".join(f"{name}={value}" for (_, name), value in zip(varying, point))
+        for point in itertools.product(*grid.values()):
+            chosen = {
+                kind: {name: value for (table, name), value in zip(grid, point) if table == kind}
+                for kind in ("constexprs", "options")
+            }
+            settings = _settings(content["args"], hints, **chosen)
             result.append(
-                Configuration(
-                    kernel=content["kernel"],
-                    label=f"{function}[{shown}]" if shown else function,
-                    target=target,
-                    args=dict(content["args"]),
-                    constexprs={name: value for (table, name), value in settings.items() if table == "constexprs"},
-                    options={name: value for (table, name), value in settings.items() if table == "options"},
-                    hints=hints,
-                )
+                Configuration(content["kernel"], settings, target, dict(content["args"]), hints=hints, **chosen)
             )
     return result
+
+
+def _check_option(name: str, values: list[Any]) -> None:
+    if not values:
+        raise SpecError(f"options.{name} is []; allowed is a list that holds something")
+    for each in values:
+        try:
+            compile_options.check(name, each, "options")
+        except ValueError as problem:
+            raise SpecError(str(problem)) from None
+
+
+def _settings(
+    args: dict[str, Any], hints: tuple[str, ...], constexprs: dict[str, Any], options: dict[str, Any]
+) -> tuple[str, ...]:
+    """What tells a configuration from every other of its kernel: what its pointers point to, constexprs, options, and a
+    digest of all that a launch would say.
+    """
+    said = json.dumps([args, sorted(hints), _named(constexprs), options], sort_keys=True)
+    kinds = dict.fromkeys(kind.lstrip("*k") for kind in args.values() if isinstance(kind, str) and kind.startswith("*"))
+    shown = [f"{name}={_shown(value)}" for name, value in (*_named(constexprs).items(), *options.items())]
+    return (*kinds, *shown, f"#{hashlib.sha256(said.encode()).hexdigest()[:8]}")
+
+
+def _named(value: Any) -> Any:
+    """A value with its functions called as kernels are, wherever their files lie."""
+    if isinstance(value, list):
+        return [_named(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: naming.kernel(item) if key == "function" and isinstance(item, str) else _named(item)
+            for key, item in value.items()
+        }
+    return value
+
+
+def _shown(value: Any) -> str:
+    return ",".join(map(str, value.values())) if isinstance(value, dict) else str(value)
 
 
 def remarks(content: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..base import files
-from . import adapters, compile, hook, loading, spec, targets, tuned
+from . import adapters, compile, hook, loading, naming, spec, targets, tuned
 from .cli import check_release, installed_triton
 from .compile import Configuration, Result
 
@@ -67,14 +68,13 @@ def chosen(request: dict[str, Any]) -> Configuration:
         ValueError: none or several fit; the sentence lists those there are.
     """
     if "configuration" in request:
-        given = request["configuration"]
-        return Configuration(**{**given, "hints": tuple(given["hints"])})
+        return Configuration.of(request["configuration"])
     if request.get("spec"):
         found = spec.expand_all(Path(request["spec"]), [request["target"]])
     else:
         found = hook.configurations(request["atlas"], Path(request["root"]), [request["target"]])
     wanted = request.get("label") or ""
-    fitting = [each for each in found if wanted in (each.label, each.id, each.label.partition("[")[0], "")]
+    fitting = [each for each in found if not wanted or wanted in _ways(each)]
     if len(fitting) == 1:
         return fitting[0]
     labels = ", ".join(each.label for each in (fitting or found))
@@ -82,6 +82,10 @@ def chosen(request: dict[str, Any]) -> Configuration:
         raise ValueError(f"kernel is {wanted!r}; allowed are, for {request['target']}: {labels}")
     asked = f"kernel is {wanted!r}, which is" if wanted else "the spec has"
     raise ValueError(f"{asked} {len(fitting)} configurations; name one with its label: {labels}")
+
+
+def _ways(configuration: Configuration) -> tuple[str, ...]:
+    return naming.ways(naming.kernel(configuration.kernel), configuration.settings, configuration.target)
 
 
 def _settled(configuration: Configuration, function: Any) -> Configuration:
@@ -94,7 +98,7 @@ def _settled(configuration: Configuration, function: Any) -> Configuration:
     if len(points) > 1:
         raise ValueError(
             f"the kernel is tuned, and the spec leaves {len(points)} of its configurations; set what tells one from the"
-            f" others under [constexprs] and [options]: {'; '.join(point.shown for point in points)}"
+            f" others under [constexprs] and [options]: {'; '.join(','.join(point.shown) for point in points)}"
         )
     return tuned.labelled(configuration, points[0])
 
@@ -122,7 +126,7 @@ def answer(configuration: Configuration, function: Any, folder: Path, swaps: lis
         folder / "answer.json",
         {
             "triton": triton.__version__,
-            "configuration": {**configuration.__dict__, "hints": list(configuration.hints)},
+            "configuration": dataclasses.asdict(configuration),
             "results": {name: _told(result) for name, result in zip(names, results)},
         },
     )

@@ -25,13 +25,13 @@ class Point:
     """One configuration as it is compiled.
 
     Attributes:
-        shown: what tells it from the kernel's other tuned configurations, for the label; "" where there is one only.
+        shown: what tells it from the kernel's other tuned configurations; nothing where there is one only.
         constexprs: with what tuner and heuristics set; values from them are Python's own, not a spec's.
         options: compile options; at least ``num_warps``.
         tuned: an autotuner would pass over it where it cannot be launched.
     """
 
-    shown: str
+    shown: tuple[str, ...]
     constexprs: dict[str, Any]
     options: dict[str, Any]
     tuned: bool = False
@@ -80,10 +80,12 @@ def expand(fn: Any, configuration: Configuration, limit: Optional[int] = None) -
         if not any(draft.constexprs == each.constexprs and draft.options == each.options for each in distinct):
             distinct.append(draft)
     varying = _varying([draft.config for draft in distinct])
-    return [
-        Point(_show({name: draft.config.get(name) for name in varying}), draft.constexprs, draft.options, tuned)
-        for draft in distinct[: limit or None]
-    ]
+    points: list[Point] = []
+    for draft in distinct[: limit or None]:
+        shown = _show({name: draft.config.get(name) for name in varying})
+        alike = sum(point.shown[: len(shown)] == shown for point in points)  # values that read the same
+        points.append(Point((*shown, f"no. {alike + 1}") if alike else shown, draft.constexprs, draft.options, tuned))
+    return points
 
 
 def settings_of_config(config: Any) -> dict[str, Any]:
@@ -188,18 +190,15 @@ def _varying(configs: list[dict[str, Any]]) -> list[str]:
     return [name for name in names if any(config.get(name) != configs[0].get(name) for config in configs)]
 
 
-def _show(settings: dict[str, Any]) -> str:
-    return ",".join(f"{name}={value}" for name, value in settings.items() if value is not None)
+def _show(settings: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{name}={value}" for name, value in settings.items() if value is not None)
 
 
 def labelled(configuration: Configuration, point: Point) -> Configuration:
     """``configuration`` as the row of ``point``, with settings that can be written as JSON."""
-    label = configuration.label
-    if point.shown:
-        label = f"{label[:-1]},{point.shown}]" if label.endswith("]") else f"{label}[{point.shown}]"
     return dataclasses.replace(
         configuration,
-        label=label,
+        settings=(*configuration.settings, *point.shown),
         constexprs={name: _plain(value) for name, value in point.constexprs.items()},
         options={name: _plain(value) for name, value in point.options.items()},
     )

@@ -7,15 +7,19 @@ made again.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Optional
 
-from ..base import cells, commands, files, locks
+from ..base import cells, commands, files, locks, sources
 from . import contents, harness, interpreters
 
 STAMP = "triton-matrix-requirements.txt"
+_CONTENT = "content of "
+_LOCAL = re.compile(r"(?P<before>(?:.*@\s*)?(?:file://)?)(?P<path>[^@\[\]]+)(?P<extras>\[.*\])?")
 WAIT_S = 1800.0  # for another that makes the same environment: 5 GB of torch over a slow network
 
 
@@ -51,7 +55,8 @@ def of_release(row: cells.Release, extra: Sequence[str], folder: Path) -> Path:
     """The Python of an environment with just this Triton and what it needs.
 
     Args:
-        extra: requirements to install beside Triton; all requests for a release share one environment.
+        extra: requirements to install beside Triton; all requests for a release share one environment. What lies at a
+            local path is installed anew where it is not what it was.
         folder: the environments' folder; the release names the environment in it.
 
     Raises:
@@ -70,11 +75,13 @@ def _with_extras(home: Path, python: str, requirements: Sequence[str], extra: Se
     Where two requests name the same distribution differently, the later one holds. Where all of them do not go
     together, the environment is made anew with those asked for now.
     """
+    extra = [_located(each) for each in extra]
     with locks.held(home.parent / f".{home.name}.lock", f"the environment {home}", WAIT_S):
         stamp = home / STAMP
         had = stamp.read_text(encoding="utf-8").splitlines() if stamp.is_file() else []
         base = [f"python=={python}", *requirements]
         kept = had[len(base) :] if had[: len(base)] == base else []
+        kept = [each for each in kept if not each.startswith(_CONTENT) and (each[0] != os.sep or Path(each).exists())]
         union = {_name(each): each for each in (*kept, *extra)}
         if not kept or set(extra) <= set(kept):
             return _make(home, python, [*requirements, *(kept or extra)], [], (), [])
@@ -82,11 +89,47 @@ def _with_extras(home: Path, python: str, requirements: Sequence[str], extra: Se
         interpreter = home / "bin" / "python"
         try:
             stamp.unlink()
-            commands.run([commands.uv(), "pip", "install", "--quiet", "--python", str(interpreter), *wanted])
-            files.write_text(stamp, "\n".join([f"python=={python}", *wanted]) + "\n")
+            install = [commands.uv(), "pip", "install", "--quiet", "--python", str(interpreter)]
+            commands.run([*install, *wanted])
+            _build_anew(install, set(wanted) - set(kept))
+            lines = [f"python=={python}", *wanted, *_contents(wanted)]
+            files.write_text(stamp, "\n".join(lines) + "\n")
         except commands.ToolError:
             wanted = [*requirements, *extra]
         return _make(home, python, wanted, [], (), [])
+
+
+def _path_of(requirement: str) -> Optional[Path]:
+    """Where a requirement lies on this machine, absolute; None for what an index or an address brings."""
+    found = _LOCAL.fullmatch(requirement)
+    path = files.as_given(Path(found["path"])) if found else Path()
+    return path if found and (os.sep in found["path"] or found["path"][0] == ".") and path.exists() else None
+
+
+def _located(requirement: str) -> str:
+    """The requirement with the local path that it names made absolute, from wherever it was written."""
+    found, path = _LOCAL.fullmatch(requirement), _path_of(requirement)
+    return f"{found['before']}{path}{found['extras'] or ''}" if found and path else requirement
+
+
+def _build_anew(install: Sequence[str], requirements: Iterable[str]) -> None:
+    """Install what lies at local paths from there once more: uv keeps what it once built of a folder."""
+    for each in filter(_path_of, requirements):
+        commands.run([*install, "--no-deps", "--reinstall", each])
+
+
+def _contents(requirements: Iterable[str]) -> list[str]:
+    """A line of the stamp for each local path among the requirements, with the digest of all that a build may read."""
+    found = []
+    for path in filter(None, map(_path_of, requirements)):
+        inside = sorted(path.iterdir()) if path.is_dir() else [path]
+        read = [
+            each
+            for each in inside
+            if each.name not in ("build", "dist") and each.name[0] != "." and not (each / "pyvenv.cfg").is_file()
+        ]
+        found.append(f"{_CONTENT}{path}: {sources.digest(read, path.parent)}")
+    return found
 
 
 def _name(requirement: str) -> str:
@@ -105,6 +148,7 @@ def _make(
 ) -> Path:
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in pins]
     asked = [f"python=={python}", *digests, *requirements, *(f"override {each}" for each in overrides), *fresh]
+    asked += _contents(requirements)
     wanted = "\n".join(asked) + "\n"
     interpreter, stamp = home / "bin" / "python", home / STAMP
     local = [each for each in fresh if Path(each).exists()]
@@ -124,6 +168,7 @@ def _make(
             install += ["--overrides", str(home / "overrides.txt")]
         if requirements:
             commands.run([*install, *requirements])
+        _build_anew(install, requirements)
     for each in fresh if not made else local:
         commands.run([*install, "--no-deps", *(["--reinstall"] if each in local else []), each])
     harness.install(str(interpreter))

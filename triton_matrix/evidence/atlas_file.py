@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, compiler_variables, files, sources, text
+from ..base import cells, compiler_variables, files, reads, sources, text
 from . import schemas, toolchain
 
 SCHEMA = schemas.CODEGEN
 # of what an entry is, besides its release, target and configuration: only what agrees in all of it is compared or kept
-QUESTION = ("sources", "hook", "variables", "configs", "extra", "harness")
+QUESTION = ("sources", "hook", "variables", "shell", "configs", "extra", "harness")
 STATUSES = ("ok", "n/a", "error")
 
 
@@ -71,6 +71,8 @@ def lacks(content: Mapping[str, Any]) -> str:
     entries, configurations = content.get("entries"), content.get("configurations")
     if not isinstance(entries, list) or not isinstance(configurations, dict) or not _are_lists(configurations):
         return "it has no entries, or does not say of which configurations"
+    if not all(isinstance(content.get(key), dict) for key in ("read", "shell")):
+        return "it does not say what was read"
     for number, item in enumerate(entries):
         if not _is_entry(item):
             return f"its entry {number} is none"
@@ -102,12 +104,13 @@ def with_other_targets(content: dict[str, Any], earlier: Optional[Mapping[str, A
     """``content``, and what an earlier file that answers the same question has for targets that it does not name."""
     if earlier is None or content.get("sources") is None or question(content) != question(earlier):
         return content
-    if content.get("row") != earlier.get("row"):
+    if content.get("row") != earlier.get("row") or not reads.agree(content["read"], earlier["read"]):
         return content
     others = {name: asked for name, asked in earlier["configurations"].items() if name not in content["configurations"]}
     entries = [*content["entries"], *(item for item in earlier["entries"] if item["target"] in others)]
     ordered = sorted(entries, key=lambda item: item["id"])
-    return {**content, "configurations": {**content["configurations"], **others}, "entries": ordered}
+    read = reads.merged([content["read"], earlier["read"]])
+    return {**content, "read": read, "configurations": {**content["configurations"], **others}, "entries": ordered}
 
 
 def question(content: Mapping[str, Any]) -> tuple[str, ...]:
@@ -145,6 +148,9 @@ def outdated(content: Mapping[str, Any], table: cells.Table, now: str, harness: 
         return "its row of the table was changed since"
     if content.get("harness") != harness:
         return "another version of the harness compiled it"
+    changed = reads.changed(content["read"], table.root)
+    if changed:
+        return f"{changed}, which a kernel's module or the hook reads, was changed since"
     if content.get("variables"):
         return f"it was compiled with {compiler_variables.shown(content['variables'])}"
     if content.get("configs"):

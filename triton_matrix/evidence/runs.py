@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
+from ..base.reads import Reads
 from . import schemas
 
 
@@ -49,6 +50,7 @@ class Run:
         opened, closed: ISO dates, UTC; ``closed`` is None while it runs, and for ever where it was killed.
         suites: paths below ``tests/``. ``inputs`` are their digest and that of the pins.
         helpers: further files of the checkout that the suites imported, from the repo root, and their SHA-256.
+        read: what else of the checkout was read while they ran (base/reads.py), from the repo root.
         selection: words that pytest was given besides, by ``PYTEST_ADDOPTS`` or a configuration file.
         deselected: how many collected tests were not to run.
         left_out: files and tests that pytest was told to ignore, and suites that it was not given.
@@ -72,6 +74,7 @@ class Run:
     inputs: Inputs
     suites: list[str]
     helpers: dict[str, str] = field(default_factory=dict)
+    read: Reads = field(default_factory=dict)
     selection: list[str] = field(default_factory=list)
     closed: Optional[str] = None
     collected: Optional[list[str]] = None
@@ -118,7 +121,7 @@ def read_journal(run: Run, path: Path) -> None:
             run.selection, run.left_out = list(told["selection"]), list(told["left_out"])
             run.overridden = list(told["overridden"])
         elif "helpers" in told:
-            run.helpers = dict(told["helpers"])
+            run.helpers, run.read = dict(told["helpers"]), dict(told["read"])
         elif "uncollected" in told:
             run.uncollected.append(told["uncollected"])
         elif "begin" in told:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base import commands, files, tables, versions
-from ..codegen import compare
+from ..base import commands, files, tables, text, versions
+from ..codegen import compare, naming
 from ..evidence import atlas_file, atlas_runs
 
 DEFAULT_FOLDER = Path("reports/codegen")
@@ -28,24 +27,26 @@ def series(atlases: Sequence[dict[str, Any]], kernel: str, target: str, metric: 
     """Per configuration label, the metric's value in each atlas: a number, or the status where there is none.
 
     Args:
-        kernel: a kernel's name for all its configurations, or one label.
+        kernel: a kernel's name for all its configurations, or one label; without its module where that is enough.
 
     Raises:
         ValueError: no such kernel, target or metric; the message lists those there are.
     """
     entries = [item for atlas in atlases for item in atlas["entries"]]
-    _one_of("KERNEL", kernel, [item["kernel"] for item in entries], [item["label"] for item in entries])
-    ours = [item for item in entries if kernel in (item["kernel"], item["label"])]
+    ours = [item for item in entries if kernel in naming.ways(item["kernel"], item["settings"], item["target"])]
+    there = sorted({item["kernel"] for item in (ours or entries)})
+    if not ours or len(there) > 1:
+        raise ValueError(f"KERNEL is {kernel!r}; allowed are {', '.join(there)}")
     _one_of("--target", target, [item["target"] for item in ours])
     ours = [item for item in ours if item["target"] == target]
     _one_of("--metric", metric, [name for item in ours for name in item["metrics"]])
     result: dict[str, list[Any]] = {}
     for index, atlas in enumerate(atlases):
         for item in atlas["entries"]:
-            if item["target"] == target and kernel in (item["kernel"], item["label"]):
+            if item["target"] == target and kernel in naming.ways(item["kernel"], item["settings"], target):
                 line = result.setdefault(item["label"], ["-"] * len(atlases))
                 line[index] = item["metrics"].get(metric, "-") if item["status"] == "ok" else item["status"]
-    return dict(sorted(result.items(), key=lambda item: _natural(item[0])))
+    return dict(sorted(result.items(), key=lambda item: text.natural(item[0])))
 
 
 def not_whole(atlases: Sequence[dict[str, Any]], folder: Path) -> list[str]:
@@ -62,13 +63,8 @@ def not_whole(atlases: Sequence[dict[str, Any]], folder: Path) -> list[str]:
     return [f"{', '.join(releases)}: {why}" for why, releases in alike.items()]
 
 
-def _natural(label: str) -> list[Any]:
-    """Sort key that takes the numbers in a label as numbers: n_cols=512 before n_cols=4096."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", label)]
-
-
-def _one_of(what: str, value: str, shown: Sequence[str], also: Sequence[str] = ()) -> None:
-    if value not in shown and value not in also:
+def _one_of(what: str, value: str, shown: Sequence[str]) -> None:
+    if value not in shown:
         raise ValueError(f"{what} is {value!r}; allowed are {', '.join(sorted(set(shown)))}")
 
 

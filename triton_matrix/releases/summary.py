@@ -161,10 +161,11 @@ def accept(
         entry for entry in entries if entry not in compiled or ((entry.from_, entry.to) not in ends and not whole)
     ]
     for step in steps(atlases, compiled):
-        result += [entry for entry in compiled if (entry.from_, entry.to) == step.ends and entry not in step.unused]
-        for change in step.open_:
-            if change.cause in reasons:
-                result.append(Accepted(change.label, change.target, *step.ends, change.cause, reasons[change.cause]))
+        still = [entry for entry in compiled if (entry.from_, entry.to) == step.ends and entry not in step.unused]
+        taken = [change for change in step.open_ if change.cause in reasons]
+        left = [entry for entry in still if not any(entry.occurs_in(change) for change in taken)]
+        result += [accepted.narrowed(entry, step.found) for entry in left]
+        result += [accepted.of_change(change, *step.ends, reasons[change.cause]) for change in taken]
     return result
 
 

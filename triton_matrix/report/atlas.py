@@ -91,8 +91,9 @@ def _describe(entry: Mapping[str, Any]) -> Entry:
     return {
         "id": entry["id"],
         "kernel": entry["kernel"],
+        "settings": list(entry["settings"]),
         "target": entry["target"],
-        "label": str(entry.get("label") or entry["id"]),
+        "label": entry["label"],
         "constexprs": dict(entry.get("constexprs") or {}),
         "options": dict(entry.get("options") or {}),
     }
@@ -145,7 +146,7 @@ def _add_release(
 def _add_changes(atlas: FoundCodegen, documents: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Compare each release with the one before, and mark what the file at ``path`` accepts."""
     entries = accepted.of_compiled(accepted.read(path) if path.is_file() else [], atlas["entries"])
-    index = {(entry["label"], entry["target"]): position for position, entry in enumerate(atlas["entries"])}
+    index = {entry["id"]: position for position, entry in enumerate(atlas["entries"])}
     for before, after in _pairs(documents):
         span = before["triton"], after["triton"]
         worse = [change for change in compare.changes(before, after) if change.kind == "worse"]
@@ -167,7 +168,7 @@ def _add_changes(atlas: FoundCodegen, documents: Sequence[Mapping[str, Any]], pa
             for row, change in _rows(alike, *span):
                 kind: Literal["accepted", "worse"] = "accepted" if reason else "worse"
                 summary[kind] += 1
-                atlas["changes"].append({"entry": index[change.label, change.target], **row, "accepted": reason})
+                atlas["changes"].append({"entry": index[change.id], **row, "accepted": reason})
 
 
 def _pairs(documents: Sequence[Mapping[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -315,7 +316,7 @@ def _rows(worse: Sequence[compare.Change], before: str, after: str) -> list[tupl
     """One row per configuration with all that got worse in it, and the worst change of each; the worst first."""
     rows: dict[str, tuple[dict[str, Any], compare.Change]] = {}
     for change in worse:
-        name = f"{change.label} {change.target}"
+        name = change.id
         if name in rows:
             rows[name][0]["what"] += f"; {change.what}"
             continue

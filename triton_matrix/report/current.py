@@ -6,13 +6,12 @@ not part of today's answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import sources
+from ..base import reads, sources
 from ..base.cells import Table
 from ..codegen.cache import OUR_CODE_DIGEST
 from ..evidence import atlas_file, atlas_runs, benchmark_file, runs
@@ -80,7 +79,7 @@ class Current:
         if run is not None and run.suites != self.suites:
             return "other suites are run now" if self.suites else "its suites are no longer there"
         old = runs.outdated(run, runs.Wheel(self.sources, None), self._inputs(run, suite) if run else None)
-        return old or self._helper_changed(run.helpers if run else {})
+        return old or self._read_changed(run)
 
     def standing(self, atlas: Atlas) -> Standing:
         """What a release's atlas file is worth."""
@@ -116,12 +115,15 @@ class Current:
             return "it does not say which incidents it is of"
         return "" if said == incidents.digest(self.table) else "the incidents were changed since"
 
-    def _helper_changed(self, helpers: Mapping[str, str]) -> str:
-        """Which file that suites imported is another one now, as a sentence; "" where none is."""
-        root = self.table.root
-        for name, digest in helpers.items():
-            if not (root / name).is_file() or sources.sha256(root / name) != digest:
-                return f"{name}, which its suites import, was changed since"
+    def _read_changed(self, run: Optional[runs.Run]) -> str:
+        """Which file that suites imported or read is another one now, as a sentence; "" where none is."""
+        if run is None:
+            return ""
+        imported: reads.Reads = {"content": {**run.helpers}}
+        for what, read in (("import", imported), ("read", run.read)):
+            name = reads.changed(read, self.table.root)
+            if name:
+                return f"{name}, which its suites {what}, was changed since"
         return ""
 
     def _inputs(self, run: runs.Run, suite: Suite) -> runs.Inputs:

@@ -202,6 +202,7 @@ class EntryBase(TypedDict):
 
     id: str
     kernel: str
+    settings: list[str]
     target: str
     label: str
 

@@ -122,7 +122,7 @@ def _is_drawn(row: Mapping[str, Any]) -> bool:
 
 def _short(entry: Mapping[str, Any]) -> str:
     """A configuration's label without the kernel, which the page shows apart."""
-    return str(entry["label"]).removeprefix(entry["kernel"]).strip("[]") or str(entry["label"])
+    return ",".join(entry["settings"]) or str(entry["label"])
 
 
 def _incidents(matrix: Matrix) -> dict[str, Any]:

@@ -15,6 +15,7 @@ variables describe the run, so that it also reaches subprocesses of a test:
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import sys
@@ -24,19 +25,30 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from ..base.cells import Cell, load_at
+from ..base.cells import Cell, find_root, load_at
+from ..base.listening import Notes, listening
 from ..base.terms import RUN_LEVELS
 from ..evidence import installed, toolchain, writing
 from ..evidence.reading import NOT_APPLICABLE
-from .watch import Journal
+from . import watch
 
 RECORD = pytest.StashKey[dict[str, Any]]()
 PARSERS: list[pytest.Parser] = []  # pytest's own, the last one that began
+NOTES: list[Notes] = []  # of the run, where this process is one
+READING = contextlib.ExitStack()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Keep the parser: it tells what the words of PYTEST_ADDOPTS mean."""
+    """Keep the parser: it tells what the words of PYTEST_ADDOPTS mean. Listen from before the first conftest."""
     PARSERS.append(parser)
+    if os.environ.get("TRITON_MATRIX_RUN"):
+        NOTES.append(watch.notes(find_root(Path.cwd())))
+        READING.enter_context(listening(NOTES[-1]))
+
+
+def pytest_unconfigure() -> None:
+    """Listen no longer."""
+    READING.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,7 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{error.filename or evidence} cannot be written: {error.strerror}") from None
         if run:
             told = writing.journal_file(Path(evidence), current_level())
-            config.pluginmanager.register(Journal(told, PARSERS[-1], load_at(config.rootpath)))
+            notes = NOTES[-1] if NOTES else None
+            config.pluginmanager.register(watch.Journal(told, PARSERS[-1], load_at(config.rootpath), notes))
 
 
 class Limit:

@@ -8,14 +8,16 @@ import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
-from ..base import sources
+from ..base import reads, sources
 from ..base.cells import Table
+from ..base.listening import INSTALLED, Notes, is_library
+from ..base.reads import Reads
 from . import chosen
 
 # how those of pytest's settings begin that `-o` may set in a whole run: they change what is printed and kept, and two
@@ -31,6 +33,8 @@ HARMLESS = (
     "tmp_path_retention_",
     "verbosity_",
 )
+# what reads files of the checkout to run suites, or to compile what they hold
+_NOT_THE_SUITES = ("_pytest", "pytest", "pluggy", "hypothesis", "_hypothesis", "triton", "torch", "coverage")
 # pytest's own plugins that find tests or judge them: `-p no:` of one leaves tests out, or what they must hold
 JUDGES = ("doctest", "python", "skipping", "subtests", "unittest")
 
@@ -38,8 +42,9 @@ JUDGES = ("doctest", "python", "skipping", "subtests", "unittest")
 class Journal:
     """Tells the verb ``run`` what this process does; :func:`triton_matrix.evidence.runs.read_journal` reads it."""
 
-    def __init__(self, path: Path, parser: pytest.Parser, table: Table) -> None:
+    def __init__(self, path: Path, parser: pytest.Parser, table: Table, notes: Optional[Notes]) -> None:
         self._file = path.open("a", encoding="utf-8", buffering=1)
+        self._notes = notes
         self._parser, self._table, self._process = parser, table, os.getpid()
         self._deselected, self._found = 0, set[str]()
         self._called: Counter[str] = Counter()
@@ -97,8 +102,9 @@ class Journal:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """What was imported of the checkout, besides the suites and the package: the result depends on it too."""
-        self._tell(helpers=helpers(self._table))
+        """What was read of the checkout, besides the suites and the package: the result depends on it too."""
+        imported = helpers(self._table)
+        self._tell(helpers=imported, read=read(self._table, self._notes, imported) if self._notes else {})
 
 
 def _asked() -> list[str]:
@@ -119,6 +125,38 @@ def helpers(table: Table) -> dict[str, str]:
         if not {"site-packages", "dist-packages"} & set(inside.parts) and not inside.parts[0].startswith("."):
             found[inside.as_posix()] = sources.sha256(path) if path.is_file() else ""
     return dict(sorted(found.items()))
+
+
+def notes(root: Path) -> Notes:
+    """Notes of what suites, and the package that they test, read of the checkout at ``root``; pytest's own aside."""
+    inside = f"{root}{os.sep}"
+
+    def counts(question: str, asker: str) -> bool:
+        place = next((folder for folder in INSTALLED if asker.startswith(folder)), None)
+        if place is None:
+            return asker.startswith(inside)
+        return question == "content" and asker[len(place) :].split(os.sep)[0] not in _NOT_THE_SUITES
+
+    return Notes(lambda path: path.startswith(inside) and not is_library(path), counts)
+
+
+def read(table: Table, found: Notes, imported: Container[str]) -> Reads:
+    """What was read below the repo root that no digest of the run holds, and that the run itself did not make.
+
+    Args:
+        imported: files that are known already.
+    """
+    known = {Path(os.path.normpath(chosen.folder(table) / name)) for name in _asked()} | {*sources.of_wheel(table)}
+    result: Reads = {}
+    for question, answers in reads.below(found.inputs(), table.root).items():
+        for name, said in answers.items():
+            path = table.root / name
+            if name in imported or name.split("/")[0] == "reports" or known & {path, *path.parents}:
+                continue
+            # a program that a test ran may have made it; what a file held cannot be told from an edit meanwhile
+            if question == "content" or reads.answer(question, str(path)) == said:
+                result.setdefault(question, {})[name] = said
+    return result
 
 
 def overridden(parser: pytest.Parser, words: Sequence[str]) -> list[str]:

@@ -77,9 +77,7 @@ def _configuration(launch: Any, target: str, n_cols: int) -> Configuration:
         if kind.startswith("*") or (name in values and values[name] % 16 == 0)
     ]
     kernel = f"{KERNELS}:{launch.kernel}"
-    return Configuration(
-        kernel, launch.kernel, target, launch.args, dict(launch.constexprs), launch.options, tuple(hints)
-    )
+    return Configuration(kernel, (), target, launch.args, dict(launch.constexprs), launch.options, tuple(hints))
 
 
 def _properties(device: str) -> Any:

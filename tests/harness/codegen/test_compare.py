@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from triton_matrix.codegen import accepted, compare
+from triton_matrix.codegen import compare
 
+from .. import atlases
 from ..atlases import atlas
 
 CUDA = {
@@ -33,17 +34,9 @@ HIP = {
 
 
 def entry(metrics, label="add[n_cols=512]", target="cuda:90", status="ok", **other):
-    return {
-        "id": f"{label} {target}",
-        "kernel": label.partition("[")[0],
-        "label": label,
-        "target": target,
-        "constexprs": {"BLOCK": 512},
-        "options": {"num_warps": 4},
-        "status": status,
-        "metrics": metrics,
-        **other,
-    }
+    kernel, _, settings = label.rstrip("]").partition("[")
+    launch = {"constexprs": {"BLOCK": 512}, "options": {"num_warps": 4}}
+    return atlases.entry(kernel, [*filter(None, [settings])], target, status, metrics=metrics, **{**launch, **other})
 
 
 def step(base, **changed):
@@ -132,12 +125,6 @@ def test_a_long_compilation_of_twice_the_cpu_time_is_worse(before, after, causes
         atlas("3.3.1", entry(CUDA, cpu_seconds=before)), atlas("3.4.0", entry(CUDA, cpu_seconds=after))
     )
     assert [change.cause for change in found] == causes
-
-
-def test_an_accepted_compile_time_that_does_not_show_this_time_is_not_stale():
-    entries = [accepted.Accepted("add", "cuda:90", "3.3.1", "3.4.0", what, "why") for what in ("time", "spills")]
-    _, unused = accepted.judge([], entries, "3.3.1", "3.4.0")
-    assert [entry.what for entry in unused] == ["spills"]
 
 
 def test_a_compiler_that_crashes_is_worse_than_one_that_refuses():
@@ -256,16 +243,6 @@ def write(folder, base=CUDA, **changed):
     return list(map(str, paths))
 
 
-ACCEPTED = """
-[[accepted]]
-kernel = "add"
-target = ["cuda:80", "cuda:90"]
-from = "3.3.1"
-to = "3.4.0"
-reason = "measured: no slower"
-"""
-
-
 def test_the_exit_status_is_1_when_something_is_worse(tmp_path, capsys):
     assert compare.main(write(tmp_path, spill_stores=3)) == 1
     assert "worse" in capsys.readouterr().out
@@ -273,26 +250,6 @@ def test_the_exit_status_is_1_when_something_is_worse(tmp_path, capsys):
 
 def test_the_exit_status_is_0_when_nothing_is_worse(tmp_path):
     assert compare.main(write(tmp_path, registers=70)) == 0
-
-
-def test_an_accepted_change_is_shown_and_passes(tmp_path, capsys):
-    (tmp_path / "ok.toml").write_text(ACCEPTED.replace('["cuda:80", "cuda:90"]', '"cuda:90"'))
-    assert compare.main([*write(tmp_path, spill_stores=3), "--accepted", str(tmp_path / "ok.toml")]) == 0
-    assert "accepted" in capsys.readouterr().out
-
-
-def test_an_accepted_change_that_no_longer_occurs_fails(tmp_path, capsys):
-    (tmp_path / "ok.toml").write_text(ACCEPTED)
-    assert compare.main([*write(tmp_path, spill_stores=3), "--accepted", str(tmp_path / "ok.toml")]) == 1
-    assert "no longer occurs: add cuda:80 from 3.3.1 to 3.4.0" in capsys.readouterr().err
-
-
-def test_accepting_one_kind_of_change_does_not_hide_another(tmp_path):
-    text = ACCEPTED.replace('["cuda:80", "cuda:90"]', '"cuda:90"') + 'what = "occupancy"\n'
-    (tmp_path / "ok.toml").write_text(text)
-    assert compare.main([*write(tmp_path, occupancy_warps=16), "--accepted", str(tmp_path / "ok.toml")]) == 0
-    arguments = write(tmp_path, occupancy_warps=16, spill_stores=3)
-    assert compare.main([*arguments, "--accepted", str(tmp_path / "ok.toml")]) == 1
 
 
 def test_markdown_is_a_table(tmp_path, capsys):
@@ -311,59 +268,8 @@ def test_a_file_that_is_no_atlas_cannot_be_asked(tmp_path, capsys, content):
     assert "b.json" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "sentence"),
-    [
-        ('reason = "measured: no slower"', "", "entry 1 has reason = None; allowed is some text"),
-        ('from = "3.3.1"', "from = 3", "entry 1 has from = 3"),
-        ('kernel = "add"', "kernel = []", r"entry 1 has kernel = \[\]"),
-        ('kernel = "add"', 'kernels = "add"', "entry 1 has 'kernels'"),
-        (
-            'kernel = "add"',
-            'kernel = "add"\nwhat = "speed"',
-            "entry 1 has what = 'speed'; allowed are crash, compile, spills",
-        ),
-        ("[[accepted]]", "[[accepted", "it is not TOML"),
-    ],
-)
-def test_a_malformed_accepted_file_is_refused_in_one_sentence(tmp_path, old, new, sentence):
-    path = tmp_path / "accepted.toml"
-    path.write_text(ACCEPTED.replace(old, new))
-    with pytest.raises(accepted.AcceptedError, match=sentence):
-        accepted.read(path)
-
-
-def test_a_step_over_several_releases_is_covered_by_the_steps_within(tmp_path):
-    path = tmp_path / "accepted.toml"
-    path.write_text(ACCEPTED.replace('["cuda:80", "cuda:90"]', '"cuda:90"'))
-    found = compare.changes(*step(CUDA, spill_stores=3))
-    assert accepted.judge(found, accepted.read(path), "3.2.0", "3.5.1") == ([], [])
-    open_, _ = accepted.judge(found, accepted.read(path), "3.4.0", "3.5.1")
-    assert open_ == found
-
-
-def test_written_accepted_changes_read_back_as_they_were(tmp_path):
-    entries = [
-        accepted.Accepted("add", "cuda:90", "3.10.0", "3.11.0", "spills", 'says "no slower" – measured'),
-        accepted.Accepted("add", "cuda:80", "3.3.1", "3.4.0", "", "any"),
-        accepted.Accepted("mul[n_cols=8]", "cuda:90", "3.3.1", "3.4.0", "loads", "narrow"),
-        accepted.Accepted("add", "cuda:90", "3.3.1", "3.4.0", "loads", "narrow"),
-    ]
-    accepted.write(tmp_path / "accepted.toml", entries)
-    read = accepted.read(tmp_path / "accepted.toml")
-    assert sorted(map(str, read)) == sorted(map(str, entries))
-    assert {entry.reason for entry in read} == {entry.reason for entry in entries}
-    assert [entry.from_ for entry in read] == ["3.3.1", "3.3.1", "3.3.1", "3.10.0"]
-
-
 def test_a_change_leaves_the_atlases_as_they_are():
     before, after = step(CUDA, spill_stores=3)
     kept = copy.deepcopy((before, after))
     compare.changes(before, after)
     assert (before, after) == kept
-
-
-def test_an_accepted_change_of_a_target_that_was_not_compiled_is_not_called_gone():
-    entry = accepted.Accepted("k", "hip:gfx90a", "1.0", "2.0", "", "a reason")
-    here = accepted.Accepted("k", "cuda:90", "1.0", "2.0", "", "a reason")
-    assert accepted.of_compiled([entry, here], [{"target": "cuda:90"}]) == [here]

@@ -3,10 +3,13 @@
 Environments have a Triton and no torch. Each case was seen failing before what it asks for was there.
 """
 
+import itertools
 import json
 import textwrap
 
 import pytest
+
+from triton_matrix.codegen import naming
 
 OLDEST, NEWEST = "2.3.1", "3.9.0"
 HEAD = "import triton\nimport triton.language as tl\n"
@@ -47,7 +50,12 @@ def ask(codegen, tmp_path):
 
 
 def statuses(entries):
-    return {entry["label"]: entry["status"] for entry in entries}
+    """Status by kernel, and of a tuned one by what its tuner sets."""
+    found = {}
+    for entry in entries:
+        tuned = list(itertools.dropwhile(lambda each: each[0] != "#", entry["settings"]))[1:]
+        found[naming.label(entry["kernel"].rpartition(":")[2], tuned)] = entry["status"]
+    return found
 
 
 TORCH_AT_THE_TOP = (

@@ -6,14 +6,10 @@ import pytest
 
 from triton_matrix.codegen import compare, metrics, table
 
+from ..atlases import entry
 from ..conftest import ROOT
 
 RECORDED = ROOT / "tests" / "harness" / "report" / "data" / "recorded" / "none" / "codegen" / "3.4.0.json"
-
-
-def entry(target, **values):
-    common = {"id": f"k {target}", "label": "k", "target": target, "constexprs": {}, "options": {}, "status": "ok"}
-    return {**common, "metrics": values}
 
 
 def test_every_metric_of_an_atlas_file_has_its_row():
@@ -24,7 +20,7 @@ def test_every_metric_of_an_atlas_file_has_its_row():
 @pytest.mark.parametrize("name", metrics.of_role("spills"))
 def test_a_spill_of_any_kind_is_worse_and_is_counted_in_the_overview(name):
     target = "cuda:90" if "cuda" in metrics.BY_NAME[name].backends else "hip:gfx942"
-    before, after = ({"triton": "1.0", "entries": [entry(target, **{name: value})]} for value in (0, 3))
+    before, after = ({"triton": "1.0", "entries": [entry(target=target, metrics={name: value})]} for value in (0, 3))
     (change,) = compare.changes(before, after)
     assert (change.kind, change.cause) == ("worse", "spills")
     assert "1 spill" in table.overview([after])

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from triton_matrix.codegen import cli, loading, sources, spec
+from triton_matrix.codegen import cli, loading, spec
 
 GOOD = """
 kernel = "mine.py:add"
@@ -33,21 +33,21 @@ def spec_file(tmp_path):
 
 def test_lists_make_a_grid_and_name_its_points(spec_file):
     configurations = spec.expand(spec.read(spec_file(GOOD)), ["cuda:80", "cuda:90"])
-    assert [configuration.id for configuration in configurations[:4]] == [
-        "add[BLOCK_SIZE=1024,num_warps=4] cuda:80",
-        "add[BLOCK_SIZE=1024,num_warps=8] cuda:80",
-        "add[BLOCK_SIZE=2048,num_warps=4] cuda:80",
-        "add[BLOCK_SIZE=2048,num_warps=8] cuda:80",
+    assert [configuration.settings[:-1] for configuration in configurations[:4]] == [
+        ("fp16", "BLOCK_SIZE=1024", "num_warps=4", "num_stages=2"),
+        ("fp16", "BLOCK_SIZE=1024", "num_warps=8", "num_stages=2"),
+        ("fp16", "BLOCK_SIZE=2048", "num_warps=4", "num_stages=2"),
+        ("fp16", "BLOCK_SIZE=2048", "num_warps=8", "num_stages=2"),
     ]
-    assert len(configurations) == 8
+    assert len({configuration.id for configuration in configurations}) == 8
     assert configurations[3].constexprs == {"BLOCK_SIZE": 2048}
     assert configurations[3].options == {"num_warps": 8, "num_stages": 2}
 
 
 def test_a_grid_has_no_point_twice(spec_file):
     text = GOOD.replace("[4, 8]", "[4, 8, 4]").replace("[1024, 2048]", "[1024, 1024]")
-    labels = [each.label for each in spec.expand(spec.read(spec_file(text)), ["cuda:90"])]
-    assert labels == ["add[BLOCK_SIZE=1024,num_warps=4]", "add[BLOCK_SIZE=1024,num_warps=8]"]
+    found = [each.settings[1:3] for each in spec.expand(spec.read(spec_file(text)), ["cuda:90"])]
+    assert found == [("BLOCK_SIZE=1024", "num_warps=4"), ("BLOCK_SIZE=1024", "num_warps=8")]
 
 
 def test_a_stride_of_1_is_a_value(spec_file):
@@ -61,7 +61,6 @@ def test_a_folder_of_specs_is_all_of_them_each_configuration_once(spec_file, tmp
     (tmp_path / "other.toml").write_text(GOOD.replace("*fp16", "*bf16"))
     ids = [each.id for each in spec.expand_all(tmp_path, ["cuda:90"])]
     assert len(ids) == len(set(ids)) == 8
-    assert "add[same,BLOCK_SIZE=1024,num_warps=4] cuda:90" in ids
     (tmp_path / "empty").mkdir()
     with pytest.raises(spec.SpecError, match=r"this folder holds no \*.toml"):
         spec.files_of(tmp_path / "empty")
@@ -146,37 +145,6 @@ def test_targets_may_be_repeated_or_separated_by_commas():
     assert cli.target_names(["cuda:90,hip:gfx942", "cuda:80"]) == ["cuda:90", "hip:gfx942", "cuda:80"]
     with pytest.raises(ValueError, match="target is 'gfx942'; allowed are cuda:80"):
         cli.target_names(["gfx942"])
-
-
-def test_the_source_digest_follows_local_imports(tmp_path):
-    (tmp_path / "helpers.py").write_text("A = 1\n")
-    (tmp_path / "unrelated.py").write_text("B = 1\n")
-    (tmp_path / "mine.py").write_text("import os\nfrom helpers import A\n\n\ndef add(): pass\n")
-    first = sources.source_digest(tmp_path / "mine.py")
-    (tmp_path / "unrelated.py").write_text("B = 2\n")
-    assert digest_now(tmp_path / "mine.py") == first
-    (tmp_path / "helpers.py").write_text("A = 2\n")
-    assert digest_now(tmp_path / "mine.py") != first
-
-
-@pytest.mark.parametrize("marked", [True, False])
-def test_the_source_digest_follows_relative_imports(tmp_path, marked):
-    package = tmp_path / "package" / "inner"
-    package.mkdir(parents=True)
-    for folder in (package.parent, package) if marked else ():
-        (folder / "__init__.py").write_text("")
-    (package.parent / "helpers.py").write_text("A = 1\n")
-    (package / "mine.py").write_text("from ..helpers import A\n\n\ndef add(): pass\n")
-    first = sources.source_digest(package / "mine.py")
-    (package.parent / "helpers.py").write_text("A = 2\n")
-    assert digest_now(package / "mine.py") != first
-
-
-def digest_now(path):
-    """The digest as another process would make it: imports of files are kept for the life of one."""
-    sources._imports.cache_clear()
-    sources._local_imports.cache_clear()
-    return sources.source_digest(path)
 
 
 @pytest.mark.parametrize(

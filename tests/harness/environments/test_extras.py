@@ -32,6 +32,78 @@ def installed(python):
     return {name: version for name, version in found.items() if name in ("triton", "tm-one", "tm-two", "tm-three")}
 
 
+BACKEND = """
+import pathlib, zipfile
+
+def build_wheel(folder, settings=None, metadata=None):
+    name = "helperdist-1-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(folder) / name, "w") as wheel:
+        wheel.write("helperdist/__init__.py")
+        wheel.writestr("helperdist-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: helperdist\\nVersion: 1\\n")
+        about = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+        wheel.writestr("helperdist-1.dist-info/WHEEL", about)
+        wheel.writestr("helperdist-1.dist-info/RECORD", "helperdist/__init__.py,,\\n")
+    return name
+"""
+
+
+@pytest.fixture
+def helperdist(tmp_path):
+    """A distribution in a folder, which keeps its version when it is edited; its one module."""
+    folder = tmp_path / "helper-dist"
+    (folder / "helperdist").mkdir(parents=True)
+    (folder / "pyproject.toml").write_text(
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+        "[project]\nname = 'helperdist'\nversion = '1'\n"
+    )
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "helperdist" / "__init__.py").write_text("N = 1\n")
+    return folder / "helperdist" / "__init__.py"
+
+
+def value(python):
+    code = "import helperdist; print(helperdist.N)"
+    return subprocess.run([python, "-B", "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_what_lies_at_a_path_is_installed_anew_where_it_was_edited_and_only_then(release, tmp_path, helperdist):
+    asked = (str(helperdist.parents[1]),)
+    python = stamped.of_release(release, asked, tmp_path / "envs")
+    assert value(python) == "1"
+    made = python.parents[1].stat().st_ino
+    assert stamped.of_release(release, asked, tmp_path / "envs").parents[1].stat().st_ino == made
+    helperdist.write_text("N = 2\n")
+    assert value(stamped.of_release(release, asked, tmp_path / "envs")) == "2"
+
+
+def test_uv_s_own_copy_of_what_lies_at_a_path_is_not_taken(release, tmp_path, helperdist):
+    asked = (str(helperdist.parents[1]),)
+    assert value(stamped.of_release(release, asked, tmp_path / "envs")) == "1"
+    helperdist.write_text("N = 3\n")
+    assert value(stamped.of_release(release, asked, tmp_path / "other envs")) == "3"
+    stamped.of_release(release, ("tm-one",), tmp_path / "envs")  # which shares the environment
+    helperdist.write_text("N = 4\n")
+    assert value(stamped.of_release(release, ("tm-two",), tmp_path / "envs")) == "4"
+
+
+@pytest.mark.parametrize("written", ["./helper-dist", "helperdist @ file://{0}/helper-dist", "{0}/helper-dist"])
+def test_a_path_may_be_written_in_any_way(release, tmp_path, helperdist, written, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    python = stamped.of_release(release, (written.format(tmp_path),), tmp_path / "envs")
+    helperdist.write_text("N = 5\n")
+    monkeypatch.chdir(tmp_path / "envs")
+    assert value(python) == "1"
+    again = written.replace("./", "../").format(tmp_path)
+    assert value(stamped.of_release(release, (again,), tmp_path / "envs")) == "5"
+
+
+def test_a_path_that_is_gone_is_forgotten_where_it_is_not_asked_for(release, tmp_path, helperdist):
+    stamped.of_release(release, (str(helperdist.parents[1]),), tmp_path / "envs")
+    helperdist.parents[1].rename(tmp_path / "moved")
+    python = stamped.of_release(release, ("tm-one",), tmp_path / "envs")
+    assert installed(python)["tm-one"] == "2.0"
+
+
 def test_requests_share_one_environment_and_add_to_it(release, tmp_path):
     alone = stamped.of_release(release, (), tmp_path / "envs")
     first = stamped.of_release(release, ("tm-one",), tmp_path / "envs")

@@ -9,13 +9,15 @@ from triton_matrix.base import sources
 from triton_matrix.base.cells import find_root, load_at
 from triton_matrix.evidence import atlas_file
 
+from ..atlases import entry
+
 ROOT = find_root()
-ENTRY = {"id": "k cuda:90", "kernel": "k", "label": "k", "target": "cuda:90", "status": "ok"}
-ENTRY["metrics"] = {"registers": 9}
+ENTRY = entry("toys:k", metrics={"registers": 9})
 
 
 def made(source, **other):
-    return {**atlas_file.make("3.9.0", "3.9.0", source, "a digest", is_spec=False), **other}
+    read = {"read": {}, "shell": {}}
+    return {**atlas_file.make("3.9.0", "3.9.0", source, "a digest", is_spec=False), **read, **other}
 
 
 def whole(source, *entries):
@@ -41,6 +43,7 @@ LOST = {
     "no list": lambda content: content.update(entries=None),
     "not what was asked": lambda content: content["configurations"]["cuda:90"].update(other=["other"]),
     "a configuration that gave nothing": lambda content: content["configurations"]["cuda:90"].update(other=[]),
+    "what was read": lambda content: content.pop("read"),
     "no configurations": lambda content: content.pop("configurations"),
     "no metrics": lambda content: content["entries"][0].pop("metrics"),
     "not one metric": lambda content: content["entries"][0].update(metrics={}),
@@ -62,7 +65,7 @@ def test_one_that_is_not_whole_is_refused(tmp_path, lost):
 
 
 def test_the_rows_of_a_tuned_kernel_are_those_of_its_configuration(tmp_path):
-    rows = [{**ENTRY, "label": f"k[{n}]", "id": f"k[{n}] cuda:90"} for n in (1, 2)]
-    content = atlas_file.fill(made(tmp_path), {"cuda:90": {"k": ["k[1]", "k[2]"]}}, rows)
+    rows = [entry("toys:k", (n,), metrics={"registers": 9}) for n in "12"]
+    content = atlas_file.fill(made(tmp_path), {"cuda:90": {"toys:k": ["toys:k[1]", "toys:k[2]"]}}, rows)
     assert atlas_file.lacks(content) == ""
-    assert atlas_file.lacks({**content, "entries": rows[:1]}) == "it has no entry of k[2] cuda:90"
+    assert atlas_file.lacks({**content, "entries": rows[:1]}) == "it has no entry of toys:k[2] cuda:90"

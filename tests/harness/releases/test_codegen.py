@@ -12,7 +12,7 @@ from triton_matrix.codegen import targets
 from triton_matrix.releases import codegen
 
 from ..conftest import ENVS, ROOT
-from .conftest import COPY
+from .conftest import CALLED, COPY
 
 SPEC = Path(__file__).parents[1] / "codegen" / "specs" / "layer_norm_rows.toml"
 
@@ -39,7 +39,7 @@ SIXTEEN_WARPS_REGISTERS = dict(
 
 @pytest.fixture(scope="session")
 def measured(release_python, tmp_path_factory):
-    """Metrics by label and release, from one run of the verb over all pinned releases."""
+    """Metrics by number of warps and release, from one run of the verb over all pinned releases."""
     for release in FOUR_WARPS:
         release_python(release)
     out = tmp_path_factory.mktemp("atlas")
@@ -48,20 +48,21 @@ def measured(release_python, tmp_path_factory):
     result = {}
     for release in FOUR_WARPS:
         for item in json.loads((out / f"{release}.json").read_text())["entries"]:
-            result[item["label"], release] = item["metrics"]
+            (num_warps,) = (each for each in item["settings"] if each.startswith("num_warps"))
+            result[num_warps, release] = item["metrics"]
     return result
 
 
 @pytest.mark.parametrize("release", FOUR_WARPS)
 def test_the_spills_of_a_layer_norm_backward_at_four_warps(measured, release):
-    metrics = measured["layer_norm_backward_rows[num_warps=4]", release]
+    metrics = measured["num_warps=4", release]
     found = tuple(metrics[name] for name in ("registers", "spill_stores", "spill_loads", "stack_bytes"))
     assert found == FOUR_WARPS[release]
 
 
 @pytest.mark.parametrize("release", FOUR_WARPS)
 def test_the_same_kernel_does_not_spill_at_sixteen_warps(measured, release):
-    metrics = measured["layer_norm_backward_rows[num_warps=16]", release]
+    metrics = measured["num_warps=16", release]
     assert (metrics["registers"], metrics["spill_stores"], metrics["stack_bytes"]) == (
         SIXTEEN_WARPS_REGISTERS[release],
         0,
@@ -128,7 +129,7 @@ def test_a_spec_that_does_not_fit_its_kernel_ends_with_status_2(release_python, 
 BREAKS = {
     "its module does not load": (
         COPY.format(head="if triton.__version__.startswith('3.3'): raise RuntimeError('not here')", n="n"),
-        "error: copy cuda:90 triton 3.3.1: does not load: mine.py:3 fails with RuntimeError: not here",
+        f"error: {CALLED} cuda:90 triton 3.3.1: does not load: mine.py:3 fails with RuntimeError: not here",
     ),
     "it does not fit the spec": (
         COPY.format(head="", n="n")
@@ -139,11 +140,11 @@ BREAKS = {
         COPY.format(head="SCALE = tl.constexpr(2) if triton.__version__.startswith('3.9') else 2", n="n").replace(
             "* 2", "* SCALE"
         ),
-        "error: copy cuda:90 triton 3.3.1: does not compile: NameError: Cannot access global variable SCALE",
+        f"error: {CALLED} cuda:90 triton 3.3.1: does not compile: NameError: Cannot access global variable SCALE",
     ),
     "its module ends the process": (
         COPY.format(head="import os\nif triton.__version__.startswith('3.3'): os._exit(0)", n="n"),
-        "error: copy cuda:90 triton 3.3.1: does not load: importing it ended with exit status 0",
+        f"error: {CALLED} cuda:90 triton 3.3.1: does not load: importing it ended with exit status 0",
     ),
 }
 
@@ -153,7 +154,7 @@ def test_one_release_that_fails_does_not_hide_the_others(ask, how):
     source, sentence = BREAKS[how]
     status, table, errors = ask(source)
     assert status == 1, errors
-    assert "copy  3.9.0" in table
+    assert f"{CALLED}  3.9.0" in table
     assert sentence in table
     assert "nothing got worse" not in table
 
@@ -192,7 +193,7 @@ def test_a_kernel_is_loaded_and_compiled_for_every_target_that_the_newest_releas
     status, table, _ = ask(COPY.format(head="", n="n"), "512", "--triton", "3.9.0", "--target", "all")
     assert status == 0, table
     lines = [line.split() for line in table.splitlines()]
-    compiled = {words[2] for words in lines if words[:2] == ["copy", "3.9.0"]}
+    compiled = {words[2] for words in lines if words[:2] == [CALLED, "3.9.0"]}
     assert compiled == {name for name, row in targets.TARGETS.items() if not row.until}
     assert "error" not in table
 
@@ -235,4 +236,4 @@ def test_only_the_first_configurations_of_a_tuner_may_be_asked_for(ask):
     )
     status, table, errors = ask(tuned, "512", "--configs", "2")
     assert status == 0, errors
-    assert [f"copy[num_warps={n}]" in table for n in (1, 2, 4)] == [True, True, False]
+    assert [f",num_warps={n}]" in table for n in (1, 2, 4)] == [True, True, False]

@@ -104,7 +104,7 @@ def test_targets_that_are_of_other_sources_now_are_stale_until_they_are_asked_ag
 
 
 LOST = {
-    "a configuration": lambda content: drop(content, "copy[64]", "cuda:90"),
+    "a configuration": lambda content: drop(content, "p.mine:copy[64]", "cuda:90"),
     "a target": lambda content: drop(content, None, "hip:gfx942"),
 }
 
@@ -117,7 +117,7 @@ def drop(content, label, target):
 
 
 @pytest.mark.parametrize(
-    ("lost", "named"), [("a configuration", "copy[64] cuda:90"), ("a target", "all of hip:gfx942")]
+    ("lost", "named"), [("a configuration", "p.mine:copy[64] cuda:90"), ("a target", "all of hip:gfx942")]
 )
 def test_what_was_asked_for_and_has_no_entry_is_red(answered, lost, named):
     answered.change("3.9.0", LOST[lost])
@@ -235,8 +235,8 @@ def test_all_releases_of_the_table_are_expected_and_not_only_those_that_were_ask
 def test_what_only_one_release_has_is_named_by_the_verb_and_on_each_form_of_the_report(package, capfd):
     package.write_hook(blocks="(64, 128) if RELEASE == '3.3.1' else (128, 256)")
     assert package.codegen("--target", "cuda:90") == 0
-    lines = ["in 3.3.1 only, and not compared: 1 configuration: copy[64] cuda:90"]
-    lines += ["in 3.9.0 only, and not compared: 1 configuration: copy[256] cuda:90"]
+    lines = ["in 3.3.1 only, and not compared: 1 configuration: p.mine:copy[64] cuda:90"]
+    lines += ["in 3.9.0 only, and not compared: 1 configuration: p.mine:copy[256] cuda:90"]
     said = capfd.readouterr().out
     found = package.report()
     forms = [

@@ -8,7 +8,7 @@ from triton_matrix.base import compiler_variables
 from triton_matrix.releases import bisect, explain
 
 from ..conftest import ENVS, ROOT
-from .conftest import ASKED, COPY
+from .conftest import ASKED, CALLED, COPY
 
 VARIABLES = {"DISABLE_LLVM_OPT": "1", "DISABLE_PTXAS_OPT": "1", "TRITON_PTXAS_PATH": "/no/ptxas", "PYTHONOPTIMIZE": "2"}
 # of a module that, in one release, ends the compiler of its kernel as Linux does where memory runs out
@@ -74,7 +74,7 @@ def test_a_file_that_was_compiled_with_such_variables_says_so(codegen, tmp_path)
 def test_a_compiler_that_is_killed_from_outside_is_no_crash(ask, tmp_path):
     status, table, errors = ask(COPY.format(head=KILLED.format(release="3.9"), n="n"))
     assert status == 1, errors
-    assert "error: copy cuda:90 triton 3.9.0: was not compiled: SIGKILL ended the compiler from outside" in table
+    assert f"error: {CALLED} cuda:90 triton 3.9.0: was not compiled: SIGKILL ended the compiler from outside" in table
     (entry,) = json.loads((tmp_path / "out" / "3.9.0.json").read_text())["entries"]
     assert entry["unanswered"]
     assert "crash" not in entry
@@ -105,7 +105,7 @@ def test_bisect_and_explain_do_not_take_a_killed_compiler_for_an_answer(ask, tmp
     ask(COPY.format(head=KILLED.format(release="3.9"), n="n"))
     spec, folders = str(tmp_path / "spec.toml"), ["--root", str(ROOT), "--envs", str(ENVS)]
     assert bisect.main([spec, "--good", "3.3.1", "--bad", "3.9.0", *folders]) == 2
-    assert "triton 3.9.0 could not be asked: copy cuda:90: error: was not compiled" in capfd.readouterr().err
+    assert f"triton 3.9.0 could not be asked: {CALLED} cuda:90: error: was not compiled" in capfd.readouterr().err
     asked = [spec, "--target", "cuda:90", "--from", "3.3.1", "--to", "3.9.0", "--json", str(tmp_path / "x.json")]
     assert explain.main([*asked, *folders]) == 2
     assert "triton 3.9.0 has no answer: was not compiled" in capfd.readouterr().err

@@ -10,22 +10,19 @@ from triton_matrix.codegen.cache import OUR_CODE_DIGEST
 from triton_matrix.evidence import atlas_file, atlas_runs
 from triton_matrix.releases import history
 
-from ..atlases import atlas
+from ..atlases import atlas, entry
 from ..conftest import ROOT
 
 
 @pytest.fixture
 def folder(tmp_path):
-    def entry(label, registers, status="ok", target="cuda:90"):
-        metrics = {} if registers is None else {"registers": registers}
-        kernel = label.partition("[")[0]
-        about = {"id": f"{label} {target}", "kernel": kernel, "label": label, "target": target, "status": status}
-        return about | {"metrics": metrics, "reason": "" if status == "ok" else "why"}
+    def add(n_cols, status, **metrics):
+        return entry("toys:add", (f"n_cols={n_cols}",), status=status, metrics=metrics, reason="why")
 
     atlases = {
-        "3.10.0": [entry("add[n_cols=4096]", 40), entry("add[n_cols=512]", 30)],
-        "3.9.0": [entry("add[n_cols=512]", 28), entry("add[n_cols=4096]", None, "error")],
-        "2.3.1": [entry("add[n_cols=512]", None, "n/a"), entry("mul", 9, target="hip:gfx942")],
+        "3.10.0": [add(4096, "ok", registers=40), add(512, "ok", registers=30)],
+        "3.9.0": [add(512, "ok", registers=28), add(4096, "error")],
+        "2.3.1": [add(512, "n/a"), entry("toys:mul", target="hip:gfx942", metrics={"registers": 9})],
     }
     for release, entries in atlases.items():
         (tmp_path / f"{release}.json").write_text(json.dumps(atlas(release, *entries)))
@@ -41,20 +38,30 @@ def test_releases_are_columns_in_their_order_and_sizes_in_theirs(folder, capsys)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         ["registers", "cuda:90", "2.3.1", "3.9.0", "3.10.0"],
-        ["add[n_cols=512]", "n/a", "28", "30"],
-        ["add[n_cols=4096]", "-", "error", "40"],
+        ["toys:add[n_cols=512]", "n/a", "28", "30"],
+        ["toys:add[n_cols=4096]", "-", "error", "40"],
     ]
 
 
-def test_one_configuration_can_be_asked_for_by_its_label(folder, capsys):
-    assert run(folder, "add[n_cols=512]", "--target", "cuda:90", "--metric", "registers", "--markdown") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "| add[n_cols=512] | n/a | 28 | 30 |"
+@pytest.mark.parametrize("label", ["add[n_cols=512]", "toys:add[n_cols=512]", "toys:add[n_cols=512] cuda:90"])
+def test_one_configuration_can_be_asked_for_by_its_label(folder, capsys, label):
+    assert run(folder, label, "--target", "cuda:90", "--metric", "registers", "--markdown") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "| toys:add[n_cols=512] | n/a | 28 | 30 |"
+
+
+def test_a_name_that_two_modules_have_is_refused_with_both(folder, capsys):
+    content = json.loads((folder / "2.3.1.json").read_text())
+    content = atlas("2.3.1", *content["entries"], entry("others:add", metrics={"registers": 9}))
+    (folder / "2.3.1.json").write_text(json.dumps(content))
+    assert run(folder, "add", "--target", "cuda:90", "--metric", "registers") == 2
+    assert "KERNEL is 'add'; allowed are others:add, toys:add" in capsys.readouterr().err
+    assert run(folder, "toys:add", "--target", "cuda:90", "--metric", "registers") == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["sub", "--target", "cuda:90", "--metric", "registers"], "KERNEL is 'sub'; allowed are add, mul"),
+        (["sub", "--target", "cuda:90", "--metric", "registers"], "KERNEL is 'sub'; allowed are toys:add, toys:mul"),
         (["mul", "--target", "cuda:90", "--metric", "registers"], "--target is 'cuda:90'; allowed are hip:gfx942"),
         (["add", "--target", "cuda:90", "--metric", "spills"], "--metric is 'spills'; allowed are registers"),
     ],

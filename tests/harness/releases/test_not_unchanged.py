@@ -12,7 +12,7 @@ from triton_matrix.codegen import accepted
 from triton_matrix.evidence import atlas_file
 from triton_matrix.releases import asking, codegen, history, summary
 
-from ..atlases import atlas
+from ..atlases import atlas, entry
 from ..conftest import ENVS, ROOT
 from .conftest import COPY
 
@@ -66,17 +66,16 @@ def test_two_runs_that_write_to_one_folder_do_not_read_each_other_s_files(ask, t
 
 
 def compiled(release, target, spills):
-    metrics = {"spill_stores": spills, "spill_loads": 0}
-    entry = {"kernel": "k", "label": "k", "constexprs": {}, "options": {}, "status": "ok", "metrics": metrics}
-    return atlas(release, {**entry, "id": f"k {target}", "target": target})
+    return atlas(release, entry("toys:k", target=target, metrics={"spill_stores": spills, "spill_loads": 0}))
 
 
 def test_accepting_in_some_releases_for_some_targets_keeps_what_was_not_asked():
-    def entry(target, from_, to):
-        return accepted.Accepted("k", target, from_, to, "spills", "measured")
+    def accept(target, from_, to):
+        worst = (("spill_loads", 0), ("spill_stores", 2))
+        return accepted.Accepted("toys:k", "", target, from_, to, "spills", "measured", worst)
 
-    occurs, gone = entry("cuda:90", "3.3.1", "3.4.0"), entry("cuda:90", "3.4.0", "3.5.1")
-    other_target, other_step = entry("hip:gfx942", "3.3.1", "3.4.0"), entry("cuda:90", "3.6.0", "3.7.1")
+    occurs, gone = accept("cuda:90", "3.3.1", "3.4.0"), accept("cuda:90", "3.4.0", "3.5.1")
+    other_target, other_step = accept("hip:gfx942", "3.3.1", "3.4.0"), accept("cuda:90", "3.6.0", "3.7.1")
     asked = [compiled(release, "cuda:90", spills) for release, spills in (("3.3.1", 1), ("3.4.0", 2), ("3.5.1", 2))]
     entries = [occurs, gone, other_target, other_step]
     assert set(summary.accept(asked, entries, {}, whole=False)) == {occurs, other_target, other_step}
@@ -104,10 +103,13 @@ def test_a_release_that_is_not_at_hand_is_named_and_its_older_file_is_of_no_run_
 
 def test_what_is_accepted_of_a_release_that_is_gone_is_refused(tmp_path, capsys):
     path = tmp_path / "accepted.toml"
-    path.write_text('[[accepted]]\nkernel = "k"\ntarget = "cuda:90"\nfrom = "3.3.9"\nto = "3.4.0"\nreason = "x"\n')
+    entry = accepted.Accepted("toys:k", "", "cuda:90", "3.3.9", "3.4.0", "compile", "x")
+    accepted.write(path, [entry])
     assert codegen.main(["--root", str(ROOT), "--accepted", str(path), "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err
-    assert "accepted.toml accepts k cuda:90 from 3.3.9 to 3.4.0; the table's releases are 2.3.1, " in said
+    assert (
+        "accepted.toml accepts toys:k cuda:90 (compile) from 3.3.9 to 3.4.0; the table's releases are 2.3.1, " in said
+    )
 
 
 HOOK = """def configurations(targets):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
 import pytest
 
-from triton_matrix.codegen import compare
+from triton_matrix.codegen import accepted, compare
 from triton_matrix.evidence import atlas_file, atlas_runs
 
 from .test_ages import change
 
-KERNEL = "_layer_norm_backward_kernel[n_cols=8192,bf16]"
+KERNEL = "liger_kernel.kernels.layer_norm:_layer_norm_backward_kernel"
 
 
 @pytest.fixture
@@ -25,10 +26,10 @@ def edit(atlas, release, **changed):
     change(atlas / f"{release}.json", lambda content: content["entries"][0].update(changed))
 
 
-def accept(tmp_path, what):
+def accept(tmp_path, change, what):
     path = tmp_path / "accepted.toml"
-    lines = [f'kernel = "{KERNEL}"', 'target = "cuda:90"', 'from = "3.3.1"', 'to = "3.4.0"', f'what = "{what}"']
-    path.write_text("\n".join(["[[accepted]]", *lines, 'reason = "looked at"', ""]))
+    entry = accepted.of_change(change, "3.3.1", "3.4.0", "looked at")
+    accepted.write(path, [dataclasses.replace(entry, what=what)])
     return path
 
 
@@ -52,7 +53,7 @@ def test_what_is_worse_in_compare_is_worse_in_the_report(report, atlas, tmp_path
     found = report(atlas.parent)
     assert found["exit_status"] == 1
     assert [row["what"] for row in found["codegen"]["changes"]] == [worse[0].what]
-    accepting = report(atlas.parent, "--accepted", accept(tmp_path, cause or "compile"))
+    accepting = report(atlas.parent, "--accepted", accept(tmp_path, worse[0], cause or "compile"))
     assert [bool(row["accepted"]) for row in accepting["codegen"]["changes"]] == [bool(cause)]
     assert accepting["exit_status"] == (0 if cause in ("time", "spills") else 1)  # an error is one, accepted or not
 
@@ -157,4 +158,4 @@ def test_every_sentence_of_the_atlas_is_on_each_form_of_the_report(report, atlas
     forms = [found["said"], *((found["out"] / name).read_text() for name in ("summary.md", "index.html"))]
     for form in forms:
         assert "in 3.4.0 only, and not compared: 1 configuration: other cuda:90" in form
-        assert "in 3.3.1 only, and not compared: 1 configuration: _layer_norm_backward_kernel" in form
+        assert f"in 3.3.1 only, and not compared: 1 configuration: {KERNEL}" in form

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ...base import commands, compiler_variables, files
+from ...codegen import Configuration
 from . import statistics
 from .judging import STEPS, Outcome, Swap
 
@@ -23,7 +24,7 @@ class Both:
     """What two releases made of one configuration.
 
     Attributes:
-        configuration: as codegen.Configuration has it.
+        configuration: as codegen.Configuration has it, with its ``label`` and ``id``.
         own: each release's own outcome.
         swaps: every swap, both ways.
         folders: where each release left its stages, ``own.ttir`` and so on.
@@ -84,7 +85,14 @@ def compile_both(
         if name != "own"
     ]
     order = list(STEPS[backend])
-    return Both(chosen, own, tuple(sorted(swaps, key=lambda swap: order.index(swap.stage))), folders)
+    named = Configuration.of(chosen)
+    called = {**chosen, "label": named.label, "id": named.id}
+    return Both(
+        called,
+        own,
+        tuple(sorted(swaps, key=lambda swap: order.index(swap.stage))),
+        folders,
+    )
 
 
 def ask(python: Path, request: Mapping[str, Any], imported: Optional[Path] = None) -> dict[str, Any]:

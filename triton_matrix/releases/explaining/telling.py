@@ -157,9 +157,8 @@ def _plain(outcome: Any) -> dict[str, Any]:
 
 def render(both: Both, metric: str, verdict: Verdict, markdown: bool) -> str:
     """The sentence, then the two tables."""
-    label, target = both.configuration["label"], both.configuration["target"]
     parts: Iterable[str] = (
-        f"{label} {target}",
+        both.configuration["id"],
         sentence(both, metric, verdict),
         stages_table(both, metric, verdict, markdown),
         statistics_table(both, markdown),

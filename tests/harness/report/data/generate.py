@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT))
 
 from triton_matrix.base import cells, sources  # noqa: E402
+from triton_matrix.codegen import naming  # noqa: E402
 from triton_matrix.codegen.cache import OUR_CODE_DIGEST  # noqa: E402
 from triton_matrix.evidence import atlas_file, atlas_runs, runs, schemas, writing  # noqa: E402
 from triton_matrix.suites import chosen  # noqa: E402
@@ -207,11 +208,14 @@ def write_atlas(path: Path, release: str, number: int, configurations: int, rng:
     for index in range(configurations):
         target, rest = TARGETS[index % len(TARGETS)], index // len(TARGETS)
         kernel, size = KERNELS[rest % len(KERNELS)], SIZES[rest // len(KERNELS) % len(SIZES)]
-        label = f"{kernel}[n_cols={size},{'bf16' if rest % 2 else 'fp32'},case={rest}]"
+        settings = [f"n_cols={size}", "bf16" if rest % 2 else "fp32", f"case={rest}"]
+        name = f"liger_kernel.kernels.layer_norm:{kernel}"
+        label = naming.label(name, settings)
         known = RELEASES.index(SINCE.get(target, RELEASES[0])) <= number
         entry = {
-            "id": f"{label}@{target}",
-            "kernel": kernel,
+            "id": naming.identifier(label, target),
+            "kernel": name,
+            "settings": settings,
             "label": label,
             "target": target,
             "args": {},
@@ -236,7 +240,14 @@ def write_atlas(path: Path, release: str, number: int, configurations: int, rng:
     asked: dict[str, dict[str, list[str]]] = {target: {} for target in TARGETS}
     for entry in entries:
         asked[str(entry["target"])][str(entry["label"])] = [str(entry["label"])]
-    document |= {"date": START.isoformat(), "commit": COMMIT, **ATLAS, "harness": OUR_CODE_DIGEST}
+    document |= {
+        "date": START.isoformat(),
+        "commit": COMMIT,
+        **ATLAS,
+        "read": {},
+        "shell": {},
+        "harness": OUR_CODE_DIGEST,
+    }
     document |= {"configurations": asked, "entries": sorted(entries, key=lambda item: str(item["id"]))}
     path.write_text(json.dumps(document))
     return atlas_runs.Asked({target: [*labels] for target, labels in asked.items()}, atlas_runs.DONE)

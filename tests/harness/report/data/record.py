@@ -31,7 +31,7 @@ CARRIED = ("liger_kernel", "triton_matrix", "tests", "constraints", "pyproject.t
 TEXT_KEPT = 1500
 CELLS = ("triton231", "triton300", "triton331", "triton3x")
 ATLAS = ("3.3.1", "3.4.0")
-WIDEST = "_layer_norm_backward_kernel[n_cols=8192,bf16]"
+WIDEST = "liger_kernel.kernels.layer_norm:_layer_norm_backward_kernel[n_cols=8192,bf16]"
 # One size per branch of the plan, and a case that no cell may fail; the whole suite would add nothing but length
 SUITE = "tests/correctness/test_sizes.py"
 TESTS = ("test_results_are_as_exact_as_torch", "test_zero_rows_give_zero_parameter_gradients")
