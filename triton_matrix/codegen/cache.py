@@ -21,7 +21,8 @@ from .many import Rows, Settings
 from .sources import source_digest
 
 _OUR_CODE = (
-    *("adapters", "causes", "compile", "crashes", "cuda_metrics", "devices", "driver_standin", "hip_metrics"),
+    *("adapters", "causes", "compile", "crashes", "cuda_metrics", "devices", "diagnostics", "driver_standin"),
+    *("hip_metrics", "places", "ptxas"),
     *(
         "loading",
         "many",
@@ -111,6 +112,7 @@ class Cache:
                     "seconds": result.seconds,
                     "cpu_seconds": result.cpu_seconds,
                     "crash": result.crash,
+                    "warnings": result.warnings,
                 },
             }
             for row, result in rows

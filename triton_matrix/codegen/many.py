@@ -13,6 +13,7 @@ from typing import Any, Callable, Optional
 
 from . import crashes, opened, targets, tuned, worker
 from .compile import Configuration, Result, compile_stages, measure, unknown_to, unwrap
+from .diagnostics import OUTSIDE
 from .loading import ImportFailure, Loader
 from .signing import NotInThisRelease, sign
 
@@ -160,11 +161,12 @@ class _Group:
     def _ended(self, how: str, log: Any) -> None:
         """The child is gone in the middle of something: that something has its answer."""
         if not self._expected:
-            said = [line.strip() for line in worker.text_of(log).splitlines() if line.strip()]
+            said = [line.strip() for line in worker.text_of(log.fileno()).splitlines() if line.strip()]
             last = f": {said[-1][:300]}" if said and not how.startswith("took") else ""
             outside, took = crashes.from_outside(how), how.startswith("took")
             said_of_it = f"does not load: importing it {how if took else f'ended with {how}'}{last}"
-            result = Result("error", reason=outside or said_of_it, unanswered=took or bool(outside), lasting=False)
+            reason = crashes.Failure(OUTSIDE, outside).reason if outside else said_of_it
+            result = Result("error", reason=reason, unanswered=took or bool(outside), lasting=False)
             self._broken[self._all[self._todo[0]].kernel] = result
             return
         self._rows.append((self._expected[len(self._rows)], worker.ended(how, log)))
@@ -223,10 +225,12 @@ def _compile_one(
     send(("points", ([tuned.labelled(job, point) for point in points], opened.files())))
     for point in points[skip:]:
 
-        def compile_it(point: tuned.Point = point) -> Result:
+        def compile_it(printed: worker.Printed, point: tuned.Point = point) -> Result:
             row = targets.parse(job.target)
             try:
-                result = compile_stages(fn, job.args, point.constexprs, point.options, job.hints, row, load=load)
+                result = compile_stages(
+                    fn, job.args, point.constexprs, point.options, job.hints, row, load=load, printed=printed
+                )
             except ImportFailure as problem:
                 result = Result("error", reason=f"does not load: {problem}", lasting=False)
             except ValueError as problem:

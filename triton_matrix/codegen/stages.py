@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..base import files
-from . import adapters, compile, hook, loading, spec, targets, tuned
+from . import adapters, compile, hook, loading, ptxas, spec, targets, tuned
 from .cli import check_release, installed_triton
 from .compile import Configuration, Result
+from .worker import Job, Printed, surviving_crashes
 
 # Of one release's metadata, what its earlier stages decided and the later stages of another must take over.
 _DECIDED = (
@@ -113,8 +114,6 @@ def answer(configuration: Configuration, function: Any, folder: Path, swaps: lis
     target = targets.parse(configuration.target)
     jobs = [_own(configuration, function, folder)] if own else []
     jobs += [_swap(configuration, swap, folder) for swap in swaps]
-    from .worker import surviving_crashes
-
     results = [result for job in jobs for result in surviving_crashes([job])]
     compile.measure([(target, result) for result in results])
     names = [*(["own"] if own else []), *(swap["name"] for swap in swaps)]
@@ -140,8 +139,8 @@ def _told(result: Result) -> dict[str, Any]:
     }
 
 
-def _own(configuration: Configuration, function: Any, folder: Path) -> Callable[[], Result]:
-    return lambda: compile.compile_stages(
+def _own(configuration: Configuration, function: Any, folder: Path) -> Job:
+    return lambda printed: compile.compile_stages(
         function,
         configuration.args,
         configuration.constexprs,
@@ -149,14 +148,15 @@ def _own(configuration: Configuration, function: Any, folder: Path) -> Callable[
         configuration.hints,
         targets.parse(configuration.target),
         _keeper(folder, "own"),
+        printed=printed,
     )
 
 
-def _swap(configuration: Configuration, swap: dict[str, Any], folder: Path) -> Callable[[], Result]:
+def _swap(configuration: Configuration, swap: dict[str, Any], folder: Path) -> Job:
     """A job that runs this release's later stages on what another release's earlier ones left."""
     target = targets.parse(configuration.target)
 
-    def swapped() -> Result:
+    def swapped(printed: Printed) -> Result:
         import triton
 
         why = compile.unknown_to(target, triton.__version__)
@@ -172,16 +172,17 @@ def _swap(configuration: Configuration, swap: dict[str, Any], folder: Path) -> C
         while True:
             try:
                 keep = _keeper(folder, swap["name"])
-                compiled = adapter.resume(swap["stage"], path, configuration.options, target, metadata, keep)
+                with ptxas.listening(adapter.tool) as heard:
+                    compiled = adapter.resume(swap["stage"], path, configuration.options, target, metadata, keep)
                 break
             except Exception as problem:  # whatever the compiler raises is the answer
-                lowered = _older_ptx(path, str(problem)) if swap["stage"] == "ptx" and not note else None
+                lowered = _older_ptx(path, str(heard)) if swap["stage"] == "ptx" and not note else None
                 if lowered is None:
-                    return compile.failed(problem)
+                    return compile.failed(problem, str(heard), printed())
                 path = folder / f"{swap['name']}.lowered.ptx"
                 files.write_text(path, lowered[0])
                 note = lowered[1]
-        result = compile.compiled_result(compiled, time.perf_counter() - start)
+        result = compile.compiled_result(compiled, str(heard), printed(), time.perf_counter() - start)
         result.note = note
         return result
 
