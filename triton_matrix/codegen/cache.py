@@ -22,7 +22,7 @@ from .sources import source_digest
 
 _OUR_CODE = (
     *("adapters", "causes", "compile", "crashes", "cuda_metrics", "devices", "diagnostics", "driver_standin"),
-    *("hip_metrics", "places", "ptxas"),
+    *("hip_metrics", "kernel_source", "places", "ptxas"),
     *(
         "loading",
         "many",
@@ -113,6 +113,7 @@ class Cache:
                     "cpu_seconds": result.cpu_seconds,
                     "crash": result.crash,
                     "warnings": result.warnings,
+                    "source": result.source,
                 },
             }
             for row, result in rows

@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import Any, Optional
 
-from . import places
+from . import kernel_source, places
 from .places import Place
 from .standins import StandIn
 
@@ -107,23 +107,10 @@ def _place(problem: BaseException, fn: Any) -> Place:
 
 def _function_of(source: list[str], fn: Any) -> Any:
     """The jit function that a source text is of: the kernel, or a helper that it or another helper calls."""
-    todo: list[Any] = [fn]
-    seen: list[Any] = []
-    while todo:
-        each = todo.pop(0)
-        if any(each is other for other in seen):
-            continue
-        seen.append(each)
+    for each in kernel_source.functions(fn):
         own = str(getattr(each, "src", "")).splitlines()
         if source and own and own[0] == source[0] and len(own) == len(source):
             return each
-        names = set(each.fn.__code__.co_names)
-        scope = each.fn.__globals__
-        todo += [scope[name] for name in names if name in scope and hasattr(scope[name], "src")]
-        modules = [scope[name] for name in names if name in scope and hasattr(scope[name], "__dict__")]
-        for module in modules:
-            found = (vars(module).get(name) for name in names)
-            todo += [value for value in found if hasattr(value, "src") and hasattr(value, "fn")]
     return None
 
 

@@ -62,6 +62,7 @@ class Result:
         unanswered: an error that says nothing about the kernel: its process was ended from outside, or took too long.
         read: data files that were read while the kernel was loaded.
         warnings: what ptxas and LLVM warn of in what they compiled.
+        source: digest of the kernel's own source as this release has it; "" where its process did not live to say it.
         lasting: whether the same question gives the same answer again; not so where a module did not load.
     """
 
@@ -77,6 +78,7 @@ class Result:
     unanswered: bool = False
     read: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    source: str = ""
     lasting: bool = True
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from . import crashes, opened, targets, tuned, worker
+from . import crashes, kernel_source, opened, targets, tuned, worker
 from .compile import Configuration, Result, compile_stages, measure, unknown_to, unwrap
 from .diagnostics import OUTSIDE
 from .loading import ImportFailure, Loader
@@ -211,6 +211,7 @@ def _compile_one(
             send(("failed", Result("error", reason=f"does not load: {fn}", lasting=False)))
             return
         function = unwrap(fn)
+        own = kernel_source.digest(function)
         points = tuned.expand(fn, job, settings.configs)
 
         def load(reference: str) -> Any:
@@ -235,6 +236,7 @@ def _compile_one(
                 result = Result("error", reason=f"does not load: {problem}", lasting=False)
             except ValueError as problem:
                 result = Result("error", reason=str(problem), lasting=False)
+            result.source = own
             result.stages = {name: result.stages[name] for name in _KEPT_STAGES if name in result.stages}
             return result
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..base import files
-from . import adapters, compile, hook, loading, ptxas, spec, targets, tuned
+from . import adapters, compile, hook, kernel_source, loading, ptxas, spec, targets, tuned
 from .cli import check_release, installed_triton
 from .compile import Configuration, Result
 from .worker import Job, Printed, surviving_crashes
@@ -41,8 +41,8 @@ def main(argv: Sequence[str]) -> int:
 
     The request: ``folder`` to leave the stages in; ``spec`` or ``atlas`` with ``root``, and ``target``, ``label``; or
     the ``configuration`` itself; ``release``, the Triton that is meant; ``swaps``, each with ``name``, ``stage``,
-    ``file`` and ``metadata``. The answer, ``answer.json`` in the folder, has the configuration, the release, ``own``
-    and one result per swap.
+    ``file`` and ``metadata``. The answer, ``answer.json`` in the folder, has the configuration, the release,
+    the kernel's ``source``, ``own`` and one result per swap.
     """
     request = json.loads(Path(argv[0]).read_text(encoding="utf-8"))
     os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
@@ -121,6 +121,7 @@ def answer(configuration: Configuration, function: Any, folder: Path, swaps: lis
         folder / "answer.json",
         {
             "triton": triton.__version__,
+            "source": kernel_source.of(compile.unwrap(function)),
             "configuration": {**configuration.__dict__, "hints": list(configuration.hints)},
             "results": {name: _told(result) for name, result in zip(names, results)},
         },

@@ -102,7 +102,7 @@ def main(argv: list[str]) -> int:
     )
     commands.uv()
     with locks.held(request.out / ".codegen.lock", f"the atlas in {request.out}"):
-        return _compared(rows, request, options, entries, reasons, accepted_path)
+        return _compared(rows, request, options, entries, reasons, accepted_path, list(table.releases))
 
 
 def _compared(
@@ -112,6 +112,7 @@ def _compared(
     entries: list[accepted.Accepted],
     reasons: dict[str, str],
     accepted_path: Path,
+    known: list[str],
 ) -> int:
     """Ask the releases, and say what they answer; nobody else writes to the folder meanwhile."""
     variables = compiler_variables.left_out(os.environ)
@@ -138,7 +139,7 @@ def _compared(
     if options.from_ and len(atlases) == 2:
         return report_pair(atlases[0], atlases[-1], judged, options.markdown)
     if request.spec or options.from_:
-        status = report_spec(atlases, options.markdown, failed)
+        status = report_spec(atlases, options.markdown, known, failed)
         return tell(outcomes, failed, status)
     summary = request.out / "summary.md" if set(request.names) >= set(targets.DEFAULT) and not named else None
     if reasons:
@@ -146,7 +147,7 @@ def _compared(
         entries = accept(atlases, entries, reasons, whole)
         accepted.write(accepted_path, entries)
         judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
-    return tell(outcomes, failed, report_atlas(outcomes, atlases, judged, took, options.markdown, summary))
+    return tell(outcomes, failed, report_atlas(outcomes, atlases, judged, took, options.markdown, summary, known))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -255,7 +256,7 @@ def _one_release(row: cells.Release, request: Request, progress: Progress, child
         "OMP_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    compiled = 0
+    compiled = total = 0
     errors: list[str] = []
     with subprocess.Popen(
         command,
@@ -279,14 +280,16 @@ def _one_release(row: cells.Release, request: Request, progress: Progress, child
                 if word == "progress":
                     progress.count(row.triton, int(numbers[0]), int(numbers[1]))
                 elif word == "compiled":
-                    compiled = int(numbers[0])
+                    compiled, total = int(numbers[0]), int(numbers[1])
         reader.join()
     children.ended(process)
     said = "".join(errors).strip()
     if process.returncode in (0, 1) and path.is_file():
         if earlier:
             atlas_file.keep_other_targets(path, earlier, request.names)
-        progress.finish(row.triton, f"{compiled} compiled in {time.perf_counter() - start:.1f} s")
+        kept = f"{total - compiled} kept from before" if total > compiled else ""
+        now = f"{compiled} compiled in {time.perf_counter() - start:.1f} s" if compiled else ""
+        progress.finish(row.triton, ", ".join(filter(None, [now, kept])))
         return Outcome(row.triton, path, compiled=compiled, remark=said)
     progress.finish(row.triton, "cannot be asked")
     if process.returncode == 2:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import files, tables
-from ..codegen import accepted, compare, table
+from ..codegen import accepted, compare, reasons, table
 from ..codegen.accepted import Accepted
 
 
@@ -41,12 +41,13 @@ def report_atlas(
     seconds: float,
     markdown: bool,
     summary: Optional[Path],
+    known: Sequence[str],
 ) -> int:
-    """Print the overview and what got worse between consecutive releases; write both as Markdown to ``summary``."""
+    """Print the overview, why some do not compile and what got worse between consecutive releases; write both as Markdown to ``summary``."""
     judged = [(before, after, *_judge(before, after, entries)) for before, after in itertools.pairwise(atlases)]
+    why = reasons.grouped(atlases, known, ("error", "warning"))
     print(table.overview(atlases, markdown))
-    print()
-    print(_changes(judged, markdown))
+    print("".join(f"\n{each}\n" for each in (reasons.render(why, markdown), _changes(judged, markdown)) if each))
     total = sum(len(atlas["entries"]) for atlas in atlases)
     fresh = sum(outcome.compiled for outcome in outcomes)
     print(f"\n{total} configurations in {len(atlases)} releases, {fresh} compiled now, {seconds:.1f} s")
@@ -56,6 +57,7 @@ def report_atlas(
     if summary:
         of = f"Of commit {atlases[-1].get('commit') or 'unknown'}, {atlases[-1].get('date')}."
         text = ["# What each Triton release makes of the kernels", "", of, "", table.overview(atlases, True), ""]
+        text += ["## What does not compile", "", reasons.render(why, True), ""] if why else []
         text += ["## What got worse between consecutive releases", "", _changes(judged, True), ""]
         files.write_text(summary, "\n".join(text))
     return _status(judged, [item for atlas in atlases for item in atlas["entries"]], outcomes)
@@ -67,9 +69,8 @@ def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence
     Raises:
         ValueError: nothing compiled in both.
     """
-    errors = [item for item in after["entries"] if item["status"] == "error"]
-    for item in errors:
-        print(f"error: {item['id']} triton {after['triton']}: {item['reason']}")
+    errors = reasons.grouped([after], [after["triton"]], ["error"])
+    print("".join(f"{line}\n" for each in errors for line in each.lines()), end="")
     aside = compare.beside(before, after)
     found, open_, unused = _judge(before, after, entries)
     print("\n".join([compare.render(found, open_, markdown), *aside]))
@@ -78,9 +79,11 @@ def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence
     return 1 if open_ or unused or errors else 0
 
 
-def report_spec(atlases: Sequence[dict[str, Any]], markdown: bool, failed: Sequence[Outcome] = ()) -> int:
+def report_spec(
+    atlases: Sequence[dict[str, Any]], markdown: bool, known: Sequence[str], failed: Sequence[Outcome] = ()
+) -> int:
     """Print a spec's metrics, the releases of each configuration under one another, and what got worse."""
-    print(table.by_release(atlases, markdown))
+    print(table.by_release(atlases, known, markdown))
     for outcome in failed:
         print(f"error: triton {outcome.release}: {outcome.problem}")
     broken = any(item["status"] == "error" for atlas in atlases for item in atlas["entries"])
