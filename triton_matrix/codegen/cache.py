@@ -112,7 +112,7 @@ class Cache:
                     "seconds": result.seconds,
                     "cpu_seconds": result.cpu_seconds,
                     "crash": result.crash,
-                    "warnings": result.warnings,
+                    **({"warnings": result.warnings} if result.warnings else {}),
                     "source": result.source,
                 },
             }

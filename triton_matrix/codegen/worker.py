@@ -21,7 +21,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..base import commands
@@ -33,6 +32,7 @@ from .standins import is_users
 SECONDS_EACH = 300.0  # after which the compiler is taken to hang
 REPEATS = 3  # of a compilation that takes long; its CPU time is their median
 _LOG_BYTES = 1 << 19  # of each end of what a child printed
+_STACK = signal.SIGURG  # asks for it; LLVM has handlers of its own for SIGUSR1 and SIGUSR2
 _FRAME = re.compile(r'File "([^"]+)", line (\d+) in (\S+)')  # of faulthandler, innermost first
 Send = Callable[[Any], None]
 Printed = Callable[[], str]  # what came on the error stream since the job began
@@ -140,7 +140,7 @@ def _live(work: Callable[[Send, int], None], pipe: int, log: int, ends: Optional
         os.setpgid(0, 0)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(log, 2)
-        faulthandler.register(signal.SIGUSR1, file=log, all_threads=False)
+        faulthandler.register(_STACK, file=log, all_threads=False)
         work(send, log)
         status = 0
     except BaseException:
@@ -151,17 +151,16 @@ def _live(work: Callable[[Send, int], None], pipe: int, log: int, ends: Optional
 
 
 def _where(pid: int, log: Any) -> str:
-    """Where a child is that hangs, a stage or a user's line: it is asked for its stack, which it writes into the log."""
+    """Where a child is that hangs: a stage, or a user's line. It is asked for its stack and writes it into the log."""
     with contextlib.suppress(OSError):
         os.ftruncate(log.fileno(), 0)
-        os.kill(pid, signal.SIGUSR1)
+        os.kill(pid, _STACK)
         time.sleep(1)
-        stack = _FRAME.findall(text_of(log.fileno()))
-        stage = next((name[len("make_") :] for _, _, name in stack if name.startswith("make_")), "")
-        if stage:
-            return f" to make {stage}"
-        for path, line, _ in stack:
-            if is_users(path) and not (place := Place(path, int(line))).is_tritons:
+        for path, line, name in _FRAME.findall(text_of(log.fileno())):
+            place = Place(path, int(line))
+            if name.startswith("make_"):
+                return f" to make {name[len('make_') :]}"
+            if is_users(path) and not place.is_tritons:
                 return f", at {place}"
     return ""
 
