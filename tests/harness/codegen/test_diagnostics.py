@@ -7,8 +7,16 @@ from triton_matrix.codegen.diagnostics import CRASH, OUTSIDE, REFUSAL
 from triton_matrix.codegen.places import Place
 
 PRINTED = [
-    (CRASH, "UNREACHABLE executed at /project/lib/Conversion/ElementwiseOpToLLVM.cpp:816!", "LLVM.cpp:816: something before UNREACHABLE executed"),
-    (CRASH, "not a type we know\nUNREACHABLE executed at /a/b.cpp:7!", "b.cpp:7: not a type we know UNREACHABLE executed"),
+    (
+        CRASH,
+        "UNREACHABLE executed at /project/lib/Conversion/ElementwiseOpToLLVM.cpp:816!",
+        "LLVM.cpp:816: something before UNREACHABLE executed",
+    ),
+    (
+        CRASH,
+        "not a type we know\nUNREACHABLE executed at /a/b.cpp:7!",
+        "b.cpp:7: not a type we know UNREACHABLE executed",
+    ),
     (
         CRASH,
         "python: /root/llvm/include/Casting.h:566: decltype(auto) llvm::cast(const From&) [with To = mlir::Value]: "
@@ -19,7 +27,7 @@ PRINTED = [
         CRASH,
         "python: /p/R.cpp:31: virtual LogicalResult (anonymous namespace)::Reduce::matchAndRewrite(ReduceOp) const: "
         'Assertion `helper.isReduceWithinCTA() && "Unexpected srcLayout"\' failed.',
-        "R.cpp:31: matchAndRewrite: Assertion `helper.isReduceWithinCTA() && \"Unexpected srcLayout\"' failed",
+        'R.cpp:31: matchAndRewrite: Assertion `helper.isReduceWithinCTA() && "Unexpected srcLayout"\' failed',
     ),
     (CRASH, "Assertion failed: (x), function f, file a.cpp, line 3.", "Assertion failed: (x), function f"),
     (CRASH, "LLVM ERROR: Cannot select: 0x5: f32 = rcp", "LLVM ERROR: Cannot select: 0x5: f32 = rcp"),
@@ -29,7 +37,11 @@ PRINTED = [
         "terminate called after throwing an instance of 'std::out_of_range'\n  what():  map::at",
         "terminate called after throwing an instance of 'std::out_of_range' what(): map::at",
     ),
-    (OUTSIDE, "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc", "bad_alloc"),
+    (
+        OUTSIDE,
+        "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc",
+        "bad_alloc",
+    ),
     (OUTSIDE, "ptxas fatal   : Memory allocation failure", "Memory allocation failure"),
     (OUTSIDE, "LLVM ERROR: IO failure on output stream: No space left on device", "No space left on device"),
     (
@@ -44,7 +56,11 @@ PRINTED = [
         "ptxas: (C7602) Entry function 'k' uses too much local data",
     ),
     (REFUSAL, "error: could not allocate output register for constraint 'l'", "could not allocate output register"),
-    (REFUSAL, "<unknown>:0: error: parent layout must have at least rank >= 2", "parent layout must have at least rank"),
+    (
+        REFUSAL,
+        "<unknown>:0: error: parent layout must have at least rank >= 2",
+        "parent layout must have at least rank",
+    ),
 ]
 
 
