@@ -86,3 +86,9 @@ def first(values: Mapping[str, Any], role: str) -> Optional[Any]:
 def spills(values: Mapping[str, Any]) -> int:
     """What a kernel spills: bytes (CUDA) or registers (HIP), vector and scalar ones alike."""
     return sum(values.get(name, 0) for name in of_role("spills"))
+
+
+def spilled(values: Mapping[str, Any]) -> str:
+    """The same with its unit: "9 bytes spilled"; "" where nothing is."""
+    number = spills(values)
+    return f"{number} {'bytes' if 'spill_stores' in values else 'registers'} spilled" if number else ""
