@@ -20,7 +20,10 @@ OK = {"kernel": "k", "n_cols": 8192, "dtype": "float32", "target": "cuda:90", "s
             {"metrics": {"spill_stores": 9, "stack_bytes": 64, "registers": 255}},
             ["9 bytes spilled, 64 bytes of stack, 255 reg"],
         ),
-        ({"metrics": {"vgpr_spills": 3, "scratch_bytes": 12, "vgprs": 512}}, ["3 registers spilled, 12 bytes of stack, 512 reg"]),
+        (
+            {"metrics": {"vgpr_spills": 3, "scratch_bytes": 12, "vgprs": 512}},
+            ["3 registers spilled, 12 bytes of stack, 512 reg"],
+        ),
         ({"metrics": {"fp64_instructions": 2}}, ["2 fp64 instructions"]),
         ({"status": "error", "reason": "the launch does not bind: x"}, ["the launch does not bind: x"]),
         ({"status": "n/a", "reason": "no HIP"}, []),

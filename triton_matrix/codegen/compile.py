@@ -276,9 +276,9 @@ def unknown_to(target: Target, version: str) -> str:
     """Why this Triton cannot compile for ``target``, or "" when it can."""
     if versions.key(version) < versions.key(target.since):
         what = "has no HIP backend" if target.backend == "hip" and version < "3" else "does not know this target"
-        return f"Triton {version} {what}; {target.name} needs {target.since} or later"
+        return f"this Triton {what}; {target.name} needs {target.since} or later"
     if target.until and versions.key(version) > versions.key(target.until):
-        return f"Triton {version} no longer knows this target; {target.name} needs {target.until} or earlier"
+        return f"this Triton no longer knows this target; {target.name} needs {target.until} or earlier"
     return ""
 
 

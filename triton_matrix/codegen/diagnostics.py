@@ -20,8 +20,8 @@ class Pattern:
     Attributes:
         kind: CRASH (its own fault), REFUSAL (about the kernel) or OUTSIDE (about the machine, not the kernel).
         what: how a sentence calls it, "" for a refusal.
-        words: what to look for. The group ``said`` is quoted; ``file``, ``line`` and ``function``, of the compiler's own
-            sources, are named before it.
+        words: what to look for. The group ``said`` is quoted; ``file``, ``line`` and ``function`` are of the compiler's
+            own sources, and named before it.
     """
 
     kind: str

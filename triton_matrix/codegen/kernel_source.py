@@ -51,7 +51,7 @@ def digest(fn: Any) -> str:
 
 
 def differences(one: Mapping[str, Sequence[Any]], other: Mapping[str, Sequence[Any]]) -> list[list[str]]:
-    """What differs between two results of :func:`of`: the name, and where or what it is in each ("" where it is not)."""
+    """What differs between two results of :func:`of`: the name, and where or what it is in each ("": it is not)."""
 
     def shown(of_one: Mapping[str, Sequence[Any]], name: str) -> str:
         place, text = of_one.get(name, ("", ""))

@@ -20,27 +20,46 @@ class Reason:
     Attributes:
         kind: one of KINDS.
         text: as the newest of the releases words it.
-        releases: all that have it, as a range; "" where only one was asked.
-        where: range -> ids of the configurations that have it there.
+        of: release -> ids of the configurations that have it there.
+        known: the releases that there are, in order: a range has no gap among these.
     """
 
     kind: str
     text: str
-    releases: str
-    where: Mapping[str, Sequence[str]]
+    of: Mapping[str, Sequence[str]]
+    known: Sequence[str]
 
     @property
     def ids(self) -> list[str]:
         """Every configuration that has it."""
-        return list(dict.fromkeys(name for names in self.where.values() for name in names))
+        return list(dict.fromkeys(name for names in self.of.values() for name in names))
 
-    def lines(self) -> list[str]:
-        """The reason on one line; below it, where there are several, which configurations have it."""
-        ids = self.ids
+    @property
+    def releases(self) -> str:
+        """All releases that have it, as a range."""
+        return versions.ranges(self.of, self.known)
+
+    @property
+    def by_range(self) -> dict[str, list[str]]:
+        """The configurations by the range of releases in which they have it."""
+        found: dict[str, list[str]] = {}
+        for name in self.ids:
+            found.setdefault(
+                versions.ranges([each for each in self.of if name in self.of[each]], self.known), []
+            ).append(name)
+        return found
+
+    def lines(self, several: bool = True) -> list[str]:
+        """The reason on one line; below it, where there are several, which configurations have it.
+
+        Args:
+            several: whether several releases were asked, so that it is said which have it.
+        """
+        ids, by_range = self.ids, self.by_range
         who = ids[0] if len(ids) == 1 else f"{len(ids)} configurations"
-        lines = [f"{self.kind}: {who}{f', triton {self.releases}' if self.releases else ''}: {self.text}"]
-        if len(self.where) > 1:
-            lines += [f"    {releases}: {_listed(names)}" for releases, names in self.where.items()]
+        lines = [f"{self.kind}: {who}{f', triton {self.releases}' if several else ''}: {self.text}"]
+        if len(by_range) > 1:
+            lines += [f"    {releases}: {_listed(names)}" for releases, names in by_range.items()]
         elif len(ids) > 1:
             lines.append(f"    {_listed(ids)}")
         return lines
@@ -51,34 +70,25 @@ def grouped(atlases: Sequence[Mapping[str, Any]], known: Sequence[str], kinds: I
 
     Args:
         atlases: content of atlas files, oldest release first.
-        known: the releases that there are, in order: a range has no gap among these.
+        known: of a Reason.
     """
-    found: dict[tuple[str, str], dict[str, list[str]]] = {}  # kind and reason -> id -> releases
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
     texts: dict[tuple[str, str], str] = {}
     for atlas in atlases:
         for item in atlas["entries"]:
             said = [("warning", text) for text in item.get("warnings", ())]
             said += [(item["status"], item["reason"])] if item["status"] != "ok" else []
             for kind, text in said:
-                of = kind, diagnostics.alike(text)
-                texts[of] = text
-                found.setdefault(of, {}).setdefault(item["id"], []).append(atlas["triton"])
-    several = len(atlases) > 1
-    result = []
-    for of, releases_of in sorted(found.items(), key=lambda one: KINDS.index(one[0][0])):
-        if of[0] not in kinds:
-            continue
-        where: dict[str, list[str]] = {}
-        for name, releases in releases_of.items():
-            where.setdefault(versions.ranges(releases, known), []).append(name)
-        every = {release for releases in releases_of.values() for release in releases}
-        result.append(Reason(of[0], texts[of], versions.ranges(every, known) if several else "", where))
-    return result
+                one = kind, diagnostics.alike(text)
+                texts[one] = text
+                found.setdefault(one, {}).setdefault(atlas["triton"], []).append(item["id"])
+    reasons = [Reason(kind, texts[kind, core], of, known) for (kind, core), of in found.items() if kind in kinds]
+    return sorted(reasons, key=lambda reason: KINDS.index(reason.kind))
 
 
-def render(reasons: Sequence[Reason], markdown: bool = False) -> str:
-    """The lines of all reasons."""
-    lines = [line for reason in reasons for line in reason.lines()]
+def render(reasons: Sequence[Reason], several: bool, markdown: bool = False) -> str:
+    """The lines of all reasons, as of :meth:`Reason.lines`."""
+    lines = [line for reason in reasons for line in reason.lines(several)]
     return "\n".join(_item(line) for line in lines) if markdown else "\n".join(lines)
 
 

@@ -38,7 +38,7 @@ def _with_reasons(
                 for item in compiled
             ]
             parts.append(tables.render(headings, rows, markdown=markdown))
-    why = reasons.render(reasons.grouped(atlases, known), markdown)
+    why = reasons.render(reasons.grouped(atlases, known), len(atlases) > 1, markdown)
     return "\n\n".join([*parts, *([why] if why else [])])
 
 

@@ -43,11 +43,17 @@ def report_atlas(
     summary: Optional[Path],
     known: Sequence[str],
 ) -> int:
-    """Print the overview, why some do not compile and what got worse between consecutive releases; write both as Markdown to ``summary``."""
+    """Print the overview, reasons, and what got worse between consecutive releases; in Markdown to ``summary`` too."""
     judged = [(before, after, *_judge(before, after, entries)) for before, after in itertools.pairwise(atlases)]
     why = reasons.grouped(atlases, known, ("error", "warning"))
     print(table.overview(atlases, markdown))
-    print("".join(f"\n{each}\n" for each in (reasons.render(why, markdown), _changes(judged, markdown)) if each))
+    print(
+        "".join(
+            f"\n{each}\n"
+            for each in (reasons.render(why, len(atlases) > 1, markdown), _changes(judged, markdown))
+            if each
+        )
+    )
     total = sum(len(atlas["entries"]) for atlas in atlases)
     fresh = sum(outcome.compiled for outcome in outcomes)
     print(f"\n{total} configurations in {len(atlases)} releases, {fresh} compiled now, {seconds:.1f} s")
@@ -57,7 +63,7 @@ def report_atlas(
     if summary:
         of = f"Of commit {atlases[-1].get('commit') or 'unknown'}, {atlases[-1].get('date')}."
         text = ["# What each Triton release makes of the kernels", "", of, "", table.overview(atlases, True), ""]
-        text += ["## What does not compile", "", reasons.render(why, True), ""] if why else []
+        text += ["## What does not compile", "", reasons.render(why, len(atlases) > 1, True), ""] if why else []
         text += ["## What got worse between consecutive releases", "", _changes(judged, True), ""]
         files.write_text(summary, "\n".join(text))
     return _status(judged, [item for atlas in atlases for item in atlas["entries"]], outcomes)
@@ -70,7 +76,8 @@ def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence
         ValueError: nothing compiled in both.
     """
     errors = reasons.grouped([after], [after["triton"]], ["error"])
-    print("".join(f"{line}\n" for each in errors for line in each.lines()), end="")
+    if errors:
+        print(reasons.render(errors, False, markdown))
     aside = compare.beside(before, after)
     found, open_, unused = _judge(before, after, entries)
     print("\n".join([compare.render(found, open_, markdown), *aside]))

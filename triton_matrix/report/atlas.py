@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Optional, cast
 
 from ..base.terms import Verdict
-from ..codegen import accepted, compare
+from ..codegen import accepted, compare, reasons
 from ..evidence import schemas
 from ..evidence.reading import Document
 from .benches import listed
@@ -28,10 +28,12 @@ from .matrix import (
     JudgedRelease,
     Release,
     Where,
+    Why,
 )
 
 STATUS = {"ok": ".", "n/a": "n", "error": "E"}
 ABSENT = " "
+REASON = 1000  # characters of a reason that are kept
 KEPT = 50  # ids listed per failure; the count is always the full one
 HINT_BROKEN = "this Triton does not compile the kernel, or no GPU of the target could run the launch"
 HINT_WORSE = (
@@ -66,6 +68,7 @@ def build(found_files: Sequence[Document], current: Current, path: Path) -> Foun
         "metrics": list(metrics),
         "status": {},
         "reasons": {},
+        "why": why(documents, list(current.table.releases)),
         "values": {metric: {} for metric in metrics},
         "summary": {},
         "changes": [],
@@ -77,6 +80,19 @@ def build(found_files: Sequence[Document], current: Current, path: Path) -> Foun
         summary["outdated"], summary["own"] = current.outdated_codegen(item), current.is_own(item)
     _add_changes(found, path)
     return found
+
+
+def why(documents: Sequence[Mapping[str, Any]], known: Sequence[str]) -> list[Why]:
+    """Each reason of the atlas once; ``known`` as of reasons.grouped."""
+    return [
+        {
+            "kind": cast(Literal["error", "warning"], each.kind),
+            "text": each.text,
+            "releases": each.releases,
+            "of": {release: list(ids) for release, ids in each.of.items()},
+        }
+        for each in reasons.grouped(documents, known, ("error", "warning"))
+    ]
 
 
 def _describe(entry: Mapping[str, Any]) -> Entry:
@@ -95,17 +111,17 @@ def _add_release(found: FoundCodegen, document: Mapping[str, Any], index: Mappin
     release = document["triton"]
     letters = [ABSENT] * len(index)
     columns: dict[str, list[Optional[float]]] = {metric: [None] * len(index) for metric in found["metrics"]}
-    reasons: dict[str, str] = {}
+    said: dict[str, str] = {}
     for entry in document["entries"]:
         position = index[entry["id"]]
         letters[position] = STATUS[entry["status"]]
         if entry.get("reason"):
-            reasons[str(position)] = str(entry["reason"])[:300]
+            said[str(position)] = str(entry["reason"])[:REASON]
         for metric, value in (entry.get("metrics") or {}).items():
             if isinstance(value, (int, float)):
                 columns[metric][position] = value
     found["status"][release] = "".join(letters)
-    found["reasons"][release] = reasons
+    found["reasons"][release] = said
     for metric, column in columns.items():
         if any(value is not None for value in column):
             found["values"][metric][release] = column
@@ -198,37 +214,27 @@ def gone(new: Columns, old: Columns) -> list[dict[str, str]]:
 
 
 def failures(codegen: Codegen, changes: Optional[Changes], judged: Mapping[str, Cell]) -> list[Failure]:
-    """Releases that failed or regressed at level codegen, each as a failure of the matrix like those of the suites."""
-    found: list[Failure] = []
+    """What does not compile, reason by reason, and releases that regressed, as failures like those of the suites."""
+    found = _broken(codegen, judged)
     for release, summary in codegen["summary"].items():
-        if summary["verdict"] not in ("fail", "regressed"):
+        if summary["verdict"] != "regressed":
             continue
-        broken = [
-            {"id": codegen["entries"][int(position)]["id"], "what": reason}
-            for position, reason in codegen["reasons"][release].items()
-            if codegen["status"][release][int(position)] == STATUS["error"]
-        ]
         ours = [row for row in changes["codegen"] if row["to"] == release] if changes else []
         since = [row for row in codegen["changes"] if row["to"] == release and not row["accepted"]]
-        rows: list[dict[str, Any]] = broken or ours or since
+        rows: list[dict[str, Any]] = ours or since
         command = f"nox -s codegen -- --triton {release}"
         if rows is since:
             command = f"nox -s codegen -- --from {since[0]['from']} --to {release}"
-        cells = [
-            name
-            for name, cell in judged.items()
-            if "codegen" in cell["levels"] and cell["levels"]["codegen"].get("release") == release
-        ]
         tests = [str(row["id"]) for row in rows][:KEPT]
         where: list[Where] = [
             {"cell": cell, "level": "codegen", "count": len(rows), "tests": tests, "command": command}
-            for cell in cells or [f"triton {release}"]
+            for cell in _cells_of(release, judged)
         ]
         found.append(
             {
-                "cause": "compile" if broken else "codegen",
+                "cause": "codegen",
                 "message": f"triton {release}: {summary['reason']}; first {rows[0]['id']}: {rows[0]['what']}",
-                "hint": HINT_BROKEN if broken else HINT_WORSE,
+                "hint": HINT_WORSE,
                 "example": "\n".join(f"{row['id']}: {row['what']}" for row in rows[:20]),
                 "known": None,
                 "count": len(rows),
@@ -236,6 +242,44 @@ def failures(codegen: Codegen, changes: Optional[Changes], judged: Mapping[str, 
             }
         )
     return found
+
+
+def _broken(codegen: Codegen, judged: Mapping[str, Cell]) -> list[Failure]:
+    """Each reason why something does not compile, with the releases that failed by it."""
+    found: list[Failure] = []
+    for each in codegen["why"]:
+        failed = {name: ids for name, ids in each["of"].items() if codegen["summary"][name]["verdict"] == "fail"}
+        if each["kind"] != "error" or not failed:
+            continue
+        where: list[Where] = [
+            {
+                "cell": cell,
+                "level": "codegen",
+                "count": len(ids),
+                "tests": ids[:KEPT],
+                "command": f"nox -s codegen -- --triton {release}",
+            }
+            for release, ids in failed.items()
+            for cell in _cells_of(release, judged)
+        ]
+        found.append(
+            {
+                "cause": "compile",
+                "message": f"triton {each['releases']}: {each['text']}",
+                "hint": HINT_BROKEN,
+                "example": each["text"],
+                "known": None,
+                "count": sum(map(len, failed.values())),
+                "where": where,
+            }
+        )
+    return found
+
+
+def _cells_of(release: str, judged: Mapping[str, Cell]) -> list[str]:
+    """The cells whose level codegen is of a release; where there is none, the release itself."""
+    levels = {name: cell["levels"]["codegen"] for name, cell in judged.items() if "codegen" in cell["levels"]}
+    return [name for name, level in levels.items() if level.get("release") == release] or [f"triton {release}"]
 
 
 def _rows(worse: Sequence[compare.Change], before: str, after: str) -> list[tuple[dict[str, Any], compare.Change]]:

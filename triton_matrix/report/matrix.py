@@ -209,6 +209,15 @@ class Entry(EntryBase, total=False):
     options: dict[str, Any]
 
 
+class Why(TypedDict):
+    """One reason why configurations do not compile, or one warning, with the releases that have it."""
+
+    kind: Literal["error", "warning"]
+    text: str
+    releases: Annotated[str, "as a range, such as 2.3.1 - 3.2.0, 3.4.0"]
+    of: Annotated[dict[str, list[str]], "release -> ids of the configurations that have it there"]
+
+
 class Columns(TypedDict):
     """The atlas of all releases, as columns."""
 
@@ -217,6 +226,7 @@ class Columns(TypedDict):
     metrics: list[str]
     status: Annotated[dict[str, str], "release -> one letter per entry: . ok, n n/a, E error, blank absent"]
     reasons: dict[str, dict[str, str]]
+    why: list[Why]
     values: Annotated[dict[str, dict[str, list[Optional[float]]]], "metric -> release -> one number or null per entry"]
     changes: Annotated[list[dict[str, Any]], "for the worse, between consecutive releases"]
     gone: Annotated[list[str], "accepted codegen changes that no longer occur"]

@@ -20,7 +20,7 @@ def test_a_reason_is_one_line_with_its_range_and_the_newest_words():
     found = reasons.grouped(
         [atlas(release, item("k", CRASH.format(line))) for line, release in enumerate(KNOWN)], KNOWN
     )
-    assert reasons.render(found) == f"error: k, triton 3.0.0 - 3.4.0: {CRASH.format(4)}"
+    assert reasons.render(found, True) == f"error: k, triton 3.0.0 - 3.4.0: {CRASH.format(4)}"
 
 
 def test_two_reasons_of_one_configuration_are_two_lines_and_a_gap_is_seen():
@@ -37,13 +37,13 @@ def test_releases_that_were_not_asked_are_no_part_of_a_range():
 def test_configurations_that_share_a_reason_are_counted_and_named_with_the_ranges_of_their_own():
     both = [item("a", REFUSAL.format(1)), item("b", REFUSAL.format(1))]
     found = reasons.grouped([atlas("3.0.0", *both), atlas("3.1.0", both[0])], KNOWN)
-    assert reasons.render(found).splitlines() == [
+    assert reasons.render(found, True).splitlines() == [
         f"error: 2 configurations, triton 3.0.0 - 3.1.0: {REFUSAL.format(1)}",
         "    3.0.0 - 3.1.0: a",
         "    3.0.0: b",
     ]
     many = [item(f"k{number}", REFUSAL.format(1)) for number in range(9)]
-    said = reasons.render(reasons.grouped([atlas("3.0.0", *many), atlas("3.1.0", *many)], KNOWN), markdown=True)
+    said = reasons.render(reasons.grouped([atlas("3.0.0", *many), atlas("3.1.0", *many)], KNOWN), True, markdown=True)
     assert said.splitlines()[0].startswith("- error: 9 configurations, triton 3.0.0 - 3.1.0: ")
     assert said.splitlines()[1] == "  - k0, k1, k2, k3, k4, k5 and 3 more"
 
@@ -56,7 +56,7 @@ def test_errors_come_first_and_warnings_of_what_compiled_last():
         ("n/a", "no such target"),
         ("warning", "slow"),
     ]
-    assert reasons.render(found).splitlines()[-1] == "warning: b: slow"
+    assert reasons.render(found, False).splitlines()[-1] == "warning: b: slow"
     assert [each.kind for each in reasons.grouped([atlas("3.0.0", *entries)], KNOWN, ["error"])] == ["error"]
 
 

@@ -253,7 +253,9 @@ def test_a_kernel_that_its_own_module_changes_between_the_releases_is_told_from_
         ["mine.apply", "mine.py:7", "mine.py:13"],
     ]
     said = telling.render(both, metric, verdict, False)
-    assert "the kernel's own source differs between the two releases: mine.FACTOR (2.0 in 3.8.0, 3.0 in 3.9.0), " in said
+    assert (
+        "the kernel's own source differs between the two releases: mine.FACTOR (2.0 in 3.8.0, 3.0 in 3.9.0), " in said
+    )
     assert "mine.apply (mine.py:7 in 3.8.0, mine.py:13 in 3.9.0); what enters with the frontend may come from" in said
     assert telling.document(both, metric, verdict, "2026-11-29")["own_source"] == both.source
 
