@@ -105,7 +105,8 @@ def compile_kernel(
         a Result. A compiler that crashes this process is not survived here; ``worker.compile_all`` does that.
 
     Raises:
-        ValueError: parameters, types or hints that do not fit the function, or an unknown target.
+        ValueError: parameters, types or hints that do not fit the function, an unknown target, or a folder for
+            temporary files that lets nothing be run.
     """
     row = targets.parse(target) if isinstance(target, str) else target
     result = compile_stages(fn, args, constexprs or {}, {"num_warps": 4, **(options or {})}, hints, row)
@@ -151,15 +152,16 @@ def compile_stages(
         if on_stage:
             on_stage(stage, content, metadata)
 
-    try:
-        with strictly(), ptxas.listening(adapter.tool) as heard:
-            compiled = adapter.compile(function, signature, options, target, keep)
-    except adapters.UnknownOption as problem:
-        return Result("n/a", reason=str(problem))
-    except Exception as problem:  # whatever the compiler raises is this configuration's result
-        result = failed(problem, str(heard), printed(), function, left.get("ptx", ""))
-        return replace(result, seconds=time.perf_counter() - start)
-    return compiled_result(compiled, str(heard), printed(), time.perf_counter() - start)
+    with ptxas.listening(adapter.tool) as heard:
+        try:
+            with strictly():
+                compiled = adapter.compile(function, signature, options, target, keep)
+        except adapters.UnknownOption as problem:
+            return Result("n/a", reason=str(problem))
+        except Exception as problem:  # whatever the compiler raises is this configuration's result
+            result = failed(problem, str(heard), printed(), function, left.get("ptx", ""))
+            return replace(result, seconds=time.perf_counter() - start)
+        return compiled_result(compiled, str(heard), printed(), time.perf_counter() - start)
 
 
 def compiled_result(compiled: adapters.Compiled, heard: str, printed: str, seconds: float) -> Result:

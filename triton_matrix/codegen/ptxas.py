@@ -70,15 +70,14 @@ def variables_of(tool: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"TRITON_{name}_PATH" for name in (tool.upper().replace("-", "_"), tool.upper())))
 
 
-@cache
 def folder() -> Path:
     """Where this process, and those forked from it after it was asked, keep what belongs to this; gone at its end."""
-    made = tempfile.TemporaryDirectory(prefix="triton-matrix-ptxas-")
-    _kept.append(made)
-    return Path(made.name)
+    return Path(_folder().name)
 
 
-_kept: list[tempfile.TemporaryDirectory[str]] = []
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="triton-matrix-ptxas-")
 
 
 @cache

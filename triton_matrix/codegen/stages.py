@@ -171,18 +171,18 @@ def _swap(configuration: Configuration, swap: dict[str, Any], folder: Path) -> J
         path, note = Path(swap["file"]), ""
         start = time.perf_counter()
         while True:
-            try:
-                keep = _keeper(folder, swap["name"])
-                with ptxas.listening(adapter.tool) as heard:
+            with ptxas.listening(adapter.tool) as heard:
+                try:
+                    keep = _keeper(folder, swap["name"])
                     compiled = adapter.resume(swap["stage"], path, configuration.options, target, metadata, keep)
-                break
-            except Exception as problem:  # whatever the compiler raises is the answer
-                lowered = _older_ptx(path, str(heard)) if swap["stage"] == "ptx" and not note else None
-                if lowered is None:
-                    return compile.failed(problem, str(heard), printed())
-                path = folder / f"{swap['name']}.lowered.ptx"
-                files.write_text(path, lowered[0])
-                note = lowered[1]
+                    break
+                except Exception as problem:  # whatever the compiler raises is the answer
+                    lowered = _older_ptx(path, str(heard)) if swap["stage"] == "ptx" and not note else None
+                    if lowered is None:
+                        return compile.failed(problem, str(heard), printed())
+            path = folder / f"{swap['name']}.lowered.ptx"
+            files.write_text(path, lowered[0])
+            note = lowered[1]
         result = compile.compiled_result(compiled, str(heard), printed(), time.perf_counter() - start)
         result.note = note
         return result

@@ -68,6 +68,19 @@ def test_what_ptxas_prints_is_heard_and_the_environment_is_as_before(tmp_path, m
     assert dict(os.environ) == before
 
 
+def test_a_folder_that_lets_nothing_be_run_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(ptxas.os, "access", lambda path, mode: False)
+    tool = tmp_path / "ptxas"
+    tool.touch()
+    with (
+        pytest.raises(
+            ValueError, match=r"nothing can be run in .* \(TMPDIR\); name a folder that is not mounted noexec"
+        ),
+        ptxas.listening(lambda name: str(tool)),
+    ):
+        pass
+
+
 TURNED = """\
 kernel = "{folder}/crashing.py:turned"
 args = {{x_ptr = "*fp32", angle_ptr = "*fp32"}}
