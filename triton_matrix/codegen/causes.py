@@ -63,6 +63,7 @@ def _said(problem: BaseException) -> str:
     """The type and the message of one exception, without source and caret."""
     text = getattr(problem, "error_message", None)
     lines = [line.strip() for line in str(problem if text is None else text).splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("Repro command:")]  # of a file that is gone
     if text is None and _line(problem) is not None:
         lines = []  # source and caret only
     if not lines or _BARE.fullmatch(lines[-1]):

@@ -46,7 +46,7 @@ PATTERNS = (
     _row(CRASH, "an LLVM error", r"(?P<said>LLVM ERROR: .*)"),
     _row(CRASH, "a fatal error", r"(?P<said>fatal error: .*)"),
     _row(CRASH, "an uncaught exception", r"(?P<said>terminate called after throwing .*(?:\n *what\(\): .*)?)"),
-    _row(REFUSAL, "", r"(?P<tool>ptxas\S*) \S+, line (?P<at>\d+); error *: (?P<said>.*)"),
+    _row(REFUSAL, "", r"(?P<tool>ptxas\S*) \S+, line (?P<at>\d+); (?:error|fatal) *: (?P<said>.*)"),
     _row(REFUSAL, "", r"(?P<tool>ptxas\S*) fatal *: (?P<said>(?!Ptx assembly aborted).*)"),
     _row(REFUSAL, "", r"^error: (?P<said>.*)"),
 )

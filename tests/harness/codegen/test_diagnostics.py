@@ -55,6 +55,11 @@ PRINTED = [
         "ptxas-blackwell fatal   : (C7602) Entry function 'k' uses too much local data",
         "ptxas: (C7602) Entry function 'k' uses too much local data",
     ),
+    (
+        REFUSAL,
+        "ptxas-blackwell /tmp/tmpx1.ptx, line 7; fatal   : Parsing error near '.nvvm': syntax error",
+        "ptxas: Parsing error near '.nvvm': syntax error",
+    ),
     (REFUSAL, "error: could not allocate output register for constraint 'l'", "could not allocate output register"),
     (
         REFUSAL,
