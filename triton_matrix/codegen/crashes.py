@@ -48,8 +48,8 @@ def of_process(how: str, printed: str) -> Failure:
     said = diagnostics.read(printed)
     if said and (said.kind != REFUSAL or not how.startswith("SIG")):
         return _of_said(said, printed)
-    lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    return Failure(CRASH, _crashed(how, printed, lines[-1][: diagnostics.LONGEST] if lines else ""))
+    words = f"{said.text}{_at(said)}" if said else diagnostics.last_line(printed)
+    return Failure(CRASH, _crashed(how, printed, words))
 
 
 def of_exception(cause: str, text: str, printed: str = "", ptx: str = "") -> Failure:
@@ -65,9 +65,9 @@ def of_exception(cause: str, text: str, printed: str = "", ptx: str = "") -> Fai
     if ended:
         how = ended[2] or _signal(int(ended[3]))
         outside = from_outside(how)
-        return (
-            Failure(OUTSIDE, outside) if outside else Failure(CRASH, f"the compiler crashed with {how} in {ended[1]}")
-        )
+        if outside:
+            return Failure(OUTSIDE, outside)
+        return Failure(CRASH, f"the compiler crashed with {how} in {ended[1]}")
     said = diagnostics.read(text) or diagnostics.read(printed)
     if said is None:
         return Failure(REFUSAL, cause + _in_pass(printed))

@@ -36,10 +36,10 @@ def _row(kind: str, what: str, words: str) -> Pattern:
 _OWN = r"(?P<file>[^\s:]+):(?P<line>\d+)"  # a place in the compiler's sources
 # The most telling first: one line of these decides, and only diagnostics with a place stand beside it.
 PATTERNS = (
-    _row(OUTSIDE, "no memory was left", r"(?P<said>LLVM ERROR: out of memory.*|.*std::bad_alloc.*)"),
+    _row(OUTSIDE, "no memory was left", r"^(?P<said>LLVM ERROR: out of memory.*|.*std::bad_alloc.*)"),
     _row(OUTSIDE, "no memory was left", r"(?P<said>ptxas\S* fatal *: Memory allocation failure.*)"),
     _row(OUTSIDE, "no memory was left", r"^(?P<said>MemoryError\b.*)"),
-    _row(OUTSIDE, "the disk is full", r"(?P<said>.*No space left on device.*)"),
+    _row(OUTSIDE, "the disk is full", r"^(?P<said>.*No space left on device.*)"),
     _row(CRASH, "a failed assertion", rf"{_OWN}: (?P<function>.+): (?P<said>Assertion [`'].*' failed)"),
     _row(CRASH, "a failed assertion", r"(?P<said>Assertion failed: .*)"),
     _row(CRASH, "unreachable code", rf"(?:^(?P<before>.*)\n)?(?P<said>UNREACHABLE executed) at {_OWN}"),
@@ -55,6 +55,7 @@ _PLACED = re.compile(
     r"^(?:loc\((?P<loc>.*)\)|(?P<path>[^\s:][^:\n]*):(?P<line>\d+)(?::(?P<column>\d+))?): error: (?P<said>.*)"
 )
 _CALLED = re.compile(r"^([^\s:][^:\n]*):(\d+):(\d+): note: called from")
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{5,}(?:: )?")
 _FOLDERS = re.compile(r"(?<![\w./])/(?:[^\s/'\"]+/)+")
 _IN_LOC = re.compile(r'"([^"]+)":(\d+):(\d+)')
 _SAYS_NOTHING = "Failures have been detected while processing an MLIR pass pipeline"
@@ -155,7 +156,13 @@ def _calls(found: re.Match[str], after: list[str]) -> Iterator[Place]:
     yield from (Place(*each) for each in places_of if each[0].endswith(".py"))
 
 
+def last_line(text: str) -> str:
+    """The last line that was printed, frames of a stack left out; "" where nothing was."""
+    lines = [line for line in text.splitlines() if line.strip() and not _ADDRESS.search(line)]
+    return _short(lines[-1]) if lines else ""
+
+
 def _short(text: str) -> str:
-    """One line, no longer than LONGEST, without the folders of files: those are of one machine."""
-    plain = _FOLDERS.sub("", " ".join(text.split()))
+    """One line, no longer than LONGEST, without folders of files and addresses: those are of one machine and run."""
+    plain = _ADDRESS.sub("", _FOLDERS.sub("", " ".join(text.split())))
     return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - 3]}..."

@@ -77,7 +77,7 @@ def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence
     """
     errors = reasons.grouped([after], [after["triton"]], ["error"])
     if errors:
-        print(reasons.render(errors, False, markdown))
+        print(reasons.render(errors, True, markdown))
     aside = compare.beside(before, after)
     found, open_, unused = _judge(before, after, entries)
     print("\n".join([compare.render(found, open_, markdown), *aside]))

@@ -37,6 +37,10 @@ def test_an_assertion_is_quoted_with_the_compiler_s_own_line_and_function():
 def test_where_nothing_is_said_the_signal_is_and_the_innermost_pass_that_llvm_lists():
     failure = crashes.of_process("SIGSEGV", LLVM_STACK)
     assert "with SIGSEGV in the pass NVPTX DAG->DAG Pattern Instruction Selection" in failure.sentence
+    frames = "mine.py:3:4: error: no such layout\n#0 0x00007f3a5c1d2e40 PrintStackTrace (/lib/libtriton.so+0x3f1e40)\n"
+    failure = crashes.of_process("SIGSEGV", frames)
+    assert failure.sentence == "the compiler crashed with SIGSEGV: no such layout, at mine.py:3:4"
+    assert crashes.of_process("SIGBUS", frames.partition("\n")[2]).sentence == "the compiler crashed with SIGBUS"
 
 
 @pytest.mark.parametrize("printed", [ASSERTION, "LLVM ERROR: Fatal error of a pass\n"])
