@@ -191,6 +191,8 @@ def failed(problem: BaseException, heard: str, printed: str, function: Any = Non
     cause, located = causes.sentence(problem, function)
     if located:
         failure = crashes.Failure(diagnostics.REFUSAL, cause)
+    elif ptxas.disk_is_full():
+        failure = crashes.Failure(diagnostics.OUTSIDE, f"the disk is full: {cause}")
     else:
         failure = crashes.of_exception(cause, f"{type(problem).__name__}: {problem}\n{heard}", printed, ptx)
     return failure_result(failure, tuner_skips=type(problem).__name__ in _TUNERS_SKIP)

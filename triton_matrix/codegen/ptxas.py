@@ -22,6 +22,7 @@ _LOG = "TRITON_MATRIX_PTXAS_LOG"
 _SPILLS = re.compile(r"(\d+) bytes spill stores, (\d+) bytes spill loads")
 _FILE = re.compile(r"^\s*\.file\s+(\d+)\s+(.*)", re.MULTILINE)
 _LOC = re.compile(r"\s*\.loc\s+(\d+) (\d+) (\d+)(?:.*inlined_at (\d+) (\d+) (\d+))?")
+_NO_SPACE = 64 * 1024  # bytes; less than a PTX text takes
 _DEEPEST = 20  # functions inlined into one another
 _WARNING = re.compile(r"^ptxas\S* warning *: *(.*\S)", re.MULTILINE)
 
@@ -73,6 +74,12 @@ def variables_of(tool: str) -> tuple[str, ...]:
 def folder() -> Path:
     """Where this process, and those forked from it after it was asked, keep what belongs to this; gone at its end."""
     return Path(_folder().name)
+
+
+def disk_is_full() -> bool:
+    """Whether nothing more fits where Triton and ptxas keep their files: who fails then may be unable to say so."""
+    status = os.statvfs(folder())
+    return status.f_bavail * status.f_frsize < _NO_SPACE
 
 
 @cache

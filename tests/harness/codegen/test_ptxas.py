@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from triton_matrix.codegen import ptxas
+from triton_matrix.codegen import compile, ptxas
 
 SPECS = Path(__file__).parent / "specs"
 SAID = """\
@@ -79,6 +79,16 @@ def test_a_folder_that_lets_nothing_be_run_is_one_sentence(tmp_path, monkeypatch
         ptxas.listening(lambda name: str(tool)),
     ):
         pass
+
+
+def test_a_disk_that_is_full_is_seen(monkeypatch):
+    """ptxas run from C++ cannot say so: 2.3.1 raised 'Internal Triton PTX codegen error' and that was kept."""
+    assert not ptxas.disk_is_full()
+    monkeypatch.setattr(ptxas, "_NO_SPACE", 1 << 80)
+    assert ptxas.disk_is_full()
+    result = compile.failed(RuntimeError("Internal Triton PTX codegen error"), "", "")
+    assert (result.unanswered, result.lasting) == (True, False)
+    assert result.reason.startswith("was not compiled: the disk is full: ")
 
 
 TURNED = """\
