@@ -43,7 +43,7 @@ def compile_it() -> Seen:
     return Seen(
         default["stack_bytes"] > 1024,
         f"4 warps: {default['registers']} registers, {default['stack_bytes']} bytes of stack, "
-        f"{default['spill_stores']} spill stores; 16 warps: {enough['registers']} registers and none",
+        f"{default['spill_stores']} bytes of spill stores; 16 warps: {enough['registers']} registers and none",
     )
 
 

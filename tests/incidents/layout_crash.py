@@ -39,7 +39,7 @@ def compile_it() -> Seen:
     env = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
     if done.returncode < 0:
-        return Seen(True, str(crashes.of_process(signal.Signals(-done.returncode).name, done.stderr)))
+        return Seen(True, crashes.of_process(signal.Signals(-done.returncode).name, done.stderr).sentence)
     assert done.returncode == 0, done.stderr
     said = done.stdout.strip().splitlines()[-1]
     if "No module named 'torch'" in said:

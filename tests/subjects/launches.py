@@ -228,7 +228,7 @@ def _in_short(rows: list[dict[str, Any]]) -> str:
         if spills:
             registers = metric.first(metrics, "registers")
             stack = metric.first(metrics, "scratch")
-            found = spills, f"{spills} spills, {stack} B of stack at {registers} registers"
+            found = spills, f"{metric.spilled(metrics)}, {stack} B of stack at {registers} registers"
             size = f"{short} {row['n_cols']} {row['target']}"
             worst[size] = max(found, worst.get(size, found))
     said += [f"{size}: {text}" for size, (_, text) in worst.items()]
@@ -284,11 +284,11 @@ def findings(row: dict[str, Any]) -> list[str]:
     metrics, found = row.get("metrics", {}), []
     if not row["num_warps_passed"]:
         found.append(f"{where}: launched without num_warps, at the default of 4")
-    spills = metric.spills(metrics)
-    if spills:
+    spilled = metric.spilled(metrics)
+    if spilled:
         registers = metric.first(metrics, "registers")
         stack = metric.first(metrics, "scratch")
-        found.append(f"{where}: {spills} spills, {stack} bytes of stack, {registers} registers")
+        found.append(f"{where}: {spilled}, {stack} bytes of stack, {registers} registers")
     if metrics.get("fp64_instructions"):
         found.append(f"{where}: {metrics['fp64_instructions']} fp64 instructions")
     return found

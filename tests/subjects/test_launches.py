@@ -18,9 +18,12 @@ OK = {"kernel": "k", "n_cols": 8192, "dtype": "float32", "target": "cuda:90", "s
         ({"num_warps_passed": False}, ["launched without num_warps, at the default of 4"]),
         (
             {"metrics": {"spill_stores": 9, "stack_bytes": 64, "registers": 255}},
-            ["9 spills, 64 bytes of stack, 255 reg"],
+            ["9 bytes spilled, 64 bytes of stack, 255 reg"],
         ),
-        ({"metrics": {"vgpr_spills": 3, "scratch_bytes": 12, "vgprs": 512}}, ["3 spills, 12 bytes of stack, 512 reg"]),
+        (
+            {"metrics": {"vgpr_spills": 3, "scratch_bytes": 12, "vgprs": 512}},
+            ["3 registers spilled, 12 bytes of stack, 512 reg"],
+        ),
         ({"metrics": {"fp64_instructions": 2}}, ["2 fp64 instructions"]),
         ({"status": "error", "reason": "the launch does not bind: x"}, ["the launch does not bind: x"]),
         ({"status": "n/a", "reason": "no HIP"}, []),
@@ -48,7 +51,7 @@ def test_the_summary_is_a_table_of_what_was_found_by_triton(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "| what was launched | 3.9.0 | 3.10.0 |",
         "| --- | --- | --- |",
-        "| one-1 | nothing | k: no num_warps<br>k 8192 cuda:90: 9 spills, 64 B of stack at 32 registers |",
+        "| one-1 | nothing | k: no num_warps<br>k 8192 cuda:90: 9 bytes spilled, 64 B of stack at 32 registers |",
         "| two-2 | k cuda:90: it does not bind |  |",
     ]
     assert launches.main(["--summary", str(tmp_path / "none")]) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Collection, Sequence
 from typing import Any, Optional
 
 
@@ -47,3 +48,24 @@ def _parts(public: str) -> tuple[tuple[int, ...], bool]:
 def is_release(version: Optional[str]) -> bool:
     """Whether ``version`` is a plain release number such as ``3.9.0``: no nightly, no local build."""
     return version is not None and re.fullmatch(r"\d+(\.\d+)+", version) is not None
+
+
+def ranges(some: Collection[str], known: Sequence[str]) -> str:
+    """Some of the releases ``known``, which are in order, as text: "2.3.1 - 3.2.0, 3.4.0"."""
+    runs: list[list[str]] = []
+    for before, release in zip(("", *known), known):
+        if release in some:
+            if runs and runs[-1][-1] == before:
+                runs[-1].append(release)
+            else:
+                runs.append([release])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]} - {run[-1]}" for run in runs)
+
+
+def within(text: str, known: Sequence[str]) -> frozenset[str]:
+    """The releases that a text of :func:`ranges` names."""
+    found: set[str] = set()
+    for part in text.split(", "):
+        first, _, last = part.partition(" - ")
+        found.update(known[known.index(first) : known.index(last or first) + 1])
+    return frozenset(found)

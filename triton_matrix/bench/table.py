@@ -80,7 +80,7 @@ def compiled(
         names = [str(info[key]).strip("_") for _, key in columns]
         rows.append([*names, info["target"], info["options"]["num_warps"], f"{each.median:.2f}", *figures])
     headings = [*(heading for heading, _ in columns), "target", "warps", "compile s", "regs", "spills", "occupancy"]
-    note = "compiled, not run; spills in instructions (cuda) or registers (hip), occupancy in warps"
+    note = "compiled, not run; spills in bytes (cuda) or registers (hip), occupancy in warps"
     return ["", note, *tables.render(headings, rows, labels=1).splitlines()] if rows else []
 
 

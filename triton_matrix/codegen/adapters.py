@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..base import versions
+from . import ptxas
 from .targets import Target
 
 NEWEST_TRIED = "3.9.0"
@@ -149,9 +150,9 @@ class Adapter35:
         """Path of a CUDA tool that the wheel carries, such as ``cuobjdump``."""
         import triton
 
-        return os.environ.get(f"TRITON_{name.upper()}_PATH") or str(
-            Path(triton.__file__).parent / self.tool_folder / name
-        )
+        named = [os.environ.get(variable, "") for variable in ptxas.variables_of(name)]
+        own = str(Path(triton.__file__).parent / self.tool_folder / name)
+        return next((path for path in named if os.path.isfile(path)), own)
 
     tool_folder = "backends/nvidia/bin"
 

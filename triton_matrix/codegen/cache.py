@@ -131,7 +131,7 @@ class Cache:
         return self._unchanged[file]
 
 
-_KEPT_OF_RESULT = ("status", "metrics", "reason", "seconds", "cpu_seconds", "crash")
+_KEPT_OF_RESULT = ("status", "metrics", "reason", "seconds", "cpu_seconds", "crash", "warnings", "source")
 
 
 def _content(path: Optional[Path]) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def _content(path: Optional[Path]) -> dict[str, Any]:
 def _row(configuration: Configuration, kept: dict[str, Any], reads: Reads) -> tuple[Configuration, Result]:
     """A row as it was put; TypeError or KeyError where it is not one."""
     settings = (*configuration.settings, *map(str, kept["shown"]))
-    result = Result(**kept["result"], reads=reads)
+    result = Result(**{**kept["result"], "warnings": tuple(kept["result"]["warnings"])}, reads=reads)
     numbers = [*result.metrics.values(), result.seconds, result.cpu_seconds]
     if result.status not in ("ok", "n/a", "error") or not all(type(number) in (int, float) for number in numbers):
         raise TypeError

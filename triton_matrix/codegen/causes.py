@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
+import traceback
 from pathlib import Path
 from typing import Any, Optional
 
+from . import kernel_source, places
+from .places import Place
 from .standins import StandIn
 
 _LONGEST = 400  # characters of a cause
+_BARE = re.compile(r"(AssertionError)\(\)")  # up to 3.4, of an assertion without words
 _REPR = re.compile(r"""(\w*(?:Error|Exception|Failure))\((["'])(.*?)(?:\2,?\))?$""")
 
 
-def sentence(problem: BaseException, fn: Any) -> str:
-    """The innermost cause of what a compilation raised, and where in the kernel it lies.
+def sentence(problem: BaseException, fn: Any) -> tuple[str, bool]:
+    """The innermost cause of what a compilation raised, and where in the kernel it lies; whether that is known.
 
     Triton wraps a cause in a ``CompilationError`` for each call between the kernel and it. Up to 3.4 the text of that
     is the source and a caret, and the cause stands only in ``__cause__``.
@@ -31,7 +35,9 @@ def sentence(problem: BaseException, fn: Any) -> str:
     missing = _standin_named(cause, fn)
     if missing:
         cause = f"{cause}; {missing}"
-    return f"{cause}, at {_place(located[-1], fn)}" if located and fn is not None else cause
+    if not located or fn is None:
+        return cause, False
+    return f"{cause}, at {places.chain([_place(each, fn) for each in located])}", True
 
 
 def _inner(problem: BaseException) -> Optional[BaseException]:
@@ -57,52 +63,55 @@ def _said(problem: BaseException) -> str:
     """The type and the message of one exception, without source and caret."""
     text = getattr(problem, "error_message", None)
     lines = [line.strip() for line in str(problem if text is None else text).splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("Repro command:")]  # of a file that is gone
     if text is None and _line(problem) is not None:
         lines = []  # source and caret only
-    if not lines:
-        return type(problem).__name__
+    if not lines or _BARE.fullmatch(lines[-1]):
+        asserted = _asserted(problem)
+        return f"AssertionError: {asserted}" if asserted else (lines or [type(problem).__name__])[-1].rstrip("()")
     said = " / ".join(lines[-3:])[:_LONGEST].rstrip(" ,/")
     inner = _REPR.match(said)  # up to 3.4 Triton keeps no more than the repr of some causes
     return f"{inner[1]}: {inner[3]}" if inner else f"{type(problem).__name__}: {said}"
 
 
-def _place(problem: BaseException, fn: Any) -> str:
-    """``file.py:12: source`` of the node that a CompilationError holds; its ``src`` starts at a function's def line."""
+def _asserted(problem: BaseException) -> str:
+    """The assertion of Triton's own code that failed without a word; "" where it is none."""
+    seen = [problem]
+    while (inner := seen[-1].__cause__ or seen[-1].__context__) is not None and inner not in seen:
+        seen.append(inner)
+    frames = traceback.extract_tb(seen[-1].__traceback__)
+    line = (frames[-1].line or "").strip() if frames else ""
+    if not isinstance(seen[-1], AssertionError) or not line.startswith("assert "):
+        return ""
+    return f"{line[:_LONGEST]} ({places.shown(frames[-1].filename)}:{frames[-1].lineno})"
+
+
+def _place(problem: BaseException, fn: Any) -> Place:
+    """Where the node lies that a CompilationError holds; its ``src`` starts at a function's def line."""
     number, text = _line(problem) or 1, _text(problem)
     source = str(getattr(problem, "src", None) or "").splitlines()
     function = _function_of(source, fn)
     if function is None:
-        return text
+        return Place("", text=text)
     code = function.fn.__code__
     try:
         lines = Path(code.co_filename).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return text
+        return Place("", text=text)
     for index in range(code.co_firstlineno - 1, len(lines)):
         if source and lines[index].strip() == source[0].strip():
-            return f"{Path(code.co_filename).name}:{index + number}: {text}"
-    return text
+            indented = len(lines[index]) - len(lines[index].lstrip())  # Triton takes this off the source
+            column = getattr(problem, "node").col_offset + indented + 1  # noqa: B009 -- of no type that has it
+            return Place(code.co_filename, index + number, column, text)
+    return Place("", text=text)
 
 
 def _function_of(source: list[str], fn: Any) -> Any:
     """The jit function that a source text is of: the kernel, or a helper that it or another helper calls."""
-    todo: list[Any] = [fn]
-    seen: list[Any] = []
-    while todo:
-        each = todo.pop(0)
-        if any(each is other for other in seen):
-            continue
-        seen.append(each)
+    for each in kernel_source.functions(fn):
         own = str(getattr(each, "src", "")).splitlines()
         if source and own and own[0] == source[0] and len(own) == len(source):
             return each
-        names = set(each.fn.__code__.co_names)
-        scope = each.fn.__globals__
-        todo += [scope[name] for name in names if name in scope and hasattr(scope[name], "src")]
-        modules = [scope[name] for name in names if name in scope and hasattr(scope[name], "__dict__")]
-        for module in modules:
-            found = (vars(module).get(name) for name in names)
-            todo += [value for value in found if hasattr(value, "src") and hasattr(value, "fn")]
     return None
 
 

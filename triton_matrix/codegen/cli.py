@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--target", action="append", metavar="TARGET", help=targets.HELP)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    parser.add_argument("--quiet", action="store_true", help="print no table, only what failed")
+    parser.add_argument("--quiet", action="store_true", help="print nothing of the results; --json writes them")
     parser.add_argument(
         "--progress", type=int, metavar="FD", help="write a line 'progress DONE TOTAL' after each result"
     )
@@ -94,9 +94,7 @@ def main(argv: list[str]) -> int:
         atlas_file.write(options.json, atlas_file.fill(about, given, entries))
     failed = [item for item in entries if item["status"] == "error"]
     if not options.quiet:
-        print(table.entries(entries, options.markdown))
-    elif failed:
-        print("\n".join(f"error: {item['id']}: {item['reason']}" for item in failed), file=sys.stderr)
+        print(table.of_one({"triton": release, "entries": entries}, options.markdown))
     return 1 if failed else 0
 
 

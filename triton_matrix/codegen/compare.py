@@ -178,9 +178,9 @@ def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     if old["status"] != new["status"]:
         cause = "crash" if new.get("crash") else "" if new.get("unanswered") else "compile"
         if old["status"] == "ok":
-            found.append(change("worse", f"no longer compiles: {new['reason']}", cause))
+            found.append(change("worse", f"no longer compiles: {_why(new)}", cause))
         elif new["status"] == "error":  # it is an error of the later release; the earlier one could not be asked
-            found.append(change("info", f"was n/a, does not compile: {new['reason']}"))
+            found.append(change("info", f"was n/a, does not compile: {_why(new)}"))
         else:
             found.append(change("info", f"was {old['status']}, is {new['status']}"))
     if old["status"] == new["status"] == "ok":
@@ -196,6 +196,11 @@ def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
         if rest:
             found.append(change("info", rest))
     return found
+
+
+def _why(entry: dict[str, Any]) -> str:
+    """The reason behind "does not compile: ", which stands before it anyway."""
+    return str(entry["reason"]).removeprefix("does not compile: ")
 
 
 def _worse(old: dict[str, Any], new: dict[str, Any], target: str) -> Iterable[tuple[str, str, float, Values]]:

@@ -9,7 +9,7 @@ from typing import Any, Optional, Union
 
 from ..base import versions
 from ..base.reads import Reads
-from . import adapters, causes, crashes, cuda_metrics, hip_metrics, naming, targets
+from . import adapters, causes, crashes, cuda_metrics, diagnostics, hip_metrics, naming, ptxas, targets
 from .signing import NotInThisRelease
 from .signing import sign as sign
 from .standins import strictly
@@ -75,6 +75,8 @@ class Result:
         tuner_skips: an error that an autotuner meets by taking another configuration.
         unanswered: an error that says nothing about the kernel: its process was ended from outside, or took too long.
         reads: what its module and the modules beside it read (base/reads.py).
+        warnings: what ptxas and LLVM warn of in what they compiled.
+        source: digest of the kernel's own source as this release has it; "" where its process did not live to say it.
         lasting: whether the same question gives the same answer again; not so where a module did not load.
     """
 
@@ -89,6 +91,8 @@ class Result:
     tuner_skips: bool = False
     unanswered: bool = False
     reads: Reads = field(default_factory=dict, repr=False)
+    warnings: tuple[str, ...] = ()
+    source: str = ""
     lasting: bool = True
 
 
@@ -115,7 +119,8 @@ def compile_kernel(
         a Result. A compiler that crashes this process is not survived here; ``worker.compile_all`` does that.
 
     Raises:
-        ValueError: parameters, types or hints that do not fit the function, or an unknown target.
+        ValueError: parameters, types or hints that do not fit the function, an unknown target, or a folder for
+            temporary files that lets nothing be run.
     """
     row = targets.parse(target) if isinstance(target, str) else target
     result = compile_stages(fn, args, constexprs or {}, {"num_warps": 4, **(options or {})}, hints, row)
@@ -132,11 +137,12 @@ def compile_stages(
     target: Target,
     on_stage: adapters.OnStage = None,
     load: Optional[Callable[[str], Any]] = None,
+    printed: Callable[[], str] = lambda: "",
 ) -> Result:
     """As :func:`compile_kernel`, with the stages but without the metrics; ``measure`` adds those, many at a time.
 
     ``on_stage`` is told what each stage left, as of ``adapters.Adapter35.compile``; ``load`` gives the function of a
-    reference, for constexprs that are functions.
+    reference, for constexprs that are functions; ``printed`` what came on the error stream meanwhile.
     """
     import triton
 
@@ -153,31 +159,70 @@ def compile_stages(
         return Result("error", reason=why, tuner_skips=True)
     adapter, _ = adapters.choose(triton.__version__)
     start = time.perf_counter()
-    try:
-        with strictly():
-            compiled = adapter.compile(function, signature, options, target, on_stage)
-    except adapters.UnknownOption as problem:
-        return Result("n/a", reason=str(problem))
-    except Exception as problem:  # whatever the compiler raises is this configuration's result
-        return replace(failed(problem, function), seconds=time.perf_counter() - start)
-    return compiled_result(compiled, time.perf_counter() - start)
+    left: dict[str, Any] = {}
+
+    def keep(stage: str, content: Any, metadata: dict[str, Any]) -> None:
+        left[stage] = content
+        if on_stage:
+            on_stage(stage, content, metadata)
+
+    with ptxas.listening(adapter.tool) as heard:
+        try:
+            with strictly():
+                compiled = adapter.compile(function, signature, options, target, keep)
+        except adapters.UnknownOption as problem:
+            return Result("n/a", reason=str(problem))
+        except Exception as problem:  # whatever the compiler raises is this configuration's result
+            result = failed(problem, str(heard), printed(), function, left.get("ptx", ""))
+            return replace(result, seconds=time.perf_counter() - start)
+        return compiled_result(compiled, str(heard), printed(), time.perf_counter() - start)
 
 
-def compiled_result(compiled: adapters.Compiled, seconds: float) -> Result:
-    """What :func:`measure` makes exact metrics of."""
-    noted = {"num_warps": compiled.num_warps, "shared": compiled.shared}
-    return Result("ok", noted, seconds=seconds, stages=compiled.stages)
+def compiled_result(compiled: adapters.Compiled, heard: str, printed: str, seconds: float) -> Result:
+    """What :func:`measure` makes exact metrics of.
+
+    Args:
+        heard: what ptxas said, if it ran.
+        printed: what came on the error stream. LLVM of some releases prints an error there and leaves other code.
+    """
+    errors = diagnostics.printed_errors(printed)
+    if errors:
+        reason = f"does not compile: {errors[0]}; Triton takes no notice, and what is left is not this kernel"
+        return Result("error", reason=reason, seconds=seconds)
+    noted = {"num_warps": compiled.num_warps, "shared": compiled.shared, "ptxas": heard}
+    warned = (*ptxas.warnings(heard), *diagnostics.warnings(printed))
+    return Result("ok", noted, seconds=seconds, stages=compiled.stages, warnings=warned)
 
 
-def failed(problem: BaseException, function: Any = None) -> Result:
-    """The result of a compilation that raised ``problem``; ``function`` is the kernel, where one was compiled."""
-    crash = crashes.of_exception(str(problem))
-    ended = crashes.from_outside(crash.how) if crash else ""
-    if ended:
-        return Result("error", reason=ended, unanswered=True, lasting=False)
-    skipped = type(problem).__name__ in _TUNERS_SKIP
-    reason = f"does not compile: {crash or causes.sentence(problem, function)}"
-    return Result("error", reason=reason, crash=crash is not None, tuner_skips=skipped)
+def failed(problem: BaseException, heard: str, printed: str, function: Any = None, ptx: str = "") -> Result:
+    """The result of a compilation that raised ``problem``.
+
+    Args:
+        heard, printed: as of :func:`compiled_result`.
+        function: the kernel, where one was compiled.
+        ptx: what ptxas was given, if it ran.
+    """
+    cause, located = causes.sentence(problem, function)
+    if located:
+        failure = crashes.Failure(diagnostics.REFUSAL, cause)
+    elif ptxas.disk_is_full():
+        failure = crashes.Failure(diagnostics.OUTSIDE, f"the disk is full: {cause}")
+    else:
+        failure = crashes.of_exception(cause, f"{type(problem).__name__}: {problem}\n{heard}", printed, ptx)
+    return failure_result(failure, tuner_skips=type(problem).__name__ in _TUNERS_SKIP)
+
+
+def failure_result(failure: crashes.Failure, tuner_skips: bool = False) -> Result:
+    """The result that a failure is; what says nothing of the kernel may be another the next time."""
+    outside = failure.kind == diagnostics.OUTSIDE
+    return Result(
+        "error",
+        reason=failure.reason,
+        crash=failure.kind == diagnostics.CRASH,
+        tuner_skips=tuner_skips,
+        unanswered=outside,
+        lasting=not outside,
+    )
 
 
 def measure(results: Sequence[tuple[Target, Result]]) -> None:
@@ -188,26 +233,28 @@ def measure(results: Sequence[tuple[Target, Result]]) -> None:
             by_target.setdefault(target.name, []).append(result)
     for name, group in by_target.items():
         target = targets.TARGETS[name]
-        noted = [(result.metrics["num_warps"], result.metrics["shared"]) for result in group]
+        noted = [result.metrics for result in group]
         if target.backend == "hip":
-            for result, (num_warps, shared) in zip(group, noted):
-                result.metrics = hip_metrics.metrics(result.stages["amdgcn"], num_warps, shared, target)
+            for result, each in zip(group, noted):
+                text = result.stages["amdgcn"]
+                result.metrics = hip_metrics.metrics(text, each["num_warps"], each["shared"], target)
         else:
             _measure_cuda(group, noted, target)
-        for result, (_, shared) in zip(group, noted):
-            _refuse_unlaunchable(result, shared, target)
+        for result, each in zip(group, noted):
+            _refuse_unlaunchable(result, each["shared"], target)
 
 
-def _measure_cuda(group: list[Result], noted: list[tuple[int, int]], target: Target) -> None:
+def _measure_cuda(group: list[Result], noted: list[dict[str, Any]], target: Target) -> None:
     import triton
 
     adapter, _ = adapters.choose(triton.__version__)
     cubins = [result.stages["cubin"] for result in group]
     codes = [cuda_metrics.code_of(cubin) for cubin in cubins]
     listings = cuda_metrics.disassemble(codes, target, adapter.tool("nvdisasm"))
-    for result, cubin, operations, (num_warps, shared) in zip(group, cubins, listings, noted):
+    for result, cubin, operations, each in zip(group, cubins, listings, noted):
         usage = cuda_metrics.resource_usage(cubin, adapter.tool("cuobjdump"))
-        result.metrics = cuda_metrics.metrics(usage, operations, num_warps, shared, target)
+        spills = ptxas.spills(each["ptxas"])
+        result.metrics = cuda_metrics.metrics(usage, spills, operations, each["num_warps"], each["shared"], target)
 
 
 def _refuse_unlaunchable(result: Result, shared: int, target: Target) -> None:
@@ -247,9 +294,9 @@ def unknown_to(target: Target, version: str) -> str:
     """Why this Triton cannot compile for ``target``, or "" when it can."""
     if versions.key(version) < versions.key(target.since):
         what = "has no HIP backend" if target.backend == "hip" and version < "3" else "does not know this target"
-        return f"Triton {version} {what}; {target.name} needs {target.since} or later"
+        return f"this Triton {what}; {target.name} needs {target.since} or later"
     if target.until and versions.key(version) > versions.key(target.until):
-        return f"Triton {version} no longer knows this target; {target.name} needs {target.until} or earlier"
+        return f"this Triton no longer knows this target; {target.name} needs {target.until} or earlier"
     return ""
 
 

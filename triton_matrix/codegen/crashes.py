@@ -1,70 +1,102 @@
-"""A compiler that crashes, told from one that refuses a kernel: what its last words say, and which pass they name.
+"""Why something did not compile, in one sentence: a compiler that crashed is told from one that refuses the kernel.
 
-A refusal is an exception with a reason about the kernel. A crash is the compiler's own fault: a signal, a failed
-assertion, an instruction that LLVM cannot select, ptxas ended by a signal.
+A refusal is about the kernel. A crash is the compiler's own fault: a signal, a failed assertion, an instruction that
+LLVM cannot select; also where Triton catches it and raises an exception. What a full disk or another process ended says
+nothing of the kernel.
 """
 
 from __future__ import annotations
 
 import re
 import signal
-from dataclasses import dataclass
-from typing import Optional
+from dataclasses import dataclass, replace
 
-# The line that says what went wrong, most telling first.
-_SAID = (
-    re.compile(r"Assertion [`'].*", re.MULTILINE),
-    re.compile(r"LLVM ERROR: .*", re.MULTILINE),
-    re.compile(r"fatal error: .*", re.MULTILINE),
-    re.compile(r"UNREACHABLE executed.*", re.MULTILINE),
-)
-_PTXAS_SIGNAL = re.compile(r"`ptxas` (?:raised (SIG\w+)|failed with error code (-\d+|1[345]\d))")
+from . import diagnostics, places, ptxas
+from .diagnostics import CRASH, OUTSIDE, REFUSAL, Said
+
+_TOOL_ENDED = re.compile(r"`(ptxas\S*?)` (?:raised (SIG\w+)|failed with error code (-\d+|1[345]\d))")
 FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")  # no compiler sends these to itself
 MEMORY = "Linux does so where memory runs out: try with fewer --jobs"
-_UNREAD = re.compile(r"\berror: (?!Failures have been detected)(.*)")
-# LLVM numbers the passes that were running, outermost first; MLIR names the one that failed.
-_PASSES = (
-    re.compile(r"Pipeline failed while executing \[`?([\w.:-]+)"),
-    re.compile(r"^\s*\d+\.\s+Running pass ['\"](.+?)['\"] on (?:basic block|function|loop|module)", re.MULTILINE),
-)
 
 
 @dataclass(frozen=True)
-class Crash:
-    """How the compiler ended ("SIGABRT", "assertion", ...), in which pass ("" where nothing says), and what it said."""
+class Failure:
+    """Why there is no code: CRASH, REFUSAL or OUTSIDE, and the sentence after "does not compile: "."""
 
-    how: str
-    in_pass: str
-    said: str
+    kind: str
+    sentence: str
 
-    def __str__(self) -> str:
-        where = f" in the pass {self.in_pass}" if self.in_pass else ""
-        return f"the compiler crashed with {self.how}{where}{f': {self.said}' if self.said else ''}"
+    @property
+    def reason(self) -> str:
+        return f"was not compiled: {self.sentence}" if self.kind == OUTSIDE else f"does not compile: {self.sentence}"
 
 
 def from_outside(how: str) -> str:
     """The sentence of a process that another ended, which says nothing of a kernel; "" where ``how`` is its own end."""
-    return f"was not compiled: {how} ended the compiler from outside; {MEMORY}" if how in FROM_OUTSIDE else ""
+    return f"{how} ended the compiler from outside; {MEMORY}" if how in FROM_OUTSIDE else ""
 
 
-def of_process(how: str, log: str) -> Crash:
-    """The crash of a process that ended with ``how`` (a signal's name, "exit status 1"); ``log`` is what it printed."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    said = next((found.group().strip() for pattern in _SAID if (found := pattern.search(log))), "")
-    return Crash(how, pass_of(log), (said or (lines[-1] if lines else ""))[:300])
+def of_process(how: str, printed: str) -> Failure:
+    """Why a process died that compiled.
+
+    Args:
+        how: a signal's name, or "exit status 1", which is how LLVM refuses a kernel in some releases.
+        printed: on its error stream.
+    """
+    if from_outside(how):
+        return Failure(OUTSIDE, from_outside(how))
+    said = diagnostics.read(printed)
+    if said and (said.kind != REFUSAL or not how.startswith("SIG")):
+        return _of_said(said, printed)
+    words = f"{said.text}{_at(said)}" if said else diagnostics.last_line(printed)
+    return Failure(CRASH, _crashed(how, printed, words))
 
 
-def of_exception(text: str) -> Optional[Crash]:
-    """The crash that an exception's text tells of, or None for a refusal."""
-    ptxas = _PTXAS_SIGNAL.search(text)
-    if ptxas:
-        return Crash(ptxas.group(1) or _signal(int(ptxas.group(2))), "ptxas", "")
-    for pattern in _SAID:
-        found = pattern.search(text)
-        if found:
-            how = "an assertion" if "Assertion" in found.group() else "an LLVM error"
-            return Crash(how, pass_of(text), found.group().strip()[:300])
-    return None
+def of_exception(cause: str, text: str, printed: str = "", ptx: str = "") -> Failure:
+    """Why a compilation raised, of which the exception names no line of the kernel.
+
+    Args:
+        cause: the exception's own sentence, which stands where nothing says more.
+        text: all of the exception, and what ptxas said.
+        printed: by the compiler before, on the error stream.
+        ptx: what ptxas was given.
+    """
+    ended = _TOOL_ENDED.search(text)
+    if ended:
+        how = ended[2] or _signal(int(ended[3]))
+        outside = from_outside(how)
+        if outside:
+            return Failure(OUTSIDE, outside)
+        return Failure(CRASH, f"the compiler crashed with {how} in {ended[1]}")
+    said = diagnostics.read(text) or diagnostics.read(printed)
+    if said is None:
+        return Failure(REFUSAL, cause + _in_pass(printed))
+    if said.kind == REFUSAL and not said.of_tool:
+        return Failure(REFUSAL, f"{cause}{_in_pass(printed)}: {said.text}{_at(said)}")
+    return _of_said(replace(said, calls=ptxas.calls(ptx, said.ptx_line)) if said.ptx_line else said, printed)
+
+
+def _of_said(said: Said, printed: str) -> Failure:
+    if said.kind == OUTSIDE:
+        return Failure(OUTSIDE, f"{said.what}: {said.text}")
+    if said.kind == REFUSAL:
+        return Failure(REFUSAL, f"{said.text}{_at(said)}")
+    placed = diagnostics.placed(printed)
+    beside = f"; {placed.text}{_at(placed)}" if placed else ""
+    return Failure(CRASH, f"{_crashed(said.what, printed, said.text)}{beside}")
+
+
+def _crashed(how: str, printed: str, said: str) -> str:
+    return f"the compiler crashed with {how}{_in_pass(printed)}{f': {said}' if said else ''}"
+
+
+def _in_pass(printed: str) -> str:
+    name = diagnostics.pass_of(printed)
+    return f" in the pass {name}" if name else ""
+
+
+def _at(said: Said) -> str:
+    return f", at {places.chain(said.calls)}" if said.calls else ""
 
 
 def _signal(status: int) -> str:
@@ -73,22 +105,3 @@ def _signal(status: int) -> str:
         return signal.Signals(-status if status < 0 else status - 128).name
     except ValueError:
         return f"exit status {status}"
-
-
-def remark(reason: str, log: str) -> str:
-    """What a compiler printed and did not put into its exception: the pass that failed, or why it cannot read an IR."""
-    failing = pass_of(log)
-    if failing and "in the pass" not in reason:
-        return f" (in the pass {failing})"
-    unread = _UNREAD.search(log)
-    silent = "Parse MLIR" in reason or "PassManager::run failed" in reason  # the reason itself says nothing
-    return f" ({unread.group(1).strip()[:200]})" if unread and silent else ""
-
-
-def pass_of(log: str) -> str:
-    """The innermost pass that a log says was running, or ""."""
-    for pattern in _PASSES:
-        found = pattern.findall(log)
-        if found:
-            return str(found[-1])
-    return "instruction selection" if "LLVM ERROR: Cannot select" in log else ""

@@ -119,8 +119,8 @@ def count(operations: Iterable[str]) -> dict[str, int]:
     result = dict.fromkeys(
         (
             "instructions",
-            "spill_stores",
-            "spill_loads",
+            "local_stores",
+            "local_loads",
             "global_loads",
             "global_loads_128",
             "global_stores",
@@ -137,9 +137,9 @@ def count(operations: Iterable[str]) -> dict[str, int]:
             continue
         result["instructions"] += 1
         if base == "STL":
-            result["spill_stores"] += 1
+            result["local_stores"] += 1
         elif base == "LDL":
-            result["spill_loads"] += 1
+            result["local_loads"] += 1
         elif base in _GLOBAL_LOADS:
             result["global_loads"] += 1
             result["global_loads_128"] += width(operation) >= 128
@@ -163,12 +163,18 @@ def is_fp64(operation: str) -> bool:
 
 
 def metrics(
-    usage: dict[str, int], operations: list[str], num_warps: int, shared: int, target: Target
+    usage: dict[str, int],
+    spills: dict[str, int],
+    operations: list[str],
+    num_warps: int,
+    shared: int,
+    target: Target,
 ) -> dict[str, Any]:
     """All exact metrics of one kernel.
 
     Args:
         usage: of :func:`resource_usage`.
+        spills: of ``ptxas.spills``: the instructions do not tell them from accesses to a kernel's own local array.
         operations: of :func:`disassemble`.
         shared: bytes of shared memory that the launch asks for, from Triton's own metadata. cuobjdump's SHARED is left
             out: Triton asks for all of it at launch, and what cuobjdump shows from sm_90 on is the driver's 1 KiB.
@@ -185,5 +191,6 @@ def metrics(
         "code_bytes": len(operations) * _INSTRUCTION_BYTES,
         "occupancy_blocks": blocks,
         "occupancy_warps": blocks * num_warps,
+        **spills,
         **count(operations),
     }

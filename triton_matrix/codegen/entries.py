@@ -29,6 +29,10 @@ def entry(configuration: Configuration, result: Result) -> dict[str, Any]:
         value["crash"] = True
     if result.unanswered:
         value["unanswered"] = True
+    if result.source:
+        value["source"] = result.source
+    if result.warnings:
+        value["warnings"] = list(result.warnings)
     if result.reason:
         value["reason"] = result.reason
     return value

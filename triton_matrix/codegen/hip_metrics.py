@@ -19,7 +19,7 @@ _FIELDS = {
 }
 _OPTIONAL = ("agprs", "code_bytes")  # no such registers on RDNA; Triton 3.0 and 3.1 have the comments left out
 _INSTRUCTION = re.compile(r"^\t([a-z][a-z0-9_]*)(.*)$")
-_MEMORY = re.compile(r"(global|buffer)_(load|store)_(\w+)")
+_MEMORY = re.compile(r"(global|buffer|scratch)_(load|store)_(\w+)")
 _WIDTH = {"dword": 32, "dwordx2": 64, "dwordx3": 96, "dwordx4": 128, "b32": 32, "b64": 64, "b96": 96, "b128": 128}
 
 
@@ -56,6 +56,8 @@ def count(text: str) -> dict[str, int]:
     result = dict.fromkeys(
         (
             "instructions",
+            "local_stores",
+            "local_loads",
             "global_loads",
             "global_loads_128",
             "global_stores",
@@ -73,9 +75,9 @@ def count(text: str) -> dict[str, int]:
         elif name.startswith("v_") and "f64" in name:
             result["fp64_instructions"] += 1
         memory = _MEMORY.fullmatch(name)
-        if (
-            memory and "Folded" not in rest
-        ):  # a spill through the buffer path is marked as folded, and counted as a spill
+        if memory and (memory.group(1) == "scratch" or "Folded" in rest):  # CDNA 2 and older spill through buffers
+            result[f"local_{memory.group(2)}s"] += 1
+        elif memory:
             bits = _bits(memory.group(3))
             if memory.group(2) == "load":
                 result["global_loads"] += 1

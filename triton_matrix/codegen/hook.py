@@ -31,7 +31,7 @@ def told(reference: str, root: Path, target_names: list[str]) -> tuple[list[Conf
         found = hooks.function_of(root, reference, "atlas")(list(target_names))
     if not isinstance(found, list) or not found:
         raise ValueError(f"atlas is {reference!r}, which gives {found!r:.80}; it gives a list of dictionaries")
-    result = [_configuration(reference, number, entry) for number, entry in enumerate(found)]
+    result = [_configuration(reference, root, number, entry) for number, entry in enumerate(found)]
     called: set[str] = set()
     for number, each in enumerate(result):
         if each.target not in target_names:
@@ -43,13 +43,15 @@ def told(reference: str, root: Path, target_names: list[str]) -> tuple[list[Conf
     return result, notes.inputs()
 
 
-def _configuration(reference: str, number: int, entry: Any) -> Configuration:
+def _configuration(reference: str, root: Path, number: int, entry: Any) -> Configuration:
     if not isinstance(entry, dict) or sorted(entry) != sorted(_KEYS):
         keys = ", ".join(map(str, entry)) if isinstance(entry, dict) else repr(entry)[:80]
         raise ValueError(f"atlas is {reference!r}: its entry {number} has {keys}; it needs {', '.join(_KEYS)}")
     told = _settings(str(entry["label"]), str(entry["kernel"]).rpartition(":")[2])
     given = {key: value for key, value in entry.items() if key != "label"}
-    return Configuration(**{**given, "settings": told, "hints": tuple(entry["hints"])})
+    path, _, function = str(entry["kernel"]).rpartition(":")
+    kernel = f"{(root / path).resolve()}:{function}" if path.endswith(".py") else entry["kernel"]
+    return Configuration(**{**given, "kernel": kernel, "settings": told, "hints": tuple(entry["hints"])})
 
 
 def _settings(label: str, function: str) -> tuple[str, ...]:

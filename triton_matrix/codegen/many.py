@@ -14,8 +14,9 @@ from typing import Any, Callable, Optional
 
 from ..base.listening import INSTALLED, Notes, is_library, listening
 from ..base.reads import Reads
-from . import crashes, targets, tuned, worker
+from . import crashes, kernel_source, targets, tuned, worker
 from .compile import Configuration, Result, compile_stages, measure, unknown_to, unwrap
+from .diagnostics import OUTSIDE
 from .loading import ImportFailure, Loader, file_of
 from .signing import NotInThisRelease, sign
 
@@ -165,11 +166,12 @@ class _Group:
     def _ended(self, how: str, log: Any) -> None:
         """The child is gone in the middle of something: that something has its answer."""
         if not self._expected:
-            said = [line.strip() for line in worker.text_of(log).splitlines() if line.strip()]
+            said = [line.strip() for line in worker.text_of(log.fileno()).splitlines() if line.strip()]
             last = f": {said[-1][:300]}" if said and not how.startswith("took") else ""
             outside, took = crashes.from_outside(how), how.startswith("took")
             said_of_it = f"does not load: importing it {how if took else f'ended with {how}'}{last}"
-            result = Result("error", reason=outside or said_of_it, unanswered=took or bool(outside), lasting=False)
+            reason = crashes.Failure(OUTSIDE, outside).reason if outside else said_of_it
+            result = Result("error", reason=reason, unanswered=took or bool(outside), lasting=False)
             self._broken[self._all[self._todo[0]].kernel] = result
             return
         self._rows.append((self._expected[len(self._rows)], worker.ended(how, log)))
@@ -236,6 +238,7 @@ def _compile_one(
             send(("failed", Result("error", reason=f"does not load: {fn}", lasting=False)))
             return
         function = unwrap(fn)
+        own = kernel_source.digest(function)
         points = tuned.expand(fn, job, settings.configs)
 
         def load(reference: str) -> Any:
@@ -249,14 +252,17 @@ def _compile_one(
     send(("points", [tuned.labelled(job, point) for point in points]))
     for point in points[skip:]:
 
-        def compile_it(point: tuned.Point = point) -> Result:
+        def compile_it(printed: worker.Printed, point: tuned.Point = point) -> Result:
             row = targets.parse(job.target)
             try:
-                result = compile_stages(fn, job.args, point.constexprs, point.options, job.hints, row, load=load)
+                result = compile_stages(
+                    fn, job.args, point.constexprs, point.options, job.hints, row, load=load, printed=printed
+                )
             except ImportFailure as problem:
                 result = Result("error", reason=f"does not load: {problem}", lasting=False)
             except ValueError as problem:
                 result = Result("error", reason=str(problem), lasting=False)
+            result.source = own
             result.stages = {name: result.stages[name] for name in _KEPT_STAGES if name in result.stages}
             return result
 

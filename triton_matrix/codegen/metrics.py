@@ -39,10 +39,12 @@ METRICS = (
     Metric("vgprs", HIP, "vector registers a lane", "vgprs", "registers"),
     Metric("sgprs", HIP, "scalar registers a wave", "sgprs"),
     Metric("agprs", HIP, "accumulation registers a lane", "agprs"),
-    Metric("spill_stores", CUDA, "instructions", "spill st", "spills"),
-    Metric("spill_loads", CUDA, "instructions", "spill ld", "spills"),
+    Metric("spill_stores", CUDA, "bytes a thread", "spill st", "spills"),
+    Metric("spill_loads", CUDA, "bytes a thread", "spill ld", "spills"),
     Metric("vgpr_spills", HIP, "registers", "v spill", "spills"),
     Metric("sgpr_spills", HIP, "registers", "s spill", "spills"),
+    Metric("local_stores", BOTH, "instructions to a thread's own memory, spills among them"),
+    Metric("local_loads", BOTH, "instructions from a thread's own memory, spills among them"),
     Metric("stack_bytes", CUDA, "bytes a thread", "stack", "scratch"),
     Metric("scratch_bytes", HIP, "bytes a lane", "scratch", "scratch"),
     Metric("shared_bytes", CUDA, "bytes a block", "shared", "shared"),
@@ -82,5 +84,11 @@ def first(values: Mapping[str, Any], role: str) -> Optional[Any]:
 
 
 def spills(values: Mapping[str, Any]) -> int:
-    """What a kernel spills: instructions (CUDA) or registers (HIP), vector and scalar ones alike."""
+    """What a kernel spills: bytes (CUDA) or registers (HIP), vector and scalar ones alike."""
     return sum(values.get(name, 0) for name in of_role("spills"))
+
+
+def spilled(values: Mapping[str, Any]) -> str:
+    """The same with its unit: "9 bytes spilled"; "" where nothing is."""
+    number = spills(values)
+    return f"{number} {'bytes' if 'spill_stores' in values else 'registers'} spilled" if number else ""

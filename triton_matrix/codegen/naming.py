@@ -28,11 +28,11 @@ def identifier(of: str, target: str) -> str:
     return f"{of} {target}"
 
 
-def ways(name: str, settings: Sequence[str], target: str) -> tuple[str, ...]:
-    """All that a person may write for a configuration, its kernel's names first; a function's name may fit several."""
-    function = name.rpartition(":")[2]
-    labels = label(name, settings), label(function, settings)
-    return (name, function, *labels, *(identifier(each, target) for each in labels))
+def fits(written: str, name: str, settings: Sequence[str], target: str) -> bool:
+    """Whether a person who wrote this may mean a configuration: the module, settings and the target may be left out."""
+    called, _, inside = written.removesuffix(f" {target}").partition("[")
+    wanted = [each for each in inside.removesuffix("]").split(",") if each]
+    return called in (name, name.rpartition(":")[2]) and set(wanted) <= set(",".join(settings).split(","))
 
 
 @functools.cache

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..base import files
-from . import adapters, compile, hook, loading, naming, spec, targets, tuned
+from . import adapters, compile, hook, kernel_source, loading, naming, ptxas, spec, targets, tuned
 from .cli import check_release, installed_triton
 from .compile import Configuration, Result
+from .worker import Job, Printed, surviving_crashes
 
 # Of one release's metadata, what its earlier stages decided and the later stages of another must take over.
 _DECIDED = (
@@ -41,8 +42,8 @@ def main(argv: Sequence[str]) -> int:
 
     The request: ``folder`` to leave the stages in; ``spec`` or ``atlas`` with ``root``, and ``target``, ``label``; or
     the ``configuration`` itself; ``release``, the Triton that is meant; ``swaps``, each with ``name``, ``stage``,
-    ``file`` and ``metadata``. The answer, ``answer.json`` in the folder, has the configuration, the release, ``own``
-    and one result per swap.
+    ``file`` and ``metadata``. The answer, ``answer.json`` in the folder, has the configuration, the release,
+    the kernel's ``source``, ``own`` and one result per swap.
     """
     request = json.loads(Path(argv[0]).read_text(encoding="utf-8"))
     os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
@@ -74,7 +75,7 @@ def chosen(request: dict[str, Any]) -> Configuration:
     else:
         found = hook.configurations(request["atlas"], Path(request["root"]), [request["target"]])
     wanted = request.get("label") or ""
-    fitting = [each for each in found if not wanted or wanted in _ways(each)]
+    fitting = [each for each in found if not wanted or _fits(wanted, each)]
     if len(fitting) == 1:
         return fitting[0]
     labels = ", ".join(each.label for each in (fitting or found))
@@ -84,8 +85,8 @@ def chosen(request: dict[str, Any]) -> Configuration:
     raise ValueError(f"{asked} {len(fitting)} configurations; name one with its label: {labels}")
 
 
-def _ways(configuration: Configuration) -> tuple[str, ...]:
-    return naming.ways(naming.kernel(configuration.kernel), configuration.settings, configuration.target)
+def _fits(wanted: str, configuration: Configuration) -> bool:
+    return naming.fits(wanted, naming.kernel(configuration.kernel), configuration.settings, configuration.target)
 
 
 def _settled(configuration: Configuration, function: Any) -> Configuration:
@@ -117,8 +118,6 @@ def answer(configuration: Configuration, function: Any, folder: Path, swaps: lis
     target = targets.parse(configuration.target)
     jobs = [_own(configuration, function, folder)] if own else []
     jobs += [_swap(configuration, swap, folder) for swap in swaps]
-    from .worker import surviving_crashes
-
     results = [result for job in jobs for result in surviving_crashes([job])]
     compile.measure([(target, result) for result in results])
     names = [*(["own"] if own else []), *(swap["name"] for swap in swaps)]
@@ -126,6 +125,7 @@ def answer(configuration: Configuration, function: Any, folder: Path, swaps: lis
         folder / "answer.json",
         {
             "triton": triton.__version__,
+            "source": kernel_source.of(compile.unwrap(function)),
             "configuration": dataclasses.asdict(configuration),
             "results": {name: _told(result) for name, result in zip(names, results)},
         },
@@ -144,8 +144,8 @@ def _told(result: Result) -> dict[str, Any]:
     }
 
 
-def _own(configuration: Configuration, function: Any, folder: Path) -> Callable[[], Result]:
-    return lambda: compile.compile_stages(
+def _own(configuration: Configuration, function: Any, folder: Path) -> Job:
+    return lambda printed: compile.compile_stages(
         function,
         configuration.args,
         configuration.constexprs,
@@ -153,14 +153,15 @@ def _own(configuration: Configuration, function: Any, folder: Path) -> Callable[
         configuration.hints,
         targets.parse(configuration.target),
         _keeper(folder, "own"),
+        printed=printed,
     )
 
 
-def _swap(configuration: Configuration, swap: dict[str, Any], folder: Path) -> Callable[[], Result]:
+def _swap(configuration: Configuration, swap: dict[str, Any], folder: Path) -> Job:
     """A job that runs this release's later stages on what another release's earlier ones left."""
     target = targets.parse(configuration.target)
 
-    def swapped() -> Result:
+    def swapped(printed: Printed) -> Result:
         import triton
 
         why = compile.unknown_to(target, triton.__version__)
@@ -174,18 +175,19 @@ def _swap(configuration: Configuration, swap: dict[str, Any], folder: Path) -> C
         path, note = Path(swap["file"]), ""
         start = time.perf_counter()
         while True:
-            try:
-                keep = _keeper(folder, swap["name"])
-                compiled = adapter.resume(swap["stage"], path, configuration.options, target, metadata, keep)
-                break
-            except Exception as problem:  # whatever the compiler raises is the answer
-                lowered = _older_ptx(path, str(problem)) if swap["stage"] == "ptx" and not note else None
-                if lowered is None:
-                    return compile.failed(problem)
-                path = folder / f"{swap['name']}.lowered.ptx"
-                files.write_text(path, lowered[0])
-                note = lowered[1]
-        result = compile.compiled_result(compiled, time.perf_counter() - start)
+            with ptxas.listening(adapter.tool) as heard:
+                try:
+                    keep = _keeper(folder, swap["name"])
+                    compiled = adapter.resume(swap["stage"], path, configuration.options, target, metadata, keep)
+                    break
+                except Exception as problem:  # whatever the compiler raises is the answer
+                    lowered = _older_ptx(path, str(heard)) if swap["stage"] == "ptx" and not note else None
+                    if lowered is None:
+                        return compile.failed(problem, str(heard), printed())
+            path = folder / f"{swap['name']}.lowered.ptx"
+            files.write_text(path, lowered[0])
+            note = lowered[1]
+        result = compile.compiled_result(compiled, str(heard), printed(), time.perf_counter() - start)
         result.note = note
         return result
 

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..base import tables
-from . import metrics
+from . import metrics, reasons
 
 
-def entries(items: Sequence[dict[str, Any]], markdown: bool = False) -> str:
-    """One table per backend of what compiled, then one line for each configuration that did not."""
+def of_one(atlas: Mapping[str, Any], markdown: bool = False) -> str:
+    """What one release made of its configurations: figures of those that compiled, reasons of those that did not."""
+    return _with_reasons(atlas["entries"], [atlas], [atlas["triton"]], markdown)
+
+
+def by_release(atlases: Sequence[Mapping[str, Any]], known: Sequence[str], markdown: bool = False) -> str:
+    """As :func:`of_one`, with the releases of each configuration under one another; ``known`` as of reasons.grouped."""
+    items = [{**item, "triton": atlas["triton"]} for atlas in atlases for item in atlas["entries"]]
+    order = {item["id"]: index for index, item in enumerate(reversed(items))}
+    items.sort(key=lambda item: (item["target"], -order[item["id"]]))  # stable: releases stay in their order
+    shown = [{**item, "label": f"{item['label']}  {item['triton']}"} for item in items]
+    return _with_reasons(shown, atlases, known, markdown)
+
+
+def _with_reasons(
+    items: Sequence[Mapping[str, Any]], atlases: Sequence[Mapping[str, Any]], known: Sequence[str], markdown: bool
+) -> str:
+    """One table per backend of what compiled, then one line for each reason why others did not."""
     parts = []
     for backend in metrics.BOTH:
         columns = metrics.columns(backend)
@@ -22,22 +38,8 @@ def entries(items: Sequence[dict[str, Any]], markdown: bool = False) -> str:
                 for item in compiled
             ]
             parts.append(tables.render(headings, rows, markdown=markdown))
-    others = [f"{item['status']}: {item['id']}: {item['reason']}" for item in items if item["status"] != "ok"]
-    if others:
-        parts.append("\n".join(f"- {line}" if markdown else line for line in others))
-    return "\n\n".join(parts)
-
-
-def by_release(atlases: Sequence[dict[str, Any]], markdown: bool = False) -> str:
-    """As :func:`entries`, with the releases of each configuration under one another."""
-    items = [{**item, "triton": atlas["triton"]} for atlas in atlases for item in atlas["entries"]]
-    order = {item["id"]: index for index, item in enumerate(reversed(items))}
-    items.sort(key=lambda item: (item["target"], -order[item["id"]]))  # stable: releases stay in their order
-    shown = [
-        {**item, "label": f"{item['label']}  {item['triton']}", "id": f"{item['id']} triton {item['triton']}"}
-        for item in items
-    ]
-    return entries(shown, markdown)
+    why = reasons.render(reasons.grouped(atlases, known), len(atlases) > 1, markdown)
+    return "\n\n".join([*parts, *([why] if why else [])])
 
 
 def overview(atlases: Sequence[dict[str, Any]], markdown: bool = False) -> str:

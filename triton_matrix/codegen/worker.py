@@ -21,24 +21,28 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..base import commands
-from . import crashes, metrics
-from .compile import Result
+from . import crashes, metrics, ptxas
+from .compile import Result, failure_result
+from .places import Place
 from .standins import is_users
 
 SECONDS_EACH = 300.0  # after which the compiler is taken to hang
 REPEATS = 3  # of a compilation that takes long; its CPU time is their median
-_LOG_BYTES = 1 << 20
+_LOG_BYTES = 1 << 19  # of each end of what a child printed
+_STACK = signal.SIGURG  # asks for it; LLVM has handlers of its own for SIGUSR1 and SIGUSR2
+_FRAME = re.compile(r'File "([^"]+)", line (\d+) in (\S+)')  # of faulthandler, innermost first
 Send = Callable[[Any], None]
+Printed = Callable[[], str]  # what came on the error stream since the job began
+Job = Callable[[Printed], Result]
 
 
-def surviving_crashes(jobs: Sequence[Callable[[], Result]]) -> Iterator[Result]:
+def surviving_crashes(jobs: Sequence[Job]) -> Iterator[Result]:
     """The result of each job, in order; of one that ends its process, a result that says how.
 
-    A job runs in a forked process. Its CPU time is noted, and the failing pass where only the log names it.
+    A job runs in a forked process. Its CPU time is noted.
     """
     start = 0
     with tempfile.TemporaryFile() as log:
@@ -53,7 +57,7 @@ def surviving_crashes(jobs: Sequence[Callable[[], Result]]) -> Iterator[Result]:
                     yield result
 
 
-def _doing(jobs: Sequence[Callable[[], Result]]) -> Callable[[Send, int], None]:
+def _doing(jobs: Sequence[Job]) -> Callable[[Send, int], None]:
     def work(send: Send, log: int) -> None:
         for job in jobs:
             send(timed(job, log))
@@ -66,11 +70,7 @@ def ended(how: str, log: Any) -> Result:
     if how.startswith("took more than"):
         reason = f"does not compile: the compiler {how}"  # it may be a busy machine
         return Result("error", reason=reason, unanswered=True, lasting=False)
-    outside = crashes.from_outside(how)
-    if outside:
-        return Result("error", reason=outside, unanswered=True, lasting=False)
-    crash = crashes.of_process(how, text_of(log))
-    return Result("error", reason=f"does not compile: {crash}", crash=True)
+    return failure_result(crashes.of_process(how, text_of(log.fileno())))
 
 
 @contextlib.contextmanager
@@ -80,6 +80,7 @@ def child(work: Callable[[Send, int], None], log: Any) -> Iterator[tuple[Callabl
     Yields a function that receives the next message within so many seconds, None where none comes any more, and one
     that says how the process ended: a signal's name, "exit status 1" or "took more than 3 s".
     """
+    ptxas.folder()  # of this process, which outlives the child
     sys.stdout.flush()
     sys.stderr.flush()
     read_end, write_end = os.pipe()
@@ -126,7 +127,7 @@ def _end(pid: int) -> None:
 
 
 def _live(work: Callable[[Send, int], None], pipe: int, log: int, ends: Optional[Callable[[], None]]) -> None:
-    """The child's whole life: what compilers and modules print goes to ``log``."""
+    """The child's whole life: what compilers and modules write to their error stream goes to ``log``."""
     status = 1
 
     def send(message: Any) -> None:
@@ -137,9 +138,9 @@ def _live(work: Callable[[Send, int], None], pipe: int, log: int, ends: Optional
         if ends is not None:
             ends()  # with its parent: nobody would read what it sends, and a module that hangs would stay
         os.setpgid(0, 0)
-        os.dup2(log, 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(log, 2)
-        faulthandler.register(signal.SIGUSR1, file=log, all_threads=False)
+        faulthandler.register(_STACK, file=log, all_threads=False)
         work(send, log)
         status = 0
     except BaseException:
@@ -150,35 +151,41 @@ def _live(work: Callable[[Send, int], None], pipe: int, log: int, ends: Optional
 
 
 def _where(pid: int, log: Any) -> str:
-    """Where in a user's file a child is that hangs: it is asked for its stack, which it writes into the log."""
+    """Where a child is that hangs: a stage, or a user's line. It is asked for its stack and writes it into the log."""
     with contextlib.suppress(OSError):
         os.ftruncate(log.fileno(), 0)
-        os.kill(pid, signal.SIGUSR1)
+        os.kill(pid, _STACK)
         time.sleep(1)
-        for name, line in re.findall(r'File "([^"]+)", line (\d+)', text_of(log)):
-            if is_users(name) and "site-packages/triton/" not in name:
-                return f", at {Path(name).name}:{line}"
+        for path, line, name in _FRAME.findall(text_of(log.fileno())):
+            place = Place(path, int(line))
+            if name.startswith("make_"):
+                return f" to make {name[len('make_') :]}"
+            if is_users(path) and not place.is_tritons:
+                return f", at {place}"
     return ""
 
 
-def timed(job: Callable[[], Result], log: int) -> Result:
+def timed(job: Job, log: int) -> Result:
     """The job's result with its CPU time: of the first run where that is short, else the median of several.
 
-    ``log`` is emptied first; what it then holds may say which pass failed.
+    ``log`` is emptied first.
     """
+
+    def printed() -> str:
+        sys.stderr.flush()
+        return text_of(log)
+
     os.ftruncate(log, 0)
     os.lseek(log, 0, os.SEEK_SET)
     started = _cpu_seconds()
-    result = job()
+    result = job(printed)
     times = [_cpu_seconds() - started]
     if result.status == "ok" and times[0] > metrics.LONG_COMPILATION:
         for _ in range(REPEATS - 1):
             started = _cpu_seconds()
-            job()
+            job(printed)
             times.append(_cpu_seconds() - started)
     result.cpu_seconds = statistics.median(times)
-    if result.status == "error":
-        result.reason += crashes.remark(result.reason, os.pread(log, _LOG_BYTES, 0).decode(errors="replace"))
     return result
 
 
@@ -188,10 +195,12 @@ def _cpu_seconds() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def text_of(log: Any) -> str:
-    """What a child has printed."""
-    log.seek(0)
-    return str(log.read(_LOG_BYTES).decode(errors="replace"))
+def text_of(log: int) -> str:
+    """What a child has printed, without the middle where that is long: MLIR prints the whole module with an error."""
+    size = os.fstat(log).st_size
+    head, tail = min(size, _LOG_BYTES), max(_LOG_BYTES, size - _LOG_BYTES)
+    parts = os.pread(log, head, 0), os.pread(log, _LOG_BYTES, tail)
+    return ("" if tail <= head else "\n").join(part.decode(errors="replace") for part in parts)
 
 
 def _read(pipe: int, size: int) -> bytes:

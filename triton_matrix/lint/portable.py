@@ -18,12 +18,12 @@ from . import survey
 
 # A kernel's parameter that the interpreter drops from the call, with the releases whose interpreter does.
 INTERPRETER_DROPS = {
-    "num_warps": "2.3.1 to 3.2.0",
-    "num_stages": "2.3.1 to 3.2.0",
-    "num_ctas": "2.3.1 to 3.2.0",
-    "enable_fp_fusion": "2.3.1 to 3.2.0",
+    "num_warps": "2.3.1 - 3.2.0",
+    "num_stages": "2.3.1 - 3.2.0",
+    "num_ctas": "2.3.1 - 3.2.0",
+    "enable_fp_fusion": "2.3.1 - 3.2.0",
     "enable_warp_specialization": "2.3.1",
-    "maxnreg": "3.0.0 to 3.2.0",
+    "maxnreg": "3.0.0 - 3.2.0",
 }
 # Every launch has a value for these, so that a parameter of the same name changes nothing that is compiled.
 ALWAYS_SET = ("num_warps", "num_stages", "num_ctas")
@@ -47,14 +47,14 @@ class Behaviour:
 
 BEHAVIOURS = {
     "global": Behaviour(
-        "codegen", "3.0.0 to 3.9.0", "a module global that is no constexpr is a NameError; pass it as a parameter"
+        "codegen", "3.0.0 - 3.9.0", "a module global that is no constexpr is a NameError; pass it as a parameter"
     ),
     "global None": Behaviour(
-        "codegen", "3.0.0 to 3.2.0", "a module global that is None is a NameError; pass it as a parameter"
+        "codegen", "3.0.0 - 3.2.0", "a module global that is None is a NameError; pass it as a parameter"
     ),
     "annotated global": Behaviour(
         "codegen",
-        "3.3.1 to 3.9.0",
+        "3.3.1 - 3.9.0",
         "a global annotated as tl.constexpr is a NameError; write NAME = tl.constexpr(value), or pass it",
     ),
     "constexpr global": Behaviour(
@@ -65,29 +65,29 @@ BEHAVIOURS = {
     ),
     "deferred annotations": Behaviour(
         "interpreter",
-        "2.3.1 to 3.1.0",
+        "2.3.1 - 3.1.0",
         "deferred annotations turn tl.constexpr into text that is not read; keep kernels in a file without this import",
     ),
     "min or max of a block": Behaviour(
         "interpreter",
-        "2.3.1 to 3.9.0",
+        "2.3.1 - 3.9.0",
         "Python's own min and max compare whole blocks and give wrong numbers; write tl.minimum or tl.maximum",
     ),
     "min or max as a shape": Behaviour(
         "codegen",
-        "2.3.1 to 3.5.1",
+        "2.3.1 - 3.5.1",
         "min and max of constexprs are numbers of the kernel, which no shape takes; compute it before the launch",
     ),
     "tl.math": Behaviour(
         "interpreter", "2.3.1", "tl.math is libdevice, which ends the process; for rsqrt write 1 / tl.sqrt(x)"
     ),
     "libdevice": Behaviour(
-        "interpreter", "2.3.1 to 3.9.0", "libdevice does not run interpreted; write it with what tl has"
+        "interpreter", "2.3.1 - 3.9.0", "libdevice does not run interpreted; write it with what tl has"
     ),
     "block pointer": Behaviour("codegen", "3.9.0", "block pointers are gone; write pointers and a mask"),
     "libdevice by attribute": Behaviour(
         "codegen",
-        "2.3.1 to 3.5.1",
+        "2.3.1 - 3.5.1",
         "tl.extra.libdevice.NAME is not there or is empty; write from triton.language.extra import libdevice",
     ),
 }
@@ -172,8 +172,8 @@ class Language:
         return self.supported & self._within(interval)
 
     def spell(self, some: Iterable[str]) -> str:
-        """Releases as text: "2.3.1 to 3.2.0"."""
-        return survey.intervals(list(some), list(self.releases))
+        """Releases as text: "2.3.1 - 3.2.0"."""
+        return versions.ranges(list(some), list(self.releases))
 
     def having(self, table: dict[str, list[str]], item: str) -> frozenset[str]:
         """Every release that a table of the survey gives ``item`` to, supported or not."""
@@ -189,7 +189,7 @@ class Language:
 
 @functools.cache
 def _releases_of(interval: str, releases: tuple[str, ...]) -> frozenset[str]:
-    return survey.within(interval, list(releases))
+    return versions.within(interval, list(releases))
 
 
 @functools.cache

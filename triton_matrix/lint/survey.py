@@ -112,19 +112,19 @@ def _signature(name: str, function: Any) -> Iterator[tuple[list[str], int]]:
 
 
 def merge(surveys: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Surveys of several releases as one: what has each thing, as intervals of releases such as "3.0.0 to 3.8.0"."""
+    """Surveys of several releases as one: what has each thing, as ranges of releases such as "3.0.0 - 3.8.0"."""
     by_release = {found["release"]: found for found in surveys}
     releases = sorted(by_release, key=versions.key)
 
     def over(ask: Any) -> dict[str, list[str]]:
-        """Interval -> what exactly these releases have, of what ``ask`` gives for one survey."""
+        """Range -> what exactly these releases have, of what ``ask`` gives for one survey."""
         having: dict[str, list[str]] = {}
         for release in releases:
             for item in ask(by_release[release]):
                 having.setdefault(item, []).append(release)
         merged: dict[str, list[str]] = {}
         for item in sorted(having):
-            merged.setdefault(intervals(having[item], releases), []).append(item)
+            merged.setdefault(versions.ranges(having[item], releases), []).append(item)
         return dict(sorted(merged.items()))
 
     modules = sorted({name for found in by_release.values() for name in found["names"]})
@@ -143,31 +143,9 @@ def merge(surveys: Iterable[dict[str, Any]]) -> dict[str, Any]:
 def _limits(name: str, releases: list[str], by_release: dict[str, dict[str, Any]]) -> dict[str, int]:
     counts = {release: by_release[release]["positions"].get(name) for release in releases}
     return {
-        intervals([release for release in releases if counts[release] == count], releases): count
+        versions.ranges([release for release in releases if counts[release] == count], releases): count
         for count in sorted({count for count in counts.values() if count is not None})
     }
-
-
-def intervals(having: list[str], releases: list[str]) -> str:
-    """Some of ``releases``, which are in order, as text: "2.3.1 to 3.1.0, 3.9.0"."""
-    runs: list[list[str]] = []
-    for release in releases:
-        if release in having:
-            follows = runs and releases.index(release) == releases.index(runs[-1][-1]) + 1
-            if follows:
-                runs[-1].append(release)
-            else:
-                runs.append([release])
-    return ", ".join(run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
-
-
-def within(text: str, releases: list[str]) -> frozenset[str]:
-    """The releases that an interval of :func:`intervals` names."""
-    found: set[str] = set()
-    for part in text.split(", "):
-        first, _, last = part.partition(" to ")
-        found.update(releases[releases.index(first) : releases.index(last or first) + 1])
-    return frozenset(found)
 
 
 def main(argv: list[str]) -> int:

@@ -82,6 +82,7 @@ class _Told:
 
     targets: dict[str, list[str]] = field(default_factory=dict)
     compiled: int = 0
+    kept: int = 0  # from an earlier run
     error: str = ""
     status: int = 0
 
@@ -143,8 +144,9 @@ def _one_release(
             why = _keep(partial, row, told.targets, request, declared)
     finally:
         partial.unlink(missing_ok=True)
-    took = f"{told.compiled} compiled in {time.perf_counter() - start:.1f} s"
-    progress.finish(row.triton, "cannot be asked" if why else took)
+    now = f"{told.compiled} compiled in {time.perf_counter() - start:.1f} s" if told.compiled else ""
+    kept = f"{told.kept} kept from before" if told.kept else ""
+    progress.finish(row.triton, "cannot be asked" if why else ", ".join(filter(None, [now, kept])))
     return Outcome(row.triton, path, compiled=told.compiled, problem=why, remark="" if why else told.error)
 
 
@@ -212,7 +214,8 @@ def _compiled(
                     done, total = rest.split()
                     progress.count(release, int(done), int(total))
                 elif word == "compiled":
-                    told.compiled = int(rest.split()[0])
+                    fresh, asked = map(int, rest.split())
+                    told.compiled, told.kept = fresh, asked - fresh
         reader.join()
     children.ended(process)
     told.error, told.status = "".join(errors).strip(), process.returncode

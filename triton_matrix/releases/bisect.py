@@ -16,7 +16,7 @@ from typing import Any, Optional
 
 from ..base import cells, commands, compiler_variables, locks, versions
 from ..base.terms import RUN_LEVELS
-from ..codegen import metrics
+from ..codegen import metrics, naming
 from ..codegen.cli import target_names
 from ..environments import stamped
 from ..evidence import atlas_file, reading, writing
@@ -45,13 +45,13 @@ def main(argv: list[str]) -> int:
 
 def _bisect(options: argparse.Namespace, table: cells.Table, versions: list[str], envs: Path) -> int:
     if options.what.endswith(".toml"):
-        ask, check = _asking_a_spec(options, table, envs)
+        ask, every = _asking_a_spec(options, table, envs), True  # it takes a second
     else:
-        ask, check = _asking_a_test(options, table, envs)
-    found = search(versions, _aloud(ask), check)
+        ask, every = _asking_a_test(options, table, envs), options.all
+    found = search(versions, _aloud(ask), every, (options.good is not None, options.bad is not None))
     if not options.what.endswith(".toml"):  # compiling repeats exactly
         confirm(found, ask)
-    return _tell(options.what, found)
+    return _tell(options.what, found, versions)
 
 
 def choose(known: Sequence[str], one: Optional[str], other: Optional[str]) -> list[str]:
@@ -82,20 +82,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--bad", metavar="RELEASE", help="the other end (default: the newest)")
     add("--metric", help="of a spec: what to look at, such as spill_stores (default: whether it compiles)")
     add("--worse-than", type=float, metavar="N", help="with --metric: the value beyond which it counts as changed")
+    add("--label", metavar="LABEL", help="of a spec: only this configuration (default: of all of them the worst)")
     add("--target", action="append", metavar="TARGET", help="of a spec: compile for this target (default: cuda:90)")
     add("--with", dest="with_", action="append", default=[], metavar="REQUIREMENT", help="install this too")
     add("--level", choices=RUN_LEVELS, default="interpreter", help="of a test (default: interpreter)")
     add("--torch", default="newest", metavar="VERSION|pair", help="of a test: the torch beside every release")
-    add("--all", action="store_true", help="ask every release between the ends, to see that there is one change only")
+    add("--all", action="store_true", help="of a test: ask every release between the ends, as a spec does anyway")
     add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/bisect-releases)")
     add("--root", type=Path, help="the repo root (default: found from the current folder up)")
     return parser
 
 
-def _asking_a_spec(
-    options: argparse.Namespace, table: cells.Table, envs: Path
-) -> tuple[Callable[[str], Answer], Callable[[str], bool]]:
-    """Compile the spec in a release and say whether it is beyond the condition; cheap, so every release is checked."""
+def _asking_a_spec(options: argparse.Namespace, table: cells.Table, envs: Path) -> Callable[[str], Answer]:
+    """Compile the spec in a release and say whether it is beyond the condition."""
     spec = Path(options.what).resolve()
     if not spec.is_file():
         raise ValueError(f"there is no spec {options.what}")
@@ -110,9 +109,27 @@ def _asking_a_spec(
         outcome = codegen.run([table.releases[version]], request, 1)[0]
         if outcome.problem:
             return Answer(None, outcome.problem)
-        return judge_spec(atlas_file.read(outcome.path)["entries"], options.metric, options.worse_than)
+        entries = labelled(atlas_file.read(outcome.path)["entries"], options.label)
+        return judge_spec(entries, options.metric, options.worse_than)
 
-    return ask, lambda version: True
+    return ask
+
+
+def labelled(entries: Sequence[dict[str, Any]], label: Optional[str]) -> list[dict[str, Any]]:
+    """The entries that ``label`` names, all of them where none is given.
+
+    Raises:
+        ValueError: there is none; the sentence lists those there are.
+    """
+    found = [
+        entry
+        for entry in entries
+        if label is None or naming.fits(label, entry["kernel"], entry["settings"], entry["target"])
+    ]
+    if not found and entries:
+        allowed = ", ".join(dict.fromkeys(entry["label"] for entry in entries))
+        raise ValueError(f"--label is {label!r}; allowed are {allowed}")
+    return found
 
 
 def judge_spec(entries: Sequence[dict[str, Any]], metric: Optional[str], limit: Optional[float]) -> Answer:
@@ -127,12 +144,13 @@ def judge_spec(entries: Sequence[dict[str, Any]], metric: Optional[str], limit: 
         return Answer(None, "\n".join(lines) or "it compiled nothing")
     if not compiled and all(entry["status"] == "n/a" for entry in entries):
         return Answer(None, "\n".join(lines))
+    source = next((entry["source"] for entry in entries if entry.get("source")), "")
     if metric is None or limit is None:
         broken = [entry for entry in entries if entry["status"] == "error"]
         kinds = {"does not load" if entry["reason"].startswith("does not load") else "" for entry in broken}
         how = "does not load" if kinds == {"does not load"} else ""
         state = DOES_NOT_COMPILE if broken else COMPILES
-        return Answer(state, "\n".join(lines) or f"{len(compiled)} compiled", how)
+        return Answer(state, "\n".join(lines) or f"{len(compiled)} compiled", how, source)
     if not compiled:
         return Answer(None, "\n".join(lines))
     values = {entry["id"]: entry["metrics"].get(metric) for entry in compiled}
@@ -144,19 +162,18 @@ def judge_spec(entries: Sequence[dict[str, Any]], metric: Optional[str], limit: 
     if not beyond and any(entry["status"] == "error" for entry in entries):  # the worst one may be among them
         return Answer(None, "\n".join(lines))
     said = f"{metric} {'below' if less else 'above'} {limit:g}" if beyond else f"{metric} within {limit:g}"
-    return Answer(said, "\n".join([*(f"{name}: {metric} {value}" for name, value in values.items()), *lines]))
+    output = "\n".join([*(f"{name}: {metric} {value}" for name, value in values.items()), *lines])
+    return Answer(said, output, source=source)
 
 
-def _asking_a_test(
-    options: argparse.Namespace, table: cells.Table, envs: Path
-) -> tuple[Callable[[str], Answer], Callable[[str], bool]]:
+def _asking_a_test(options: argparse.Namespace, table: cells.Table, envs: Path) -> Callable[[str], Answer]:
     """Run the test in a release, beside one torch."""
     test = options.what.removeprefix("tests/")
     file = table.root / "tests" / test.split("::")[0]
     if not file.exists():
         raise ValueError(f"there is no test {options.what}: {file.relative_to(table.root)} does not exist")
-    if options.metric or options.worse_than is not None:
-        raise ValueError("--metric and --worse-than are for a spec; a test passes or fails")
+    if options.metric or options.worse_than is not None or options.label:
+        raise ValueError("--metric, --worse-than and --label are for a spec; a test passes or fails")
     newest = next(cell.torch for cell in reversed(list(table.cells.values())) if cell.torch and not cell.nightly)
 
     def ask(version: str) -> Answer:
@@ -169,7 +186,7 @@ def _asking_a_test(
         folder = envs / "results" / version
         return run_test(python, test, options.level, table.root, folder, table.package.level_timeout)
 
-    return ask, lambda version: options.all
+    return ask
 
 
 def test_environment(release: cells.Release, torch: str, extra: tuple[str, ...], envs: Path) -> Path:
@@ -236,12 +253,20 @@ def _aloud(ask: Callable[[str], Answer]) -> Callable[[str], Answer]:
     return asked
 
 
-def _tell(what: str, found: Found) -> int:
-    """Print the result with both outputs; returns the exit status."""
-    before, after = found.answers[found.before], found.answers[found.after]
-    print(f"\n{what} changes with triton {found.after}: from {before.state!r} on {found.before} to {after.state!r}")
-    for version, answer in ((found.before, before), (found.after, after)):
+def _tell(what: str, found: Found, known: Sequence[str]) -> int:
+    """Print the result with the outputs around each change; returns the exit status."""
+    for before, after in found.changes:
+        one, other = found.answers[before], found.answers[after]
+        print(f"\n{what} changes with triton {after}: from {one.state!r} on {before} to {other.state!r}", end="")
+    print()
+    if len(found.changes) > 1:
+        print("\nnot one change: " + "; ".join(_ranges(found, known)))
+    for version in dict.fromkeys(version for pair in found.changes for version in pair):
+        answer = found.answers[version]
         print(f"\n--- triton {version}: {answer.state}\n{answer.output}")
+    for before, after in found.changes:
+        if len({found.answers[version].source for version in (before, after)} - {""}) > 1:
+            print(f"\nthe kernel's own source is not the same in {before} and {after}: its module chooses by release")
     if found.skipped:
         print(f"\n{', '.join(found.skipped)} could not be asked, so that it may have changed there already")
     mute = [
@@ -251,8 +276,16 @@ def _tell(what: str, found: Found) -> int:
         print(f"\ncould not be asked: {', '.join(sorted(mute, key=versions.key))}")
     if found.unchecked:
         print(f"\nnot asked: {', '.join(found.unchecked)} (--all asks every release)")
-    if found.not_monotonic:
-        print(f"\nnot monotonic: {', '.join(found.not_monotonic)} says otherwise, so that it changes more than once")
     for sentence in found.otherwise:
         print(f"\n{sentence}: it may be another change; ask between the two with --good and --bad")
-    return 1 if found.not_monotonic or found.otherwise else 0
+    return 1 if len(found.changes) > 1 or found.otherwise else 0
+
+
+def _ranges(found: Found, known: Sequence[str]) -> list[str]:
+    """Each state with the releases that are in it."""
+    states: dict[str, list[str]] = {}
+    for version in known:
+        state = found.answers[version].state if version in found.answers else None
+        if state is not None:
+            states.setdefault(state, []).append(version)
+    return [f"{state!r} on {versions.ranges(releases, known)}" for state, releases in states.items()]

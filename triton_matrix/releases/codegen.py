@@ -81,7 +81,7 @@ def main(argv: list[str]) -> int:
             print(f"codegen: {variables}", file=sys.stderr)
         start = time.perf_counter()
         outcomes = _declared_run(rows, request, options, table)
-        told = Told(outcomes, time.perf_counter() - start, options.markdown)
+        told = Told(outcomes, time.perf_counter() - start, options.markdown, list(table.releases))
         return _compared(rows, request, options, told, entries, reasons, accepted_path)
 
 

@@ -62,7 +62,10 @@ def explained(
     """
     both = compiling.compile_both(asked, pythons, folder, imported)
     before, after = both.own.items()
-    looked_at = judging.choose_metric(before[1], after[1], metric)
+    try:
+        looked_at = judging.choose_metric(before[1], after[1], metric)
+    except judging.NoChange as problem:
+        raise judging.NoChange("; ".join(filter(None, [str(problem), telling.own_source(both)]))) from None
     backend = str(both.configuration["target"]).partition(":")[0]
     same, stops = compiling.same_stages(both), compiling.stops(both)
     return both, looked_at, judging.judge(backend, looked_at, before, after, both.swaps, same, stops)

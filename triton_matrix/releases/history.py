@@ -33,7 +33,7 @@ def series(atlases: Sequence[dict[str, Any]], kernel: str, target: str, metric: 
         ValueError: no such kernel, target or metric; the message lists those there are.
     """
     entries = [item for atlas in atlases for item in atlas["entries"]]
-    ours = [item for item in entries if kernel in naming.ways(item["kernel"], item["settings"], item["target"])]
+    ours = [item for item in entries if naming.fits(kernel, item["kernel"], item["settings"], item["target"])]
     there = sorted({item["kernel"] for item in (ours or entries)})
     if not ours or len(there) > 1:
         raise ValueError(f"KERNEL is {kernel!r}; allowed are {', '.join(there)}")
@@ -43,7 +43,7 @@ def series(atlases: Sequence[dict[str, Any]], kernel: str, target: str, metric: 
     result: dict[str, list[Any]] = {}
     for index, atlas in enumerate(atlases):
         for item in atlas["entries"]:
-            if item["target"] == target and kernel in naming.ways(item["kernel"], item["settings"], target):
+            if item["target"] == target and naming.fits(kernel, item["kernel"], item["settings"], target):
                 line = result.setdefault(item["label"], ["-"] * len(atlases))
                 line[index] = item["metrics"].get(metric, "-") if item["status"] == "ok" else item["status"]
     return dict(sorted(result.items(), key=lambda item: text.natural(item[0])))

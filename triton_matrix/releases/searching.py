@@ -17,11 +17,13 @@ class Answer:
         state: what is compared between releases; None where the release could not be asked.
         output: what a reader needs to see of it, a few lines.
         how: what kind of failure the state is, such as a test's causes; "" where there is but one kind.
+        source: digest of the kernel's own source as the release has it, "" where it is not known.
     """
 
     state: Optional[str]
     output: str
     how: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,48 +32,50 @@ class Found:
 
     Attributes:
         before, after: neighbours among the releases that answered; it changes from the one to the other.
+        changes: every such pair that was seen, ``before, after`` among them: one, unless it changes back again.
         answers: what each release that was asked said.
         skipped: releases between the two that could not be asked, so that it may have changed there already.
-        not_monotonic: releases whose answer contradicts a single change at ``after``.
         unchecked: releases between the ends that were not asked.
         otherwise: where a neighbour of the change fails otherwise than the end beyond it, which may be another change.
     """
 
     before: str
     after: str
+    changes: tuple[tuple[str, str], ...]
     answers: Mapping[str, Answer]
     skipped: tuple[str, ...]
-    not_monotonic: tuple[str, ...]
     unchecked: tuple[str, ...]
     otherwise: tuple[str, ...] = ()
 
 
 class CannotAnswer(ValueError):
-    """The question has no answer: the ends do not differ, or one of them could not be asked. One sentence or more."""
+    """The question has no answer: nothing differs, or an end could not be asked. One sentence or more."""
 
 
-def search(versions: Sequence[str], ask: Callable[[str], Answer], check: Callable[[str], bool]) -> Found:
-    """Find by binary search where the state changes between the first and the last of ``versions``.
+def search(
+    versions: Sequence[str], ask: Callable[[str], Answer], every: bool, named: tuple[bool, bool] = (True, True)
+) -> Found:
+    """Find where the state changes between the first and the last of ``versions``, by a binary search.
 
     Args:
         versions: releases, oldest first, at least two.
         ask: what a release says; asked at most once each.
-        check: whether a release that the search did not need is asked too, to see that there is only one change.
+        every: ask every release, which finds a change between ends that do not differ, and one that is taken back.
+        named: whether the first and the last were asked for by name. Where not, and they cannot be asked, the nearest
+            that can is the end.
 
     Raises:
-        CannotAnswer: an end could not be asked, or both ends say the same.
+        CannotAnswer: an end could not be asked, or nothing that was asked differs.
     """
-    ends = versions[0], versions[-1]
-    answers = {}
-    for version in ends:
-        answers[version] = ask(version)
-        if answers[version].state is None:
-            raise CannotAnswer(f"triton {version} could not be asked: {answers[version].output}")
-    start, goal = (answers[version].state for version in ends)
-    if start == goal:
-        alike = f"the ends do not differ: triton {ends[0]} and {ends[1]} both say: {start}"
-        raise CannotAnswer(f"{alike}; name two that do with --good and --bad")
-    expected = {answers[version].how for version in ends}
+    answers: dict[str, Answer] = {}
+    first = _end(versions, ask, answers, named[0])
+    last = _end([version for version in reversed(versions) if version != first], ask, answers, named[1])
+    low, high = versions.index(first), versions.index(last)
+    if low > high:
+        raise CannotAnswer(f"only triton {first} could be asked")
+    start = answers[first].state
+    expected = {answers[version].how for version in (first, last)}
+    within = versions[low : high + 1]
 
     def asked(version: str) -> Answer:
         answer = ask(version)
@@ -79,30 +83,52 @@ def search(versions: Sequence[str], ask: Callable[[str], Answer], check: Callabl
             return Answer(None, f"it fails for another reason than at the ends: {answer.output}")
         return answer
 
-    low, high = 0, len(versions) - 1
-    while candidates := [index for index in range(low + 1, high) if versions[index] not in answers]:
-        middle = sorted(candidates)[len(candidates) // 2]
-        answers[versions[middle]] = asked(versions[middle])
-        state = answers[versions[middle]].state
+    differ = answers[last].state != start
+    while differ and (candidates := [version for version in versions[low + 1 : high] if version not in answers]):
+        middle = candidates[len(candidates) // 2]
+        answers[middle] = asked(middle)
+        state = answers[middle].state
         if state == start:
-            low = middle
+            low = versions.index(middle)
         elif state is not None:
-            high = middle
-    answers.update({version: asked(version) for version in versions if version not in answers and check(version)})
-    # on the far side the state may be a third one; only a return to the first contradicts a single change
-    wrong = [
-        version
-        for index, version in enumerate(versions)
-        if version in answers and (state := answers[version].state) is not None and (state == start) != (index <= low)
-    ]
-    skipped = tuple(versions[index] for index in range(low + 1, high))
-    unchecked = tuple(version for version in versions if version not in answers)
+            high = versions.index(middle)
+    if every:
+        answers.update({version: asked(version) for version in within if version not in answers})
+    # on the far side the state may be a third one; only a return to the first is another change
+    heard = [version for version in within if version in answers and answers[version].state is not None]
+    changes = tuple(
+        pair for pair in zip(heard, heard[1:]) if len({answers[version].state == start for version in pair}) == 2
+    )
+    if not changes:
+        alike = f"the ends do not differ: triton {first} and {last} both say: {start}"
+        more = ", and so does every release between them" if every else "; --all asks every release between them"
+        raise CannotAnswer(f"{alike}{more}; name two that differ with --good and --bad")
+    pair = (versions[low], versions[high])
+    before, after = pair if pair in changes else changes[0]
     otherwise = [
         f"triton {end} fails otherwise ({answers[end].how}) than {near} ({answers[near].how})"
-        for near, end in ((versions[low], ends[0]), (versions[high], ends[1]))
+        for near, end in ((before, first), (after, last))
         if answers[near].how != answers[end].how
     ]
-    return Found(versions[low], versions[high], answers, skipped, tuple(wrong), unchecked, tuple(otherwise))
+    return Found(
+        before,
+        after,
+        changes,
+        answers,
+        tuple(versions[versions.index(before) + 1 : versions.index(after)]),
+        tuple(version for version in within if version not in answers),
+        tuple(otherwise),
+    )
+
+
+def _end(order: Sequence[str], ask: Callable[[str], Answer], answers: dict[str, Answer], named: bool) -> str:
+    """The first of ``order`` that answers, which must be the very first where it was asked for by name."""
+    for version in order[:1] if named else order:
+        if version not in answers:
+            answers[version] = ask(version)
+        if answers[version].state is not None:
+            return version
+    raise CannotAnswer(f"triton {order[0]} could not be asked: {answers[order[0]].output}")
 
 
 def confirm(found: Found, ask: Callable[[str], Answer]) -> None:

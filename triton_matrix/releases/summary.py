@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import files, tables
-from ..codegen import accepted, compare, table
+from ..codegen import accepted, compare, reasons, table
 from ..codegen.accepted import Accepted
 from .asking import Outcome
 
@@ -25,11 +25,13 @@ class Told:
         outcomes: one per release that was asked.
         seconds: that asking took.
         markdown: whether tables are printed as Markdown.
+        known: every release of the table, in order.
     """
 
     outcomes: Sequence[Outcome]
     seconds: float
     markdown: bool
+    known: Sequence[str]
 
     @property
     def unavailable(self) -> list[str]:
@@ -72,15 +74,18 @@ def steps(atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted]) -> lis
 def report_atlas(
     told: Told, atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], summary: Optional[Path]
 ) -> int:
-    """Print the overview and what got worse between consecutive releases; write both as Markdown to ``summary``.
+    """Print the overview, reasons, and what got worse between consecutive releases; in Markdown to ``summary`` too.
 
     Returns:
         1 where something got worse and is not accepted, no longer occurs, does not compile, or has no answer; 2 where
         several releases were asked and nothing is compared; else 0.
     """
     taken = steps(atlases, entries)
+    several, why = len(atlases) > 1, reasons.grouped(atlases, told.known, ("error", "warning"))
     print(table.overview(atlases, told.markdown))
     print()
+    if why:
+        print(f"{reasons.render(why, several, told.markdown)}\n")
     print(_changes(taken, told.markdown))
     compare.print_aside(_not_compared(taken), told.markdown)
     total = sum(len(atlas["entries"]) for atlas in atlases)
@@ -89,6 +94,7 @@ def report_atlas(
     if summary:
         of = f"Of commit {atlases[-1].get('commit') or 'unknown'}, {atlases[-1].get('date')}."
         text = ["# What each Triton release makes of the kernels", "", of, "", table.overview(atlases, True), ""]
+        text += ["## What does not compile", "", reasons.render(why, several, True), ""] if why else []
         text += ["## What got worse between consecutive releases", "", _changes(taken, True), ""]
         text += [f"- {line}" for line in _not_compared(taken)]
         files.write_text(summary, "\n".join(text).rstrip() + "\n")
@@ -101,9 +107,9 @@ def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence
     Raises:
         ValueError: nothing compiled in both.
     """
-    errors = [item for item in after["entries"] if item["status"] == "error"]
-    for item in errors:
-        print(f"error: {item['id']} triton {after['triton']}: {item['reason']}")
+    errors = reasons.grouped([after], [after["triton"]], ["error"])
+    if errors:
+        print(reasons.render(errors, True, markdown))
     aside = compare.beside(before, after)
     (step,) = steps([before, after], entries)
     print(compare.render(step.found, step.open_, markdown))
@@ -119,7 +125,7 @@ def report_spec(told: Told, atlases: Sequence[dict[str, Any]]) -> int:
     Returns:
         as of :func:`report_atlas`; what got worse does not count.
     """
-    print(table.by_release(atlases, told.markdown))
+    print(table.by_release(atlases, told.known, told.markdown))
     for outcome in told.outcomes:
         if outcome.problem:
             print(f"error: triton {outcome.release}: {outcome.problem}")

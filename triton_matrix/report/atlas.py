@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Optional, cast
 
 from ..base.terms import BAD, Verdict
-from ..codegen import accepted, compare
+from ..codegen import accepted, compare, reasons
 from ..evidence import atlas_file, schemas
 from ..evidence.reading import Atlas
 from .benches import listed
@@ -29,10 +29,12 @@ from .matrix import (
     Release,
     Step,
     Where,
+    Why,
 )
 
 STATUS = {"ok": ".", "n/a": "n", "error": "E"}
 ABSENT = " "
+REASON = 1000  # characters of a reason that are kept
 ENDED = ("crash", "unanswered")  # how an error came about, where it is known
 KEPT = 50  # ids listed per failure; the count is always the full one
 HINT_BROKEN = "this Triton does not compile the kernel, or no GPU of the target could run the launch"
@@ -72,6 +74,7 @@ def build(found_files: Sequence[Atlas], current: Current, path: Path) -> FoundCo
         "metrics": list(metrics),
         "status": {},
         "reasons": {},
+        "why": why(documents, list(current.table.releases)),
         "ended": {},
         "values": {metric: {} for metric in metrics},
         "cpu_seconds": {},
@@ -84,6 +87,19 @@ def build(found_files: Sequence[Atlas], current: Current, path: Path) -> FoundCo
         _add_release(found, document, index, standings[item.release], current.is_own(item))
     _add_changes(found, documents, path)
     return found
+
+
+def why(documents: Sequence[Mapping[str, Any]], known: Sequence[str]) -> list[Why]:
+    """Each reason of the atlas once; ``known`` as of reasons.grouped."""
+    return [
+        {
+            "kind": cast(Literal["error", "warning"], each.kind),
+            "text": each.text,
+            "releases": each.releases,
+            "of": {release: list(ids) for release, ids in each.of.items()},
+        }
+        for each in reasons.grouped(documents, known, ("error", "warning"))
+    ]
 
 
 def _describe(entry: Mapping[str, Any]) -> Entry:
@@ -105,7 +121,7 @@ def _add_release(
     release = document["triton"]
     letters = [ABSENT] * len(index)
     columns: dict[str, list[Optional[float]]] = {metric: [None] * len(index) for metric in found["metrics"]}
-    reasons: dict[str, str] = {}
+    said: dict[str, str] = {}
     ended: dict[str, str] = {}
     seconds: list[Optional[float]] = [None] * len(index)
     for entry in document["entries"]:
@@ -113,13 +129,13 @@ def _add_release(
         letters[position] = STATUS[entry["status"]]
         seconds[position] = entry.get("cpu_seconds")
         if entry.get("reason"):
-            reasons[str(position)] = str(entry["reason"])[:300]
+            said[str(position)] = str(entry["reason"])[:REASON]
         ended.update({str(position): how for how in ENDED if entry.get(how)})
         for metric, value in (entry.get("metrics") or {}).items():
             if isinstance(value, (int, float)):
                 columns[metric][position] = value
     found["status"][release] = "".join(letters)
-    found["reasons"][release] = reasons
+    found["reasons"][release] = said
     found["ended"][release] = ended
     found["cpu_seconds"][release] = seconds
     for metric, column in columns.items():
@@ -244,19 +260,14 @@ def gone(new: Columns, old: Columns) -> list[dict[str, str]]:
 
 
 def failures(codegen: Codegen, changes: Optional[Changes], judged: Mapping[str, Cell]) -> list[Failure]:
-    """Releases that failed or regressed at level codegen, each as a failure of the matrix like those of the suites."""
-    found = _not_whole(codegen, judged)
+    """What has no whole answer or does not compile, reason by reason, and releases that regressed, as of suites."""
+    found = [*_not_whole(codegen, judged), *_broken(codegen, judged)]
     for release, summary in codegen["summary"].items():
-        if summary["verdict"] not in BAD or summary.get("shortfall"):
+        if summary["verdict"] != "regressed":
             continue
-        broken = [
-            {"id": codegen["entries"][int(position)]["id"], "what": reason}
-            for position, reason in codegen["reasons"][release].items()
-            if codegen["status"][release][int(position)] == STATUS["error"]
-        ]
         ours = [row for row in changes["codegen"] if row["to"] == release] if changes else []
         since = [row for row in codegen["changes"] if row["to"] == release and not row["accepted"]]
-        rows: list[dict[str, Any]] = broken or ours or since
+        rows: list[dict[str, Any]] = ours or since
         command = f"nox -s codegen -- --triton {release}"
         if rows is since:
             command = f"nox -s codegen -- --from {since[0]['from']} --to {release}"
@@ -267,12 +278,49 @@ def failures(codegen: Codegen, changes: Optional[Changes], judged: Mapping[str, 
         ]
         found.append(
             {
-                "cause": "compile" if broken else "codegen",
+                "cause": "codegen",
                 "message": f"triton {release}: {summary['reason']}; first {rows[0]['id']}: {rows[0]['what']}",
-                "hint": HINT_BROKEN if broken else HINT_WORSE,
+                "hint": HINT_WORSE,
                 "example": "\n".join(f"{row['id']}: {row['what']}" for row in rows[:20]),
                 "known": None,
                 "count": len(rows),
+                "where": where,
+            }
+        )
+    return found
+
+
+def _broken(codegen: Codegen, judged: Mapping[str, Cell]) -> list[Failure]:
+    """Each reason why something does not compile, with the releases that failed by it."""
+    found: list[Failure] = []
+    for each in codegen["why"]:
+        rows = codegen["summary"]
+        failed = {
+            release: ids
+            for release, ids in each["of"].items()
+            if rows[release]["verdict"] == "fail" and not rows[release].get("shortfall")
+        }
+        if each["kind"] != "error" or not failed:
+            continue
+        where: list[Where] = [
+            {
+                "cell": cell,
+                "level": "codegen",
+                "count": len(ids),
+                "tests": ids[:KEPT],
+                "command": f"nox -s codegen -- --triton {release}",
+            }
+            for release, ids in failed.items()
+            for cell in _cells_of(release, judged)
+        ]
+        found.append(
+            {
+                "cause": "compile",
+                "message": f"triton {each['releases']}: {each['text']}",
+                "hint": HINT_BROKEN,
+                "example": each["text"],
+                "known": None,
+                "count": sum(map(len, failed.values())),
                 "where": where,
             }
         )

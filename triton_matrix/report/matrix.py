@@ -214,6 +214,15 @@ class Entry(EntryBase, total=False):
     options: dict[str, Any]
 
 
+class Why(TypedDict):
+    """One reason why configurations do not compile, or one warning, with the releases that have it."""
+
+    kind: Literal["error", "warning"]
+    text: str
+    releases: Annotated[str, "as a range, such as 2.3.1 - 3.2.0, 3.4.0"]
+    of: Annotated[dict[str, list[str]], "release -> ids of the configurations that have it there"]
+
+
 class Step(TypedDict):
     """Two consecutive releases of the atlas, and how much of them is compared."""
 
@@ -231,6 +240,7 @@ class Columns(TypedDict):
     metrics: list[str]
     status: Annotated[dict[str, str], "release -> one letter per entry: . ok, n n/a, E error, blank absent"]
     reasons: dict[str, dict[str, str]]
+    why: list[Why]
     ended: Annotated[dict[str, dict[str, str]], "release -> entry -> how its error came about: crash, unanswered"]
     cpu_seconds: Annotated[dict[str, list[Optional[float]]], "release -> of each entry's compilation"]
     values: Annotated[dict[str, dict[str, list[Optional[float]]]], "metric -> release -> one number or null per entry"]

@@ -48,9 +48,9 @@ def test_every_release_of_the_table_has_been_tried():
 @pytest.mark.parametrize(
     ("target", "version", "reason"),
     [
-        ("hip:gfx942", "2.3.1", "Triton 2.3.1 has no HIP backend; hip:gfx942 needs 3.0.0 or later"),
-        ("hip:gfx950", "3.1.0", "Triton 3.1.0 does not know this target; hip:gfx950 needs 3.2.0 or later"),
-        ("cuda:100", "3.2.0", "Triton 3.2.0 does not know this target; cuda:100 needs 3.3.0 or later"),
+        ("hip:gfx942", "2.3.1", "this Triton has no HIP backend; hip:gfx942 needs 3.0.0 or later"),
+        ("hip:gfx950", "3.1.0", "this Triton does not know this target; hip:gfx950 needs 3.2.0 or later"),
+        ("cuda:100", "3.2.0", "this Triton does not know this target; cuda:100 needs 3.3.0 or later"),
         ("cuda:90", "2.3.1", ""),
         ("hip:gfx950", "3.10.0", ""),
     ],

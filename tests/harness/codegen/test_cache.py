@@ -174,7 +174,8 @@ def test_another_build_of_the_same_version_is_another_result(folder, configurati
 
 
 ROW = '{"shown": [], "constexprs": {}, "options": {}, "result": RESULT}'
-RESULT = '{"status": "ok", "metrics": {"registers": 40}, "reason": "", "seconds": 1, "cpu_seconds": 1, "crash": false}'
+RESULT = '{"status": "ok", "metrics": {"registers": 40}, "reason": "", "seconds": 1, "cpu_seconds": 1, "crash": false,'
+RESULT += '"warnings": [], "source": ""}'
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_a_target_that_a_release_gave_up_is_n_a(codegen, tmp_path):
     spec = ("--spec", SPECS / "layer_norm_rows.toml", "--no-cache", "--quiet", "--json", tmp_path / "out.json")
     assert codegen(NEWEST, *spec, "--target", "hip:gfx1030").returncode == 0
     reasons = {item["reason"] for item in json.loads((tmp_path / "out.json").read_text())["entries"]}
-    assert reasons == {"Triton 3.9.0 no longer knows this target; hip:gfx1030 needs 3.8.0 or earlier"}
+    assert reasons == {"this Triton no longer knows this target; hip:gfx1030 needs 3.8.0 or earlier"}
 
 
 def test_no_target_named_means_the_default_ones_and_all_means_all():

@@ -23,8 +23,8 @@ def sass_operations():
 def test_every_kind_of_sass_instruction_is_counted_once():
     assert cuda_metrics.count(sass_operations()) == {
         "instructions": 21,  # two more lines are NOP
-        "spill_stores": 3,
-        "spill_loads": 2,
+        "local_stores": 3,
+        "local_loads": 2,
         "global_loads": 3,  # one of them straight into shared memory
         "global_loads_128": 2,
         "global_stores": 2,
@@ -90,11 +90,14 @@ def test_gfx1100_spills_are_figures_and_not_memory_traffic():
     assert "agprs" not in figures  # RDNA has none
     counted = hip_metrics.count(text)
     assert (counted["global_loads"], counted["global_loads_128"], counted["global_stores"]) == (2, 2, 0)
+    assert (counted["local_loads"], counted["local_stores"]) == (1, 5)
 
 
 def test_every_kind_of_amdgcn_instruction_is_counted_once():
     assert hip_metrics.count((DATA / "amdgcn_gfx90a.s").read_text()) == {
         "instructions": 7,
+        "local_stores": 0,
+        "local_loads": 0,
         "global_loads": 2,
         "global_loads_128": 0,
         "global_stores": 1,
@@ -141,6 +144,7 @@ def test_a_spill_through_the_buffer_path_is_not_memory_traffic():
     reload = "\tbuffer_load_dword v1, off, s[0:3], 0 offset:4 ; 4-byte Folded Reload\n"
     counted = hip_metrics.count(f"kernel:\n{spill}{reload}.Lfunc_end0:\n")
     assert (counted["instructions"], counted["global_loads"], counted["global_stores"]) == (2, 0, 0)
+    assert (counted["local_loads"], counted["local_stores"]) == (1, 1)
 
 
 def test_an_amdgcn_text_without_a_figure_is_refused():

@@ -138,12 +138,17 @@ def test_a_hook_may_call_two_modules_kernels_alike_but_not_two_of_one(tmp_path):
         hook.configurations("hook.py:configurations", tmp_path, ["cuda:90"])
 
 
-def test_a_person_may_leave_out_the_module():
-    assert naming.ways("toys:copy", ["BLOCK=64"], "cuda:90") == (
-        "toys:copy",
-        "copy",
-        "toys:copy[BLOCK=64]",
-        "copy[BLOCK=64]",
-        "toys:copy[BLOCK=64] cuda:90",
-        "copy[BLOCK=64] cuda:90",
-    )
+@pytest.mark.parametrize("module", ["", "toys:"])
+@pytest.mark.parametrize("settings", ["", "[BLOCK=64]", "[num_warps=4]", "[num_warps=4,BLOCK=64]"])
+@pytest.mark.parametrize("target", ["", " cuda:90"])
+def test_a_person_may_leave_out_module_settings_and_target(module, settings, target):
+    written = f"{module}copy{settings}{target}"
+    assert naming.fits(written, "toys:copy", ["BLOCK=64", "num_warps=4"], "cuda:90")
+    assert naming.fits(written, "toys:copy", ["BLOCK=64,num_warps=4"], "cuda:90")
+
+
+@pytest.mark.parametrize(
+    "written", ["cop", "other:copy", "toys", "copy[BLOCK=6]", "copy[BLOCK=64,num_warps=8]", "copy cuda:80", "copy[64]"]
+)
+def test_what_a_person_wrote_of_another_configuration_does_not_fit(written):
+    assert not naming.fits(written, "toys:copy", ["BLOCK=64", "num_warps=4"], "cuda:90")

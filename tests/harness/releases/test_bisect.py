@@ -15,6 +15,8 @@ from triton_matrix.base.cells import find_root
 from triton_matrix.releases import bisect
 from triton_matrix.releases.searching import Answer, CannotAnswer, confirm
 
+from ..conftest import ENVS
+
 DATA = Path(__file__).parents[1] / "report" / "data"
 VERSIONS = ["2.3.1", "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", "3.5.1", "3.6.0", "3.7.1", "3.8.0", "3.9.0"]
 
@@ -36,59 +38,83 @@ class Releases:
 @pytest.mark.parametrize("first_new", range(1, len(VERSIONS)))
 def test_every_place_of_a_single_change_is_found_in_few_questions(first_new):
     ask = Releases("a" * first_new + "b" * (len(VERSIONS) - first_new))
-    found = bisect.search(VERSIONS, ask, lambda version: False)
+    found = bisect.search(VERSIONS, ask, False)
     assert (found.before, found.after) == (VERSIONS[first_new - 1], VERSIONS[first_new])
     assert found.answers[found.after].output == f"output of {found.after}"
     assert len(ask.asked) == len(set(ask.asked)) <= 6
     assert set(found.unchecked) == set(VERSIONS) - set(ask.asked)
 
 
-def test_ends_that_do_not_differ_are_said_before_anything_else_is_asked():
+def test_ends_that_do_not_differ_are_said_before_anything_else_is_asked_unless_everything_is():
     ask = Releases("aaaaabaaaaa")
-    with pytest.raises(CannotAnswer, match=r"triton 2\.3\.1 and 3\.9\.0 both say: a"):
-        bisect.search(VERSIONS, ask, lambda version: True)
+    with pytest.raises(CannotAnswer, match=r"triton 2\.3\.1 and 3\.9\.0 both say: a; --all asks every release between"):
+        bisect.search(VERSIONS, ask, False)
     assert ask.asked == ["2.3.1", "3.9.0"]
+    with pytest.raises(CannotAnswer, match="both say: a, and so does every release between them"):
+        bisect.search(VERSIONS, Releases("aaaaaaa?aaa"), True)
+
+
+def test_one_bad_release_between_two_good_ones_is_found(capsys):
+    found = bisect.search(VERSIONS, Releases("aaaaaaabaaa"), True)
+    assert found.changes == (("3.5.1", "3.6.0"), ("3.6.0", "3.7.1"))
+    assert (found.before, found.after, found.unchecked) == ("3.5.1", "3.6.0", ())
+    assert bisect._tell("x", found, VERSIONS) == 1
+    said = capsys.readouterr().out
+    assert "x changes with triton 3.6.0: from 'a' on 3.5.1 to 'b'" in said
+    assert "x changes with triton 3.7.1: from 'b' on 3.6.0 to 'a'" in said
+    assert "not one change: 'a' on 2.3.1 - 3.5.1, 3.7.1 - 3.9.0; 'b' on 3.6.0" in said
+    assert "output of 3.7.1" in said
+
+
+def test_an_end_that_nobody_named_is_the_nearest_release_that_can_be_asked():
+    found = bisect.search(VERSIONS, Releases("??aaaabbbb?"), False, (False, False))
+    assert (found.before, found.after) == ("3.4.0", "3.5.1")
+    assert "2.3.1" not in found.unchecked
+    with pytest.raises(CannotAnswer, match=r"triton 2\.3\.1 could not be asked"):
+        bisect.search(VERSIONS, Releases("??aaaabbbbb"), False, (True, False))
+    with pytest.raises(CannotAnswer, match=r"triton 3\.9\.0 could not be asked"):
+        bisect.search(VERSIONS, Releases("a??????????"), False, (False, False))
 
 
 def test_an_end_that_cannot_be_asked_is_said_with_its_output():
     with pytest.raises(CannotAnswer, match=r"3\.9\.0 could not be asked: output of 3\.9\.0"):
-        bisect.search(VERSIONS, Releases("aaaaaaaaaa?"), lambda version: True)
+        bisect.search(VERSIONS, Releases("aaaaaaaaaa?"), True)
 
 
 def test_more_than_one_change_is_said_where_every_release_is_asked():
-    found = bisect.search(VERSIONS, Releases("aaaaabababb"), lambda version: True)
-    assert (found.before, found.after) == ("3.3.1", "3.4.0")
-    assert found.not_monotonic == ("3.5.1", "3.7.1")
+    found = bisect.search(VERSIONS, Releases("aaaaabababb"), True)
+    assert (found.before, found.after) in found.changes
+    assert [after for _, after in found.changes] == ["3.4.0", "3.5.1", "3.6.0", "3.7.1", "3.8.0"]
     assert found.unchecked == ()
 
 
 def test_a_third_state_beyond_the_change_is_no_second_change():
-    assert bisect.search(VERSIONS, Releases("aaaaabbbccc"), lambda version: True).not_monotonic == ()
+    assert bisect.search(VERSIONS, Releases("aaaaabbbccc"), True).changes == (("3.3.1", "3.4.0"),)
 
 
 def test_releases_that_cannot_be_asked_widen_the_answer():
-    found = bisect.search(VERSIONS, Releases("aaaa??bbbbb"), lambda version: False)
+    found = bisect.search(VERSIONS, Releases("aaaa??bbbbb"), False)
     assert (found.before, found.after, found.skipped) == ("3.2.0", "3.5.1", ("3.3.1", "3.4.0"))
 
 
 def test_a_release_that_lacks_a_module_is_not_the_first_bad_one_unless_the_bad_end_lacks_it_too():
-    found = bisect.search(VERSIONS, Releases("aaaaiiinnnn"), lambda version: True)
+    found = bisect.search(VERSIONS, Releases("aaaaiiinnnn"), True)
     assert (found.before, found.after, found.skipped) == ("3.2.0", "3.6.0", ("3.3.1", "3.4.0", "3.5.1"))
     assert found.otherwise == ()
-    assert bisect.search(VERSIONS, Releases("aaaaiiiiiii"), lambda version: True).after == "3.3.1"
+    assert bisect.search(VERSIONS, Releases("aaaaiiiiiii"), True).after == "3.3.1"
 
 
 def test_a_first_bad_release_that_fails_otherwise_than_the_bad_end_is_said(capsys):
-    found = bisect.search(VERSIONS, Releases("aaaalllnnnn"), lambda version: True)
+    found = bisect.search(VERSIONS, Releases("aaaalllnnnn"), True)
     assert found.after == "3.3.1"
     assert found.otherwise == ("triton 3.9.0 fails otherwise (numerics) than 3.3.1 (launch)",)
-    assert bisect._tell("x", found) == 1
+    assert bisect._tell("x", found, VERSIONS) == 1
     assert "it may be another change" in capsys.readouterr().out
 
 
 def test_what_says_something_else_when_it_is_asked_again_cannot_be_bisected():
     ask = Releases("aaaabbbbbbb")
-    found = bisect.search(VERSIONS, ask, lambda version: False)
+    found = bisect.search(VERSIONS, ask, False)
     confirm(found, ask)
     with pytest.raises(CannotAnswer, match=r"triton 3\.3\.1 said 'b', and 'a' when it was asked again"):
         confirm(found, Releases("aaaaaaaaaaa"))
@@ -142,6 +168,15 @@ def test_a_spec_of_which_a_configuration_has_no_figure_is_within_no_limit():
     assert beyond.state == "spill_stores above 200"
     killed = {**rest, "unanswered": True}
     assert bisect.judge_spec([entry("narrow", spill_stores=300), killed], None, None).state is None
+
+
+def test_one_configuration_of_a_spec_is_asked_by_its_label_or_id():
+    named = {"kernel": "toys:k", "target": "cuda:90"}
+    entries = [{**named, "settings": [name], "label": f"toys:k[{name}]"} for name in ("a", "b")]
+    assert bisect.labelled(entries, None) == entries
+    assert bisect.labelled(entries, "k[b]") == bisect.labelled(entries, "k[b] cuda:90") == entries[1:]
+    with pytest.raises(ValueError, match=r"--label is 'l'; allowed are toys:k\[a\], toys:k\[b\]"):
+        bisect.labelled(entries, "l")
 
 
 def test_a_kernel_that_does_not_load_is_told_from_one_that_does_not_compile():
@@ -228,16 +263,70 @@ def test_the_release_is_found_whose_interpreter_binds_a_declared_num_warps():
 
 @needs_releases
 def test_the_release_is_found_that_spills_more():
-    spec = ["tests/harness/report/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "200"]
+    spec = ["tests/harness/report/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "800"]
     done = run_bisect(*spec, "--bad", "3.4.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "changes with triton 3.4.0" in done.stdout
-    for line in ("wide_backward cuda:90: spill_stores 163", "wide_backward cuda:90: spill_stores 229"):
+    for line in ("wide_backward cuda:90: spill_stores 652", "wide_backward cuda:90: spill_stores 916"):
         assert line in done.stdout
 
 
-@needs_releases
-def test_a_change_that_comes_and_goes_is_called_not_monotonic():
-    done = run_bisect("tests/harness/report/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "200")
+BRANCHING = """\
+import triton
+import triton.language as tl
+
+if triton.__version__ < "3.7":
+
+    @triton.jit
+    def twice(x):
+        return x * 2
+
+else:
+
+    @triton.jit
+    def twice(x):
+        return tl.exp(x.to(tl.float64)).to(tl.float32)
+
+
+@triton.jit
+def double(x_ptr, N: tl.constexpr):
+    at = x_ptr + tl.arange(0, N)
+    tl.store(at, twice(tl.load(at)))
+"""
+
+
+BRANCHING_SPEC = 'kernel = "mine.py:double"\nargs.x_ptr = "*fp32"\nconstexprs.N = 128\n'
+
+
+def test_a_release_that_alone_is_bad_is_found_between_two_that_are_good(release_python, tmp_path):
+    """The ends do not differ: it was said that nothing does. What is kept is not called compiled."""
+    for release in ("3.5.1", "3.6.0", "3.7.1"):
+        release_python(release)
+    source = BRANCHING.replace('triton.__version__ < "3.7"', 'triton.__version__ != "3.6.0"')
+    (tmp_path / "mine.py").write_text(source.replace("tl.exp", "tl.no_such_function"))
+    spec = tmp_path / "mine.toml"
+    spec.write_text(f"{BRANCHING_SPEC}options.num_warps = [4, 8]\n")
+    asked = [spec, "--good", "3.5.1", "--bad", "3.7.1", "--envs", ENVS]
+    run_bisect(*asked, "--label", "double[num_warps=4]")
+    done = run_bisect(*asked, "--label", "double[num_warps=4]")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "not monotonic: 3.5.1" in done.stdout
+    assert "not one change: 'compiles' on 3.5.1, 3.7.1; 'does not compile' on 3.6.0" in done.stdout
+    assert "num_warps=4,#d2ac0a96] cuda:90: error: does not compile: " in done.stdout
+    assert "num_warps=8" not in done.stdout
+    assert "triton 3.6.0: 2 kept from before" in done.stderr
+    assert "compiled in" not in done.stderr
+
+
+def test_a_kernel_that_its_own_module_changes_between_releases_is_said(release_python, tmp_path):
+    for release in ("3.6.0", "3.7.1"):
+        release_python(release)
+    (tmp_path / "mine.py").write_text(BRANCHING)
+    spec = tmp_path / "mine.toml"
+    spec.write_text(BRANCHING_SPEC)
+    asked = [spec, "--metric", "fp64_instructions", "--worse-than", "0", "--good", "3.6.0", "--bad", "3.7.1"]
+    done = run_bisect(*asked, "--envs", ENVS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the kernel's own source is not the same in 3.6.0 and 3.7.1: its module chooses by release" in done.stdout
+    (tmp_path / "mine.py").write_text(BRANCHING.replace('"3.7"', '"0"'))
+    done = run_bisect(*asked, "--envs", ENVS)
+    assert "both say: fp64_instructions above 0, and so does every release between them" in done.stderr

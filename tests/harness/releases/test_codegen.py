@@ -16,20 +16,21 @@ from .conftest import CALLED, COPY
 
 SPEC = Path(__file__).parents[1] / "codegen" / "specs" / "layer_norm_rows.toml"
 
-# (registers, spill stores, spill loads, stack bytes) at 4 warps, 8192 columns, fp32, cuda:90. The public report of the
-# slow-down in 3.4.0 is the step from 158 to 808 spill stores; it is gone in 3.5.1, back in 3.6.0 and gone in 3.8.0.
+# (registers, spilled bytes stored and loaded, instructions that store and load local memory, stack bytes) at 4 warps,
+# 8192 columns, fp32, cuda:90. The public report of the slow-down in 3.4.0 is the step from 632 to 3712 spilled bytes;
+# it is gone in 3.5.1, back in 3.6.0 and gone in 3.8.0.
 FOUR_WARPS = {
-    "2.3.1": (255, 163, 145, 352),
-    "3.0.0": (255, 157, 141, 336),
-    "3.1.0": (255, 157, 141, 336),
-    "3.2.0": (255, 157, 141, 336),
-    "3.3.1": (255, 158, 111, 328),
-    "3.4.0": (32, 808, 940, 1920),
-    "3.5.1": (255, 132, 122, 528),
-    "3.6.0": (32, 826, 950, 1984),
-    "3.7.1": (32, 826, 950, 1984),
-    "3.8.0": (255, 183, 139, 392),
-    "3.9.0": (255, 219, 165, 440),
+    "2.3.1": (255, 652, 580, 163, 145, 352),
+    "3.0.0": (255, 628, 564, 157, 141, 336),
+    "3.1.0": (255, 628, 564, 157, 141, 336),
+    "3.2.0": (255, 628, 564, 157, 141, 336),
+    "3.3.1": (255, 632, 444, 158, 111, 328),
+    "3.4.0": (32, 3712, 3964, 808, 940, 1920),
+    "3.5.1": (255, 616, 536, 132, 122, 528),
+    "3.6.0": (32, 3796, 4016, 826, 950, 1984),
+    "3.7.1": (32, 3796, 4016, 826, 950, 1984),
+    "3.8.0": (255, 740, 564, 183, 139, 392),
+    "3.9.0": (255, 884, 668, 219, 165, 440),
 }
 # at 16 warps nothing spills in any release
 SIXTEEN_WARPS_REGISTERS = dict(
@@ -56,8 +57,8 @@ def measured(release_python, tmp_path_factory):
 @pytest.mark.parametrize("release", FOUR_WARPS)
 def test_the_spills_of_a_layer_norm_backward_at_four_warps(measured, release):
     metrics = measured["num_warps=4", release]
-    found = tuple(metrics[name] for name in ("registers", "spill_stores", "spill_loads", "stack_bytes"))
-    assert found == FOUR_WARPS[release]
+    names = ("registers", "spill_stores", "spill_loads", "local_stores", "local_loads", "stack_bytes")
+    assert tuple(metrics[name] for name in names) == FOUR_WARPS[release]
 
 
 @pytest.mark.parametrize("release", FOUR_WARPS)
@@ -129,7 +130,7 @@ def test_a_spec_that_does_not_fit_its_kernel_ends_with_status_2(release_python, 
 BREAKS = {
     "its module does not load": (
         COPY.format(head="if triton.__version__.startswith('3.3'): raise RuntimeError('not here')", n="n"),
-        f"error: {CALLED} cuda:90 triton 3.3.1: does not load: mine.py:3 fails with RuntimeError: not here",
+        f"error: {CALLED} cuda:90, triton 3.3.1: does not load: mine.py:3 fails with RuntimeError: not here",
     ),
     "it does not fit the spec": (
         COPY.format(head="", n="n")
@@ -140,11 +141,11 @@ BREAKS = {
         COPY.format(head="SCALE = tl.constexpr(2) if triton.__version__.startswith('3.9') else 2", n="n").replace(
             "* 2", "* SCALE"
         ),
-        f"error: {CALLED} cuda:90 triton 3.3.1: does not compile: NameError: Cannot access global variable SCALE",
+        f"error: {CALLED} cuda:90, triton 3.3.1: does not compile: NameError: Cannot access global variable SCALE",
     ),
     "its module ends the process": (
         COPY.format(head="import os\nif triton.__version__.startswith('3.3'): os._exit(0)", n="n"),
-        f"error: {CALLED} cuda:90 triton 3.3.1: does not load: importing it ended with exit status 0",
+        f"error: {CALLED} cuda:90, triton 3.3.1: does not load: importing it ended with exit status 0",
     ),
 }
 
@@ -162,7 +163,9 @@ def test_one_release_that_fails_does_not_hide_the_others(ask, how):
 def test_where_every_release_fails_nothing_got_worse_is_not_said(ask):
     status, table, _ = ask(COPY.format(head="", n="n"), "1000")
     assert status == 1
-    assert table.count("arange's range must be a power of 2") == 2
+    called = CALLED.replace("512,#b6d084a3", "1000,#7a12ea2f")
+    assert table.count(f"error: {called} cuda:90, triton 3.3.1, 3.9.0: ") == 1
+    assert table.count("arange's range must be a power of 2") == 1
     assert "nothing got worse" not in table
 
 

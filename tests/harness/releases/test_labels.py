@@ -70,7 +70,7 @@ def test_a_row_that_is_kept_is_called_as_one_that_is_compiled_now(package, capfd
     capfd.readouterr()
     status, found = compiled(package)
     assert status == 0
-    assert f"{RELEASES[0]}: 0 compiled" in capfd.readouterr().err
+    assert f"{RELEASES[0]}: 1 kept from before" in capfd.readouterr().err
     assert found[RELEASES[0]] == found[RELEASES[1]] == before[RELEASES[0]]
 
 

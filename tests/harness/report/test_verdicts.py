@@ -91,6 +91,36 @@ def test_a_release_that_compiles_for_the_worse_is_a_codegen_change_since_the_one
     assert "since 3.3.1" in found["failures"][0]["message"]
 
 
+def test_a_reason_why_nothing_compiles_is_one_failure_with_its_releases_on_the_page_too(report, copy):
+    """Each release was a failure of its own, with the first of its reasons and no other."""
+    reports = copy("none", cells=["codegen"])
+    crash = "does not compile: the compiler crashed with a failed assertion: A.cpp:{}: f: Assertion `x' failed"
+    for line, release in enumerate(("3.3.1", "3.4.0")):
+        path = reports / "codegen" / f"{release}.json"
+        content = json.loads(path.read_text())
+        entries = [{**content["entries"][0], "id": f"k{number} cuda:90", "label": f"k{number}"} for number in range(4)]
+        for entry in entries[:2]:
+            entry.update(status="error", crash=True, reason=crash.format(line), metrics={})
+        entries[2]["warnings"] = ["slow path"]
+        if release == "3.4.0":
+            entries[3].update(status="error", reason=f"does not compile: {'y' * 700}: z", metrics={})
+        path.write_text(json.dumps({**content, "count": 4, "entries": entries}))
+    found = report(reports)
+    first, other = (each for each in found["failures"] if each["cause"] == "compile")
+    assert first["message"] == f"triton 3.3.1 - 3.4.0: {crash.format(1)}"
+    assert [each["tests"] for each in first["where"]] == [["k0 cuda:90", "k1 cuda:90"]] * 2
+    assert first["count"] == 4
+    assert other["message"].endswith("yyy: z")
+    assert [(each["kind"], each["releases"]) for each in found["codegen"]["why"]] == [
+        ("error", "3.3.1 - 3.4.0"),
+        ("error", "3.4.0"),
+        ("warning", "3.3.1 - 3.4.0"),
+    ]
+    page = (found["out"] / "index.html").read_text()
+    assert "<strong>error</strong> triton 3.3.1 - 3.4.0: does not compile: the compiler crashed" in page
+    assert "<strong>warning</strong> triton 3.3.1 - 3.4.0: slow path" in page
+
+
 def test_a_missing_module_is_an_environment_failure_that_takes_the_file_with_it(report, recorded):
     found = report(recorded / "import", "--against", recorded / "none")
     assert found["cells"]["triton231"]["verdict"] == "regressed"

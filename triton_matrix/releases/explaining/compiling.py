@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ...base import commands, compiler_variables, files
-from ...codegen import Configuration
+from ...codegen import Configuration, kernel_source
 from . import statistics
 from .judging import STEPS, Outcome, Swap
 
@@ -28,12 +28,14 @@ class Both:
         own: each release's own outcome.
         swaps: every swap, both ways.
         folders: where each release left its stages, ``own.ttir`` and so on.
+        source: what differs in the kernel's own source, as of ``kernel_source.differences``.
     """
 
     configuration: dict[str, Any]
     own: dict[str, Outcome]
     swaps: tuple[Swap, ...]
     folders: dict[str, Path]
+    source: list[list[str]]
 
     def text(self, release: str, stage: str) -> Optional[str]:
         """What a release left of a stage; None where it did not come that far, or the stage is no text."""
@@ -66,9 +68,9 @@ def compile_both(
     backend = str(chosen["target"]).partition(":")[0]
     found = {one: answer["results"]}
     given = _swaps(backend, folders[one])
-    found[other] = ask(
-        second, {"configuration": chosen, "release": other, "folder": str(folders[other]), "swaps": given}, imported
-    )["results"]
+    asked = {"configuration": chosen, "release": other, "folder": str(folders[other]), "swaps": given}
+    newer = ask(second, asked, imported)
+    found[other] = newer["results"]
     back = {
         "configuration": chosen,
         "release": one,
@@ -85,14 +87,10 @@ def compile_both(
         if name != "own"
     ]
     order = list(STEPS[backend])
+    swaps.sort(key=lambda swap: order.index(swap.stage))
     named = Configuration.of(chosen)
     called = {**chosen, "label": named.label, "id": named.id}
-    return Both(
-        called,
-        own,
-        tuple(sorted(swaps, key=lambda swap: order.index(swap.stage))),
-        folders,
-    )
+    return Both(called, own, tuple(swaps), folders, kernel_source.differences(answer["source"], newer["source"]))
 
 
 def ask(python: Path, request: Mapping[str, Any], imported: Optional[Path] = None) -> dict[str, Any]:

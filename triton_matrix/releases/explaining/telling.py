@@ -10,7 +10,8 @@ from . import statistics
 from .compiling import Both, same_stages
 from .judging import COMPILES, STEPS, WHOLE, Swap, Verdict, value_of
 
-SCHEMA = "triton-matrix/explain/1"
+SCHEMA = "triton-matrix/explain/2"
+NAMED = 4  # functions and values that a sentence names
 ROWS = 6  # statistics of one stage that the printed table shows; the file has all
 
 
@@ -37,6 +38,19 @@ def sentence(both: Both, metric: str, verdict: Verdict) -> str:
     if refused:
         text += f". Not accepted: {'; '.join(_said(metric, swap) for swap in refused)}"
     return text + "."
+
+
+def own_source(both: Both) -> str:
+    """That the kernel's own source is not the same in the two releases, and what differs; "" where it is."""
+    if not both.source:
+        return ""
+    before, after = both.own
+    shown = [
+        f"{name} ({old or 'not there'} in {before}, {new or 'not there'} in {after})" for name, old, new in both.source
+    ]
+    more = f" and {len(shown) - NAMED} more" if len(shown) > NAMED else ""
+    what = f"the kernel's own source differs between the two releases: {', '.join(shown[:NAMED])}{more}"
+    return f"{what}; what enters with the frontend may come from that, and not from Triton"
 
 
 def _first_difference(both: Both, verdict: Verdict) -> str:
@@ -136,6 +150,7 @@ def document(both: Both, metric: str, verdict: Verdict, date: str) -> dict[str, 
         "metric": metric,
         "own": {release: _plain(both.own[release]) for release in (before, after)},
         "answer": sentence(both, metric, verdict),
+        "own_source": both.source,
         "entered": list(verdict.entered),
         "share": round(verdict.share, 3),
         "others": [{"steps": list(steps), "share": round(share, 3)} for steps, share in verdict.others],
@@ -160,6 +175,7 @@ def render(both: Both, metric: str, verdict: Verdict, markdown: bool) -> str:
     parts: Iterable[str] = (
         both.configuration["id"],
         sentence(both, metric, verdict),
+        *([f"Note: {own_source(both)}."] if both.source else []),
         stages_table(both, metric, verdict, markdown),
         statistics_table(both, markdown),
     )
