@@ -24,6 +24,7 @@ from .found import Suite as Suite
 from .found import Unusable as Unusable
 from .found import as_utc, shown
 from .found import load_json as load_json
+from .junit import NEEDS_GPU as NEEDS_GPU
 from .junit import NOT_APPLICABLE as NOT_APPLICABLE
 from .junit import read_junit as read_junit
 

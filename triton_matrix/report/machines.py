@@ -70,6 +70,7 @@ def worst(levels: list[tuple[str, FoundLevel]]) -> FoundLevel:
             "failing": words.failing(level["counts"]),
             "shortfall": level["shortfall"],
             "passed": level["counts"]["passed"],
+            "unlaunched": level["unlaunched"] if level["counts"]["passed"] else "",
         }
         for machine, level in levels
     ]
@@ -79,5 +80,6 @@ def worst(levels: list[tuple[str, FoundLevel]]) -> FoundLevel:
 
 
 def _rank(item: tuple[str, FoundLevel]) -> tuple[bool, bool, str]:
-    level = item[1]
-    return bool(words.failing(level["counts"]) or level["shortfall"]), bool(level["counts"]["passed"]), level["date"]
+    level, passed = item[1], bool(item[1]["counts"]["passed"])
+    bad = words.failing(level["counts"]) or level["shortfall"] or (passed and level["unlaunched"])
+    return bool(bad), passed, level["date"]

@@ -86,6 +86,7 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
                 for suite in ran[name]:
                     counts = current.allow_stale or not outdated[id(suite)]
                     level_ = _level(suite, tests, groups if counts else {}, known, environments, evidence)
+                    level_ = {**level_, **_of_run(suite, table)}
                     level_["outdated"], level_["own"] = outdated[id(suite)], current.is_own(suite)
                     found.append((machine[id(suite)], level_))
                 levels[name] = machines.worst(found)
@@ -262,6 +263,18 @@ def _level(
         "outcomes": letters.rstrip(),
         "environment": environment,
     }
+
+
+def _of_run(suite: Suite, table: Table) -> FoundLevel:
+    """What the run file alone says of a level."""
+    run, has_kernels = suite.run, table.package.kernels
+    found: dict[str, Any] = {"launched": {}, "unlaunched": "", "reruns": {}, "notes": []}
+    found["waits"] = table.package.needs_gpu and suite.level == "interpreter"
+    if run is not None:
+        nothing = runs.unlaunched(run) if run.kernels is not None else "which Triton kernels ran was not counted"
+        found["unlaunched"] = nothing if has_kernels else ""
+        found.update(launched=run.launched(), reruns=run.reruns, notes=run.notes)
+    return cast(FoundLevel, found)
 
 
 def _shortfall(suite: Suite) -> str:

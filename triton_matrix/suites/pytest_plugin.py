@@ -27,8 +27,8 @@ import pytest
 from ..base.cells import Cell, load_at
 from ..base.terms import RUN_LEVELS
 from ..evidence import installed, toolchain, writing
-from ..evidence.reading import NOT_APPLICABLE
-from .watch import Journal
+from ..evidence.reading import NEEDS_GPU, NOT_APPLICABLE
+from . import watch
 
 RECORD = pytest.StashKey[dict[str, Any]]()
 PARSERS: list[pytest.Parser] = []  # pytest's own, the last one that began
@@ -61,8 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
         except OSError as error:
             raise pytest.UsageError(f"{error.filename or evidence} cannot be written: {error.strerror}") from None
         if run:
-            told = writing.journal_file(Path(evidence), current_level())
-            config.pluginmanager.register(Journal(told, PARSERS[-1], load_at(config.rootpath)))
+            watch.register(config, PARSERS[-1], Path(evidence), current_level())
 
 
 class Limit:
@@ -141,7 +140,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this level or cell cannot run, saying what would make it run."""
     for marker in item.iter_markers("device"):
         if current_level() != "device" or not toolchain.gpus():
-            pytest.skip(f"needs a GPU ({marker.args[0]}): run this cell on a machine with one")
+            pytest.skip(f"{NEEDS_GPU} ({marker.args[0]}): run this cell on a machine with one")
     for marker in item.iter_markers("needs"):
         reason = _cell(item.config).gap(current_level(), marker.args[0])
         if reason:
