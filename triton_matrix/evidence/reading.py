@@ -74,7 +74,7 @@ def _pair(found: Evidence) -> None:
         run = runs.from_json(document.content)
         suite = by_place.get((Path(document.file).parent, run.level))
         if suite is None:
-            said = {"commit": run.commit} if run.commit else {}
+            said = {**run.versions, **({"commit": run.commit} if run.commit else {})}
             suite = Suite(run.cell, run.level, document.date, document.file, document.source, said)
             found.suites.append(suite)
         suite.run, suite.date = run, document.date

@@ -61,7 +61,7 @@ class Run:
         running: the test that had begun and did not end; else "".
         status: the exit status of pytest; negative: the signal that ended it.
         problem: what the verb itself found wrong; else "".
-        triton: the version of the installed Triton; None where nothing says so.
+        versions: of ``python``, ``torch`` and ``triton`` as they are installed; those that nothing says are not there.
         kernels: the package's Triton kernels, ``path/to/file.py:name`` each: those that its sources define, and those
             that ran. None where they were not counted: the package says that it has none.
         launches: test -> kernel -> how often it was launched; the test "" is what was launched outside of tests. Other
@@ -93,7 +93,7 @@ class Run:
     running: str = ""
     status: Optional[int] = None
     problem: str = ""
-    triton: Optional[str] = None
+    versions: dict[str, str] = field(default_factory=dict)
     kernels: Optional[list[str]] = None
     launches: dict[str, dict[str, int]] = field(default_factory=dict)
     reruns: dict[str, int] = field(default_factory=dict)

@@ -70,7 +70,10 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
     groups: dict[tuple[str, str], causes.Group] = {}
     environments: list[dict[str, Any]] = []
     whole = [suite for suite in suites if not outdated[id(suite)] and not _shortfall(suite)]
-    unknown = known.unknown((suite.cell, suite.level, suite.outcomes) for suite in whole)
+    wrong = known.unknown((suite.cell, suite.level, suite.outcomes) for suite in whole)
+    for suite in whole:
+        wide = known.too_wide(suite.cell, suite.level, suite.outcomes)
+        wrong.setdefault((suite.cell, suite.level), []).extend(wide)
     cells: dict[str, FoundCell] = {}
     for cell in [
         *table.cells,
@@ -90,7 +93,7 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
                     level_["outdated"], level_["own"] = outdated[id(suite)], current.is_own(suite)
                     found.append((machine[id(suite)], level_))
                 levels[name] = machines.worst(found)
-                levels[name]["gone"] += unknown.get((cell, name), [])
+                levels[name]["gone"] += wrong.get((cell, name), [])
         cells[cell] = {**_row(table, cell), "levels": levels, "unavailable": None, "stopped": None}
         if cell in stopped:
             causes.group_document(groups, stopped[cell])
@@ -235,6 +238,9 @@ def _level(
         causes.group_document(groups, suite.crash)
     elif shortfall and not suite.failures:
         causes.group_shortfall(groups, suite, shortfall)
+    elif suite.run is not None:
+        for sentence in suite.run.unheard:
+            causes.group_shortfall(groups, suite, sentence)
     for failure in suite.failures:
         reason = known.reason(suite.cell, suite.level, failure.test)
         cause = causes.group(groups, suite, failure, reason)

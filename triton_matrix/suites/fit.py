@@ -50,6 +50,12 @@ def pinned_otherwise() -> str:
     return ""
 
 
+def versions() -> dict[str, str]:
+    """Python, torch and Triton as they are installed, without importing them."""
+    found = {"python": _version("python"), "torch": _version("torch"), "triton": triton_version()}
+    return {name: version for name, version in found.items() if version}
+
+
 def triton_version() -> Optional[str]:
     """The version of the distribution that holds Triton, whatever it is called; None where none says so."""
     owner = toolchain.distribution_of("triton")

@@ -141,7 +141,7 @@ def _declare(asked: Asked, level: str) -> runs.Run:
     wheel = installed.wheel(table, cell, "@" in asked.folder.name)
     column, now = asked.folder.name, toolchain.now()
     run = runs.Run(uuid.uuid4().hex, column, level, now, commit, dirty, wheel, inputs, list(asked.suites))
-    run.triton, other = fit.triton_version(), fit.pinned_otherwise()
+    run.versions, other = fit.versions(), fit.pinned_otherwise()
     run.notes = [other] if other else []
     return run
 

@@ -24,6 +24,7 @@ import pytest
 
 THREAD, UNRAISABLE = "PytestUnhandledThreadExceptionWarning", "PytestUnraisableExceptionWarning"
 RETURNED, COROUTINE = "PytestReturnNotNoneWarning", "PytestUnhandledCoroutineWarning"
+LINE = 200  # characters of what an exception says
 NOT_AWAITED = "coroutine .* was never awaited"
 
 
@@ -175,7 +176,9 @@ def ignores(item: pytest.Item, category: str) -> bool:
 
 
 def _said(kind: Optional[type], error: Optional[BaseException]) -> str:
-    return f"{kind.__name__ if kind else 'unknown'}: {error}".rstrip(": ")
+    """The exception and the first line of its text."""
+    line = next(iter(str(error or "").splitlines()), "")[:LINE]
+    return f"{kind.__name__ if kind else 'unknown'}: {line}".rstrip(": ")
 
 
 def _fail_what_returns(case: Any) -> None:
