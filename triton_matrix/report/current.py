@@ -82,7 +82,7 @@ class Current:
         root = self.table.root
         for name, digest in helpers.items():
             if not (root / name).is_file() or sources.sha256(root / name) != digest:
-                return f"{name}, which its suites import, was changed since"
+                return f"{name}, which its suites use, was changed since"
         return ""
 
     def _inputs(self, run: runs.Run, suite: Suite) -> runs.Inputs:

@@ -66,6 +66,11 @@ def test_a_known_failure_in_ambient_speaks_of_the_triton_it_names(report, tmp_pa
         (ROW.replace('"triton231"', '"triton23"'), "has cell = 'triton23', which is no row of cells.toml; allowed are"),
         (ROW.replace('"interpreter"', '"interpretor"'), "has level = 'interpretor'; allowed are interpreter, device"),
         (ROW.replace('"correctness.*_exact_as_torch[*"', '"*"'), "has test = '*', which accepts whatever fails"),
+        *(
+            (ROW.replace("correctness.*_exact_as_torch[*", wide), f"has test = '{wide}', which accepts whatever fails")
+            for wide in ("**", "?*", "*?", "*::*", "*?::?*", "*:*", "?*::*?")
+        ),
+        ('[[slower]]\ncell = "triton231"\nbenchmark = "?*"\nreason = "y"\n', "has benchmark = '?*', which accepts"),
         ('[[slower]]\ncell = ["a"]\nbenchmark = "x"\nreason = "y"\n', "has cell = ['a']; allowed is a text"),
     ],
 )
@@ -85,6 +90,44 @@ def test_a_known_failure_whose_test_was_renamed_fails(report, tmp_path, recorded
     found = report(recorded / "none", "--known", row)
     assert found["exit_status"] == 1
     assert "is no test (issue 7): rename or remove it in known.toml" in found["cells"]["triton231"]["reason"]
+
+
+@pytest.mark.parametrize("wide", ["*e*::*", "correctness.*", "*test_*", "*[*]"])
+def test_a_pattern_that_matches_every_test_of_a_run_accepts_nothing(report, tmp_path, recorded, wide):
+    row = ROW.replace("correctness.*_exact_as_torch[*", wide)
+    found = report(recorded / "num_warps", "--known", known(tmp_path, row))
+    assert (found["exit_status"], found["cells"]["triton231"]["verdict"]) == (1, "fail")
+    reason = found["cells"]["triton231"]["reason"]
+    assert f"known failure {wide!r} matches each of the " in reason
+    assert "accepts whatever fails (issue 7): name what is known to fail in known.toml" in reason
+
+
+def test_what_begins_with_brackets_is_taken_to_the_letter(report, tmp_path, recorded):
+    found = report(recorded / "num_warps", "--known", known(tmp_path, ROW.replace("correctness.*", "[!x]")))
+    assert "is no test (issue 7)" in str(found["cells"]["triton231"]["levels"]["interpreter"]["gone"])
+
+
+def test_a_pattern_does_not_accept_a_file_that_cannot_be_collected(report, copy, tmp_path):
+    reports = copy("none")
+    junit = reports / "triton231" / "junit-interpreter.xml"
+    tree = ET.parse(junit)
+    suite = next(tree.getroot().iter("testsuite"))
+    case = ET.SubElement(suite, "testcase", classname="", name="tests.correctness.test_gone")
+    ET.SubElement(case, "error", message="collection failure").text = "ImportError: no such name"
+    count_again(tree)
+    tree.write(junit)
+    retake(junit, status=1)
+    for pattern, verdict in (("correctness.test_gone*", "fail"), ("correctness.test_gone", "pass")):
+        row = ROW.replace("correctness.*_exact_as_torch[*", pattern)
+        assert report(reports, "--known", known(tmp_path, row))["cells"]["triton231"]["verdict"] == verdict
+
+
+def test_a_known_slow_down_that_matches_every_benchmark_is_refused(report, tmp_path, timed):
+    now, before = timed(1.5)
+    row = known(tmp_path, '[[slower]]\ncell = "triton231"\nbenchmark = "*-*"\nreason = "issue 8"\n')
+    found = report(now, "--against", before, "--known", row)
+    assert found["exit_status"] == 1
+    assert "matches every benchmark, so it accepts whatever is slower (issue 8)" in str(found["changes"]["gone"])
 
 
 def test_a_known_failure_that_one_of_its_cells_has_is_a_test(report, tmp_path, recorded, copy):
