@@ -2,7 +2,7 @@
 
 At level interpreter that is where a grid begins, once the arguments are bound. At level device it is the C function
 that a compiled kernel is launched by, which a package may call itself, past ``kernel[grid]``. An empty grid runs
-nothing and is no launch. What a launch does, gets and returns stays as it is. Triton 2.3.1 to 3.9.0 were read for this.
+nothing and is no launch, and neither is one that raised: a package may go on without its kernel. What a launch does, gets and returns stays as it is. Triton 2.3.1 to 3.9.0 were read for this.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 NO_STEP = "launches cannot be counted with this Triton, which launches in another way than those known to 3.9"
 
 
-class _Executing(threading.local):
-    """The function whose grid the interpreter begins, by thread."""
+class _Begun(threading.local):
+    """Whether the launch that the interpreter is at has begun a grid with programs in it, by thread."""
 
-    function: Any = None
+    grid: bool = False
 
 
 class LaunchCounter:
@@ -40,6 +40,7 @@ class LaunchCounter:
         self._counts: Counter[str] = Counter()
         self._compiled_of: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self.own: set[str] = set()  # kernels of the package that were met
+        self.raised: Counter[str] = Counter()  # launches that raised, of any kernel
 
     def install(self, interpreted: bool) -> str:
         """Begin to count; "" or, where this Triton has no such step, a sentence that says so."""
@@ -75,20 +76,23 @@ class LaunchCounter:
         executor = interpreter.GridExecutor
         builder = type(getattr(interpreter, "interpreter_builder", None) or interpreter.builder)  # 2.3.1: builder
         execute, begin = executor.__call__, builder.set_grid_dim
-        executing, name = _Executing(), functools.cache(self.name)
+        begun, name = _Begun(), functools.cache(self.name)
 
         @functools.wraps(execute)
         def call(launch: Any, /, *args: Any, **kwargs: Any) -> Any:
-            before, executing.function = executing.function, launch.fn
+            begun.grid = False
             try:
-                return execute(launch, *args, **kwargs)
-            finally:
-                executing.function = before
+                result = execute(launch, *args, **kwargs)
+            except BaseException:
+                self.raised[name(launch.fn)] += 1
+                raise
+            if begun.grid:
+                self._count(name(launch.fn))
+            return result
 
         @functools.wraps(begin)
         def set_grid_dim(builder_: Any, *sizes: Any) -> Any:
-            if executing.function is not None and all(sizes):
-                self._count(name(executing.function))
+            begun.grid = all(sizes)
             return begin(builder_, *sizes)
 
         executor.__call__, builder.set_grid_dim = call, set_grid_dim
@@ -140,8 +144,13 @@ class LaunchCounter:
         @functools.wraps(launch, assigned=())
         def launch_and_count(*args: Any, **kwargs: Any) -> Any:
             sizes = args[1:4] if args and isinstance(args[0], bool) else args[:3]  # AMD's begins with a switch
+            try:
+                result = launch(*args, **kwargs)
+            except BaseException:
+                self.raised[name] += 1
+                raise
             if 0 not in sizes:
                 self._count(name)
-            return launch(*args, **kwargs)
+            return result
 
         return launch_and_count

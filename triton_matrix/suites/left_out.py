@@ -1,11 +1,12 @@
 """What lies below the suites and looks like a test, and is not collected: a reader should know, and it may be meant.
 
 Files that ``collect_ignore``, a plugin or ``norecursedirs`` leave out, classes that pytest cannot make, functions that
-a conftest takes away, and tests whose list of parameters is empty.
+a conftest takes away, tests whose list of parameters is empty or that are defined again, and assertions of a tuple.
 """
 
 from __future__ import annotations
 
+import ast
 import fnmatch
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -46,6 +47,8 @@ class LeftOut:
         report: Any = yield
         if isinstance(collector, pytest.File):
             self._collected.add(os.path.realpath(collector.path))
+            for sentence in _void(collector.path) if isinstance(collector, pytest.Module) else ():
+                self._tell(note=f"{os.path.relpath(collector.path, self._root)}{sentence}")
         elif isinstance(collector, pytest.Class) and report.passed and not report.result:
             tests = _tests_of(collector)
             if tests:
@@ -64,6 +67,23 @@ class LeftOut:
         empty = {item.nodeid.partition("[")[0] for item in session.items if _has_no_parameters(item)}
         for test in sorted(empty):
             self._tell(note=f"{test} did not run: the list of its parameters is empty")
+
+
+def _void(path: Path) -> Iterator[str]:
+    """What of a file's tests says nothing, to be said after its name: asserted tuples, and tests defined again below."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):  # importing it says so
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert) and isinstance(node.test, ast.Tuple) and node.test.elts:
+            yield f":{node.lineno} asserts a tuple, which is always true"
+        if isinstance(node, (ast.Module, ast.ClassDef)):
+            defined = [each for each in node.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))]
+            last = {each.name: each for each in defined}
+            for each in defined:
+                if each.name.startswith("test") and each is not last[each.name]:
+                    yield f":{each.lineno} defines {each.name}, which is defined again below, so this one did not run"
 
 
 def _has_no_parameters(item: pytest.Item) -> bool:

@@ -72,6 +72,7 @@ class Journal:
         self._attempts: Counter[str] = Counter()
         self._failed, self._running = set[str](), ""
         self._counter: Optional[LaunchCounter] = None
+        self._ran = set[str]()
 
     def count(self, counter: LaunchCounter, known: list[str], level: str) -> None:
         """Count launches from here on; ``known`` are the kernels that the package's sources define."""
@@ -160,12 +161,20 @@ class Journal:
             self.tell(kernels=sorted(own))
         launches = self._counter.taken()
         if launches:
+            self._ran |= set(launches)
             self.tell(launches=launches, test=self._running)
+
+    def _tell_raised(self) -> None:
+        """Kernels that were launched, and never without an exception: their tests may pass without them."""
+        for kernel, count in (self._counter.raised if self._counter else {}).items():
+            if kernel not in self._ran:
+                self.tell(note=f"{kernel} was launched {count} times, and raised each time")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """What was imported of the checkout, besides the suites and the package: the result depends on it too."""
         self._tell_launches()
+        self._tell_raised()
         self.tell(helpers={**helpers(self._table), **settings(session.config, self._table)})
 
 

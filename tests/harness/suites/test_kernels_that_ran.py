@@ -47,6 +47,14 @@ def test_forks():
     assert os.waitpid(child, 0)[1] == 0
 """
 OUTSIDE = "import tiny\ntiny.double(2, fall_back=False)\ndef test_nothing(): pass\n"
+GOES_ON = """
+import tiny
+def test_double():
+    try:  # a package may go on without its kernel, and hide that it raised
+        tiny.second[(1,)](2)
+    except Exception:
+        pass
+"""
 NEEDS_GPU = "import pytest\n@pytest.mark.device('its numbers')\ndef test_on_a_gpu(): assert 0\n"
 TOOLS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "hypothesis", "sortedcontainers")
 
@@ -129,6 +137,13 @@ def test_whose_launch_it_is_and_where(launching, suite, says):
     done = launching(suite=suite)
     assert says in done.stdout + done.stderr
     assert done.returncode == (2 if says.startswith("no") else 0)
+
+
+def test_a_launch_that_raises_is_none(launching, checkout):
+    done = launching(goes_on=GOES_ON)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "no Triton kernel ran" in done.stderr
+    assert "note: tiny/__init__.py:second was launched 1 times, and raised each time" in done.stdout
 
 
 def test_a_package_that_says_that_it_has_none_passes_without(launching, checkout):

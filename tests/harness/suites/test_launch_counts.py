@@ -60,6 +60,7 @@ try:
     mine.plain[(1,)](B=8)
 except TypeError:
     pass  # it did not bind, so nothing ran
+assert counter.raised == {"shown/mine.py:plain": 1}
 print(json.dumps([counter.taken(), sorted(counter.own), counter.taken()]))
 """
 COMPILED = """

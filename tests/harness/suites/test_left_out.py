@@ -17,6 +17,9 @@ class TestThatCannotBeMade:
 class TestData:  # holds no test
     def __init__(self): pass
 
+def test_twice(): assert 0
+def test_twice(): assert (1 == 2, "a tuple")
+
 test_made = len  # no function
 test_made_on_purpose = str.upper
 def test_good(): pass
@@ -35,6 +38,8 @@ def notes(checkout):
 def test_what_is_not_collected_of_a_file_is_named(checkout):
     checkout.write("test_a.py", SUITE)
     assert sorted(notes(checkout)) == [
+        f"{BELOW}test_a.py:14 defines test_twice, which is defined again below, so this one did not run",
+        f"{BELOW}test_a.py:15 asserts a tuple, which is always true",
         f"{BELOW}test_a.py::TestThatCannotBeMade is a class that pytest cannot make, so test_in_it did not run",
         f"{BELOW}test_a.py::test_made looks like a test, and nothing was collected of it",
         f"{BELOW}test_a.py::test_made_on_purpose looks like a test, and nothing was collected of it",
