@@ -2,7 +2,8 @@
 
 At level interpreter that is where a grid begins, once the arguments are bound. At level device it is the C function
 that a compiled kernel is launched by, which a package may call itself, past ``kernel[grid]``. An empty grid runs
-nothing and is no launch, and neither is one that raised: a package may go on without its kernel. What a launch does, gets and returns stays as it is. Triton 2.3.1 to 3.9.0 were read for this.
+nothing and is no launch, and neither is one that raised: a package may go on without its kernel. What a launch does,
+gets and returns stays as it is. Triton 2.3.1 to 3.9.0 were read for this.
 """
 
 from __future__ import annotations

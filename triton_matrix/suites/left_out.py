@@ -70,7 +70,7 @@ class LeftOut:
 
 
 def _void(path: Path) -> Iterator[str]:
-    """What of a file's tests says nothing, to be said after its name: asserted tuples, and tests defined again below."""
+    """What of a file's tests says nothing, to be said after its name: asserted tuples, tests defined again below."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, SyntaxError):  # importing it says so

@@ -72,14 +72,17 @@ class Journal:
         self._attempts: Counter[str] = Counter()
         self._failed, self._running = set[str](), ""
         self._counter: Optional[LaunchCounter] = None
-        self._ran = set[str]()
+        self._astray: Optional[LaunchCounter] = None
+        self._ran, self._level = set[str](), ""
 
     def count(self, counter: LaunchCounter, known: list[str], level: str) -> None:
         """Count launches from here on; ``known`` are the kernels that the package's sources define."""
         problem = counter.install(interpreted=level == "interpreter")
         if problem:
             self.tell(problem=problem)
-        self._counter = counter
+        self._counter, self._level = counter, level
+        self._astray = LaunchCounter({}, [], lambda kernel: None)
+        self._astray.install(interpreted=level != "interpreter")  # where it cannot be had, nothing takes that way
         self.tell(kernels=known)
 
     def tell_launch(self, kernel: str) -> None:
@@ -164,8 +167,15 @@ class Journal:
             self._ran |= set(launches)
             self.tell(launches=launches, test=self._running)
 
-    def _tell_raised(self) -> None:
-        """Kernels that were launched, and never without an exception: their tests may pass without them."""
+    def _tell_others(self) -> None:
+        """Kernels that only raised, so that their tests may pass without them, and launches of the other level."""
+        astray = self._astray.taken() if self._astray else {}
+        if astray:
+            how = "compiled" if self._level == "interpreter" else "interpreted"
+            few = f"{sum(astray.values())} launches were {how}, first of {next(iter(astray))}"
+            self.tell(
+                note=f"{few}: TRITON_INTERPRET was changed in the tests' process, and this level does not count them"
+            )
         for kernel, count in (self._counter.raised if self._counter else {}).items():
             if kernel not in self._ran:
                 self.tell(note=f"{kernel} was launched {count} times, and raised each time")
@@ -174,7 +184,7 @@ class Journal:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """What was imported of the checkout, besides the suites and the package: the result depends on it too."""
         self._tell_launches()
-        self._tell_raised()
+        self._tell_others()
         self.tell(helpers={**helpers(self._table), **settings(session.config, self._table)})
 
 

@@ -73,7 +73,7 @@ def tools(tmp_path_factory):
 
 @pytest.fixture
 def launching(checkout, release_python, tools):
-    """A checkout whose package has kernels, run in a Python with a real Triton; gives run(suite), with more settings."""
+    """A checkout whose package has kernels, beside a real Triton; gives run(settings, name=suite, ...)."""
     shutil.rmtree(checkout.root / "modules" / "triton")
     torch = checkout.root / "modules" / "torch" / "__init__.py"
     torch.write_text(torch.read_text() + "class Tensor: pass\n")  # Triton asks whether an argument is one
@@ -81,12 +81,12 @@ def launching(checkout, release_python, tools):
     checkout.write("test_small.py", "")
     python = str(release_python("3.9.0"))
 
-    def run(settings="", **suites):
+    def run(settings="", gpu="0", **suites):
         table = checkout.root / "constraints" / "cells.toml"
         table.write_text(table.read_text().replace("kernels = false\n", settings))
         for name, text in suites.items():
             checkout.write(f"test_{name}.py", text)
-        return checkout.verb("run", "--cell", "small", python=python, path=str(tools))
+        return checkout.verb("run", "--cell", "small", python=python, path=str(tools), STAND_IN_GPU=gpu)
 
     return run
 
@@ -139,6 +139,16 @@ def test_whose_launch_it_is_and_where(launching, suite, says):
     assert done.returncode == (2 if says.startswith("no") else 0)
 
 
+def test_a_launch_that_is_interpreted_at_level_device_is_none_of_that_level(launching, checkout):
+    (checkout.root / "tiny" / "__init__.py").rename(checkout.root / "tiny" / "later.py")
+    (checkout.root / "tiny" / "__init__.py").write_text("")
+    changes = "import os\nos.environ['TRITON_INTERPRET'] = '1'\n"  # as a file of tests for the CPU begins
+    done = launching(launches=changes + LAUNCHES.replace("import tiny", "from tiny import later as tiny"), gpu="1")
+    assert "level device: 0 of 2 kernels ran, 0 launches" in done.stdout, done.stdout + done.stderr
+    assert "note: 2 launches were interpreted, first of tiny.later:first: TRITON_INTERPRET was changed" in done.stdout
+    assert "run: cell small, level device: no Triton kernel ran" in done.stderr
+
+
 def test_a_launch_that_raises_is_none(launching, checkout):
     done = launching(goes_on=GOES_ON)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -158,10 +168,10 @@ def test_a_package_that_says_that_it_has_none_passes_without(launching, checkout
 
 
 def test_suites_that_wait_for_a_gpu_are_neither_pass_nor_fail(launching, checkout):
-    done = launching("needs_gpu = true\n", falls_back=FALLS_BACK, gpu=NEEDS_GPU)
+    done = launching("needs_gpu = true\n", falls_back=FALLS_BACK, waits=NEEDS_GPU)
     assert done.returncode == 0, done.stdout + done.stderr
     _, found, _ = level(checkout)
     assert (found["verdict"], found["reason"]) == ("unavailable", "no Triton kernel ran, and 1 tests need a GPU")
-    (checkout.suite / "test_gpu.py").unlink()
+    (checkout.suite / "test_waits.py").unlink()
     launching(falls_back=FALLS_BACK)
     assert level(checkout)[1]["verdict"] == "fail"  # nothing waits for one

@@ -1,4 +1,4 @@
-"""What lies below the suites, looks like a test and is not collected is named: it may be meant, and a reader should know."""
+"""What lies below the suites, looks like a test and does not run, is named: a reader should know."""
 
 import json
 
