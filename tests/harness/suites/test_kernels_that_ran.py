@@ -55,6 +55,12 @@ def test_double():
     except Exception:
         pass
 """
+CHANGES = """
+def test_on_the_cpu(monkeypatch):
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    from tiny import later
+    later.double(2, fall_back=False)
+"""
 NEEDS_GPU = "import pytest\n@pytest.mark.device('its numbers')\ndef test_on_a_gpu(): assert 0\n"
 TOOLS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "hypothesis", "sortedcontainers")
 
@@ -142,8 +148,7 @@ def test_whose_launch_it_is_and_where(launching, suite, says):
 def test_a_launch_that_is_interpreted_at_level_device_is_none_of_that_level(launching, checkout):
     (checkout.root / "tiny" / "__init__.py").rename(checkout.root / "tiny" / "later.py")
     (checkout.root / "tiny" / "__init__.py").write_text("")
-    changes = "import os\nos.environ['TRITON_INTERPRET'] = '1'\n"  # as a file of tests for the CPU begins
-    done = launching(launches=changes + LAUNCHES.replace("import tiny", "from tiny import later as tiny"), gpu="1")
+    done = launching(changes=CHANGES, gpu="1")
     assert "level device: 0 of 2 kernels ran, 0 launches" in done.stdout, done.stdout + done.stderr
     assert "note: 2 launches were interpreted, first of tiny.later:first: TRITON_INTERPRET was changed" in done.stdout
     assert "run: cell small, level device: no Triton kernel ran" in done.stderr
