@@ -11,15 +11,15 @@ import sysconfig
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 
 from ..base import sources
 from ..base.cells import Table, load_at
 from ..evidence import writing
-from . import chosen, kernels
-from .launch_counts import LaunchCounter
+from . import chosen
+from .launched import Launched
 from .left_out import LeftOut
 from .unheard import Unheard
 
@@ -58,7 +58,8 @@ def register(config: pytest.Config, parser: pytest.Parser, folder: Path, level: 
     config.pluginmanager.register(Unheard(config, journal.tell, [*files.values(), *suites]))
     if table.package.kernels:
         modules = [table.package.module.partition(".")[0], *sources.installed_names(distribution)]
-        journal.count(LaunchCounter(files, modules, journal.tell_launch), kernels.find(files), level)
+        launched = Launched(journal.tell, journal.tell_from_child, level == "interpreter", files, modules)
+        config.pluginmanager.register(launched)
 
 
 class Journal:
@@ -70,25 +71,12 @@ class Journal:
         self._deselected, self._found = 0, set[str]()
         self._called: Counter[str] = Counter()
         self._attempts: Counter[str] = Counter()
-        self._failed, self._running = set[str](), ""
-        self._counter: Optional[LaunchCounter] = None
-        self._astray: Optional[LaunchCounter] = None
-        self._ran, self._level = set[str](), ""
+        self._failed = set[str]()
 
-    def count(self, counter: LaunchCounter, known: list[str], level: str) -> None:
-        """Count launches from here on; ``known`` are the kernels that the package's sources define."""
-        problem = counter.install(interpreted=level == "interpreter")
-        if problem:
-            self.tell(problem=problem)
-        self._counter, self._level = counter, level
-        self._astray = LaunchCounter({}, [], lambda kernel: None)
-        self._astray.install(interpreted=level != "interpreter")  # where it cannot be had, nothing takes that way
-        self.tell(kernels=known)
-
-    def tell_launch(self, kernel: str) -> None:
-        """A launch in a forked child, which may do that, and may not go on with the suites."""
+    def tell_from_child(self, **what: Any) -> None:
+        """One line of a forked child, which may launch kernels, and may not go on with the suites."""
         with contextlib.suppress(OSError):
-            self._file.write(json.dumps({"launches": {kernel: 1}, "test": self._running}) + "\n")
+            self._file.write(json.dumps(what) + "\n")
 
     def tell(self, **what: Any) -> None:
         """One line."""
@@ -125,8 +113,6 @@ class Journal:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
-        self._tell_launches()
-        self._running = nodeid
         self.tell(begin=nodeid)
 
     @pytest.hookimpl(tryfirst=True)
@@ -149,42 +135,14 @@ class Journal:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """A test ended, teardown and all; one that is interrupted never gets here."""
-        self._tell_launches()
-        self._running = ""
         attempts = self._attempts.pop(nodeid, 0)
         if attempts > 1 and nodeid not in self._failed:
             self.tell(attempts=attempts, test=nodeid)
         self.tell(end=nodeid, subtests=max(self._called.pop(nodeid, 0) - 1, 0))
 
-    def _tell_launches(self) -> None:
-        if self._counter is None:
-            return
-        if self._counter.own:  # also those that no source defines as a reader of it would see
-            own, self._counter.own = self._counter.own, set()
-            self.tell(kernels=sorted(own))
-        launches = self._counter.taken()
-        if launches:
-            self._ran |= set(launches)
-            self.tell(launches=launches, test=self._running)
-
-    def _tell_others(self) -> None:
-        """Kernels that only raised, so that their tests may pass without them, and launches of the other level."""
-        astray = self._astray.taken() if self._astray else {}
-        if astray:
-            how = "compiled" if self._level == "interpreter" else "interpreted"
-            few = f"{sum(astray.values())} launches were {how}, first of {next(iter(astray))}"
-            self.tell(
-                note=f"{few}: TRITON_INTERPRET was changed in the tests' process, and this level does not count them"
-            )
-        for kernel, count in (self._counter.raised if self._counter else {}).items():
-            if kernel not in self._ran:
-                self.tell(note=f"{kernel} was launched {count} times, and raised each time")
-
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """What was imported of the checkout, besides the suites and the package: the result depends on it too."""
-        self._tell_launches()
-        self._tell_others()
         self.tell(helpers={**helpers(self._table), **settings(session.config, self._table)})
 
 
