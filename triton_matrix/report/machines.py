@@ -70,7 +70,7 @@ def worst(levels: list[tuple[str, FoundLevel]]) -> FoundLevel:
             "failing": words.failing(level["counts"]),
             "shortfall": level["shortfall"],
             "passed": level["counts"]["passed"],
-            "unlaunched": level["unlaunched"] if level["counts"]["passed"] else "",
+            "unlaunched": _unlaunched(level),
         }
         for machine, level in levels
     ]
@@ -80,6 +80,11 @@ def worst(levels: list[tuple[str, FoundLevel]]) -> FoundLevel:
 
 
 def _rank(item: tuple[str, FoundLevel]) -> tuple[bool, bool, str]:
-    level, passed = item[1], bool(item[1]["counts"]["passed"])
-    bad = words.failing(level["counts"]) or level["shortfall"] or (passed and level["unlaunched"])
-    return bool(bad), passed, level["date"]
+    level = item[1]
+    bad = words.failing(level["counts"]) or level["shortfall"] or _unlaunched(level)
+    return bool(bad), bool(level["counts"]["passed"]), level["date"]
+
+
+def _unlaunched(level: FoundLevel) -> str:
+    """That its tests passed without a kernel; "" where they did not, or failed."""
+    return level["unlaunched"] if level["counts"]["passed"] and not words.failing(level["counts"]) else ""

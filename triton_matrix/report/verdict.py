@@ -161,11 +161,11 @@ def _level_verdict(level: FoundLevel, newly_failing: int, slower: int) -> tuple[
         return "fail", f"{failing} failing: {said}"
     if level["shortfall"]:
         return "fail", f"{causes.of_shortfall(level['shortfall'])[0]}: {level['shortfall']}"
+    if counts["known"] and not counts["passed"]:
+        return "fail", f"no test passed: each of the {counts['known']} failures is known, and nothing else ran"
     if level["gone"]:
         return "fail", level["gone"][0]
     if not counts["passed"]:
-        if counts["known"]:
-            return "fail", f"no test passed: each of the {counts['known']} failures is known, and nothing else ran"
         if not sum(counts.values()):
             return "fail", "harness: pytest ran no test"
         reason = level["skips"][0][0] if level["skips"] else "no reason recorded"
