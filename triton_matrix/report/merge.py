@@ -1,6 +1,6 @@
 """Evidence of any number of machines becomes one matrix: per cell and level the newest result, the others listed.
 
-``build`` gives the content of ``reports/matrix.json``, schema ``triton-matrix/matrix/1``. Missing is what only a
+``build`` gives the content of ``reports/matrix.json``, schema ``triton-matrix/matrix/2``. Missing is what only a
 second run can tell (``compare_runs``) and the verdicts (``verdict``).
 """
 
@@ -63,7 +63,12 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         evidence.atlas,
         lambda item: item.content["triton"],
         superseded,
-        lambda item: (not current.outdated_codegen(item), item.date, item.file),
+        lambda item: (
+            not current.standing(item).outdated,
+            not current.standing(item).unavailable,
+            item.date,
+            item.file,
+        ),
     )
 
     tests = sorted({test for suite in suites for test in suite.outcomes})

@@ -51,6 +51,7 @@ def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
         if len(matrix["failures"]) > GROUPS_SHOWN:
             console.print(f"  and {len(matrix['failures']) - GROUPS_SHOWN} more causes: see the page")
     _section(console, "Accepted codegen changes", words.accepted_lines(matrix), GROUPS_SHOWN)
+    _section(console, "Not compared in the atlas", words.not_compared_lines(matrix), CHANGES_SHOWN)
     _section(console, "Left out", [f"{row['file']} {row['problem']}" for row in matrix["problems"]], CHANGES_SHOWN)
     _section(
         console, "Replaced by newer results", [f"{row['file']} ({row['date']})" for row in matrix["superseded"]], 8
