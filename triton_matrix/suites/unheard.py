@@ -62,25 +62,25 @@ class Unheard:
         if sys.unraisablehook != self._unraisable:
             self._outer_unraisable, sys.unraisablehook = sys.unraisablehook, self._unraisable
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """A phase of a test."""
         if ignores(item, THREAD):
             self._expected.add(item.nodeid)
         return (yield from self._phase(item))
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Likewise."""
         return (yield from self._phase(item))
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Likewise."""
         return (yield from self._phase(item))
 
     def _phase(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Fail the phase for what is heard in it; pytest up to 8.3 sets hooks of its own for a phase."""
+        """Fail the phase for what is heard in it. Trylast: pytest up to 8.3 sets hooks of its own for a phase."""
         before = threading.excepthook, sys.unraisablehook
         outer = self._outer_thread, self._outer_unraisable
         self._item, self._last = item, item.nodeid
