@@ -117,7 +117,7 @@ class Journal:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """An attempt: a plugin may make several, and report the last one."""
+        """An attempt: a plugin may make several, each of which begins and ends, and report the last one."""
         self._attempts[item.nodeid] += 1
 
     @pytest.hookimpl(tryfirst=True)
@@ -135,14 +135,14 @@ class Journal:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """A test ended, teardown and all; one that is interrupted never gets here."""
-        attempts = self._attempts.pop(nodeid, 0)
-        if attempts > 1 and nodeid not in self._failed:
-            self.tell(attempts=attempts, test=nodeid)
         self.tell(end=nodeid, subtests=max(self._called.pop(nodeid, 0) - 1, 0))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """What was imported of the checkout, besides the suites and the package: the result depends on it too."""
+        """Tests that passed after several attempts; what was imported of the checkout, which the result depends on."""
+        for test, attempts in self._attempts.items():
+            if attempts > 1 and test not in self._failed:
+                self.tell(attempts=attempts, test=test)
         self.tell(helpers={**helpers(self._table), **settings(session.config, self._table)})
 
 

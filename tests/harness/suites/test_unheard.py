@@ -198,8 +198,10 @@ def test_flaky():
 """
 
 
-def test_a_test_that_passed_only_after_a_rerun_is_counted_and_shown(checkout):
-    checkout.write("conftest.py", RERUNS)
+@pytest.mark.parametrize("each_ends", [False, True])  # as pytest-rerunfailures has it, and as flaky does
+def test_a_test_that_passed_only_after_a_rerun_is_counted_and_shown(checkout, each_ends):
+    ends = "        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)\n" * each_ends
+    checkout.write("conftest.py", RERUNS.replace("        if hasattr(", f"{ends}        if hasattr("))
     checkout.write("test_a.py", FLAKY)
     done = checkout.run()
     assert done.returncode == 0, done.stdout + done.stderr
