@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from driver import Checkout, Index, standins
+from driver import TRITON, Checkout, Index, standins
 
 from triton_matrix.base import commands
 
@@ -51,7 +51,7 @@ def index(tmp_path_factory):
     """The only index there is: stand-ins, and what running suites needs, as it is installed here."""
     folder = tmp_path_factory.mktemp("index")
     wheels = [standins.write_wheel(folder / "wheels", "torch", "2.7.1", [], _torch("2.7.1"))]
-    wheels += [standins.write_wheel(folder / "wheels", "triton", "3.3.1", [], standins.TRITON)]
+    wheels += [standins.write_wheel(folder / "wheels", "triton", TRITON, [], standins.TRITON)]
     wheels += [standins.wheel_of_installed(name, folder / "wheels") for name in FROM_HERE]
     served = Index(standins.write_index(folder / "simple", wheels))
     yield served

@@ -21,6 +21,7 @@ if not torch.cuda.is_available():
 TABLE = """
 [package]
 name = "tiny"
+kernels = false
 timeout = 20
 
 [cell.ambient]

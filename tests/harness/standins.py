@@ -20,6 +20,7 @@ HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TABLE = f"""
 [package]
 name = "tiny"
+kernels = false
 
 [cell.small]
 python = "{HERE}"

@@ -97,6 +97,8 @@ class Package:
             By default tests/correctness and tests/incidents where they are there, else tests/ itself.
         needs_gpu: the suites are written for a GPU. At level interpreter, a test that ends because there is none is
             skipped, with that reason.
+        kernels: whether the package has Triton kernels that its suites launch in pytest's own process. Where it has,
+            a level at which none ran fails.
         oldest: the oldest Triton that the package supports. Every Triton that the harness knows from that one on is a
             release of the atlas, without a row of its own.
         subject: what another package must provide to be run under these suites; see docs/subjects.md.
@@ -112,6 +114,7 @@ class Package:
     level_timeout: int = 7200
     suites: tuple[str, ...] = ()
     needs_gpu: bool = False
+    kernels: bool = True
     oldest: Optional[str] = None
     subject: Mapping[str, Any] = field(default_factory=dict)
 

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from . import files, versions
 
@@ -22,6 +22,7 @@ class Pair:
         torch: the torch releases that pin it, newest first.
         pythons: the oldest and the newest interpreter, ``major.minor``, that both have wheels for.
         requires: what the pair needs and does not declare.
+        only_on: which interpreters it needs, such as ``python<3.14``, where it has wheels for others too.
         gaps: what it cannot run at a level: ``level``, ``feature`` and ``reason`` of each.
     """
 
@@ -29,7 +30,14 @@ class Pair:
     torch: tuple[str, ...]
     pythons: tuple[str, str]
     requires: tuple[str, ...] = ()
+    only_on: str = ""
     gaps: tuple[Mapping[str, str], ...] = ()
+
+    def needs(self, level: str) -> Mapping[str, str]:
+        """What it needs at a level -> what goes wrong there without it."""
+        wanted = (*filter(None, [self.only_on]), *self.requires)
+        known = _table()["requirement"]
+        return {each: known[each]["why"] for each in wanted if level in known[each]["levels"]}
 
     def python(self, allowed: Callable[[str], bool] = lambda python: True) -> Optional[str]:
         """The interpreter to take of those that are ``allowed``; None where there is none.
@@ -46,6 +54,21 @@ class Pair:
 @functools.cache
 def known() -> tuple[Pair, ...]:
     """Every pair, oldest Triton first."""
-    rows = files.read_toml(Path(__file__).with_name("pairs.toml"), "the list of known Tritons")["triton"]
-    found = [Pair(triton, **{key: tuple(value) for key, value in row.items()}) for triton, row in rows.items()]
+    rows = _table()["triton"]
+    found = [Pair(triton, **{key: _frozen(value) for key, value in row.items()}) for triton, row in rows.items()]
     return tuple(sorted(found, key=lambda pair: versions.key(pair.triton)))
+
+
+def of(triton: str) -> Optional[Pair]:
+    """The pair of a Triton, or of the known release of the same minor: 3.5.0 needs what 3.5.1 does. None: unknown."""
+    minor = triton.split(".")[:2]
+    return next((pair for pair in known() if pair.triton.split(".")[:2] == minor), None)
+
+
+@functools.cache
+def _table() -> dict[str, Any]:
+    return files.read_toml(Path(__file__).with_name("pairs.toml"), "the list of known Tritons")
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

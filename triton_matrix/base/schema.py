@@ -103,6 +103,7 @@ _PACKAGE = _row(
     level_timeout=_SECONDS,
     suites=_list(_text(_PATH, "a path below the repo root or tests/"), "a list of paths below the repo root or tests/"),
     needs_gpu={"type": "boolean", "description": "true or false"},
+    kernels={"type": "boolean", "description": "true or false"},
     oldest=_text(_RELEASE, 'a release of Triton in quotes, such as "3.3.1"'),
     subject=_SUBJECT,
 )

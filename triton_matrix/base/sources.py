@@ -100,10 +100,26 @@ def suites_digest(table: Table, folder: Path, suites: Iterable[str]) -> str:
     above = {place for suite in named for place in suite.parents if table.root in (place, *place.parents)}
     settings = {place / name for place in above for name in _PYTEST_FILES}
     settings |= {place / name for place in above - {table.root} for name in _BUILD}
+    top = repository(table.root)
+    beyond = [place for place in table.root.parents if top in (place, *place.parents)]
+    settings |= {place / name for place in beyond for name in _PYTEST_FILES}
+    settings |= {path for place in beyond for name in _BUILD if _sets_pytest(path := place / name)}
     beside = {table.root / "tests", *(path.parent for path in named)} - {table.root}
     helpers = {path for parent in beside for path in [*parent.glob("*.py"), *_helpers(parent)]}
     tops = [*sorted({*filter(Path.is_file, settings), *helpers}), *named]
     return digest(tops, table.root, without=(table.known, table.accepted))  # they judge results, and make none
+
+
+def repository(root: Path) -> Path:
+    """The top of the git repository that a checkout's ``root`` lies in, which is another folder in a monorepo."""
+    return next((place for place in (root, *root.parents) if (place / ".git").exists()), root)
+
+
+def _sets_pytest(path: Path) -> bool:
+    """Whether a file that says how some package is built has pytest's settings too: such as pytest takes from it."""
+    return (
+        path.is_file() and re.search(r"^\[tool[.:]pytest", path.read_text("utf-8", "replace"), re.MULTILINE) is not None
+    )
 
 
 def _helpers(folder: Path) -> Iterable[Path]:
@@ -133,6 +149,19 @@ def installed_names(distribution: str) -> list[str]:
     """The top-level modules of an installed distribution, as they are imported; empty where it is not installed."""
     names = {name.split("/")[0].split(".")[0] for name in _installed(distribution)}
     return sorted(name for name in names if name.isidentifier())
+
+
+def tested(table: Table, distribution: Optional[str]) -> dict[str, Path]:
+    """The Python files under test, as a wheel names them, and where they are.
+
+    Args:
+        distribution: whose wheel is installed; None: the checkout's own, where it lies.
+    """
+    if distribution is not None:
+        return {name: path for name, path in _installed(distribution).items() if path.suffix == ".py"}
+    files = [path for top in of_wheel(table) for path in (_below(top) if top.is_dir() else [top])]
+    own = {path.relative_to(table.root).as_posix(): path for path in files if path.suffix == ".py"}
+    return {re.sub("^src/", "", name): path for name, path in own.items()}
 
 
 def installed_digest(distribution: str) -> Optional[str]:
@@ -180,7 +209,7 @@ def digest(tops: Sequence[Path], root: Path, without: Collection[Path] = ()) -> 
     for top in tops:
         for path in sorted(_below(top)) if top.is_dir() else [top]:
             if path.is_file() and path not in without:
-                found.update(f"{path.relative_to(root)}\0{sha256(path)}\n".encode())
+                found.update(f"{os.path.relpath(path, root)}\0{sha256(path)}\n".encode())
     return found.hexdigest()
 
 

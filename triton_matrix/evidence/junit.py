@@ -13,6 +13,7 @@ from . import runs
 from .found import OUTCOMES, Failure, Suite, Unusable, as_utc, shown
 
 NOT_APPLICABLE = "n/a: "  # how the pytest plugin begins the reason of a skip that is a known gap of the cell
+NEEDS_GPU = "needs a GPU"  # and of one that another machine could run
 TEXT_KEPT = 4000  # characters of a failure's traceback that are looked at: its end, where the raising frame is
 
 

@@ -25,6 +25,7 @@ from .found import Suite as Suite
 from .found import Unusable as Unusable
 from .found import as_utc, shown
 from .found import load_json as load_json
+from .junit import NEEDS_GPU as NEEDS_GPU
 from .junit import NOT_APPLICABLE as NOT_APPLICABLE
 from .junit import read_junit as read_junit
 
@@ -75,7 +76,7 @@ def _pair(found: Evidence) -> None:
         run = runs.from_json(document.content)
         suite = by_place.get((Path(document.file).parent, run.level))
         if suite is None:
-            said = {"commit": run.commit} if run.commit else {}
+            said = {**run.versions, **({"commit": run.commit} if run.commit else {})}
             suite = Suite(run.cell, run.level, document.date, document.file, document.source, said)
             found.suites.append(suite)
         suite.run, suite.date = run, document.date

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -62,6 +63,14 @@ class Run:
         running: the test that had begun and did not end; else "".
         status: the exit status of pytest; negative: the signal that ended it.
         problem: what the verb itself found wrong; else "".
+        versions: of ``python``, ``torch`` and ``triton`` as they are installed; those that nothing says are not there.
+        kernels: the package's Triton kernels, ``path/to/file.py:name`` each: those that its sources define, and those
+            that ran. None where they were not counted: the package says that it has none.
+        launches: test -> kernel -> how often it was launched; the test "" is what was launched outside of tests. Other
+            packages' kernels and the suites' own are there too.
+        reruns: tests that passed, and not at the first attempt -> how many attempts they took.
+        unheard: failures that pytest does not count: of a thread that ended after its test, of an object's end.
+        notes: what a reader should know, and no failure: files that were ignored, a test without parameters.
     """
 
     id: str
@@ -87,6 +96,21 @@ class Run:
     running: str = ""
     status: Optional[int] = None
     problem: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    kernels: Optional[list[str]] = None
+    launches: dict[str, dict[str, int]] = field(default_factory=dict)
+    reruns: dict[str, int] = field(default_factory=dict)
+    unheard: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def launched(self) -> dict[str, int]:
+        """Each of the package's kernels -> how often it was launched."""
+        counts = dict.fromkeys(self.kernels or (), 0)
+        for kernels in self.launches.values():
+            for kernel, count in kernels.items():
+                if kernel in counts:
+                    counts[kernel] += count
+        return counts
 
     def as_json(self) -> dict[str, Any]:
         """The file's content."""
@@ -101,7 +125,13 @@ def from_json(content: dict[str, Any]) -> Run:
     run = Run(**{**known, "wheel": Wheel(**wheel), "inputs": Inputs(**inputs)})
     run.collected = None if run.collected is None else [str(test) for test in run.collected]
     run.finished = [str(test) for test in run.finished]
+    run.launches = {str(test): _counts(kernels) for test, kernels in run.launches.items()}
     return run
+
+
+def _counts(kernels: Any) -> dict[str, int]:
+    found = kernels.items() if isinstance(kernels, dict) else ()
+    return {str(kernel): count for kernel, count in found if type(count) is int and count > 0}
 
 
 def read_journal(run: Run, path: Path) -> None:
@@ -130,6 +160,20 @@ def read_journal(run: Run, path: Path) -> None:
             run.finished.append(told["end"])
             run.subtests += int(told["subtests"])
             begun.pop(told["end"], None)
+        elif "kernels" in told:
+            run.kernels = sorted({*(run.kernels or ()), *told["kernels"]})
+        elif "launches" in told:
+            counts = run.launches.setdefault(told["test"], {})
+            for kernel, count in told["launches"].items():
+                counts[kernel] = counts.get(kernel, 0) + int(count)
+        elif "attempts" in told:
+            run.reruns[told["test"]] = int(told["attempts"])
+        elif "unheard" in told:
+            run.unheard.append(told["unheard"])
+        elif "note" in told:
+            run.notes.append(told["note"])
+        elif "problem" in told:
+            run.problem = run.problem or told["problem"]
         elif "forked" in told:
             test = told["forked"].get("end") or "a test"
             run.problem = run.problem or f"{test} forked, and its child came back to go on with the suites"
@@ -151,6 +195,10 @@ class Counted:
     header: dict[str, Optional[int]] = field(default_factory=dict)
     held: Counter[str] = field(default_factory=Counter)
     cases: Counter[str] = field(default_factory=Counter)
+
+    def passed(self) -> int:
+        """How many cases passed, at least."""
+        return max(len(self.cases) - sum(self.held.values()), 0)
 
     def contradiction(self, subtests: int = 0) -> str:
         """The first thing in which the header and the cases differ; "" where they agree.
@@ -203,7 +251,26 @@ def shortfall(run: Run, counted: Optional[Counted]) -> str:
         if run.status == 5:
             return "pytest ran no test"
         return f"pytest ended with status {run.status}, and {bad} tests failed"
+    if run.unheard:
+        more = f"; and {len(run.unheard) - 1} more" if len(run.unheard) > 1 else ""
+        return f"a failure that pytest does not count: {run.unheard[0]}{more}"
     return ""
+
+
+def of_kernels(launched: Mapping[str, int]) -> str:
+    """How many kernels ran and how often: ``14 of 22 kernels ran, 61 launches``."""
+    ran, launches = sum(map(bool, launched.values())), sum(launched.values())
+    return f"{ran} of {len(launched)} kernels ran, {launches} launch{'es' if launches != 1 else ''}"
+
+
+def unlaunched(run: Run) -> str:
+    """That no kernel of the package ran, as a sentence; "" where one did, or the package says that it has none."""
+    if run.kernels is None or any(run.launched().values()):
+        return ""
+    others = sum(count for kernels in run.launches.values() for count in kernels.values())
+    beside = f"; {others} launches were of kernels outside of the package" if others else ""
+    has = f"none of the package's {len(run.kernels)} was launched" if run.kernels else "its sources define none"
+    return f"no Triton kernel ran: {has}{beside}"
 
 
 def _running(run: Run) -> str:

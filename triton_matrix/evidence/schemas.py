@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ENVIRONMENT = "triton-matrix/environment/1"
-RUN = "triton-matrix/run/1"
+RUN = "triton-matrix/run/2"
 UNAVAILABLE = "triton-matrix/unavailable/1"
 FAILURE = "triton-matrix/failure/1"
 CODEGEN = "triton-matrix/codegen/3"

@@ -70,7 +70,7 @@ def open_run(folder: Path, run: runs.Run) -> None:
         _remove(folder / name)
 
 
-def close_run(folder: Path, run: runs.Run, status: int, root: Path, prefix: str) -> str:
+def close_run(folder: Path, run: runs.Run, status: int, root: Path, prefix: str) -> tuple[Optional[runs.Counted], str]:
     """Say how ``run`` ended, and put its JUnit file in its place.
 
     Args:
@@ -78,7 +78,7 @@ def close_run(folder: Path, run: runs.Run, status: int, root: Path, prefix: str)
         root, prefix: folders of this machine, which evidence that travels does not name.
 
     Returns:
-        why the run is not a whole one; "" where it is.
+        what its JUnit file counts, None where it left none; and why the run is not a whole one, "" where it is.
     """
     partial, junit = partial_junit(folder, run.level), junit_file(folder, run.level)
     runs.read_journal(run, journal_file(folder, run.level))
@@ -93,7 +93,7 @@ def close_run(folder: Path, run: runs.Run, status: int, root: Path, prefix: str)
     run.closed = toolchain.now()
     _write(run_file(folder, run.level), run.as_json())
     _remove(journal_file(folder, run.level))
-    return runs.shortfall(run, counted)
+    return counted, runs.shortfall(run, counted)
 
 
 def _promote(run: runs.Run, partial: Path, junit: Path, machine: tuple[Path, Path]) -> Optional[runs.Counted]:

@@ -76,6 +76,8 @@ class Current:
         if is_subject(suite.cell) or suite.crash is not None:
             return ""
         run = suite.run
+        if table_cell(suite.cell) not in self.table.cells:
+            return f"{self.table.path.name} has no cell of that name now"
         if run is not None and run.suites != self.suites:
             return "other suites are run now" if self.suites else "its suites are no longer there"
         old = runs.outdated(run, runs.Wheel(self.sources, None), self._inputs(run, suite) if run else None)
@@ -120,7 +122,7 @@ class Current:
         if run is None:
             return ""
         imported: reads.Reads = {"content": {**run.helpers}}
-        for what, read in (("import", imported), ("read", run.read)):
+        for what, read in (("use", imported), ("read", run.read)):
             name = reads.changed(read, self.table.root)
             if name:
                 return f"{name}, which its suites {what}, was changed since"

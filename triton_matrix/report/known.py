@@ -12,6 +12,8 @@ from ..base import files
 from ..base.terms import LEVELS
 from ..evidence.reading import table_cell
 
+# names that no suite has and that have nothing in common: a pattern that matches all of them says nothing
+NAMES_OF_NOTHING = {"test": ("q7.w3::x_9", "zj.k5.v8::Y2::b4[f-6]", "m::g[0]"), "benchmark": ("d1-c6-h", "u/s.t", "p2")}
 KINDS = {"test": ("cell", "level", "test", "reason"), "slower": ("cell", "benchmark", "reason")}
 
 
@@ -38,23 +40,40 @@ class Known:
     file: str = field(default="known.toml", compare=False)
 
     def reason(self, cell: str, level: str, test: str) -> str:
-        """Why this failure is accepted; empty where it is not."""
-        return next((row.reason for row in self.rows if row.covers(cell, level) and _like(row.test, test)), "")
+        """Why this failure is accepted; empty where it is not. A file that fails as a whole is named to the letter."""
+        rows = (row for row in self.rows if row.covers(cell, level))
+        return next((row.reason for row in rows if _accepts(row, test)), "")
 
     def accepts_slower(self, cell: str, benchmark: str) -> str:
         """Why this benchmark may be slower than before; empty where it may not."""
         return next((row.reason for row in self.slower if _like(row.cell, cell) and _like(row.test, benchmark)), "")
 
     def slower_gone(self, slower: Iterable[Mapping[str, Any]], compared: Iterable[tuple[str, str]]) -> list[str]:
-        """Rows of [[slower]] whose benchmarks were compared and are no longer slower, one sentence each."""
+        """Rows of [[slower]] whose benchmarks were compared and are no longer slower, or that match all of them."""
         found, compared = [], list(compared)
         for row in self.slower:
+            if _matches_all(row.test, [name for cell, name in compared if _like(row.cell, cell)]):
+                found.append(
+                    f"known slow-down {row.test!r} matches every benchmark, so it accepts whatever is slower "
+                    f"({row.reason}): name what is known to be slower in {self.file}"
+                )
+                continue
             there = [item for item in compared if _like(row.cell, item[0]) and _like(row.test, item[1])]
             if there and not {(item["cell"], item["name"]) for item in slower} & set(there):
                 found.append(
                     f"known slow-down {row.test!r} no longer occurs ({row.reason}): remove it from {self.file}"
                 )
         return found
+
+    def too_wide(self, cell: str, level: str, tests: Collection[str]) -> list[str]:
+        """Rows that match every test of a whole run, one sentence each: whatever fails there is accepted."""
+        rows = [row for row in self.rows if row.covers(cell, level)]
+        return [
+            f"known failure {row.test!r} matches each of the {len(tests)} tests that ran, so it accepts whatever fails "
+            f"({row.reason}): name what is known to fail in {self.file}"
+            for row in rows
+            if _matches_all(row.test, tests)
+        ]
 
     def unknown(self, ran: Iterable[tuple[str, str, Iterable[str]]]) -> dict[tuple[str, str], list[str]]:
         """Rows none of whose runs has a test that they name: cell and level of one of those runs -> a sentence each.
@@ -130,9 +149,18 @@ def _trouble(row: Mapping[str, Any], keys: tuple[str, ...], cells: Collection[st
     if not any(_like(level, name) for name in LEVELS):
         return f"has level = {level!r}; allowed are {', '.join(LEVELS)}, and * and ? in them"
     for key in ("test", "benchmark"):
-        if key in row and not row[key].strip("*?"):
+        if key in row and all(_like(row[key], name) for name in NAMES_OF_NOTHING[key]):
             return f"has {key} = {row[key]!r}, which accepts whatever fails; name what is known to fail"
     return ""
+
+
+def _matches_all(pattern: str, names: Collection[str]) -> bool:
+    """Whether a pattern matches each of these names, and is not one of them to the letter."""
+    return bool(names) and bool(set(pattern) & set("*?")) and all(_like(pattern, name) for name in names)
+
+
+def _accepts(row: KnownRow, test: str) -> bool:
+    return row.test == test or ("::" in test and _like(row.test, test))
 
 
 def _like(pattern: str, value: str) -> bool:

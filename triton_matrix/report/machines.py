@@ -70,6 +70,7 @@ def worst(levels: list[tuple[str, FoundLevel]]) -> FoundLevel:
             "failing": words.failing(level["counts"]),
             "shortfall": level["shortfall"],
             "passed": level["counts"]["passed"],
+            "unlaunched": _unlaunched(level),
         }
         for machine, level in levels
     ]
@@ -80,4 +81,10 @@ def worst(levels: list[tuple[str, FoundLevel]]) -> FoundLevel:
 
 def _rank(item: tuple[str, FoundLevel]) -> tuple[bool, bool, str]:
     level = item[1]
-    return bool(words.failing(level["counts"]) or level["shortfall"]), bool(level["counts"]["passed"]), level["date"]
+    bad = words.failing(level["counts"]) or level["shortfall"] or _unlaunched(level)
+    return bool(bad), bool(level["counts"]["passed"]), level["date"]
+
+
+def _unlaunched(level: FoundLevel) -> str:
+    """That its tests passed without a kernel; "" where they did not, or failed."""
+    return level["unlaunched"] if level["counts"]["passed"] and not words.failing(level["counts"]) else ""

@@ -21,6 +21,8 @@ def render(matrix: Matrix) -> str:
         ("What changed", _list(words.change_lines(matrix["changes"]))),
         ("Not of this checkout as it is now", _list(words.stale_lines(matrix))),
         ("Cells and levels", _cells(matrix)),
+        ("Kernels", _list(words.kernel_lines(matrix))),
+        ("To know of the runs", _list(words.note_lines(matrix))),
         ("Passed with much skipped", _list(words.skipped_lines(matrix))),
         ("On several machines", _list(words.machine_lines(matrix))),
         ("Failures by cause", _failures(matrix)),

@@ -33,6 +33,7 @@ class OnMachine(TypedDict):
     failing: Annotated[Count, "tests that fail and are not known to"]
     shortfall: Annotated[str, 'why its run is not a whole one; "" where it is']
     passed: Count
+    unlaunched: Annotated[str, 'that no Triton kernel ran; "" where one did']
 
 
 class FoundLevel(LevelBase, total=False):
@@ -45,7 +46,12 @@ class FoundLevel(LevelBase, total=False):
     file: str
     source: str
     causes: dict[Cause, int]
-    gone: Annotated[list[str], "known failures that no longer occur"]
+    gone: Annotated[list[str], "known failures that no longer occur, are no test, or accept whatever fails"]
+    launched: Annotated[Counts, "how often each kernel of the package ran; empty where it was not counted"]
+    unlaunched: Annotated[str, 'that no Triton kernel ran; "" where one did, or the package has none']
+    waits: Annotated[bool, "whether the suites are written for a GPU, so that this level may say nothing of kernels"]
+    reruns: Annotated[Counts, "tests that passed, and not at the first attempt, and how many they took"]
+    notes: Annotated[list[str], "what a reader should know of the run, and no failure"]
     seconds: float
     versions: Annotated[dict[str, str], "as resolved"]
     gpu: Optional[str]

@@ -75,7 +75,10 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
     groups: dict[tuple[str, str], causes.Group] = {}
     environments: list[dict[str, Any]] = []
     whole = [suite for suite in suites if not outdated[id(suite)] and not _shortfall(suite)]
-    unknown = known.unknown((suite.cell, suite.level, suite.outcomes) for suite in whole)
+    wrong = known.unknown((suite.cell, suite.level, suite.outcomes) for suite in whole)
+    for suite in whole:
+        wide = known.too_wide(suite.cell, suite.level, suite.outcomes)
+        wrong.setdefault((suite.cell, suite.level), []).extend(wide)
     cells: dict[str, FoundCell] = {}
     for cell in [
         *table.cells,
@@ -91,10 +94,11 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
                 for suite in ran[name]:
                     counts = current.allow_stale or not outdated[id(suite)]
                     level_ = _level(suite, tests, groups if counts else {}, known, environments, evidence)
+                    level_ = {**level_, **_of_run(suite, table)}
                     level_["outdated"], level_["own"] = outdated[id(suite)], current.is_own(suite)
                     found.append((machine[id(suite)], level_))
                 levels[name] = machines.worst(found)
-                levels[name]["gone"] += unknown.get((cell, name), [])
+                levels[name]["gone"] += wrong.get((cell, name), [])
         cells[cell] = {**_row(table, cell), "levels": levels, "unavailable": None, "stopped": None}
         if cell in stopped:
             causes.group_document(groups, stopped[cell])
@@ -239,6 +243,9 @@ def _level(
         causes.group_document(groups, suite.crash)
     elif shortfall and not suite.failures:
         causes.group_shortfall(groups, suite, shortfall)
+    elif suite.run is not None:
+        for sentence in suite.run.unheard:
+            causes.group_shortfall(groups, suite, sentence)
     for failure in suite.failures:
         reason = known.reason(suite.cell, suite.level, failure.test)
         cause = causes.group(groups, suite, failure, reason)
@@ -267,6 +274,18 @@ def _level(
         "outcomes": letters.rstrip(),
         "environment": environment,
     }
+
+
+def _of_run(suite: Suite, table: Table) -> FoundLevel:
+    """What the run file alone says of a level."""
+    run, has_kernels = suite.run, table.package.kernels
+    found: dict[str, Any] = {"launched": {}, "unlaunched": "", "reruns": {}, "notes": []}
+    found["waits"] = table.package.needs_gpu and suite.level == "interpreter"
+    if run is not None:
+        nothing = runs.unlaunched(run) if run.kernels is not None else "which Triton kernels ran was not counted"
+        found["unlaunched"] = nothing if has_kernels else ""
+        found.update(launched=run.launched(), reruns=run.reruns, notes=run.notes)
+    return cast(FoundLevel, found)
 
 
 def _shortfall(suite: Suite) -> str:

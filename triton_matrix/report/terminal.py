@@ -39,6 +39,8 @@ def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
         if cell["reason"]:
             console.print(_line(cell["verdict"], f"{name}: {cell['reason']}"))
     _section(console, "Not of this checkout as it is now", words.stale_lines(matrix), CHANGES_SHOWN)
+    _section(console, "Kernels", words.kernel_lines(matrix), CHANGES_SHOWN)
+    _section(console, "To know of the runs", words.note_lines(matrix), CHANGES_SHOWN)
     _section(console, "Passed with much skipped", words.skipped_lines(matrix), CHANGES_SHOWN)
     _section(console, "On several machines", words.machine_lines(matrix), CHANGES_SHOWN)
     _section(console, "What changed", words.change_lines(matrix["changes"]), CHANGES_SHOWN)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Optional, cast
 
 from ..base.terms import BAD, VERDICTS, Verdict
-from ..evidence.reading import is_subject, session, table_cell
+from ..evidence.reading import NEEDS_GPU, is_subject, session, table_cell
+from ..suites import causes
 from . import atlas, words
 from .matrix import (
     Cell,
@@ -165,24 +166,32 @@ def _level_verdict(level: FoundLevel, newly_failing: int, slower: int) -> tuple[
     if slower and not failing:
         return "regressed", f"{slower} benchmark{'s' * (slower > 1)} slower than in the earlier run, beyond the noise"
     if failing:
-        causes = ", ".join(
-            f"{count} {cause}" for cause, count in sorted(level["causes"].items(), key=lambda kv: -kv[1])
-        )
-        return "fail", f"{failing} failing: {causes}"
+        said = ", ".join(f"{count} {cause}" for cause, count in sorted(level["causes"].items(), key=lambda kv: -kv[1]))
+        return "fail", f"{failing} failing: {said}"
     if level["shortfall"]:
-        return "fail", f"harness: {level['shortfall']}"
+        return "fail", f"{causes.of_shortfall(level['shortfall'])[0]}: {level['shortfall']}"
+    if counts["known"] and not counts["passed"]:
+        return "fail", f"no test passed: each of the {counts['known']} failures is known, and nothing else ran"
     if level["gone"]:
         return "fail", level["gone"][0]
     if not counts["passed"]:
-        if counts["known"]:
-            return "fail", f"no test passed: each of the {counts['known']} failures is known, and nothing else ran"
         if not sum(counts.values()):
             return "fail", "harness: pytest ran no test"
         reason = level["skips"][0][0] if level["skips"] else "no reason recorded"
         return (
             "n/a" if counts["n/a"] and not counts["skipped"] else "unavailable"
         ), f"every test was skipped: {reason}"
+    if level["unlaunched"]:
+        return _unlaunched(level)
     return "pass", ""
+
+
+def _unlaunched(level: FoundLevel) -> tuple[Verdict, str]:
+    """Of a level whose tests passed without a kernel: where they are written for a GPU, they wait for one."""
+    skipped = sum(count for reason, count in level["skips"] if reason.startswith(NEEDS_GPU))
+    if level["waits"] and skipped:
+        return "unavailable", f"no Triton kernel ran, and {skipped} tests need a GPU"
+    return "fail", level["unlaunched"]
 
 
 def _codegen_level(codegen: Codegen, cell: FoundCell) -> Optional[Level]:

@@ -8,8 +8,10 @@ from typing import Any, Optional
 from ..base.terms import LEVELS as LEVELS
 from ..base.text import short as short
 from ..evidence.reading import is_subject
+from ..evidence.runs import of_kernels as of_kernels
 from .matrix import Changes, Judged, Matrix
 
+KERNELS_NAMED = 4  # of those that never ran, in a sentence
 MARKS = {"regressed": "↘", "fail": "✗", "pass": "✓", "stale": "◷", "n/a": "∅", "unavailable": "○", "not run": "·"}
 STYLES = {"pass": "green", "fail": "bold red", "regressed": "bold magenta", "stale": "yellow"}
 
@@ -32,7 +34,45 @@ def level_line(level: Optional[Mapping[str, Any]]) -> str:
     if failing(counts):
         return f"{line} {failing(counts)}/{ran}"
     known = f", {counts['known']} known" if counts["known"] else ""
-    return f"{line} {counts['passed']}{known}" if verdict == "pass" else line
+    reruns = len(level.get("reruns") or ())
+    again = f", {reruns} rerun" if reruns else ""
+    return f"{line} {counts['passed']}{known}{again}" if verdict == "pass" else line
+
+
+def kernel_lines(matrix: Matrix) -> list[str]:
+    """How many of the package's kernels ran at each level, how often, and which never did, one sentence each."""
+    lines = []
+    for name, cell in matrix["cells"].items():
+        for level, found in cell["levels"].items():
+            launched = found.get("launched")
+            if launched:
+                lines.append(f"{name} {level}: {of_kernels(launched)}{_never(never(launched))}")
+    return lines
+
+
+def never(launched: Mapping[str, int]) -> list[str]:
+    """The kernels that were not launched."""
+    return [kernel for kernel, count in launched.items() if not count]
+
+
+def _never(kernels: list[str]) -> str:
+    more = f" and {len(kernels) - KERNELS_NAMED} more" if len(kernels) > KERNELS_NAMED else ""
+    names = [kernel.rpartition(":")[2] for kernel in kernels[:KERNELS_NAMED]]
+    return f"; never: {', '.join(names)}{more}" if kernels else ""
+
+
+def note_lines(matrix: Matrix) -> list[str]:
+    """What a reader should know of runs and is no failure: files left out, tests that passed after a rerun."""
+    lines = []
+    for name, cell in matrix["cells"].items():
+        for level, found in cell["levels"].items():
+            reruns = found.get("reruns") or {}
+            if reruns:
+                test, attempts = max(reruns.items(), key=lambda item: item[1])
+                few = "1 test" if len(reruns) == 1 else f"{len(reruns)} tests"
+                lines.append(f"{name} {level}: {few} passed only after a rerun; {test} took {attempts} attempts")
+            lines += [f"{name} {level}: {note}" for note in found.get("notes") or ()]
+    return lines
 
 
 def skipped_lines(matrix: Matrix) -> list[str]:
@@ -119,7 +159,7 @@ def machine_lines(matrix: Matrix) -> list[str]:
         for level, found in cell["levels"].items():
             for on in found.get("machines", ()):
                 failed = f"{on['failing']} failing, " if on["failing"] else ""
-                said = on["shortfall"] or f"{failed}{on['passed']} passed"
+                said = on["shortfall"] or on.get("unlaunched") or f"{failed}{on['passed']} passed"
                 lines.append(f"{name} {level} on {on['machine']}: {said}")
     return lines
 

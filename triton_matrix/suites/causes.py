@@ -170,10 +170,21 @@ def group_document(groups: dict[tuple[str, str], Group], document: Document) -> 
     group_.add(document.cell, level or "interpreter", f"{stage} of the cell")
 
 
+def of_shortfall(sentence: str) -> tuple[Cause, str]:
+    """The cause and a hint where a run was not a whole one."""
+    cause, hint = classify(Failure("the whole run", "call", sentence, ""))
+    if cause == "environment":
+        return cause, hint
+    return (
+        "harness",
+        "what was running ended the process, or something selected tests: run the level again as it stands",
+    )
+
+
 def group_shortfall(groups: dict[tuple[str, str], Group], suite: Suite, sentence: str) -> None:
     """Put a run that was not a whole one into its group."""
-    hint = "what was running ended the process, or something selected tests: run the level again as it stands"
-    group_ = groups.setdefault(("harness", root_key(sentence)), Group("harness", sentence[:300], hint, sentence))
+    cause, hint = of_shortfall(sentence)
+    group_ = groups.setdefault((cause, root_key(sentence)), Group(cause, sentence[:300], hint, sentence))
     group_.add(suite.cell, suite.level, "the whole run")
 
 

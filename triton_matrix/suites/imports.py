@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -64,11 +64,11 @@ def _installed(path: Path) -> bool:
     return bool({"site-packages", "dist-packages"} & set(path.parts))
 
 
-def _table(config: Any) -> Any:
+def _table(config: Any) -> Optional[Table]:
     """The table, where a cell with a wheel of its own is what runs."""
     name = os.environ.get("TRITON_MATRIX_CELL", "ambient")
     try:
         table = load_at(config.rootpath)
         return None if table.cell(name).ambient else table
-    except ValueError:
-        return None
+    except ValueError as problem:  # nobody could say what is imported
+        raise pytest.UsageError(f"the table of cell {name} cannot be read: {problem}") from None

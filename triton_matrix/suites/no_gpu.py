@@ -13,6 +13,8 @@ from typing import Any, Optional
 
 import pytest
 
+from ..evidence.reading import NEEDS_GPU
+
 # what torch and Triton say where there is no GPU
 SIGNS = (
     "Found no NVIDIA driver",
@@ -23,7 +25,6 @@ SIGNS = (
     "0 active drivers",
     "NVIDIA driver on your system is too old",
 )
-REASON = "needs a GPU"
 
 
 def missing_gpu(error: Optional[BaseException]) -> str:
@@ -57,7 +58,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     said = missing_gpu(call.excinfo.value) if call.excinfo and report.failed else ""
     if said and _applies():
         report.outcome = "skipped"
-        report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: {REASON}: {said}")
+        report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: {NEEDS_GPU}: {said}")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -69,7 +70,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
     said = missing_gpu(call.excinfo.value) if report.failed and call and call.excinfo else ""
     if said and _applies():
         report.outcome, report.longrepr = "passed", None
-        report.result = [Unimported.from_parent(collector, name="import", reason=f"{REASON}: {said}")]
+        report.result = [Unimported.from_parent(collector, name="import", reason=f"{NEEDS_GPU}: {said}")]
 
 
 class Unimported(pytest.Item):

@@ -29,7 +29,7 @@ from ..base.cells import Cell, find_root, load_at
 from ..base.listening import Notes, listening
 from ..base.terms import RUN_LEVELS
 from ..evidence import installed, toolchain, writing
-from ..evidence.reading import NOT_APPLICABLE
+from ..evidence.reading import NEEDS_GPU, NOT_APPLICABLE
 from . import watch
 
 RECORD = pytest.StashKey[dict[str, Any]]()
@@ -73,9 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
         except OSError as error:
             raise pytest.UsageError(f"{error.filename or evidence} cannot be written: {error.strerror}") from None
         if run:
-            told = writing.journal_file(Path(evidence), current_level())
-            notes = NOTES[-1] if NOTES else None
-            config.pluginmanager.register(watch.Journal(told, PARSERS[-1], load_at(config.rootpath), notes))
+            watch.register(config, PARSERS[-1], Path(evidence), current_level(), NOTES[-1] if NOTES else None)
 
 
 class Limit:
@@ -154,7 +152,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this level or cell cannot run, saying what would make it run."""
     for marker in item.iter_markers("device"):
         if current_level() != "device" or not toolchain.gpus():
-            pytest.skip(f"needs a GPU ({marker.args[0]}): run this cell on a machine with one")
+            pytest.skip(f"{NEEDS_GPU} ({marker.args[0]}): run this cell on a machine with one")
     for marker in item.iter_markers("needs"):
         reason = _cell(item.config).gap(current_level(), marker.args[0])
         if reason:

@@ -19,7 +19,7 @@ from ..base.cells import Cell, Table, load_at
 from ..base.terms import RUN_LEVELS
 from ..base.text import masked
 from ..evidence import installed, reading, runs, toolchain, writing
-from . import chosen
+from . import chosen, fit
 
 PLUGINS = ("triton_matrix.suites.pytest_plugin", "triton_matrix.suites.imports")
 PROBE_S = 300  # for torch to import and to count the GPUs
@@ -75,14 +75,8 @@ def main(argv: list[str]) -> int:
     try:
         with locks.held(folder.parent / f".{folder.name}.lock", f"the evidence {folder}"):
             status = max(_run_level(asked, level) for level in levels)
-        if trouble:
-            print(f"run: whether there is a GPU cannot be known: {trouble}", file=sys.stderr)
-            if asked.whole:
-                run = _declare(asked, "device")
-                run.problem = f"whether there is a GPU cannot be known: {trouble}"
-                writing.open_run(folder, run)
-                writing.close_run(folder, run, 2, table.root, sys.prefix)
-            return 2
+            if trouble:
+                return _refuse(asked, "device", f"whether there is a GPU cannot be known: {trouble}")
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         raise ValueError(f"the evidence of cell {cell.name} cannot be written:{where}: {error.strerror}") from None
@@ -147,11 +141,28 @@ def _declare(asked: Asked, level: str) -> runs.Run:
     inputs = runs.Inputs(suites, sources.pins_digest(table, cell))
     wheel = installed.wheel(table, cell, "@" in asked.folder.name)
     column, now = asked.folder.name, toolchain.now()
-    return runs.Run(uuid.uuid4().hex, column, level, now, commit, dirty, wheel, inputs, list(asked.suites))
+    run = runs.Run(uuid.uuid4().hex, column, level, now, commit, dirty, wheel, inputs, list(asked.suites))
+    run.versions, other = fit.versions(), fit.pinned_otherwise()
+    run.notes = [other] if other else []
+    return run
+
+
+def _refuse(asked: Asked, level: str, problem: str) -> int:
+    """Say why a level is not run, also to those who read the evidence."""
+    print(f"run: cell {asked.cell.name}, level {level} was not run: {problem}", file=sys.stderr, flush=True)
+    if asked.whole:
+        run = _declare(asked, level)
+        run.problem = f"it was not run: {problem}"
+        writing.open_run(asked.folder, run)
+        writing.close_run(asked.folder, run, 2, asked.table.root, sys.prefix)
+    return 2
 
 
 def _run_level(asked: Asked, level: str) -> int:
     table, cell, folder = asked.table, asked.cell, asked.folder
+    misfit = fit.misfit(cell, level)
+    if misfit:
+        return _refuse(asked, level, misfit)
     env = {**os.environ, "TRITON_MATRIX_CELL": cell.name, "TRITON_MATRIX_LEVEL": level}
     env["TRITON_MATRIX_COLUMN"] = folder.name
     for name in ("TRITON_INTERPRET", "PYTHONOPTIMIZE"):  # which leaves out every assert that pytest does not rewrite
@@ -162,6 +173,8 @@ def _run_level(asked: Asked, level: str) -> int:
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [*chosen.sources(table), env.get("PYTHONPATH")]))
     plugins = [*PLUGINS, *(["triton_matrix.suites.no_gpu"] if table.package.needs_gpu else []), asked.plugin]
     early = [word for name in plugins if name for word in ("-p", name)]
+    # settings above the root, as of a monorepo, count; tests and the table are found from the root all the same
+    early += [f"--rootdir={os.path.relpath(table.root, chosen.folder(table))}"]  # pytest puts variables into it, too
     command = [sys.executable, "-m", "pytest", *early, *asked.suites, *_limit(table, env), *asked.selection]
     print(f"cell {cell.name}, level {level}: {' '.join(command[3:])}", flush=True)
     if not asked.whole:
@@ -199,7 +212,19 @@ def _run_level(asked: Asked, level: str) -> int:
         run.problem = "it was interrupted"
         writing.close_run(folder, run, -signal.SIGINT, table.root, sys.prefix)
         raise
-    lacking = writing.close_run(folder, run, status, table.root, sys.prefix)
+    counted, lacking = writing.close_run(folder, run, status, table.root, sys.prefix)
     if lacking:
         print(f"run: cell {cell.name}, level {level} is not a whole run: {lacking}", file=sys.stderr, flush=True)
-    return 2 if lacking or old else status
+    for note in run.notes:
+        print(f"note: {note}", flush=True)
+    if run.kernels is not None:
+        print(f"level {level}: {runs.of_kernels(run.launched())}", flush=True)
+    nothing = runs.unlaunched(run) if counted and counted.passed() and not _waits_for_gpu(table, level) else ""
+    if nothing:
+        print(f"run: cell {cell.name}, level {level}: {nothing}", file=sys.stderr, flush=True)
+    return 2 if lacking or old or nothing else status
+
+
+def _waits_for_gpu(table: Table, level: str) -> bool:
+    """Whether a level says nothing of the kernels, since the suites are written for a GPU."""
+    return table.package.needs_gpu and level == "interpreter"

@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import sys
+import sysconfig
 from collections import Counter
 from collections.abc import Container, Sequence
 from pathlib import Path
@@ -15,10 +16,14 @@ from typing import Any, Optional
 import pytest
 
 from ..base import reads, sources
-from ..base.cells import Table
+from ..base.cells import Table, load_at
 from ..base.listening import INSTALLED, Notes, is_library
 from ..base.reads import Reads
+from ..evidence import writing
 from . import chosen
+from .launched import Launched
+from .left_out import LeftOut
+from .unheard import Unheard
 
 # how those of pytest's settings begin that `-o` may set in a whole run: they change what is printed and kept, and two
 # are stricter (pytest 9 turns --strict-markers into `-o`)
@@ -39,6 +44,29 @@ _NOT_THE_SUITES = ("_pytest", "pytest", "pluggy", "hypothesis", "_hypothesis", "
 JUDGES = ("doctest", "python", "skipping", "subtests", "unittest")
 
 
+def register(config: pytest.Config, parser: pytest.Parser, folder: Path, level: str, heard: Optional[Notes]) -> None:
+    """Have this pytest watched: what it does is told in the journal of a run.
+
+    Args:
+        parser: pytest's, with the options of every plugin.
+        folder: of the run's evidence.
+        heard: what is noted of this process's reading.
+    """
+    table = load_at(config.rootpath)
+    distribution = os.environ.get("TRITON_MATRIX_SUBJECT_NAME", table.package.name)
+    in_place = table.cell(os.environ["TRITON_MATRIX_CELL"]).ambient
+    files = sources.tested(table, None if in_place else distribution)
+    suites = [Path(os.path.normpath(chosen.folder(table) / name)) for name in _asked()]
+    journal = Journal(writing.journal_file(folder, level), parser, table, heard)
+    config.pluginmanager.register(journal)
+    config.pluginmanager.register(LeftOut(journal.tell, table.root, suites))
+    config.pluginmanager.register(Unheard(config, journal.tell, [*files.values(), *suites]))
+    if table.package.kernels:
+        modules = [table.package.module.partition(".")[0], *sources.installed_names(distribution)]
+        launched = Launched(journal.tell, journal.tell_from_child, level == "interpreter", files, modules)
+        config.pluginmanager.register(launched)
+
+
 class Journal:
     """Tells the verb ``run`` what this process does; :func:`triton_matrix.evidence.runs.read_journal` reads it."""
 
@@ -48,8 +76,16 @@ class Journal:
         self._parser, self._table, self._process = parser, table, os.getpid()
         self._deselected, self._found = 0, set[str]()
         self._called: Counter[str] = Counter()
+        self._attempts: Counter[str] = Counter()
+        self._failed = set[str]()
 
-    def _tell(self, **what: Any) -> None:
+    def tell_from_child(self, **what: Any) -> None:
+        """One line of a forked child, which may launch kernels, and may not go on with the suites."""
+        with contextlib.suppress(OSError):
+            self._file.write(json.dumps(what) + "\n")
+
+    def tell(self, **what: Any) -> None:
+        """One line."""
         forked = os.getpid() != self._process  # a test forked, and its child came back
         with contextlib.suppress(OSError):  # of a full disk: what was not told did not happen, so the run is not whole
             self._file.write(json.dumps({"forked": what} if forked else what) + "\n")
@@ -68,7 +104,7 @@ class Journal:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A file that is skipped, or fails, as a whole."""
         if not report.passed:
-            self._tell(uncollected=report.nodeid)
+            self.tell(uncollected=report.nodeid)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -79,32 +115,42 @@ class Journal:
         words = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
         deselected = max(self._deselected, len(self._found - set(ids)))
         changed = overridden(self._parser, words)
-        self._tell(collected=ids, deselected=deselected, left_out=left_out, selection=words, overridden=changed)
+        self.tell(collected=ids, deselected=deselected, left_out=left_out, selection=words, overridden=changed)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
-        self._tell(begin=nodeid)
+        self.tell(begin=nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """An attempt: a plugin may make several, each of which begins and ends, and report the last one."""
+        self._attempts[item.nodeid] += 1
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> None:
         """A forked child that comes back ends here: what follows waits for a thread that it does not have."""
         if os.getpid() != self._process:
-            self._tell(end=item.nodeid)
+            self.tell(end=item.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count what a test's subtests report: each is one more in the header of pytest's JUnit file."""
         if report.when == "call" and report.outcome in ("passed", "failed", "skipped"):
             self._called[report.nodeid] += 1
+        if report.failed:
+            self._failed.add(report.nodeid)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """A test ended, teardown and all; one that is interrupted never gets here."""
-        self._tell(end=nodeid, subtests=max(self._called.pop(nodeid, 0) - 1, 0))
+        self.tell(end=nodeid, subtests=max(self._called.pop(nodeid, 0) - 1, 0))
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """What was read of the checkout, besides the suites and the package: the result depends on it too."""
-        imported = helpers(self._table)
-        self._tell(helpers=imported, read=read(self._table, self._notes, imported) if self._notes else {})
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Tests that passed after several attempts; what was imported and read, which the result depends on too."""
+        for test, attempts in self._attempts.items():
+            if attempts > 1 and test not in self._failed:
+                self.tell(attempts=attempts, test=test)
+        used = {**helpers(self._table), **settings(session.config, self._table)}
+        self.tell(helpers=used, read=read(self._table, self._notes, used) if self._notes else {})
 
 
 def _asked() -> list[str]:
@@ -113,18 +159,29 @@ def _asked() -> list[str]:
 
 
 def helpers(table: Table) -> dict[str, str]:
-    """The files of the checkout that this process imported, without suites, package and harness; and their SHA-256."""
+    """The files of the repository that this process imported, without suites, package and harness; their SHA-256."""
     suites = [Path(os.path.normpath(chosen.folder(table) / name)) for name in _asked()]
     known = {*suites, *sources.of_wheel(table)}
-    found = {}
+    top, found = sources.repository(table.root), {}
+    library = Path(sysconfig.get_path("stdlib"))
     for name, module in list(sys.modules.items()):
         path = Path(getattr(module, "__file__", None) or "/")
-        if name.partition(".")[0] == "triton_matrix" or table.root not in path.parents or known & {path, *path.parents}:
+        if name.partition(".")[0] == "triton_matrix" or known & {path, *path.parents}:
             continue
-        inside = path.relative_to(table.root)
+        if top not in path.parents or library in path.parents:
+            continue
+        inside = path.relative_to(top)
         if not {"site-packages", "dist-packages"} & set(inside.parts) and not inside.parts[0].startswith("."):
-            found[inside.as_posix()] = sources.sha256(path) if path.is_file() else ""
+            found[os.path.relpath(path, table.root)] = sources.sha256(path) if path.is_file() else ""
     return dict(sorted(found.items()))
+
+
+def settings(config: pytest.Config, table: Table) -> dict[str, str]:
+    """pytest's settings and conftests from above the repo root, as a monorepo has them, and their SHA-256."""
+    plugins = [Path(getattr(plugin, "__file__", None) or "/") for plugin in config.pluginmanager.get_plugins()]
+    used = {*filter(None, [config.inipath]), *(path for path in plugins if path.name == "conftest.py")}
+    above = (path for path in used if table.root not in path.parents)
+    return {os.path.relpath(path, table.root): sources.sha256(path) for path in sorted(above) if path.is_file()}
 
 
 def notes(root: Path) -> Notes:

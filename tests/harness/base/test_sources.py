@@ -99,6 +99,43 @@ def test_suites_are_what_they_were_while_what_they_may_import_is(tmp_path, name,
     assert (sources.suites_digest(table, tmp_path / "constraints", ["../tests/unit"]) != before) == counts
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "counts"),
+    [
+        ("pytest.ini", "[pytest]\n", True),
+        ("conftest.py", "", True),
+        ("packages/tox.ini", "", True),
+        ("pyproject.toml", "[tool.pytest.ini_options]\n", True),
+        ("setup.cfg", "[tool:pytest]\n", True),
+        ("pyproject.toml", "[project]\nname = 'all'\n", False),
+        ("README.md", "", False),
+        ("../pytest.ini", "[pytest]\n", False),  # of another place than the repository
+    ],
+)
+def test_settings_above_the_root_count_as_far_as_its_repository_reaches(tmp_path, name, text, counts):
+    top = tmp_path / "mono"
+    root = top / "packages" / "small"
+    for folder in (top / ".git", root / "constraints", root / "tests"):
+        folder.mkdir(parents=True)
+    (root / "constraints" / "cells.toml").write_text(ROW)
+    table = load(root / "constraints" / "cells.toml")
+    assert sources.repository(root) == top
+    before = sources.suites_digest(table, root / "constraints", ["../tests"])
+    (top / name).write_text(text)
+    assert (sources.suites_digest(table, root / "constraints", ["../tests"]) != before) is counts
+
+
+def test_what_is_tested_has_one_name_in_a_wheel_and_in_a_checkout(tmp_path):
+    for name in ("src/small/deep/a.py", "src/small/b.txt", "setup.py", "constraints/cells.toml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(ROW if name.endswith("toml") else "")
+    found = sources.tested(load(tmp_path / "constraints" / "cells.toml"), None)
+    assert found == {"small/deep/a.py": tmp_path / "src/small/deep/a.py", "setup.py": tmp_path / "setup.py"}
+    of_wheel = sources.tested(load(tmp_path / "constraints" / "cells.toml"), "pytest")
+    assert "_pytest/python.py" in of_wheel
+    assert of_wheel["_pytest/python.py"].is_file()
+
+
 def test_what_judges_results_is_no_part_of_the_suites(tmp_path):
     for each in ("constraints/cells.toml", "tests/test_a.py", "tests/known.toml", "tests/atlas/accepted.toml"):
         (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)

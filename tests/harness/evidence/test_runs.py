@@ -86,12 +86,53 @@ def test_a_run_reads_back_as_it_was_written():
     assert runs.from_json(json.loads(json.dumps(run.as_json()))) == run
 
 
+COUNTED = {"kernels": ["k.py:a", "k.py:b"], "launches": {"t::x": {"k.py:a": 2}, "": {"k.py:a": 1, "tests:own": 5}}}
+
+
+def test_launches_are_summed_over_tests_and_others_kernels_are_no_part_of_it():
+    run = a_run(**COUNTED)
+    assert run.launched() == {"k.py:a": 3, "k.py:b": 0}
+    assert runs.of_kernels(run.launched()) == "1 of 2 kernels ran, 3 launches"
+    assert runs.unlaunched(run) == ""
+
+
+@pytest.mark.parametrize(
+    ("counted_", "says"),
+    [
+        ({"kernels": None}, ""),  # the package has none
+        ({"kernels": []}, "no Triton kernel ran: its sources define none"),
+        ({"kernels": ["k.py:a"]}, "no Triton kernel ran: none of the package's 1 was launched"),
+        ({"kernels": ["k.py:a"], "launches": {"t": {"tests:own": 5}}}, "; 5 launches were of kernels outside"),
+        ({"kernels": ["k.py:a"], "launches": {"t": {"k.py:a": "9"}}}, "no Triton kernel ran"),
+        ({"kernels": ["k.py:a"], "launches": {"t": {"k.py:a": True}}}, "no Triton kernel ran"),
+        ({"kernels": ["k.py:a"], "launches": {"t": {"k.py:a": -1}}}, "no Triton kernel ran"),
+        ({"kernels": ["k.py:a"], "launches": {"t": ["k.py:a"]}}, "no Triton kernel ran"),
+    ],
+)
+def test_a_run_without_a_launch_of_the_packages_kernels_says_so(counted_, says):
+    run = runs.from_json({**a_run().as_json(), **counted_})
+    assert (says in runs.unlaunched(run)) if says else runs.unlaunched(run) == ""
+
+
+def test_a_failure_that_pytest_does_not_count_leaves_no_whole_run():
+    run = a_run(unheard=["an exception in Thread-1: KeyError: 'x'", "another"])
+    sentence = "a failure that pytest does not count: an exception in Thread-1: KeyError: 'x'; and 1 more"
+    assert runs.shortfall(run, counted()) == sentence
+
+
 def test_a_journal_that_was_cut_tells_what_was_running(tmp_path):
     lines = [
         {"uncollected": "tests/skipped.py"},
         {"collected": NODES, "deselected": 0, "left_out": [], "selection": [], "overridden": []},
         {"begin": NODES[0]},
+        {"kernels": ["k.py:a"]},
+        {"launches": {"k.py:a": 2}, "test": NODES[0]},
+        {"launches": {"k.py:a": 1}, "test": NODES[0]},  # of a child that it forked
+        {"attempts": 3, "test": NODES[0]},
         {"end": NODES[0], "subtests": 3},
+        {"kernels": ["k.py:b"]},
+        {"unheard": "a thread"},
+        {"note": "a file"},
         {"begin": NODES[1]},
     ]
     path = tmp_path / "journal"
@@ -100,6 +141,8 @@ def test_a_journal_that_was_cut_tells_what_was_running(tmp_path):
     runs.read_journal(run, path)
     assert (run.collected, run.finished, run.running) == (NODES, NODES[:1], NODES[1])
     assert (run.uncollected, run.subtests) == (["tests/skipped.py"], 3)
+    assert (run.kernels, run.launches) == (["k.py:a", "k.py:b"], {NODES[0]: {"k.py:a": 3}})
+    assert (run.reruns, run.unheard, run.notes) == ({NODES[0]: 3}, ["a thread"], ["a file"])
 
 
 def test_a_subtest_is_one_more_in_the_header_and_no_case():

@@ -77,3 +77,13 @@ def test_a_result_of_fewer_suites_than_there_are_now_is_stale(report, copy):
     found = report(reports)
     assert found["exit_status"] == 2
     assert found["cells"]["triton231"]["reason"].endswith("other suites are run now")
+
+
+def test_a_result_of_a_cell_that_the_table_does_not_have_is_no_pass(report, copy):
+    reports = copy("none")
+    (reports / "triton231").rename(reports / "triton999")
+    for path in (reports / "triton999").iterdir():
+        path.write_text(path.read_text().replace("triton231", "triton999"))
+    found = report(reports)
+    assert (found["exit_status"], found["cells"]["triton999"]["verdict"]) == (2, "stale")
+    assert "cells.toml has no cell of that name now" in found["said"]

@@ -74,6 +74,16 @@ def test_a_pass_on_one_gpu_does_not_hide_a_failure_on_another(report, copy, newe
         assert "NVIDIA A100-SXM4-80GB: 28 failing, " in (found["out"] / "index.html").read_text()
 
 
+def test_a_machine_where_no_kernel_ran_is_not_hidden_by_one_where_some_did(report, copy):
+    good = on_a_gpu(copy(name="good"), "NVIDIA H100 80GB HBM3", "2026-11-21T00:00:00+00:00")
+    bad = on_a_gpu(copy(name="bad"), "NVIDIA A100-SXM4-80GB")
+    run = bad / "triton231" / "run-device.json"
+    run.write_text(json.dumps({**json.loads(run.read_text()), "launches": {}}))
+    found = report(good, "--add", bad)
+    assert (found["exit_status"], found["cells"]["triton231"]["verdict"]) == (1, "fail")
+    assert "triton231 device on NVIDIA A100-SXM4-80GB: no Triton kernel ran" in found["said"]
+
+
 def test_of_one_gpu_and_of_what_names_none_the_newest_result_counts(report, copy):
     gpu = "NVIDIA A100-SXM4-80GB"
     old = on_a_gpu(copy("num_warps", name="old"), gpu, "2026-11-20T00:00:00+00:00")
@@ -95,7 +105,7 @@ def test_a_newer_crash_that_names_no_gpu_counts_beside_a_pass(report, copy):
 
 def test_a_known_failure_of_one_gpu_is_not_gone_where_another_passes(report, copy, tmp_path):
     good = on_a_gpu(copy(name="good"), "NVIDIA H100 80GB HBM3")
-    bad = on_a_gpu(copy("num_warps", name="bad"), "NVIDIA A100-SXM4-80GB")
+    bad = on_a_gpu(copy("numerics", name="bad"), "NVIDIA A100-SXM4-80GB")
     row = '[[test]]\ncell = "triton231"\nlevel = "device"\ntest = "correctness.*_exact_as_torch[*"\nreason = "x"\n'
     found = report(good, "--add", bad, "--known", known(tmp_path, row))
     assert (found["exit_status"], found["cells"]["triton231"]["verdict"]) == (0, "pass")

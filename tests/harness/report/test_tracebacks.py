@@ -76,7 +76,7 @@ DAMAGES = {
     "a whole number beyond all": (raw("environment.json", b'{"a": ' + b"9" * 5000 + b"}"), "is not JSON"),
     "nested without end": (raw("environment.json", b"[" * 100_000), "is not JSON"),
     "not UTF-8": (raw("environment.json", b'{"a": "\xff"}'), "is not JSON"),
-    "a run that is nonsense": (raw("run-interpreter.json", b'{"schema": "triton-matrix/run/1"}'), "cannot be used"),
+    "a run that is nonsense": (raw("run-interpreter.json", b'{"schema": "triton-matrix/run/2"}'), "cannot be used"),
 }  # fmt: skip
 
 

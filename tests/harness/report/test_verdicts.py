@@ -98,7 +98,8 @@ def test_a_reason_why_nothing_compiles_is_one_failure_with_its_releases_on_the_p
     for line, release in enumerate(("3.3.1", "3.4.0")):
         path = reports / "codegen" / f"{release}.json"
         content = json.loads(path.read_text())
-        entries = [{**content["entries"][0], "id": f"k{number} cuda:90", "label": f"k{number}"} for number in range(4)]
+        names = [{"kernel": f"toys:k{number}", "label": f"toys:k{number}", "settings": []} for number in range(4)]
+        entries = [{**content["entries"][0], **each, "id": f"{each['label']} cuda:90"} for each in names]
         for entry in entries[:2]:
             entry.update(status="error", crash=True, reason=crash.format(line), metrics={})
         entries[2]["warnings"] = ["slow path"]
@@ -108,7 +109,7 @@ def test_a_reason_why_nothing_compiles_is_one_failure_with_its_releases_on_the_p
     found = report(reports)
     first, other = (each for each in found["failures"] if each["cause"] == "compile")
     assert first["message"] == f"triton 3.3.1 - 3.4.0: {crash.format(1)}"
-    assert [each["tests"] for each in first["where"]] == [["k0 cuda:90", "k1 cuda:90"]] * 2
+    assert [each["tests"] for each in first["where"]] == [["toys:k0 cuda:90", "toys:k1 cuda:90"]] * 2
     assert first["count"] == 4
     assert other["message"].endswith("yyy: z")
     assert [(each["kind"], each["releases"]) for each in found["codegen"]["why"]] == [

@@ -22,6 +22,7 @@ ROOT = find_root()
 TABLE = """
 [package]
 name = "tiny"
+kernels = false
 
 [cell.small]
 platforms = ["cuda"]

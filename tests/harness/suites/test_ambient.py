@@ -12,6 +12,9 @@ from triton_matrix.base.cells import find_root
 from triton_matrix.environments import interpreters
 
 TABLE = """
+[package]
+kernels = false
+
 [cell.ambient]
 platforms = ["cuda", "rocm"]
 why = "whatever torch and Triton the running Python has"
@@ -47,7 +50,7 @@ def image(tmp_path, standins, monkeypatch):
     torch = standins.torch_files(__version__="2.10.0a0+vendor", cuda="13.0")
     torch["torch/__init__.py"] += "from . import version\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
     wheels = [standins.write_wheel(tmp_path, "torch", "2.10.0a0+vendor", [], torch)]
-    wheels += [standins.write_wheel(tmp_path, "triton", "3.5.0+vendor", [], standins.TRITON)]
+    wheels += [standins.write_wheel(tmp_path, "triton", "3.99.0+vendor", [], standins.TRITON)]
     for name in ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "hypothesis", "sortedcontainers"):
         wheels.append(standins.wheel_of_installed(name, tmp_path))
     folder = tmp_path / "image"

@@ -11,6 +11,7 @@ from triton_matrix.base.cells import find_root
 
 ROOT = find_root(Path(__file__).parent)
 ROW = '[cell.new]\npython = "3.11"\ntorch = "2.7.1"\ntriton = "3.3.1"\nplatforms = ["cuda"]\nwhy = "x"\n'
+NO_SETTINGS = {"pyproject.toml": '[project]\nname = "small"\n'}  # of pytest's
 AMBIENT = '[cell.ambient]\nplatforms = ["cuda"]\nwhy = "x"\n'
 TEST = "import small\n\n\ndef test_where():\n    assert small.WHERE == 'installed'\n"
 
@@ -19,7 +20,7 @@ TEST = "import small\n\n\ndef test_where():\n    assert small.WHERE == 'installe
 def run(tmp_path):
     """Run the suite of a package whose module is in the checkout and, as if installed, in another folder."""
 
-    def run(layout, settings="", cell="new", files=()):
+    def run(layout, settings="", cell="new", files=(), options=()):
         root, site = tmp_path / "checkout", tmp_path / "site"
         contents = {
             "constraints/cells.toml": f'[package]\nname = "small"\nsuites = ["tests"]\n{ROW}{AMBIENT}',
@@ -31,10 +32,10 @@ def run(tmp_path):
         for name, text in contents.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
-        (site / "small").mkdir(parents=True)
+        (site / "small").mkdir(parents=True, exist_ok=True)
         (site / "small" / "__init__.py").write_text("WHERE = 'installed'\n")
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(site)]), "TRITON_MATRIX_CELL": cell}
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "triton_matrix.suites.imports", "../tests"]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "triton_matrix.suites.imports", *options, "../tests"]
         return subprocess.run(command, cwd=root / "constraints", env=env, capture_output=True, text=True, check=False)
 
     return run
@@ -53,6 +54,19 @@ def run(tmp_path):
 def test_whatever_the_package_puts_on_the_path_the_installed_one_is_imported(run, layout, settings, files):
     done = run(layout, settings, files=files)
     assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_settings_of_pytests_above_the_root_do_not_turn_the_guard_off(run, tmp_path):
+    (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = checkout\n")
+    done = run("", files=NO_SETTINGS, options=[f"--rootdir={tmp_path / 'checkout'}"])  # as the verb `run` says it
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_guard_that_finds_no_table_lets_nothing_run(run, tmp_path):
+    (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = checkout\n")
+    done = run("", files=NO_SETTINGS)
+    assert done.returncode == 4
+    assert "the table of cell new cannot be read: no constraints/cells.toml at or above" in done.stderr
 
 
 def test_helpers_beside_the_tests_are_still_found(run):

@@ -118,3 +118,41 @@ def test_suites_that_are_spread_over_processes_are_run_in_one(small, settings):
     done = small.run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert small.verdict() == (0, "pass")
+
+
+@pytest.fixture
+def above(small, tmp_path):
+    """The folder above the repo root: a monorepo's, or somebody's home."""
+    assert small.root.parent == tmp_path
+    return tmp_path
+
+
+def test_settings_above_the_root_hold_and_are_part_of_what_the_run_is_evidence_of(small, above):
+    (small.root / "pytest.ini").unlink()
+    small.write("test_c.py", "def test_bad(): assert False\n")
+    (above / "pytest.ini").write_text("[pytest]\npython_functions = test_o*\naddopts = --import-mode=importlib\n")
+    done = small.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = json.loads(small.evidence("run-interpreter.json").read_text())
+    assert "tests/correctness/test_a.py::test_one" in run["collected"]  # the root's names, wherever the settings lie
+    assert small.verdict() == (0, "pass")
+    (above / "pytest.ini").unlink()
+    status, _, said = small.report()
+    assert status == 2
+    assert "../pytest.ini, which its suites use, was changed since" in said
+
+
+def test_a_conftest_above_the_root_is_part_of_it_too(small, above):
+    (small.root / "pytest.ini").unlink()
+    small.write("test_c.py", "def test_bad(): assert False\n")
+    (above / "tox.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
+    marks = "for item in items: 'bad' in item.name and item.add_marker(pytest.mark.xfail)"
+    hook = f"def pytest_collection_modifyitems(items):\n    {marks}\n"
+    (above / "conftest.py").write_text(f"import pytest\nimport helper_of_all\n{hook}")
+    (above / "helper_of_all.py").write_text("")
+    (above / ".git").mkdir()  # a monorepo: what lies in it counts
+    assert small.run(path=str(above)).returncode == 0
+    run = json.loads(small.evidence("run-interpreter.json").read_text())
+    assert {"../conftest.py", "../tox.ini", "../helper_of_all.py"} <= set(run["helpers"])
+    (above / "helper_of_all.py").write_text("VALUE = 1\n")
+    assert small.verdict() == (2, "stale")

@@ -139,6 +139,7 @@ def write_junit(
     inputs = runs.Inputs(sources.suites_digest(TABLE, chosen.folder(TABLE), SUITES), pins)
     run = runs.Run(f"{name}-{level}", name, level, date, COMMIT, False, WHEEL, inputs, SUITES, closed=date)
     run.collected, run.status = run.finished, int(failing > 0)
+    run.kernels = [f"liger_kernel/kernels/layer_norm.py:{kernel}" for kernel in KERNELS]
     counts = {"failures": 0, "skipped": 0, "errors": 0}
     root = ET.Element("testsuites", name="pytest tests")
     suite = ET.SubElement(
@@ -160,6 +161,7 @@ def write_junit(
     for test in range(options.tests):
         module, function = f"test_{'abcdefgh'[test % 8]}", f"test_results_agree[{test}-bf16-{test * 7}]"
         run.finished.append(f"tests/correctness/{module}.py::{function}")
+        run.launches[run.finished[-1]] = {run.kernels[test % 2]: 2}
         classname = f"tests.correctness.{module}"
         case = ET.SubElement(suite, "testcase", classname=classname, name=function, time="0.010")
         if test < failing:
