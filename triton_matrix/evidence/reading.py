@@ -14,7 +14,7 @@ from typing import Any
 
 from ..base import text
 from ..base.terms import RUN_LEVELS
-from . import atlas_file, runs, schemas
+from . import atlas_file, bench_runs, runs, schemas
 from .found import OUTCOMES as OUTCOMES
 from .found import Document as Document
 from .found import Evidence as Evidence
@@ -31,7 +31,7 @@ from .junit import read_junit as read_junit
 DERIVED = {"matrix.json", "index.html", "summary.md"}
 # a file of such a name is damaged, not foreign, when it does not say what it is
 NAMES = {"environment.json", "unavailable.json", "failure.json", "benchmark.json", "launches.json"}
-NAMES |= {f"run-{level}.json" for level in RUN_LEVELS}
+NAMES |= {bench_runs.NAME, *(f"run-{level}.json" for level in RUN_LEVELS)}
 
 
 def read(folders: list[Path]) -> Evidence:
@@ -121,6 +121,7 @@ def _read_file(found: Evidence, folder: Path, path: Path) -> None:
 SCHEMAS = {
     schemas.ENVIRONMENT: "environments",
     schemas.RUN: "runs",
+    schemas.BENCH_RUN: "bench_runs",
     schemas.UNAVAILABLE: "unavailable",
     schemas.FAILURE: "failures",
     schemas.CODEGEN: "atlas",
@@ -151,9 +152,10 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
     _check(content, kind)
     if kind == "atlas" and atlas_file.lacks(content):
         raise Unusable(f"is not whole: {atlas_file.lacks(content)}")
-    if kind == "runs" and path.parent.name != content["cell"]:
+    declared = kind in ("runs", "bench_runs")
+    if declared and path.parent.name != content["cell"]:
         raise Unusable(f"says that it is of cell {content['cell']!r} but lies in the folder {path.parent.name!r}")
-    date = as_utc(content["opened" if kind == "runs" else "date"])
+    date = as_utc(content["opened" if declared else "date"])
     return kind, Document(content.get("cell", ""), date, shown(path), source, content)
 
 

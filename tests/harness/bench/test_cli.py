@@ -123,6 +123,8 @@ def test_relative_paths_are_of_the_folder_that_the_command_is_started_in(root):
     given = "from triton_matrix.base import files\n\n"
     given += "def pytest_configure(config):\n    print(files.as_given('x'), flush=True)\n"
     conftest.write_text(f"{CONFTEST}\n{given}")
+    suite = root / "tests" / "benchmarks" / "bench_toy.py"
+    suite.write_text(SUITE.replace("(0.001, 0.002, 0.004, 0.002, 0.002)", "(0.001,) * 5"))
     done = bench(root, "--rows", "known", "--reports", "kept")
     assert done.returncode == 0, done.stdout + done.stderr
     assert str(root / "x") in done.stdout
@@ -159,7 +161,7 @@ def pytest_bench_table(report):
     assert "1 rows with small tiles" in done.stdout
     assert "1 rows ran" not in done.stdout
     folder = root / "reports" / "ambient"
-    assert [path.name for path in folder.iterdir()] == ["sweep.json"]
+    assert {path.name for path in folder.iterdir()} == {"run-bench.json", "sweep.json"}
     assert json.loads((folder / "sweep.json").read_text())["triton_matrix"]["settings"] == "small tiles"
 
 
