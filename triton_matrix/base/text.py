@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Optional
 
 # C0 but for tab and newline, DEL, C1, directions of writing (they reorder a line), and halves of UTF-16 pairs
@@ -38,6 +39,12 @@ def masked(text: str) -> str:
     Everything that is printed or written and may hold the address of an index goes through this.
     """
     return re.sub(r"(?<=://)[^/?#\s\"'<>]*@", "***@", text)
+
+
+def named(names: Sequence[str], shown: int) -> str:
+    """The first so many names, and how many more there are: ``a, b and 7 more``."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return f"{', '.join(names[:shown])}{more}"
 
 
 def short(commit: Optional[str]) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from ..base import commands, compiler_variables, records
-from ..evidence import atlas_file, toolchain
+from ..evidence import atlas_file
 from . import adapters, hook, loading, spec, table, targets
-from .cache import Cache, default_folder
+from .cache import OUR_CODE_DIGEST, Cache, default_folder
 from .compile import Configuration, Result
 from .entries import entry
 from .many import Rows, Settings, compile_all
@@ -72,19 +73,21 @@ def main(argv: list[str]) -> int:
         configurations = spec.expand_all(options.spec, names)
     settings = settings_of(options, options.torch)
     cache = Cache(None if options.no_cache else options.cache, release, settings)
-    source = loading.file_of(configurations[0].kernel) or Path()
+    source = options.root if options.atlas else loading.file_of(configurations[0].kernel) or Path()
     # of what is there before anything is compiled: sources that change meanwhile make the file one of other sources
-    made = atlas_file.make(release, adapters.name_of(release), [], source) if options.json else {}
-    entries, refused = run(configurations, cache, settings, options.progress)
-    if not entries or (refused and all(item["status"] == "n/a" for item in entries)):
-        raise ValueError("\n".join(dict.fromkeys(refused.values())))
-    for index, why in refused.items():
-        result = Result("error", reason=f"cannot be asked: {why}")
-        entries.append(entry(configurations[index], result))
+    adapter, is_spec = adapters.name_of(release), bool(options.spec)
+    about = atlas_file.make(release, adapter, source, OUR_CODE_DIGEST, is_spec=is_spec) if options.json else {}
+    asked = {name: [each.label for each in configurations if each.target == name] for name in names}
+    _tell(options.progress, f"asked {json.dumps(asked)}")
+    rows = run(configurations, cache, settings, options.progress)
+    found = [[entry(*row) for row in rows[index]] for index in range(len(configurations))]
+    entries = [item for each in found for item in each]
     if options.json:
-        asked = {"variables": variables, "configs": settings.configs, "date": toolchain.now()}
-        ordered = sorted(entries, key=lambda item: item["id"])
-        atlas_file.write(options.json, {**made, **asked, "count": len(ordered), "entries": ordered})
+        given: dict[str, dict[str, list[str]]] = {name: {} for name in names}
+        for each, items in zip(configurations, found):
+            given[each.target][each.label] = [item["label"] for item in items]
+        about.update(variables=variables, configs=settings.configs)
+        atlas_file.write(options.json, atlas_file.fill(about, given, entries))
     failed = [item for item in entries if item["status"] == "error"]
     if not options.quiet:
         print(table.entries(entries, options.markdown))
@@ -124,11 +127,11 @@ def settings_of(options: argparse.Namespace, torch_version: Optional[str]) -> Se
 
 def run(
     configurations: list[Configuration], cache: Cache, settings: Settings, progress: Optional[int]
-) -> tuple[list[dict[str, Any]], dict[int, str]]:
-    """Entries of all configurations, in their order: from the cache where it has them, else compiled.
+) -> dict[int, Rows]:
+    """The rows of each configuration, by its index: from the cache where it has them, else compiled.
 
-    Returns:
-        the entries, and by index why a configuration does not fit its kernel.
+    Raises:
+        ValueError: none fits its kernel; one that does not beside others that do is an error of its own.
     """
     found: dict[int, Rows] = {}
     missing: list[int] = []
@@ -153,12 +156,17 @@ def run(
             cache.save()
         refused = {missing[position]: sentence for position, sentence in why.items()}
     _tell(progress, f"compiled {len(missing)} {len(configurations)}")
-    return [entry(*row) for index in sorted(found) for row in found[index]], refused
+    if refused and all(result.status == "n/a" for rows in found.values() for _, result in rows):
+        raise ValueError("\n".join(dict.fromkeys(refused.values())))
+    for index, sentence in refused.items():
+        found[index] = [(configurations[index], Result("error", reason=f"cannot be asked: {sentence}"))]
+    return found
 
 
 def _tell(progress: Optional[int], line: str) -> None:
     if progress is not None:
-        os.write(progress, f"{line}\n".encode())
+        with open(progress, "w", encoding="utf-8", closefd=False) as reader:
+            print(line, file=reader)
 
 
 def target_names(given: Optional[list[str]]) -> list[str]:
@@ -166,7 +174,7 @@ def target_names(given: Optional[list[str]]) -> list[str]:
     names = [name for item in given or [] for name in item.split(",") if name]
     if targets.ALL in names:
         return list(targets.TARGETS)
-    return [targets.parse(name).name for name in names] or list(targets.DEFAULT)
+    return list(dict.fromkeys(targets.parse(name).name for name in names)) or list(targets.DEFAULT)
 
 
 def check_release(asked: str, found: str) -> None:

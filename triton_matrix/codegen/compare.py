@@ -8,18 +8,20 @@ than some listed target of the family allows a block, or a compilation of twice 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
-from ..base import commands, tables, text
+from ..base import cells, commands, tables, text
 from ..evidence import atlas_file
 from . import accepted, metrics, targets
 from .accepted import Accepted
+from .cache import OUR_CODE_DIGEST
 
-LISTED = 8  # ids named in a sentence; the count is always the full one
+LISTED, LISTED_ALIKE = 8, 3  # ids named in a sentence; the count is always the full one
 
 
 @dataclass(frozen=True)
@@ -56,37 +58,83 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
     return sorted(found, key=lambda change: (order.index(change.cause), -change.size, change.label))
 
 
+@dataclass(frozen=True)
+class Coverage:
+    """How much of two atlas files :func:`changes` can compare, by ids of configurations.
+
+    Attributes:
+        compared: what compiled in the first, or does not compile there and did in the second.
+        before_only, after_only: what is in one file only.
+        broken: what does not compile in either.
+        not_asked: what is left: it is n/a in one of them or in both.
+        reasons: why what is in both and not compared is not.
+    """
+
+    compared: list[str]
+    before_only: list[str]
+    after_only: list[str]
+    broken: list[str]
+    not_asked: list[str]
+    reasons: list[str]
+
+    def lines(self, before: str, after: str) -> list[str]:
+        """What is not compared, a sentence a kind.
+
+        Args:
+            before, after: what the two files are called.
+        """
+        found = (
+            (f"in {before} only, and not compared", self.before_only, LISTED),
+            (f"in {after} only, and not compared", self.after_only, LISTED),
+            ("does not compile in both", self.broken, LISTED_ALIKE),
+            ("n/a in one of the two or in both", self.not_asked, LISTED_ALIKE),
+        )
+        count = "{} configuration{}".format
+        return [
+            f"{what}: {count(len(ids), 's' * (len(ids) > 1))}: {text.named(ids, shown)}"
+            for what, ids, shown in found
+            if ids
+        ]
+
+    def why_nothing(self, before: str, after: str) -> str:
+        """Why nothing at all is compared; "" where something is."""
+        if self.compared:
+            return ""
+        why = f"; first {self.reasons[0]}" if self.reasons else ", as none is in both"
+        return f"no configuration compiled in {before} or {after}: nothing can be compared{why}"
+
+
+def coverage(before: dict[str, Any], after: dict[str, Any]) -> Coverage:
+    """What of two atlas files' content can be compared and what cannot."""
+    old, new = ({item["id"]: item for item in content["entries"]} for content in (before, after))
+    both = {name: (old[name]["status"], new[name]["status"]) for name in old if name in new}
+    compared = [name for name, (was, is_) in both.items() if was == "ok" or (was, is_) == ("error", "ok")]
+    broken = [name for name, pair in both.items() if pair == ("error", "error")]
+    reasons = {each[name]["reason"] for name in both for each in (old, new) if each[name]["status"] != "ok"}
+    return Coverage(
+        compared=compared,
+        before_only=[name for name in old if name not in new],
+        after_only=[name for name in new if name not in old],
+        broken=broken,
+        not_asked=[name for name in both if name not in {*compared, *broken}],
+        reasons=sorted(reasons),
+    )
+
+
 def beside(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What :func:`changes` does not compare, one sentence each: what is in one file only, what compiled in neither.
+    """What :func:`changes` does not compare, one sentence each, and that the two are not of the same sources.
 
     Raises:
         ValueError: no configuration compiled in both, so that nothing can be said of any change.
     """
-    old, new = ({item["id"]: item for item in content["entries"]} for content in (before, after))
-    both = [(item, new[name]) for name, item in old.items() if name in new]
-    names = [content["triton"] for content in (before, after)]
-    if not any("ok" in (was["status"], is_["status"]) for was, is_ in both):
-        reasons = {item["reason"] for pair in both for item in pair}
-        why = f"; first {sorted(reasons)[0]}" if reasons else ", as none is in both"
-        raise ValueError(f"no configuration compiled in {names[0]} or {names[1]}: nothing can be compared{why}")
-    found = []
-    if names[0] != names[1] and len({content.get("sources") for content in (before, after)}) > 1:
-        commits = [text.short(content.get("commit")) for content in (before, after)]
-        found.append(f"of other sources: {names[0]} of commit {commits[0]}, {names[1]} of commit {commits[1]}")
-    for where, ids in (
-        (f"in {names[0]} only", [name for name in old if name not in new]),
-        (f"in {names[1]} only", [name for name in new if name not in old]),
-    ):
-        found += [f"{where}, and not compared: {_listed(ids)}"] if ids else []
-    for status, word in (("error", "does not compile"), ("n/a", "n/a")):
-        ids = [was["id"] for was, is_ in both if was["status"] == is_["status"] == status]
-        found += [f"{word} in both: {_listed(ids)}"] if ids else []
-    return found
-
-
-def _listed(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - LISTED} more" if len(ids) > LISTED else ""
-    return f"{len(ids)} configuration{'s' * (len(ids) > 1)}: {', '.join(ids[:LISTED])}{more}"
+    names = before["triton"], after["triton"]
+    found = coverage(before, after)
+    if not found.compared:
+        raise ValueError(found.why_nothing(*names))
+    commits = [text.short(content.get("commit")) for content in (before, after)]
+    alike = names[0] == names[1] or atlas_file.question(before) == atlas_file.question(after)
+    sources = f"of other sources: {names[0]} of commit {commits[0]}, {names[1]} of commit {commits[1]}"
+    return [*([] if alike else [sources]), *found.lines(*names)]
 
 
 def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
@@ -106,8 +154,8 @@ def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
         cause = "crash" if new.get("crash") else "" if new.get("unanswered") else "compile"
         if old["status"] == "ok":
             found.append(change("worse", f"no longer compiles: {new['reason']}", cause))
-        elif new["status"] == "error":
-            found.append(change("worse", f"was n/a, does not compile: {new['reason']}", cause))
+        elif new["status"] == "error":  # it is an error of the later release; the earlier one could not be asked
+            found.append(change("info", f"was n/a, does not compile: {new['reason']}"))
         else:
             found.append(change("info", f"was {old['status']}, is {new['status']}"))
     if old["status"] == new["status"] == "ok":
@@ -205,6 +253,12 @@ def render(found: Sequence[Change], open_: Sequence[Change], markdown: bool = Fa
     return tables.render(["", "configuration", "target", "change"], rows, markdown=markdown)
 
 
+def print_aside(lines: Sequence[str], markdown: bool) -> None:
+    """Print sentences below a table."""
+    if lines:
+        print("\n" + "\n".join(f"- {line}" for line in lines) if markdown else "\n".join(lines))
+
+
 def unused_lines(unused: Sequence[Accepted]) -> list[str]:
     """One sentence per accepted entry that no longer occurs."""
     return [f"accepted, but no longer occurs: {entry}; remove it from accepted.toml" for entry in unused]
@@ -232,7 +286,16 @@ def main(argv: list[str]) -> int:
     found = changes(before, after)
     open_, unused = accepted.judge(found, entries, before["triton"], after["triton"])
     shown = [change for change in found if change.kind == "worse"] if options.worse else found
-    print("\n".join([render(shown, open_, options.markdown), *aside]))
-    for line in unused_lines(unused):
+    print(render(shown, open_, options.markdown))
+    print_aside(aside, options.markdown)
+    for line in [*ages([before, after]), *unused_lines(unused)]:
         print(line, file=sys.stderr)
     return 1 if open_ or unused else 0
+
+
+def ages(atlases: Sequence[dict[str, Any]]) -> list[str]:
+    """Which atlas files are of other sources than the checkout at or above the current folder, or than one another."""
+    table: Optional[cells.Table] = None
+    with contextlib.suppress(ValueError):
+        table = cells.load_at()
+    return atlas_file.ages(atlases, table, OUR_CODE_DIGEST)

@@ -24,6 +24,9 @@ def configurations(reference: str, root: Path, target_names: list[str]) -> list[
     result = [_configuration(reference, number, entry) for number, entry in enumerate(found)]
     called: set[str] = set()
     for number, each in enumerate(result):
+        if each.target not in target_names:
+            asked = ", ".join(target_names)
+            raise ValueError(f"atlas is {reference!r}: its entry {number} is for {each.target!r}; asked are {asked}")
         if each.id in called:
             raise ValueError(f"atlas is {reference!r}: its entry {number} is called {each.id!r}, like one before it")
         called.add(each.id)

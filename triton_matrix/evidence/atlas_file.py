@@ -4,36 +4,61 @@ from __future__ import annotations
 
 import json
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, compiler_variables, files, sources
+from ..base import cells, compiler_variables, files, sources, text
 from . import schemas, toolchain
 
 SCHEMA = schemas.CODEGEN
+# of what an entry is, besides its release, target and configuration: only what agrees in all of it is compared or kept
+QUESTION = ("sources", "hook", "variables", "configs", "extra", "harness")
+STATUSES = ("ok", "n/a", "error")
 
 
 class RecordError(ValueError):
     """A file is not there or not an atlas file; one sentence."""
 
 
-def make(release: str, adapter: str, entries: list[dict[str, Any]], source: Path) -> dict[str, Any]:
-    """The whole file's content, entries sorted by id. ``source`` is a path in the checkout that holds the kernels."""
-    commit, dirty = toolchain.git_state(source if source.is_dir() else source.parent)
+def make(release: str, adapter: str, source: Path, harness: str, *, is_spec: bool) -> dict[str, Any]:
+    """What a file says besides its configurations and entries.
+
+    Args:
+        source: a path in the checkout that holds the kernels.
+        harness: digest of the code that compiles and measures.
+        is_spec: whether a spec says what is compiled, and not the package's hook.
+    """
+    folder = source if source.is_dir() else source.parent
+    commit, dirty = toolchain.git_state(folder)
+    try:
+        table: Optional[cells.Table] = cells.load_at(folder)
+    except ValueError:  # no table says what the package's sources are
+        table = None
     return {
         "schema": SCHEMA,
         "triton": release,
         "adapter": adapter,
         "python": platform.python_version(),
-        "date": toolchain.now(),
         "commit": commit,
         "dirty": dirty,
-        "sources": _sources(source),
-        "hook": _hook(source),
-        "count": len(entries),
-        "entries": sorted(entries, key=lambda item: item["id"]),
+        "sources": sources.package_digest(table) if table else None,
+        "hook": hook_digest(table) if table and not is_spec else None,
+        "harness": harness,
     }
+
+
+def fill(made: Mapping[str, Any], configurations: Mapping[str, Any], entries: Sequence[Any]) -> dict[str, Any]:
+    """The whole file's content.
+
+    Args:
+        made: of :func:`make`, and further keys.
+        configurations: target -> label of each configuration that was asked -> labels of its entries: one, or of a
+            tuned kernel one for each configuration of its tuner.
+    """
+    ordered = sorted(entries, key=lambda item: item["id"])
+    return {**made, "date": toolchain.now(), "configurations": configurations, "entries": ordered}
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
@@ -42,28 +67,54 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 
 def lacks(content: Mapping[str, Any]) -> str:
-    """What an atlas file says that it holds and does not; "" where it is whole. A file of before has no count."""
-    entries = content.get("entries")
-    if not isinstance(entries, list):
-        return "it has no entries"
-    said, there = content.get("count"), len(entries)
-    return f"it says that it holds {said} entries, and it holds {there}" if said not in (None, there) else ""
+    """Why an atlas file cannot be what it says that it is: one sentence; "" where it is whole."""
+    entries, configurations = content.get("entries"), content.get("configurations")
+    if not isinstance(entries, list) or not isinstance(configurations, dict) or not _are_lists(configurations):
+        return "it has no entries, or does not say of which configurations"
+    for number, item in enumerate(entries):
+        if not _is_entry(item):
+            return f"its entry {number} is none"
+    said = Counter(
+        (label, target) for target, asked in configurations.items() for labels in asked.values() for label in labels
+    )
+    empty = [f"{label} {target}" for target, asked in configurations.items() for label in asked if not asked[label]]
+    there = Counter((item["label"], item["target"]) for item in entries)
+    lost = [*empty, *(" ".join(key) for key in said - there)]
+    if lost:
+        return f"it has no entry of {text.named(lost, 3)}"
+    more = [" ".join(key) for key in there - said]
+    return f"it has an entry of {more[0]} that no configuration gave" if more else ""
 
 
-def keep_other_targets(path: Path, earlier: dict[str, Any], targets: Sequence[str]) -> None:
-    """Add to the file at ``path`` what an earlier one of the same sources has for targets that were not asked now."""
-    content = read(path)
-    alike = all(content.get(key) == earlier.get(key) for key in ("sources", "hook", "variables", "configs"))
-    if content.get("sources") is None or not alike:
-        return
-    others = [item for item in earlier["entries"] if item["target"] not in targets]
-    if others:
-        entries = sorted([*content["entries"], *others], key=lambda item: item["id"])
-        write(path, {**content, "entries": entries, "count": len(entries)})
+def _are_lists(configurations: Mapping[str, Any]) -> bool:
+    asked = configurations.values()
+    return all(isinstance(each, dict) and all(isinstance(labels, list) for labels in each.values()) for each in asked)
+
+
+def _is_entry(item: Any) -> bool:
+    if not isinstance(item, dict) or not all(isinstance(item.get(key), str) for key in ("id", "label", "target")):
+        return False
+    needed = isinstance(item.get("metrics"), dict) if item.get("status") == "ok" else bool(item.get("reason"))
+    return needed and item.get("status") in STATUSES
+
+
+def with_other_targets(content: dict[str, Any], earlier: Optional[Mapping[str, Any]]) -> dict[str, Any]:
+    """``content``, and what an earlier file that answers the same question has for targets that it does not name."""
+    if earlier is None or content.get("sources") is None or question(content) != question(earlier):
+        return content
+    others = {name: asked for name, asked in earlier["configurations"].items() if name not in content["configurations"]}
+    entries = [*content["entries"], *(item for item in earlier["entries"] if item["target"] in others)]
+    ordered = sorted(entries, key=lambda item: item["id"])
+    return {**content, "configurations": {**content["configurations"], **others}, "entries": ordered}
+
+
+def question(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """What must be alike in two files whose entries are compared or put together."""
+    return tuple(json.dumps(content.get(key) or None, sort_keys=True) for key in QUESTION)
 
 
 def read(path: Path) -> dict[str, Any]:
-    """An atlas file's content; raises RecordError when it is not one."""
+    """An atlas file's content; raises RecordError when it is not a whole one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
@@ -77,19 +128,18 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
-def outdated(content: Mapping[str, Any], table: cells.Table, now: str) -> str:
+def outdated(content: Mapping[str, Any], table: cells.Table, now: str, harness: str) -> str:
     """Why an atlas file is not what ``nox -s codegen`` would give now: one sentence; "" where it is.
 
     Args:
         now: :func:`triton_matrix.base.sources.package_digest` of the checkout.
+        harness: as of :func:`make`, of the code that is here.
     """
-    said = content.get("sources")
-    if said is None:
-        return "it does not say which sources it is of"
-    if said != now:
-        return "it is of other sources than the checkout has now"
-    if content.get("hook") not in (None, hook_digest(table)):
-        return "the file that gives its configurations was changed since"
+    old = of_other_sources(content.get("sources"), content.get("hook"), table, now)
+    if old:
+        return old
+    if content.get("harness") != harness:
+        return "another version of the harness compiled it"
     if content.get("variables"):
         return f"it was compiled with {compiler_variables.shown(content['variables'])}"
     if content.get("configs"):
@@ -97,22 +147,40 @@ def outdated(content: Mapping[str, Any], table: cells.Table, now: str) -> str:
     return ""
 
 
+def of_other_sources(said: Optional[str], hook: Optional[str], table: cells.Table, now: str) -> str:
+    """Why an atlas file, or a run of the atlas, says nothing of the checkout as it is now; "" where it does.
+
+    Args:
+        said, hook: what it says of its sources and of the file that gives its configurations; that is None of a spec.
+    """
+    if said is None:
+        return "it does not say which sources it is of"
+    if said != now:
+        return "it is of other sources than the checkout has now"
+    return "" if hook in (None, hook_digest(table)) else "the file that gives its configurations was changed since"
+
+
+def ages(contents: Sequence[Mapping[str, Any]], table: Optional[cells.Table], harness: str) -> list[str]:
+    """Which of several atlas files are of other sources than the checkout has now, or than one another: sentences.
+
+    Args:
+        table: of the checkout; None where there is none.
+        harness: as of :func:`outdated`.
+    """
+    now = sources.package_digest(table) if table else ""
+    alike: dict[tuple[Any, str, str], list[str]] = {}
+    for each in contents:
+        why = outdated(each, table, now, harness) if table else ""
+        alike.setdefault((question(each), text.short(each.get("commit")), why), []).append(each["triton"])
+    if len({asked for asked, _, _ in alike}) == 1 and not any(why for _, _, why in alike):
+        return []
+    return [
+        f"{', '.join(releases)}, of commit {commit}: {why or 'of the sources that go with it'}"
+        for (_, commit, why), releases in alike.items()
+    ]
+
+
 def hook_digest(table: cells.Table) -> Optional[str]:
     """SHA-256 of the file that gives the atlas's configurations; None where the package has none."""
     path = table.root / (table.package.atlas or "").partition(":")[0]
     return sources.sha256(path) if path.is_file() else None
-
-
-def _hook(source: Path) -> Optional[str]:
-    try:
-        return hook_digest(cells.load_at(source if source.is_dir() else source.parent))
-    except ValueError:
-        return None
-
-
-def _sources(source: Path) -> Optional[str]:
-    """Digest of the package's sources in that checkout; None where there is no table to say what they are."""
-    try:
-        return sources.package_digest(cells.load_at(source if source.is_dir() else source.parent))
-    except ValueError:
-        return None

@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from ..base import text
 from . import runs
+from .atlas_runs import AtlasRun
 
 # worst first: a test that pytest lists twice (a failing body, then a failing teardown) keeps the worse outcome
 OUTCOMES = {"E": "error", "F": "failed", ".": "passed", "s": "skipped", "n": "n/a"}
@@ -71,6 +72,26 @@ class Document:
     content: dict[str, Any]
 
 
+@dataclass
+class Atlas(Document):
+    """An atlas file, or where a run left none: then its content has no entries.
+
+    Attributes:
+        release: of Triton.
+        run: what is declared in its folder; None where nothing is.
+        there: whether there is a file.
+    """
+
+    release: str = ""
+    run: Optional[AtlasRun] = None
+    there: bool = True
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return Path(self.file).parent
+
+
 @dataclass(frozen=True)
 class Problem:
     """A file that was left out and why. ``broken``: it claims to be evidence but cannot be read as such."""
@@ -90,7 +111,8 @@ class Evidence:
     bench_runs: list[Document] = field(default_factory=list)
     unavailable: list[Document] = field(default_factory=list)
     failures: list[Document] = field(default_factory=list)
-    atlas: list[Document] = field(default_factory=list)
+    atlas: list[Atlas] = field(default_factory=list)
+    atlas_runs: list[Document] = field(default_factory=list)
     launches: list[Document] = field(default_factory=list)
     incidents: list[Document] = field(default_factory=list)
     runs: list[Document] = field(default_factory=list)

@@ -14,8 +14,9 @@ from typing import Any
 
 from ..base import text
 from ..base.terms import RUN_LEVELS
-from . import atlas_file, bench_runs, runs, schemas
+from . import atlas_file, atlas_runs, bench_runs, runs, schemas
 from .found import OUTCOMES as OUTCOMES
+from .found import Atlas as Atlas
 from .found import Document as Document
 from .found import Evidence as Evidence
 from .found import Failure as Failure
@@ -31,7 +32,7 @@ from .junit import read_junit as read_junit
 DERIVED = {"matrix.json", "index.html", "summary.md"}
 # a file of such a name is damaged, not foreign, when it does not say what it is
 NAMES = {"environment.json", "unavailable.json", "failure.json", "benchmark.json", "launches.json"}
-NAMES |= {bench_runs.NAME, *(f"run-{level}.json" for level in RUN_LEVELS)}
+NAMES |= {atlas_runs.NAME, bench_runs.NAME, *(f"run-{level}.json" for level in RUN_LEVELS)}
 
 
 def read(folders: list[Path]) -> Evidence:
@@ -48,6 +49,7 @@ def read(folders: list[Path]) -> Evidence:
                 seen.add(path.resolve())  # a folder that is named twice, or within another, has each file once
                 _read_file(found, folder, path)
     _pair(found)
+    _pair_atlas(found)
     return found
 
 
@@ -85,6 +87,19 @@ def _pair(found: Evidence) -> None:
             continue
         crashed = Suite(document.cell, level, document.date, document.file, document.source, {}, crash=document)
         found.suites.append(crashed)
+
+
+def _pair_atlas(found: Evidence) -> None:
+    """Give each atlas file the run of its folder; a release that was asked for and left no file is one without."""
+    for document in found.atlas_runs:
+        run = atlas_runs.from_json(document.content)
+        there = {each.release: each for each in found.atlas if each.folder == Path(document.file).parent}
+        for release, opened in run.opened_by_release().items():
+            if release not in there:
+                content: dict[str, Any] = {"triton": release, "date": opened, "commit": run.commit, "entries": []}
+                there[release] = Atlas("", "", document.file, document.source, content, release, there=False)
+                found.atlas.append(there[release])
+            there[release].run, there[release].date = run, max(there[release].date, as_utc(opened))
 
 
 def is_subject(cell: str) -> bool:
@@ -125,6 +140,7 @@ SCHEMAS = {
     schemas.UNAVAILABLE: "unavailable",
     schemas.FAILURE: "failures",
     schemas.CODEGEN: "atlas",
+    schemas.CODEGEN_RUN: "atlas_runs",
     schemas.LAUNCHES: "launches",
     schemas.INCIDENTS: "incidents",
 }
@@ -150,13 +166,23 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
         raise Unusable(f"is foreign: {named}", broken=schema.startswith("triton-matrix/") or path.name in NAMES)
     kind = SCHEMAS[schema]
     _check(content, kind)
-    if kind == "atlas" and atlas_file.lacks(content):
-        raise Unusable(f"is not whole: {atlas_file.lacks(content)}")
-    declared = kind in ("runs", "bench_runs")
-    if declared and path.parent.name != content["cell"]:
+    if kind == "atlas":
+        return kind, _atlas(content, path, source)
+    if kind in ("runs", "bench_runs") and path.parent.name != content["cell"]:
         raise Unusable(f"says that it is of cell {content['cell']!r} but lies in the folder {path.parent.name!r}")
-    date = as_utc(content["opened" if declared else "date"])
+    for each in content.get("earlier", ()) if kind == "atlas_runs" else ():
+        as_utc(each["opened"])
+    date = as_utc(content["opened" if kind in ("runs", "bench_runs", "atlas_runs") else "date"])
     return kind, Document(content.get("cell", ""), date, shown(path), source, content)
+
+
+def _atlas(content: dict[str, Any], path: Path, source: str) -> Atlas:
+    if atlas_file.lacks(content):
+        raise Unusable(f"is not whole: {atlas_file.lacks(content)}")
+    release = content["triton"]
+    if path.stem != release:
+        raise Unusable(f"says that it is of triton {release} but is called {path.name!r}")
+    return Atlas("", as_utc(content["date"]), shown(path), source, content, release)
 
 
 def _check(content: dict[str, Any], kind: str) -> None:

@@ -7,63 +7,32 @@ verb ``compile`` of this same package.
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
-import contextlib
 import os
-import subprocess
 import sys
-import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, compiler_variables, locks, versions
+from ..base import cells, commands, compiler_variables, locks, sources
 from ..codegen import accepted, targets
 from ..codegen import spec as spec_files
 from ..codegen.cli import add_loading_options, settings_of, target_names
-from ..codegen.many import Settings
-from ..environments import stamped
-from ..evidence import atlas_file
-from .children import Children
-from .progress import Progress
-from .summary import Outcome, accept, report_atlas, report_pair, report_spec, tell
+from ..evidence import atlas_file, atlas_runs
+from .asking import Outcome
+from .asking import Request as Request
+from .asking import run as run
+from .declared import Declared
+from .summary import Told, accept, report_atlas, report_pair, report_spec, tell_problems
 
 OF_CELLS = ("cuda:90", "hip:gfx942")  # a GPU of each platform, for plain `nox`
 UNAVAILABLE = 3
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is asked of every release.
-
-    Attributes:
-        spec: the spec file or a folder of such, or None for the atlas of the package's kernels.
-        atlas: the hook that gives the atlas's configurations, ``FILE.py:FUNCTION`` below ``root``.
-        root: the repo root. It is imported from for the atlas, which is of its sources; not for a spec.
-        names: the targets.
-        extra: requirements to install beside Triton.
-        envs: folder of the environments and of the kept results.
-        out: folder of the atlas files.
-        settings: how kernels are loaded and compiled; its ``torch_version`` is each release's own.
-    """
-
-    spec: Optional[Path]
-    atlas: Optional[str]
-    root: Path
-    names: tuple[str, ...]
-    extra: tuple[str, ...]
-    envs: Path
-    out: Path
-    no_cache: bool
-    settings: Settings = field(default_factory=Settings)
-
-
 @commands.exit_status("codegen")
 def main(argv: list[str]) -> int:
-    """Exit status 0; 1: something got worse and is not accepted, or a release fails; 2: cannot ask any release.
+    """Exit status 0; 1: something is worse and not accepted, or a release fails; 2: cannot ask, or compared nothing.
 
-    With --cells also 3: no release could be had on this machine or network.
+    A release that this machine cannot provide makes it 1; with --cells, where plain ``nox`` goes on without it, 3.
     """
     options = _parser().parse_args(argv)
     table = cells.load_at(options.root)
@@ -71,6 +40,9 @@ def main(argv: list[str]) -> int:
     if options.cells:
         pinned = {cell.triton for cell in table.cells.values()}
         rows = [row for row in rows if row.triton in pinned]
+        if not rows:
+            print(f"codegen: no cell of {table.path.name} pins a release of Triton", file=sys.stderr)
+            return UNAVAILABLE
     names = tuple(target_names(options.target or (list(OF_CELLS) if options.cells else None)))
     spec = options.spec and options.spec.resolve()
     accepted_path = options.accepted or table.accepted
@@ -88,7 +60,7 @@ def main(argv: list[str]) -> int:
             known = ", ".join(table.releases)
             raise ValueError(f"{accepted_path.name} accepts {entry}; the table's releases are {known}: remove it")
     reasons = _reasons(options.accept or [])
-    reports = table.root / "reports" / "codegen"
+    reports = (table.root / "reports" / "codegen").resolve()
     request = Request(
         spec=spec,
         atlas=table.package.atlas,
@@ -100,53 +72,67 @@ def main(argv: list[str]) -> int:
         no_cache=options.no_cache,
         settings=settings_of(options, None),
     )
+    if spec and request.out == reports:
+        raise ValueError(f"--out is {str(reports)!r}, the folder of the package's atlas; name another one for a spec")
     commands.uv()
     with locks.held(request.out / ".codegen.lock", f"the atlas in {request.out}"):
-        return _compared(rows, request, options, entries, reasons, accepted_path)
+        variables = compiler_variables.left_out(os.environ)
+        if variables:
+            print(f"codegen: {variables}", file=sys.stderr)
+        start = time.perf_counter()
+        outcomes = _declared_run(rows, request, options, table)
+        told = Told(outcomes, time.perf_counter() - start, options.markdown)
+        return _compared(rows, request, options, told, entries, reasons, accepted_path)
+
+
+def _declared_run(
+    rows: list[cells.Release], request: Request, options: argparse.Namespace, table: cells.Table
+) -> list[Outcome]:
+    """Ask the releases, in a run that says so before it begins and is closed when all have ended."""
+    digests = (None, None) if request.spec else (sources.package_digest(table), atlas_file.hook_digest(table))
+    whole = not (options.triton or options.from_ or options.cells or options.target)
+    asked = [row.triton for row in rows]
+    opened = atlas_runs.open_run(request.out, asked, request.names, table.root, *digests, whole=whole)
+    declared = Declared(request.out, opened)
+    outcomes = run(rows, request, options.jobs, declared)
+    declared.close()
+    return outcomes
 
 
 def _compared(
     rows: list[cells.Release],
     request: Request,
     options: argparse.Namespace,
+    told: Told,
     entries: list[accepted.Accepted],
     reasons: dict[str, str],
     accepted_path: Path,
 ) -> int:
-    """Ask the releases, and say what they answer; nobody else writes to the folder meanwhile."""
-    variables = compiler_variables.left_out(os.environ)
-    if variables:
-        print(f"codegen: {variables}", file=sys.stderr)
-    start = time.perf_counter()
-    outcomes = run(rows, request, options.jobs)
-    named = bool(options.triton or options.from_)
-    asked = [outcome for outcome in outcomes if not outcome.unavailable]
-    if not any(outcome.path.is_file() for outcome in asked):
-        by_problem: dict[str, list[str]] = {}
-        for outcome in outcomes:
-            by_problem.setdefault(outcome.problem, []).append(outcome.release)
-        for sentence, releases in by_problem.items():  # what all of them say is said once
-            print(f"codegen: triton {', '.join(releases)}: {sentence}", file=sys.stderr)
-        return UNAVAILABLE if options.cells and not asked else 2
-    failed = [outcome for outcome in outcomes if outcome.problem and (named or not outcome.unavailable)]
-    atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
+    """Say what the releases answer; nobody else writes to the folder meanwhile."""
+    atlases = [atlas_file.read(outcome.path) for outcome in told.outcomes if not outcome.problem]
+    if not atlases:
+        tell_problems(told.outcomes)
+        return UNAVAILABLE if options.cells and not told.failed else 2
     if all(item["status"] == "n/a" for atlas in atlases for item in atlas["entries"]):
         reasons_ = dict.fromkeys(item["reason"] for atlas in atlases for item in atlas["entries"])
         raise ValueError("\n".join(["every configuration is n/a in every release that was asked", *reasons_]))
     judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
-    took = time.perf_counter() - start
     if options.from_ and len(atlases) == 2:
         return report_pair(atlases[0], atlases[-1], judged, options.markdown)
     if request.spec or options.from_:
-        status = report_spec(atlases, options.markdown, failed)
-        return tell(outcomes, failed, status)
-    summary = request.out / "summary.md" if set(request.names) >= set(targets.DEFAULT) and not named else None
-    if reasons:
-        whole = not (named or options.cells) and len(atlases) == len(rows)
-        entries = accept(atlases, entries, reasons, whole)
-        accepted.write(accepted_path, entries)
-        judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
-    return tell(outcomes, failed, report_atlas(outcomes, atlases, judged, took, options.markdown, summary))
+        status = report_spec(told, atlases)
+    else:
+        if reasons:
+            whole = not (options.triton or options.cells) and len(atlases) == len(rows)
+            entries = accept(atlases, entries, reasons, whole)
+            accepted.write(accepted_path, entries)
+            judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
+        of_all = set(request.names) >= set(targets.DEFAULT) and not options.triton
+        status = report_atlas(told, atlases, judged, request.out / "summary.md" if of_all else None)
+    tell_problems(told.outcomes)
+    if told.unavailable and status != 1:
+        return UNAVAILABLE if options.cells else max(status, 1)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -161,8 +147,8 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help=f"only the releases of the table's cells, for {' and '.join(OF_CELLS)} unless --target says otherwise",
     )
-    parser.add_argument("--from", dest="from_", metavar="A", help="compare two releases: the earlier one")
-    parser.add_argument("--to", metavar="B", help="the later one")
+    parser.add_argument("--from", dest="from_", metavar="A", help="compare two releases: from this one ...")
+    parser.add_argument("--to", metavar="B", help="... to that one; an earlier one judges a downgrade")
     parser.add_argument("--target", action="append", metavar="TARGET", help=targets.HELP)
     parser.add_argument("--with", dest="with_", action="append", metavar="REQUIREMENT", help="install this too")
     parser.add_argument("--accepted", type=Path, metavar="FILE", help="default: tests/atlas/accepted.toml")
@@ -183,18 +169,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def choose(rows: Any, named: Optional[str], from_: Optional[str], to: Optional[str]) -> list[cells.Release]:
-    """The rows asked for, oldest first; raises ValueError for a release that the table does not have."""
+    """The rows asked for: ``from_`` and ``to`` as they are named, which may be a downgrade, else the oldest first.
+
+    Raises:
+        ValueError: a release that the table does not have, or ends that are not two.
+    """
     if bool(from_) != bool(to):
         raise ValueError("--from and --to go together")
     if from_ and named:
         raise ValueError("--triton names releases, and so do --from and --to; give one of the two")
-    wanted = [from_, to] if from_ else named.split(",") if named else list(rows)
+    wanted = [str(from_), str(to)] if from_ else named.split(",") if named else list(rows)
     for version in wanted:
         if version not in rows:
             raise ValueError(f"triton is {version!r}; allowed are {', '.join(rows)} (constraints/cells.toml)")
-    if from_ and versions.key(from_) >= versions.key(str(to)):
-        raise ValueError(f"--from is {from_}, --to is {to}; --from must be the earlier release")
-    return [rows[version] for version in rows if version in wanted]
+    if from_ and from_ == to:
+        raise ValueError(f"--from and --to are both {from_}; they are two releases")
+    return [rows[version] for version in (wanted if from_ else rows) if version in wanted]
 
 
 def _reasons(given: list[str]) -> dict[str, str]:
@@ -208,95 +198,3 @@ def _reasons(given: list[str]) -> dict[str, str]:
             )
         reasons[cause] = reason.strip()
     return reasons
-
-
-def run(rows: list[cells.Release], request: Request, jobs: int) -> list[Outcome]:
-    """One outcome per release, in order. Releases run side by side, newest first: those know the most targets."""
-    children = Children()
-    with Progress(len(rows)) as progress, concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
-        futures = {row.triton: pool.submit(_one_release, row, request, progress, children) for row in reversed(rows)}
-        try:
-            return [futures[row.triton].result() for row in rows]
-        except BaseException:  # it is interrupted: nothing more begins, and what runs ends
-            for future in futures.values():
-                future.cancel()
-            children.end()
-            raise
-
-
-def _one_release(row: cells.Release, request: Request, progress: Progress, children: Children) -> Outcome:
-    path = request.out / f"{row.triton}.json"
-    earlier = None
-    with contextlib.suppress(atlas_file.RecordError):
-        earlier = None if request.spec else atlas_file.read(path)
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()  # what does not run now must not look as if it had
-    start = time.perf_counter()
-    try:
-        progress.say(row.triton, "environment")
-        python = stamped.of_release(row, request.extra, request.envs)
-    except (commands.ToolError, ValueError) as problem:
-        progress.finish(row.triton, "unavailable")
-        return Outcome(row.triton, path, problem=f"unavailable: {problem}", unavailable=True)
-    read_end, write_end = os.pipe()  # of the progress alone: what a kernel's module prints does not come here
-    command = [str(python), "-m", "triton_matrix", "compile", "--quiet", "--progress", str(write_end)]
-    command += ["--release", row.triton]  # a PYTHONPATH may bring another
-    command += ["--json", str(path), "--target", ",".join(request.names), *_loading(row, request.settings)]
-    if request.spec:
-        command += ["--spec", str(request.spec)]
-    else:
-        command += ["--atlas", str(request.atlas), "--root", str(request.root)]
-    command += ["--no-cache"] if request.no_cache else ["--cache", str(request.envs / "results")]
-    imported = [] if request.spec else [str(request.root)]
-    imported += [str(Path(each).resolve()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
-    env = {
-        **compiler_variables.without(os.environ),
-        "PYTHONPATH": os.pathsep.join(imported),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    compiled = 0
-    errors: list[str] = []
-    with subprocess.Popen(
-        command,
-        env=env,
-        cwd=request.envs,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        pass_fds=(write_end,),
-        preexec_fn=commands.end_with_parent(),  # what is left of a killed run must not write its file later
-    ) as process:
-        children.started(process)
-        os.close(write_end)
-        assert process.stderr is not None
-        reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()))
-        reader.start()
-        with open(read_end, encoding="utf-8") as lines:
-            for line in lines:
-                word, *numbers = line.split()
-                if word == "progress":
-                    progress.count(row.triton, int(numbers[0]), int(numbers[1]))
-                elif word == "compiled":
-                    compiled = int(numbers[0])
-        reader.join()
-    children.ended(process)
-    said = "".join(errors).strip()
-    if process.returncode in (0, 1) and path.is_file():
-        if earlier:
-            atlas_file.keep_other_targets(path, earlier, request.names)
-        progress.finish(row.triton, f"{compiled} compiled in {time.perf_counter() - start:.1f} s")
-        return Outcome(row.triton, path, compiled=compiled, remark=said)
-    progress.finish(row.triton, "cannot be asked")
-    if process.returncode == 2:
-        return Outcome(row.triton, path, problem=said)
-    return Outcome(row.triton, path, problem=str(commands.ToolError(command, process.returncode, said[-600:])))
-
-
-def _loading(row: cells.Release, settings: Settings) -> list[str]:
-    """The options of the verb ``compile`` that say how kernels are loaded in this release."""
-    options = ["--torch", row.torch, "--import-seconds", str(settings.import_seconds)]
-    options += ["--compile-seconds", str(settings.compile_seconds)]
-    options += ["--configs", str(settings.configs)] if settings.configs else []
-    return [*options, *(["--source-root", str(settings.source_root)] if settings.source_root else [])]

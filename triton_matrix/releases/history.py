@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base import commands, files, tables, text, versions
-from ..evidence import atlas_file
+from ..base import commands, files, tables, versions
+from ..codegen import compare
+from ..evidence import atlas_file, atlas_runs
 
 DEFAULT_FOLDER = Path("reports/codegen")
 
 
 def load(folder: Path) -> list[dict[str, Any]]:
     """Every atlas file of a folder, oldest release first; raises RecordError when there is none."""
-    atlases = [atlas_file.read(path) for path in sorted(folder.glob("*.json"))]
+    atlases = [atlas_file.read(path) for path in sorted(folder.glob("*.json")) if path.name != atlas_runs.NAME]
     if not atlases:
         raise atlas_file.RecordError(f"{folder} holds no atlas file; `nox -s codegen` writes them")
     return sorted(atlases, key=lambda atlas: versions.key(atlas["triton"]))
@@ -47,18 +48,18 @@ def series(atlases: Sequence[dict[str, Any]], kernel: str, target: str, metric: 
     return dict(sorted(result.items(), key=lambda item: _natural(item[0])))
 
 
-def ages(atlases: Sequence[dict[str, Any]]) -> list[str]:
-    """Which releases are of which sources, one sentence each; none where all are of the same."""
-    by_sources: dict[Any, list[dict[str, Any]]] = {}
-    for atlas in atlases:
-        by_sources.setdefault(atlas.get("sources"), []).append(atlas)
-    if len(by_sources) < 2:
-        return []
-    return [
-        f"of commit {text.short(group[0].get('commit'))} and its sources: "
-        + ", ".join(atlas["triton"] for atlas in group)
-        for group in by_sources.values()
-    ]
+def not_whole(atlases: Sequence[dict[str, Any]], folder: Path) -> list[str]:
+    """Which releases of a folder are not what its last runs asked for, one sentence a reason."""
+    run = atlas_runs.read(folder)
+    by_release = {atlas["triton"]: atlas for atlas in atlases}
+    alike: dict[str, list[str]] = {}
+    for release in sorted({*by_release, *(run.opened_by_release() if run else ())}, key=versions.key):
+        asked = [*run.of_release(release)] if run else []
+        found = [atlas_runs.shortfall(*each, by_release.get(release)) or each[1].reason for each in asked]
+        why = next(filter(None, found), "") if asked else f"no {atlas_runs.NAME} says that it was asked for"
+        if why:
+            alike.setdefault(why, []).append(release)
+    return [f"{', '.join(releases)}: {why}" for why, releases in alike.items()]
 
 
 def _natural(label: str) -> list[Any]:
@@ -115,7 +116,7 @@ def main(argv: list[str]) -> int:
     atlases = load(options.reports)
     lines = series(atlases, options.kernel, options.target, options.metric)
     releases = [atlas["triton"] for atlas in atlases]
-    for sentence in ages(atlases):
+    for sentence in [*compare.ages(atlases), *not_whole(atlases, options.reports)]:
         print(f"history: {sentence}", file=sys.stderr)
     rows = [[label, *values] for label, values in lines.items()]
     print(tables.render([f"{options.metric} {options.target}", *releases], rows, markdown=options.markdown))

@@ -12,53 +12,87 @@ from typing import Any, Optional
 from ..base import files, tables
 from ..codegen import accepted, compare, table
 from ..codegen.accepted import Accepted
+from .asking import Outcome
+
+NOTHING = "nothing is compared: no configuration compiled in two consecutive releases"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How one release went.
+class Told:
+    """What the releases answered.
 
     Attributes:
-        path: its atlas file, there unless ``problem`` says otherwise.
-        compiled: configurations that had to be compiled; the others were kept from an earlier run.
-        problem: one sentence when there is no atlas file.
-        unavailable: this machine cannot provide the release.
-        remark: what the release printed on its error stream.
+        outcomes: one per release that was asked.
+        seconds: that asking took.
+        markdown: whether tables are printed as Markdown.
     """
 
-    release: str
-    path: Path
-    compiled: int = 0
-    problem: str = ""
-    unavailable: bool = False
-    remark: str = ""
+    outcomes: Sequence[Outcome]
+    seconds: float
+    markdown: bool
+
+    @property
+    def unavailable(self) -> list[str]:
+        """The releases that this machine cannot provide."""
+        return [outcome.release for outcome in self.outcomes if outcome.unavailable]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The releases that are there and have no answer."""
+        return [outcome for outcome in self.outcomes if outcome.problem and not outcome.unavailable]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Two releases' atlas files, what is different, what of that is open, and how much could be compared."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    found: list[compare.Change]
+    open_: list[compare.Change]
+    unused: list[Accepted]
+    coverage: compare.Coverage
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The two releases."""
+        return self.before["triton"], self.after["triton"]
+
+
+def steps(atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted]) -> list[Step]:
+    """Each release against the one before."""
+    result = []
+    for before, after in itertools.pairwise(atlases):
+        found = compare.changes(before, after)
+        judged = accepted.judge(found, entries, before["triton"], after["triton"])
+        result.append(Step(before, after, found, *judged, compare.coverage(before, after)))
+    return result
 
 
 def report_atlas(
-    outcomes: Sequence[Outcome],
-    atlases: Sequence[dict[str, Any]],
-    entries: Sequence[Accepted],
-    seconds: float,
-    markdown: bool,
-    summary: Optional[Path],
+    told: Told, atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], summary: Optional[Path]
 ) -> int:
-    """Print the overview and what got worse between consecutive releases; write both as Markdown to ``summary``."""
-    judged = [(before, after, *_judge(before, after, entries)) for before, after in itertools.pairwise(atlases)]
-    print(table.overview(atlases, markdown))
+    """Print the overview and what got worse between consecutive releases; write both as Markdown to ``summary``.
+
+    Returns:
+        1 where something got worse and is not accepted, no longer occurs, does not compile, or has no answer; 2 where
+        several releases were asked and nothing is compared; else 0.
+    """
+    taken = steps(atlases, entries)
+    print(table.overview(atlases, told.markdown))
     print()
-    print(_changes(judged, markdown))
+    print(_changes(taken, told.markdown))
+    compare.print_aside(_not_compared(taken), told.markdown)
     total = sum(len(atlas["entries"]) for atlas in atlases)
-    fresh = sum(outcome.compiled for outcome in outcomes)
-    print(f"\n{total} configurations in {len(atlases)} releases, {fresh} compiled now, {seconds:.1f} s")
-    missing = [outcome.release for outcome in outcomes if outcome.unavailable]
-    if missing:
-        print(f"unavailable and not counted: {', '.join(missing)}")
+    fresh = sum(outcome.compiled for outcome in told.outcomes)
+    print(f"\n{total} configurations in {len(atlases)} releases, {fresh} compiled now, {told.seconds:.1f} s")
     if summary:
         of = f"Of commit {atlases[-1].get('commit') or 'unknown'}, {atlases[-1].get('date')}."
         text = ["# What each Triton release makes of the kernels", "", of, "", table.overview(atlases, True), ""]
-        text += ["## What got worse between consecutive releases", "", _changes(judged, True), ""]
-        files.write_text(summary, "\n".join(text))
-    return _status(judged, [item for atlas in atlases for item in atlas["entries"]], outcomes)
+        text += ["## What got worse between consecutive releases", "", _changes(taken, True), ""]
+        text += [f"- {line}" for line in _not_compared(taken)]
+        files.write_text(summary, "\n".join(text).rstrip() + "\n")
+    return _status(taken, told, [item for atlas in atlases for item in atlas["entries"]])
 
 
 def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence[Accepted], markdown: bool) -> int:
@@ -71,33 +105,45 @@ def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence
     for item in errors:
         print(f"error: {item['id']} triton {after['triton']}: {item['reason']}")
     aside = compare.beside(before, after)
-    found, open_, unused = _judge(before, after, entries)
-    print("\n".join([compare.render(found, open_, markdown), *aside]))
-    for line in compare.unused_lines(unused):
+    (step,) = steps([before, after], entries)
+    print(compare.render(step.found, step.open_, markdown))
+    compare.print_aside(aside, markdown)
+    for line in compare.unused_lines(step.unused):
         print(line, file=sys.stderr)
-    return 1 if open_ or unused or errors else 0
+    return 1 if step.open_ or step.unused or errors else 0
 
 
-def report_spec(atlases: Sequence[dict[str, Any]], markdown: bool, failed: Sequence[Outcome] = ()) -> int:
-    """Print a spec's metrics, the releases of each configuration under one another, and what got worse."""
-    print(table.by_release(atlases, markdown))
-    for outcome in failed:
-        print(f"error: triton {outcome.release}: {outcome.problem}")
-    broken = any(item["status"] == "error" for atlas in atlases for item in atlas["entries"])
-    judged = [(before, after, *_judge(before, after, ())) for before, after in itertools.pairwise(atlases)]
-    worse = any(change.kind == "worse" for _, _, found, _, _ in judged for change in found)
-    if judged and (worse or not (broken or failed)):  # beside a failure, that nothing else got worse is no good news
+def report_spec(told: Told, atlases: Sequence[dict[str, Any]]) -> int:
+    """Print a spec's metrics, the releases of each configuration under one another, and what got worse.
+
+    Returns:
+        as of :func:`report_atlas`; what got worse does not count.
+    """
+    print(table.by_release(atlases, told.markdown))
+    for outcome in told.outcomes:
+        if outcome.problem:
+            print(f"error: triton {outcome.release}: {outcome.problem}")
+    broken = any(item["status"] == "error" for atlas in atlases for item in atlas["entries"]) or bool(told.failed)
+    taken = steps(atlases, ())
+    worse = any(change.kind == "worse" for step in taken for change in step.found)
+    if taken and (worse or not broken):  # beside a failure, that nothing else got worse is no good news
         print()
-        print(_changes(judged, markdown))
-    return 1 if broken else 0
+        print(_changes(taken, told.markdown))
+    compare.print_aside(_not_compared(taken), told.markdown)
+    return 1 if broken else _nothing_compared(taken, told)
 
 
-def tell(outcomes: Sequence[Outcome], failed: Sequence[Outcome], status: int) -> int:
-    """Say on the error stream which releases have no answer; the exit status with that: 1 where one of them counts."""
+def tell_problems(outcomes: Sequence[Outcome]) -> None:
+    """Say on the error stream which releases have no answer; last, in one sentence, those that are not at hand."""
+    by_problem: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.problem:
-            print(f"codegen: triton {outcome.release}: {outcome.problem}", file=sys.stderr)
-    return max(status, 1) if failed else status
+            by_problem.setdefault(outcome.problem, []).append(outcome.release)
+    for sentence, releases in by_problem.items():  # what all of them say is said once
+        print(f"codegen: triton {', '.join(releases)}: {sentence}", file=sys.stderr)
+    unavailable = [outcome.release for outcome in outcomes if outcome.unavailable]
+    if unavailable:
+        print(f"codegen: this machine could not provide triton {', '.join(unavailable)}", file=sys.stderr)
 
 
 def accept(
@@ -109,54 +155,57 @@ def accept(
         whole: whether ``atlases`` are all releases. Otherwise entries of the steps that were not asked stay; those of
             targets that were not compiled always do.
     """
-    steps = {(before["triton"], after["triton"]) for before, after in itertools.pairwise(atlases)}
+    ends = {(before["triton"], after["triton"]) for before, after in itertools.pairwise(atlases)}
     compiled = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
     result = [
-        entry for entry in entries if entry not in compiled or ((entry.from_, entry.to) not in steps and not whole)
+        entry for entry in entries if entry not in compiled or ((entry.from_, entry.to) not in ends and not whole)
     ]
-    for before, after in itertools.pairwise(atlases):
-        step = (before["triton"], after["triton"])
-        _, open_, unused = _judge(before, after, compiled)
-        result += [entry for entry in compiled if (entry.from_, entry.to) == step and entry not in unused]
-        for change in open_:
+    for step in steps(atlases, compiled):
+        result += [entry for entry in compiled if (entry.from_, entry.to) == step.ends and entry not in step.unused]
+        for change in step.open_:
             if change.cause in reasons:
-                result.append(Accepted(change.label, change.target, *step, change.cause, reasons[change.cause]))
+                result.append(Accepted(change.label, change.target, *step.ends, change.cause, reasons[change.cause]))
     return result
 
 
-def _judge(before: dict[str, Any], after: dict[str, Any], entries: Sequence[Accepted]) -> tuple[Any, Any, Any]:
-    found = compare.changes(before, after)
-    return (found, *accepted.judge(found, entries, before["triton"], after["triton"]))
-
-
-def _changes(judged: Sequence[Any], markdown: bool) -> str:
+def _changes(taken: Sequence[Step], markdown: bool) -> str:
     """One table of everything that got worse, worst first within each pair of releases."""
-    if not judged:
+    if not taken:
         return "one release was compiled, so nothing is compared"
     rows = []
-    for before, after, found, open_, _ in judged:
-        for change in found:
+    for step in taken:
+        for change in step.found:
             if change.kind == "worse":
-                step = f"{before['triton']} -> {after['triton']}"
-                verdict = "worse" if change in open_ else "accepted"
-                rows.append([step, verdict, change.label, change.target, change.what])
-    if not rows:
-        return "nothing got worse between consecutive releases"
-    return tables.render(["triton", "", "configuration", "target", "change"], rows, markdown=markdown)
+                verdict = "worse" if change in step.open_ else "accepted"
+                rows.append([" -> ".join(step.ends), verdict, change.label, change.target, change.what])
+    if rows:
+        return tables.render(["triton", "", "configuration", "target", "change"], rows, markdown=markdown)
+    compared = sum(len(step.coverage.compared) for step in taken)
+    return f"nothing got worse between consecutive releases; {compared} compared" if compared else NOTHING
 
 
-def _status(judged: Sequence[Any], entries: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]) -> int:
-    """1 when something is worse and not accepted, an accepted entry is stale, or something does not compile."""
+def _not_compared(taken: Sequence[Step]) -> list[str]:
+    """What is in one of two consecutive releases only or was not asked of one, and steps between two sources."""
+    return [f"{' -> '.join(step.ends)}: {line}" for step in taken for line in step.coverage.lines(*step.ends)]
+
+
+def _nothing_compared(taken: Sequence[Step], told: Told) -> int:
+    """2 where several releases were asked and no configuration is compared; else 0."""
+    return 2 if len(told.outcomes) > 1 and not any(step.coverage.compared for step in taken) else 0
+
+
+def _status(taken: Sequence[Step], told: Told, entries: Sequence[dict[str, Any]]) -> int:
     status = 0
-    for before, after, _, open_, unused in judged:
-        if open_:
-            step = f"{before['triton']} -> {after['triton']}"
-            print(f"{step}: {len(open_)} worse and not in accepted.toml", file=sys.stderr)
+    for step in taken:
+        if step.open_:
+            print(f"{' -> '.join(step.ends)}: {len(step.open_)} worse and not in accepted.toml", file=sys.stderr)
             status = 1
-        for line in compare.unused_lines(unused):
+        for line in compare.unused_lines(step.unused):
             print(line, file=sys.stderr)
             status = 1
-    for outcome in outcomes:
+    for outcome in told.outcomes:
         if outcome.remark:
             print(f"triton {outcome.release}: {outcome.remark}", file=sys.stderr)
-    return 1 if any(item["status"] == "error" for item in entries) else status
+    if status or told.failed or any(item["status"] == "error" for item in entries):
+        return 1
+    return _nothing_compared(taken, told)

@@ -27,10 +27,10 @@ def answer(options: argparse.Namespace) -> int:
         OSError: the evidence cannot be read.
     """
     required = [_cell_and_level("--require", item) for item in options.require]
-    expected = [_cell_and_level("--expect", item) for item in options.expect]
+    expected = [("", "codegen") if item == "codegen" else _cell_and_level("--expect", item) for item in options.expect]
     table = load_at(options.root)
     for cell, _ in required + expected:
-        table.cell(reading.table_cell(cell))
+        table.cell(reading.table_cell(cell)) if cell else None
     reports = options.reports or table.root / "reports"
     accepts = known.load(options.known or table.known, table.cells)
     accepted = options.accepted or table.accepted
@@ -43,7 +43,7 @@ def answer(options: argparse.Namespace) -> int:
     names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(found)
     pair = compare_runs.cell_against_cell(found, *names) if names else None
     judged = verdict.judge(found, changes, pair)
-    status, reasons = verdict.status(judged, required, options.allow_stale, expected)
+    status, reasons = verdict.status(judged, required, options.allow_stale, expected, table.releases)
     matrix: Matrix = {**judged, "status": status, "status_reasons": reasons}
     jsonschema.validate(matrix, schema())
     out = options.out or reports

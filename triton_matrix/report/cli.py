@@ -47,7 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--cells", type=_pair, metavar="CELL:CELL", help="cells to hold against each other (default: oldest:newest)")
     add("--require", action="append", default=[], metavar="CELL:LEVEL", help="an error where it is missing; repeatable")
     add(
-        "--expect", action="append", default=[], metavar="CELL:LEVEL", help="an error where it left nothing; repeatable"
+        "--expect",
+        action="append",
+        default=[],
+        metavar="CELL:LEVEL|codegen",
+        help="an error where it left nothing; codegen, of whatever cell, is every release of the table; repeatable",
     )
     add("--allow-stale", action="store_true", help="a result of other sources than the checkout has now counts too")
     add("--known", type=Path, help="accepted failures (default: tests/known.toml)")

@@ -14,9 +14,29 @@ from typing import Any, Optional
 
 from ..base import sources
 from ..base.cells import Table
-from ..evidence import atlas_file, benchmark_file, runs
-from ..evidence.reading import Document, Suite, is_subject, table_cell
+from ..codegen.cache import OUR_CODE_DIGEST
+from ..evidence import atlas_file, atlas_runs, benchmark_file, runs
+from ..evidence.reading import Atlas, Document, Suite, is_subject, table_cell
 from ..suites import chosen, incidents
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What an atlas file is worth, by what was asked of its release; each sentence is "" where it does not hold.
+
+    Attributes:
+        shortfall: why it is no whole answer to a run of the checkout as it is now.
+        outdated: why it is not of the checkout as it is now.
+        left: what was asked for besides and is not of the checkout as it is now, with the reason.
+        unavailable: why this machine could not provide the release.
+        is_shown: whether the file's entries are of what the verdict is about.
+    """
+
+    shortfall: str = ""
+    outdated: str = ""
+    left: str = ""
+    unavailable: str = ""
+    is_shown: bool = True
 
 
 @dataclass
@@ -62,9 +82,28 @@ class Current:
         old = runs.outdated(run, runs.Wheel(self.sources, None), self._inputs(run, suite) if run else None)
         return old or self._helper_changed(run.helpers if run else {})
 
-    def outdated_codegen(self, document: Document) -> str:
-        """The same of an atlas file."""
-        return atlas_file.outdated(document.content, self.table, self.sources)
+    def standing(self, atlas: Atlas) -> Standing:
+        """What a release's atlas file is worth."""
+        asked = [*atlas.run.of_release(atlas.release)] if atlas.run else []
+        if not asked:
+            return Standing(shortfall=f"no {atlas_runs.NAME} beside it says that it was asked for")
+        ages = [atlas_file.of_other_sources(run.sources, run.hook, self.table, self.sources) for run, _ in asked]
+        now = [each for each, age in zip(asked, ages) if not age]
+        own = self._outdated_atlas(atlas) if atlas.there else ""
+        if not now:
+            return Standing(outdated=own or ages[0])
+        content = atlas.content if atlas.there else None
+        short = next(filter(None, (atlas_runs.shortfall(run, part, content) for run, part in now)), "")
+        lacking = [part.reason for _, part in now if part.outcome == atlas_runs.UNAVAILABLE]
+        if short or len(lacking) == len(now):
+            return Standing(shortfall=short, unavailable="" if short else lacking[0], is_shown=not own)
+        left = [f"{', '.join(part.targets)}: {age}" for (_, part), age in zip(asked, ages) if age]
+        return Standing(outdated=own, left="; ".join(left), unavailable="; ".join(lacking))
+
+    def _outdated_atlas(self, atlas: Atlas) -> str:
+        if atlas.content.get("hook") is None and self.table.package.atlas:
+            return "it is of a spec, and not of the package's atlas"
+        return atlas_file.outdated(atlas.content, self.table, self.sources, OUR_CODE_DIGEST)
 
     def outdated_bench(self, document: Document) -> str:
         """The same of a benchmark file."""

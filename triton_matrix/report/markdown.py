@@ -25,6 +25,8 @@ def render(matrix: Matrix) -> str:
         ("On several machines", _list(words.machine_lines(matrix))),
         ("Failures by cause", _failures(matrix)),
         ("Accepted codegen changes", _list(words.accepted_lines(matrix))),
+        ("Not compared in the atlas", _list(words.not_compared_lines(matrix))),
+        ("Not provided here", _list(filter(None, [words.unavailable_line(matrix)]))),
         ("Left out", _list(f"{row['file']} {row['problem']}" for row in matrix["problems"])),
         ("Replaced by newer results", _list(f"{row['file']} ({row['date']})" for row in matrix["superseded"])),
     ]

@@ -178,6 +178,10 @@ class FoundRelease(ReleaseBase, total=False):
     outdated: str
     own: bool
     before: Annotated[str, "the release that it was compared with"]
+    shortfall: Annotated[str, 'why it is no whole answer to what was asked of it; "" where it is']
+    unavailable: Annotated[str, 'why this machine could not provide it; "" where it did']
+    left: Annotated[str, 'what was asked besides and is not of the checkout as it is now; "" where all is']
+    empty: Annotated[list[str], "targets that were asked for and that the package gives no configuration for"]
 
 
 class JudgedRelease(FoundRelease):
@@ -209,6 +213,15 @@ class Entry(EntryBase, total=False):
     options: dict[str, Any]
 
 
+class Step(TypedDict):
+    """Two consecutive releases of the atlas, and how much of them is compared."""
+
+    before: str
+    after: str
+    compared: Annotated[Count, "configurations that are"]
+    lines: Annotated[list[str], "one sentence for each kind of those that are not"]
+
+
 class Columns(TypedDict):
     """The atlas of all releases, as columns."""
 
@@ -217,8 +230,11 @@ class Columns(TypedDict):
     metrics: list[str]
     status: Annotated[dict[str, str], "release -> one letter per entry: . ok, n n/a, E error, blank absent"]
     reasons: dict[str, dict[str, str]]
+    ended: Annotated[dict[str, dict[str, str]], "release -> entry -> how its error came about: crash, unanswered"]
+    cpu_seconds: Annotated[dict[str, list[Optional[float]]], "release -> of each entry's compilation"]
     values: Annotated[dict[str, dict[str, list[Optional[float]]]], "metric -> release -> one number or null per entry"]
     changes: Annotated[list[dict[str, Any]], "for the worse, between consecutive releases"]
+    steps: Annotated[list[Step], "how much of two consecutive releases is compared"]
     gone: Annotated[list[str], "accepted codegen changes that no longer occur"]
 
 

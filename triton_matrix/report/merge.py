@@ -63,7 +63,12 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         evidence.atlas,
         lambda item: item.content["triton"],
         superseded,
-        lambda item: (not current.outdated_codegen(item), item.date, item.file),
+        lambda item: (
+            not current.standing(item).outdated,
+            not current.standing(item).unavailable,
+            item.date,
+            item.file,
+        ),
     )
 
     tests = sorted({test for suite in suites for test in suite.outcomes})

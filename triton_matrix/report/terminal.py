@@ -49,6 +49,7 @@ def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
         if len(matrix["failures"]) > GROUPS_SHOWN:
             console.print(f"  and {len(matrix['failures']) - GROUPS_SHOWN} more causes: see the page")
     _section(console, "Accepted codegen changes", words.accepted_lines(matrix), GROUPS_SHOWN)
+    _section(console, "Not compared in the atlas", words.not_compared_lines(matrix), CHANGES_SHOWN)
     _section(console, "Left out", [f"{row['file']} {row['problem']}" for row in matrix["problems"]], CHANGES_SHOWN)
     _section(
         console, "Replaced by newer results", [f"{row['file']} ({row['date']})" for row in matrix["superseded"]], 8
@@ -58,6 +59,8 @@ def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
     said = {f"{name}: {cell['verdict']}: {cell['reason']}" for name, cell in matrix["cells"].items()}
     for reason in [reason for reason in matrix["status_reasons"] if reason not in said]:
         console.print(f"  {reason}")
+    if words.unavailable_line(matrix):
+        console.print(words.unavailable_line(matrix))
 
 
 def _cells(matrix: Matrix) -> Table:

@@ -80,6 +80,7 @@ def status(
     required: Iterable[tuple[str, str]],
     allow_stale: bool = False,
     expected: Iterable[tuple[str, str]] = (),
+    releases_expected: Iterable[str] = (),
 ) -> tuple[Literal[0, 1, 2], list[str]]:
     """The exit status and the sentences that explain it.
 
@@ -90,7 +91,9 @@ def status(
     Args:
         required: cell and level of results that must be there and have run a test.
         allow_stale: whether a stale result counts as what it was.
-        expected: cell and level of results that must be there, if only to say that every test was skipped.
+        expected: cell and level of results that must be there, if only to say that every test was skipped. The atlas
+            is of no cell: where level codegen is among them, all of its releases are expected.
+        releases_expected: those releases.
     """
     stale = list(words.stale_levels(matrix))
     bad = [
@@ -100,9 +103,11 @@ def status(
     ]
     shown = [cell["levels"]["codegen"] for cell in matrix["cells"].values() if "codegen" in cell["levels"]]
     of_cells = {level.get("release") for level in shown}
+    alike: dict[str, list[str]] = {}
     for release, row in matrix["codegen"]["summary"].items():
         if row["verdict"] in BAD and release not in of_cells:
-            bad.append(f"codegen of {release}: {row['verdict']}: {row['reason']}")
+            alike.setdefault(f"{row['verdict']}: {row['reason']}", []).append(release)
+    bad += [f"codegen of {', '.join(releases)}: {said}" for said, releases in alike.items()]
     if allow_stale:
         bad += [f"{where}: {row['was']}: {row['reason']}" for where, row in stale if row["was"] in BAD]
     listed = matrix["changes"]["slower"] if matrix["changes"] else ()
@@ -131,12 +136,15 @@ def status(
     unanswered += [
         f"expected but not there: level {level} of cell {cell}: nothing says how it ended"
         for cell, level in expected
-        if not any(level in matrix["cells"][name]["levels"] for name in _rows_of(matrix, cell))
+        if level != "codegen" and not any(level in matrix["cells"][name]["levels"] for name in _rows_of(matrix, cell))
     ]
+    if any(level == "codegen" for _, level in expected):
+        unanswered += _expected_releases(matrix, releases_expected, allow_stale)
+    unanswered += filter(None, [atlas.nothing_compared(matrix["codegen"], allow_stale)])
     if not allow_stale:
         unanswered += [f"{where}: stale: {row['reason']}" for where, row in stale if row["own"]]
     found: list[Mapping[str, Any]] = [row for cell in matrix["cells"].values() for row in cell["levels"].values()]
-    found += matrix["codegen"]["summary"].values()
+    found += [row for row in matrix["codegen"]["summary"].values() if sum(row["counts"].values()) or row["shortfall"]]
     counting = [row for row in found if allow_stale or row["verdict"] != "stale"]
     if not counting and not any(cell["stopped"] for cell in matrix["cells"].values()):
         none = "no result is of the checkout as it is now" if found else "there are no results"
@@ -233,6 +241,18 @@ def _missing(matrix: Judged, cell: str, level: str, allow_stale: bool) -> str:
         return ""
     because = next((f": {row['reason']}" for row in found if row), "")
     return f"required but not there: level {level} of cell {cell}{because}"
+
+
+def _expected_releases(matrix: Judged, releases: Iterable[str], allow_stale: bool) -> list[str]:
+    """What to say of the releases that the atlas should have and that left no result, those with one reason at once."""
+    alike: dict[str, list[str]] = {}
+    for release in releases:
+        row = matrix["codegen"]["summary"].get(release)
+        if row is None or (row["verdict"] == "stale" and not allow_stale):
+            alike.setdefault(row["reason"] if row else "nothing says how it ended", []).append(release)
+        elif row["unavailable"]:
+            alike.setdefault("it could not be provided", []).append(release)
+    return [f"expected but not there: codegen of {', '.join(names)}: {why}" for why, names in alike.items()]
 
 
 def _rows_of(matrix: Judged, cell: str) -> list[str]:

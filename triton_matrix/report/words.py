@@ -148,6 +148,30 @@ def change_lines(changes: Optional[Changes]) -> list[str]:
     return lines
 
 
+def unavailable_line(matrix: Matrix) -> str:
+    """Which releases of the atlas this machine could not provide, in one sentence; "" where there is none."""
+    lacking = [name for name, row in matrix["codegen"]["summary"].items() if row.get("unavailable")]
+    if not lacking:
+        return ""
+    why = str(matrix["codegen"]["summary"][lacking[0]]["unavailable"]).removeprefix("unavailable: ").splitlines()
+    return f"codegen: could not be provided: triton {', '.join(lacking)}; of {lacking[0]}: {why[0]}"
+
+
+def not_compared_lines(matrix: Matrix) -> list[str]:
+    """What of the atlas is not compared: targets without a configuration, and what only one release has or knows."""
+    empty: dict[str, list[str]] = {}
+    for release, row in matrix["codegen"]["summary"].items():
+        for target in row.get("empty", ()):
+            empty.setdefault(target, []).append(release)
+    lines = [
+        f"{target}: asked for, and the package's atlas gives no configuration for it (triton {', '.join(releases)})"
+        for target, releases in empty.items()
+    ]
+    for step in matrix["codegen"]["steps"]:
+        lines += [f"{step['before']} → {step['after']}, {step['compared']} compared: {line}" for line in step["lines"]]
+    return lines
+
+
 def accepted_lines(matrix: Matrix) -> list[str]:
     """One line per pair of releases whose codegen changes for the worse are accepted; the others are failures."""
     by_pair: dict[tuple[str, str], list[Mapping[str, Any]]] = {}

@@ -1,0 +1,246 @@
+"""Ask several releases side by side, each in an environment of its own, and keep what they answer."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import cells, commands, compiler_variables
+from ..codegen.many import Settings
+from ..environments import stamped
+from ..evidence import atlas_file, atlas_runs
+from .children import Children
+from .declared import Declared
+from .progress import Progress
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of every release.
+
+    Attributes:
+        spec: the spec file or a folder of such, or None for the atlas of the package's kernels.
+        atlas: the hook that gives the atlas's configurations, ``FILE.py:FUNCTION`` below ``root``.
+        root: the repo root. It is imported from for the atlas, which is of its sources; not for a spec.
+        names: the targets.
+        extra: requirements to install beside Triton.
+        envs: folder of the environments and of the kept results.
+        out: folder of the atlas files.
+        settings: how kernels are loaded and compiled; its ``torch_version`` is each release's own.
+    """
+
+    spec: Optional[Path]
+    atlas: Optional[str]
+    root: Path
+    names: tuple[str, ...]
+    extra: tuple[str, ...]
+    envs: Path
+    out: Path
+    no_cache: bool
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one release went.
+
+    Attributes:
+        path: its atlas file, of this run unless there is a ``problem``.
+        compiled: configurations that had to be compiled; the others were kept from an earlier run.
+        problem: one sentence when it has no answer.
+        unavailable: this machine cannot provide the release.
+        remark: what the release printed on its error stream.
+    """
+
+    release: str
+    path: Path
+    compiled: int = 0
+    problem: str = ""
+    unavailable: bool = False
+    remark: str = ""
+
+    @property
+    def how(self) -> str:
+        """As the run's file says it."""
+        if self.unavailable:
+            return atlas_runs.UNAVAILABLE
+        return atlas_runs.FAILED if self.problem else atlas_runs.DONE
+
+
+@dataclass
+class _Told:
+    """What a compiling process told while it ran."""
+
+    targets: dict[str, list[str]] = field(default_factory=dict)
+    compiled: int = 0
+    error: str = ""
+    status: int = 0
+
+
+def run(rows: list[cells.Release], request: Request, jobs: int, declared: Optional[Declared] = None) -> list[Outcome]:
+    """One outcome per release, in order. Releases run side by side, newest first: those know the most targets.
+
+    Args:
+        declared: the run that this is, which is told how each release goes.
+    """
+    children = Children()
+    with Progress(len(rows)) as progress, concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
+
+        def ask(row: cells.Release) -> Outcome:
+            try:
+                outcome = _one_release(row, request, progress, children, declared)
+            except OSError as problem:  # a full disk: the other releases may have room
+                progress.finish(row.triton, "cannot be asked")
+                outcome = Outcome(row.triton, _path(row, request), problem=f"its answer cannot be kept: {problem}")
+            if declared:
+                declared.ended(row.triton, outcome.how, outcome.problem)
+            return outcome
+
+        futures = {row.triton: pool.submit(ask, row) for row in reversed(rows)}
+        try:
+            return [futures[row.triton].result() for row in rows]
+        except BaseException:  # it is interrupted: nothing more begins, and what runs ends
+            for future in futures.values():
+                future.cancel()
+            children.end()
+            raise
+
+
+def _path(row: cells.Release, request: Request) -> Path:
+    return request.out / f"{row.triton}.json"
+
+
+def _one_release(
+    row: cells.Release, request: Request, progress: Progress, children: Children, declared: Optional[Declared]
+) -> Outcome:
+    path = _path(row, request)
+    partial = path.with_name(f".{path.name}.partial")  # the last whole file stays until this one is known to be whole
+    start = time.perf_counter()
+    try:
+        progress.say(row.triton, "environment")
+        python = stamped.of_release(row, request.extra, request.envs)
+    except (commands.ToolError, ValueError) as problem:
+        progress.finish(row.triton, "unavailable")
+        return Outcome(row.triton, path, problem=f"unavailable: {problem}", unavailable=True)
+    command = [str(python), *_command(row, request, partial)]
+    partial.unlink(missing_ok=True)  # of a run that was killed
+    try:
+        told = _compiled(command, row.triton, request, progress, children, declared)
+        if told.status == 2:
+            why = told.error
+        elif told.status not in (0, 1) or not partial.is_file():
+            why = str(commands.ToolError(command, told.status, told.error[-600:]))
+        else:
+            why = _keep(partial, path, told.targets, request, declared)
+    finally:
+        partial.unlink(missing_ok=True)
+    took = f"{told.compiled} compiled in {time.perf_counter() - start:.1f} s"
+    progress.finish(row.triton, "cannot be asked" if why else took)
+    return Outcome(row.triton, path, compiled=told.compiled, problem=why, remark="" if why else told.error)
+
+
+def _keep(
+    partial: Path, path: Path, targets: Mapping[str, list[str]], request: Request, declared: Optional[Declared]
+) -> str:
+    """Let a release's new file take the place of its last one, with that one's entries for targets that were not asked.
+
+    Returns:
+        why it is not kept; "" where it is.
+    """
+    try:
+        content = atlas_file.read(partial)
+    except atlas_file.RecordError as problem:
+        return str(problem)
+    missing = atlas_runs.absent({name: targets.get(name) for name in request.names}, content)
+    if missing:
+        return f"its file has nothing of {missing[0]}, which was asked for"
+    of = (content.get("sources"), content.get("hook"))
+    if declared and not request.spec and of != (declared.run.sources, declared.run.hook):
+        return "the sources were changed while it was compiled"
+    earlier: Optional[dict[str, Any]] = None
+    with contextlib.suppress(atlas_file.RecordError):
+        earlier = None if request.spec else atlas_file.read(path)
+    content["extra"] = list(request.extra)
+    atlas_file.write(path, atlas_file.with_other_targets(content, earlier))
+    return ""
+
+
+def _compiled(
+    command: list[str],
+    release: str,
+    request: Request,
+    progress: Progress,
+    children: Children,
+    declared: Optional[Declared],
+) -> _Told:
+    """Run the verb ``compile`` of a release to its end."""
+    told = _Told()
+    read_end, write_end = os.pipe()  # of the progress alone: what a kernel's module prints does not come here
+    errors: list[str] = []
+    with subprocess.Popen(
+        [*command, "--progress", str(write_end)],
+        env=_environment(request),
+        cwd=request.envs,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        pass_fds=(write_end,),
+        preexec_fn=commands.end_with_parent(),  # what is left of a killed run must not write its file later
+    ) as process:
+        children.started(process)
+        os.close(write_end)
+        reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()))
+        reader.start()
+        with open(read_end, encoding="utf-8") as lines:
+            for line in lines:
+                word, _, rest = line.partition(" ")
+                if word == "asked":
+                    told.targets = json.loads(rest)
+                    if declared:
+                        declared.asked(release, told.targets)
+                elif word == "progress":
+                    done, total = rest.split()
+                    progress.count(release, int(done), int(total))
+                elif word == "compiled":
+                    told.compiled = int(rest.split()[0])
+        reader.join()
+    children.ended(process)
+    told.error, told.status = "".join(errors).strip(), process.returncode
+    return told
+
+
+def _environment(request: Request) -> dict[str, str]:
+    imported = [] if request.spec else [str(request.root)]
+    imported += [str(Path(each).resolve()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    return {
+        **compiler_variables.without(os.environ),
+        "PYTHONPATH": os.pathsep.join(imported),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _command(row: cells.Release, request: Request, out: Path) -> list[str]:
+    """The verb ``compile`` with what it is asked."""
+    command = ["-m", "triton_matrix", "compile", "--quiet", "--json", str(out), "--target", ",".join(request.names)]
+    command += ["--release", row.triton]  # a PYTHONPATH may bring another
+    settings = request.settings
+    command += ["--torch", row.torch, "--import-seconds", str(settings.import_seconds)]
+    command += ["--compile-seconds", str(settings.compile_seconds)]
+    command += ["--configs", str(settings.configs)] if settings.configs else []
+    command += ["--source-root", str(settings.source_root)] if settings.source_root else []
+    if request.spec:
+        command += ["--spec", str(request.spec)]
+    else:
+        command += ["--atlas", str(request.atlas), "--root", str(request.root)]
+    return [*command, *(["--no-cache"] if request.no_cache else ["--cache", str(request.envs / "results")])]
