@@ -8,7 +8,7 @@ from pathlib import Path
 
 from triton_matrix.base import sources
 from triton_matrix.base.cells import find_root, load
-from triton_matrix.evidence import reading, schemas
+from triton_matrix.evidence import benchmark_file, reading, schemas
 from triton_matrix.suites import chosen, incidents
 
 RECORDED = Path(__file__).parent / "data" / "recorded"
@@ -28,6 +28,8 @@ def make_current(folder):
         elif "machine_info" in content:
             digest = sources.package_digest(TABLE)
             content["triton_matrix"]["wheel"] = {"checkout": digest, "installed": digest, "problem": ""}
+            cell = TABLE.cells.get(content["triton_matrix"]["cell"])
+            content["triton_matrix"]["inputs"] = vars(benchmark_file.inputs(TABLE, cell))
         elif content.get("schema") == schemas.INCIDENTS:
             content["sources"] = incidents.digest(TABLE)
         elif content.get("schema") == schemas.RUN:
