@@ -138,7 +138,7 @@ def publish(said: str, well: bool) -> None:
 
 def _asked(words: list[str]) -> list[dict[str, Any]]:
     """What gh answers as JSON."""
-    return list(json.loads(commands.run(["gh", *words]) or "[]"))
+    return list(json.loads(commands.run(["gh", *words]).strip() or "[]"))
 
 
 def _resolved(environment: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
 
 
 def expected(table: Table, found: list[dict[str, Any]]) -> list[Expected]:
-    """What these jobs must leave: the options ``--expect`` of ``report``, which is red where one died before it could."""
+    """What these jobs must leave: ``report --expect`` is red where one died before it could."""
     listed: list[Expected] = []
     for job in found:
         if job["on"] == HOSTED:

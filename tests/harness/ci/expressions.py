@@ -17,7 +17,7 @@ def text(template: Any, names: Mapping[str, Any]) -> Any:
     """A value of a workflow with its expressions replaced; one that is an expression alone keeps its type."""
     if not isinstance(template, str):
         return template
-    whole = re.fullmatch(r"\s*\$\{\{(.*?)\}\}\s*", template, re.DOTALL)
+    whole = re.fullmatch(r"\s*\$\{\{((?:(?!\}\}).)*)\}\}\s*", template, re.DOTALL)
     if whole:
         return evaluate(whole[1], names)
     return re.sub(r"\$\{\{(.*?)\}\}", lambda found: as_text(evaluate(found[1], names)), template, flags=re.DOTALL)

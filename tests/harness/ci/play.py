@@ -7,6 +7,7 @@ job to job, and a Python is set up by putting one on PATH. What is not known is 
 from __future__ import annotations
 
 import concurrent.futures
+import copy
 import fnmatch
 import os
 import shutil
@@ -64,14 +65,22 @@ class Play:
         self.artifacts = folder / "artifacts"
         self.ended: dict[str, Ended] = {}
         self.played: list[str] = []  # names of jobs, as GitHub shows them
-        self._repository, self._folder, self._runner, self._only = repository, folder, runner, only
+        self.repository, self._folder, self._runner, self._only = repository, folder, runner, only
         self._names = {"github": github, "vars": variables}
 
     def all(self) -> dict[str, Ended]:
-        """Play every job after those that it needs; jobs of one matrix run side by side."""
+        """Play every job after those that it needs, as the file lists them; jobs of one matrix run side by side."""
         for name in self.content["jobs"]:
             self.job(name)
         return self.ended
+
+    def otherwise(self, folder: Path, **ended: Ended) -> Play:
+        """The same run with its artifacts in another folder, in which these jobs ended otherwise."""
+        other = copy.copy(self)
+        other.artifacts, other._folder, other.played = folder / "artifacts", folder, []
+        shutil.copytree(self.artifacts, other.artifacts)
+        other.ended = {**self.ended, **ended}
+        return other
 
     def job(self, name: str) -> Ended:
         """Play one job with what it needs as it ended."""
@@ -131,6 +140,7 @@ class _Steps:
                 except subprocess.CalledProcessError as error:
                     self._said.append(f"exit status {error.returncode}: {step.get('name') or step.get('run')}")
                     self._result = "failure"
+        shutil.rmtree(self._home)  # a runner is as it was
         outputs = {key: expressions.text(value, self._names) for key, value in self._job.get("outputs", {}).items()}
         said = {key: expressions.as_text(value) for key, value in outputs.items()}
         return Ended(self._result, said, "\n".join(self._said))
@@ -171,7 +181,7 @@ class _Steps:
         done.check_returncode()
 
     def checkout(self, given: Mapping[str, Any]) -> None:
-        clone = ["git", "clone", "--quiet", "--no-hardlinks", str(self._play._repository), str(self._workspace)]
+        clone = ["git", "clone", "--quiet", "--no-hardlinks", str(self._play.repository), str(self._workspace)]
         subprocess.run(clone, check=True)
 
     def set_up_python(self, given: Mapping[str, Any]) -> None:
@@ -204,3 +214,10 @@ ACTIONS: dict[str, Callable[[_Steps, Mapping[str, Any]], None]] = {
     "actions/upload-artifact": _Steps.upload,
     "actions/download-artifact": _Steps.download,
 }
+
+
+def planned_on_gpus(workflow: Path, names: Mapping[str, Any]) -> bool:
+    """Whether a workflow's plan lists the jobs of GPU runners in these contexts."""
+    steps = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]["plan"]["steps"]
+    (said,) = (step["env"]["ON_GPUS"] for step in steps if "ON_GPUS" in step.get("env", {}))
+    return bool(expressions.text(said, {**names, "success": lambda: True}))

@@ -96,7 +96,7 @@ build-backend = "setuptools.build_meta"
 name = "tiny"
 version = "0.1.0"
 requires-python = ">={HERE}"
-dependencies = ["torch", "triton=={TRITON}"]
+dependencies = ["torch"]
 
 [tool.setuptools]
 packages = ["tiny"]
