@@ -60,7 +60,8 @@ def held(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
                 time.sleep(POLL_S)
             else:
                 os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+                with contextlib.suppress(OSError):  # a full disk: it is held all the same, by nobody's name
+                    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
                 break
         yield
     finally:

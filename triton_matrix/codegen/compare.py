@@ -23,6 +23,10 @@ from .cache import OUR_CODE_DIGEST
 
 LISTED, LISTED_ALIKE = 8, 3  # ids named in a sentence; the count is always the full one
 
+# what :func:`_worse` looks at
+JUDGED = {"global_loads", "global_loads_128"}
+JUDGED |= {name for role in ("spills", "scratch", "occupancy", "fp64", "shared") for name in metrics.of_role(role)}
+
 
 @dataclass(frozen=True)
 class Change:
@@ -67,6 +71,7 @@ class Coverage:
         before_only, after_only: what is in one file only.
         broken: what does not compile in either.
         not_asked: what is left: it is n/a in one of them or in both.
+        unknown: which metrics that may be worse (and the release) are known in one of the two only -> of what.
         reasons: why what is in both and not compared is not.
     """
 
@@ -75,6 +80,7 @@ class Coverage:
     after_only: list[str]
     broken: list[str]
     not_asked: list[str]
+    unknown: dict[tuple[str, str], list[str]]
     reasons: list[str]
 
     def lines(self, before: str, after: str) -> list[str]:
@@ -83,12 +89,15 @@ class Coverage:
         Args:
             before, after: what the two files are called.
         """
-        found = (
+        found = [
             (f"in {before} only, and not compared", self.before_only, LISTED),
             (f"in {after} only, and not compared", self.after_only, LISTED),
             ("does not compile in both", self.broken, LISTED_ALIKE),
             ("n/a in one of the two or in both", self.not_asked, LISTED_ALIKE),
-        )
+        ]
+        for (metric, side), ids in self.unknown.items():
+            where = before if side == "before" else after
+            found.append((f"{metric} is not known in {where}, and not compared", ids, LISTED_ALIKE))
         count = "{} configuration{}".format
         return [
             f"{what}: {count(len(ids), 's' * (len(ids) > 1))}: {text.named(ids, shown)}"
@@ -101,7 +110,7 @@ class Coverage:
         if self.compared:
             return ""
         why = f"; first {self.reasons[0]}" if self.reasons else ", as none is in both"
-        return f"no configuration compiled in {before} or {after}: nothing can be compared{why}"
+        return f"no configuration can be compared between {before} and {after}{why}"
 
 
 def coverage(before: dict[str, Any], after: dict[str, Any]) -> Coverage:
@@ -110,6 +119,12 @@ def coverage(before: dict[str, Any], after: dict[str, Any]) -> Coverage:
     both = {name: (old[name]["status"], new[name]["status"]) for name in old if name in new}
     compared = [name for name, (was, is_) in both.items() if was == "ok" or (was, is_) == ("error", "ok")]
     broken = [name for name, pair in both.items() if pair == ("error", "error")]
+    unknown: dict[tuple[str, str], list[str]] = {}
+    for name in compared:
+        if both[name] == ("ok", "ok"):
+            known = old[name]["metrics"].keys(), new[name]["metrics"].keys()
+            for metric in JUDGED & (known[0] ^ known[1]):
+                unknown.setdefault((metric, "after" if metric in known[0] else "before"), []).append(name)
     reasons = {each[name]["reason"] for name in both for each in (old, new) if each[name]["status"] != "ok"}
     return Coverage(
         compared=compared,
@@ -117,6 +132,7 @@ def coverage(before: dict[str, Any], after: dict[str, Any]) -> Coverage:
         after_only=[name for name in new if name not in old],
         broken=broken,
         not_asked=[name for name in both if name not in {*compared, *broken}],
+        unknown=dict(sorted(unknown.items())),
         reasons=sorted(reasons),
     )
 

@@ -94,13 +94,15 @@ def _are_lists(configurations: Mapping[str, Any]) -> bool:
 def _is_entry(item: Any) -> bool:
     if not isinstance(item, dict) or not all(isinstance(item.get(key), str) for key in ("id", "label", "target")):
         return False
-    needed = isinstance(item.get("metrics"), dict) if item.get("status") == "ok" else bool(item.get("reason"))
-    return needed and item.get("status") in STATUSES
+    said = item.get("metrics") if item.get("status") == "ok" else item.get("reason")
+    return bool(said) and item.get("status") in STATUSES
 
 
 def with_other_targets(content: dict[str, Any], earlier: Optional[Mapping[str, Any]]) -> dict[str, Any]:
     """``content``, and what an earlier file that answers the same question has for targets that it does not name."""
     if earlier is None or content.get("sources") is None or question(content) != question(earlier):
+        return content
+    if content.get("row") != earlier.get("row"):
         return content
     others = {name: asked for name, asked in earlier["configurations"].items() if name not in content["configurations"]}
     entries = [*content["entries"], *(item for item in earlier["entries"] if item["target"] in others)]
@@ -138,6 +140,9 @@ def outdated(content: Mapping[str, Any], table: cells.Table, now: str, harness: 
     old = of_other_sources(content.get("sources"), content.get("hook"), table, now)
     if old:
         return old
+    row = table.releases.get(content.get("triton", ""))
+    if row and content.get("row", row_of(row)) != row_of(row):
+        return "its row of the table was changed since"
     if content.get("harness") != harness:
         return "another version of the harness compiled it"
     if content.get("variables"):
@@ -145,6 +150,11 @@ def outdated(content: Mapping[str, Any], table: cells.Table, now: str, harness: 
     if content.get("configs"):
         return f"it holds no more than the first {content['configs']} configurations of each tuner"
     return ""
+
+
+def row_of(release: cells.Release) -> dict[str, Any]:
+    """What a file says of the row that its release has in the table."""
+    return {"python": release.python, "torch": release.torch, "requires": list(release.requires)}
 
 
 def of_other_sources(said: Optional[str], hook: Optional[str], table: cells.Table, now: str) -> str:

@@ -161,7 +161,7 @@ def shortfall(run: AtlasRun, asked: Asked, content: Optional[Mapping[str, Any]])
     if asked.outcome != DONE:
         return asked.reason or "the run does not say how it ended"
     if content is None:
-        return "the run left its file, which is not there"
+        return "its file is not there, or cannot be read"
     missing = absent(asked.targets, content)
     if missing:
         return f"its file lacks what was asked for, {text.named(missing, LISTED)}"

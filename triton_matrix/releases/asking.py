@@ -140,7 +140,7 @@ def _one_release(
         elif told.status not in (0, 1) or not partial.is_file():
             why = str(commands.ToolError(command, told.status, told.error[-600:]))
         else:
-            why = _keep(partial, path, told.targets, request, declared)
+            why = _keep(partial, row, told.targets, request, declared)
     finally:
         partial.unlink(missing_ok=True)
     took = f"{told.compiled} compiled in {time.perf_counter() - start:.1f} s"
@@ -149,7 +149,7 @@ def _one_release(
 
 
 def _keep(
-    partial: Path, path: Path, targets: Mapping[str, list[str]], request: Request, declared: Optional[Declared]
+    partial: Path, row: cells.Release, targets: Mapping[str, list[str]], request: Request, declared: Optional[Declared]
 ) -> str:
     """Let a release's new file take the place of its last one, with that one's entries for targets that were not asked.
 
@@ -168,9 +168,9 @@ def _keep(
         return "the sources were changed while it was compiled"
     earlier: Optional[dict[str, Any]] = None
     with contextlib.suppress(atlas_file.RecordError):
-        earlier = None if request.spec else atlas_file.read(path)
-    content["extra"] = list(request.extra)
-    atlas_file.write(path, atlas_file.with_other_targets(content, earlier))
+        earlier = None if request.spec else atlas_file.read(_path(row, request))
+    content.update(extra=list(request.extra), row=atlas_file.row_of(row))
+    atlas_file.write(_path(row, request), atlas_file.with_other_targets(content, earlier))
     return ""
 
 

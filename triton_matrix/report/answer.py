@@ -13,7 +13,7 @@ import jsonschema
 from ..base import files, text
 from ..base.cells import Table, load_at
 from ..evidence import reading
-from . import compare_runs, expected, known, markdown, merge, page, terminal, verdict
+from . import compare_runs, expected, known, markdown, merge, page, terminal, verdict, words
 from .current import Current
 from .matrix import Changes, Found, Judged, Matrix
 
@@ -61,6 +61,8 @@ def answer(options: argparse.Namespace) -> int:
     if trouble:
         raise ValueError(f"{trouble.filename or out} cannot be written: {trouble.strerror}")
     print(f"page: {text.printable(str(out / 'index.html'))}")
+    if unavailable := words.unavailable_line(matrix):  # last, where plain `nox` ends
+        print(unavailable)
     return status
 
 

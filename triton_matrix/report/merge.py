@@ -1,6 +1,6 @@
 """Evidence of any number of machines becomes one matrix: per cell and level the newest result, the others listed.
 
-``build`` gives the content of ``reports/matrix.json``, schema ``triton-matrix/matrix/1``. Missing is what only a
+``build`` gives the content of ``reports/matrix.json``, schema ``triton-matrix/matrix/2``. Missing is what only a
 second run can tell (``compare_runs``) and the verdicts (``verdict``).
 """
 

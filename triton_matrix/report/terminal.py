@@ -59,8 +59,6 @@ def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
     said = {f"{name}: {cell['verdict']}: {cell['reason']}" for name, cell in matrix["cells"].items()}
     for reason in [reason for reason in matrix["status_reasons"] if reason not in said]:
         console.print(f"  {reason}")
-    if words.unavailable_line(matrix):
-        console.print(words.unavailable_line(matrix))
 
 
 def _cells(matrix: Matrix) -> Table:

@@ -149,7 +149,8 @@ def status(matrix: Judged, asked: Asked) -> tuple[Literal[0, 1, 2], list[str]]:
     if not allow_stale:
         unanswered += [f"{where}: stale: {row['reason']}" for where, row in stale if row["own"]]
     found: list[Mapping[str, Any]] = [row for cell in matrix["cells"].values() for row in cell["levels"].values()]
-    found += [row for row in matrix["codegen"]["summary"].values() if sum(row["counts"].values()) or row["shortfall"]]
+    found += matrix["codegen"]["summary"].values()
+    found = [row for row in found if sum(row["counts"].values()) or row.get("shortfall")]
     counting = [row for row in found if allow_stale or row["verdict"] != "stale"]
     if not counting and not any(cell["stopped"] for cell in matrix["cells"].values()):
         none = "no result is of the checkout as it is now" if found else "there are no results"

@@ -182,8 +182,8 @@ def unavailable_line(matrix: Matrix) -> str:
     lacking = [name for name, row in matrix["codegen"]["summary"].items() if row.get("unavailable")]
     if not lacking:
         return ""
-    why = str(matrix["codegen"]["summary"][lacking[0]]["unavailable"]).removeprefix("unavailable: ").splitlines()
-    return f"codegen: could not be provided: triton {', '.join(lacking)}; of {lacking[0]}: {why[0]}"
+    why = str(matrix["codegen"]["summary"][lacking[0]]["unavailable"]).splitlines()  # a command, then what it said
+    return f"codegen: could not be provided: triton {', '.join(lacking)}; of {lacking[0]}: {why[min(1, len(why) - 1)]}"
 
 
 def not_compared_lines(matrix: Matrix) -> list[str]:

@@ -7,6 +7,8 @@ import pytest
 
 from triton_matrix.codegen import accepted, compare
 
+from ..atlases import atlas
+
 CUDA = {
     "registers": 64,
     "spill_stores": 0,
@@ -42,10 +44,6 @@ def entry(metrics, label="add[n_cols=512]", target="cuda:90", status="ok", **oth
         "metrics": metrics,
         **other,
     }
-
-
-def atlas(release, *entries):
-    return {"schema": "triton-matrix/codegen/1", "triton": release, "entries": list(entries)}
 
 
 def step(base, **changed):
@@ -151,10 +149,18 @@ def test_a_compiler_that_crashes_is_worse_than_one_that_refuses():
     assert [(change.label, change.cause) for change in found] == [("b", "crash"), ("a", "compile")]
 
 
-def test_what_was_n_a_and_does_not_compile_now_is_worse():
+def test_what_was_n_a_and_does_not_compile_now_did_not_get_worse():
     before = atlas("3.3.1", entry({}, status="n/a", reason="no backend"), entry(CUDA, label="b"))
     after = atlas("3.4.0", entry({}, status="error", reason="no", crash=True), entry(CUDA, label="b"))
-    assert [(change.kind, change.cause) for change in compare.changes(before, after)] == [("worse", "crash")]
+    (change,) = compare.changes(before, after)
+    assert (change.kind, change.cause, change.what) == ("info", "", "was n/a, does not compile: no")
+    assert "n/a in one of the two or in both: 1 configuration: add[n_cols=512] cuda:90" in compare.beside(before, after)
+
+
+def test_what_compiled_and_is_n_a_now_is_worse_and_counts_as_compared():
+    before, after = atlas("3.3.1", entry(CUDA)), atlas("3.4.0", entry({}, status="n/a", reason="no backend"))
+    assert [(change.kind, change.cause) for change in compare.changes(before, after)] == [("worse", "compile")]
+    assert compare.beside(before, after) == []
 
 
 def test_a_compiler_that_was_killed_is_of_no_cause_that_could_be_accepted():
@@ -167,6 +173,9 @@ def test_a_metric_that_one_side_lost_is_no_equal_one():
     before, after = step(CUDA)
     del after["entries"][0]["metrics"]["spill_stores"]
     assert [change.what for change in compare.changes(before, after)] == ["spill_stores 0 -> not known"]
+    said = ["spill_stores is not known in 3.4.0, and not compared: 1 configuration: add[n_cols=512] cuda:90"]
+    assert compare.beside(before, after) == said
+    assert compare.beside(after, before) == said  # in whichever order the two are named
 
 
 def test_what_is_in_one_file_only_or_compiled_in_neither_is_said_beside_the_changes(tmp_path, capsys):
@@ -184,17 +193,19 @@ def test_what_is_in_one_file_only_or_compiled_in_neither_is_said_beside_the_chan
     ]
 
 
-@pytest.mark.parametrize("how", ["nothing in common", "nothing compiled", "nothing at all"])
+@pytest.mark.parametrize("how", ["nothing in common", "nothing compiled", "nothing at all", "the first knows nothing"])
 def test_where_nothing_can_be_compared_there_is_no_answer(tmp_path, capsys, how):
     refused = entry({}, status="n/a", reason="no backend")
-    entries = {"nothing in common": [entry(CUDA)], "nothing compiled": [refused], "nothing at all": []}[how]
-    others = [entry(CUDA, label="other")] if how == "nothing in common" else entries
+    entries = {"nothing in common": [entry(CUDA)], "nothing at all": []}.get(how, [refused])
+    others = {"nothing in common": [entry(CUDA, label="other")], "the first knows nothing": [entry(CUDA)]}.get(
+        how, entries
+    )
     for name, content in (("a", atlas("3.3.1", *entries)), ("b", atlas("3.4.0", *others))):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     assert compare.main([str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert "no configuration compiled in 3.3.1 or 3.4.0" in said.err
+    assert "no configuration can be compared between 3.3.1 and 3.4.0" in said.err
 
 
 def test_releases_of_two_sources_are_said_to_be_so():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ ROWS = load(ROOT / "constraints" / "cells.toml").releases
     ("arguments", "sentence"),
     [
         ((None, "3.4.0", None), "--from and --to go together"),
-        ((None, "3.4.0", "3.3.1"), "--from is 3.4.0, --to is 3.3.1; --from must be the earlier release"),
+        ((None, "3.4.0", "3.4.0"), "--from and --to are both 3.4.0; they are two releases"),
         (("3.4.0", "3.3.1", "3.4.0"), "give one of the two"),
         (("3.4.9", None, None), "triton is '3.4.9'; allowed are 2.3.1, "),
     ],
@@ -89,9 +90,21 @@ def test_releases_that_cannot_be_asked_are_refused_in_one_sentence(arguments, se
         codegen.choose(ROWS, *arguments)
 
 
-def test_releases_come_oldest_first_however_they_are_named():
+def test_releases_come_oldest_first_however_they_are_named_but_for_the_two_of_a_pair():
     assert [row.triton for row in codegen.choose(ROWS, "3.4.0,2.3.1", None, None)] == ["2.3.1", "3.4.0"]
-    assert [row.triton for row in codegen.choose(ROWS, None, "3.3.1", "3.9.0")] == ["3.3.1", "3.9.0"]
+    for pair in (["3.3.1", "3.9.0"], ["3.9.0", "3.3.1"]):
+        assert [row.triton for row in codegen.choose(ROWS, None, *pair)] == pair
+
+
+def test_a_downgrade_is_judged_from_the_newer_release_to_the_older(ask):
+    changes = []
+    for pair in (("3.3.1", "3.9.0"), ("3.9.0", "3.3.1")):
+        status, table, errors = ask(COPY.format(head="", n="n"), "512", "--from", pair[0], "--to", pair[1])
+        assert status == 0, errors
+        changes.append(set(re.findall(r"(\w+) (\d+) -> (\d+)", table)))
+    up, down = changes
+    assert up
+    assert down == {(name, after, before) for name, before, after in up}
 
 
 def test_bad_options_end_with_status_2_and_one_sentence(capsys):

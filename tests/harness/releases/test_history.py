@@ -4,7 +4,14 @@ import json
 
 import pytest
 
+from triton_matrix.base import sources
+from triton_matrix.base.cells import load_at
+from triton_matrix.codegen.cache import OUR_CODE_DIGEST
+from triton_matrix.evidence import atlas_file, atlas_runs
 from triton_matrix.releases import history
+
+from ..atlases import atlas
+from ..conftest import ROOT
 
 
 @pytest.fixture
@@ -12,9 +19,8 @@ def folder(tmp_path):
     def entry(label, registers, status="ok", target="cuda:90"):
         metrics = {} if registers is None else {"registers": registers}
         kernel = label.partition("[")[0]
-        return {"id": f"{label} {target}", "kernel": kernel, "label": label, "target": target, "status": status} | {
-            "metrics": metrics
-        }
+        about = {"id": f"{label} {target}", "kernel": kernel, "label": label, "target": target, "status": status}
+        return about | {"metrics": metrics, "reason": "" if status == "ok" else "why"}
 
     atlases = {
         "3.10.0": [entry("add[n_cols=4096]", 40), entry("add[n_cols=512]", 30)],
@@ -22,8 +28,7 @@ def folder(tmp_path):
         "2.3.1": [entry("add[n_cols=512]", None, "n/a"), entry("mul", 9, target="hip:gfx942")],
     }
     for release, entries in atlases.items():
-        content = {"schema": "triton-matrix/codegen/1", "triton": release, "entries": entries}
-        (tmp_path / f"{release}.json").write_text(json.dumps(content))
+        (tmp_path / f"{release}.json").write_text(json.dumps(atlas(release, *entries)))
     return tmp_path
 
 
@@ -64,16 +69,63 @@ def test_a_folder_without_an_atlas_says_what_writes_one(tmp_path, capsys):
     assert "nox -s codegen" in capsys.readouterr().err
 
 
-def test_releases_of_several_sources_are_told_apart(folder, capsys):
+@pytest.fixture
+def declared(folder):
+    """A closed run that asked for what the folder holds; gives it, for a test to change and write."""
+    asked = {}
+    for path in sorted(folder.glob("*.json")):
+        content = json.loads(path.read_text())
+        targets = {name: [*labels] for name, labels in content["configurations"].items()}
+        asked[content["triton"]] = atlas_runs.Asked(targets, atlas_runs.DONE)
+    date = "2026-01-02T00:00:00+00:00"
+    run = atlas_runs.AtlasRun("one", date, None, None, None, None, asked, closed=date)
+    atlas_runs.write(folder, run)
+    return run
+
+
+def asked_of(folder, capsys):
     assert run(folder, "add", "--target", "cuda:90", "--metric", "registers") == 0
-    assert capsys.readouterr().err == ""
+    return capsys.readouterr().err.splitlines()
+
+
+def test_releases_of_several_sources_are_told_apart(folder, declared, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # no checkout
+    assert asked_of(folder, capsys) == []
     content = json.loads((folder / "3.10.0.json").read_text())
     (folder / "3.10.0.json").write_text(json.dumps({**content, "sources": "new", "commit": "0123456789abcdef"}))
-    assert run(folder, "add", "--target", "cuda:90", "--metric", "registers") == 0
-    assert capsys.readouterr().err.splitlines() == [
-        "history: of commit unknown and its sources: 2.3.1, 3.9.0",
-        "history: of commit 0123456789 and its sources: 3.10.0",
+    assert asked_of(folder, capsys) == [
+        "history: 2.3.1, 3.9.0, of commit unknown: of the sources that go with it",
+        "history: 3.10.0, of commit 0123456789: of the sources that go with it",
     ]
+
+
+def test_an_atlas_of_other_sources_than_the_checkout_s_is_said_to_be(folder, declared, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    table = load_at(ROOT)
+    now = {"sources": sources.package_digest(table), "hook": atlas_file.hook_digest(table), "harness": OUR_CODE_DIGEST}
+    for path in folder.glob("[0-9]*.json"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), **now, "commit": "0123456789abcdef"}))
+    assert asked_of(folder, capsys) == []
+    for path in folder.glob("[0-9]*.json"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "sources": "another"}))
+    why = "it is of other sources than the checkout has now"
+    assert asked_of(folder, capsys) == [f"history: 2.3.1, 3.9.0, 3.10.0, of commit 0123456789: {why}"]
+
+
+def test_what_the_last_run_did_not_answer_is_said(folder, declared, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    declared.releases["3.9.0"] = atlas_runs.Asked({"cuda:90": None}, atlas_runs.FAILED, "the hook raises")
+    declared.releases["3.10.0"].targets["cuda:90"].append("mul")
+    atlas_runs.write(folder, declared)
+    assert asked_of(folder, capsys) == [
+        "history: 3.9.0: the hook raises",
+        "history: 3.10.0: its file lacks what was asked for, mul cuda:90",
+    ]
+    declared.closed = None
+    atlas_runs.write(folder, declared)
+    assert "was never closed" in asked_of(folder, capsys)[0]
+    (folder / atlas_runs.NAME).unlink()
+    assert asked_of(folder, capsys) == ["history: 2.3.1, 3.9.0, 3.10.0: no run-codegen.json says that it was asked for"]
 
 
 def test_the_plot_is_an_svg_with_a_line_per_configuration(folder):

@@ -12,6 +12,7 @@ import pytest
 
 from triton_matrix.base import sources
 from triton_matrix.base.cells import load_at
+from triton_matrix.evidence import atlas_runs
 
 from ..conftest import ENVS, ROOT
 from .conftest import ASKED, COPY
@@ -62,7 +63,8 @@ def test_what_compiles_ends_with_the_verb(release_python, tmp_path, number):
     finally:
         for each in processes(str(tmp_path)):
             os.kill(each, signal.SIGKILL)
-    assert not list((tmp_path / "out").glob("*.json"))
+    assert not list((tmp_path / "out").glob("[0-9]*.json"))
+    assert atlas_runs.read(tmp_path / "out").closed is None
 
 
 def test_sources_that_change_meanwhile_make_a_file_of_the_sources_of_before(codegen, tmp_path):

@@ -1,15 +1,18 @@
 """A run over releases that compared nothing, or not all, or another run's files, never says that nothing changed."""
 
-import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from triton_matrix.base import locks
+from triton_matrix.base import locks, sources
+from triton_matrix.base.cells import load_at
 from triton_matrix.codegen import accepted
-from triton_matrix.releases import codegen, summary
+from triton_matrix.evidence import atlas_file
+from triton_matrix.releases import asking, codegen, history, summary
 
+from ..atlases import atlas
 from ..conftest import ENVS, ROOT
 from .conftest import COPY
 
@@ -23,7 +26,7 @@ def test_a_pair_of_releases_that_both_refuse_a_kernel_is_no_green(ask):
     assert (
         "error: copy cuda:90 triton 3.9.0: does not compile: ValueError: arange's range must be a power of 2" in table
     )
-    assert "no configuration compiled in 3.3.1 or 3.9.0: nothing can be compared" in errors
+    assert "no configuration can be compared between 3.3.1 and 3.9.0; first does not compile" in errors
 
 
 def test_a_pair_says_what_compiles_in_neither_beside_what_it_compares(ask):
@@ -40,9 +43,13 @@ def test_what_is_n_a_in_every_release_was_not_asked(ask, options):
     assert "Triton 2.3.1 has no HIP backend; hip:gfx950 needs 3.2.0 or later" in errors
 
 
+def answered(*releases):
+    return summary.Told([asking.Outcome(release, Path(release)) for release in releases], 0.0, False)
+
+
 def test_one_release_has_nothing_to_be_compared_with(capsys):
-    only = atlas("3.9.0", "cuda:90", 0)
-    assert summary.report_atlas([], [only], [], 0.0, False, None) == 0
+    only = compiled("3.9.0", "cuda:90", 0)
+    assert summary.report_atlas(answered("3.9.0"), [only], [], None) == 0
     assert "one release was compiled, so nothing is compared" in capsys.readouterr().out
 
 
@@ -58,10 +65,10 @@ def test_two_runs_that_write_to_one_folder_do_not_read_each_other_s_files(ask, t
     assert (tmp_path / "out" / "3.9.0.json").read_text() == before
 
 
-def atlas(release, target, spills):
+def compiled(release, target, spills):
     metrics = {"spill_stores": spills, "spill_loads": 0}
     entry = {"kernel": "k", "label": "k", "constexprs": {}, "options": {}, "status": "ok", "metrics": metrics}
-    return {"triton": release, "entries": [{**entry, "id": f"k {target}", "target": target}]}
+    return atlas(release, {**entry, "id": f"k {target}", "target": target})
 
 
 def test_accepting_in_some_releases_for_some_targets_keeps_what_was_not_asked():
@@ -70,15 +77,15 @@ def test_accepting_in_some_releases_for_some_targets_keeps_what_was_not_asked():
 
     occurs, gone = entry("cuda:90", "3.3.1", "3.4.0"), entry("cuda:90", "3.4.0", "3.5.1")
     other_target, other_step = entry("hip:gfx942", "3.3.1", "3.4.0"), entry("cuda:90", "3.6.0", "3.7.1")
-    asked = [atlas(release, "cuda:90", spills) for release, spills in (("3.3.1", 1), ("3.4.0", 2), ("3.5.1", 2))]
+    asked = [compiled(release, "cuda:90", spills) for release, spills in (("3.3.1", 1), ("3.4.0", 2), ("3.5.1", 2))]
     entries = [occurs, gone, other_target, other_step]
     assert set(summary.accept(asked, entries, {}, whole=False)) == {occurs, other_target, other_step}
     assert set(summary.accept(asked, entries, {}, whole=True)) == {occurs, other_target}
 
 
-def test_a_release_that_is_not_at_hand_leaves_no_older_result_and_its_name(ask, tmp_path, monkeypatch):
-    """A folder of environments that cannot be made: a file lies where it should be."""
+def test_a_release_that_is_not_at_hand_is_named_and_its_older_file_is_of_no_run_of_now(ask, tmp_path, monkeypatch):
     assert ask(PLAIN)[0] == 0
+    before = (tmp_path / "out" / "3.9.0.json").read_text()
     envs = tmp_path / "envs"
     envs.mkdir()
     (envs / "3.3.1").symlink_to(ENVS / "3.3.1")
@@ -87,9 +94,12 @@ def test_a_release_that_is_not_at_hand_leaves_no_older_result_and_its_name(ask, 
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
     monkeypatch.delenv("UV_FIND_LINKS", raising=False)
     status, _, errors = ask(PLAIN, "512", "--envs", str(envs))
-    assert status == 1
+    assert status == 2  # of one release nothing is compared
     assert "codegen: triton 3.9.0: unavailable: " in errors
-    assert not (tmp_path / "out" / "3.9.0.json").exists()
+    assert errors.splitlines()[-1] == "codegen: this machine could not provide triton 3.9.0"
+    assert (tmp_path / "out" / "3.9.0.json").read_text() == before
+    (said,) = history.not_whole(history.load(tmp_path / "out"), tmp_path / "out")
+    assert said.startswith("3.9.0: unavailable: ")
 
 
 def test_what_is_accepted_of_a_release_that_is_gone_is_refused(tmp_path, capsys):
@@ -121,22 +131,33 @@ def test_two_configurations_of_one_name_are_refused(release_python, tmp_path, ca
     assert not list((tmp_path / "reports" / "codegen").glob("3.*.json"))
 
 
-def test_an_atlas_of_another_hook_or_shell_or_of_some_configurations_is_outdated(tmp_path):
-    from triton_matrix.base import sources
-    from triton_matrix.base.cells import load_at
-    from triton_matrix.evidence import atlas_file
-
+def test_an_atlas_of_another_question_is_outdated_and_not_put_together_with_this_one():
     table = load_at(ROOT)
     now = sources.package_digest(table)
-    made = atlas_file.make("3.9.0", "3.9.0", [], ROOT)
-    assert atlas_file.outdated(made, table, now) == ""
-    assert "changed since" in atlas_file.outdated({**made, "hook": "another"}, table, now)
-    assert "DISABLE_LLVM_OPT=1" in atlas_file.outdated({**made, "variables": {"DISABLE_LLVM_OPT": "1"}}, table, now)
-    assert "no more than the first 2" in atlas_file.outdated({**made, "configs": 2}, table, now)
-    assert "other sources" in atlas_file.outdated({**made, "sources": "another"}, table, now)
-    path = tmp_path / "3.9.0.json"
-    entry = {"id": "k", "target": "cuda:80"}
-    for changed, kept in (({}, 1), ({"configs": 2}, 0), ({"hook": "another"}, 0)):
-        atlas_file.write(path, made)
-        atlas_file.keep_other_targets(path, {**made, **changed, "entries": [entry]}, ["cuda:90"])
-        assert len(json.loads(path.read_text())["entries"]) == kept
+    made = atlas_file.make("3.9.0", "3.9.0", ROOT, "a digest", is_spec=False)
+
+    def why(**changed):
+        return atlas_file.outdated({**made, **changed}, table, now, "a digest")
+
+    assert why() == ""
+    assert "changed since" in why(hook="another")
+    assert "DISABLE_LLVM_OPT=1" in why(variables={"DISABLE_LLVM_OPT": "1"})
+    assert "no more than the first 2" in why(configs=2)
+    assert "other sources" in why(sources="another")
+    assert "another version of the harness" in why(harness="another")
+    assert "its row of the table was changed" in why(
+        row={**atlas_file.row_of(table.releases["3.9.0"]), "python": "3.8"}
+    )
+    content = atlas_file.fill(made, {"cuda:90": {}}, [])
+    other = {"configurations": {"cuda:80": {"k": ["k"]}}, "entries": [{"id": "k cuda:80", "target": "cuda:80"}]}
+    changes = (
+        {"configs": 2},
+        {"hook": "another"},
+        {"harness": "another"},
+        {"extra": ["einops"]},
+        {"row": "another"},
+        {"sources": "another"},
+    )
+    assert len(atlas_file.with_other_targets(content, {**made, **other})["entries"]) == 1
+    for changed in changes:
+        assert atlas_file.with_other_targets(content, {**made, **other, **changed}) == content

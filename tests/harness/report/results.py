@@ -8,7 +8,8 @@ from pathlib import Path
 
 from triton_matrix.base import sources
 from triton_matrix.base.cells import find_root, load
-from triton_matrix.evidence import benchmark_file, reading, schemas
+from triton_matrix.codegen.cache import OUR_CODE_DIGEST
+from triton_matrix.evidence import atlas_file, atlas_runs, benchmark_file, reading, schemas
 from triton_matrix.suites import chosen, incidents
 
 RECORDED = Path(__file__).parent / "data" / "recorded"
@@ -21,10 +22,13 @@ NUMERICS = {"triton231": 6, "triton300": 9, "triton331": 9, "triton3x": 9}  # an
 
 def make_current(folder):
     """Let every result below ``folder`` be of the checkout as it is now: its sources, suites and pins."""
+    declare(folder)
     for path in folder.rglob("*.json"):
         content = json.loads(path.read_text())
         if content.get("schema") == schemas.CODEGEN:
-            content["sources"] = sources.package_digest(TABLE)
+            content.update(about_the_atlas(), harness=OUR_CODE_DIGEST)
+        elif content.get("schema") == schemas.CODEGEN_RUN:
+            content.update(about_the_atlas())
         elif "machine_info" in content:
             digest = sources.package_digest(TABLE)
             content["triton_matrix"]["wheel"] = {"checkout": digest, "installed": digest, "problem": ""}
@@ -43,6 +47,23 @@ def make_current(folder):
             }
         path.write_text(json.dumps(content))
     return folder
+
+
+def about_the_atlas():
+    return {"sources": sources.package_digest(TABLE), "hook": atlas_file.hook_digest(TABLE)}
+
+
+def declare(folder):
+    """In each folder of atlas files below ``folder``, a run that asked for just what they hold, and was closed."""
+    for place in {path.parent for path in folder.rglob("codegen/[0-9]*.json")}:
+        asked = {}
+        for path in place.glob("[0-9]*.json"):
+            content = json.loads(path.read_text())
+            targets = {name: [*labels] for name, labels in content["configurations"].items()}
+            asked[content["triton"]] = atlas_runs.Asked(targets, atlas_runs.DONE)
+        digests = about_the_atlas().values()
+        run = atlas_runs.AtlasRun("a run", content["date"], None, None, *digests, asked, closed=content["date"])
+        atlas_runs.write(place, run)
 
 
 def retake(junit, **changed):

@@ -21,13 +21,15 @@ ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT))
 
 from triton_matrix.base import cells, sources  # noqa: E402
-from triton_matrix.evidence import runs, schemas, writing  # noqa: E402
+from triton_matrix.codegen.cache import OUR_CODE_DIGEST  # noqa: E402
+from triton_matrix.evidence import atlas_file, atlas_runs, runs, schemas, writing  # noqa: E402
 from triton_matrix.suites import chosen  # noqa: E402
 
 # results are of the checkout as it is: its own sources, suites and pins
 TABLE = cells.load(ROOT / "constraints" / "cells.toml")
 WHEEL = runs.Wheel(sources.package_digest(TABLE), sources.package_digest(TABLE))
 SUITES = chosen.paths(TABLE)
+ATLAS = {"sources": WHEEL.checkout, "hook": atlas_file.hook_digest(TABLE)}
 RELEASES = ("2.3.1", "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", "3.5.1", "3.6.0", "3.7.1", "3.8.0", "3.9.0")
 TARGETS = ("cuda:80", "cuda:90", "cuda:100", "hip:gfx90a", "hip:gfx942", "hip:gfx950", "hip:gfx1100")
 SINCE = {
@@ -65,8 +67,14 @@ def main() -> None:
         name = options.names[number] if number < len(options.names) else f"cell{number:02}"
         release = RELEASES[number % len(RELEASES)]
         write_cell(options.folder / name, name, release, number, options, rng)
-    for number, release in enumerate(RELEASES):
-        write_atlas(options.folder / "codegen" / f"{release}.json", release, number, options.configurations, rng)
+    atlas = options.folder / "codegen"
+    asked = {
+        release: write_atlas(atlas / f"{release}.json", release, number, options.configurations, rng)
+        for number, release in enumerate(RELEASES)
+    }
+    opened = START.isoformat()
+    run = atlas_runs.AtlasRun("generated", opened, COMMIT, False, *ATLAS.values(), asked, closed=opened)
+    atlas_runs.write(atlas, run)
 
 
 def write_cell(
@@ -189,8 +197,11 @@ def benchmark(
     return {"name": f"test_row[{info['row']}-{implementation}]", "stats": stats, "extra_info": info}
 
 
-def write_atlas(path: Path, release: str, number: int, configurations: int, rng: random.Random) -> None:
-    """One release's atlas: spills of the widest backward jump at 3.4.0 and settle at 3.6.0, all else hardly moves."""
+def write_atlas(path: Path, release: str, number: int, configurations: int, rng: random.Random) -> atlas_runs.Asked:
+    """One release's atlas: spills of the widest backward jump at 3.4.0 and settle at 3.6.0, all else hardly moves.
+
+    Returns what was asked of it.
+    """
     path.parent.mkdir(exist_ok=True)
     entries = []
     for index in range(configurations):
@@ -222,13 +233,13 @@ def write_atlas(path: Path, release: str, number: int, configurations: int, rng:
             entry["reason"] = f"Triton {release} does not know {target}"
         entries.append(entry)
     document = {"schema": schemas.CODEGEN, "triton": release, "adapter": "generated", "python": "3.11.7"}
-    document |= {
-        "date": START.isoformat(),
-        "commit": COMMIT,
-        "sources": WHEEL.checkout,
-        "entries": sorted(entries, key=lambda item: str(item["id"])),
-    }
+    asked: dict[str, dict[str, list[str]]] = {target: {} for target in TARGETS}
+    for entry in entries:
+        asked[str(entry["target"])][str(entry["label"])] = [str(entry["label"])]
+    document |= {"date": START.isoformat(), "commit": COMMIT, **ATLAS, "harness": OUR_CODE_DIGEST}
+    document |= {"configurations": asked, "entries": sorted(entries, key=lambda item: str(item["id"]))}
     path.write_text(json.dumps(document))
+    return atlas_runs.Asked({target: [*labels] for target, labels in asked.items()}, atlas_runs.DONE)
 
 
 def metrics_of(target: str, registers: int, spills: int, rng: random.Random) -> dict[str, int]:
