@@ -20,6 +20,7 @@ from ..evidence.reading import is_subject, table_cell
 from .matrix import Judged
 
 ATLAS, BENCH = "codegen", "bench"
+ON_GPUS = ("device", BENCH)
 RESULTS = ("success", "failure", "cancelled", "skipped", "unplanned")  # the first four as GitHub says them of a job
 NEVER_ENDED = ("cancelled", "skipped")
 
@@ -52,17 +53,18 @@ def parse(option: str, text: str, table: Table) -> Expected:
     Raises:
         ValueError: it is none of the forms above, or names no cell, release or platform that there is.
     """
-    what, _, platform = text.partition("@")
-    cell, _, level = what.rpartition(":")
-    if not platform and (what == ATLAS or cell == ATLAS):
-        release = level if cell else ""
+    cell, _, rest = text.rpartition(":")  # another package's column has an @ of its own
+    if cell == ATLAS or text == ATLAS:
+        release = rest if cell else ""
         if release and release not in table.releases:
             raise ValueError(f"{option} {text!r}: the table's releases are {', '.join(table.releases)}")
         return Expected("", ATLAS, release=release)
-    on_gpu = level in ("device", BENCH)
-    if not cell or level not in (*LEVELS, BENCH) or ("@" in text and (not on_gpu or platform not in PLATFORMS)):
-        forms = f"CELL:LEVEL, {ATLAS} or {ATLAS}:RELEASE, with a level of {', '.join(LEVELS)}, {BENCH}"
-        raise ValueError(f"{option} {text!r}: it is {forms}; device and {BENCH} take @{' or @'.join(PLATFORMS)}")
+    level, on, platform = rest.partition("@")
+    wrong = bool(on) and (level not in ON_GPUS or platform not in PLATFORMS)
+    if not cell or wrong or level not in (*LEVELS, BENCH):
+        forms = f"CELL:LEVEL, with a level of {', '.join(LEVELS)} or {BENCH}; {' and '.join(ON_GPUS)} take "
+        forms += f"@PLATFORM, of {', '.join(PLATFORMS)}; {ATLAS} and {ATLAS}:RELEASE are the atlas"
+        raise ValueError(f"{option} {text!r}: it is {forms}")
     table.cell(table_cell(cell))
     return Expected(cell, level, platform)
 

@@ -8,21 +8,11 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("yaml", reason="needs constraints/check.txt: `nox -s check` has it")
 from triton_matrix.base import commands
 
-from . import play, toy
+from . import toy
 
 IMAGE = ("pytest", "pytest-timeout", "pytest-benchmark", "hypothesis", f"triton=={toy.TRITON}", "numpy<2.4")
-PULL_REQUEST = {
-    "event_name": "pull_request",
-    "repository": "someone/tiny",
-    "ref": "refs/pull/7/merge",
-    "token": "t",
-    "server_url": "https://github.com",
-    "run_id": 7,
-    "event": {"pull_request": {"head": {"repo": {"full_name": "someone/tiny"}}, "user": {"type": "User"}}},
-}
 
 
 @pytest.fixture(scope="session")
@@ -86,12 +76,3 @@ def adopted(machines, tmp_path_factory):
         return path, {**env, "PIP_FIND_LINKS": str(folder / "wheels")}
 
     return root, runner
-
-
-@pytest.fixture(scope="session")
-def played(machines, repository, tmp_path_factory):
-    """A pull request of this repository's workflow, every job of it, all well."""
-    workflow = toy.ROOT / ".github" / "workflows" / "matrix.yml"
-    run = play.Play(workflow, repository, tmp_path_factory.mktemp("matrix"), machines, PULL_REQUEST)
-    run.all()
-    return run

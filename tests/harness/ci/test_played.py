@@ -19,11 +19,30 @@ from triton_matrix.base import commands
 from triton_matrix.base.cells import load
 from triton_matrix.ci import jobs
 
-from . import play, toy
-from .conftest import PULL_REQUEST
+from . import toy
 
+pytest.importorskip("yaml", reason="needs constraints/check.txt: `nox -s check` has it")
+from . import play
+
+PULL_REQUEST = {
+    "event_name": "pull_request",
+    "repository": "someone/tiny",
+    "ref": "refs/pull/7/merge",
+    "token": "t",
+    "server_url": "https://github.com",
+    "run_id": 7,
+    "event": {"pull_request": {"head": {"repo": {"full_name": "someone/tiny"}}, "user": {"type": "User"}}},
+}
 WORKFLOWS = toy.ROOT / ".github" / "workflows"
 INIT = Path(".github") / "workflows" / "triton-matrix.yml"
+
+
+@pytest.fixture(scope="module")
+def played(machines, repository, tmp_path_factory):
+    """A pull request of this repository's workflow, every job of it, all well."""
+    run = play.Play(WORKFLOWS / "matrix.yml", repository, tmp_path_factory.mktemp("matrix"), machines, PULL_REQUEST)
+    run.all()
+    return run
 
 
 def of_a(user="User", repository="someone/tiny"):
