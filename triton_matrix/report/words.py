@@ -9,7 +9,7 @@ from ..base.terms import LEVELS as LEVELS
 from ..base.text import named
 from ..base.text import short as short
 from ..bench.regression import THRESHOLD
-from ..bench.table import noise
+from ..bench.table import noise as noise
 from ..evidence.reading import is_subject
 from .matrix import Changes, Judged, Matrix
 
