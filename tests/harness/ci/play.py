@@ -160,7 +160,8 @@ class _Steps:
         env |= {key: expressions.as_text(expressions.text(value, self._names)) for key, value in _env(step).items()}
         script = self._home / "temp" / "step.sh"
         script.write_text(str(expressions.text(step["run"], self._names)))
-        folder = self._job.get("defaults", {}).get("run", {}).get("working-directory", ".")
+        settings = {**self._play.content.get("defaults", {}), **self._job.get("defaults", {})}
+        folder = settings.get("run", {}).get("working-directory", ".")
         done = subprocess.run(
             ["bash", "-e", str(script)],
             cwd=self._workspace / folder,

@@ -18,6 +18,7 @@ import pytest
 from triton_matrix.base import commands
 from triton_matrix.base.cells import load
 from triton_matrix.ci import jobs
+from triton_matrix.init import cli
 
 from . import toy
 
@@ -95,6 +96,26 @@ def test_every_job_of_the_workflow_that_init_writes_is_played_and_is_green(adopt
     run.all()
     assert sorted(run.played) == names_of(run)
     is_green(run)
+
+
+def test_in_a_package_below_its_repositorys_root_the_jobs_run_there_and_the_report_finds_what_they_left(
+    adopted, tmp_path
+):
+    of, runner = adopted
+    top, left_out = tmp_path / "repository", shutil.ignore_patterns(".git", ".github", "reports", ".nox")
+    root = shutil.copytree(of, top / "python" / "tiny", ignore=left_out)
+    table = root / "constraints" / "cells.toml"
+    table.write_text(re.sub("atlas = .*", "", table.read_text()))
+    (top / ".git").mkdir()  # init asks where the repository's root is
+    assert cli.main(["--no-lock", "--root", str(root)]) == 0
+    (top / ".git").rmdir()
+    toy.commit(top)
+    workflow = top / ".github" / "workflows" / "triton-matrix-tiny.yml"
+    run = play.Play(workflow, top, tmp_path / "run", runner, of_a(repository="fork/tiny"))
+    run.all()
+    assert run.played == ["plan", "small-interpreter", "report tiny"]
+    assert run.ended["report"].result == "success", said(run)
+    assert matrix_of(run)["cells"]["small"]["levels"]["interpreter"]["verdict"] == "pass"
 
 
 @pytest.mark.parametrize(
