@@ -151,9 +151,11 @@ def status(matrix: Judged, asked: Asked) -> tuple[Literal[0, 1, 2], list[str]]:
     found: list[Mapping[str, Any]] = [row for cell in matrix["cells"].values() for row in cell["levels"].values()]
     found += matrix["codegen"]["summary"].values()
     found = [row for row in found if sum(row["counts"].values()) or row.get("shortfall")]
-    counting = [row for row in found if allow_stale or row["verdict"] != "stale"]
+    counting: list[Mapping[str, Any]] = [row for row in timed if row["level"] == "device"]
+    counting += [row for row in found if allow_stale or row["verdict"] != "stale"]
     if not counting and not any(cell["stopped"] for cell in matrix["cells"].values()):
-        none = "no result is of the checkout as it is now" if found else "there are no results"
+        there = found or matrix.get("bench_runs")
+        none = "no result is of the checkout as it is now" if there else "there are no results"
         unanswered.append(f"{none}: run `nox`, or name a folder that holds some with --add")
     return (FAILED if bad else CANNOT_SAY if unanswered else OK), [*bad, *unanswered]
 

@@ -101,6 +101,8 @@ def test_an_earlier_run_may_hold_timings_only(report, timed):
     shutil.rmtree(before / "codegen")
     found = report(now, "--against", before)
     assert [row["ratio"] for row in found["changes"]["slower"]] == [1.3]
+    alone = report(before, "--against", before)
+    assert (alone["exit_status"], alone["status_reasons"]) == (0, [])
     (before / "triton231" / "benchmark.json").unlink()
     empty = report(now, "--against", before)
     assert (empty["exit_status"], "holds no results" in empty["err"]) == (2, True)
