@@ -5,6 +5,9 @@ from __future__ import annotations
 from .device import DeviceProperties
 
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
+REGISTERS = 65536  # of an NVIDIA multiprocessor, from compute capability 5.0 on (CUDA C++ Programming Guide)
+MOST_REGISTERS = 255  # that a thread may have
+STREAM_PRIORITIES = 6  # that CUDA tells apart: 0 to -5
 
 
 def cdiv(a: int, b: int) -> int:
@@ -48,9 +51,18 @@ def lanes(split: int, device: DeviceProperties, num_warps: int) -> int:
     return max(2 * device.warp_size * num_warps, next_power_of_2(split))
 
 
-def can_split(n_cols: int, block_n: int, device: DeviceProperties) -> bool:
-    """Whether the programs of a row are sure to be on the device at once, and its kind was tried."""
-    return device.is_cuda and cdiv(n_cols, block_n) <= device.n_multiprocessors
+def can_wait(
+    n_cols: int, block_n: int, num_warps: int, programs: int, max_registers: int, device: DeviceProperties
+) -> bool:
+    """Whether programs that each take `block_n` columns of a row, and wait for those of their row, never wait for ever.
+
+    Programs start in the order of their number, so that of one launch at most one row is on the device in part; and
+    those of a launch start before those of a later one with the same stream priority. So at most one row for each
+    priority is there in part, without one program. If these cannot fill the device, whoever is waited for gets a place.
+    """
+    resident = min(programs, REGISTERS // (32 * num_warps * (max_registers or MOST_REGISTERS)))
+    incomplete = STREAM_PRIORITIES * (cdiv(n_cols, block_n) - 1)
+    return device.is_cuda and incomplete < device.n_multiprocessors * resident
 
 
 def groups(n_rows: int, rows: int, split: int, programs: int, device: DeviceProperties) -> int:

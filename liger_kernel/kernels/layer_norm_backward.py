@@ -20,6 +20,13 @@ Arguments of every kernel here:
 import triton
 import triton.language as tl
 
+from .loops import pipelined
+
+
+@triton.jit
+def _add_two(a0, a1, b0, b1):
+    return a0 + b0, a1 + b1
+
 
 @triton.jit
 def _load_rows(pointer, rows, n_rows, cols, N_COLS: tl.constexpr):
@@ -42,6 +49,7 @@ def _layer_norm_backward_kernel(
     ROWS: tl.constexpr,
     BLOCK_N: tl.constexpr,
     PREFETCH: tl.constexpr,
+    STAGES: tl.constexpr,
     KEEP_W: tl.constexpr,
     HAS_W: tl.constexpr,
     NEED_DX: tl.constexpr,
@@ -50,8 +58,9 @@ def _layer_norm_backward_kernel(
 ):
     """A persistent program takes ROWS rows at a time and keeps its share of dw and db in registers throughout.
 
-    The next PREFETCH tiles, 0 to 2, are under way, in their own dtype, while this one is worked on. With KEEP_W w stays
-    in registers too; otherwise every step reads it again, out of the L1.
+    The next tiles are under way, in their own dtype, while this one is worked on: STAGES - 1 of them are copied to
+    shared memory (loops.py), or PREFETCH of them, 0 to 2, are loaded into registers. With KEEP_W w stays in registers
+    too; otherwise every step reads it again, out of the L1.
     """
     step = tl.num_programs(0) * ROWS
     cols = tl.expand_dims(tl.arange(0, BLOCK_N), 0)
@@ -69,7 +78,7 @@ def _layer_norm_backward_kernel(
         dy_later = _load_rows(dY, lanes + tl.program_id(0) * ROWS + step, n_rows, cols, N_COLS)
         x_later = _load_rows(X, lanes + tl.program_id(0) * ROWS + step, n_rows, cols, N_COLS)
 
-    for start in range(tl.program_id(0) * ROWS, n_rows, step):
+    for start in pipelined(tl.program_id(0) * ROWS, n_rows, step, num_stages=STAGES):
         rows = lanes + start
         row_mask = rows < n_rows
         mask = tl.expand_dims(row_mask, 1) & col_mask
@@ -106,8 +115,14 @@ def _layer_norm_backward_kernel(
                     w = tl.load(W + cols, mask=col_mask, other=0.0)
                 g = dy * w.to(tl.float32)
             # dy is 0 in a masked column, so what xhat holds there adds nothing
-            c1 = tl.expand_dims(tl.sum(g, axis=1) / N_COLS, 1)
-            c2 = tl.expand_dims(tl.sum(g * xhat, axis=1) / N_COLS, 1)
+            if STAGES > 1:
+                # one reduction, so that the warps wait for each other once; Triton 2.3.1's interpreter has no such one
+                total, products = tl.reduce((g, g * xhat), 1, _add_two)
+            else:
+                total = tl.sum(g, axis=1)
+                products = tl.sum(g * xhat, axis=1)
+            c1 = tl.expand_dims(total / N_COLS, 1)
+            c2 = tl.expand_dims(products / N_COLS, 1)
             dx = (g - c1 - xhat * c2) * rstd
             tl.store(dX + offsets, dx.to(dX.dtype.element_ty), mask=mask)
 
@@ -214,6 +229,16 @@ def _layer_norm_backward_wide_dwdb_kernel(
 
 
 @triton.jit
+def _add_partials(partial, result, n_partials, cols, N_COLS: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constexpr):
+    lanes = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS)
+    total = tl.zeros([ROWS, BLOCK_N], tl.float32)
+    for start in range(0, n_partials, ROWS):
+        total += _load_rows(partial, lanes + start, n_partials, cols, N_COLS)
+    total = tl.expand_dims(tl.sum(total, axis=0), 0)
+    tl.store(result + cols, total.to(result.dtype.element_ty), mask=cols < N_COLS)
+
+
+@triton.jit
 def _layer_norm_backward_reduce_kernel(
     dW_partial,
     dB_partial,
@@ -226,26 +251,15 @@ def _layer_norm_backward_reduce_kernel(
     NEED_DW: tl.constexpr,
     NEED_DB: tl.constexpr,
 ):
-    """A program adds all partial rows of BLOCK_N columns, in a fixed order, and stores dw and db in their own dtype.
+    """Program (c, r) adds all partial rows of BLOCK_N columns of dw, or of db, in a fixed order.
 
-    dW, dB: [N_COLS], in W's and B's dtype.
+    dW, dB: [N_COLS], in W's and B's dtype. Of those that are wanted dw is result 0, and db the last.
     """
     cols = tl.expand_dims(tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N), 0)
-    col_mask = cols < N_COLS
-    lanes = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS)
-    dw = tl.zeros([ROWS, BLOCK_N], tl.float32)
-    db = tl.zeros([ROWS, BLOCK_N], tl.float32)
-    for start in range(0, n_partials, ROWS):
-        rows = lanes + start
-        mask = tl.expand_dims(rows < n_partials, 1) & col_mask
-        offsets = tl.expand_dims(rows * N_COLS, 1) + cols
-        if NEED_DW:
-            dw += tl.load(dW_partial + offsets, mask=mask, other=0.0)
-        if NEED_DB:
-            db += tl.load(dB_partial + offsets, mask=mask, other=0.0)
+    result = tl.program_id(1)
     if NEED_DW:
-        total = tl.expand_dims(tl.sum(dw, axis=0), 0)
-        tl.store(dW + cols, total.to(dW.dtype.element_ty), mask=col_mask)
+        if result == 0:
+            _add_partials(dW_partial, dW, n_partials, cols, N_COLS, ROWS, BLOCK_N)
     if NEED_DB:
-        total = tl.expand_dims(tl.sum(db, axis=0), 0)
-        tl.store(dB + cols, total.to(dB.dtype.element_ty), mask=col_mask)
+        if result == tl.num_programs(1) - 1:
+            _add_partials(dB_partial, dB, n_partials, cols, N_COLS, ROWS, BLOCK_N)

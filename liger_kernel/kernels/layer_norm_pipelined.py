@@ -14,17 +14,15 @@ none is empty. A slot is written once, so that all threads see the same words, a
 Rows have an even length. Arguments as in layer_norm_split.py.
 """
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
 from .layer_norm_split import _publish, _sum_both, _unpack
+from .loops import pipelined
 from .packed import as_words, high, low, not_before, word
 
-# Triton before 3.0 has no range with stages, and ignores the number. No release takes this name for a foreign global:
-# it is Triton's own function, or Python's range.
-pipelined: Any = getattr(tl, "range", range)
+# lint: allow not-interpreted (the plan launches no kernel of this file in an interpreter)
+SAMPLE = tl.constexpr(32)  # elements of a row whose mean its sums are taken about: one for each thread of a warp
 
 
 @triton.jit
@@ -118,31 +116,42 @@ def _layer_norm_forward_pipelined_kernel(
     if HAS_B:
         b_first = _hold(B, cols, mask, 0)
         b_second = _hold(B, cols, mask, 1)
+    whole: tl.constexpr = N_COLS % BLOCK_N == 0  # no program has fewer columns than its block
+    # read a pass early; a number carried over two passes would keep Triton from copying rows ahead
+    sample = part * BLOCK_N + tl.arange(0, SAMPLE)
+    n_sampled = tl.minimum(count, SAMPLE)
+    sample_coming = tl.load(X + group.to(tl.int64) * N_COLS + sample, mask=sample < N_COLS, other=0.0)
     # the first pass of the loop has no row to write; it publishes the first row
     x = tl.zeros([1, block_words], tl.int32)
     # lint: allow not-portable (the name of tl.range or range, which every release takes)
     for following in pipelined(group, n_rows + n_groups, n_groups, num_stages=STAGES):
         offsets = following.to(tl.int64) * row_words + cols
         x_next = tl.load(x_words + offsets, mask=mask & (following < n_rows), other=0)
-        part_mean = _sum_in_row(low(x_next, X) + high(x_next, X)) / count
-        x_next = not_before(x_next, _zero_after(part_mean, eps), 2)
-        first = tl.where(mask, low(x_next, X) - part_mean, 0.0)
-        second = tl.where(mask, high(x_next, X) - part_mean, 0.0)
-        # corrected by what the deviations from it add up to: its rounding would show in rows without variance
+        # Both sums in one walk over the words, about the mean of a few elements: a mean far from zero costs them no
+        # digits, nor does one huge element, and a row without variance has none.
+        origin = tl.sum(sample_coming.to(tl.float32), axis=0) / n_sampled
+        ahead = following + n_groups
+        wanted = (sample < N_COLS) & (ahead < n_rows)
+        sample_coming = tl.load(X + ahead.to(tl.int64) * N_COLS + sample, mask=wanted, other=0.0)
+        first = low(x_next, X) - origin
+        second = high(x_next, X) - origin
+        if not whole:
+            first = tl.where(mask, first, 0.0)
+            second = tl.where(mask, second, 0.0)
         total, squares = _sum_both(first + second, first * first + second * second)
-        part_mean += total / count
-        squares -= total * (total / count)
+        part_mean = origin + total / count
+        squares = squares - total * (total / count)
         _publish(Exchange + following.to(tl.int64) * SPLIT + part, part_mean, squares, following < n_rows)
 
         row = following - n_groups
         slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
         means, squares = _unpack(_wait(slots, lanes, SPLIT))
         # about the first part's mean (Chan, Golub, LeVeque 1979)
-        origin = tl.sum(tl.where(lanes == 0, means, 0.0), axis=0)
-        offset = means - origin
+        centre = tl.sum(tl.where(lanes == 0, means, 0.0), axis=0)
+        offset = means - centre
         total = tl.sum(tl.where(counts > 0, offset * counts, 0.0), axis=0)
         squares = tl.sum(tl.where(counts > 0, squares + offset * offset * counts, 0.0), axis=0)
-        mean = origin + total / N_COLS
+        mean = centre + total / N_COLS
         rstd = 1 / tl.sqrt((squares - total / N_COLS * total) / N_COLS + eps)
         tl.store(Mean + row, mean, mask=(part == 0) & (row >= 0))
         tl.store(RSTD + row, rstd, mask=(part == 0) & (row >= 0))

@@ -42,7 +42,7 @@ __all__ = [
 
 MOST_CHUNKS = 6  # of a row that the packed kernel holds
 DWDB_TILE = 4096
-REDUCE_TILE = 1024
+REDUCE_TILE = 2048
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def backward_plan(
     if chosen.kind == "wide":
         launches, n_partials = _wide_backward(problem, chosen)
     else:
-        tile = {**_tile(chosen), "PREFETCH": chosen.prefetch, "KEEP_W": chosen.keep_w}
+        tile = {**_tile(chosen), "PREFETCH": chosen.prefetch, "STAGES": chosen.stages, "KEEP_W": chosen.keep_w}
         launches = [_main_launch(problem, "backward", chosen, tile)]
         n_partials = launches[0].grid[0] // launches[0].constexprs.get("SPLIT", 1)
     if need_dw or need_db:
@@ -212,7 +212,7 @@ def _main_launch(problem: _Problem, direction: str, chosen: Settings, tile: dict
     slots = n_rows * split if problem.switches.get("NEED_DX", True) else 0
     if chosen.kind == "pipelined":
         lanes_read = max(2, next_power_of_2(split))
-        shape = {"SPLIT": split, "BLOCK_N": chosen.block_n, "LANES": lanes_read, "STAGES": chosen.prefetch + 1}
+        shape = {"SPLIT": split, "BLOCK_N": chosen.block_n, "LANES": lanes_read, "STAGES": chosen.stages}
         kernel, grid = f"_layer_norm_{direction}_pipelined_kernel", (n_groups * split,)
         slots = 0 if split == 1 and direction == "backward" else slots
         return problem.launch(kernel, grid, chosen, shape, problem.switches, exchange_slots=slots)
@@ -254,11 +254,11 @@ def _wide_backward(problem: _Problem, chosen: Settings) -> tuple[list[Launch], i
 
 
 def _reduce_launch(problem: _Problem, n_partials: int) -> Launch:
-    n_cols = problem.n_cols
+    n_cols, n_results = problem.n_cols, problem.switches["NEED_DW"] + problem.switches["NEED_DB"]
     # enough programs to fill the device, each at least one memory sector wide
     block_n = max(16, min(REDUCE_TILE, next_power_of_2(cdiv(n_cols, 2 * problem.device.n_multiprocessors))))
-    kernel, settings = "_layer_norm_backward_reduce_kernel", Settings("tile", REDUCE_TILE // block_n, block_n, 4)
-    grid, values = (cdiv(n_cols, block_n),), {"n_partials": n_partials}
+    kernel, settings = "_layer_norm_backward_reduce_kernel", Settings("tile", REDUCE_TILE // block_n, block_n, 8)
+    grid, values = (cdiv(n_cols, block_n), n_results), {"n_partials": n_partials}
     return problem.launch(kernel, grid, settings, _tile(settings), ["NEED_DW", "NEED_DB"], values)
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .device import DeviceProperties
-from .geometry import BYTES, body_block, can_split, cdiv, elements_in_a_word, is_aligned, next_power_of_2
+from .geometry import BYTES, body_block, can_wait, cdiv, elements_in_a_word, is_aligned, next_power_of_2
 
 KINDS = ("tile", "packed", "split", "pipelined", "wide", "unaligned")
+SPLIT_KINDS = ("split", "pipelined")  # their programs may share a row, and wait for each other
 PACKED_KINDS = ("packed", "pipelined")  # they hold two elements of 16 bits in each register, whatever the length
 DIRECTIONS = ("forward", "backward")
 # what a row of the table says of where it holds, beside its settings
@@ -34,7 +35,9 @@ class Settings:
         rows, block_n: shape of the tile that a program holds at a time.
         num_warps, num_stages: compile options; num_warps is in warps of 32 threads and is converted to the device's.
         programs: persistent programs per multiprocessor, where the kernel is persistent.
-        prefetch: tiles that backward, and rows that a pipelined kernel has under way, 0 to 2, while it works on one.
+        prefetch: tiles that the backward of tiles loads early into registers, 0 to 2; for Triton before 3.0.
+        stages: of the loop over rows of "pipelined" and of the backward of tiles. With n of them Triton, from 3.0 on,
+            copies the rows of the next n - 1 passes to shared memory meanwhile.
         keep_w: whether backward keeps w in registers.
         max_registers: most registers a thread may have, 0 for no limit; only some releases of Triton take one.
 
@@ -49,6 +52,7 @@ class Settings:
     num_stages: int = 1
     programs: int = 1
     prefetch: int = 0
+    stages: int = 1
     keep_w: bool = True
     max_registers: int = 0
 
@@ -63,6 +67,10 @@ class Settings:
             raise ValueError(f"num_stages is {self.num_stages}, programs {self.programs}; they must be at least 1")
         if self.prefetch not in (0, 1, 2):
             raise ValueError(f"prefetch is {self.prefetch}; it must be 0, 1 or 2")
+        if self.stages < 1 or (self.stages > 1 and self.prefetch > 0):
+            raise ValueError(
+                f"stages is {self.stages}, prefetch {self.prefetch}; stages is at least 1, and only 1 beside a prefetch"
+            )
         if self.max_registers != 0 and not 16 <= self.max_registers <= 255:
             raise ValueError(f"max_registers is {self.max_registers}; it must be 0, or 16 to 255")
 
@@ -71,7 +79,7 @@ def forward_settings(n_rows: int, n_cols: int, dtype: str, device: DevicePropert
     """The settings that `forward_plan` takes where it is given none."""
     tuned = tuned_settings("forward", n_cols, dtype, device)
     if tuned is not None:
-        return _for_few_rows(_for_odd_rows(tuned, n_cols, dtype), n_rows, device)
+        return _for_few_rows(tuned, n_rows, device)
     block_n = next_power_of_2(n_cols)
     if _pays_to_align(n_cols, dtype, device):
         block_n = body_block(n_cols, dtype)
@@ -85,8 +93,9 @@ def forward_settings(n_rows: int, n_cols: int, dtype: str, device: DevicePropert
         tile = Settings("tile", rows, block_n, num_warps, max_registers=max_registers)
         return _for_few_rows(tile, n_rows, device)
     split = Settings("split", 1, 4096, 4, programs=8 // BYTES[dtype])
-    if can_split(n_cols, split.block_n, device):
-        return _for_odd_rows(split, n_cols, dtype)
+    split = _for_odd_rows(split, n_cols, dtype)
+    if _never_hangs(split, n_cols, device):
+        return split
     return Settings("wide", 1, 8192, 32)
 
 
@@ -94,7 +103,7 @@ def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProper
     """The settings that `backward_plan` takes where it is given none."""
     tuned = tuned_settings("backward", n_cols, dtype, device)
     if tuned is not None:
-        return _for_few_rows(_for_odd_rows(tuned, n_cols, dtype), n_rows, device)
+        return _for_few_rows(tuned, n_rows, device)
     block_n = next_power_of_2(n_cols)
     if _pays_to_align(n_cols, dtype, device):
         block_n = body_block(n_cols, dtype)
@@ -108,8 +117,9 @@ def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProper
         return _for_few_rows(Settings("tile", rows, block_n, num_warps, programs=programs, prefetch=1), n_rows, device)
     programs, max_registers = (4, 128) if BYTES[dtype] == 2 else (3, 168)
     split = Settings("split", 1, 2048, 4, programs=programs, max_registers=max_registers)
-    if can_split(n_cols, split.block_n, device):
-        return _for_odd_rows(split, n_cols, dtype)
+    split = _for_odd_rows(split, n_cols, dtype)
+    if _never_hangs(split, n_cols, device):
+        return split
     return Settings("wide", 1, 8192, 32)
 
 
@@ -121,10 +131,9 @@ def tuned_settings(direction: str, n_cols: int, dtype: str, device: DeviceProper
     """
     if not device.tuned:
         return None
-    row = next(_tuned_rows(direction, n_cols, dtype, device), None)
-    if row is None:
+    settings = next(_tuned_rows(direction, n_cols, dtype, device), None)
+    if settings is None:
         return None
-    settings = _settings_of(row)
     block_n = min(settings.block_n, next_power_of_2(n_cols))
     if settings.kind == "tile" and block_n < settings.block_n:
         # the shape is for the longest row; of shorter ones as many more go into a tile
@@ -176,8 +185,8 @@ def _tuned_table() -> list[dict[str, Any]]:
     return devices
 
 
-def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Iterator[dict[str, Any]]:
-    """The rows that hold, in the order of the table, of the first device in it that this one is.
+def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Iterator[Settings]:
+    """The settings of the rows that hold, in the order of the table, of the first device in it that this one is.
 
     Rows of the table whose kernels need words of two elements hold for lengths that have them.
     """
@@ -191,9 +200,17 @@ def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DevicePropertie
                 has_release = "before" not in row or device.compiled_before(row["before"])
                 has_release &= "since" not in row or not device.compiled_before(row["since"])
                 has_words = row["kind"] not in PACKED_KINDS or elements_in_a_word(n_cols, dtype) == 2
-                if in_range and has_release and has_words:
-                    yield row
+                settings = _for_odd_rows(_settings_of(row), n_cols, dtype)
+                if in_range and has_release and has_words and _never_hangs(settings, n_cols, device):
+                    yield settings
             return
+
+
+def _never_hangs(settings: Settings, n_cols: int, device: DeviceProperties) -> bool:
+    """Whether no program waits for one that gets no place on the device."""
+    if settings.kind not in SPLIT_KINDS or settings.block_n >= n_cols:
+        return True
+    return can_wait(n_cols, settings.block_n, settings.num_warps, settings.programs, settings.max_registers, device)
 
 
 def _for_few_rows(settings: Settings, n_rows: int, device: DeviceProperties) -> Settings:

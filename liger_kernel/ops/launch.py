@@ -110,10 +110,13 @@ class Launches:
 
 
 @functools.cache
-def device_properties(device: torch.device) -> DeviceProperties:
+def device_properties(device: torch.device, n_multiprocessors: Optional[int] = None) -> DeviceProperties:
     """What the launch plan needs to know of a device; on the CPU that is the interpreter.
 
     With LIGER_KERNEL_TUNED=0 in the environment no measured settings are taken.
+
+    Args:
+        n_multiprocessors: how many of the device's the launches get, where that is not all of them.
     """
     if device.type == "cpu":
         return TARGETS["interpreter"]
@@ -126,7 +129,7 @@ def device_properties(device: torch.device) -> DeviceProperties:
         warp_size = 32
     return DeviceProperties(
         arch,
-        properties.multi_processor_count,
+        n_multiprocessors or properties.multi_processor_count,
         warp_size,
         triton=triton.__version__,
         name=properties.name,

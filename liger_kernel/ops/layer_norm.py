@@ -94,7 +94,7 @@ def layer_norm_forward(
         RuntimeError: there is no device to run on.
     """
     problem, X, y, statistics = run_forward(X, W, B, eps)
-    plan = problem.forward.plan
+    plan = problem.forward().launches.plan
     block_n, num_warps = (plan[0].constexprs["BLOCK_N"], plan[0].num_warps) if plan else (0, 0)
     return y, X.view(problem.n_rows, problem.n_cols), *problem.split(statistics), block_n, num_warps
 

@@ -8,15 +8,19 @@ so do the partial sums of dw and db, of which the launches take addresses.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from numbers import Real
-from typing import Optional
+from typing import Callable, Optional, TypeVar
 
 import torch
 
-from ..kernels.plan import backward_plan, forward_plan
+from ..kernels.device import DeviceProperties
+from ..kernels.plan import Launch, backward_plan, forward_plan
+from .green_context import multiprocessors
 from .launch import Launches, device_properties, require_device
 
 NO_VECTOR = (None, None, None)
+Direction = TypeVar("Direction", "Forward", "Backward")
 DTYPES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 
 
@@ -34,40 +38,72 @@ class Problem:
         self.n_rows, self.n_cols, self.dtype, self.device = shape[:-1].numel(), shape[-1], dtype, device
         self.has_w, self.w_dtype, self.b_dtype = w_dtype is not None, w_dtype or dtype, b_dtype or dtype
         self.rstd_at = aligned(self.n_rows)
-        plan = forward_plan(
-            self.n_rows,
-            self.n_cols,
-            DTYPES[dtype],
-            device_properties(device),
-            w_dtype=DTYPES[self.w_dtype],
-            b_dtype=DTYPES[self.b_dtype],
-            has_w=self.has_w,
-            has_b=b_dtype is not None,
-        )
-        self.forward = Launches(plan, device)
-        self.forward_slots = max((launch.exchange_slots for launch in plan), default=0)
-        self._backwards: dict[tuple[bool, ...], Backward] = {}
+        self.has_b = b_dtype is not None
+        self._forwards: dict[Optional[int], Forward] = {}
+        self._backwards: dict[tuple[Optional[int], tuple[bool, ...]], Backward] = {}
+
+    def forward(self) -> Forward:
+        """What computes y and the statistics on the current stream."""
+        return self._for_the_stream(self._forward_on)
 
     def backward(self, needs: tuple[bool, ...]) -> Backward:
-        """What computes dx, dw and db, those of them that `needs` says."""
-        if needs not in self._backwards:
-            self._backwards[needs] = Backward(self, *needs)
-        return self._backwards[needs]
+        """What computes dx, dw and db, those of them that `needs` says, on the current stream."""
+        return self._for_the_stream(functools.partial(self._backward_on, needs))
+
+    def _for_the_stream(self, made_for: Callable[[Optional[int]], Direction]) -> Direction:
+        """With programs that wait for each other, what is made for the multiprocessors that the stream has."""
+        whole = made_for(None)
+        if not whole.slots:
+            return whole
+        count = multiprocessors(self.device)
+        return whole if count is None or count >= self.device_properties(None).n_multiprocessors else made_for(count)
+
+    def _forward_on(self, count: Optional[int]) -> Forward:
+        if count not in self._forwards:
+            self._forwards[count] = Forward(self, count)
+        return self._forwards[count]
+
+    def _backward_on(self, needs: tuple[bool, ...], count: Optional[int]) -> Backward:
+        if (count, needs) not in self._backwards:
+            self._backwards[count, needs] = Backward(self, count, *needs)
+        return self._backwards[count, needs]
+
+    def device_properties(self, count: Optional[int]) -> DeviceProperties:
+        """Of the device, or of `count` of its multiprocessors."""
+        return device_properties(self.device, count)
 
     def split(self, statistics: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and rstd, each of shape (n_rows,), out of what `run_forward` returned."""
         return statistics[: self.n_rows], statistics[self.rstd_at : self.rstd_at + self.n_rows]
 
 
-class Backward:
-    """The backward of a problem for one choice of results."""
+class Forward:
+    """The forward of a problem on `count` multiprocessors; None: on all."""
 
-    def __init__(self, problem: Problem, needs_dx: bool, needs_dw: bool, needs_db: bool) -> None:
+    def __init__(self, problem: Problem, count: Optional[int]) -> None:
+        plan = forward_plan(
+            problem.n_rows,
+            problem.n_cols,
+            DTYPES[problem.dtype],
+            problem.device_properties(count),
+            w_dtype=DTYPES[problem.w_dtype],
+            b_dtype=DTYPES[problem.b_dtype],
+            has_w=problem.has_w,
+            has_b=problem.has_b,
+        )
+        self.launches = Launches(plan, problem.device)
+        self.slots = exchange_slots(plan)
+
+
+class Backward:
+    """The backward of a problem for one choice of results, on `count` multiprocessors; None: on all."""
+
+    def __init__(self, problem: Problem, count: Optional[int], needs_dx: bool, needs_dw: bool, needs_db: bool) -> None:
         plan = backward_plan(
             problem.n_rows,
             problem.n_cols,
             DTYPES[problem.dtype],
-            device_properties(problem.device),
+            problem.device_properties(count),
             w_dtype=DTYPES[problem.w_dtype],
             b_dtype=DTYPES[problem.b_dtype],
             has_w=problem.has_w,
@@ -78,7 +114,7 @@ class Backward:
         decided = {name: value for launch in plan for name, value in launch.values.items()}
         self.launches = Launches(plan, problem.device)
         self.numbers = {"n_rows": problem.n_rows, **decided}
-        self.slots = max((launch.exchange_slots for launch in plan), default=0)
+        self.slots = exchange_slots(plan)
         size = aligned(decided.get("n_partials", 0) * problem.n_cols)
         self.n_partials = size * (needs_dw + needs_db)
         self.db_partial_at = size if needs_dw else 0
@@ -118,10 +154,11 @@ def run_forward(
     X = flat(X)
     y = torch.empty_like(X)
     statistics = torch.empty(2 * problem.rstd_at, dtype=torch.float32, device=problem.device)
-    if problem.forward.plan:
+    forward = problem.forward()
+    if forward.launches.plan:
         W = X if W is None else flat(W)
         B = X if B is None else flat(B)
-        exchange = _exchange(problem.forward_slots, problem.device)
+        exchange = _exchange(forward.slots, problem.device)
         mean_at = statistics.data_ptr()
         numbers = {"n_rows": problem.n_rows, "eps": eps}
         addresses = {
@@ -134,11 +171,11 @@ def run_forward(
             "Exchange": 0 if exchange is None else exchange.data_ptr(),
             **numbers,
         }
-        if not problem.forward.again(addresses):
+        if not forward.launches.again(addresses):
             mean, rstd = problem.split(statistics)
             exchange = _nothing(torch.int64, problem.device) if exchange is None else exchange
             tensors = {"X": X, "W": W, "B": B, "Y": y, "Mean": mean, "RSTD": rstd, "Exchange": exchange}
-            problem.forward.first({**tensors, **numbers})
+            forward.launches.first({**tensors, **numbers})
     return problem, X, y, statistics
 
 
@@ -212,6 +249,11 @@ def flat(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor, contiguous, and from a multiple of 4 bytes on, since kernels read two 16-bit elements as one word."""
     tensor = tensor.contiguous()
     return tensor if tensor.data_ptr() % 4 == 0 else tensor.clone()
+
+
+def exchange_slots(plan: Sequence[Launch]) -> int:
+    """64-bit words of zero that the launches need, one after the other."""
+    return max((launch.exchange_slots for launch in plan), default=0)
 
 
 def _exchange(slots: int, device: torch.device) -> Optional[torch.Tensor]:

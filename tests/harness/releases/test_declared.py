@@ -1,15 +1,9 @@
 """A run of the atlas is declared before it starts: what it did not get is red, and what was there before stays."""
 
 import json
-import os
 import resource
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -17,118 +11,17 @@ from triton_matrix.base import cells
 from triton_matrix.evidence import atlas_runs
 from triton_matrix.releases import codegen
 
-from ..conftest import ENVS, ROOT
-from .conftest import COPY
-
-# rows as the project's own table has them: the environments are shared with other tests
-ROWS = cells.load(ROOT / "constraints" / "cells.toml").releases
-CELL = """
-[cell.one]
-python = "{0.python}"
-torch = "{0.torch}"
-triton = "{0.triton}"
-requires = {1}
-platforms = ["cuda"]
-why = "a cell"
-""".format(ROWS["3.3.1"], json.dumps(ROWS["3.3.1"].requires))
-TABLE = """
-[package]
-name = "p"
-atlas = "hook.py:configurations"
-
-[release."{0.triton}"]
-python = "{0.python}"
-torch = "{0.torch}"
-requires = {1}
-""".format(ROWS["3.9.0"], json.dumps(ROWS["3.9.0"].requires))
-HOOK = """
-import importlib.metadata, pathlib
-RELEASE = importlib.metadata.version("triton")
-{head}
-
-def configurations(targets):
-    one = dict(args={{"x_ptr": "*fp32", "n": 4096}}, options={{}}, hints=("x_ptr",))
-    one["kernel"] = f"{{pathlib.Path(__file__).parent}}/p/mine.py:copy"
-    blocks = {blocks}
-    return [
-        {{**one, "label": f"copy[{{b}}]", "target": t, "constexprs": {{"BLOCK": b}}}} for t in targets for b in blocks
-    ]
-"""
-BUSY = "import os, time\nif os.environ.get('HANGS') == triton.__version__: time.sleep(600)"
-BOTH = ("--target", "cuda:90,hip:gfx942")
-
-
-@dataclass
-class Package:
-    """A package with an atlas of two releases: what may be done with it, and what the report says of it."""
-
-    root: Path
-
-    @property
-    def folder(self):
-        return self.root / "reports" / "codegen"
-
-    def write_hook(self, head="", blocks="(64, 128)"):
-        (self.root / "hook.py").write_text(HOOK.format(head=head, blocks=blocks))
-
-    def command(self, *options):
-        envs = () if "--envs" in options else ("--envs", str(ENVS))
-        return ["--root", str(self.root), *envs, *options]
-
-    def codegen(self, *options):
-        return codegen.main(self.command(*options))
-
-    def start(self, *options, **more):
-        command = [sys.executable, "-m", "triton_matrix", "codegen", *self.command("--no-cache", *options)]
-        env = {**os.environ, "PYTHONPATH": str(ROOT), **more.pop("env", {})}
-        return subprocess.Popen(command, cwd=self.root, env=env, stderr=subprocess.PIPE, text=True, **more)
-
-    def report(self, *options):
-        """The matrix, with the exit status and what was printed."""
-        pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
-        command = [sys.executable, "-m", "triton_matrix", "report", "--root", str(self.root), *options]
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
-        matrix = json.loads((self.root / "reports" / "matrix.json").read_text())
-        return {**matrix, "exit_status": done.returncode, "said": done.stdout, "err": done.stderr}
-
-    def verdicts(self, *options):
-        found = self.report(*options)
-        rows = found["codegen"]["summary"]
-        return found["exit_status"], {release: row["verdict"] for release, row in rows.items()}
-
-    def files(self):
-        return {path.name: path.read_bytes() for path in self.folder.glob("[0-9]*.json")}
-
-    def change(self, release, edit):
-        path = self.folder / f"{release}.json"
-        content = json.loads(path.read_text())
-        edit(content)
-        path.write_text(json.dumps(content))
-
-    def edit(self):
-        (self.root / "p" / "other.py").write_text(f"EDITED = {time.time()}\n")
-
-
-def write(root):
-    (root / "constraints").mkdir(parents=True)
-    (root / "constraints" / "cells.toml").write_text(TABLE + CELL)
-    for folder in ("p", "tests/atlas"):
-        (root / folder).mkdir(parents=True)
-    (root / "p" / "__init__.py").write_text("")
-    (root / "p" / "mine.py").write_text(COPY.format(head=BUSY, n="n"))
-    (root / "tests" / "atlas" / "accepted.toml").write_text("")
-    found = Package(root)
-    found.write_hook()
-    return found
+from ..atlas_package import BOTH, RELEASES, TABLE, Package
+from ..conftest import ENVS
 
 
 @pytest.fixture(scope="module")
 def answered_once(release_python, tmp_path_factory):
     """The package with a whole atlas of both releases and of two targets; not to be changed."""
-    for release in ("3.3.1", "3.9.0"):
+    pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
+    for release in RELEASES:
         release_python(release)
-    found = write(tmp_path_factory.mktemp("answered") / "checkout")
+    found = Package(tmp_path_factory.mktemp("answered") / "checkout", ENVS).write()
     assert found.codegen(*BOTH) == 0
     assert found.verdicts() == (0, {"3.3.1": "pass", "3.9.0": "pass"})
     return found
@@ -137,39 +30,20 @@ def answered_once(release_python, tmp_path_factory):
 @pytest.fixture
 def answered(answered_once, tmp_path):
     """A copy of it."""
-    return Package(Path(shutil.copytree(answered_once.root, tmp_path / "checkout")))
+    shutil.copytree(answered_once.root, tmp_path / "checkout")
+    return Package(tmp_path / "checkout", ENVS)
 
 
 @pytest.fixture
 def package(answered_once, tmp_path):
     """The package, of which nothing is compiled yet."""
-    return write(tmp_path / "checkout")
-
-
-def wait_for(condition, seconds=60):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-def hanging(package, *options):
-    """A run whose older release has ended and whose newer one hangs while it compiles."""
-    process = package.start("--target", "cuda:90", *options, env={"HANGS": "3.9.0"})
-
-    def is_there():
-        run = atlas_runs.read(package.folder)
-        asked = run.releases if run and run.closed is None else {}
-        return asked and asked["3.3.1"].outcome and asked["3.9.0"].targets["cuda:90"] is not None
-
-    wait_for(is_there)
-    return process
+    return Package(tmp_path / "checkout", ENVS).write()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_an_atlas_that_is_ended_is_red_and_what_it_had_not_finished_is_still_there(answered, number):
     before = answered.files()
-    process = hanging(answered)
+    process = answered.hanging()
     process.send_signal(number)
     assert process.wait(30) != 0
     found = answered.report()
@@ -181,7 +55,7 @@ def test_an_atlas_that_is_ended_is_red_and_what_it_had_not_finished_is_still_the
 
 
 def test_a_first_atlas_that_is_killed_is_red_though_it_left_nothing(package):
-    process = hanging(package)
+    process = package.hanging()
     assert package.verdicts() == (1, {"3.3.1": "fail", "3.9.0": "fail"})  # it still runs
     process.kill()
     process.wait(30)
@@ -190,7 +64,7 @@ def test_a_first_atlas_that_is_killed_is_red_though_it_left_nothing(package):
 
 
 def test_what_a_killed_run_asked_for_stays_asked_until_it_is_answered(answered):
-    process = hanging(answered)
+    process = answered.hanging()
     process.kill()
     process.wait(30)
     assert answered.codegen("--target", "hip:gfx942", "--triton", "3.3.1,3.9.0") == 0

@@ -1,0 +1,22 @@
+"""`pipelined(start, stop, step, num_stages=n)`: a loop whose loads Triton, from 3.0 on, copies ahead to shared memory.
+
+With n stages the loads of the next n - 1 passes are under way, without registers. Triton copies only what is loaded and
+used in the same pass: a loaded value that the loop carries keeps it from copying anything, without a word.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import triton.language as tl
+
+
+def _interpreted(start: Any, stop: Any, step: Any, num_stages: int) -> range:
+    """The same steps, where nothing is copied ahead."""
+    return range(start, stop, step)
+
+
+# Triton before 3.0 has no range with stages, and ignores the number. No release takes this name for a foreign global:
+# it is Triton's own function, or Python's range.
+pipelined: Any = _interpreted if os.environ.get("TRITON_INTERPRET", "0") == "1" else getattr(tl, "range", range)
