@@ -31,17 +31,16 @@ def machines(standins, tmp_path_factory):
         on_path = [folder / "bin", Path("/usr/local/bin"), Path("/usr/bin"), Path("/bin")]
         try:
             hosted = toy.venv(folder / "hosted", env=env)
-            images = {}
-            for platform, says in {"cuda": {"cuda": "12.6"}, "rocm": {"hip": "7.0"}}.items():
-                wheel = toy.torch_wheel(standins, folder / platform, toy.TORCH, **says)
-                images[platform] = toy.venv(folder / f"image-{platform}", *IMAGE, str(wheel), env=env)
+            (torch,) = (folder / "index" / "wheels").glob("torch-*.whl")
+            image = toy.venv(folder / "image", *IMAGE, str(torch), env=env)
         except subprocess.CalledProcessError as problem:
             pytest.skip(f"needs a package index: {problem}")
 
         def runner(labels):
-            platform = next((name for name in images if name in labels), None)
-            own = images[platform] if platform else hosted
-            return [own, *on_path], {**env, **({"STANDIN_GPU": "1"} if platform else {})}
+            platform = next((name for name in ("cuda", "rocm") if name in labels), None)
+            if platform is None:
+                return [hosted, *on_path], env
+            return [image, *on_path], {**env, "STAND_IN_GPU": platform}
 
         runner.address, runner.env, runner.programs = address, env, folder / "bin"
         yield runner

@@ -1,6 +1,7 @@
 """A tiny package under a workflow, and runners for it: its torch is a stand-in, and so is the GPU that it sees.
 
-Triton, nox, uv, pytest and the harness are real. A runner with a GPU is one whose torch is told to see one.
+Triton, nox, uv, pytest and the harness are real. A runner with a GPU is one whose torch is told to see one
+(``standins.torch_that_sees_a_gpu``).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -138,34 +139,14 @@ def check(session):
 def anywhere(session):
     session.run("python", "-c", "import triton_matrix", external=True)
 """
-SEES_A_GPU = """
-import os
-from . import version
-
-
-class _Properties:
-    name, major, minor, gcnArchName = f"Stand-in {'MI300X' if version.hip else 'H100'}", 9, 0, "gfx942:sramecc+"
-    multi_processor_count, total_memory = 1, 1 << 30
-
-
-class cuda:
-    is_available = staticmethod(lambda: "STANDIN_GPU" in os.environ)
-    device_count = staticmethod(lambda: int("STANDIN_GPU" in os.environ))
-    get_device_properties = staticmethod(lambda index: _Properties)
-"""
-
-
-def torch_wheel(standins: Any, folder: Path, version: str, requires: Sequence[str] = (), **says: str) -> Path:
-    """A stand-in torch that sees a GPU where it is told to; ``says`` as of ``standins.torch_files``."""
-    files = standins.torch_files(__version__=version, **says)
-    files["torch/__init__.py"] += SEES_A_GPU
-    return standins.write_wheel(folder, "torch", version, requires, files)
 
 
 def write_index(standins: Any, folder: Path) -> None:
     """The indexes of stand-ins: ``pypi``, which comes before the user's own, and ``rocm`` of the nightly cell."""
-    standins.write_index(folder / "pypi", [torch_wheel(standins, folder / "wheels", TORCH, cuda="12.6")])
-    own = [torch_wheel(standins, folder / "nightly", NIGHTLY, ["triton-rocm==3.7.0"], hip="7.0")]
+    torch = standins.torch_that_sees_a_gpu(TORCH)
+    standins.write_index(folder / "pypi", [standins.write_wheel(folder / "wheels", "torch", TORCH, [], torch)])
+    torch = standins.torch_that_sees_a_gpu(NIGHTLY, cuda=None, hip="7.0")
+    own = [standins.write_wheel(folder / "nightly", "torch", NIGHTLY, ["triton-rocm==3.7.0"], torch)]
     own += [standins.write_wheel(folder / "nightly", "triton-rocm", "3.7.0", [], standins.TRITON)]
     own += [standins.write_wheel(folder / "nightly", "torchvision", "0.27.0.dev20261119+rocm7.0", ["torch"])]
     standins.write_index(folder / "rocm", own)
@@ -173,7 +154,7 @@ def write_index(standins: Any, folder: Path) -> None:
 
 def environment(config: Path) -> dict[str, str]:
     """What a runner's processes have in their environment, whoever runs these tests."""
-    dropped = ("TRITON_", "NOX", "PYTEST", "VIRTUAL_ENV", "PYTHON", "UV_", "COV", "GIT_", "STANDIN_")
+    dropped = ("TRITON_", "NOX", "PYTEST", "VIRTUAL_ENV", "PYTHON", "UV_", "COV", "GIT_", "STAND_IN_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**env, "XDG_CONFIG_HOME": str(config)}
 
