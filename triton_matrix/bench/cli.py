@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
+import os
 import re
 import signal
 import sys
@@ -11,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files, locks
+from ..base import commands, compiler_variables, files, locks
 from ..base.cells import Cell, Table, load_at
 from ..base.terms import LEVELS
 from ..evidence import bench_runs, benchmark_file, installed, runs, toolchain, writing
@@ -55,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
+    if not 0 <= options.threshold < math.inf:
+        raise ValueError(f"threshold is {options.threshold}; it must be a fraction, such as 0.05")
     table = load_at(options.root)
     cell = table.cell(options.cell)
     suite_of(table)
@@ -104,6 +108,9 @@ def _timed(
         ValueError: it left no timings of its suite; the last ones are as they were. A question that could not be asked,
             of a wrong option or of no row, was none: its declaration is taken back.
     """
+    other = compiler_variables.replacing(os.environ) if run.level == "device" else {}
+    if other:
+        run.problem = f"other code than this Triton compiles was run: the shell sets {', '.join(other)}"
     earlier = writing.open_bench(folder, run)
     try:
         ended = runner.run(rows, folder / bench_runs.JOURNAL)
@@ -114,6 +121,9 @@ def _timed(
     nothing = ended.status == NO_ROWS and (rows or is_selected)
     if ended.usage or nothing:
         writing.withdraw_bench(folder, earlier)
+    alike = regression.called_alike(ended.report) if ended.report else []
+    if alike and not run.problem:
+        run.problem = f"{alike[0]} is the name of several rows: pytest.mark.row(NAME) tells them apart"
     lacking = "" if ended.usage or nothing else writing.close_bench(folder, run, ended.status)
     if ended.usage:
         raise ValueError(ended.usage)
@@ -123,6 +133,7 @@ def _timed(
         raise ValueError(f"pytest exited with {ended.status} and left no result{why}; {kept} is as it was")
     about = ended.report["triton_matrix"]
     about.update(run=run.id, wheel=vars(run.wheel), inputs=vars(run.inputs), helpers=run.helpers)
+    about["deselected"] = about["deselected"] or len(run.left_out)  # files that pytest was told to ignore
     return ended, ended.report
 
 

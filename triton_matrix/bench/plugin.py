@@ -7,6 +7,7 @@ pytest-benchmark are used (the ``timer`` of its marker, ``pedantic``, its ``upda
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -59,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
         re.compile(pattern or "")
     except re.error as error:
         raise pytest.UsageError(f"rows is {pattern!r}, which is no regular expression: {error}") from None
-    if config.getoption("bench_budget") <= 0:
+    if not 0 < config.getoption("bench_budget") < math.inf:
         budget = config.getoption("bench_budget")
         raise pytest.UsageError(f"budget is {budget}; it must be a positive number of seconds")
     journal = os.environ.pop("TRITON_MATRIX_JOURNAL", None)  # a row may start pytest again: that is no part of this run
@@ -207,6 +208,8 @@ def record(benchmark: Any, request: pytest.FixtureRequest, pytestconfig: pytest.
             global _replayed
             _replayed += next(durations)
 
+        if not all(map(math.isfinite, measured.seconds)) or measured.median <= 0:
+            raise ValueError(f"the rounds took {measured.seconds} s: a row without a time cannot be shown or compared")
         row = row_of(request.node)
         if (info or {}).get("row", row) != row:
             raise ValueError(f"row is {(info or {})['row']!r}, but the test is row {row!r}: pytest.mark.row names it")

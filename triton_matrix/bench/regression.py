@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -48,6 +49,12 @@ def entries(report: Mapping[str, Any]) -> dict[str, Entry]:
     return {
         each.row: Entry(each.median, each.spread, each.share) for each in timings(report) if each.implementation == OURS
     }
+
+
+def called_alike(report: Mapping[str, Any]) -> list[str]:
+    """Names that several rows of one implementation have: of such rows only one would be shown and compared."""
+    counted = Counter((each.row, each.implementation) for each in timings(report))
+    return [row for (row, _), count in counted.items() if count > 1]
 
 
 def check_comparable(now: Mapping[str, Any], base: Mapping[str, Any]) -> None:

@@ -84,7 +84,7 @@ def jobs(table: Table) -> list[dict[str, Any]]:
     if table.releases and table.package.atlas:
         found.append(_job(table, "codegen", None, "codegen", HOSTED, ["nox -s codegen"]))
     for cell in table.cells.values():
-        found += [_device(table, cell, platform) for platform in cell.platforms]
+        found += [_device(table, cell, platform) for platform in dict.fromkeys(cell.platforms)]
     return found
 
 

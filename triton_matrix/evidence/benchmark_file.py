@@ -64,7 +64,11 @@ def read(path: Path, argument: str = "against") -> dict[str, Any]:
     """A file that the bench wrote; ValueError, which names the argument, where it is something else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found["benchmarks"], list) or not found["triton_matrix"]["level"]:
+        about = found["triton_matrix"]
+        listed = (found["benchmarks"], about["gpus"])
+        texts = (about["level"], about["cell"], about["date"], *(gpu["name"] for gpu in about["gpus"]))
+        texts += tuple(each["name"] for each in found["benchmarks"])
+        if not all(isinstance(each, list) for each in listed) or not all(isinstance(each, str) for each in texts):
             raise ValueError
     except OSError as error:
         raise ValueError(f"{argument} is {path}; it cannot be read: {error.strerror}") from None

@@ -24,7 +24,9 @@ def of(root: Path, name: str, asked: Optional[str]) -> tuple[str, str]:
     Raises:
         ValueError: none imports Triton, or none of that name is there; it says what layout was not understood.
     """
-    if asked:
+    if asked is not None:
+        if not all(part.isidentifier() for part in asked.split(".")):
+            raise ValueError(f"--module is {asked!r}; allowed is a module's name, such as pkg or pkg.ops")
         if not sources.homes(root, asked):
             inside = asked.replace(".", "/")
             raise ValueError(

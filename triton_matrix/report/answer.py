@@ -30,7 +30,7 @@ def answer(options: argparse.Namespace) -> int:
         required=[expected.parse("--require", item, table) for item in options.require],
         expected=[expected.parse("--expect", item, table) for item in options.expect],
         releases=list(table.releases),
-        jobs=dict(map(expected.job, options.job)),
+        jobs=expected.jobs(options.job),
         allow_stale=options.allow_stale,
     )
     reports = options.reports or table.root / "reports"

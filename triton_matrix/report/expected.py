@@ -69,12 +69,15 @@ def parse(option: str, text: str, table: Table) -> Expected:
     return Expected(cell, level, platform)
 
 
-def job(text: str) -> tuple[str, str]:
-    """What ``--job NAME=RESULT`` says; ValueError for anything else."""
-    name, _, result = text.partition("=")
-    if not name or result not in RESULTS:
-        raise ValueError(f"--job {text!r}: it is NAME=RESULT, with a result of {', '.join(RESULTS)}")
-    return name, result
+def jobs(given: Iterable[str]) -> dict[str, str]:
+    """Name -> result, as ``--job NAME=RESULT`` says; ValueError for anything else, or a job that is named twice."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, _, result = text.partition("=")
+        if not name or result not in RESULTS or name in found:
+            raise ValueError(f"--job {text!r}: it is NAME=RESULT, once a job, with a result of {', '.join(RESULTS)}")
+        found[name] = result
+    return found
 
 
 def unmet(matrix: Judged, expected: Iterable[Expected], releases: Iterable[str], allow_stale: bool) -> list[str]:

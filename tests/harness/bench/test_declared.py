@@ -126,3 +126,53 @@ def test_the_sources_of_the_checkout_are_not_timed_in_a_cell_that_has_a_wheel(kn
     done = bench(known, "--cell", "pinned")
     assert done.returncode == 2
     assert "the suites imported toy from the checkout (toy.py), and not from the wheel" in done.stderr
+
+
+def test_rows_that_the_shell_leaves_out_without_a_word_are_no_whole_run(known):
+    before = written(known)
+    done = bench(known, PYTEST_ADDOPTS="-o python_functions=test_i")
+    assert done.returncode == 2
+    said = "PYTEST_ADDOPTS sets '-o python_functions=test_i', which changes how the suite's rows are found or judged"
+    assert said in done.stderr
+    assert bench_runs.shortfall(runs.from_json(declared(known))) == said
+    assert written(known) == before
+
+
+def test_a_file_that_was_ignored_is_filed_as_a_selection(known):
+    (known / "tests" / "benchmarks" / "bench_other.py").write_text(KNOWN)
+    assert bench(known, PYTEST_ADDOPTS="--ignore=benchmarks/bench_other.py").returncode == 0
+    assert written(known)["triton_matrix"]["deselected"] == 1
+
+
+def test_other_code_in_place_of_what_triton_compiles_is_no_timing_of_the_package(known):
+    site = known / "site" / "torch"
+    site.mkdir(parents=True)
+    (site / "__init__.py").write_text("class cuda:\n    is_available = staticmethod(lambda: True)\n")
+    before = written(known)
+    asked = ["--level", "device"]
+    done = bench(known, *asked, paths=[site.parent], TRITON_KERNEL_OVERRIDE="1")
+    assert done.returncode == 2
+    assert "other code than this Triton compiles was run: the shell sets TRITON_KERNEL_OVERRIDE" in done.stderr
+    assert written(known) == before
+
+
+def test_two_rows_of_one_name_are_refused_since_one_would_hide_the_other(known):
+    (known / "tests" / "benchmarks" / "bench_other.py").write_text(KNOWN)
+    done = bench(known)
+    assert done.returncode == 2
+    assert "test_it[first] is the name of several rows: pytest.mark.row(NAME) tells them apart" in done.stderr
+    (known / "tests" / "benchmarks" / "bench_other.py").write_text(
+        KNOWN.replace("(0.001,) * 5)", '(0.001,) * 5), {"implementation": "torch"}')
+    )
+    assert bench(known).returncode == 0  # a peer of the same row
+
+
+@pytest.mark.parametrize("seconds", ["(0.0,) * 5", "(float('nan'),) * 5", "(0.001, float('inf'), 0.001)"])
+def test_a_row_without_a_time_fails_and_is_not_left_out_silently(known, seconds):
+    third = KNOWN.replace("(0.001,) * 5", f"{seconds} if row == 'third' else (0.001,) * 5")
+    (known / "tests" / "benchmarks" / "bench_toy.py").write_text(third)
+    done = bench(known)
+    assert done.returncode == 1
+    assert "a row without a time cannot be shown or compared" in done.stdout
+    (failed,) = written(known)["triton_matrix"]["failed_rows"]
+    assert failed.endswith("test_it[third]")

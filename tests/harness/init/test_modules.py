@@ -58,6 +58,9 @@ def test_the_module_that_is_named_is_taken(written):
     assert modules.of(root, "kern-pkg", None) == ("kern_a", "; kern_b imports triton too, --module names it")
     with pytest.raises(ValueError, match=r"--module is 'kern.c'; there is no kern/c or kern/c\.py in "):
         modules.of(root, "kern-pkg", "kern.c")
+    for odd in ("", "../kern_a", "kern_a/", "kern a"):
+        with pytest.raises(ValueError, match="allowed is a module's name, such as pkg or"):
+            modules.of(root, "kern-pkg", odd)
 
 
 def test_a_layout_that_is_not_understood_is_said_with_the_file_and_the_option_that_helps(written, capsys):

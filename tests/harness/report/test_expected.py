@@ -208,8 +208,9 @@ def test_a_job_that_did_not_end_well_is_red_and_one_that_was_not_planned_is_said
         (["--expect", "triton231:bench@"], "--expect 'triton231:bench@': it is CELL:LEVEL"),
         (["--expect", "codegen:9.9"], "--expect 'codegen:9.9': the table's releases are 2.3.1, "),
         (["--require", "triton9:bench"], "unknown cell 'triton9'"),
-        (["--job", "check"], "--job 'check': it is NAME=RESULT, with a result of success, failure"),
+        (["--job", "check"], "--job 'check': it is NAME=RESULT, once a job, with a result of success, failure"),
         (["--job", "check=fine"], "--job 'check=fine': it is NAME=RESULT"),
+        (["--job", "check=failure", "--job", "check=success"], "--job 'check=success': it is NAME=RESULT, once a job"),
     ],
 )
 def test_what_cannot_be_expected_is_one_sentence_and_status_2(report, copy, arguments, said):
