@@ -20,7 +20,7 @@ from triton_matrix.base import commands
 
 SEED = int(os.environ.get("TRITON_MATRIX_FAULTS_SEED") or random.SystemRandom().randrange(1 << 32))
 FROM_HERE = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "hypothesis", "sortedcontainers")
-FROM_HERE += ("pytest-timeout", "setuptools", "pip")
+FROM_HERE += ("pytest-timeout", "pytest-benchmark", "py-cpuinfo2", "setuptools", "pip")
 
 
 def pytest_report_header() -> str:
@@ -36,21 +36,15 @@ def seed():
 def other_torch(tmp_path_factory):
     """A folder with another build of the pinned torch."""
     folder = tmp_path_factory.mktemp("mine")
-    standins.write_wheel(folder, "torch", "2.7.1+mine", [], _torch("2.7.1+mine"))
+    standins.write_wheel(folder, "torch", "2.7.1+mine", [], standins.torch_that_sees_a_gpu("2.7.1+mine"))
     return folder
-
-
-def _torch(version):
-    files = standins.torch_files(__version__=version, cuda="12.6")
-    files["torch/__init__.py"] += "from . import version\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
-    return files
 
 
 @pytest.fixture(scope="session")
 def index(tmp_path_factory):
     """The only index there is: stand-ins, and what running suites needs, as it is installed here."""
     folder = tmp_path_factory.mktemp("index")
-    wheels = [standins.write_wheel(folder / "wheels", "torch", "2.7.1", [], _torch("2.7.1"))]
+    wheels = [standins.write_wheel(folder / "wheels", "torch", "2.7.1", [], standins.torch_that_sees_a_gpu("2.7.1"))]
     wheels += [standins.write_wheel(folder / "wheels", "triton", TRITON, [], standins.TRITON)]
     wheels += [standins.wheel_of_installed(name, folder / "wheels") for name in FROM_HERE]
     served = Index(standins.write_index(folder / "simple", wheels))

@@ -26,6 +26,15 @@ LIMIT_S = 120
 TRITON = "3.99.0"  # of the stand-in
 ORPHAN_S = 10  # what a killed session may take to be gone with all that it started
 
+TABLE = f"""
+[package]
+name = "tiny"
+test = ["pytest>=8", "hypothesis", "pytest-benchmark"]
+{standins.TABLE.partition('name = "tiny"')[2]}
+[cell.ambient]
+platforms = ["cuda", "rocm"]
+why = "what a runner has"
+"""
 NOXFILE = """
 from pathlib import Path
 
@@ -58,6 +67,22 @@ import tiny
 def test_some(number):
     time.sleep(float(os.environ.get("SLOW", "0.01")))
     assert tiny.EDITION >= 0
+"""
+
+
+BENCH = """
+import os, time
+from pathlib import Path
+
+import pytest
+import tiny
+from triton_matrix.bench.timing import Measurement
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_row(record, number):
+    time.sleep(float(os.environ.get("SLOW", "0.01")))
+    record(Measurement("device", (0.001,) * 5))
 """
 
 
@@ -114,9 +139,10 @@ class Checkout:
 
     def write(self) -> None:
         own = {"noxfile.py": NOXFILE, "tests/conftest.py": CONFTEST, "tests/correctness/test_some.py": SUITE}
+        own |= {"tests/benchmarks/bench_some.py": BENCH, "tiny/__init__.py": "EDITION = 0\n"}
         # no Triton that the harness knows: what those need beside them is not here
-        table = standins.TABLE.replace('triton = "3.3.1"', f'triton = "{TRITON}"')
-        standins.write_checkout(self.root, table, **own, **{"tiny/__init__.py": "EDITION = 0\n"})
+        table = TABLE.replace('triton = "3.3.1"', f'triton = "{TRITON}"')
+        standins.write_checkout(self.root, table, **own)
 
     def edit(self) -> None:
         """Change the package: a result of before is none of now."""
@@ -174,16 +200,21 @@ class Checkout:
             check=False,
         )
 
-    def is_green(self) -> bool:
+    def is_green(self, *options: str) -> bool:
         """Whether the verb ``report`` says so, in its exit status or for the cell; a traceback is no answer."""
-        done = self.verb("report")
+        done = self.verb("report", *options)
         assert "Traceback" not in done.stdout, done.stdout
         cells = json.loads((self.reports / "matrix.json").read_text())["cells"] if done.returncode == 0 else {}
         return done.returncode == 0 and cells["small"]["verdict"] == "pass"
 
-    def ran_whole(self) -> bool:
-        """Whether this edition's suite came to its end: told by the suite itself, beside all evidence."""
-        return self.truth.exists() and self.truth.read_text() == str(self.edition())
+    def ran_whole(self, truth: Path | None = None) -> bool:
+        """Whether this edition's suite came to its end: told by the suite itself, beside all evidence.
+
+        Args:
+            truth: the file that it was told to write to.
+        """
+        truth = truth or self.truth
+        return truth.exists() and truth.read_text() == str(self.edition())
 
     def processes(self) -> list[tuple[int, str]]:
         """What this checkout started and still runs."""

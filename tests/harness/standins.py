@@ -71,6 +71,33 @@ def torch_files(**says: str) -> dict[str, str]:
     return {"torch/__init__.py": "from .version import __version__\n", "torch/version.py": "\n".join(lines) + "\n"}
 
 
+SEES_A_GPU = """
+import os
+from . import version
+
+_PLATFORM = os.environ.get("STAND_IN_GPU")
+if _PLATFORM == "rocm":
+    version.cuda, version.hip = None, "7.0"
+
+
+class _Properties:
+    name = f"Stand-in {'MI300X' if version.hip else 'H100'}"
+    major, minor, gcnArchName, multi_processor_count, total_memory = 9, 0, "gfx942:sramecc+", 1, 1 << 30
+
+
+class cuda:
+    is_available = staticmethod(lambda: _PLATFORM is not None)
+    device_count = staticmethod(lambda: int(_PLATFORM is not None))
+    get_device_properties = staticmethod(lambda index: _Properties)
+"""
+
+
+def torch_that_sees_a_gpu(version: str, **says: str) -> dict[str, str]:
+    """The files of a torch that sees a GPU where STAND_IN_GPU names its platform, ``cuda`` or ``rocm``."""
+    files = torch_files(__version__=version, **{"cuda": "12.6", **says})
+    return {**files, "torch/__init__.py": files["torch/__init__.py"] + SEES_A_GPU}
+
+
 def write_wheel(
     folder: Path,
     name: str,

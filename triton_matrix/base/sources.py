@@ -51,6 +51,22 @@ def is_beside(name: str) -> bool:
     return _is(name, (*NOT_SOURCES, *_BESIDE))
 
 
+def homes(root: Path, module: str) -> list[Path]:
+    """The folders of a checkout that a module is imported from: src/, the root, or else other folders of code, if any.
+
+    Args:
+        module: as it is imported; ``my.ns`` lies in ``my/ns`` there.
+    """
+    inside = Path(*module.split("."))
+
+    def holds(folder: Path) -> bool:
+        return (folder / inside).is_dir() or (folder / inside).with_suffix(".py").is_file()
+
+    usual = [folder for folder in (root / "src", root) if holds(folder)]
+    code = [path for path in of_build(root) if path.is_dir() and not is_beside(path.name)]
+    return usual or [folder for path in code for folder in (path, *path.glob("*"), *path.glob("*/*")) if holds(folder)]
+
+
 def of_wheel(table: Table) -> list[Path]:
     """The files and folders that decide what is in the wheel.
 
@@ -58,7 +74,7 @@ def of_wheel(table: Table) -> list[Path]:
     build may take into the wheel: ``python/``, a second package, ``csrc/``. Then what the files of the build name, such
     as ``VERSION`` or a module beside the package's.
     """
-    modules = [folder / table.package.module for folder in (table.root, table.root / "src")]
+    modules = [folder.joinpath(*table.package.module.split(".")) for folder in homes(table.root, table.package.module)]
     single = [module.with_suffix(".py") for module in modules]
     build = [table.root / name for name in (*_BUILD, "MANIFEST.in", *filter(None, [table.package.platform]))]
     found = [path for path in (*build, *modules, *single) if path.exists()]

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
-import json
+import math
 import os
 import re
-import subprocess
+import signal
 import sys
-import tempfile
+import uuid
 from pathlib import Path
-from typing import Any, Optional, TextIO
+from typing import Any, Optional
 
-from ..base import commands, files
-from ..base.cells import Table, find_root, load_at
+from ..base import commands, compiler_variables, files, locks
+from ..base.cells import Cell, Table, load_at
 from ..base.terms import LEVELS
-from ..evidence import benchmark_file, installed
-from . import regression, table
+from ..evidence import bench_runs, benchmark_file, installed, runs, toolchain, writing
+from . import regression
+from . import table as lines
+from .runner import NO_ROWS, Ended, Runner, level_here, suite_of
 
 PACKAGES = ("pytest", "pytest_benchmark")  # what else a suite needs, its own imports say
-PATTERN = "bench_*.py"
-USAGE_ERROR = 4  # pytest's exit status where an option is wrong
 
 
 @commands.exit_status("bench")
@@ -58,35 +57,106 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
-    root = find_root(options.root)
-    cells = load_at(root)
-    cell = cells.cell(options.cell).name
-    suite = suite_of(cells)
+    if not 0 <= options.threshold < math.inf:
+        raise ValueError(f"threshold is {options.threshold}; it must be a fraction, such as 0.05")
+    table = load_at(options.root)
+    cell = table.cell(options.cell)
+    suite_of(table)
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
-        raise ValueError(f"cell {cell} needs {', '.join(missing)} in {sys.executable}; install it there")
-    reports = files.as_given(options.reports or root / "reports")
+        raise ValueError(f"cell {cell.name} needs {', '.join(missing)} in {sys.executable}; install it there")
+    reports = files.as_given(options.reports or table.root / "reports")
+    folder = reports / cell.name
     base = benchmark_file.read(_baseline(options.against, reports)) if options.against else None
-    level = options.level if options.level != "auto" else _level_here()
-    if options.level == "auto" and level != "device":
-        _keep_timings(reports / cell / benchmark_file.NAME, cell)
-    runner = Runner(root, suite, cell, level, reports / cell, options.budget, pytest_args)
-    print(f"cell {cell}, level {level}" + ("" if level == "device" else ": no kernel is timed"), flush=True)
-    wheel = vars(installed.wheel(cells, cells.cell(cell), is_subject=False))  # before anything is timed
-    status, report, shown = runner.run(options.rows)
-    if report is None:
-        raise ValueError(f"pytest exited with {status} and left no result; {reports / cell} is as it was")
-    about = report["triton_matrix"]
-    if about.get("not_run"):
-        raise ValueError(f"the run ended before {about['not_run']} of its rows did; {reports / cell} is as it was")
-    about["wheel"] = wheel
+    with locks.held(reports / f".{cell.name}.lock", f"the evidence {folder}"):
+        level = options.level if options.level != "auto" else _level_here(table, cell, folder)
+        runner = Runner(table, cell, level, folder, options.budget, pytest_args)
+        print(f"cell {cell.name}, level {level}" + ("" if level == "device" else ": no kernel is timed"), flush=True)
+        ended, report = _timed(runner, _declare(table, cell, level), folder, options.rows, bool(pytest_args))
+        return _told(table, runner, ended, report, base, options, folder)
+
+
+def _level_here(table: Table, cell: Cell, folder: Path) -> str:
+    """What torch allows here; a run that cannot know it is declared all the same, and is no whole one."""
+    try:
+        level = level_here()
+    except ValueError as error:
+        run = _declare(table, cell, "device")
+        run.problem = f"whether there is a GPU cannot be known: {error}"
+        writing.open_bench(folder, run)
+        writing.close_bench(folder, run, 2)
+        raise
+    if level != "device":
+        _keep_timings(folder / benchmark_file.NAME, cell.name)
+    return level
+
+
+def _declare(table: Table, cell: Cell, level: str) -> runs.Run:
+    """The run, before anything is timed."""
+    commit, dirty = toolchain.git_state(table.root)
+    wheel, inputs = installed.wheel(table, cell, is_subject=False), benchmark_file.inputs(table, cell)
+    suites = [table.package.bench]
+    return runs.Run(uuid.uuid4().hex, cell.name, level, toolchain.now(), commit, dirty, wheel, inputs, suites)
+
+
+def _timed(
+    runner: Runner, run: runs.Run, folder: Path, rows: Optional[str], is_selected: bool
+) -> tuple[Ended, dict[str, Any]]:
+    """Run the suite from its declaration to its end.
+
+    Raises:
+        ValueError: it left no timings of its suite; the last ones are as they were. A question that could not be asked,
+            of a wrong option or of no row, was none: its declaration is taken back.
+    """
+    other = compiler_variables.replacing(os.environ) if run.level == "device" else {}
+    if other:
+        run.problem = f"other code than this Triton compiles was run: the shell sets {', '.join(other)}"
+    earlier = writing.open_bench(folder, run)
+    try:
+        ended = runner.run(rows, folder / bench_runs.JOURNAL)
+    except BaseException:
+        run.problem = "it was interrupted"
+        writing.close_bench(folder, run, -signal.SIGINT)
+        raise
+    nothing = ended.status == NO_ROWS and (rows or is_selected)
+    if ended.usage or nothing:
+        writing.withdraw_bench(folder, earlier)
+    alike = regression.called_alike(ended.report) if ended.report else []
+    if alike and not run.problem:
+        run.problem = f"{alike[0]} is the name of several rows: pytest.mark.row(NAME) tells them apart"
+    lacking = "" if ended.usage or nothing else writing.close_bench(folder, run, ended.status)
+    if ended.usage:
+        raise ValueError(ended.usage)
+    if ended.report is None or lacking:
+        why = f": {lacking}" if lacking else ""
+        kept = folder / benchmark_file.NAME
+        raise ValueError(f"pytest exited with {ended.status} and left no result{why}; {kept} is as it was")
+    about = ended.report["triton_matrix"]
+    about.update(run=run.id, wheel=vars(run.wheel), inputs=vars(run.inputs), helpers=run.helpers)
+    about["deselected"] = about["deselected"] or len(run.left_out)  # files that pytest was told to ignore
+    return ended, ended.report
+
+
+def _told(
+    table: Table,
+    runner: Runner,
+    ended: Ended,
+    report: dict[str, Any],
+    base: Optional[dict[str, Any]],
+    options: argparse.Namespace,
+    folder: Path,
+) -> int:
+    """Keep what was timed, compare it, and print both; returns the exit status."""
+    about, status = report["triton_matrix"], ended.status
     if base is not None:
+        about["against"] = {"baseline": options.against}  # what is asked for: kept without an answer if there is none
+        benchmark_file.write(folder, report)
         regression.check_comparable(report, base)
         status = max(status, _compare(runner, report, base, options))
-    target = benchmark_file.write(reports / cell, report)
-    print("\n".join([shown, *table.against(report)]))
+    target = benchmark_file.write(folder, report)
+    print("\n".join([ended.shown, *lines.against(report)]))
     print(f"wrote {target}")
-    stale = benchmark_file.outdated(about, about["wheel"]["checkout"])
+    stale = benchmark_file.outdated(about, about["wheel"]["checkout"], None)
     if stale:
         print(f"bench: this is stale already: {stale}", file=sys.stderr)
     if base is not None and not about["against"]["compared"]:
@@ -109,120 +179,34 @@ def _keep_timings(path: Path, cell: str) -> None:
         raise ValueError(f"torch sees no GPU in cell {cell}, and {kept}; --level codegen replaces them")
 
 
-def suite_of(cells: Table) -> Path:
-    """The folder of the table's suite of benchmarks; ValueError where it has none."""
-    folder = (cells.root / cells.package.bench).resolve()
-    if not any(folder.glob(PATTERN)):
-        raise ValueError(
-            f"bench is {cells.package.bench!r} in {cells.path.name} [package]; "
-            f"allowed is a folder below the repo root with {PATTERN}, which docs/bench.md shows"
-        )
-    return folder
-
-
-class Runner:
-    """Runs the benchmark files under pytest, in a process of its own so that a crash leaves this one to say so.
-
-    Args:
-        root: the repo root.
-        suite: the folder of the benchmark files.
-        cell, level: of this run.
-        evidence: the folder that the cell's evidence goes to.
-        budget: seconds of rounds per measurement.
-        pytest_args: the suite's own options, and pytest's.
-    """
-
-    def __init__(
-        self, root: Path, suite: Path, cell: str, level: str, evidence: Path, budget: float, pytest_args: list[str]
-    ) -> None:
-        self._command = [sys.executable, "-m", "pytest", "-p", "triton_matrix.bench.plugin", "-q"]
-        self._command += commands.in_one_process()
-        self._command += [f"--rootdir={root}", "-o", f"python_files={PATTERN}"]
-        self._command += [f"--bench-level={level}", f"--bench-budget={budget}"]
-        if not any(argument.startswith("--benchmark") for argument in pytest_args):
-            self._command.append(
-                "--benchmark-quiet"
-            )  # a table of the suite's rows is printed, unless theirs is asked for
-        # never from the root, where the checkout's package would be found before the installed wheel
-        self._folder = suite.parent if suite.parent != root else suite
-        self._arguments = [*pytest_args, str(suite.relative_to(self._folder))]
-        package = Path(__file__).resolve().parents[2]
-        path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
-        evidence_of = {"TRITON_MATRIX_CELL": cell, "TRITON_MATRIX_EVIDENCE": str(evidence), "PYTHONPATH": path}
-        self._env = {files.STARTED_IN: os.getcwd(), **os.environ, **evidence_of}
-        for name in ("TRITON_INTERPRET", "TRITON_MATRIX_LEVEL"):
-            self._env.pop(name, None)
-        if level == "interpreter":
-            self._env["TRITON_INTERPRET"] = "1"
-
-    def run(self, rows: Optional[str], again: bool = False) -> tuple[int, Optional[dict[str, Any]], str]:
-        """Run the suite.
-
-        Args:
-            rows: regular expression on the names of rows.
-            again: a re-measurement; a suite may then leave out what is not the package's own.
-
-        Returns:
-            0 or 1, the report, and its table as text; pytest's exit status, None and "" where it left none.
-
-        Raises:
-            ValueError: an option is wrong; what pytest says of it.
-        """
-        command = [*self._command, *([f"--bench-rows={rows}"] if rows else []), *(["--bench-again"] if again else [])]
-        with tempfile.TemporaryDirectory(prefix="triton-matrix-bench-") as folder:
-            scratch, shown, errors = (Path(folder) / name for name in ("benchmark.json", "table.txt", "errors.txt"))
-            command += [f"--benchmark-json={scratch}", f"--bench-text={shown}", *self._arguments]
-            with errors.open("w", encoding="utf-8") as stderr, self._started(command, stderr) as process:
-                status = process.wait()
-            said = errors.read_text(encoding="utf-8", errors="replace")
-            if status == USAGE_ERROR and said.strip():
-                raise ValueError(_usage_error(said))
-            sys.stderr.write(said)
-            if status not in (0, 1) or not scratch.is_file() or not scratch.stat().st_size:
-                return status, None, ""
-            return status, json.loads(scratch.read_text(encoding="utf-8")), shown.read_text(encoding="utf-8")
-
-    def _started(
-        self, command: list[str], stderr: TextIO
-    ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
-        return commands.group(command, cwd=self._folder, env=self._env, stderr=stderr)
-
-
-def _usage_error(said: str) -> str:
-    """The sentence of pytest's that says which option is wrong."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    for mark in ("error: ", "ERROR: "):
-        for line in lines:
-            if mark in line and "usage:" not in line:
-                return line.partition(mark)[2]
-    return lines[-1]
-
-
 def _compare(runner: Runner, report: dict[str, Any], base: dict[str, Any], options: argparse.Namespace) -> int:
     """Compare with the baseline, re-measure what looks slower, and note the outcome in the report. 1 = regressed."""
     now, old = regression.entries(report), regression.entries(base)
-    suspects = regression.slower(now, old, options.threshold)
-    confirmed: list[regression.Change] = []
+    suspects = [change.row for change in regression.slower(now, old, options.threshold)]
     if suspects:
         print(f"{len(suspects)} rows look slower than {options.against}; measuring them again", flush=True)
-        pattern = "^(" + "|".join(re.escape(change.row) for change in suspects) + ")$"
-        _, again, _ = runner.run(pattern, again=True)
+        again = runner.again("^(" + "|".join(map(re.escape, suspects)) + ")$").report
         if again is None:
             raise ValueError("the rows that look slower could not be measured again")
         measured = regression.entries(again)
-        gone = [change.row for change in suspects if change.row not in measured]
+        gone = [row for row in suspects if row not in measured]
         if gone:
             raise ValueError(f"the rows that look slower could not be measured again: {', '.join(gone)}")
-        confirmed = regression.slower(measured, old, options.threshold, [change.row for change in suspects])
+        now = {**now, **{row: measured[row] for row in suspects}}
+    confirmed = regression.slower(now, old, options.threshold, suspects)
+    noisy = regression.too_noisy(now, old, options.threshold)
+    settled = {change.row for change in (*confirmed, *noisy)}
     report["triton_matrix"]["against"] = {
         "baseline": options.against,
         "baseline_cell": base["triton_matrix"]["cell"],
         "baseline_date": base["triton_matrix"]["date"],
         "baseline_commit": base["triton_matrix"].get("commit"),
-        "compared": len(now.keys() & old.keys()),
+        "compared": len(now.keys() & old.keys()) - len(noisy),
+        "too_noisy": [vars(change) for change in noisy],
         "not_timed": sorted(old.keys() - now.keys()),
+        "new": sorted(now.keys() - old.keys()),
         "threshold": options.threshold,
-        "not_confirmed": sorted({change.row for change in suspects} - {change.row for change in confirmed}),
+        "not_confirmed": sorted(set(suspects) - settled),
         "regressed": [vars(change) for change in confirmed],
     }
     return 1 if confirmed else 0
@@ -237,13 +221,3 @@ def _baseline(against: str, reports: Path) -> Path:
     if not report.is_file():
         raise ValueError(f"against is {against!r}; it is no .json file, and there is no {report}")
     return report
-
-
-def _level_here() -> str:
-    """``device`` where torch sees a GPU; asked in a process of its own, because importing torch takes seconds."""
-    code = "import torch; print(torch.cuda.is_available())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [""])[-1]
-        raise ValueError(f"torch does not import here: exit status {done.returncode}, {last}")
-    return "device" if done.stdout.strip().endswith("True") else "codegen"

@@ -7,18 +7,21 @@ pytest-benchmark are used (the ``timer`` of its marker, ``pedantic``, its ``upda
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 import pytest
 
+from ..base.cells import load_at
 from ..base.files import write_text
 from ..base.terms import LEVELS
 from ..codegen import Configuration
 from ..evidence import toolchain
+from ..suites.watch import Journal
 from . import bandwidth, compiling, hooks, table
 from .header import header
 from .timing import BLOCKS, Measurement, Timer
@@ -27,10 +30,12 @@ Record = Callable[..., None]
 _TIMER = pytest.StashKey[Timer]()
 _COUNTED = pytest.StashKey["_Counted"]()
 _COPY = pytest.StashKey[Optional[float]]()
+_PARSERS: list[pytest.Parser] = []  # pytest's own, the last one that began
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options that the verb ``bench`` sets; each has a default, so that plain pytest works too."""
+    _PARSERS.append(parser)
     group = parser.getgroup("triton-matrix bench")
     group.addoption("--bench-level", default="auto", help="device, interpreter or codegen (auto: device with a GPU)")
     group.addoption("--bench-rows", default=None, help="regular expression on a row's name")
@@ -55,35 +60,34 @@ def pytest_configure(config: pytest.Config) -> None:
         re.compile(pattern or "")
     except re.error as error:
         raise pytest.UsageError(f"rows is {pattern!r}, which is no regular expression: {error}") from None
-    if config.getoption("bench_budget") <= 0:
+    if not 0 < config.getoption("bench_budget") < math.inf:
         budget = config.getoption("bench_budget")
         raise pytest.UsageError(f"budget is {budget}; it must be a positive number of seconds")
+    journal = os.environ.pop("TRITON_MATRIX_JOURNAL", None)  # a row may start pytest again: that is no part of this run
+    if journal:
+        config.pluginmanager.register(Journal(Path(journal), _PARSERS[-1], load_at(config.rootpath)))
 
 
 class _Counted:
-    """Which rows were left out, which failed, and which did not end."""
+    """Which rows were left out, which were skipped, and which failed."""
 
     def __init__(self) -> None:
-        self.deselected = 0
+        self.deselected = self.skipped = 0
         self.failed: list[str] = []
-        self.left: set[str] = set()
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         self.deselected += len(items)
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.left = {item.nodeid for item in session.items}
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed and report.nodeid not in self.failed:
-            self.failed.append(report.nodeid)
+        self._count(report)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.failed.append(report.nodeid)
+        self._count(report)
 
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        self.left.discard(nodeid)
+    def _count(self, report: Union[pytest.TestReport, pytest.CollectReport]) -> None:
+        self.skipped += report.skipped
+        if report.failed and report.nodeid not in self.failed:
+            self.failed.append(report.nodeid)
 
 
 def level_of(config: pytest.Config) -> str:
@@ -204,6 +208,8 @@ def record(benchmark: Any, request: pytest.FixtureRequest, pytestconfig: pytest.
             global _replayed
             _replayed += next(durations)
 
+        if not all(map(math.isfinite, measured.seconds)) or measured.median <= 0:
+            raise ValueError(f"the rounds took {measured.seconds} s: a row without a time cannot be shown or compared")
         row = row_of(request.node)
         if (info or {}).get("row", row) != row:
             raise ValueError(f"row is {(info or {})['row']!r}, but the test is row {row!r}: pytest.mark.row names it")
@@ -241,7 +247,7 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     pattern = config.getoption("bench_rows")
     output_json["triton_matrix"] = header(cell, level_of(config), f"rows {pattern}" if pattern else "all", root)
     counted = config.stash[_COUNTED]
-    about = {"deselected": counted.deselected, "failed_rows": counted.failed, "not_run": len(counted.left)}
+    about = {"deselected": counted.deselected, "failed_rows": counted.failed, "skipped": counted.skipped}
     output_json["triton_matrix"].update(about)
     for row in output_json["benchmarks"]:
         if "data" in row["stats"]:  # --benchmark-save leaves it out

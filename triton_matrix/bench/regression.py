@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -18,37 +19,42 @@ class Entry:
 
     Attributes:
         median: seconds.
-        spread: of repeated medians, a fraction (``timing.spread_of``).
+        spread: of repeated medians, a fraction (``timing.spread_of``); None where too few rounds say nothing of noise.
         share: of the copy bandwidth that the same process measured; None where there was none.
     """
 
     median: float
-    spread: float
+    spread: Optional[float]
     share: Optional[float]
 
 
 @dataclass(frozen=True)
 class Change:
-    """A row that is slower by more than its limit.
+    """How a row differs from its baseline.
 
     Attributes:
         row: its id.
-        slowdown: how much longer it takes, a fraction of the baseline.
-        limit: what it would have to stay within: the threshold, or the noise where that is larger.
+        slowdown: how much longer it takes, a fraction of the baseline; negative where it takes less.
+        limit: what it would have to stay within: the threshold, or the noise where that is larger; None where nothing
+            is known of the noise.
     """
 
     row: str
     slowdown: float
-    limit: float
+    limit: Optional[float]
 
 
 def entries(report: Mapping[str, Any]) -> dict[str, Entry]:
-    """The package's own rows of a file, by name; those of too few rounds to know of any noise are no part."""
+    """The package's own rows of a file, by name."""
     return {
-        each.row: Entry(each.median, each.spread, each.share)
-        for each in timings(report)
-        if each.implementation == OURS and each.spread is not None
+        each.row: Entry(each.median, each.spread, each.share) for each in timings(report) if each.implementation == OURS
     }
+
+
+def called_alike(report: Mapping[str, Any]) -> list[str]:
+    """Names that several rows of one implementation have: of such rows only one would be shown and compared."""
+    counted = Counter((each.row, each.implementation) for each in timings(report))
+    return [row for (row, _), count in counted.items() if count > 1]
 
 
 def check_comparable(now: Mapping[str, Any], base: Mapping[str, Any]) -> None:
@@ -81,11 +87,31 @@ def slower(
         threshold: a fraction; what is within it is never called.
         rows: compare only these.
     """
-    changes = []
-    for row in now.keys() & base.keys() if rows is None else rows:
-        new, old = now[row], base[row]
-        ratio = old.share / new.share if old.share and new.share else new.median / old.median
-        limit = max(threshold, SPREADS * max(new.spread, old.spread))
-        if ratio - 1 > limit:
-            changes.append(Change(row, ratio - 1, limit))
+    found = [
+        _change(row, now[row], base[row], threshold) for row in (now.keys() & base.keys() if rows is None else rows)
+    ]
+    return _worst_first(each for each in found if each.limit is not None and each.slowdown > each.limit)
+
+
+def too_noisy(now: Mapping[str, Entry], base: Mapping[str, Entry], threshold: float = THRESHOLD) -> list[Change]:
+    """The rows, worst first, of which nothing can be told: a change by more than ``threshold`` may hide in their noise.
+
+    A row that differs by more than its noise, either way, is no such row.
+    """
+    found = []
+    for row in now.keys() & base.keys():
+        change, back = (_change(row, *pair, threshold) for pair in ((now[row], base[row]), (base[row], now[row])))
+        if change.limit is None or max(change.slowdown, back.slowdown) <= change.limit > threshold:
+            found.append(change)
+    return _worst_first(found)
+
+
+def _change(row: str, new: Entry, old: Entry, threshold: float) -> Change:
+    ratio = old.share / new.share if old.share and new.share else new.median / old.median
+    if new.spread is None or old.spread is None:
+        return Change(row, ratio - 1, None)
+    return Change(row, ratio - 1, max(threshold, SPREADS * max(new.spread, old.spread)))
+
+
+def _worst_first(changes: Iterable[Change]) -> list[Change]:
     return sorted(changes, key=lambda change: (-change.slowdown, change.row))

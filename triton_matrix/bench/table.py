@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from ..base import compiler_variables, tables
 from ..base.tables import DASH
@@ -96,10 +96,20 @@ def against(report: Mapping[str, Any]) -> list[str]:
     found = report["triton_matrix"].get("against")
     if not found:
         return []
+    noisy = found["too_noisy"]
     return [
         f"{len(found['regressed'])} of {found['compared']} rows regressed against {found['baseline']}"
         f" of {found['baseline_date']}, commit {str(found['baseline_commit'] or 'unknown')[:10]}",
         *(f"  {row['row']}: {row['slowdown']:+.1%}, limit {row['limit']:.1%}" for row in found["regressed"]),
         *(f"  {row}: in the baseline, not timed now" for row in found["not_timed"]),
+        *(f"  {row}: not in the baseline" for row in found["new"]),
         *(f"  {row}: looked slower once, not when measured again" for row in found["not_confirmed"]),
+        *([f"{len(noisy)} rows are too noisy to tell a change of {found['threshold']:.0%}"] if noisy else []),
+        *(f"  {row['row']}: too noisy to tell, {noise(row['slowdown'], row['limit'])}" for row in noisy),
     ]
+
+
+def noise(slowdown: float, limit: Optional[float]) -> str:
+    """Why nothing can be told of a row, and how it looks."""
+    why = "too few rounds to know its noise" if limit is None else f"noise {limit:.1%}"
+    return f"{why}; it looks {1 + slowdown:.2f} x the earlier time"

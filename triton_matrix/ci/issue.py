@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from ..base import commands, text
-from ..base.cells import load_at
+from ..base.cells import Table, load_at
 from ..base.terms import RUN_LEVELS
+from ..report import expected
 from ..report.cli import NEEDS
-from ..report.matrix import Cell, Judged
+from ..report.matrix import Judged
+from . import jobs
 
 TITLE = "Nightlies of the matrix"
+MARK = "<!-- triton-matrix nightly: this issue is written by its workflow -->"  # GitHub does not show it
 LABEL = "nightly"
 CAUSE_LINES = 12
 LINE = 200  # characters of one line of it
@@ -46,25 +49,35 @@ def main(argv: list[str]) -> int:
     from ..report.answer import judge  # not before it is known to be there
 
     matrix = judge([options.evidence or table.root / "reports"], table)
-    body = render(matrix, nightlies, options.run)
+    lacking = troubles(matrix, table, nightlies)
+    body = render(matrix, nightlies, options.run, lacking)
     print(body)
     if options.publish:
-        publish(body, all(is_well(matrix["cells"][name]) for name in nightlies))
+        publish(body, not lacking and all(matrix["cells"][name]["verdict"] == "pass" for name in nightlies))
     return 0
 
 
-def is_well(cell: Cell) -> bool:
-    """Whether each of a nightly's jobs left its result, and all is well: a job that died says nothing."""
-    levels = cell["levels"]
-    there = all(level in levels for level in RUN_LEVELS)
-    return cell["verdict"] == "pass" and there and levels["device"]["verdict"] == "pass"
+def troubles(matrix: Judged, table: Table, nightlies: list[str]) -> list[str]:
+    """What the nightly jobs were to leave and did not, and what is wrong with their timings: a sentence each."""
+    wanted = jobs.expected(table, jobs.select(jobs.jobs(table), "schedule", None))
+    on_cpu = [each for each in wanted if each.level == "interpreter"]
+    said = expected.unmet(matrix, on_cpu, table.releases, False)
+    said += expected.unrun(matrix, [each for each in wanted if each not in on_cpu], table.releases, False)
+    timed = [row for row in matrix.get("bench_runs", ()) if row["cell"] in nightlies and row["problem"]]
+    return [*said, *(f"{row['cell']} benchmarks: {row['problem']}" for row in timed)]
 
 
-def render(matrix: Judged, cells: list[str], run: str) -> str:
-    """The issue's body: for each of the cells, what it resolved to and the report's own verdict and causes."""
+def render(matrix: Judged, cells: list[str], run: str, lacking: list[str]) -> str:
+    """The issue's body: for each of the cells, what it resolved to and the report's own verdict and causes.
+
+    Args:
+        lacking: what the jobs did not leave.
+    """
     from ..report import markdown
 
-    parts = [f"What the nightly cells found{f' in [this run]({run})' if run else ''}. Kept up to date by that run.", ""]
+    found_in = f" in [this run]({run})" if run else ""
+    parts = [MARK, f"What the nightly cells found{found_in}. Kept up to date by that run.", ""]
+    parts += [f"- {markdown.code(text.clean(sentence))}" for sentence in lacking]
     for name in cells:
         cell = matrix["cells"][name]
         resolved = [_resolved(row) for row in matrix["environments"] if row["cell"] == name]
@@ -103,23 +116,29 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 
 def publish(said: str, well: bool) -> None:
-    """Keep ``said`` as the one open issue; where all is ``well``, close the one that is open, if any."""
-    listed = commands.run(
-        ["gh", "issue", "list", "--state", "open", "--label", LABEL, "--json", "number", "--limit", "1"]
-    )
-    open_ones = json.loads(listed)
+    """Keep ``said`` as the one open issue; where all is ``well``, close the one that is open, if any.
+
+    An issue is this workflow's own where its text begins with MARK: others may have the label too.
+    """
+    listed = _asked(["issue", "list", "--state", "open", "--label", LABEL, "--json", "number,body", "--limit", "1000"])
+    own = sorted(each["number"] for each in listed if str(each.get("body") or "").lstrip().startswith(MARK))
     with tempfile.TemporaryDirectory() as folder:
         body = Path(folder) / "body.md"
         body.write_text(said, encoding="utf-8")
-        if open_ones:
-            number = str(open_ones[0]["number"])
-            commands.run(["gh", "issue", "edit", number, "--body-file", str(body)])
+        if own:
+            commands.run(["gh", "issue", "edit", str(own[0]), "--body-file", str(body)])
             if well:
-                commands.run(["gh", "issue", "close", number, "--comment", "All nightly cells pass."])
+                commands.run(["gh", "issue", "close", str(own[0]), "--comment", "All nightly cells pass."])
         elif not well:
-            about = "Opened and updated by the nightly workflow"
-            commands.run(["gh", "label", "create", LABEL, "--force", "--description", about])
+            if LABEL not in [each["name"] for each in _asked(["label", "list", "--json", "name", "--limit", "1000"])]:
+                about = "Opened and updated by the nightly workflow"
+                commands.run(["gh", "label", "create", LABEL, "--description", about])
             commands.run(["gh", "issue", "create", "--title", TITLE, "--label", LABEL, "--body-file", str(body)])
+
+
+def _asked(words: list[str]) -> list[dict[str, Any]]:
+    """What gh answers as JSON."""
+    return list(json.loads(commands.run(["gh", *words]).strip() or "[]"))
 
 
 def _resolved(environment: Mapping[str, Any]) -> str:

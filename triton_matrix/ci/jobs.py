@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 from ..base import commands
 from ..base.cells import Cell, Table, load_at
+from ..report.expected import BENCH, Expected
 
 EVENTS = ("pull_request", "schedule")
 RUNNERS = ("hosted", "device")
@@ -33,17 +34,25 @@ def main(argv: list[str]) -> int:
     if not found:
         raise ValueError(f"{table.path.name} gives no job for event {options.event}, runners {options.on}")
     # One line, so that it can be a step's output
-    print(" ".join(expected(found)) if options.expect else json.dumps({"include": found}))
+    asked = " ".join(f"--expect {each}" for each in expected(table, found))
+    print(asked if options.expect else json.dumps({"include": found}))
     return 0
 
 
-def expected(found: list[dict[str, Any]]) -> list[str]:
-    """The options that make ``report`` an error where a job left no result: it may have died before it could.
+def expected(table: Table, found: list[dict[str, Any]]) -> list[Expected]:
+    """What these jobs must leave: ``report --expect`` is red where one died before it could."""
+    listed: list[Expected] = []
+    for job in found:
+        if job["on"] == HOSTED:
+            listed.append(Expected(job["cell"], job["level"]))
+        else:
+            listed += _left_by_device(table, job["cell"], job["platform"])
+    return listed
 
-    The atlas is of no cell: its job's is ``--expect codegen``, for every release of the table.
-    """
-    levels = [f"{job['cell']}:{job['level']}" if job["cell"] else job["level"] for job in found]
-    return [word for level in dict.fromkeys(levels) for word in ("--expect", level)]
+
+def _left_by_device(table: Table, cell: str, platform: str) -> list[Expected]:
+    levels = ["device", *([BENCH] if table.has_benches else [])]
+    return [Expected(cell, level, platform) for level in levels]
 
 
 def select(found: list[dict[str, Any]], event: Optional[str], runners: Optional[str]) -> list[dict[str, Any]]:
@@ -75,7 +84,7 @@ def jobs(table: Table) -> list[dict[str, Any]]:
     if table.releases and table.package.atlas:
         found.append(_job(table, "codegen", None, "codegen", HOSTED, ["nox -s codegen"]))
     for cell in table.cells.values():
-        found += [_device(table, cell, platform) for platform in cell.platforms]
+        found += [_device(table, cell, platform) for platform in dict.fromkeys(cell.platforms)]
     return found
 
 
@@ -87,11 +96,13 @@ def _interpreter(table: Table, cell: Cell) -> dict[str, Any]:
 def _device(table: Table, cell: Cell, platform: str) -> dict[str, Any]:
     # ambient runs in the runner's own Python and installs nothing there; nox itself lives in an environment of its own
     nox = "nox --no-venv --no-install" if cell.ambient else "nox"
+    # a GPU that is not seen, or is one of another platform, is red, not green
+    left = " ".join(f"--require {each}" for each in _left_by_device(table, cell.name, platform))
     commands = [
         *_renew(cell),
         f"{nox} -s tests-{cell.name} -- --level device",
         *([f"{nox} -s bench-{cell.name}"] if table.has_benches else []),
-        f"nox -s report -- --require {cell.name}:device",  # a GPU that is not seen is red, not green
+        f"nox -s report -- {left}",
     ]
     return _job(table, f"{cell.name}-device-{platform}", cell, "device", platform, commands)
 

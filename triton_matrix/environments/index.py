@@ -104,7 +104,9 @@ def install(table: Table, cell: Cell, python: str, inside: Contents) -> str:
         commands.run([*pip, "uninstall", "--quiet", "--python", python, *extra])
     ours = [pin for name, pin in wanted.items() if name in names]
     rest = [pin for name, pin in wanted.items() if name not in names]
-    _install(python, ours, ["--default-index", str(cell.index), *_again(ours, again)])
+    # before an index of the user's configuration, which may have another torch, and in place of the default one
+    own = ["--index", str(cell.index), "--default-index", str(cell.index)]
+    _install(python, ours, [*own, *_again(ours, again)])
     _install(python, rest, _again(rest, again))
     inside.installed(wanted.values())
     return next(name for name in TRITONS if name in wanted)

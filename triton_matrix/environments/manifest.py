@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..base import files, schema, sources
+from ..base import files, schema, sources, text
 from ..base.cells import Cell, Table
 from . import pins
 from .pins import Pin
 
-SCHEMA = "triton-matrix/wheelhouse/2"
+SCHEMA = "triton-matrix/wheelhouse/3"
 CHUNK = 1 << 20
+TOOLS = "tools.txt"  # pins of nox and uv, beside the cells' own
 
 _TEXT = {"type": "string", "description": "text"}
 _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "a SHA-256 in hexadecimal"}
@@ -37,10 +38,18 @@ _FILE = {
     "properties": {
         "sha256": _SHA256,
         "bytes": _BYTES,
+        "made_from": _SHA256,
         "pieces": {"type": "array", "items": _PIECE, "minItems": 1, "description": "a list of pieces"},
     },
     "required": ["sha256", "bytes"],
     "description": "sha256 and bytes of a wheel",
+}
+_TEXTS = {"type": "array", "items": _TEXT, "minItems": 0, "description": "a list of texts"}
+_OTHER = {
+    "type": "object",
+    "properties": {"name": _TEXT, "pinned": _TEXT, "installed": _TEXT, "hashes": _TEXTS, "settings": _TEXTS},
+    "required": ["name", "pinned", "installed", "hashes", "settings"],
+    "description": "name, pinned, installed, hashes and settings of a build",
 }
 _PROPERTIES: dict[str, Any] = {
     "schema": {"type": "string", "enum": [SCHEMA], "description": SCHEMA},
@@ -58,7 +67,7 @@ _PROPERTIES: dict[str, Any] = {
     "bytes": _BYTES,
     "other_builds": {
         "type": "array",
-        "items": {"type": "object", "description": "a build"},
+        "items": _OTHER,
         "minItems": 0,
         "description": "a list of builds",
     },
@@ -124,7 +133,42 @@ def open_house(table: Table, cell: Cell, folder: Path) -> dict[str, Any]:
     if wrong:
         shown = ", ".join(wrong[:5]) + (f", and {len(wrong) - 5} more" if len(wrong) > 5 else "")
         raise ValueError(f"--wheelhouse {folder}: {shown}; copy it again")
+    foreign = [sentence for name in found["files"] if (sentence := _foreign(table, cell, name, found))]
+    if foreign:
+        raise ValueError(f"--wheelhouse {folder}: {text.named(foreign, 3)}; {again}")
     return found
+
+
+def _foreign(table: Table, cell: Cell, name: str, found: Mapping[str, Any]) -> str:
+    """Why a file is not the one that the checkout pins, as words; "" where it is, or where nothing there pins it.
+
+    A slimmed file is held by what it was made from. Another build that a setting brought when it was gathered is said
+    so, and is no pinned file (:mod:`builds`).
+    """
+    about, of = found["files"][name], pinned(name)
+    digest = f"sha256:{about.get('made_from', about['sha256'])}"
+    if any(each.get("name") == of.name and digest in each.get("hashes", ()) for each in found["other_builds"]):
+        return ""
+    fitting = [
+        (path, pin)
+        for path, wanted in _all_pins(table, cell)
+        if (pin := wanted.get(of.name)) and pin.hashes and same_version(of, pin)
+    ]
+    if not fitting or any(digest in pin.hashes for _, pin in fitting):
+        return ""
+    made = " was made from a file that" if "made_from" in about else ""
+    return f"{name}{made} is none of those that constraints/{fitting[0][0].name} pins"
+
+
+def unpinned(table: Table, cell: Cell, found: Mapping[str, Any]) -> list[str]:
+    """The files that the manifest alone vouches for: no pin of the checkout has their hash."""
+    known = {digest for _, wanted in _all_pins(table, cell) for pin in wanted.values() for digest in pin.hashes}
+    return [name for name, about in found["files"].items() if f"sha256:{about['sha256']}" not in known]
+
+
+def _all_pins(table: Table, cell: Cell) -> list[tuple[Path, Mapping[str, Pin]]]:
+    """The constraint files that say what a wheelhouse holds: the cell's, and that of the tools."""
+    return [(path, pins.read(path)) for path in (table.pins(cell), table.path.parent / TOOLS) if path.is_file()]
 
 
 def listed(folder: Path, found: Mapping[str, Any], scratch: Path) -> Path:

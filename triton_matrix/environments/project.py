@@ -1,4 +1,4 @@
-"""What a package's own files say of it: name, interpreters, dependencies, extras, dependency groups, modules.
+"""What a package's own files say of it: name, interpreters, dependencies, extras, dependency groups.
 
 What ``pyproject.toml``, ``setup.cfg`` or ``setup.py`` says as it stands is read. What a build computes is asked of the
 package's own build backend.
@@ -23,13 +23,27 @@ from . import copying
 FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 # pypa/build runs the backend in an environment of its own; what the backend prints must not end up in the answer
 ASK_BACKEND = """
-import json, sys
+import json, os, subprocess, sys, tempfile
 from build.util import project_wheel_metadata
-found = project_wheel_metadata(sys.argv[1])
+
+def ask(command, cwd=None, extra_environ=None):
+    with tempfile.TemporaryFile("w+", errors="replace") as said:  # no pipe: what is left behind would hold it open
+        try:
+            subprocess.run(command, cwd=cwd, env={**os.environ, **(extra_environ or {})}, timeout=float(sys.argv[3]),
+                           stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, check=True)
+        except subprocess.TimeoutExpired:
+            sys.exit(f"it did not end in {sys.argv[3]} s")
+        except subprocess.CalledProcessError as error:
+            said.seek(0)
+            sys.exit((said.read().strip().splitlines() or [f"exit status {error.returncode}"])[-1])
+
+found = project_wheel_metadata(sys.argv[1], runner=ask)
 answer = {"name": found["Name"], "requires_python": found["Requires-Python"],
           "dependencies": found.get_all("Requires-Dist") or [], "extras": found.get_all("Provides-Extra") or []}
 open(sys.argv[2], "w", encoding="utf-8").write(json.dumps(answer))
 """
+
+LIMIT_S = 30  # of one question to a build backend, its setup.py and all; what it needs is installed before
 
 
 @dataclass(frozen=True)
@@ -61,14 +75,31 @@ def read(root: Path) -> Project:
     """
     if not any((root / name).is_file() for name in FILES):
         raise ValueError(f"the folder is {str(root)!r}, which has no {', '.join(FILES)}; name a package's repository")
-    path = root / "pyproject.toml"
-    pyproject = files.read_toml(path, "the package's description") if path.is_file() else {}
+    pyproject = described(root)
+    _no_workspace(root, pyproject)
     groups = _groups(pyproject.get("dependency-groups", {}))
     stated = _from_pyproject(pyproject, groups)
     if stated:
         return stated
     computed = _from_setup_cfg(root, groups) or _from_setup_py(root, groups)
     return _with_static(computed, pyproject.get("project", {})) if computed else _from_backend(root, groups)
+
+
+def described(root: Path) -> dict[str, Any]:
+    """The content of ``pyproject.toml`` at ``root``; empty where there is none."""
+    path = root / "pyproject.toml"
+    return files.read_toml(path, "the package's description") if path.is_file() else {}
+
+
+def _no_workspace(root: Path, pyproject: Mapping[str, Any]) -> None:
+    """ValueError where the folder is no package of its own, but holds several: it names them."""
+    workspace = pyproject.get("tool", {}).get("uv", {}).get("workspace")
+    if workspace is None or "project" in pyproject:
+        return
+    found = {path for pattern in workspace.get("members", ()) for path in root.glob(str(pattern))}
+    members = sorted(path.relative_to(root).as_posix() for path in found if (path / "pyproject.toml").is_file())
+    one = f", such as --root {members[0]}" if members else ""
+    raise ValueError(f"the folder is {str(root)!r}, a uv workspace of {', '.join(members) or 'nothing'}; name one{one}")
 
 
 def _with_static(found: Project, project: Mapping[str, Any]) -> Project:
@@ -82,25 +113,6 @@ def _with_static(found: Project, project: Mapping[str, Any]) -> Project:
     )
 
 
-def modules(root: Path, name: str) -> list[str]:
-    """The import names of the packages and single modules at ``root`` or in its ``src/``, the likeliest first."""
-    likely = re.sub("[-.]", "_", name).lower()
-    found = []
-    for folder in (root / "src", root):
-        if not folder.is_dir():
-            continue
-        for path in sorted(folder.iterdir()):
-            single = path.suffix == ".py" and path.stem == likely
-            if single or (path / "__init__.py").is_file():
-                found.append(path.stem)
-            elif path.is_dir() and path.name.lower() == likely and any(path.rglob("*.py")):
-                found.append(path.name)  # a namespace package
-    outside = ("test", "tests", "docs", "examples", "benchmark", "benchmarks", "build", "dist", "src")
-    kept = [each for each in dict.fromkeys(found) if each not in outside]
-    # fla-core's module is fla: next to the name itself, what the name begins with is likeliest
-    return sorted(kept, key=lambda each: (each.lower() != likely, not likely.startswith(each.lower())))
-
-
 def _from_pyproject(pyproject: Mapping[str, Any], groups: Mapping[str, tuple[str, ...]]) -> Optional[Project]:
     project = pyproject.get("project", {})
     computed = {"name", "dependencies", "optional-dependencies", "requires-python"} & set(project.get("dynamic", ()))
@@ -112,19 +124,25 @@ def _from_pyproject(pyproject: Mapping[str, Any], groups: Mapping[str, tuple[str
 
 
 def _from_setup_cfg(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Optional[Project]:
-    path = root / "setup.cfg"
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read(path, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"the package's description is {str(path)!r}; it is not a setup.cfg: {error}") from None
+    parser = setup_cfg(root)
     name, wanted = parser.get("metadata", "name", fallback=""), parser.get("options", "install_requires", fallback="")
     if not name or not wanted or "file:" in wanted:
         return None
     section = "options.extras_require"
     extras = {key: _lines(parser.get(section, key)) for key in parser.options(section)} if section in parser else {}
     python = parser.get("options", "python_requires", fallback="")
-    return Project(name, python, _lines(wanted), extras, groups, path.name)
+    return Project(name, python, _lines(wanted), extras, groups, "setup.cfg")
+
+
+def setup_cfg(root: Path) -> configparser.ConfigParser:
+    """The content of ``setup.cfg`` at ``root``; empty where there is none. ValueError where it cannot be read."""
+    path = root / "setup.cfg"
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"the package's description is {str(path)!r}; it is not a setup.cfg: {error}") from None
+    return parser
 
 
 def _from_setup_py(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Optional[Project]:
@@ -175,12 +193,12 @@ def _ask_backend(root: Path, stamps: tuple[int, ...]) -> dict[str, Any]:
         copying.copy_sources(root, source)
         run = [commands.uv(), "run", "--quiet", "--no-project", "--with", "build", "python", "-c", ASK_BACKEND]
         try:
-            commands.run([*run, str(source), str(answer)], cwd=Path(folder))
+            # as a group of its own, so that what a setup.py started ends with it
+            commands.run([*run, str(source), str(answer), str(LIMIT_S)], cwd=Path(folder))
         except commands.ToolError as error:
             last = error.tail.splitlines()[-1] if error.tail else f"exit status {error.status}"
-            raise ValueError(
-                f"the dependencies of {str(root)!r} are computed by its build, and the build backend fails: {last}"
-            ) from None
+            computed = f"the dependencies of {str(root)!r} are computed by its build, and the build backend fails"
+            raise ValueError(f"{computed}: {last}; a [project] table in pyproject.toml may say them") from None
         return dict(json.loads(answer.read_text(encoding="utf-8")))
 
 

@@ -15,7 +15,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Optional
 
-from ..base import commands, files
+from ..base import commands, files, sources
 
 # pattern of a member's path (``*`` also crosses folders): why running does not need it
 DROPPED = {
@@ -39,15 +39,22 @@ KEPT = ("torch/bin/torch_shm_manager",)
 WORTH = 1 << 20  # bytes; packing a wheel again for less is not worth its time
 
 
-def slim(wheels: Path) -> None:
-    """Slim every wheel of a folder in place, and say for each that changed how large it was and is."""
+def slim(wheels: Path) -> dict[str, str]:
+    """Slim every wheel of a folder in place, and say for each that changed how large it was and is.
+
+    Returns:
+        name of each file that changed -> SHA-256 of what it was made from.
+    """
     strip = shutil.which("strip")
     if strip is None:
         print("debug symbols inside libraries stay: there is no `strip` here (Debian: binutils)", flush=True)
+    made_from = {}
     for path in sorted(wheels.glob("*.whl")):
-        before = path.stat().st_size
+        before, digest = path.stat().st_size, sources.sha256(path)
         if slim_wheel(path, strip):
+            made_from[path.name] = digest
             print(f"{path.name}: {before / 1e6:,.1f} MB, now {path.stat().st_size / 1e6:,.1f} MB", flush=True)
+    return made_from
 
 
 def slim_wheel(path: Path, strip: Optional[str]) -> bool:

@@ -4,7 +4,8 @@
     nox -s tests-triton3x -- --wheelhouse DIR                                        where there is none
 
 ``DIR/wheels`` holds the cell's pins, this package's wheel, nox, uv and what building needs; ``DIR/manifest.json`` says
-what each file's SHA-256 is and is written last, so a folder without one is not finished.
+what each file's SHA-256 is and is written last, so a folder without one is not finished. What the checkout pins must be
+the pinned file, whatever the manifest says.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files, sources
+from ..base import commands, files, sources, text
 from ..base.cells import PLATFORMS, Cell, Table, load_at
 from ..evidence import toolchain
 from . import builds, contents, index, interpreters, manifest, pins, slim, wheel
@@ -74,7 +75,7 @@ def gather(
     download_pins(table, cell, python, wheels)
     others = _other_builds(wanted, wheels)
     # nox, uv and the build run in the Python that runs this; the offline machine is taken to have the same
-    tested = table.path.parent / "tools.txt"
+    tested = table.path.parent / manifest.TOOLS
     tools = ["--require-hashes", "--requirement", str(tested)] if tested.is_file() else ["nox", "uv"]
     for asked in (tools, ["pip", *build_requirements(table)]):
         _download(sys.executable, wheels, asked)
@@ -82,8 +83,7 @@ def gather(
     own = wheel.build_wheel(table, platform, folder, triton=_triton_of(table, cell))
     own = own.replace(wheels / own.name)
     before = _total(wheels.iterdir())
-    if slimmed:
-        slim.slim(wheels)
+    made_from = slim.slim(wheels) if slimmed else {}
     after = _total(wheels.iterdir())
     commit, dirty = toolchain.git_state(table.root)
     found: dict[str, Any] = {
@@ -104,9 +104,12 @@ def gather(
         "files": {},
     }
     for path in sorted(wheels.iterdir()):
-        found["files"][path.name] = {"sha256": sources.sha256(path), "bytes": path.stat().st_size}
+        about: dict[str, Any] = {"sha256": sources.sha256(path), "bytes": path.stat().st_size}
+        if path.name in made_from:
+            about["made_from"] = made_from[path.name]
+        found["files"][path.name] = about
         if piece and path.stat().st_size > piece:
-            found["files"][path.name]["pieces"] = split(path, piece)
+            about["pieces"] = split(path, piece)
     files.write_json(folder / "manifest.json", found)
     saved = f", {show_size(before - after)} less than without --slim" if slimmed else ""
     print(f"{folder}: {len(found['files'])} wheels, {show_size(after)}{saved}", flush=True)
@@ -132,6 +135,10 @@ def install(table: Table, cell: Cell, python: str, folder: Path) -> Contents:
     print(f"cell {cell.name}: {cell.name}.txt from {folder}, offline", flush=True)
     for other in found["other_builds"]:
         print(builds.sentence(other), flush=True)
+    alone = manifest.unpinned(table, cell, found)
+    if alone:
+        what = "no pin of this checkout has the hash of"
+        print(f"{what} {len(alone)} of its files, only the manifest: {text.named(alone, 8)}", flush=True)
     inside = contents.begin(python)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
-from ..base import files
+from ..base import files, sources
+from ..base.cells import Cell, Table
+from . import runs
 from .schemas import BENCHMARK
 
 NAME, SWEEP = "benchmark.json", "sweep.json"
@@ -27,14 +29,17 @@ HEADER = {
     "gpus": "what torch sees: name, architecture, driver, size; empty without a GPU",
     "commit": "of the checkout; null where it is not known",
     "dirty": "whether tracked files differ from the commit",
+    "run": "the id of the run in run-bench.json that it is of",
     "wheel": "digests of the package's sources: the `checkout`'s and of what is `installed`, or its `problem`",
+    "inputs": "digests of the suite of benchmarks (`suites`) and of the cell's row and `pins`",
+    "helpers": "further files of the checkout that the suite imported, and their SHA-256",
     "variables": "set in the shell, that change what Triton compiles",
     "deselected": "how many rows were left out, by --rows, -k, -m or --deselect",
     "failed_rows": "the tests of rows that failed: the file has nothing of them",
-    "not_run": "how many rows did not end, because the run was cut short; such a file is not kept",
+    "skipped": "how many rows, or files of them, were skipped: the file has nothing of them",
     "selection": "which rows were asked for; `sweep` first: a fine sweep of sizes, in sweep.json, not on the page",
     "settings": "how the kernels were set up, where a suite can set them up in several ways: such runs stay apart",
-    "against": "the baseline it was compared with, and what was slower",
+    "against": "the baseline it was compared with, and what was slower; its name alone where comparing never ended",
 }
 # ``extra_info`` of a benchmark
 EXTRA_INFO = {
@@ -59,7 +64,11 @@ def read(path: Path, argument: str = "against") -> dict[str, Any]:
     """A file that the bench wrote; ValueError, which names the argument, where it is something else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found["benchmarks"], list) or not found["triton_matrix"]["level"]:
+        about = found["triton_matrix"]
+        listed = (found["benchmarks"], about["gpus"])
+        texts = (about["level"], about["cell"], about["date"], *(gpu["name"] for gpu in about["gpus"]))
+        texts += tuple(each["name"] for each in found["benchmarks"])
+        if not all(isinstance(each, list) for each in listed) or not all(isinstance(each, str) for each in texts):
             raise ValueError
     except OSError as error:
         raise ValueError(f"{argument} is {path}; it cannot be read: {error.strerror}") from None
@@ -68,18 +77,31 @@ def read(path: Path, argument: str = "against") -> dict[str, Any]:
     return dict(found)
 
 
-def outdated(header: Mapping[str, Any], now: str) -> str:
+def inputs(table: Table, cell: Optional[Cell]) -> runs.Inputs:
+    """What timings of the cell depend on besides the wheel, as it is now; no pins where there is no such cell."""
+    suite = sources.suites_digest(table, table.root, [table.package.bench])
+    return runs.Inputs(suite, sources.pins_digest(table, cell) if cell else None)
+
+
+def outdated(header: Mapping[str, Any], now: str, inputs: Optional[runs.Inputs]) -> str:
     """Why a file says nothing about the checkout as it is now: one sentence; "" where it does.
 
     Args:
         now: :func:`triton_matrix.base.sources.package_digest` of the checkout.
+        inputs: :func:`inputs` of the checkout; None where they are not to be compared.
     """
-    wheel = header.get("wheel") or {}
+    wheel, was = header.get("wheel") or {}, header.get("inputs")
     if wheel.get("problem"):
         return str(wheel["problem"])
-    if not wheel.get("installed"):
+    if not wheel.get("installed") or not was:
         return "it does not say which sources it is of"
-    return "" if wheel["installed"] == now else "it is of other sources than the checkout has now"
+    if wheel["installed"] != now:
+        return "it is of other sources than the checkout has now"
+    if inputs is not None and was["suites"] != inputs.suites:
+        return "its suite was changed since"
+    if inputs is not None and was["pins"] != inputs.pins:
+        return "its row or its pins were changed since"
+    return ""
 
 
 def write(folder: Path, report: Mapping[str, Any]) -> Path:

@@ -108,6 +108,7 @@ class Evidence:
     suites: list[Suite] = field(default_factory=list)
     environments: list[Document] = field(default_factory=list)
     benches: list[Document] = field(default_factory=list)
+    bench_runs: list[Document] = field(default_factory=list)
     unavailable: list[Document] = field(default_factory=list)
     failures: list[Document] = field(default_factory=list)
     atlas: list[Atlas] = field(default_factory=list)
@@ -118,7 +119,8 @@ class Evidence:
     problems: list[Problem] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.suites or self.benches or self.unavailable or self.failures or self.atlas or self.launches)
+        kinds = (self.suites, self.benches, self.bench_runs, self.unavailable, self.failures, self.atlas, self.launches)
+        return any(kinds)
 
 
 class Unusable(ValueError):

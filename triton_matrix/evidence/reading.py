@@ -14,7 +14,7 @@ from typing import Any
 
 from ..base import text
 from ..base.terms import RUN_LEVELS
-from . import atlas_file, atlas_runs, runs, schemas
+from . import atlas_file, atlas_runs, bench_runs, runs, schemas
 from .found import OUTCOMES as OUTCOMES
 from .found import Atlas as Atlas
 from .found import Document as Document
@@ -32,8 +32,8 @@ from .junit import read_junit as read_junit
 # written by this report itself, or inputs of other tools that live beside the evidence
 DERIVED = {"matrix.json", "index.html", "summary.md"}
 # a file of such a name is damaged, not foreign, when it does not say what it is
-NAMES = {"environment.json", "unavailable.json", "failure.json", "benchmark.json", "launches.json", atlas_runs.NAME}
-NAMES |= {f"run-{level}.json" for level in RUN_LEVELS}
+NAMES = {"environment.json", "unavailable.json", "failure.json", "benchmark.json", "launches.json"}
+NAMES |= {atlas_runs.NAME, bench_runs.NAME, *(f"run-{level}.json" for level in RUN_LEVELS)}
 
 
 def read(folders: list[Path]) -> Evidence:
@@ -137,6 +137,7 @@ def _read_file(found: Evidence, folder: Path, path: Path) -> None:
 SCHEMAS = {
     schemas.ENVIRONMENT: "environments",
     schemas.RUN: "runs",
+    schemas.BENCH_RUN: "bench_runs",
     schemas.UNAVAILABLE: "unavailable",
     schemas.FAILURE: "failures",
     schemas.CODEGEN: "atlas",
@@ -168,11 +169,11 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
     _check(content, kind)
     if kind == "atlas":
         return kind, _atlas(content, path, source)
-    if kind == "runs" and path.parent.name != content["cell"]:
+    if kind in ("runs", "bench_runs") and path.parent.name != content["cell"]:
         raise Unusable(f"says that it is of cell {content['cell']!r} but lies in the folder {path.parent.name!r}")
     for each in content.get("earlier", ()) if kind == "atlas_runs" else ():
         as_utc(each["opened"])
-    date = as_utc(content["opened" if kind in ("runs", "atlas_runs") else "date"])
+    date = as_utc(content["opened" if kind in ("runs", "bench_runs", "atlas_runs") else "date"])
     return kind, Document(content.get("cell", ""), date, shown(path), source, content)
 
 

@@ -222,17 +222,9 @@ def shortfall(run: Run, counted: Optional[Counted]) -> str:
     Args:
         counted: of the run's JUnit file; None where there is none.
     """
-    if run.closed is None:
-        return f"the run that was opened {run.opened} was never closed: it was killed, or still runs{_running(run)}"
-    if run.problem:
-        return f"{run.problem}{_running(run)}"
-    if run.collected is None:
-        return f"pytest ended with status {run.status} before it had collected the suites{_running(run)}"
-    finished = set(run.finished)
-    left = [test for test in run.collected if test not in finished]
-    if left:
-        named = _running(run) or f"; the first is {left[0]}"
-        return f"{len(left)} of {len(run.collected)} tests never ended, pytest's exit status is {run.status}{named}"
+    cut = cut_short(run)
+    if cut:
+        return cut
     if run.deselected or run.left_out:
         said = f", by {' '.join(run.selection)!r}" if run.selection else ""
         what = f"{run.deselected} tests were deselected" if run.deselected else f"{run.left_out[0]} was left out"
@@ -271,6 +263,22 @@ def unlaunched(run: Run) -> str:
     beside = f"; {others} launches were of kernels outside of the package" if others else ""
     has = f"none of the package's {len(run.kernels)} was launched" if run.kernels else "its sources define none"
     return f"no Triton kernel ran: {has}{beside}"
+
+
+def cut_short(run: Run) -> str:
+    """Why not all that the run collected has ended, whatever became of it: one sentence; "" where it has."""
+    if run.closed is None:
+        return f"the run that was opened {run.opened} was never closed: it was killed, or still runs{_running(run)}"
+    if run.problem:
+        return f"{run.problem}{_running(run)}"
+    if run.collected is None:
+        return f"pytest ended with status {run.status} before it had collected the suites{_running(run)}"
+    finished = set(run.finished)
+    left = [test for test in run.collected if test not in finished]
+    if left:
+        named = _running(run) or f"; the first is {left[0]}"
+        return f"{len(left)} of {len(run.collected)} tests never ended, pytest's exit status is {run.status}{named}"
+    return ""
 
 
 def _running(run: Run) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 ENVIRONMENT = "triton-matrix/environment/1"
 RUN = "triton-matrix/run/2"
+BENCH_RUN = "triton-matrix/bench-run/1"
 UNAVAILABLE = "triton-matrix/unavailable/1"
 FAILURE = "triton-matrix/failure/1"
 CODEGEN = "triton-matrix/codegen/3"

@@ -14,7 +14,7 @@ from xml.sax.saxutils import quoteattr
 from ..base import files, text
 from ..base.terms import RUN_LEVELS
 from ..base.text import masked
-from . import reading, runs, schemas, toolchain
+from . import bench_runs, reading, runs, schemas, toolchain
 
 _COLUMN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
 ENVIRONMENT, FAILURE, UNAVAILABLE = "environment.json", "failure.json", "unavailable.json"
@@ -94,6 +94,41 @@ def close_run(folder: Path, run: runs.Run, status: int, root: Path, prefix: str)
     _write(run_file(folder, run.level), run.as_json())
     _remove(journal_file(folder, run.level))
     return counted, runs.shortfall(run, counted)
+
+
+def open_bench(folder: Path, run: runs.Run) -> Optional[str]:
+    """Declare a ``run`` of the bench. The last timings stay: the declaration says that they are not what was asked.
+
+    Returns:
+        the declaration that it takes the place of, if any, for :func:`withdraw_bench`.
+    """
+    _remove(folder / bench_runs.JOURNAL)
+    path = folder / bench_runs.NAME
+    earlier = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+    _write(path, bench_runs.as_json(run))
+    return earlier
+
+
+def withdraw_bench(folder: Path, earlier: Optional[str]) -> None:
+    """Take a declaration back, because nothing was asked that there is: what stood before it stands again."""
+    _remove(folder / bench_runs.JOURNAL)
+    if earlier is None:
+        _remove(folder / bench_runs.NAME)
+    else:
+        files.write_text(folder / bench_runs.NAME, earlier)
+
+
+def close_bench(folder: Path, run: runs.Run, status: int) -> str:
+    """Say how a ``run`` of the bench ended; returns why it left no timings of its suite, "" where it did.
+
+    Args:
+        status: the exit status of its process.
+    """
+    runs.read_journal(run, folder / bench_runs.JOURNAL)
+    run.status, run.closed = status, toolchain.now()
+    _write(folder / bench_runs.NAME, bench_runs.as_json(run))
+    _remove(folder / bench_runs.JOURNAL)
+    return bench_runs.shortfall(run)
 
 
 def _promote(run: runs.Run, partial: Path, junit: Path, machine: tuple[Path, Path]) -> Optional[runs.Counted]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -15,6 +15,7 @@ from ..base import files
 from ..base.cells import Package
 from ..base.pairs import Pair
 from ..environments import project
+from . import modules
 
 TEST_LISTS = ("test", "tests", "testing", "dev")  # extras or dependency groups that hold what suites need
 GPU_EXTRAS = (
@@ -73,15 +74,18 @@ class Choice:
     said: tuple[str, ...] = field(default=())
 
 
-def of(root: Path, known: Sequence[Pair]) -> Choice:
+def of(root: Path, known: Sequence[Pair], module: Optional[str] = None) -> Choice:
     """Choose for the package at ``root`` from the known pairs.
+
+    Args:
+        module: its import name, where the user says it.
 
     Raises:
         ValueError: the folder holds no package, one without Triton kernels, or one that allows none of the pairs.
     """
     package = project.read(root)
-    module = module_of(root, package.name)
-    said = [f"package {package.name}, module {module}: dependencies from {package.source}"]
+    module, others = modules.of(root, package.name, module)
+    said = [f"package {package.name}, module {module}: dependencies from {package.source}{others}"]
     limits, where = limits_of(package)
     said.append(f"limits: {', '.join(map(str, limits)) or 'none on torch or Triton'}{where}")
     rows, refused = choose_rows(package, limits, known)
@@ -100,30 +104,6 @@ def of(root: Path, known: Sequence[Pair]) -> Choice:
         said.append(f"{Package.bench} needs {BENCHMARK}")
     default = suites == ("tests",) and any((root / "tests" / name).is_dir() for name in ("correctness", "incidents"))
     return Choice(package, module, rows, () if default else suites, bool(gpu), test, tuple(said))
-
-
-def module_of(root: Path, name: str) -> str:
-    """The import name of the package: of the modules at ``root``, the first whose sources import Triton.
-
-    Raises:
-        ValueError: there is none.
-    """
-    found = project.modules(root, name)
-    for module in found:
-        for path in (root / "src" / module, root / module):
-            sources = [path.with_suffix(".py"), *path.rglob("*.py")]
-            if any(imports_triton(each) for each in sources if each.is_file()):
-                return module
-    looked = f"of {', '.join(found)}" if found else "that is a module"
-    raise ValueError(
-        f"the folder is {str(root)!r}, where no file {looked} imports triton; the matrix is for its kernels"
-    )
-
-
-def imports_triton(path: Path) -> bool:
-    """Whether the file says ``import triton`` or ``from triton... import``, at its top or inside a function."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return re.search(r"^\s*(import triton\b|from triton[.\s])", text, re.MULTILINE) is not None
 
 
 def limits_of(package: project.Project) -> tuple[list[Requirement], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..environments import harness, lock
 from ..environments.provide import NETWORK_SIGNS
 from . import choice, texts
 
-WORKFLOW = Path(".github") / "workflows" / "triton-matrix.yml"
+WORKFLOWS = Path(".github") / "workflows"
 IGNORED = ("/.nox/", "/reports/")
 
 
@@ -26,11 +27,12 @@ def main(argv: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m triton_matrix init", description=main.__doc__)
     parser.add_argument("--root", type=Path, default=Path(), help="the package's repo root (default: here)")
+    parser.add_argument("--module", help="what is imported (default: the module whose files import triton)")
     parser.add_argument("--dry-run", action="store_true", help="print what would be written, and write nothing")
     parser.add_argument("--no-lock", action="store_true", help="leave the pins to `nox -s lock`")
     options = parser.parse_args(argv)
     root = options.root.resolve()
-    chosen = choice.of(root, pairs.known())
+    chosen = choice.of(root, pairs.known(), options.module)
     for sentence in chosen.said:
         print(sentence)
     if chosen.test and not options.no_lock:
@@ -45,32 +47,45 @@ def main(argv: list[str]) -> int:
 
 
 def contents(root: Path, chosen: choice.Choice) -> dict[Path, str]:
-    """Path below the repo root -> text of each file to write."""
+    """Path of each file to write -> its text. GitHub looks for workflows at the repository's root alone."""
     first = chosen.suites[0] if chosen.suites else "tests"
-    tests = Path(first) if not (root / first).is_file() else Path(first).parent
+    tests = root / first if not (root / first).is_file() else (root / first).parent
+    top = repository(root)
+    below = "" if top == root else root.relative_to(top).as_posix()
+    name = f"triton-matrix-{chosen.project.name}.yml" if below else "triton-matrix.yml"
     return {
-        Path("noxfile.py"): texts.NOXFILE,
-        Path("constraints") / "cells.toml": texts.table(chosen),
+        root / "noxfile.py": texts.NOXFILE,
+        root / "constraints" / "cells.toml": texts.table(chosen),
         tests / "conftest.py": texts.CONFTEST,
-        WORKFLOW: texts.workflow(branch(root)),
+        top / WORKFLOWS / name: texts.workflow(branch(top), chosen.project.name, below),
     }
+
+
+def repository(root: Path) -> Path:
+    """The root of the Git repository that a folder lies in; the folder itself where it is in none."""
+    return next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
 
 
 def write(root: Path, wanted: dict[Path, str], dry_run: bool) -> None:
     """Write each file that is not there, and print what is to be added where one is."""
     for path, text in wanted.items():
-        there = (root / path).read_text(encoding="utf-8", errors="replace") if (root / path).exists() else None
+        there = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+        shown = os.path.relpath(path, root)
         if there == text:
-            print(f"{path} is there already, as it would be written")
+            print(f"{shown} is there already, as it would be written")
         elif there is not None:
-            print(f"{path} is there and stays as it is; {advice(path)}:\n{indented(text)}")
+            print(f"{shown} is there and stays as it is; {advice(path)}:\n{indented(text)}")
         elif dry_run:
-            print(f"{path} would be written:\n{indented(text)}")
+            print(f"{shown} would be written:\n{indented(text)}")
         else:
-            files.write_text(root / path, text)
-            print(f"{path} written")
+            files.write_text(path, text)
+            print(f"{shown} written")
+    workflow = next(path for path in wanted if path.parent.name == WORKFLOWS.name)
+    shown, top = os.path.relpath(workflow, root), repository(root)
+    if top != root:
+        print(f"{shown} is at the root of the repository: GitHub looks there alone. Its steps run in this folder")
     if texts.harness_requirement() == harness.NAME:
-        print(f"{WORKFLOW} installs {harness.NAME} by its name; say there where your runners get it from, if not so")
+        print(f"{shown} installs {harness.NAME} by its name; say there where your runners get it from, if not so")
 
 
 def advice(path: Path) -> str:

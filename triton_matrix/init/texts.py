@@ -77,11 +77,25 @@ def _cell(row: Row) -> str:
     return "\n".join(lines) + "\n"
 
 
-def workflow(branch: str) -> str:
-    """``.github/workflows/triton-matrix.yml``, for pushes to ``branch``."""
+def workflow(branch: str, name: str, below: str) -> str:
+    """The workflow of the package ``name``, for pushes to ``branch``.
+
+    Args:
+        below: the package's folder, from the repository's root; "" where it is that. In a repository of several
+            packages each has its workflow, and a job ``report`` of its own name, so that a branch can require each.
+    """
     text = Path(__file__).with_name("workflow.yml").read_text(encoding="utf-8")
     wanted = shlex.join([harness_requirement(), "nox[uv]"])
-    return text.replace("INSTALL", wanted).replace("[BRANCH]", f"[{_toml(branch)}]")
+    text = text.replace("INSTALL", wanted).replace("[BRANCH]", f"[{_toml(branch)}]")
+    if not below:
+        return text
+    text = text.replace("name: triton-matrix\n", f"name: {_toml(f'triton-matrix {name}')}\n", 1)
+    text = text.replace("alone, `report`.", f"alone, `report {name}`.", 1)
+    text = text.replace("    name: report\n    needs", f"    name: {_toml(f'report {name}')}\n    needs", 1)
+    for path in ("reports/", "evidence"):
+        text = text.replace(f"          path: {path}\n", f"          path: {_toml(f'{below}/{path}')}\n")
+    settings = f"defaults:\n  run:\n    working-directory: {_toml(below)}\n"
+    return text.replace("\nconcurrency:\n", f"\n{settings}\nconcurrency:\n", 1)
 
 
 def harness_requirement() -> str:

@@ -54,7 +54,8 @@ def main(argv: list[str]) -> int:
             spec_files.expand(content, [names[0]])
             for remark in spec_files.remarks(content):
                 print(f"{file.name}: {remark}", file=sys.stderr)
-    entries = accepted.read(accepted_path) if not spec else []
+    has_entries = options.accepted or accepted_path.is_file()  # a package may have accepted nothing
+    entries = accepted.read(accepted_path) if has_entries and not spec else []
     for entry in entries:
         if entry.from_ not in table.releases or entry.to not in table.releases:
             known = ", ".join(table.releases)

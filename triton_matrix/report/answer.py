@@ -12,9 +12,8 @@ import jsonschema
 
 from ..base import files, text
 from ..base.cells import Table, load_at
-from ..base.terms import LEVELS
 from ..evidence import reading
-from . import compare_runs, known, markdown, merge, page, terminal, verdict, words
+from . import compare_runs, expected, known, markdown, merge, page, terminal, verdict, words
 from .current import Current
 from .matrix import Changes, Found, Judged, Matrix
 
@@ -26,11 +25,14 @@ def answer(options: argparse.Namespace) -> int:
         ValueError: an option, the table or a file that it names is malformed, or what is said cannot be written.
         OSError: the evidence cannot be read.
     """
-    required = [_cell_and_level("--require", item) for item in options.require]
-    expected = [("", "codegen") if item == "codegen" else _cell_and_level("--expect", item) for item in options.expect]
     table = load_at(options.root)
-    for cell, _ in required + expected:
-        table.cell(reading.table_cell(cell)) if cell else None
+    asked = verdict.Asked(
+        required=[expected.parse("--require", item, table) for item in options.require],
+        expected=[expected.parse("--expect", item, table) for item in options.expect],
+        releases=list(table.releases),
+        jobs=expected.jobs(options.job),
+        allow_stale=options.allow_stale,
+    )
     reports = options.reports or table.root / "reports"
     accepts = known.load(options.known or table.known, table.cells)
     accepted = options.accepted or table.accepted
@@ -43,8 +45,8 @@ def answer(options: argparse.Namespace) -> int:
     names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(found)
     pair = compare_runs.cell_against_cell(found, *names) if names else None
     judged = verdict.judge(found, changes, pair)
-    status, reasons = verdict.status(judged, required, options.allow_stale, expected, table.releases)
-    matrix: Matrix = {**judged, "status": status, "status_reasons": reasons}
+    status, reasons = verdict.status(judged, asked)
+    matrix: Matrix = {**judged, "status": status, "status_reasons": reasons, "jobs": dict(asked.jobs)}
     jsonschema.validate(matrix, schema())
     out = options.out or reports
     trouble: Optional[OSError] = None
@@ -90,7 +92,8 @@ def read_matrix(path: Path, current: Current, accepts: known.Known, accepted: Pa
         if (path / "matrix.json").is_file():
             return read_matrix(path / "matrix.json", current, accepts, accepted)
         found = build([path], current, accepts, accepted)
-        if not any(cell["levels"] for cell in found["cells"].values()) and not found["codegen"]["releases"]:
+        ran = any(cell["levels"] for cell in found["cells"].values())
+        if not ran and not found["codegen"]["releases"] and not found["benches"]:
             raise ValueError(f"--against {path} holds no results")
         return found
     try:
@@ -109,10 +112,3 @@ def read_matrix(path: Path, current: Current, accepts: known.Known, accepted: Pa
 def schema() -> dict[str, Any]:
     """The schema of ``matrix.json``."""
     return dict(json.loads(Path(__file__).with_name("matrix.schema.json").read_text(encoding="utf-8")))
-
-
-def _cell_and_level(option: str, text: str) -> tuple[str, str]:
-    cell, _, level = text.rpartition(":")
-    if not cell or level not in LEVELS:
-        raise ValueError(f"{option} {text!r}: it is CELL:LEVEL, with a level of {', '.join(LEVELS)}")
-    return cell, level

@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from ..bench import regression
 from ..bench.runs import Run, gpus_called
 from ..bench.timings import OURS, timings
+from ..evidence import bench_runs, runs
 from ..evidence.reading import Document
+from . import machines
+from .current import Current
+from .matrix import BenchRun
 from .words import short
 
 # the keys of ``evidence.benchmark_file.EXTRA_INFO`` that a row keeps under the same name
@@ -109,27 +114,106 @@ def rows(place: Place, on: str, document: Document) -> list[dict[str, Any]]:
     return found
 
 
-def changes(
-    new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Our rows that are ``slower`` or ``faster`` in ``new`` than in ``old``, per cell, worst or best first.
+def ended(
+    found: Iterable[Document], declared: Iterable[Document], kept: Collection[Document], current: Current
+) -> list[BenchRun]:
+    """Every run of the bench that says something: by its file of timings, and by its declaration where it left none.
+
+    Args:
+        found: all benchmark files.
+        declared: all declarations.
+        kept: those of the files that count.
+    """
+    of_run = {(Path(item.file).parent, item.content["triton_matrix"].get("run")) for item in found}
+    rows: list[dict[str, Any]] = []
+    for item in declared:
+        run = runs.from_json(item.content)
+        lost = "" if (Path(item.file).parent, run.id) in of_run else "it ended, and the timings that it left are gone"
+        problem = bench_runs.shortfall(run) or lost
+        if problem:
+            said = {"cell": item.cell, "level": run.level, "platform": "", "commit": run.commit, "problem": problem}
+            alone = {"selected": False, "skipped": 0, "unanswered": False}
+            rows.append({**said, **alone, **_of_file(item, current)})
+    for item in kept:
+        about, place = item.content["triton_matrix"], place_of(item)
+        problem, unanswered = _wrong_with(about)
+        whole = not selected(item) and not place.is_sweep
+        rows.append(
+            {
+                "cell": place.cell,
+                "level": place.level,
+                "platform": machines.platform_of(about["gpus"]),
+                "commit": about.get("commit"),
+                "selected": not whole,
+                "skipped": about.get("skipped", 0),
+                "problem": problem,
+                "unanswered": unanswered,
+                **_of_file(item, current),
+            }
+        )
+    return cast("list[BenchRun]", rows)
+
+
+def _of_file(item: Document, current: Current) -> dict[str, Any]:
+    about = {"date": item.date, "file": item.file}
+    return {**about, "outdated": current.outdated_bench(item), "own": current.is_own(item)}
+
+
+def _wrong_with(about: Mapping[str, Any]) -> tuple[str, bool]:
+    """What is wrong with the rows of a file, and whether that is only that nothing can be told."""
+    failed, against = about.get("failed_rows") or (), about.get("against") or {}
+    if failed:
+        return f"{len(failed)} failed, first {failed[0]}", False
+    if against.get("regressed"):
+        worse = [row["row"] for row in against["regressed"]]
+        return f"{len(worse)} slower than {against['baseline']}, measured twice: {listed(worse)}", False
+    if against and not against.get("compared"):
+        return f"nothing was compared with {against.get('baseline')}, as was asked", True
+    return "", False
+
+
+@dataclass
+class Compared:
+    """What comparing timings of two runs gave: our rows, worst or best first.
+
+    Attributes:
+        slower, faster: rows beyond the noise.
+        too_noisy: rows of which nothing can be told.
+        count: of the rows of which something can.
+    """
+
+    slower: list[dict[str, Any]]
+    faster: list[dict[str, Any]]
+    too_noisy: list[dict[str, Any]]
+    count: int
+
+
+def changes(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> Compared:
+    """How our rows in ``new`` differ from those in ``old``, per cell.
 
     Only timings of one cell on the same kind of GPU, by the same settings, are compared.
     """
     new = list(new)
     on = {_place(row): row["on"] for row in new}
     now, before = _by_place(new), _by_place(old)
-    found: dict[str, list[dict[str, Any]]] = {"slower": [], "faster": []}
+    found = Compared([], [], [], 0)
     for place in now.keys() & before.keys():
-        for kind, left, right in (("slower", now, before), ("faster", before, now)):
-            for change in regression.slower(left[place], right[place]):
-                was, is_ = before[place][change.row].median, now[place][change.row].median
-                ratio = 1 + change.slowdown if kind == "slower" else 1 / (1 + change.slowdown)
-                row = {"cell": place[0], "on": on[place], "name": change.row, "ratio": round(ratio, 3)}
-                found[kind].append({**row, "was_s": was, "now_s": is_})
-    found["slower"].sort(key=lambda row: -row["ratio"])
-    found["faster"].sort(key=lambda row: row["ratio"])
-    return found["slower"], found["faster"]
+        left, right = now[place], before[place]
+        noisy = regression.too_noisy(left, right)
+        found.count += len(left.keys() & right.keys()) - len(noisy)
+        worse, better = regression.slower(left, right), regression.slower(right, left)
+        # of a row that is faster, the slow-down is that of the earlier run against this one
+        ratios = [(change, 1 + change.slowdown, found.slower) for change in worse]
+        ratios += [(change, 1 / (1 + change.slowdown), found.faster) for change in better]
+        ratios += [(change, 1 + change.slowdown, found.too_noisy) for change in noisy]
+        for change, ratio, rows_ in ratios:
+            row = {"cell": place[0], "on": on[place], "name": change.row, "ratio": round(ratio, 3)}
+            row |= {"was_s": right[change.row].median, "now_s": left[change.row].median}
+            rows_.append({**row, "limit": change.limit} if rows_ is found.too_noisy else row)
+    for rows_ in (found.slower, found.too_noisy):
+        rows_.sort(key=lambda row: -row["ratio"])
+    found.faster.sort(key=lambda row: row["ratio"])
+    return found
 
 
 def gone(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -151,11 +235,14 @@ def listed(names: Sequence[str]) -> str:
     return f"{len(names)}: {', '.join(names[:LISTED])}{more}"
 
 
-def compared(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+def told(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
     """(cell, row id) of what ``changes`` can say something about."""
     now, before = _by_place(new), _by_place(old)
-    both = now.keys() & before.keys()
-    return {(place[0], name) for place in both for name in now[place].keys() & before[place].keys()}
+    found = set()
+    for place in now.keys() & before.keys():
+        noisy = {change.row for change in regression.too_noisy(now[place], before[place])}
+        found |= {(place[0], name) for name in now[place].keys() & before[place].keys() - noisy}
+    return found
 
 
 def ratios(benches: Iterable[Mapping[str, Any]], left: str, right: str) -> list[dict[str, Any]]:
@@ -189,10 +276,10 @@ def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _by_place(benches: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], dict[str, regression.Entry]]:
-    """``_place`` -> row's name -> what comparing needs; rows of ours only, and of those with enough rounds."""
+    """``_place`` -> row's name -> what comparing needs; rows of ours only."""
     places: dict[tuple[str, str, str], dict[str, regression.Entry]] = {}
     for row in benches:
-        if row["implementation"] == OURS and row.get("spread") is not None:
-            entry = regression.Entry(row["median_s"], row["spread"], row.get("share_of_copy"))
+        if row["implementation"] == OURS:
+            entry = regression.Entry(row["median_s"], row.get("spread"), row.get("share_of_copy"))
             places.setdefault(_place(row), {})[row["name"]] = entry
     return places

@@ -45,14 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--add", type=Path, action="append", default=[], metavar="DIR", help="evidence of another machine; repeatable")
     add("--against", type=Path, metavar="DIR_OR_JSON", help="an earlier run: its matrix.json or its evidence")
     add("--cells", type=_pair, metavar="CELL:CELL", help="cells to hold against each other (default: oldest:newest)")
-    add("--require", action="append", default=[], metavar="CELL:LEVEL", help="an error where it is missing; repeatable")
-    add(
-        "--expect",
-        action="append",
-        default=[],
-        metavar="CELL:LEVEL|codegen",
-        help="an error where it left nothing; codegen, of whatever cell, is every release of the table; repeatable",
-    )
+    what = "CELL:LEVEL[@PLATFORM]"
+    add("--require", action="append", default=[], metavar=what, help="an error where no test of it ran; repeatable")
+    forms = f"{what}|CELL:bench[@PLATFORM]|codegen[:RELEASE]"
+    add("--expect", action="append", default=[], metavar=forms, help="an error where it left nothing; repeatable")
+    add("--job", action="append", default=[], metavar="NAME=RESULT", help="how a job of CI ended; repeatable")
     add("--allow-stale", action="store_true", help="a result of other sources than the checkout has now counts too")
     add("--known", type=Path, help="accepted failures (default: tests/known.toml)")
     add("--accepted", type=Path, help="accepted codegen changes (default: tests/atlas/accepted.toml)")

@@ -25,8 +25,8 @@ def compare(new: Found, old: Earlier, against: str, known: Known, allow_stale: b
         allow_stale: whether timings of other sources than the checkout's say something about it.
     """
     timed = [row for row in new["benches"] if allow_stale or not row.get("outdated")]
-    slower, faster = benches.changes(timed, old["benches"])
-    for row in slower:
+    times = benches.changes(timed, old["benches"])
+    for row in times.slower:
         row["accepted"] = known.accepts_slower(row["cell"], row["name"])
     found: Changes = {
         "against": against,
@@ -34,9 +34,11 @@ def compare(new: Found, old: Earlier, against: str, known: Known, allow_stale: b
         "newly_failing": [],
         "newly_passing": [],
         "no_longer_run": [*benches.gone(new["benches"], old["benches"]), *atlas.gone(new["codegen"], old["codegen"])],
-        "slower": slower,
-        "faster": faster,
-        "gone": known.slower_gone(slower, benches.compared(timed, old["benches"])),
+        "slower": times.slower,
+        "faster": times.faster,
+        "too_noisy": times.too_noisy,
+        "compared": times.count,
+        "gone": known.slower_gone(times.slower, benches.told(timed, old["benches"])),
         "codegen": atlas.run_against_run(new["codegen"], old["codegen"]),
         "environment": _environments(new, old),
     }

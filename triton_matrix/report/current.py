@@ -107,8 +107,15 @@ class Current:
         return atlas_file.outdated(atlas.content, self.table, self.sources, OUR_CODE_DIGEST)
 
     def outdated_bench(self, document: Document) -> str:
-        """The same of a benchmark file."""
-        return benchmark_file.outdated(document.content["triton_matrix"], self.sources)
+        """The same of a benchmark file, or of a run of the bench."""
+        said = document.content.get("triton_matrix") or document.content
+        pins = self._pins(document.cell, (said.get("inputs") or {}).get("pins"))
+        old = benchmark_file.outdated(said, self.sources, runs.Inputs(self._bench_suite, pins))
+        return old or self._changed("use", {"content": {**(said.get("helpers") or {})}})
+
+    @cached_property
+    def _bench_suite(self) -> str:
+        return benchmark_file.inputs(self.table, None).suites
 
     def outdated_incidents(self, document: Document) -> str:
         """The same of what was seen of the incidents."""
@@ -119,19 +126,24 @@ class Current:
 
     def _read_changed(self, run: Optional[runs.Run]) -> str:
         """Which file that suites imported or read is another one now, as a sentence; "" where none is."""
-        if run is None:
-            return ""
-        imported: reads.Reads = {"content": {**run.helpers}}
-        for what, read in (("use", imported), ("read", run.read)):
-            name = reads.changed(read, self.table.root)
-            if name:
-                return f"{name}, which its suites {what}, was changed since"
-        return ""
+        return (self._changed("use", {"content": {**run.helpers}}) or self._changed("read", run.read)) if run else ""
+
+    def _changed(self, what: str, read: reads.Reads) -> str:
+        name = reads.changed(read, self.table.root)
+        return f"{name}, which its suites {what}, was changed since" if name else ""
 
     def _inputs(self, run: runs.Run, suite: Suite) -> runs.Inputs:
         names = tuple(run.suites)
         if names not in self._suites:
             self._suites[names] = sources.suites_digest(self.table, chosen.folder(self.table), names)
-        cell = self.table.cells.get(table_cell(suite.cell))
-        pins: Optional[str] = run.inputs.pins if cell is None else sources.pins_digest(self.table, cell)
-        return runs.Inputs(self._suites[names], pins)
+        return runs.Inputs(self._suites[names], self._pins(suite.cell, run.inputs.pins))
+
+    def _pins(self, column: str, of_run: Optional[str]) -> Optional[str]:
+        """Digest of a cell's pins and row as they are now.
+
+        A nightly is resolved anew for each run: where the checkout has no pins of it, there are only those of the run.
+        """
+        cell = self.table.cells.get(table_cell(column))
+        if cell is None or (cell.nightly and not self.table.pins(cell).is_file()):
+            return of_run
+        return sources.pins_digest(self.table, cell)

@@ -5,7 +5,7 @@ A pass on one GPU says nothing about another one, and must not hide that a test 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,18 @@ def of(suite: Suite, environments: Iterable[Document]) -> str:
     if suite.level == "device":
         return suite.properties.get("gpu") or ", ".join(str(gpu["name"]) for gpu in recorded.get("gpus", ()))
     return str(recorded.get("platform", {}).get("machine") or "")
+
+
+def platform_of(gpus: Iterable[Mapping[str, Any]]) -> str:
+    """The platform of the GPUs that a file names; "" where it names none, or not what they are."""
+    kinds = {"cuda": "cuda", "hip": "rocm"}
+    return next((kinds[kind] for gpu in gpus if (kind := str(gpu.get("arch")).partition(":")[0]) in kinds), "")
+
+
+def platform_of_suite(suite: Suite, environments: Iterable[Document]) -> str:
+    """The platform of a suite's result at level device, as the environment beside it says."""
+    beside = [item.content for item in environments if Path(item.file).parent == suite.folder]
+    return platform_of(beside[-1].get("gpus", ())) if beside and suite.level == "device" else ""
 
 
 def newest(

@@ -18,6 +18,7 @@ def render(matrix: Matrix) -> str:
     """The whole summary. What does not fit is counted, and the page is named."""
     head = f"## {words.headline(matrix)}\n\n{_when(matrix)}\n"
     sections = [
+        ("Why it is not green", _list(matrix["status_reasons"])),
         ("What changed", _list(words.change_lines(matrix["changes"]))),
         ("Not of this checkout as it is now", _list(words.stale_lines(matrix))),
         ("Cells and levels", _cells(matrix)),

@@ -45,6 +45,7 @@ class FoundLevel(LevelBase, total=False):
     shortfall: Annotated[str, 'why its run is not a whole one; "" where it is']
     file: str
     source: str
+    platforms: Annotated[list[str], "whose GPUs gave the results that count"]
     causes: dict[Cause, int]
     gone: Annotated[list[str], "known failures that no longer occur, are no test, or accept whatever fails"]
     launched: Annotated[Counts, "how often each kernel of the package ran; empty where it was not counted"]
@@ -277,6 +278,8 @@ class Changes(TypedDict):
     no_longer_run: list[dict[str, str]]
     slower: list[dict[str, Any]]
     faster: list[dict[str, Any]]
+    too_noisy: Annotated[list[dict[str, Any]], "timings of which nothing can be told"]
+    compared: Annotated[Count, "timings of which something can be told"]
     gone: Annotated[list[str], "known slow-downs that no longer occur"]
     codegen: Annotated[list[dict[str, Any]], "for the worse, within one release"]
     environment: list[dict[str, Any]]
@@ -292,13 +295,21 @@ class Pair(TypedDict):
     speed: list[dict[str, Any]]
 
 
-class FailedBench(TypedDict):
-    """Rows of a cell's bench that failed."""
+class BenchRun(TypedDict):
+    """A run of a cell's bench, by its file of timings or by what it left in place of one."""
 
     cell: str
-    rows: list[str]
-    outdated: str
-    own: bool
+    level: str
+    platform: Annotated[str, 'whose GPU timed; "" without one, and where no file says it']
+    date: str
+    commit: Optional[str]
+    file: str
+    selected: Annotated[bool, "whether rows were left out"]
+    skipped: Annotated[Count, "rows that the suite skipped"]
+    problem: Annotated[str, 'why it is no whole one, or what is wrong with its rows; "" where nothing is']
+    unanswered: Annotated[bool, "whether the problem is that nothing can be told"]
+    outdated: Annotated[str, 'why it is not of the checkout as it is now; "" where it is']
+    own: Annotated[bool, "whether it lies in the checkout's own folder of evidence"]
 
 
 class Problem(TypedDict):
@@ -345,7 +356,7 @@ class MergedBase(TypedDict):
 class Merged(MergedBase, total=False):
     """What files of older reports lack."""
 
-    failed_benches: Annotated[list[FailedBench], "timings that are not there because their rows failed"]
+    bench_runs: list[BenchRun]
 
 
 class Found(Merged):
@@ -367,5 +378,6 @@ class Judged(Merged):
 class Matrix(Judged):
     """The content of ``reports/matrix.json``."""
 
+    jobs: Annotated[dict[str, str], "what CI says of its jobs: success, failure, cancelled, skipped, unplanned"]
     status: Annotated[Literal[0, 1, 2], "0 all passed, 1 a cell failed or regressed, 2 there is no answer"]
     status_reasons: list[str]

@@ -90,14 +90,15 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         levels: dict[str, FoundLevel] = {}
         for name in LEVELS:
             if name in ran:
-                found = []
+                found, platforms = [], set()
                 for suite in ran[name]:
                     counts = current.allow_stale or not outdated[id(suite)]
+                    platforms |= {machines.platform_of_suite(suite, evidence.environments)} if counts else set()
                     level_ = _level(suite, tests, groups if counts else {}, known, environments, evidence)
                     level_ = {**level_, **_of_run(suite, table)}
                     level_["outdated"], level_["own"] = outdated[id(suite)], current.is_own(suite)
                     found.append((machine[id(suite)], level_))
-                levels[name] = machines.worst(found)
+                levels[name] = {**machines.worst(found), "platforms": sorted(platforms - {""})}
                 levels[name]["gone"] += wrong.get((cell, name), [])
         cells[cell] = {**_row(table, cell), "levels": levels, "unavailable": None, "stopped": None}
         if cell in stopped:
@@ -134,11 +135,7 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
             for place, item in timed.items()
             for row in benches.rows(place, on[place], item)
         ],
-        "failed_benches": [
-            {"cell": place.cell, "rows": failed, "outdated": old[id(item)], "own": current.is_own(item)}
-            for place, item in timed.items()
-            if (failed := item.content["triton_matrix"].get("failed_rows"))
-        ],
+        "bench_runs": benches.ended(evidence.benches, evidence.bench_runs, list(timed.values()), current),
         "codegen": atlas.build([releases[name] for name in sorted(releases, key=versions.key)], current, accepted),
         "files": [{"what": what, "file": file} for what, file in raw],
         "incidents": _incidents(_in_order(suites, cells), evidence.incidents, current),
@@ -338,4 +335,4 @@ def _incidents(suites: Iterable[Suite], observed: list[Document], current: Curre
 
 def _all(evidence: Evidence) -> list[Any]:
     kinds = (evidence.suites, evidence.environments, evidence.benches, evidence.unavailable, evidence.failures)
-    return [item for kind in (*kinds, evidence.atlas, evidence.launches) for item in kind]
+    return [item for kind in (*kinds, evidence.atlas, evidence.launches, evidence.bench_runs) for item in kind]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Optional, cast
 
 from ..base.terms import BAD, VERDICTS, Verdict
-from ..evidence.reading import NEEDS_GPU, is_subject, session, table_cell
+from ..evidence.reading import NEEDS_GPU, is_subject, session
 from ..suites import causes
-from . import atlas, words
+from . import atlas, expected, words
+from .expected import Expected
 from .matrix import (
     Cell,
     Changes,
@@ -76,26 +78,33 @@ def _importance(group: Failure) -> tuple[bool, bool, int]:
     return others, bool(group["known"]), -group["count"]
 
 
-def status(
-    matrix: Judged,
-    required: Iterable[tuple[str, str]],
-    allow_stale: bool = False,
-    expected: Iterable[tuple[str, str]] = (),
-    releases_expected: Iterable[str] = (),
-) -> tuple[Literal[0, 1, 2], list[str]]:
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a report besides what it finds.
+
+    Attributes:
+        required: results that must be there and have run a test.
+        expected: results that must be there, if only to say that every test was skipped.
+        releases: every release of the atlas in the table.
+        jobs: what CI says of its jobs.
+        allow_stale: whether a stale result counts as what it was.
+    """
+
+    required: Sequence[Expected] = ()
+    expected: Sequence[Expected] = ()
+    releases: Collection[str] = ()
+    jobs: Mapping[str, str] = field(default_factory=dict)
+    allow_stale: bool = False
+
+
+def status(matrix: Judged, asked: Asked) -> tuple[Literal[0, 1, 2], list[str]]:
     """The exit status and the sentences that explain it.
 
     0: every result is fine. 1: a cell failed or regressed. 2: the question cannot be answered: no results, evidence
     that cannot be read, a required result that is missing, or one of ours that is stale. A definite failure outranks
     an unanswered question.
-
-    Args:
-        required: cell and level of results that must be there and have run a test.
-        allow_stale: whether a stale result counts as what it was.
-        expected: cell and level of results that must be there, if only to say that every test was skipped. The atlas
-            is of no cell: where level codegen is among them, all of its releases are expected.
-        releases_expected: those releases.
     """
+    allow_stale = asked.allow_stale
     stale = list(words.stale_levels(matrix))
     bad = [
         f"{name}: {cell['verdict']}: {cell['reason']}"
@@ -120,11 +129,9 @@ def status(
         for name, count in slower.items()
         if name not in said
     ]
-    bad += [
-        f"{row['cell']} benchmarks: {len(row['rows'])} failed, first {row['rows'][0]}"
-        for row in matrix.get("failed_benches", ())
-        if allow_stale or not row["outdated"]
-    ]
+    timed = [row for row in matrix.get("bench_runs", ()) if allow_stale or not row["outdated"]]
+    wrong = [(row["unanswered"], f"{row['cell']} benchmarks: {row['problem']}") for row in timed if row["problem"]]
+    bad += [sentence for unanswered, sentence in wrong if not unanswered]
     bad += [
         f"incident {row['test']} on {row['cell']}: it shows where it should not, or does not where it should"
         for row in matrix["incidents"]
@@ -132,24 +139,24 @@ def status(
     ]
     bad += [f"codegen: {sentence}" for sentence in matrix["codegen"]["gone"]]
     bad += matrix["changes"]["gone"] if matrix["changes"] else []
+    bad += [f"job {name}: {result}" for name, result in asked.jobs.items() if result == "failure"]
     unanswered = [f"{row['file']} {row['problem']}" for row in matrix["problems"] if row["broken"]]
-    unanswered += [sentence for cell, level in required if (sentence := _missing(matrix, cell, level, allow_stale))]
-    unanswered += [
-        f"expected but not there: level {level} of cell {cell}: nothing says how it ended"
-        for cell, level in expected
-        if level != "codegen" and not any(level in matrix["cells"][name]["levels"] for name in _rows_of(matrix, cell))
-    ]
-    if any(level == "codegen" for _, level in expected):
-        unanswered += _expected_releases(matrix, releases_expected, allow_stale)
+    unanswered += [sentence for cannot_say, sentence in wrong if cannot_say]
+    unanswered += expected.unrun(matrix, asked.required, asked.releases, allow_stale)
+    unanswered += expected.unmet(matrix, asked.expected, asked.releases, allow_stale)
+    unanswered += [f"job {name}: {result}" for name, result in asked.jobs.items() if result in expected.NEVER_ENDED]
+    unanswered += _nothing_compared(matrix["changes"])
     unanswered += filter(None, [atlas.nothing_compared(matrix["codegen"], allow_stale)])
     if not allow_stale:
         unanswered += [f"{where}: stale: {row['reason']}" for where, row in stale if row["own"]]
     found: list[Mapping[str, Any]] = [row for cell in matrix["cells"].values() for row in cell["levels"].values()]
     found += matrix["codegen"]["summary"].values()
     found = [row for row in found if sum(row["counts"].values()) or row.get("shortfall")]
-    counting = [row for row in found if allow_stale or row["verdict"] != "stale"]
+    counting: list[Mapping[str, Any]] = [row for row in timed if row["level"] == "device"]
+    counting += [row for row in found if allow_stale or row["verdict"] != "stale"]
     if not counting and not any(cell["stopped"] for cell in matrix["cells"].values()):
-        none = "no result is of the checkout as it is now" if found else "there are no results"
+        there = found or matrix.get("bench_runs")
+        none = "no result is of the checkout as it is now" if there else "there are no results"
         unanswered.append(f"{none}: run `nox`, or name a folder that holds some with --add")
     return (FAILED if bad else CANNOT_SAY if unanswered else OK), [*bad, *unanswered]
 
@@ -242,31 +249,9 @@ def _cell_verdict(name: str, cell: FoundCell, levels: Mapping[str, Level]) -> tu
     return worst["verdict"], worst["reason"]
 
 
-def _missing(matrix: Judged, cell: str, level: str, allow_stale: bool) -> str:
-    """What to say where a required result is not there; a level whose tests were all skipped did not run."""
-    found = [matrix["cells"][name]["levels"].get(level) for name in _rows_of(matrix, cell)]
-    good = ("pass", *BAD)
-    ran = [row for row in found if row and (row["verdict"] in good or (allow_stale and row.get("was") in good))]
-    if ran:
-        return ""
-    because = next((f": {row['reason']}" for row in found if row), "")
-    return f"required but not there: level {level} of cell {cell}{because}"
-
-
-def _expected_releases(matrix: Judged, releases: Iterable[str], allow_stale: bool) -> list[str]:
-    """What to say of the releases that the atlas should have and that left no result, those with one reason at once."""
-    alike: dict[str, list[str]] = {}
-    for release in releases:
-        row = matrix["codegen"]["summary"].get(release)
-        if row is None or (row["verdict"] == "stale" and not allow_stale):
-            alike.setdefault(row["reason"] if row else "nothing says how it ended", []).append(release)
-        elif row["unavailable"]:
-            alike.setdefault("it could not be provided", []).append(release)
-    return [f"expected but not there: codegen of {', '.join(names)}: {why}" for why, names in alike.items()]
-
-
-def _rows_of(matrix: Judged, cell: str) -> list[str]:
-    """The rows of a cell: ``ambient`` has one for each Triton. Another package under its suites is another."""
-    return [
-        name for name in matrix["cells"] if cell in (name, table_cell(name)) and (name == cell or not is_subject(name))
-    ]
+def _nothing_compared(changes: Optional[Changes]) -> list[str]:
+    """What to say where both runs have timings in common, and nothing can be told of any of them."""
+    if changes is None or not changes["too_noisy"] or changes["compared"]:
+        return []
+    count = len(changes["too_noisy"])
+    return [f"timings against {changes['against']}: each of the {count} is too noisy to tell"]

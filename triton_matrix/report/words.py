@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from ..base.terms import LEVELS as LEVELS
+from ..base.text import named
 from ..base.text import short as short
+from ..bench.regression import THRESHOLD
+from ..bench.table import noise as noise
 from ..evidence.reading import is_subject
 from ..evidence.runs import of_kernels as of_kernels
 from .matrix import Changes, Judged, Matrix
@@ -91,7 +94,7 @@ def skipped_lines(matrix: Matrix) -> list[str]:
                 ran, reason = counts["passed"] + counts["failed"] + counts["error"], found["skips"][0][0]
                 said = f"{counts['skipped']} tests were skipped and {ran} ran; most often because: {reason}"
                 lines.append(f"{name} {level}: {said}")
-    return lines
+    return lines + bench_lines(matrix)
 
 
 def failing(counts: Mapping[str, int]) -> int:
@@ -121,7 +124,9 @@ def headline(matrix: Matrix) -> str:
     counted = [(name, verdicts.count(name)) for name in MARKS]
     said = ", ".join(f"{count} {name}" for name, count in counted if count)
     beside = f"; {others} of other packages" if others else ""
-    return f"{len(verdicts)} cells: {said}{beside}" if verdicts else "no cells"
+    jobs = [name for name, result in matrix["jobs"].items() if result == "unplanned"]
+    beside += f"; not planned: {', '.join(jobs)}" if jobs else ""
+    return f"{len(verdicts)} cells: {said}{beside}" if verdicts else f"no cells{beside}"
 
 
 def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -138,6 +143,9 @@ def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
         age = f"stale, of commit {short(timing.get('commit'))}"
         told = timing.get("on", "").removesuffix(age).removesuffix(", ")
         apart.setdefault(f"{on(timing['cell'], told)} benchmarks", timing)
+    for bench in matrix.get("bench_runs", ()):
+        if bench["problem"]:  # it may have left no timing
+            apart.setdefault(f"{bench['cell']} benchmarks", bench)
     for seen in matrix["incidents"]:
         if "date" in seen:  # of the verb; those of a cell are of its level
             apart.setdefault("incidents of bare releases", seen)
@@ -179,6 +187,7 @@ def change_lines(changes: Optional[Changes]) -> list[str]:
             accepted = f" (accepted: {timing['accepted']})" if timing.get("accepted") else ""
             where = on(timing["cell"], timing["on"])
             lines.append(f"{where} {timing['name']}: {word}, {timing['ratio']:.2f} x the earlier time{accepted}")
+    lines += _noise_lines(changes)
     lines += [f"codegen of {row['to']}: {row['id']}: {row['what']}" for row in changes["codegen"]]
     lines += changes["gone"]
     for other in changes["environment"]:
@@ -186,6 +195,26 @@ def change_lines(changes: Optional[Changes]) -> list[str]:
         more = f" and {len(moved) - 8} more" if len(moved) > 8 else ""
         lines.append(f"{other['cell']} {other['level']}: {', '.join(moved[:8])}{more}")
     return lines
+
+
+def _noise_lines(changes: Changes) -> list[str]:
+    """Timings of which nothing can be told, one sentence for each cell and machine."""
+    apart: dict[str, list[Mapping[str, Any]]] = {}
+    for row in changes.get("too_noisy", ()):
+        apart.setdefault(on(row["cell"], row["on"]), []).append(row)
+    lines = []
+    for where, rows in apart.items():
+        names = [f"{row['name']} ({noise(row['ratio'] - 1, row['limit'])})" for row in rows]
+        lines.append(
+            f"{where}: {len(rows)} timings are too noisy to tell a change of {THRESHOLD:.0%}: {named(names, 4)}"
+        )
+    return lines
+
+
+def bench_lines(matrix: Matrix) -> list[str]:
+    """Rows of a bench that were skipped, so that nothing is known of them: one sentence for each file."""
+    timed = [row for row in matrix.get("bench_runs", ()) if row["skipped"] and row["level"] == "device"]
+    return [f"{row['cell']} benchmarks: {row['skipped']} rows were skipped" for row in timed]
 
 
 def unavailable_line(matrix: Matrix) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..base.cells import Table
+from ..base.sources import homes
 
 SUITES = ("correctness", "incidents")  # below tests/, for a package whose table names none
 
@@ -22,10 +23,7 @@ def folder(table: Table) -> Path:
 
 def sources(table: Table) -> list[str]:
     """The folders of the checkout from which its own module is imported where no wheel is installed."""
-    module = table.package.module
-    places = [table.root / "src", table.root]
-    there = [place for place in places if (place / module).is_dir() or (place / f"{module}.py").is_file()]
-    return [str(place) for place in there or [table.root]]
+    return [str(folder) for folder in homes(table.root, table.package.module) or [table.root]]
 
 
 def paths(table: Table, named: Sequence[str] = ()) -> list[str]:

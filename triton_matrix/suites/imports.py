@@ -36,7 +36,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     shipped = [name for name in sources.installed_names(table.package.name) if not sources.is_beside(name)]
     for name in (table.package.module, *shipped):  # a wheel that ships tests/ by mistake is not asked for those
         module = sys.modules.get(name)
-        where = [Path(each) for each in (getattr(module, "__file__", None), *getattr(module, "__path__", ())) if each]
+        file, folders = getattr(module, "__file__", None), list(getattr(module, "__path__", ()))
+        # a namespace package has a part in each folder of the path: what it holds is looked for in the first one first
+        where = [Path(each) for each in ([file, *folders] if file else folders[:1])]
         ours = next((each for each in where if each.is_relative_to(table.root) and not _installed(each)), None)
         if ours:
             raise pytest.UsageError(
@@ -53,10 +55,7 @@ def move_back(table: Table) -> None:
 
 def holds(table: Table, folder: Path) -> bool:
     """Whether ``folder`` is one of the checkout and has the package's module."""
-    module = table.package.module
-    if folder.resolve() not in (table.root, table.root / "src"):
-        return False
-    return (folder / module).is_dir() or (folder / f"{module}.py").is_file()
+    return folder.resolve() in sources.homes(table.root, table.package.module)
 
 
 def _installed(path: Path) -> bool:

@@ -70,7 +70,7 @@ def register(config: pytest.Config, parser: pytest.Parser, folder: Path, level: 
 class Journal:
     """Tells the verb ``run`` what this process does; :func:`triton_matrix.evidence.runs.read_journal` reads it."""
 
-    def __init__(self, path: Path, parser: pytest.Parser, table: Table, notes: Optional[Notes]) -> None:
+    def __init__(self, path: Path, parser: pytest.Parser, table: Table, notes: Optional[Notes] = None) -> None:
         self._file = path.open("a", encoding="utf-8", buffering=1)
         self._notes = notes
         self._parser, self._table, self._process = parser, table, os.getpid()

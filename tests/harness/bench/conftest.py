@@ -1,8 +1,10 @@
 """What tests of the verb share."""
 
+import json
+
 import pytest
 
-from .toy import CELLS, CONFTEST, SUITE
+from .toy import CELLS, CONFTEST, KNOWN, SUITE, bench, written
 
 
 @pytest.fixture
@@ -18,4 +20,13 @@ def root(tmp_path):
     }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
+    return root
+
+
+@pytest.fixture
+def known(root):
+    """The repository with a suite of three rows, and the file of one whole run beside it as a baseline."""
+    (root / "tests" / "benchmarks" / "bench_toy.py").write_text(KNOWN)
+    assert bench(root).returncode == 0
+    (root / "base.json").write_text(json.dumps(written(root)))
     return root

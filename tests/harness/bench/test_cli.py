@@ -57,6 +57,9 @@ def test_options_of_the_suites_own_conftest_are_passed_on(root):
         (("--scale", "two"), "argument --scale: invalid int value: 'two'"),
         (("--rows", "("), "rows is '(', which is no regular expression"),
         (("--budget", "0"), "budget is 0.0; it must be a positive number of seconds"),
+        (("--budget", "nan"), "budget is nan; it must be a positive number of seconds"),
+        (("--threshold", "nan"), "threshold is nan; it must be a fraction, such as 0.05"),
+        (("--threshold", "-1"), "threshold is -1.0; it must be a fraction, such as 0.05"),
         (("--cell", "newest"), "unknown cell 'newest'"),
         (("--against", "other"), "against is 'other'; it is no .json file, and there is no"),
     ],
@@ -123,6 +126,8 @@ def test_relative_paths_are_of_the_folder_that_the_command_is_started_in(root):
     given = "from triton_matrix.base import files\n\n"
     given += "def pytest_configure(config):\n    print(files.as_given('x'), flush=True)\n"
     conftest.write_text(f"{CONFTEST}\n{given}")
+    suite = root / "tests" / "benchmarks" / "bench_toy.py"
+    suite.write_text(SUITE.replace("(0.001, 0.002, 0.004, 0.002, 0.002)", "(0.001,) * 5"))
     done = bench(root, "--rows", "known", "--reports", "kept")
     assert done.returncode == 0, done.stdout + done.stderr
     assert str(root / "x") in done.stdout
@@ -159,7 +164,7 @@ def pytest_bench_table(report):
     assert "1 rows with small tiles" in done.stdout
     assert "1 rows ran" not in done.stdout
     folder = root / "reports" / "ambient"
-    assert [path.name for path in folder.iterdir()] == ["sweep.json"]
+    assert {path.name for path in folder.iterdir()} == {"run-bench.json", "sweep.json"}
     assert json.loads((folder / "sweep.json").read_text())["triton_matrix"]["settings"] == "small tiles"
 
 

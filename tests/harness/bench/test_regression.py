@@ -54,7 +54,7 @@ def test_other_levels_and_other_gpus_are_refused():
         regression.check_comparable(report(), report(gpu="NVIDIA H200"))
 
 
-def test_only_our_repeated_rows_are_entries():
+def test_only_our_rows_are_entries():
     def row(name, **info):
         return {"stats": {"median": 2.0}, "extra_info": {"row": name, **info}}
 
@@ -64,4 +64,23 @@ def test_only_our_repeated_rows_are_entries():
         row("first", implementation="ours"),
         row("compiled"),
     ]
-    assert regression.entries(report(rows=rows)) == {"a": Entry(2.0, 0.01, 0.9)}
+    # of the others nothing is known of their noise: they are there, and nothing can be told of them
+    expected = {"a": Entry(2.0, 0.01, 0.9), "first": Entry(2.0, None, None), "compiled": Entry(2.0, None, None)}
+    assert regression.entries(report(rows=rows)) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "base", "told"),
+    [
+        (entry(1.04, 0.001), entry(1.0, 0.001), True),  # within the threshold, and nothing could hide
+        (entry(2.5, 0.6), entry(1.0, 0.001), False),  # 2.5 times, and the noise is 180 %
+        (entry(1.0, 0.6), entry(1.0, 0.001), False),  # looks fine: a slow-down by half would look so too
+        (entry(1.0, 0.001), entry(1.0, 0.6), False),
+        (entry(9.0, 0.6), entry(1.0, 0.001), True),  # beyond any noise
+        (entry(0.1, 0.6), entry(1.0, 0.001), True),  # likewise
+        (entry(1.0, None), entry(1.0, 0.001), False),
+    ],
+)
+def test_a_row_whose_noise_is_larger_than_the_change_that_it_is_to_show_is_too_noisy_to_tell(now, base, told):
+    found = [change.row for change in regression.too_noisy({"a": now}, {"a": base})]
+    assert found == ([] if told else ["a"])

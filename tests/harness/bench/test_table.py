@@ -88,7 +88,13 @@ def test_what_a_comparison_found_is_said_row_by_row(report):
         "baseline_date": "2026-01-02T03:04:05+00:00",
         "baseline_commit": "0123456789abcdef",
         "compared": 3,
+        "threshold": 0.05,
+        "too_noisy": [
+            {"row": "d", "slowdown": 1.5, "limit": 1.8},
+            {"row": "e", "slowdown": 0.0, "limit": None},
+        ],
         "not_timed": ["c"],
+        "new": ["f"],
         "regressed": [{"row": "a", "slowdown": 0.2, "limit": 0.05}],
         "not_confirmed": ["b"],
     }
@@ -96,5 +102,9 @@ def test_what_a_comparison_found_is_said_row_by_row(report):
         "1 of 3 rows regressed against oldest of 2026-01-02T03:04:05+00:00, commit 0123456789",
         "  a: +20.0%, limit 5.0%",
         "  c: in the baseline, not timed now",
+        "  f: not in the baseline",
         "  b: looked slower once, not when measured again",
+        "2 rows are too noisy to tell a change of 5%",
+        "  d: too noisy to tell, noise 180.0%; it looks 2.50 x the earlier time",
+        "  e: too noisy to tell, too few rounds to know its noise; it looks 1.00 x the earlier time",
     ]

@@ -11,25 +11,7 @@ from triton_matrix.base import sources
 from triton_matrix.base.cells import load_at
 from triton_matrix.bench import regression
 
-from .toy import SUITE, bench, by_row, started, written
-
-KNOWN = """from triton_matrix.bench.timing import Measurement
-import pytest
-
-
-@pytest.mark.parametrize("row", ["first", "second", "third"])
-def test_it(record, row):
-    record(Measurement("device", (0.001,) * 5))
-"""
-
-
-@pytest.fixture
-def known(root):
-    """The repository with a suite of three rows, and the file of one whole run beside it as a baseline."""
-    (root / "tests" / "benchmarks" / "bench_toy.py").write_text(KNOWN)
-    assert bench(root).returncode == 0
-    (root / "base.json").write_text(json.dumps(written(root)))
-    return root
+from .toy import KNOWN, SUITE, bench, by_row, declared, started, written
 
 
 def test_it_says_which_sources_and_which_variables_it_is_of(root):
@@ -136,11 +118,14 @@ def test_what_was_set_up_otherwise_is_not_compared(key):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_what_times_ends_with_the_verb_and_the_last_result_is_as_it_was(known, number):
     before = written(known)
-    hanging = f"    open({str(known / 'begun')!r}, 'w')\n    import time\n    time.sleep(600)\n"
+    hanging = "    import time\n    time.sleep(600 * (row == 'second'))\n"
     (known / "tests" / "benchmarks" / "bench_toy.py").write_text(KNOWN + hanging)
     process = started(known)
     try:
-        while not (known / "begun").exists():
+        journal = known / "reports" / "ambient" / ".run-bench.journal"
+        while not (
+            journal.exists() and '"begin": "tests/benchmarks/bench_toy.py::test_it[second]"' in journal.read_text()
+        ):
             assert process.poll() is None
             time.sleep(0.1)
         ids = [int(each) for each in children(process.pid)]
@@ -154,6 +139,12 @@ def test_what_times_ends_with_the_verb_and_the_last_result_is_as_it_was(known, n
         process.kill()
     assert ids
     assert written(known) == before
+    run = declared(known)
+    if number == signal.SIGKILL:
+        assert (run["closed"], run["status"]) == (None, None)
+    else:
+        assert run["problem"] == "it was interrupted"
+        assert run["running"].endswith("test_it[second]")
 
 
 def children(pid):

@@ -41,6 +41,16 @@ def test_by_pytest_benchmark(benchmark):
 """
 
 
+KNOWN = """from triton_matrix.bench.timing import Measurement
+import pytest
+
+
+@pytest.mark.parametrize("row", ["first", "second", "third"])
+def test_it(record, row):
+    record(Measurement("device", (0.001,) * 5))
+"""
+
+
 def bench(root, *arguments, paths=(), **variables):
     """Run the verb; gives the finished process."""
     command, env = asked(*arguments, paths=paths, **variables)
@@ -65,6 +75,10 @@ def asked(*arguments, paths=(), **variables):
 
 def written(root, cell="ambient"):
     return json.loads((root / "reports" / cell / "benchmark.json").read_text())
+
+
+def declared(root, cell="ambient"):
+    return json.loads((root / "reports" / cell / "run-bench.json").read_text())
 
 
 def by_row(report):

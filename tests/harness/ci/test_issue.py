@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
 from triton_matrix.base import cells, sources
 from triton_matrix.ci import issue
-from triton_matrix.evidence import runs, schemas
+from triton_matrix.evidence import bench_runs, benchmark_file, runs, schemas
 from triton_matrix.suites import chosen
 
 TABLE = """
@@ -19,6 +19,12 @@ triton = "nightly"
 platforms = ["rocm"]
 index = "http://127.0.0.1:9/whl"
 why = "tomorrow's"
+
+[platform.hosted]
+runner = ["ubuntu-latest"]
+
+[platform.rocm]
+runner = ["self-hosted", "rocm"]
 """
 ENVIRONMENT = {
     "schema": schemas.ENVIRONMENT,
@@ -29,7 +35,7 @@ ENVIRONMENT = {
     "distributions": {},
     "torch": {"version": "2.12.0.dev20261119+rocm7.0", "distribution": "torch"},
     "triton": {"version": "3.7.0", "distribution": "triton-rocm"},
-    "gpus": [{"name": "AMD Instinct MI300X"}],
+    "gpus": [{"name": "AMD Instinct MI300X", "arch": "hip:gfx942"}],
 }
 
 
@@ -56,6 +62,7 @@ def world(tmp_path, monkeypatch):
         root = tmp_path
         evidence = tmp_path / "evidence" / "evidence-night-device-rocm" / "night"
         open_issues: list = []  # noqa: RUF012
+        labels: list = []  # noqa: RUF012
 
         def put(self, name, content):
             self.evidence.mkdir(parents=True, exist_ok=True)
@@ -67,7 +74,8 @@ def world(tmp_path, monkeypatch):
             table = cells.load_at(tmp_path)
             wheel = runs.Wheel(sources.package_digest(table), sources.package_digest(table))
             suites = chosen.paths(table) if (tmp_path / "tests").is_dir() else []
-            inputs = runs.Inputs(sources.suites_digest(table, chosen.folder(table), suites), None)
+            # its job resolved the cell anew: this checkout has no such pins
+            inputs = runs.Inputs(sources.suites_digest(table, chosen.folder(table), suites), "f" * 64)
             date = "2026-11-20T04:17:00+00:00"
             run = runs.Run("run-7", cell, level, date, "abc", False, wheel, inputs, suites, closed=date)
             run.collected = run.finished = re.findall(r'classname="([^"]+)" name="([^"]+)"', body)
@@ -78,6 +86,7 @@ def world(tmp_path, monkeypatch):
 
         def nightly(self, *options):
             (tmp_path / "open.json").write_text(json.dumps(self.open_issues))
+            (tmp_path / "labels.json").write_text(json.dumps(self.labels))
             return issue.main(["--root", str(tmp_path), "--evidence", str(tmp_path / "evidence"), *options])
 
         def asked(self):
@@ -90,7 +99,8 @@ def world(tmp_path, monkeypatch):
     gh = tmp_path / "bin" / "gh"
     gh.parent.mkdir()
     gh.write_text(
-        f'#!/bin/sh\necho "$@" >> {tmp_path}/gh.log\n[ "$2" = list ] && cat {tmp_path}/open.json\n'
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/gh.log\n[ "$1 $2" = "issue list" ] && cat {tmp_path}/open.json\n'
+        f'[ "$1 $2" = "label list" ] && cat {tmp_path}/labels.json\n'
         f'for last; do :; done\n[ -f "$last" ] && cp "$last" {tmp_path}/body.md\nexit 0\n'
     )
     gh.chmod(0o755)
@@ -102,8 +112,10 @@ def test_a_failure_opens_an_issue_with_the_resolved_versions_and_the_cause(world
     world.put("environment.json", ENVIRONMENT)
     world.ran(FAILING)
     assert world.nightly("--publish", "--run", "https://example.org/runs/7") == 0
-    assert [line.split()[:2] for line in world.asked()] == [["issue", "list"], ["label", "create"], ["issue", "create"]]
+    asked = [line.split()[:2] for line in world.asked()]
+    assert asked == [["issue", "list"], ["label", "list"], ["label", "create"], ["issue", "create"]]
     body = (world.root / "body.md").read_text()
+    assert body.startswith(issue.MARK)
     assert "night: fail" in body
     assert "torch 2.12.0.dev20261119+rocm7.0 (torch), triton 3.7.0 (triton-rocm), AMD Instinct MI300X" in body
     assert "device: 1 passed, 1 failed, 0 skipped" in body
@@ -112,8 +124,11 @@ def test_a_failure_opens_an_issue_with_the_resolved_versions_and_the_cause(world
     assert "https://example.org/runs/7" in body
 
 
+OURS = {"number": 41, "body": f"{issue.MARK}\nWhat was found last night."}
+
+
 def test_a_second_failure_updates_the_same_issue(world):
-    world.open_issues = [{"number": 41}]
+    world.open_issues = [{"number": 7, "body": "mine"}, OURS]
     world.ran(FAILING)
     assert world.nightly("--publish") == 0
     assert [line.split()[:3] for line in world.asked()[1:]] == [["issue", "edit", "41"]]
@@ -125,9 +140,60 @@ def test_when_all_is_well_the_open_issue_is_closed_and_none_is_opened(world):
     world.ran(PASSING, level="interpreter")
     assert world.nightly("--publish") == 0
     assert [line.split()[:2] for line in world.asked()] == [["issue", "list"]]
-    world.open_issues = [{"number": 41}]
+    world.open_issues = [OURS]
     assert world.nightly("--publish") == 0
     assert world.asked()[-1].split()[:3] == ["issue", "close", "41"]
+
+
+@pytest.mark.parametrize("body", ["What I saw on the nightly wheels", None, f"As the bot wrote:\n> {issue.MARK}\n"])
+def test_somebodys_own_issue_with_the_label_is_left_alone(world, body):
+    world.open_issues, world.labels = [{"number": 7, "body": body}], [{"name": "nightly"}]
+    world.ran(FAILING)
+    assert world.nightly("--publish") == 0
+    assert [line.split()[:2] for line in world.asked()] == [["issue", "list"], ["label", "list"], ["issue", "create"]]
+    (world.root / "gh.log").unlink()
+    world.put("environment.json", ENVIRONMENT)
+    world.ran(PASSING)
+    world.ran(PASSING, level="interpreter")
+    assert world.nightly("--publish") == 0
+    assert [line.split()[:2] for line in world.asked()] == [["issue", "list"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"status": -6}, "night benchmarks: pytest ended with status -6"),
+        ({"closed": None}, "night benchmarks: the run that was opened 2026-11-20T04:17:00+00:00 was never closed"),
+        (None, "benchmarks of cell night on rocm: nothing says how it ended"),
+    ],
+    ids=["died", "killed", "never began"],
+)
+def test_a_bench_that_died_or_never_began_is_never_well(world, capsys, change, said):
+    suite = world.root / "tests" / "benchmarks" / "bench_it.py"
+    suite.parent.mkdir(parents=True)
+    suite.write_text("")
+    world.put("environment.json", ENVIRONMENT)
+    world.ran(PASSING)
+    world.ran(PASSING, level="interpreter")
+    if change:
+        table = cells.load_at(world.root)
+        wheel = runs.Wheel(sources.package_digest(table), sources.package_digest(table))
+        inputs, date = benchmark_file.inputs(table, table.cells["night"]), "2026-11-20T04:17:00+00:00"
+        run = runs.Run("b", "night", "device", date, "abc", False, wheel, inputs, ["tests/benchmarks"], closed=date)
+        run.collected = run.finished = ["tests/benchmarks/bench_it.py::test_it"]
+        world.put("run-bench.json", {**bench_runs.as_json(run), **change})
+    assert world.nightly("--publish") == 0
+    assert said in capsys.readouterr().out
+    assert world.asked()[-1].startswith("issue create")
+
+
+def test_a_result_of_another_platform_is_not_the_one_that_was_expected(world, capsys):
+    world.put("environment.json", {**ENVIRONMENT, "gpus": [{"name": "NVIDIA H100", "arch": "cuda:90"}]})
+    world.ran(PASSING)
+    world.ran(PASSING, level="interpreter")
+    assert world.nightly("--publish") == 0
+    assert "required but not there: level device of cell night on rocm" in capsys.readouterr().out
+    assert world.asked()[-1].startswith("issue create")
 
 
 DATE = {"date": "2026-11-20T04:17:00+00:00", "cell": "night"}
@@ -174,6 +240,7 @@ def test_what_did_not_run_is_never_well(world, capsys, leaves, said):
 
 def test_a_known_failure_is_no_news(world, capsys):
     (world.root / "tests").mkdir()
+    world.put("environment.json", ENVIRONMENT)
     world.ran(FAILING)
     world.ran(PASSING, level="interpreter")
     row = '[[test]]\ncell = "night"\nlevel = "device"\ntest = "t.sizes::c[7]"\nreason = "issue 7"\n'

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import pytest
 
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.ci import jobs
+from triton_matrix.report import expected
 
 ROOT = find_root()
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -90,7 +90,8 @@ def test_a_device_job_is_red_where_its_gpu_is_not_seen(root, capsys):
     for job in listed(root, capsys, "--on", "device").values():
         tests, last = job["commands"][-3], job["commands"][-1]
         assert tests.endswith(f"-s tests-{job['cell']} -- --level device")
-        assert last == f"nox -s report -- --require {job['cell']}:device"
+        required = [f"--require {job['cell']}:{level}@{job['platform']}" for level in ("device", "bench")]
+        assert last == f"nox -s report -- {' '.join(required)}"
 
 
 def test_a_pull_request_runs_no_nightly_and_the_schedule_nothing_else(root, capsys):
@@ -106,25 +107,20 @@ def test_nothing_is_installed_into_a_vendors_python(root, capsys):
     assert [command.startswith("nox --no-venv --no-install -s ") for command in job["commands"][:2]] == [True, True]
 
 
-def test_the_report_is_to_expect_a_result_of_each_job(root, capsys):
+def test_the_report_is_to_expect_what_each_job_leaves_on_each_platform(root, capsys):
     assert jobs.main(["--root", str(root), "--event", "pull_request", "--expect"]) == 0
-    said = capsys.readouterr().out
-    assert said == "--expect old:interpreter --expect codegen --expect old:device --expect ambient:device\n"
-    found = listed(root, capsys, "--event", "pull_request")
-    assert {f"{job['cell']}:{job['level']}".lstrip(":") for job in found.values()} == set(
-        re.findall(r"(\S+:\S+|codegen)", said)
-    )
+    left = ["old:interpreter", "codegen", "old:device@cuda", "old:bench@cuda"]
+    left += ["ambient:device@cuda", "ambient:bench@cuda", "ambient:device@rocm", "ambient:bench@rocm"]
+    assert capsys.readouterr().out == " ".join(f"--expect {each}" for each in left) + "\n"
+    (root / "tests" / "benchmarks").rmdir()
+    assert jobs.main(["--root", str(root), "--event", "schedule", "--expect"]) == 0
+    assert capsys.readouterr().out == "--expect night:interpreter --expect night:device@rocm\n"
 
 
-@pytest.mark.parametrize("path", [*WORKFLOWS[:1], ROOT / "triton_matrix" / "init" / "workflow.yml"], ids=str)
-def test_the_report_of_a_workflow_expects_what_its_plan_lists(path):
-    text = path.read_text()
-    for kind in ("hosted", "device"):
-        command = f"nox -s ci-matrix -- --event pull_request --on {kind}"
-        assert text.count(f"{kind}=$({command})\n") == text.count(f"expect_{kind}=$({command} --expect)\n") == 1
-        assert f"needs.plan.outputs.expect_{kind}" in text
-    assert 'nox -s report -- --add evidence "${expect[@]}"' in text
-    assert re.search(r"^  report:\n    name: report\n    needs: \[plan, ", text, re.MULTILINE)
+def test_the_report_reads_all_that_ci_is_to_expect(root):
+    table = load(root / "constraints" / "cells.toml")
+    for each in jobs.expected(table, jobs.jobs(table)):
+        assert expected.parse("--expect", str(each), table) == each
 
 
 @pytest.mark.parametrize(
@@ -159,34 +155,3 @@ def test_the_projects_own_list_has_cuda_and_rocm_jobs_and_only_sessions_that_exi
         for command in job["commands"]:
             asked = re.search(r" -s (.+?)(?: --|$)", command)[1].split()
             assert set(asked) <= sessions, command
-
-
-def test_workflows_pin_every_action_by_commit_and_keep_no_credentials():
-    assert WORKFLOWS
-    for path in WORKFLOWS:
-        text = path.read_text()
-        used = re.findall(r"uses: (\S+)( # v[0-9.]+)?", text)
-        assert used
-        for action, version in used:
-            assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", action), action
-            assert version, f"{action}: the comment says which release the commit is"
-        assert text.count("actions/checkout@") == text.count("persist-credentials: false")
-        assert "secrets." not in text
-
-
-def test_workflows_name_no_cell_of_the_table():
-    for path in WORKFLOWS:
-        code = "\n".join(line.split("#")[0] for line in path.read_text().splitlines())
-        named = [name for name in load(ROOT / "constraints" / "cells.toml").cells if name in code]
-        assert named == [], path.name
-
-
-@pytest.mark.skipif(shutil.which("zizmor") is None, reason="needs zizmor on PATH; `nox -s check` brings it")
-def test_zizmor_sees_what_is_wrong_in_a_workflow(tmp_path):
-    text = WORKFLOWS[0].read_text().replace("persist-credentials: false", "persist-credentials: true")
-    text = text.replace("permissions:\n  contents: read\n", "permissions: write-all\n")
-    (tmp_path / "bad.yml").write_text(text)
-    command = ["zizmor", "--offline", "--quiet", str(tmp_path / "bad.yml")]
-    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
-    command[-1] = str(WORKFLOWS[0])
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0

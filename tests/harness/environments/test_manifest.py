@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from triton_matrix.base import commands
+from triton_matrix.base import commands, sources
 from triton_matrix.base.cells import find_root
 
 pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `pip install uv` adds it")
@@ -104,6 +104,8 @@ BAD = {
     "cell is a number": (changed(cell=3), "cell is 3; allowed is text"),
     "slim is a string": (changed(slim="yes"), 'slim is "yes"; allowed is true or false'),
     "pins is null": (changed(pins=None), "pins is null; allowed is a SHA-256"),
+    "another build is empty": (changed(other_builds=[{}]), "other_builds[0]: the key 'name' is missing"),
+    "what it was made from is a name": (in_first_file("made_from", "x"), 'is "x"; allowed is a SHA-256'),
     "an unknown schema": (changed(schema=7), "schema is 7; this reads"),
 }
 
@@ -148,3 +150,59 @@ def test_a_pin_that_was_not_gathered_is_named(provide, house):
     assert done.returncode == 2
     assert "has no file of pluggy" in done.stderr
     assert Path(house / "wheels" / gone).is_file()
+
+
+def exchanged(house, name, **said):
+    """Put something into a wheel, and let its entry in the manifest say the new hash, and what is ``said``."""
+    (wheel,) = (house / "wheels").glob(f"{name}-*.whl*")
+    with zipfile.ZipFile(wheel, "a") as content:
+        content.writestr("nobody_gathered_this.py", "")
+    manifest = json.loads((house / "manifest.json").read_text())
+    about = {"sha256": sources.sha256(wheel), "bytes": wheel.stat().st_size, **said}
+    manifest["files"][wheel.name] = about
+    manifest["slim"] = False
+    (house / "manifest.json").write_text(json.dumps(manifest))
+    return wheel.name
+
+
+@pytest.mark.parametrize(("name", "pins"), [("pluggy", "small.txt"), ("pytest", "small.txt"), ("nox", "tools.txt")])
+def test_a_file_that_was_exchanged_together_with_its_hash_is_not_the_pinned_one(provide, house, name, pins):
+    wheel = exchanged(house, name)
+    done = provide()
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"{wheel} is none of those that constraints/{pins} pins; gather it again" in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert not list(provide.environment.rglob("nobody_gathered_this.py"))
+
+
+def test_a_slimmed_file_is_held_by_what_it_was_made_from(provide, house, checkout):
+    manifest = json.loads((house / "manifest.json").read_text())
+    made = {name.split("-")[0]: about["made_from"] for name, about in manifest["files"].items() if "made_from" in about}
+    assert "triton" in made
+    assert f"sha256:{made['triton']}" in (checkout / "constraints" / "small.txt").read_text()
+    wheel = exchanged(house, "triton", made_from="0" * 64)
+    done = provide()
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"{wheel} was made from a file that is none of those that constraints/small.txt pins" in done.stderr
+
+
+def test_what_the_manifest_alone_vouches_for_is_named_and_counted(provide, house):
+    done = provide()
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("no pin of this checkout has the hash of"))
+    assert "liger_kernel-" in line
+    assert "triton-2.15.0+standin" in line  # which was slimmed
+    assert "pluggy" not in line
+
+
+def test_another_build_that_is_said_so_is_installed_and_said_again(provide, house):
+    (listed,) = (house / "wheels").glob("pluggy-*.whl")
+    exchanged(house, "pluggy")
+    manifest = json.loads((house / "manifest.json").read_text())
+    version = listed.name.split("-")[1]
+    about = {"name": "pluggy", "pinned": version, "installed": version, "settings": ["UV_INDEX"]}
+    manifest["other_builds"] = [{**about, "hashes": [f"sha256:{sources.sha256(listed)}"]}]
+    (house / "manifest.json").write_text(json.dumps(manifest))
+    done = provide()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"pluggy {version} of another file in place of the pinned {version}: UV_INDEX brings it" in done.stdout

@@ -4,10 +4,21 @@ import pytest
 
 from triton_matrix.evidence import benchmark_file
 
-HEADER = {"level": "device", "cell": "a"}
+HEADER = {"level": "device", "cell": "a", "date": "2026-11-21T00:00:00+00:00", "gpus": [{"name": "H100"}]}
 
 
-@pytest.mark.parametrize("content", ["{}", "not json", "[]", '{"triton_matrix": {"level": "device"}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        "not json",
+        "[]",
+        '{"triton_matrix": {"level": "device"}}',
+        '{"triton_matrix": {"level": "device"}, "benchmarks": []}',
+        '{"triton_matrix": {"level": "device", "cell": "a", "date": "x", "gpus": [3]}, "benchmarks": []}',
+        '{"triton_matrix": {"level": "device", "cell": "a", "date": "x", "gpus": []}, "benchmarks": [{}]}',
+    ],
+)
 def test_a_file_of_something_else_is_refused_by_name(tmp_path, content):
     path = tmp_path / "other.json"
     path.write_text(content)

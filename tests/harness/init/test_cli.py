@@ -2,8 +2,10 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from triton_matrix.base import commands, pairs
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.ci import jobs
-from triton_matrix.environments import lock
+from triton_matrix.environments import lock, project
 from triton_matrix.init import cli, texts
 
 ROOT = find_root(Path(__file__).parent)
@@ -108,7 +110,7 @@ def test_the_workflow_installs_the_commit_that_init_was_installed_from(tmp_path,
     monkeypatch.syspath_prepend(tmp_path)
     expected = f"triton-matrix @ git+https://example.org/x.git@{'f' * 40}#subdirectory=triton_matrix"
     assert texts.harness_requirement() == expected
-    assert f"pip install '{expected}' 'nox[uv]'" in texts.workflow("main")
+    assert f"pip install '{expected}' 'nox[uv]'" in texts.workflow("main", "small-kernels", "")
 
 
 def test_the_workflow_runs_for_pushes_to_the_branch_of_the_repository(package):
@@ -118,6 +120,60 @@ def test_the_workflow_runs_for_pushes_to_the_branch_of_the_repository(package):
         subprocess.run([*git, *arguments], check=True)
     assert init(root) == 0
     assert 'branches: ["trunk"]' in (root / ".github" / "workflows" / "triton-matrix.yml").read_text()
+
+
+def test_below_a_repositorys_root_the_workflow_is_written_where_github_looks_and_runs_in_the_package(
+    package, capsys, tmp_path_factory
+):
+    top = tmp_path_factory.mktemp("repository")
+    root = shutil.copytree(package(files={"tests/test_a.py": ""}), top / "python" / "kern")
+    subprocess.run(["git", "init", "-q", "-b", "trunk", str(top)], check=True)
+    assert init(root) == 0
+    assert not (root / ".github").exists()
+    written = top / ".github" / "workflows" / "triton-matrix-small-kernels.yml"
+    said = capsys.readouterr().out
+    shown = f"../../.github/workflows/{written.name}"
+    assert f"{shown} is at the root of the repository: GitHub looks there alone" in said
+    text = written.read_text()
+    assert 'working-directory: "python/kern"' in text
+    assert text.count('path: "python/kern/reports/"') == 3
+    assert text.count('path: "python/kern/evidence"') == 1
+    assert 'name: "report small-kernels"' in text  # several packages of a repository have one each
+    before = written.read_text()
+    assert init(root) == 0
+    assert written.read_text() == before
+
+
+def test_a_setup_py_that_does_not_end_is_ended_with_all_that_it_started(package, monkeypatch, capsys):
+    root, mark = package(), f"{time.monotonic_ns()}"
+    (root / "pyproject.toml").unlink()
+    (root / "setup.py").write_text(
+        "import subprocess, sys, time\n"
+        f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', '{mark}'])\n"
+        f"open({str(root / 'began')!r}, 'a').close()\n"
+        "time.sleep(600)\n"
+    )
+    monkeypatch.setattr(project, "LIMIT_S", 2)
+    try:
+        lock.resolve("3.11", ["setuptools"])
+    except (commands.ToolError, ValueError) as problem:
+        pytest.skip(f"needs uv and a package index: {problem}")
+    assert init(root) == 2
+    err = capsys.readouterr().err
+    assert "are computed by its build, and the build backend fails: it did not end in 2 s; a [project] table" in err
+    assert err.count("\n") == 1
+    assert (root / "began").exists()
+    until = time.monotonic() + 10
+    while [path for path in Path("/proc").glob("[0-9]*/cmdline") if mark.encode() in read(path)]:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def read(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from triton_matrix.base import sources
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.codegen.cache import OUR_CODE_DIGEST
-from triton_matrix.evidence import atlas_file, atlas_runs, reading, schemas
+from triton_matrix.evidence import atlas_file, atlas_runs, benchmark_file, reading, schemas
 from triton_matrix.suites import chosen, incidents
 
 RECORDED = Path(__file__).parent / "data" / "recorded"
@@ -32,6 +32,8 @@ def make_current(folder):
         elif "machine_info" in content:
             digest = sources.package_digest(TABLE)
             content["triton_matrix"]["wheel"] = {"checkout": digest, "installed": digest, "problem": ""}
+            cell = TABLE.cells.get(content["triton_matrix"]["cell"])
+            content["triton_matrix"]["inputs"] = vars(benchmark_file.inputs(TABLE, cell))
         elif content.get("schema") == schemas.INCIDENTS:
             content["sources"] = incidents.digest(TABLE)
         elif content.get("schema") == schemas.RUN:

@@ -10,7 +10,7 @@ import pytest
 from triton_matrix.evidence import schemas
 from triton_matrix.suites import incidents
 
-from .results import TABLE
+from .results import TABLE, make_current
 
 ROW = "large-bf16-32768x4096-backward"
 
@@ -113,6 +113,7 @@ def test_cells_are_not_compared_by_timings_of_two_ages(report, timed):
     for path in other.iterdir():
         path.unlink() if path.suffix == ".xml" or path.name.startswith("run-") else None
     change(other / "benchmark.json", lambda content: content["triton_matrix"].update(cell="triton300"))
+    make_current(other)
     assert report(now, "--cells", "triton231:triton300")["cell_against_cell"]["speed"]
     age(other)
     assert report(now, "--cells", "triton231:triton300")["cell_against_cell"]["speed"] == []

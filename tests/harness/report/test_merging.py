@@ -12,7 +12,7 @@ import sys
 import pytest
 
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
-from triton_matrix.evidence import toolchain
+from triton_matrix.evidence import bench_runs, runs, toolchain
 from triton_matrix.report import cli
 
 from .results import GENERATE, known, retake, set_property, stopped, unavailable, verdicts
@@ -192,10 +192,14 @@ def every_kind(tmp_path_factory):
     bench.write_text(json.dumps(content))
     unavailable(folder / "triton300", "stale", "2026-11-21T00:00:00+00:00")
     stopped(folder / "triton3x")
+    date = "2026-11-21T00:00:00+00:00"
+    wheel, inputs = runs.Wheel("0" * 64, "0" * 64), runs.Inputs("0" * 64, None)
+    run = runs.Run("b", "triton231", "device", date, "abc", False, wheel, inputs, ["tests/benchmarks"], closed=date)
+    (folder / "triton231" / bench_runs.NAME).write_text(json.dumps(bench_runs.as_json(run)))
     return folder
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(80))
 def test_damaged_evidence_is_used_or_named_but_never_ends_the_report(seed, every_kind, tmp_path):
     rng = random.Random(seed)
     shutil.copytree(every_kind, tmp_path / "reports")

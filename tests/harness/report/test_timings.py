@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from .results import known
+from .results import known, make_current
 
 
 def test_a_row_of_ours_that_is_slower_beyond_the_noise_is_a_regression_of_the_device_level(report, timed):
@@ -49,6 +49,65 @@ def test_a_known_slow_down_is_accepted_and_must_go_when_it_is_gone(report, timed
     assert "no longer occurs (issue 8)" in gone["said"]
 
 
+def noisy(folder, spread, names=None):
+    """Let the runs below a folder be that noisy, in these rows or in all."""
+    for file in folder.rglob("benchmark.json"):
+        content = json.loads(file.read_text())
+        for row in content["benchmarks"]:
+            if names is None or row["extra_info"]["row"] in names:
+                row["extra_info"]["spread"] = spread
+                row["stats"].pop("data", None)
+        file.write_text(json.dumps(content))
+    return folder
+
+
+def test_a_row_whose_noise_is_larger_than_the_change_is_named_and_counted_and_never_silently_fine(report, timed):
+    now, before = timed(2.5)
+    name = "large-bf16-32768x4096-backward"
+    found = report(noisy(now, 0.6, {name}), "--against", before)
+    (row,) = found["changes"]["too_noisy"]
+    assert (row["cell"], row["name"], row["ratio"], row["limit"]) == ("triton231", name, 2.5, pytest.approx(1.8))
+    assert found["changes"]["slower"] == []
+    assert found["changes"]["compared"] > 0
+    assert found["exit_status"] == 0
+    how = "noise 180.0%; it looks 2.50 x the earlier time"
+    for shown in (found["said"], (found["out"] / "summary.md").read_text()):
+        assert f"1 timings are too noisy to tell a change of 5%: {name} ({how})" in shown
+    page = (found["out"] / "index.html").read_text()
+    assert "<h3>Too noisy to tell: 1</h3>" in page
+    assert f"{name}: {how}" in page
+
+
+def test_where_every_row_is_too_noisy_there_is_no_answer(report, timed):
+    now, before = timed(2.5)
+    found = report(noisy(now, 0.6), "--against", before)
+    count = len(found["changes"]["too_noisy"])
+    assert (count > 1, found["changes"]["compared"], found["exit_status"]) == (True, 0, 2)
+    assert f"timings against {before}: each of the {count} is too noisy to tell" in found["status_reasons"]
+
+
+def test_a_known_slow_down_is_not_gone_because_it_is_too_noisy_to_tell(report, timed, tmp_path):
+    now, before = timed(1.3)
+    row = '[[slower]]\ncell = "triton231"\nbenchmark = "large-bf16-*-backward"\nreason = "issue 8"\n'
+    options = ["--known", known(tmp_path, row)]
+    assert report(before, "--against", before, *options)["changes"]["gone"]
+    assert report(noisy(now, 0.6), "--against", before, *options)["changes"]["gone"] == []
+
+
+def test_an_earlier_run_may_hold_timings_only(report, timed):
+    now, before = timed(1.3)
+    for path in (before / "triton231").iterdir():
+        path.unlink() if path.name not in ("benchmark.json", "environment.json") else None
+    shutil.rmtree(before / "codegen")
+    found = report(now, "--against", before)
+    assert [row["ratio"] for row in found["changes"]["slower"]] == [1.3]
+    alone = report(before, "--against", before)
+    assert (alone["exit_status"], alone["status_reasons"]) == (0, [])
+    (before / "triton231" / "benchmark.json").unlink()
+    empty = report(now, "--against", before)
+    assert (empty["exit_status"], "holds no results" in empty["err"]) == (2, True)
+
+
 @pytest.fixture
 def timed_run(timed, tmp_path):
     """Write a run of the bench: another GPU, other settings, one row's time by a factor; gives its folder."""
@@ -69,6 +128,7 @@ def timed_run(timed, tmp_path):
         path = tmp_path / "machines" / folder / machine / cell / "benchmark.json"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(found))
+        make_current(path.parent)
         return tmp_path / "machines" / folder
 
     return make

@@ -1,0 +1,77 @@
+"""What the played workflows share: the runners, the index, and the toy package that they work on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from triton_matrix.base import commands
+
+from . import toy
+
+IMAGE = ("pytest", "pytest-timeout", "pytest-benchmark", "hypothesis", f"triton=={toy.TRITON}", "numpy<2.4")
+
+
+@pytest.fixture(scope="session")
+def machines(standins, tmp_path_factory):
+    """The runners: labels of a job's runner -> (folders of its programs, its environment); and the index's address."""
+    if commands.find_uv() is None:
+        pytest.skip("needs uv; `pip install uv` adds it")
+    folder = tmp_path_factory.mktemp("machines")
+    toy.write_index(standins, folder / "index")
+    with standins.serving(folder / "index") as (address, _):
+        config = folder / "config"
+        (config / "uv").mkdir(parents=True)
+        (config / "uv" / "uv.toml").write_text(f'[[index]]\nurl = "{address}/pypi"\n')
+        env = toy.environment(config)
+        (folder / "bin").mkdir()
+        on_path = [folder / "bin", Path("/usr/local/bin"), Path("/usr/bin"), Path("/bin")]
+        try:
+            hosted = toy.venv(folder / "hosted", env=env)
+            (torch,) = (folder / "index" / "wheels").glob("torch-*.whl")
+            image = toy.venv(folder / "image", *IMAGE, str(torch), env=env)
+        except subprocess.CalledProcessError as problem:
+            pytest.skip(f"needs a package index: {problem}")
+
+        def runner(labels):
+            platform = next((name for name in ("cuda", "rocm") if name in labels), None)
+            if platform is None:
+                return [hosted, *on_path], env
+            return [image, *on_path], {**env, "STAND_IN_GPU": platform}
+
+        runner.address, runner.env, runner.programs = address, env, folder / "bin"
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def repository(machines, tmp_path_factory):
+    """The toy package under this repository's workflows, committed."""
+    root = tmp_path_factory.mktemp("tiny") / "repository"
+    toy.under_matrix_workflow(root, toy.TABLE.replace("ADDRESS", machines.address))
+    toy.lock(root, machines.env)
+    toy.commit(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def adopted(machines, tmp_path_factory):
+    """The toy package with what ``init`` writes, committed; its runners get the harness from a folder of wheels."""
+    folder = tmp_path_factory.mktemp("adopted")
+    build = [commands.uv(), "build", "--quiet", "--wheel", "--out-dir", str(folder / "wheels")]
+    subprocess.run([*build, str(toy.ROOT / "triton_matrix")], env=machines.env, check=True)
+    root = folder / "repository"
+    toy.write(root, {name: text for name, text in toy.FILES.items() if name != "tests/conftest.py"})
+    init = [sys.executable, "-m", "triton_matrix", "init", "--no-lock", "--root", str(root)]
+    subprocess.run(init, env={**machines.env, "PYTHONPATH": str(toy.ROOT)}, check=True, stdout=subprocess.DEVNULL)
+    (root / "constraints" / "cells.toml").write_text(toy.TABLE.replace("ADDRESS", machines.address))
+    toy.lock(root, machines.env)
+    toy.commit(root)
+
+    def runner(labels):
+        path, env = machines(labels)
+        return path, {**env, "PIP_FIND_LINKS": str(folder / "wheels")}
+
+    return root, runner
