@@ -1,0 +1,35 @@
+"""What interpreters compute otherwise than a GPU, and how it is mended: the rows, first come first asked."""
+
+from .casts import Casts
+from .floats import Bfloat16, Comparisons, NaN
+from .functions import Dot, Functions
+from .generation2 import Generation2
+from .integers import Bits, Integers
+from .language import Arguments, Names
+from .libdevice import Libdevice
+from .memory import Accesses, Atomics
+from .reductions import Reductions
+from .statements import Assignments, Loops, Statements
+
+REPAIRS = (
+    Names,
+    Statements,
+    Arguments,
+    Assignments,
+    Loops,
+    Accesses,
+    Atomics,
+    Casts,
+    Bfloat16,
+    Comparisons,
+    Bits,
+    NaN,
+    Functions,
+    Integers,
+    Dot,
+    Reductions,
+    Libdevice,
+    Generation2,
+)
+
+__all__ = ["REPAIRS"]

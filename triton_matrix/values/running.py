@@ -1,0 +1,178 @@
+"""A launch computed by the Triton of this Python: its programs one after the other, within a budget of seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Optional
+
+import numpy as np
+
+from . import description, tensors
+from .executor import Executor, NotApplicable
+from .repairs.language import argument
+from .repairs.rewriting import rewritten
+
+
+class Late(BaseException):
+    """The budget is used up; no kernel may catch this."""
+
+
+@dataclasses.dataclass
+class Computed:
+    """What became of a launch.
+
+    Attributes:
+        status: ``computed``; ``late`` (some of the programs, within the budget); ``n/a`` (this release's interpreter
+            cannot); ``error`` (the kernel does not run).
+        reason: one sentence; "" of what was computed.
+        programs: those that ran to their end, in order.
+        total: programs of the whole grid.
+        repairs: what it went through.
+        outside: elements loaded and stored outside of its tensors.
+        seconds: of running its programs.
+        tensors: parameter -> its tensor, as the launch left it.
+    """
+
+    status: str
+    reason: str
+    programs: list[tuple[int, int, int]]
+    total: int
+    repairs: list[str]
+    outside: dict[str, int]
+    seconds: float
+    tensors: dict[str, tensors.Tensor]
+
+
+def compute(
+    executor: Executor, kernel: Any, launch: Mapping[str, Any], most: int, seconds: float, load: Callable[[str], Any]
+) -> Computed:
+    """Run a launch.
+
+    Args:
+        kernel: what ``load`` gave for it; a jitted function, or an autotuner around one.
+        most: programs to run at most.
+        seconds: after which the rest is left.
+        load: the function that a reference names, for constexprs that are functions.
+
+    Raises:
+        ValueError: the description cannot be.
+    """
+    prepared = description.prepared(launch)
+    executor.begin()
+    for tensor in prepared.tensors.values():
+        executor.memory.add(tensor.storage)
+    programs = description.chosen(launch["grid"], min(most, launch.get("most", most)))
+    run = _Run(executor, prepared, load)
+    started = time.perf_counter()
+    status, reason = "computed", ""
+    try:
+        with _within(seconds), np.errstate(all="ignore"):
+            run.all(innermost(kernel), launch, programs)
+    except Late:
+        status, reason = "late", f"{len(run.done)} of {len(programs)} programs ran in {seconds:g} s"
+    except NotApplicable as problem:
+        status, reason = "n/a", str(problem)
+    except Exception as problem:
+        status, reason = _of(problem)
+    return Computed(
+        status,
+        reason,
+        run.done,
+        int(np.prod(launch["grid"])),
+        sorted(executor.touched),
+        dict(executor.memory.outside),
+        time.perf_counter() - started,
+        prepared.tensors,
+    )
+
+
+def innermost(kernel: Any) -> Any:
+    """The jitted function inside of autotuners and heuristics."""
+    while hasattr(kernel, "fn") and hasattr(kernel.fn, "fn"):
+        kernel = kernel.fn
+    return kernel
+
+
+def _of(problem: BaseException) -> tuple[str, str]:
+    """Whether an interpreter lacks something or the kernel does not run, and the sentence."""
+    while problem.__cause__ is not None:
+        problem = problem.__cause__
+    if isinstance(problem, NotApplicable):
+        return "n/a", str(problem)
+    lines = str(problem).strip().splitlines() or [""]
+    said = f"{type(problem).__name__}: {lines[-1][:300]}"
+    if isinstance(problem, AttributeError) and ("Builder' object" in said or "Repaired' object" in said):
+        return "n/a", f"this release's interpreter lacks an operation: {lines[-1]}"
+    if isinstance(problem, NotImplementedError) and "interpreter" in said:
+        return "n/a", f"this release's interpreter cannot: {lines[-1]}"
+    return "error", f"does not run: {said}"
+
+
+class _Run:
+    def __init__(self, executor: Executor, prepared: description.Prepared, load: Callable[[str], Any]) -> None:
+        self._executor, self._prepared, self._load = executor, prepared, load
+        self.done: list[tuple[int, int, int]] = []
+
+    def all(self, kernel: Any, launch: Mapping[str, Any], programs: list[tuple[int, int, int]]) -> None:
+        """Run every program; ``done`` says which ended."""
+        executor = self._executor
+        constexprs = {name: self._plain(value) for name, value in self._prepared.constexprs.items()}
+        if not executor.repairs:
+            self._as_is(kernel, launch, constexprs)
+            self.done = programs
+            return
+        args = {name: argument(executor, self._host(value)) for name, value in self._prepared.args.items()}
+        function = rewritten(kernel.fn)
+        executor.builder.set_grid_dim(*[*launch["grid"], 1, 1][:3])
+        for program in programs:
+            executor.builder.set_grid_idx(*program)
+            function(**args, **constexprs)
+            self.done.append(program)
+
+    def _as_is(self, kernel: Any, launch: Mapping[str, Any], constexprs: Mapping[str, Any]) -> None:
+        """Launch it as the release itself does, with no repair: every program."""
+        args = {name: self._host(value) for name, value in self._prepared.args.items()}
+        kernel[tuple(launch["grid"])](**args, **constexprs)
+
+    def _host(self, value: Any) -> Any:
+        """An argument as a caller would give it."""
+        if isinstance(value, tuple):
+            return tuple(map(self._host, value))
+        if not isinstance(value, description.Descriptor):
+            return self._plain(value)
+        try:
+            kind = importlib.import_module("triton.tools.tensor_descriptor").TensorDescriptor
+        except ImportError:
+            release = self._executor.release
+            raise NotApplicable(f"a tensor descriptor is an argument, which triton {release} does not know") from None
+        padding = {} if value.padding == "zero" else {"padding": value.padding}
+        base = value.base
+        return kind(base, list(base.shape), list(base.strides), list(value.block_shape), **padding)
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, description.TypeName):
+            return self._executor.language_type(value.dtype)
+        if isinstance(value, description.Function):
+            return self._load(value.reference)
+        return value
+
+
+@contextlib.contextmanager
+def _within(seconds: Optional[float]) -> Iterator[None]:
+    """Raise Late in the code under way once so many seconds have passed."""
+
+    def late(*signalled: Any) -> None:
+        raise Late
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds or 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
