@@ -26,10 +26,10 @@ from ..codegen import loading, targets
 from . import filling, running
 from .dtypes import DTYPES
 from .executor import Executor
+from .outcomes import ROWS
 from .repairs import REPAIRS
 from .tensors import Storage, Tensor
 
-ROWS = "rows.jsonl"
 KEPT = 1 << 18  # elements of a storage that are kept; of more, a share by lot and the digest of all
 _KEYS = ("launches", "target", "torch", "source_root", "repaired", "most", "seconds")
 

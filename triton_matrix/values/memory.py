@@ -10,7 +10,7 @@ import numpy as np
 from . import dtypes
 from .tensors import Storage
 
-PATIENCE = 1000  # looks of a program for what another one writes, with nothing stored in between
+PATIENCE = 200  # looks of a program for what another one writes, with nothing stored in between
 
 
 class NotApplicable(Exception):
