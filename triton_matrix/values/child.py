@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,32 +19,32 @@ if __name__ == "__main__" and not __package__:  # run by its path: find the pack
     sys.path[0] = str(Path(__file__).resolve().parents[2])
     __package__ = "triton_matrix.values"
 
-os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported
-
 import numpy as np
 
 from ..codegen import loading, targets
-from . import filling, running
+from . import device, filling, running
 from .dtypes import DTYPES
 from .executor import Executor
-from .outcomes import ROWS
+from .outcomes import ABOUT, LOST, ROWS
 from .repairs import REPAIRS
 from .tensors import Storage, Tensor
 
 KEPT = 1 << 18  # elements of a storage that are kept; of more, a share by lot and the digest of all
-_KEYS = ("launches", "target", "torch", "source_root", "repaired", "most", "seconds")
+Compute = Callable[[Any], running.Computed]
+_KEYS = ("launches", "level", "target", "torch", "source_root", "repaired", "most", "seconds")
 
 
 def main(request: Path, out: Path) -> int:
     """Compute the launches that a file asks for.
 
     Args:
-        request: JSON: ``launches`` (:func:`description.prepared`), ``target`` and ``torch`` (what the kernels' modules
-            are told where they ask at import), ``source_root``, ``repaired`` (default true), ``most`` (programs of a
-            launch, default 64), ``seconds`` (of a launch, default 20).
+        request: JSON: ``launches`` (:func:`description.prepared`), ``level`` (``interpreter`` or ``device``),
+            ``target`` and ``torch`` (what the kernels' modules are told where they ask at import), ``source_root``,
+            ``repaired`` (default true), ``most`` (programs of a launch, default 64), ``seconds`` (of a launch, default
+            20). On a device a launch is computed whole, with its options.
 
     Returns:
-        0: each launch has its row; 2: the request cannot be.
+        0: each launch has its row; 2: the request cannot be; LOST: the GPU was lost, and the rest needs a new process.
     """
     try:
         asked = _asked(request)
@@ -51,14 +52,45 @@ def main(request: Path, out: Path) -> int:
         print(f"{request.name}: {problem}", file=sys.stderr)
         return 2
     out.mkdir(parents=True, exist_ok=True)
-    executor = Executor(REPAIRS if asked.get("repaired", True) else ())
-    root = asked.get("source_root")
-    loader = loading.Loader(targets.parse(asked.get("target", "cuda:90")), root and Path(root), asked.get("torch"))
+    level = asked.get("level", "interpreter")
+    compute = _on_device() if level == "device" else _interpreted(asked)
     with (out / ROWS).open("a", encoding="utf-8") as rows:
         for number, launch in enumerate(asked["launches"]):
             _say(rows, {"begin": launch["name"]})
-            _say(rows, _row(executor, loader, launch, asked, out, number))
+            row = _row(compute, launch, out, number)
+            _say(rows, row)
+            if level == "device" and row["status"] == "error":
+                try:
+                    device.check()
+                except device.Lost as lost:
+                    print(lost, file=sys.stderr)
+                    return LOST
+    (out / ABOUT).write_text(json.dumps(_about(level)), encoding="utf-8")
     return 0
+
+
+def _about(level: str) -> dict[str, Any]:
+    """What computed: versions, and the GPU where torch drives one."""
+    about = {"python": platform.python_version(), "numpy": np.__version__}
+    about["triton"] = str(sys.modules["triton"].__version__)
+    torch = sys.modules.get("torch")
+    if level == "device" and torch is not None:
+        about |= {"torch": str(torch.__version__), "gpu": torch.cuda.get_device_name()}
+    return about
+
+
+def _interpreted(asked: Mapping[str, Any]) -> Compute:
+    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported
+    executor = Executor(REPAIRS if asked.get("repaired", True) else ())
+    root = asked.get("source_root")
+    loader = loading.Loader(targets.parse(asked.get("target", "cuda:90")), root and Path(root), asked.get("torch"))
+    most, seconds = asked.get("most", 64), asked.get("seconds", 20.0)
+    return lambda launch: running.compute(executor, loader.load(launch["kernel"]), launch, most, seconds, loader.load)
+
+
+def _on_device() -> Compute:
+    os.environ.pop("TRITON_INTERPRET", None)
+    return lambda launch: device.compute(loading.load(launch["kernel"]), launch, loading.load)
 
 
 def _asked(path: Path) -> dict[str, Any]:
@@ -77,12 +109,10 @@ def _say(rows: Any, content: Mapping[str, Any]) -> None:
     rows.flush()
 
 
-def _row(executor: Executor, loader: Any, launch: Any, asked: Any, out: Path, number: int) -> dict[str, Any]:
-    row: dict[str, Any] = {"launch": launch["name"], "release": executor.release, "numpy": np.__version__}
+def _row(compute: Compute, launch: Any, out: Path, number: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"launch": launch["name"]}
     try:
-        kernel = loader.load(launch["kernel"])
-        most, seconds = asked.get("most", 64), asked.get("seconds", 20.0)
-        done = running.compute(executor, kernel, launch, most, seconds, loader.load)
+        done = compute(launch)
     except (ValueError, loading.KernelError, loading.ImportFailure) as problem:
         return {**row, "status": "error", "reason": str(problem)}
     row |= {

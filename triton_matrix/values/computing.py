@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import commands, compiler_variables
-from .outcomes import Change, Outcome, change_of, read
+from .outcomes import LOST, Change, Outcome, change_of, read
 
 CHILD, COMPARE = Path(__file__).with_name("child.py"), Path(__file__).with_name("compare.py")
 PACKAGE = CHILD.parents[2]  # the folder that triton_matrix is imported from
@@ -53,7 +53,7 @@ def compute(
 
     def ask(release: str, asked: Sequence[Mapping[str, Any]], turn: str) -> dict[str, Outcome]:
         request = {**settings, "launches": list(asked), "torch": (torch or {}).get(release)}
-        return _of_release(pythons[release], request, folder / release / turn, 60 + seconds * len(asked))
+        return _of_one(pythons[release], request, folder / release / turn, 60 + seconds * len(asked))
 
     def all_releases(asked: Sequence[Mapping[str, Any]], turn: str) -> dict[str, dict[str, Outcome]]:
         with concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
@@ -72,8 +72,28 @@ def compute(
     return found
 
 
-def _of_release(python: str, request: Mapping[str, Any], folder: Path, timeout_s: float) -> dict[str, Outcome]:
-    """A release's outcomes; a launch that ends its child has crashed, and the rest go on in another one."""
+def shared(
+    python: str, shares: Sequence[Sequence[Mapping[str, Any]]], folder: Path, **settings: Any
+) -> dict[str, Outcome]:
+    """Compute launches in one Python, a process for each share of them, side by side; launch -> what became of it.
+
+    Args:
+        settings: as of :func:`compute`, and ``level``.
+
+    Raises:
+        commands.ToolError: as of :func:`compute`.
+    """
+
+    def ask(number: int) -> dict[str, Outcome]:
+        request = {**settings, "launches": list(shares[number])}
+        return _of_one(python, request, folder / str(number), 120 + 20.0 * len(shares[number]))
+
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(shares))) as pool:
+        return {name: outcome for rows in pool.map(ask, range(len(shares))) for name, outcome in rows.items()}
+
+
+def _of_one(python: str, request: Mapping[str, Any], folder: Path, timeout_s: float) -> dict[str, Outcome]:
+    """One Python's outcomes; a launch that ends its child has crashed, and the rest go on in another one."""
     left, found, turn = list(request["launches"]), {}, 0
     while left:
         out = folder / str(turn)
@@ -82,13 +102,14 @@ def _of_release(python: str, request: Mapping[str, Any], folder: Path, timeout_s
         asked.write_text(json.dumps({**request, "launches": left}), encoding="utf-8")
         command = [python, "-W", "ignore", str(CHILD), str(asked), str(out)]
         try:
-            done = commands.captured(command, env=_environ(), timeout_s=timeout_s)
+            done = commands.captured(command, env=_environ(request, out), timeout_s=timeout_s)
             status, said = done.returncode, done.stderr
         except subprocess.TimeoutExpired:
             status, said = 124, f"it took more than {timeout_s:g} s"
         rows = read(out) if (out / "rows.jsonl").is_file() else {}
         last = "\n".join(said.strip().splitlines()[-commands.TAIL_LINES :])
-        if status and (not rows or all(outcome.status != "crashed" for outcome in rows.values())):
+        crashed = any(outcome.status == "crashed" for outcome in rows.values())
+        if (status not in (0, LOST) and not crashed) or not rows:
             raise commands.ToolError(command, status, last)
         found.update(rows)
         left, turn = [launch for launch in left if launch["name"] not in found], turn + 1
@@ -113,9 +134,13 @@ def changes(python: str, outcomes: Mapping[str, Mapping[str, Outcome]], folder: 
     folder.mkdir(parents=True, exist_ok=True)
     request, out = folder / "compare.json", folder / "changes.json"
     request.write_text(json.dumps(asked), encoding="utf-8")
-    commands.run([python, "-W", "ignore", str(COMPARE), str(request), str(out)], env=_environ())
+    commands.run([python, "-W", "ignore", str(COMPARE), str(request), str(out)], env=_environ({}, folder))
     return [change_of(each) for each in json.loads(out.read_text(encoding="utf-8"))]
 
 
-def _environ() -> dict[str, str]:
-    return {**compiler_variables.without(os.environ), "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
+def _environ(request: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """What a child is given: on a device this process' own variables and path, which may put a Triton in front."""
+    if request.get("level") != "device":
+        return {**compiler_variables.without(os.environ), "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(PACKAGE))))
+    return {**os.environ, "PYTHONPATH": path, "TRITON_CACHE_DIR": str(folder / "cache")}

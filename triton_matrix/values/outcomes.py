@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
+ABOUT = "about.json"  # versions of what computed
+LOST = 3  # exit status of a child whose GPU was lost: what is left needs a new process
 ROWS = "rows.jsonl"  # a line for each launch as it begins, one as it ends
 
 

@@ -33,7 +33,7 @@ class Computed:
         programs: those that ran to their end, in order.
         total: programs of the whole grid.
         repairs: what it went through.
-        outside: elements loaded and stored outside of its tensors.
+        outside: elements loaded and stored outside of its tensors; a device does not tell.
         seconds: of running its programs.
         tensors: parameter -> its tensor, as the launch left it.
     """
@@ -78,7 +78,7 @@ def compute(
     except NotApplicable as problem:
         status, reason = "n/a", str(problem)
     except Exception as problem:
-        status, reason = _of(problem)
+        status, reason = status_of(problem)
     return Computed(
         status,
         reason,
@@ -98,7 +98,7 @@ def innermost(kernel: Any) -> Any:
     return kernel
 
 
-def _of(problem: BaseException) -> tuple[str, str]:
+def status_of(problem: BaseException) -> tuple[str, str]:
     """Whether an interpreter lacks something or the kernel does not run, and the sentence."""
     while problem.__cause__ is not None:
         problem = problem.__cause__

@@ -4,7 +4,7 @@ from .casts import Casts
 from .floats import Bfloat16, Comparisons, NaN
 from .functions import Dot, Functions
 from .generation2 import Generation2
-from .integers import Bits, Integers
+from .integers import Bits, Constants, Integers
 from .language import Arguments, Names
 from .libdevice import Libdevice
 from .memory import Accesses, Atomics
@@ -26,6 +26,7 @@ REPAIRS = (
     NaN,
     Functions,
     Integers,
+    Constants,
     Dot,
     Reductions,
     Libdevice,

@@ -15,16 +15,16 @@ _FUNCTIONS = {"exp": np.exp, "exp2": np.exp2, "log": np.log, "log2": np.log2, "s
 
 class Functions(Repair):
     row = Row(
-        "functions in double precision",
-        why="numpy's fp32 functions differ in the last bit between its versions, which interpreters of different age"
+        "functions in higher precision",
+        why="numpy's functions differ in the last bit between its versions, which interpreters of different age"
         " need; a fused multiply-add is rounded twice up to 3.8.0",
-        held_against="IEEE 754: rounded once from double precision",
+        held_against="IEEE 754: rounded once",
     )
 
     def _rounded(self, arg: Any, function: Any) -> Any:
         touch(self, Functions)
         with np.errstate(all="ignore"):
-            return self.executor.handle(function(arg.data.astype(np.float64)).astype(arg.data.dtype), arg.dtype)
+            return self.executor.handle(function(arg.data.astype(wider(arg.data))).astype(arg.data.dtype), arg.dtype)
 
     def create_erf(self, arg: Any) -> Any:
         return self._rounded(arg, np.vectorize(math.erf, otypes=[np.float64]))
@@ -35,6 +35,11 @@ class Functions(Repair):
     def create_fma(self, x: Any, y: Any, z: Any) -> Any:
         touch(self, Functions)
         return self.executor.handle(fused(x.data, y.data, z.data), z.dtype)
+
+
+def wider(data: Any) -> Any:
+    """The type that a function of these numbers is computed in: of fp64, the platform's long double."""
+    return np.longdouble if data.dtype == np.float64 else np.float64
 
 
 def _function(function: Any) -> Any:

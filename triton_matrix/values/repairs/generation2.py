@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import types
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ _TWO: dict[str, Any] = {
 _OPERATOR = re.compile(
     "__r?(add|sub|mul|mod|truediv|floordiv|gt|ge|lt|le|eq|ne|and|or|xor|pow|rshift|lshift)__"  # of two operands
 )
+_OPTIONS = types.SimpleNamespace(allow_fp8e4nv=True, max_num_imprecise_acc_default=0)
 _ONE: dict[str, Any] = {"create_fneg": np.negative, "create_floor": np.floor, "create_ceil": np.ceil}
 
 
@@ -47,12 +49,13 @@ class Generation2(Repair):
     def install(cls, executor: Executor) -> None:
         from .casts import Casts
 
+        executor.builder.options = _OPTIONS
         builder = type(executor.builder)
         for name in ("si_to_fp", "ui_to_fp", "fp_to_si", "fp_to_ui", "fp_ext", "fp_trunc"):
             setattr(builder, f"create_{name}", lambda self, src, dst_type: Casts.cast_impl(self, src, dst_type))
         for row in dtypes.DTYPES.values():
             kind = getattr(executor.tl, row.language, None)
-            if kind is None:
+            if kind is None or row.kind == "int":
                 continue
             setattr(builder, f"get_{row.language}", _constant(row))
             setattr(builder, f"get_{row.name}", _constant(row))
@@ -72,7 +75,10 @@ class Generation2(Repair):
         return self.executor.handle(np.where(cond.data, left.data, right.data), left.dtype)
 
     def create_fabs(self, arg: Any) -> Any:
-        return self.executor.handle(np.abs(arg.data), arg.dtype)
+        unsigned = np.dtype(f"uint{arg.data.dtype.itemsize * 8}")
+        bits = np.ascontiguousarray(arg.data).view(unsigned)
+        bits = bits & unsigned.type(np.iinfo(unsigned).max >> 1)
+        return self.executor.handle(bits.view(arg.data.dtype), arg.dtype)
 
     def create_reshape(self, arg: Any, shape: Any, *how: Any) -> Any:
         return self.executor.handle(arg.data.reshape(shape), arg.dtype)
@@ -116,8 +122,7 @@ def _meeting(constexpr: Any, own: Any) -> Any:
 
 def _constant(row: dtypes.Dtype) -> Any:
     def get(self: Any, value: Any) -> Any:
-        wide = np.array([value]) if row.kind == "int" else np.array([value], np.float64)
-        return self.executor.handle(dtypes.encode(wide, row), row)
+        return self.executor.handle(dtypes.encode(np.array([value], np.float64), row), row)
 
     return get
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..executor import Repair, Row, around, touch
 from .floats import H200
 
@@ -64,3 +65,28 @@ class Integers(Repair):
         values = data.data if mask is None else data.data[np.broadcast_to(mask.data, data.data.shape)]
         values = values[(values >= 0) & (values < bins)]
         return self.executor.handle(np.bincount(values, minlength=bins).astype(np.int32), self.executor.tl.int32)
+
+
+class Constants(Repair):
+    row = Row(
+        "integer constants",
+        why="numpy 2 refuses a constant that its type does not hold, numpy 1 a wider one",
+        held_against="the builders of the compilers: signed ones wrap, unsigned ones refuse what is below 0",
+    )
+
+
+def _constant(dtype: dtypes.Dtype) -> Any:
+    def get(self: Any, value: int) -> Any:
+        signed = dtype.name.startswith("i")
+        low, high = (-(2**63), 2**63) if signed else (0, 2**64)
+        if not low <= value < high:
+            raise TypeError(f"the constant {value} is none of {dtype.language}")
+        wide = np.array([value], np.int64 if signed else np.uint64)
+        return self.executor.handle(wide.astype(dtype.storage), dtype)
+
+    return get
+
+
+for _dtype in dtypes.DTYPES.values():
+    if _dtype.kind == "int":
+        setattr(Constants, f"get_{_dtype.language}", _constant(_dtype))

@@ -153,7 +153,8 @@ def _of_symbol(name: str, data: list[Any], target: dtypes.Dtype) -> Any:
     if known.startswith("fma"):
         return fused(*data)
     integers = all(each.dtype.kind in "iu" for each in data)
-    found = _FUNCTIONS[known](*(each if integers else each.astype(np.float64) for each in data))
+    wide = np.longdouble if target.name == "fp64" else np.float64
+    found = _FUNCTIONS[known](*(each if integers else each.astype(wide) for each in data))
     if target.kind == "int" and found.dtype.kind == "f":
         return saturated(found, target)[0]
     return dtypes.encode(found, target)

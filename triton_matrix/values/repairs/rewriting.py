@@ -104,7 +104,10 @@ class _Statements(ast.NodeTransformer):
         node.test = ast.copy_location(_helper("truth", node.test), node.test)
         return node
 
-    visit_If = visit_While = visit_IfExp = visit_Assert = _test
+    visit_If = visit_While = visit_IfExp = _test
+
+    def visit_Assert(self, node: ast.Assert) -> ast.stmt:
+        return ast.copy_location(ast.Pass(), node)  # compilers look at assertions with debug=True only
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt:
         self.generic_visit(node)
