@@ -31,7 +31,7 @@ from .tensors import Storage, Tensor
 
 KEPT = 1 << 18  # elements of a storage that are kept; of more, a share by lot and the digest of all
 Compute = Callable[[Any], running.Computed]
-_KEYS = ("launches", "level", "target", "torch", "source_root", "repaired", "most", "seconds")
+_KEYS = ("launches", "level", "target", "torch", "source_root", "without", "most", "seconds")
 
 
 def main(request: Path, out: Path) -> int:
@@ -40,8 +40,8 @@ def main(request: Path, out: Path) -> int:
     Args:
         request: JSON: ``launches`` (:func:`description.prepared`), ``level`` (``interpreter`` or ``device``),
             ``target`` and ``torch`` (what the kernels' modules are told where they ask at import), ``source_root``,
-            ``repaired`` (default true), ``most`` (programs of a launch, default 64), ``seconds`` (of a launch, default
-            20). On a device a launch is computed whole, with its options.
+            ``without`` (names of repairs to leave out, default none), ``most`` (programs of a launch, default 64),
+            ``seconds`` (of a launch, default 20). On a device a launch is computed whole, with its options.
 
     Returns:
         0: each launch has its row; 2: the request cannot be; LOST: the GPU was lost, and the rest needs a new process.
@@ -81,7 +81,8 @@ def _about(level: str) -> dict[str, Any]:
 
 def _interpreted(asked: Mapping[str, Any]) -> Compute:
     os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported
-    executor = Executor(REPAIRS if asked.get("repaired", True) else ())
+    left_out = asked.get("without", ())
+    executor = Executor([repair for repair in REPAIRS if repair.row.name not in left_out])
     root = asked.get("source_root")
     loader = loading.Loader(targets.parse(asked.get("target", "cuda:90")), root and Path(root), asked.get("torch"))
     most, seconds = asked.get("most", 64), asked.get("seconds", 20.0)
@@ -98,6 +99,9 @@ def _asked(path: Path) -> dict[str, Any]:
     for key in content:
         if key not in _KEYS:
             raise ValueError(f"the request has {key!r}; allowed are {', '.join(_KEYS)}")
+    unknown = set(content.get("without", ())) - {repair.row.name for repair in REPAIRS}
+    if unknown:
+        raise ValueError(f"without has {min(unknown)!r}; allowed are the names of repairs")
     for launch in content["launches"]:
         if not isinstance(launch.get("name"), str) or not isinstance(launch.get("kernel"), str):
             raise ValueError(f"a launch is {str(launch)[:100]}; each needs a name and a kernel")

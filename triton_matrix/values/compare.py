@@ -157,7 +157,7 @@ def _difference(old: Optional[Written], new: Optional[Written]) -> Optional[Diff
         size = np.abs(a - b)
         relative = np.where(same, 0.0, size / np.maximum(np.abs(a), np.abs(b)))
     finite = both & np.isfinite(a) & np.isfinite(b)
-    explained = same | (finite & (size <= _bound(a, b, finite, either.dtype)))
+    explained = same | (finite & (size <= _bound(a, b, finite, either.dtype)) & (either.dtype.kind == "float"))
     worst = int(np.argmax(np.where(same, -1.0, np.where(finite, size, np.inf))))
     numbers = finite & ~same
     return Difference(

@@ -36,7 +36,7 @@ def compute(
         launches: as :func:`description.prepared` takes them; each has a name of its own.
         folder: where the children's files go, a folder each.
         torch: release -> the torch that modules are told of where it is not installed.
-        settings: of the children's request: ``target``, ``source_root``, ``most``, ``seconds``, ``repaired``.
+        settings: of the children's request: ``target``, ``source_root``, ``most``, ``seconds``, ``without``.
 
     Returns:
         release -> launch -> what became of it.

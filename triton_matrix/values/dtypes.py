@@ -162,7 +162,8 @@ def _table(small: Small) -> Any:
 
 
 def _to_small(values: Any, small: Small, toward_zero: bool) -> Any:
-    wide = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        wide = values.astype(np.float64)
     finite = _table(small)[:128]
     finite = finite[np.isfinite(finite)].astype(np.float64)
     size = np.abs(wide)

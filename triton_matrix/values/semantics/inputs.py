@@ -37,7 +37,7 @@ def _chosen(kind: str, place: int, dtype: dtypes.Dtype) -> Any:
         return _integers(kind, place, dtype)
     top, tiny = _LARGEST[dtype.name], _SUBNORMAL[dtype.name]
     if kind == "special":
-        return np.array([0.0, -0.0, 1.5, -2.5, top, -np.inf, np.nan, tiny, 0.3, np.inf, -0.7])
+        return np.array([0.0, -0.0, np.inf, -2.5, top, -np.inf, np.nan, tiny, 1.5, 0.3, -0.7])
     if kind == "mild":
         return np.array([0.5, -0.7, 1.5, -2.5, 3.25, 0.3, -3.0])
     if kind.startswith("fits "):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 
 from .. import compare, computing, dtypes, filling
 from ..outcomes import ABOUT, Outcome
+from ..repairs import REPAIRS
 from . import frontend, inputs, source
 from .operations import Operation, operations
 
@@ -61,7 +63,8 @@ def _launch(operation: Operation, dtype: str, kernel: str) -> dict[str, Any]:
     return {
         "name": label(operation, dtype),
         "kernel": kernel,
-        "args": {**args, "s": _S, "k": _K},
+        # a number that nothing asks for would go through the repair of arguments
+        "args": {**args, "s": _S if re.search(r"\bs\b", operation.expression) else _K, "k": _K},
         "constexprs": {"N": n},
         "options": {"num_warps": warps},
         "grid": [1],
@@ -96,7 +99,8 @@ def run(level: str, *, repaired: bool, jobs: int, only: str = "") -> dict[str, A
         made = launches(asked, folder)
         if level == "codegen":
             return {"about": {"triton": frontend.version(), "level": level}, "rows": frontend.types(made)}
-        settings = {"level": level, "repaired": repaired, "seconds": 60, "most": 1}
+        without = [] if repaired else [repair.row.name for repair in REPAIRS]
+        settings = {"level": level, "without": without, "seconds": 60, "most": 1}
         shares = [made[number::jobs] for number in range(jobs) if made[number::jobs]]
         outcomes = computing.shared(sys.executable, shares, folder / "out", **settings)
         about = json.loads(next((folder / "out").rglob(ABOUT)).read_text(encoding="utf-8"))

@@ -199,16 +199,11 @@ def _changed(found: Sequence[Change], runs: Runs) -> str:
         groups.setdefault((release, _transitions(some)), {})[expression] = some
     shown = []
     for (release, transitions), expressions in sorted(groups.items(), key=lambda item: versions.key(item[0][0])):
-        first = next(iter(expressions.values()))
+        every = [each for some in expressions.values() for each in some]
         names = ", ".join(f"`{name}`" for name in expressions)
-        shown.append([release, names, transitions, _example(first), _on_gpu([*_all(expressions)], runs)])
+        shown.append([release, names, transitions, _example(every), _on_gpu(every, runs)])
     headings = ["from", "operation", "type of the result", "for example", "on the GPU"]
     return tables.render(headings, shown, markdown=True, labels=1)
-
-
-def _all(groups: Mapping[str, Sequence[Change]]) -> Iterator[Change]:
-    for some in groups.values():
-        yield from some
 
 
 def _transitions(some: Sequence[Change]) -> str:
@@ -237,7 +232,7 @@ def _example(some: Sequence[Change]) -> str:
         if differ.any():
             at = int(np.argmax(differ))
             operands = _operands(each, at) if each.operation.shape == "pairs" else ""
-            return f"{each.dtype}{operands}: {_number(a[at])} -> {_number(b[at])}"
+            return f"`{each.operation.expression}`, {each.dtype}{operands}: {_number(a[at])} -> {_number(b[at])}"
     return ""
 
 
@@ -282,25 +277,25 @@ def _vote(change: Change, older: Run, newer: Run) -> Optional[bool]:
 
 def _came_and_went(found: Sequence[Change]) -> str:
     """Operations that one of the two releases refuses."""
-    groups: dict[tuple[str, str, str], list[str]] = {}
+    types: dict[tuple[str, str, str, str], list[str]] = {}
     for each in found:
         if _computed(each.before) == _computed(each.after):
             continue
-        what = "takes" if _computed(each.after) else "refuses"
-        reason = "" if _computed(each.after) else each.after.reason.partition(": ")[2]
-        groups.setdefault((each.release, f"{what} `{each.operation.expression}`", _short(reason)), []).append(
-            each.dtype
-        )
-    merged: dict[tuple[str, str], list[str]] = {}
-    for (release, what, reason), asked in groups.items():
-        merged.setdefault((release, f"{', '.join(dict.fromkeys(asked))}{': ' + reason if reason else ''}"), []).append(
-            what
-        )
+        refused = not _computed(each.after)
+        reason = each.after.reason.partition(": ")[2].partition(" for type")[0] if refused else ""
+        key = (each.release, "refuses" if refused else "takes", each.operation.expression, _short(reason))
+        types.setdefault(key, []).append(each.dtype)
+    merged: dict[tuple[str, str, str, str], list[str]] = {}
+    for (release, what, expression, reason), asked in types.items():
+        of = ", ".join(dict.fromkeys(asked))
+        merged.setdefault((release, what, of, reason), []).append(f"`{expression}`")
     shown = [
-        [release, ", ".join(whats), types]
-        for (release, types), whats in sorted(merged.items(), key=lambda item: versions.key(item[0][0]))
+        [release, what, ", ".join(expressions), of, reason]
+        for (release, what, of, reason), expressions in sorted(
+            merged.items(), key=lambda item: versions.key(item[0][0])
+        )
     ]
-    return tables.render(["from", "the language", "of"], shown, markdown=True, labels=1)
+    return tables.render(["from", "the language", "operation", "of", "saying"], shown, markdown=True, labels=5)
 
 
 def _short(reason: str) -> str:
