@@ -149,7 +149,7 @@ def _write(path: Path, tensors: Mapping[str, Tensor], name: str) -> list[dict[st
             places = _share(places)
             arrays |= {f"{names[0]}.places": places, f"{names[0]}.bits": bits[places]}
         rows.append({**about, "kept": len(places)})
-    np.savez_compressed(path, **arrays)
+    np.savez(path, **arrays)
     return rows
 
 

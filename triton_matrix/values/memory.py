@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Callable
 from typing import Any, Optional
 
 import numpy as np
@@ -10,11 +11,15 @@ import numpy as np
 from . import dtypes
 from .tensors import Storage
 
-PATIENCE = 200  # looks of a program for what another one writes, with nothing stored in between
+PATIENCE = 500  # looks for what another program writes, with nothing stored in between
 
 
 class NotApplicable(Exception):
     """An interpreter cannot run this, in any release or in this one; one sentence."""
+
+
+class Closed(BaseException):
+    """The launch has ended while one of its programs still stood; no kernel may catch this."""
 
 
 class Memory:
@@ -24,6 +29,9 @@ class Memory:
 
     Attributes:
         outside: elements of accesses outside, by ``load`` and ``store``.
+        wait: lets other programs run while one looks for what they write, until what it is given is true; None where
+            there are none.
+        closed: whether the launch has ended, and every access raises Closed.
     """
 
     def __init__(self) -> None:
@@ -31,6 +39,8 @@ class Memory:
         self._storages: list[Storage] = []
         self._looks = 0
         self._seen: dict[bytes, bytes] = {}
+        self.wait: Optional[Callable[[Callable[[], bool]], None]] = None
+        self.closed = False
         self.outside = {"load": 0, "store": 0}
 
     def add(self, storage: Storage) -> None:
@@ -56,18 +66,25 @@ class Memory:
             flat[lanes] = _gather(storage, offsets, dtype)
         return found
 
-    def looked(self, addresses: Any, found: Any) -> None:
+    def looked(self, addresses: Any, look: Callable[[], Any], found: Any) -> None:
         """Note an access that looks for what another program writes: a volatile load, an atomic operation.
 
+        Args:
+            look: loads the same again.
+            found: what it gave.
+
         Raises:
-            NotApplicable: so many of them found nothing new that the program waits for one that runs after it.
+            NotApplicable: so many of them found nothing new that the program waits for what nobody does.
         """
         place, content = addresses.tobytes(), found.tobytes()
         if self._seen.get(place) != content:
             self._seen[place], self._looks = content, 0
+            return
         self._looks += 1
         if self._looks > PATIENCE:
-            raise NotApplicable("a program waits for another one, and an interpreter runs one after the other")
+            raise NotApplicable("a program waits for what none of those that run does")
+        if self.wait is not None:
+            self.wait(lambda: bool(look().tobytes() != content))
 
     def store(self, addresses: Any, values: Any, mask: Any, dtype: dtypes.Dtype, *, changing: bool = True) -> None:
         """Put values to addresses; of several at one address the last one stays.
@@ -83,6 +100,8 @@ class Memory:
 
     def _pieces(self, addresses: Any, mask: Any, size: int, what: str) -> Any:
         """The active lanes by storage: (their numbers, the storage, offsets in bytes)."""
+        if self.closed:
+            raise Closed
         flat = np.ascontiguousarray(addresses, np.uint64).reshape(-1)
         if mask is None or mask is True:
             lanes = np.arange(len(flat))

@@ -16,6 +16,7 @@ from . import description, tensors
 from .executor import Executor, NotApplicable
 from .repairs.language import argument
 from .repairs.rewriting import rewritten
+from .turns import Turns
 
 
 class Late(BaseException):
@@ -129,10 +130,13 @@ class _Run:
         args = {name: argument(executor, self._host(value)) for name, value in self._prepared.args.items()}
         function = rewritten(kernel.fn)
         executor.builder.set_grid_dim(*[*launch["grid"], 1, 1][:3])
-        for program in programs:
-            executor.builder.set_grid_idx(*program)
-            function(**args, **constexprs)
-            self.done.append(program)
+        turns = Turns(
+            programs,
+            lambda program: function(**args, **constexprs),
+            lambda program: executor.builder.set_grid_idx(*program),
+        )
+        self.done = turns.done
+        turns.all(executor.memory)
 
     def _as_is(self, kernel: Any, launch: Mapping[str, Any], constexprs: Mapping[str, Any]) -> None:
         """Launch it as the release itself does, with no repair: every program."""

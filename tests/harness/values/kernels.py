@@ -78,6 +78,27 @@ def waits(flag, out):
 
 
 @triton.jit
+def meet(words, out, ROUNDS: tl.constexpr):
+    """Two programs that tell each other a number, and go on when they know the other one's."""
+    me = tl.program_id(0)
+    for turn in range(ROUNDS):
+        tl.atomic_xchg(words + turn * 2 + me, me + 10 * turn + 1)
+        told = tl.atomic_add(words + turn * 2 + 1 - me, 0)
+        while told == 0:
+            told = tl.atomic_add(words + turn * 2 + 1 - me, 0)
+        tl.store(out + turn * 2 + me, told)
+
+
+@triton.jit
+def queue(lock, out):
+    """Every program adds its number behind a lock that it may have to wait for."""
+    while tl.atomic_cas(lock, 0, 1) == 1:
+        pass
+    tl.store(out, tl.load(out) + tl.program_id(0))
+    tl.atomic_xchg(lock, 0)
+
+
+@triton.jit
 def endless(out):
     n = 0
     while n < 1:

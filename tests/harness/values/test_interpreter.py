@@ -38,6 +38,8 @@ def launches(tensor):
         "inside_a_function": ({"x": eight, "out": out}, block),
         "beyond": ({"x": tensor("fp32", [5], **COUNT), "out": tensor("fp32", [5])}, block),
         "waits": ({"flag": tensor("i32", [1]), "out": tensor("i32", [1])}, {}),
+        "meet": ({"words": tensor("i32", [6]), "out": tensor("i32", [6])}, {"ROUNDS": 3}),
+        "queue": ({"lock": tensor("i32", [1]), "out": tensor("i32", [1])}, {}),
         "endless": ({"out": tensor("i32", [1])}, {}),
         "tanh": ({"x": tensor("fp32", [8], **values([0, 0.5, -0.5, 1, 2, 20, -20, 1e-3])), "out": out}, block),
         "assembly": ({"x": tensor("i32", [8], **COUNT), "out": tensor("i32", [8])}, block),
@@ -59,7 +61,7 @@ def launches(tensor):
     }
     made = {}
     for name, (args, constexprs) in asked.items():
-        grid = [40, 3] if name == "rows" else [1]
+        grid = {"rows": [40, 3], "meet": [2], "queue": [6]}.get(name, [1])
         kernel = f"{KERNELS}:{name}"
         made[name] = {"name": name, "kernel": kernel, "args": args, "constexprs": constexprs, "grid": grid}
     return made
@@ -97,6 +99,8 @@ def written(outcome, argument="out"):
         ("inside_a_function", [3, 4, 5, 6, 7, 8, 9, 10]),
         ("beyond", [1, 2, 3, 4, 5]),
         ("add_at", [6, 22]),
+        ("meet", [2, 1, 12, 11, 22, 21]),
+        ("queue", [15]),
         ("tanh", [0, 0.46211717, -0.46211717, 0.7615942, 0.9640276, 1, -1, 0.0009999997]),
         # `scale = 0.1` makes an fp32 scalar, whatever it is multiplied with
         ("assigned_half", [0.1 * each for each in range(8)]),
@@ -120,7 +124,7 @@ def test_a_product_of_bf16_tiles_is_that_of_their_values(computed, launches, rel
 @pytest.mark.parametrize(
     ("name", "status", "reason"),
     [
-        ("waits", "n/a", "a program waits for another one, and an interpreter runs one after the other"),
+        ("waits", "n/a", "a program waits for what none of those that run does"),
         ("assembly", "n/a", "inline assembly is the device's own code"),
         ("endless", "late", "0 of 1 programs ran in 1 s"),
         ("typo", "error", "does not run: AttributeError: module 'triton.language' has no attribute 'no_such_function'"),

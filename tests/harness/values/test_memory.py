@@ -116,10 +116,14 @@ def test_an_address_between_two_elements_is_read_byte_by_byte(held):
 def test_a_program_that_looks_for_ever_is_told_so(held):
     store, first, _ = held
     place, found = at(first.data_ptr()), np.float32([0])
+
+    def look():
+        return store.load(place, None, None, FP32)
+
     for _ in range(3 * memory.PATIENCE):  # what changes is no waiting
-        store.looked(place, found)
+        store.looked(place, look, found)
         store.store(place, found, None, FP32)
-    for _ in range(memory.PATIENCE):
-        store.looked(place, found)
-    with pytest.raises(memory.NotApplicable, match="waits for another one"):
-        store.looked(place, found)
+    for _ in range(memory.PATIENCE + 1):
+        store.looked(place, look, found)
+    with pytest.raises(memory.NotApplicable, match="waits for what none of those that run does"):
+        store.looked(place, look, found)

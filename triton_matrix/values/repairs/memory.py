@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,12 @@ class Accesses(Repair):
 
     def _load(self, ptrs: Any, mask: Any, other: Any, volatile: bool) -> Any:
         executor, element = self.executor, ptrs.dtype.scalar.element_ty
-        found = executor.memory.load(
-            ptrs.data, _mask(mask), None if other is None else other.data, _stored(executor, element)
-        )
+        given = None if other is None else other.data
+        look = functools.partial(executor.memory.load, ptrs.data, _mask(mask), given, _stored(executor, element))
+        found = look()
         self._noted()
         if volatile:
-            executor.memory.looked(ptrs.data, found)
+            executor.memory.looked(ptrs.data, look, found)
         return executor.handle(found, element)
 
     def _store(self, ptrs: Any, value: Any, mask: Any) -> None:
@@ -109,11 +110,14 @@ class Atomics(Repair):
             here = active[turn]
             if lanes is not None:
                 lanes.append(here)
-            old = memory.load(addresses[here], None, None, dtype)
-            found[here] = old
-            memory.looked(addresses[here], old)
+            look = functools.partial(memory.load, addresses[here], None, None, dtype)
+            found[here] = old = look()
             new = change(old, values[here])
-            memory.store(addresses[here], new, None, dtype, changing=bool((new != old).any()))
+            if (new != old).any():
+                memory.store(addresses[here], new, None, dtype)
+            else:  # done: from here on another program may have the turn
+                memory.store(addresses[here], new, None, dtype, changing=False)
+                memory.looked(addresses[here], look, old)
         if any(memory.outside.values()):
             touch(self, Accesses)
         return executor.handle(found.reshape(ptr.data.shape), val.dtype)
