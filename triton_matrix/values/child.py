@@ -130,7 +130,7 @@ def _row(compute: Compute, launch: Any, out: Path, number: int) -> dict[str, Any
     }
     if done.status in ("computed", "late"):
         name = f"{number}.npz"
-        row |= {"file": name, "storages": _write(out / name, done.tensors, launch["name"])}
+        row |= {"whole": done.whole, "file": name, "storages": _write(out / name, done.tensors, launch["name"])}
     return row
 
 

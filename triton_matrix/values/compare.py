@@ -37,6 +37,7 @@ class Written:
         count, digest: of all elements that were written, with their places.
         places: of those that are kept, in elements from the storage's start, ascending.
         bits: what stands there, as the type's storage.
+        whole: whether what was not written is among them: a device does not tell it apart.
     """
 
     argument: str
@@ -48,6 +49,7 @@ class Written:
     digest: str
     places: Any
     bits: Any
+    whole: bool = False
 
     def index(self, place: int) -> tuple[int, ...]:
         """The tensor's index of a place; the place itself where the tensor does not reach it."""
@@ -117,13 +119,13 @@ def written(outcome: Outcome) -> list[Written]:
     Raises:
         OSError, ValueError, KeyError: its file is not there or not whole.
     """
-    found = []
+    found, whole = [], bool(outcome.row.get("whole"))
     with np.load(outcome.folder / outcome.row["file"]) as arrays:
         for each in outcome.row["storages"]:
             if each["written"]:
                 name, dtype = each["args"][0], dtypes.find(each["dtype"])
                 where = (tuple(each["shape"]), tuple(each["strides"]), each["offset"], each["written"], each["digest"])
-                found.append(Written(name, dtype, *where, arrays[f"{name}.places"], arrays[f"{name}.bits"]))
+                found.append(Written(name, dtype, *where, arrays[f"{name}.places"], arrays[f"{name}.bits"], whole))
     return found
 
 
@@ -144,7 +146,7 @@ def _difference(old: Optional[Written], new: Optional[Written]) -> Optional[Diff
     """How a storage differs; None where all that is kept of it is the same."""
     either = old or new
     assert either is not None
-    places = np.union1d(old.places if old else [], new.places if new else []).astype(np.int64)
+    places = _places(old, new)
     a, bits_a, has_a = _at(old, places, either.dtype)
     b, bits_b, has_b = _at(new, places, either.dtype)
     both = has_a & has_b
@@ -174,12 +176,21 @@ def _difference(old: Optional[Written], new: Optional[Written]) -> Optional[Diff
     )
 
 
+def _places(old: Optional[Written], new: Optional[Written]) -> Any:
+    """The places to compare: what either wrote; beside a whole storage, what the other one wrote."""
+    if old is not None and new is not None and old.whole != new.whole:
+        return (new if old.whole else old).places
+    return np.union1d(old.places if old else [], new.places if new else []).astype(np.int64)
+
+
 def _at(found: Optional[Written], places: Any, dtype: dtypes.Dtype) -> tuple[Any, Any, Any]:
     """What stands at places: as fp64, as the type's storage, and whether it was written."""
     bits, has = np.zeros(len(places), dtype.storage), np.zeros(len(places), np.bool_)
     if found is not None:
         at = np.searchsorted(places, found.places)
-        bits[at], has[at] = found.bits, True
+        here = at < len(places)
+        here[here] = places[at[here]] == found.places[here]
+        bits[at[here]], has[at[here]] = found.bits[here], True
     return dtypes.decode(bits, dtype).astype(np.float64), bits, has
 
 

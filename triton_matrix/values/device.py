@@ -43,7 +43,7 @@ def compute(kernel: Any, launch: Mapping[str, Any], load: Callable[[str], Any]) 
     grid = launch["grid"]
     programs = description.chosen(grid, int(np.prod(grid))) if status == "computed" else []
     seconds = time.perf_counter() - started
-    return Computed(status, reason, programs, int(np.prod(grid)), [], {}, seconds, prepared.tensors)
+    return Computed(status, reason, programs, int(np.prod(grid)), [], {}, seconds, prepared.tensors, whole=True)
 
 
 def check() -> None:

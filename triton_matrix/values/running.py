@@ -37,6 +37,7 @@ class Computed:
         outside: elements loaded and stored outside of its tensors; a device does not tell.
         seconds: of running its programs.
         tensors: parameter -> its tensor, as the launch left it.
+        whole: whether all of a storage counts as written where some of it was: a device does not tell.
     """
 
     status: str
@@ -47,6 +48,7 @@ class Computed:
     outside: dict[str, int]
     seconds: float
     tensors: dict[str, tensors.Tensor]
+    whole: bool = False
 
 
 def compute(

@@ -126,6 +126,42 @@ def through_descriptor(x, out, BLOCK: tl.constexpr):
 
 
 @triton.jit
+def halved_or_kept(a):
+    found = a * 0.5
+    if a < 4:
+        found = a * 1.0
+    return found
+
+
+@triton.jit
+def mapped(x, out, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    tl.store(out + i, tl.map_elementwise(halved_or_kept, tl.load(x + i)))
+
+
+@triton.jit
+def tiles(x, out, M, N, BLOCK: tl.constexpr):
+    source = tl.make_tensor_descriptor(x, [M, N], [N, 1], [2, BLOCK])
+    target = tl.make_tensor_descriptor(out, [M, N], [N, 1], [2, BLOCK])
+    for start in range(0, N, BLOCK):
+        target.store([0, start], source.load([0, start]) * 2)
+
+
+@triton.jit
+def larger(a, b):
+    found = b
+    if a > b:  # a branch: not for blocks
+        found = a
+    return found
+
+
+@triton.jit
+def own_reduction(x, out, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    tl.store(out + i, tl.associative_scan(tl.load(x + i), 0, larger) + tl.reduce(tl.load(x + i), 0, larger))
+
+
+@triton.jit
 def dot(x, y, out, N: tl.constexpr):
     i = tl.expand_dims(tl.arange(0, N), 1) * N + tl.expand_dims(tl.arange(0, N), 0)
     tl.store(out + i, tl.dot(tl.load(x + i), tl.load(y + i)))

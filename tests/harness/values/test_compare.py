@@ -13,7 +13,9 @@ def outcome(tmp_path):
     """What a child left of a launch that wrote ``values`` into y, whole or at ``places``."""
     made = []
 
-    def make(values, dtype="fp32", places=None, shape=None, status="computed", programs=((0, 0, 0),), reason=""):
+    def make(
+        values, dtype="fp32", places=None, shape=None, status="computed", programs=((0, 0, 0),), reason="", **more
+    ):
         folder = tmp_path / str(len(made))
         folder.mkdir()
         element = dtypes.find(dtype)
@@ -23,7 +25,14 @@ def outcome(tmp_path):
         storage = {"args": ["y"], "dtype": dtype, "shape": shape or [len(bits)], "offset": 0, "read": False}
         storage |= {"strides": [int(np.prod(storage["shape"][at + 1 :])) for at in range(len(storage["shape"]))]}
         storage |= {"written": len(at), "digest": f"{at.tolist()}{bits.tobytes()}"}
-        row = {"status": status, "reason": reason, "programs": list(programs), "file": "0.npz", "storages": [storage]}
+        row = {
+            "status": status,
+            "reason": reason,
+            "programs": list(programs),
+            "file": "0.npz",
+            "storages": [storage],
+            **more,
+        }
         made.append(outcomes.Outcome("launch", row, folder))
         return made[-1]
 
@@ -85,6 +94,13 @@ def test_what_only_one_of_them_wrote_differs(outcome):
     (found,) = change.differences
     assert (found.differing, found.of, found.unwritten) == (2, 3, 2)
     assert (found.index, found.before, found.after) == ((3,), "7", "not written")
+
+
+def test_beside_a_device_which_does_not_tell_what_it_wrote_that_is_compared_which_the_other_one_wrote(outcome):
+    device = outcome([7.0, 5.0, 7.0], whole=True)
+    assert changes(outcome([5.0], places=[1]), device) == []
+    (change,) = changes(device, outcome([5.0, 6.0], places=[1, 2]))
+    assert (change.differences[0].differing, change.differences[0].of, change.differences[0].index) == (1, 2, (2,))
 
 
 def test_a_release_that_could_not_be_asked_is_told_and_left_out(outcome):

@@ -55,6 +55,9 @@ def launches(tensor):
             },
             {"N": 16},
         ),
+        "mapped": ({"x": eight, "out": out}, block),
+        "tiles": ({"x": tensor("fp32", [2, 8], **COUNT), "out": tensor("fp32", [2, 8]), "M": 2, "N": 8}, {"BLOCK": 4}),
+        "own_reduction": ({"x": tensor("fp32", [8], **values([3, 1, 4, 1, 5, 9, 2, 6])), "out": out}, block),
         "add_at": ({"x": tensor("fp16", [8], **COUNT), "out": tensor("fp16", [2])}, block),
         "rows": ({"out": tensor("i32", [40, 3])}, {"STRIDE": 3}),
         "typo": ({"out": tensor("i32", [1])}, {}),
@@ -101,6 +104,7 @@ def written(outcome, argument="out"):
         ("add_at", [6, 22]),
         ("meet", [2, 1, 12, 11, 22, 21]),
         ("queue", [15]),
+        ("own_reduction", [12, 12, 13, 13, 14, 18, 18, 18]),
         ("tanh", [0, 0.46211717, -0.46211717, 0.7615942, 0.9640276, 1, -1, 0.0009999997]),
         # `scale = 0.1` makes an fp32 scalar, whatever it is multiplied with
         ("assigned_half", [0.1 * each for each in range(8)]),
@@ -133,6 +137,12 @@ def test_a_product_of_bf16_tiles_is_that_of_their_values(computed, launches, rel
 def test_what_an_interpreter_cannot_do_is_told_apart_from_what_does_not_run(computed, release, name, status, reason):
     outcome = computed(release)[name]
     assert (outcome.status, outcome.row["reason"]) == (status, reason)
+
+
+def test_descriptors_and_functions_of_elements_are_computed_where_the_language_has_them(computed):
+    assert written(computed(NEWEST)["tiles"]) == [2 * each for each in range(16)]
+    assert written(computed("3.5.1")["tiles"]) == [2 * each for each in range(16)]  # a stride of 8 is 32 bytes
+    assert written(computed(NEWEST)["mapped"]) == [0, 1, 2, 3, 2, 2.5, 3, 3.5]
 
 
 def test_a_descriptor_is_not_asked_of_a_release_from_before_there_were_any(computed):

@@ -5,16 +5,17 @@ from .floats import Bfloat16, Comparisons, NaN
 from .functions import Dot, Functions
 from .generation2 import Generation2
 from .integers import Bits, Constants, Integers
-from .language import Arguments, Names
+from .language import Arguments, Descriptors, Names
 from .libdevice import Libdevice
 from .memory import Accesses, Atomics
-from .reductions import Reductions
+from .reductions import Elementwise, Reductions
 from .statements import Assignments, Loops, Statements
 
 REPAIRS = (
     Names,
     Statements,
     Arguments,
+    Descriptors,
     Assignments,
     Loops,
     Accesses,
@@ -29,6 +30,7 @@ REPAIRS = (
     Constants,
     Dot,
     Reductions,
+    Elementwise,
     Libdevice,
     Generation2,
 )

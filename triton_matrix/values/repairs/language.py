@@ -72,6 +72,30 @@ def _static_functions(executor: Executor) -> None:
         tl.condition.__bool__ = lambda self: truth(self.condition)
 
 
+class Descriptors(Repair):
+    """A tensor descriptor's strides are aligned in bytes."""
+
+    row = Row(
+        "descriptors",
+        why="up to 3.5.1 a stride has to be a multiple of 16 elements instead of 16 bytes",
+        held_against="TensorDescriptor.__post_init__, and the interpreters from 3.6.0 on",
+        first="3.3.0",
+        last="3.5.1",
+    )
+
+    @classmethod
+    def install(cls, executor: Executor) -> None:
+        def validate(self: Any) -> None:
+            size = executor.dtype(self.base).itemsize
+            steps = [each.data.item() for each in self.strides]
+            assert self.base.data.item() % 16 == 0, "base must be 16-byte aligned"
+            assert all(step * size % 16 == 0 for step in steps[:-1]), "stride must be 16-byte aligned"
+            assert steps[-1] == 1, "last dim must be contiguous"
+            executor.touched.add(cls.row.name)
+
+        executor.module.TensorDescHandle.validate = validate
+
+
 class Arguments(Repair):
     """A kernel's arguments are typed as a launch types them."""
 

@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from ..executor import Executor, Repair, Row
+from ..executor import Executor, NotApplicable, Repair, Row
 from .rewriting import rewritten
 from .statements import BlockTruth
 
@@ -39,6 +39,40 @@ class Reductions(Repair):
         for name, ours in (("reduce", reduce), ("associative_scan", scan)):
             if hasattr(tl.tensor, name):
                 setattr(tl.tensor, name, ours)
+
+
+class Elementwise(Repair):
+    row = Row(
+        "map_elementwise",
+        why="no interpreter has the regions that it is made of",
+        held_against="its documentation: the function of each element, which may branch",
+        first="3.5.0",
+    )
+
+    @classmethod
+    def install(cls, executor: Executor) -> None:
+        def map_elementwise(scalar_fn: Any, *args: Any, pack: Any = 1, **ignored: Any) -> Any:
+            if _plain(pack) != 1:
+                raise NotApplicable("map_elementwise of packs of elements is not known here")
+            executor.touched.add(cls.row.name)
+            function = rewritten(scalar_fn.fn)
+            blocks = np.broadcast_arrays(*(each.handle.data for each in args))
+            results: list[Any] = []
+            for index in np.ndindex(blocks[0].shape):
+                found = function(*(executor.tensor(data[index], each.dtype) for data, each in zip(blocks, args)))
+                results.append(found if isinstance(found, tuple) else (found,))
+            made = tuple(
+                executor.tensor(
+                    np.array([each.handle.data.item() for each in column])
+                    .reshape(blocks[0].shape)
+                    .astype(column[0].handle.data.dtype),
+                    column[0].dtype,
+                )
+                for column in zip(*results)
+            )
+            return made if len(made) > 1 else made[0]
+
+        executor.tl.map_elementwise = executor.tl.core.map_elementwise = map_elementwise
 
 
 def _plain(value: Any) -> Any:
