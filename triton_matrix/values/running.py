@@ -37,7 +37,8 @@ class Computed:
         outside: elements loaded and stored outside of its tensors; a device does not tell.
         seconds: of running its programs.
         tensors: parameter -> its tensor, as the launch left it.
-        whole: whether all of a storage counts as written where some of it was: a device does not tell.
+        whole: whether all of a storage counts as written where some of it was: a device does not tell, nor does an
+            interpreter without repairs.
     """
 
     status: str
@@ -91,6 +92,7 @@ def compute(
         dict(executor.memory.outside),
         time.perf_counter() - started,
         prepared.tensors,
+        whole=not executor.repairs,
     )
 
 
@@ -143,7 +145,11 @@ class _Run:
     def _as_is(self, kernel: Any, launch: Mapping[str, Any], constexprs: Mapping[str, Any]) -> None:
         """Launch it as the release itself does, with no repair: every program."""
         args = {name: self._host(value) for name, value in self._prepared.args.items()}
+        storages = [tensor.storage for tensor in self._prepared.tensors.values()]
+        before = [storage.bytes.copy() for storage in storages]
         kernel[tuple(launch["grid"])](**args, **constexprs)
+        for storage, was in zip(storages, before):
+            storage.written[:] = bool((storage.bytes != was).any())
 
     def _host(self, value: Any) -> Any:
         """An argument as a caller would give it."""

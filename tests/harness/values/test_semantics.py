@@ -68,6 +68,14 @@ def test_a_repaired_interpreter_types_every_result_as_the_compilers_frontend_doe
     assert interpreted == types(files / "3.0.0--frontend.json")
 
 
+def test_an_interpreter_as_it_is_computes_too_and_bf16_otherwise(files):
+    plain, repaired = (table.read([files / name]) for name in ("3.9.0--as-is.json", "3.9.0.json"))
+    one, other = plain.as_is[0].answers, repaired.interpreters[0].answers
+    assert one["x + 1 | fp32 | special"].same(other["x + 1 | fp32 | special"])
+    assert one["x + 1 | bf16 | special"].type == "bf16"
+    assert not one["x + 1 | bf16 | special"].same(other["x + 1 | bf16 | special"])
+
+
 def test_the_page_tells_what_changed_from_which_release_on(files, tmp_path):
     page = tmp_path / "semantics.md"
     page.write_text("<!-- semantics: begin -->\n<!-- semantics: end -->\n")

@@ -77,6 +77,8 @@ class NaN(Repair):
 
 def _ordered(self: Any, below: Any, left: Any, right: Any) -> Any:
     """A comparison gives bits, whatever was compared."""
+    if _is(left, _BF16):
+        touch(self, Comparisons)
     return self.executor.handle(below(left, right).data, self.executor.tl.int1)
 
 

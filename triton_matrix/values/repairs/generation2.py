@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..executor import Executor, Repair, Row
+from ..executor import Executor, Repair, Row, touch
 
 _LAST = "2.3.1"
 _TWO: dict[str, Any] = {
@@ -65,6 +65,7 @@ class Generation2(Repair):
         return self.executor.handle(np.zeros(1, self.executor.dtype(type).storage), type)
 
     def create_sdiv(self, left: Any, right: Any) -> Any:
+        touch(self, Generation2)
         with np.errstate(all="ignore"):
             whole = (left.data - np.fmod(left.data, right.data)) // right.data
         return self.executor.handle(whole, left.dtype)
@@ -72,6 +73,7 @@ class Generation2(Repair):
     create_udiv = create_sdiv
 
     def create_select(self, cond: Any, left: Any, right: Any) -> Any:
+        touch(self, Generation2)
         return self.executor.handle(np.where(cond.data, left.data, right.data), left.dtype)
 
     def create_fabs(self, arg: Any) -> Any:
@@ -98,6 +100,7 @@ class Generation2(Repair):
         return self.executor.handle(arg.data.astype(np.uint64), type)
 
     def create_splat(self, arg: Any, shape: Any) -> Any:
+        touch(self, Generation2)
         return self.executor.handle(np.full(shape, arg.data.reshape(-1)[0]), arg.dtype)
 
     def create_barrier(self) -> None:
@@ -129,6 +132,7 @@ def _constant(row: dtypes.Dtype) -> Any:
 
 def _two(function: Any) -> Any:
     def operation(self: Any, left: Any, right: Any) -> Any:
+        touch(self, Generation2)
         with np.errstate(all="ignore"):
             return self.executor.handle(function(left.data, right.data).astype(left.data.dtype), left.dtype)
 

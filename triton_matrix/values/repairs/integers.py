@@ -82,6 +82,8 @@ def _constant(dtype: dtypes.Dtype) -> Any:
         if not low <= value < high:
             raise TypeError(f"the constant {value} is none of {dtype.language}")
         wide = np.array([value], np.int64 if signed else np.uint64)
+        if wide.astype(dtype.storage).item() != value:
+            touch(self, Constants)
         return self.executor.handle(wide.astype(dtype.storage), dtype)
 
     return get
