@@ -48,12 +48,12 @@ def main(request: Path, out: Path) -> int:
     """
     try:
         asked = _asked(request)
+        level = asked.get("level", "interpreter")
+        compute = _on_device() if level == "device" else _interpreted(asked)
     except ValueError as problem:
         print(f"{request.name}: {problem}", file=sys.stderr)
         return 2
     out.mkdir(parents=True, exist_ok=True)
-    level = asked.get("level", "interpreter")
-    compute = _on_device() if level == "device" else _interpreted(asked)
     with (out / ROWS).open("a", encoding="utf-8") as rows:
         for number, launch in enumerate(asked["launches"]):
             _say(rows, {"begin": launch["name"]})
@@ -91,6 +91,7 @@ def _interpreted(asked: Mapping[str, Any]) -> Compute:
 
 def _on_device() -> Compute:
     os.environ.pop("TRITON_INTERPRET", None)
+    device.require()
     return lambda launch: device.compute(loading.load(launch["kernel"]), launch, loading.load)
 
 

@@ -46,6 +46,20 @@ def compute(kernel: Any, launch: Mapping[str, Any], load: Callable[[str], Any]) 
     return Computed(status, reason, programs, int(np.prod(grid)), [], {}, seconds, prepared.tensors, whole=True)
 
 
+def require() -> None:
+    """Make sure that there is a GPU to compute on.
+
+    Raises:
+        ValueError: there is no torch, or it sees no GPU.
+    """
+    try:
+        torch = importlib.import_module("torch")
+    except ImportError as problem:
+        raise ValueError(f"level is 'device', which needs torch: {problem}") from None
+    if not torch.cuda.is_available():
+        raise ValueError("level is 'device', and torch sees no GPU here")
+
+
 def check() -> None:
     """Make sure that the GPU still answers.
 

@@ -181,8 +181,20 @@ def test_the_two_ends_of_the_table_agree_on_every_launch_that_both_compute(compu
             assert compare.changes({OLDEST: old, NEWEST: new}) == [], name
 
 
-def test_a_request_that_cannot_be_is_one_sentence(child, release_python, tmp_path):
-    (tmp_path / "request.json").write_text(json.dumps({"launches": [], "without": ["bf17"]}))
-    command = [str(release_python(NEWEST)), str(computing.CHILD), str(tmp_path / "request.json"), str(tmp_path / "out")]
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        ({"launches": [], "without": ["bf17"]}, "without has 'bf17'; allowed are the names of repairs"),
+        ({"launches": [], "programs": 3}, "the request has 'programs'; allowed are launches, level"),
+        ({"launches": [{"name": "x"}]}, "a launch is {'name': 'x'}; each needs a name and a kernel"),
+        ({"launches": [], "level": "device"}, "level is 'device', which needs torch"),
+    ],
+)
+def test_a_request_that_cannot_be_is_one_sentence_and_exit_status_2(release_python, tmp_path, request_, sentence):
+    asked = tmp_path / "request.json"
+    asked.write_text(json.dumps(request_))
+    command = [str(release_python(NEWEST)), str(computing.CHILD), str(asked), str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (2, "request.json: without has 'bf17'; allowed are the names of repairs\n")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"request.json: {sentence}")
+    assert done.stderr.count("\n") == 1
