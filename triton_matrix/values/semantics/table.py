@@ -321,10 +321,12 @@ def _faults(runs: Runs) -> str:
                 where.append(run.triton)
                 differing += [(run, name) for name in names]
         if differing:
-            most = max(sum(run.triton == release for run, _ in differing) for release in where)
-            span = where[0] if len(where) == 1 else f"{where[0]} - {where[-1]}"
-            shown.append([row.name, row.why, span, most, _confirmed(differing, runs)])
-    headings = ["repair", "what interpreters do", "seen in", "operations", "the repaired one is as the GPU"]
+            counts = [
+                f"{sum(run.triton == at for run, _ in differing)} in {at}"
+                for at in dict.fromkeys((where[0], where[-1]))
+            ]
+            shown.append([row.name, row.why, ", ".join(counts), _confirmed(differing, runs)])
+    headings = ["repair", "what interpreters do", "operations", "the repaired one is as the GPU"]
     return tables.render(headings, shown, markdown=True, labels=2)
 
 
