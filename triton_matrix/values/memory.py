@@ -18,6 +18,10 @@ class NotApplicable(Exception):
     """An interpreter cannot run this, in any release or in this one; one sentence."""
 
 
+class Waits(NotApplicable):
+    """A program waits for what none of those that run does."""
+
+
 class Closed(BaseException):
     """The launch has ended while one of its programs still stood; no kernel may catch this."""
 
@@ -82,7 +86,7 @@ class Memory:
             return
         self._looks += 1
         if self._looks > PATIENCE:
-            raise NotApplicable("a program waits for what none of those that run does")
+            raise Waits("a program waits for what none of those that run does")
         if self.wait is not None:
             self.wait(lambda: bool(look().tobytes() != content))
 

@@ -14,9 +14,12 @@ import numpy as np
 
 from . import description, tensors
 from .executor import Executor, NotApplicable
+from .memory import Waits
 from .repairs.language import argument
 from .repairs.rewriting import rewritten
 from .turns import Turns
+
+WAITING = 512  # programs of a grid that is run whole where some of them wait for others
 
 
 class Late(BaseException):
@@ -66,34 +69,45 @@ def compute(
     Raises:
         ValueError: the description cannot be.
     """
-    prepared = description.prepared(launch)
-    executor.begin()
-    for tensor in prepared.tensors.values():
-        executor.memory.add(tensor.storage)
-    programs = description.chosen(launch["grid"], min(most, launch.get("most", most)))
-    run = _Run(executor, prepared, load)
-    started = time.perf_counter()
+    grid, most = launch["grid"], min(most, launch.get("most", most))
+    programs = description.chosen(grid, most)
+    total = int(np.prod(grid))
+    try:
+        return _computed(executor, kernel, launch, programs, seconds, load)
+    except Waits as waits:
+        if len(programs) == total or total > WAITING:
+            return _Run(executor, launch, load).told("n/a", str(waits))
+        # the others of a few do not run: with all of them none is missing
+        return _computed(executor, kernel, launch, description.chosen(grid, total), seconds, load)
+
+
+def _computed(
+    executor: Executor,
+    kernel: Any,
+    launch: Mapping[str, Any],
+    programs: Any,
+    seconds: float,
+    load: Callable[[str], Any],
+) -> Computed:
+    """Run some of a launch's programs.
+
+    Raises:
+        Waits: they wait for what none of them does.
+    """
+    run = _Run(executor, launch, load)
     status, reason = "computed", ""
     try:
         with _within(seconds), np.errstate(all="ignore"):
-            run.all(innermost(kernel), launch, programs)
+            run.all(innermost(kernel), programs)
+    except Waits:
+        raise
     except Late:
         status, reason = "late", f"{len(run.done)} of {len(programs)} programs ran in {seconds:g} s"
     except NotApplicable as problem:
         status, reason = "n/a", str(problem)
     except Exception as problem:
         status, reason = status_of(problem)
-    return Computed(
-        status,
-        reason,
-        run.done,
-        int(np.prod(launch["grid"])),
-        sorted(executor.touched),
-        dict(executor.memory.outside),
-        time.perf_counter() - started,
-        prepared.tensors,
-        whole=not executor.repairs,
-    )
+    return run.told(status, reason)
 
 
 def innermost(kernel: Any) -> Any:
@@ -119,13 +133,33 @@ def status_of(problem: BaseException) -> tuple[str, str]:
 
 
 class _Run:
-    def __init__(self, executor: Executor, prepared: description.Prepared, load: Callable[[str], Any]) -> None:
-        self._executor, self._prepared, self._load = executor, prepared, load
+    def __init__(self, executor: Executor, launch: Mapping[str, Any], load: Callable[[str], Any]) -> None:
+        self._executor, self._launch, self._load = executor, launch, load
+        self._prepared = description.prepared(launch)
+        self._started = time.perf_counter()
         self.done: list[tuple[int, int, int]] = []
+        executor.begin()
+        for tensor in self._prepared.tensors.values():
+            executor.memory.add(tensor.storage)
 
-    def all(self, kernel: Any, launch: Mapping[str, Any], programs: list[tuple[int, int, int]]) -> None:
-        """Run every program; ``done`` says which ended."""
+    def told(self, status: str, reason: str) -> Computed:
+        """What became of it."""
         executor = self._executor
+        return Computed(
+            status,
+            reason,
+            self.done,
+            int(np.prod(self._launch["grid"])),
+            sorted(executor.touched),
+            dict(executor.memory.outside),
+            time.perf_counter() - self._started,
+            self._prepared.tensors,
+            whole=not executor.repairs,
+        )
+
+    def all(self, kernel: Any, programs: list[tuple[int, int, int]]) -> None:
+        """Run every program; ``done`` says which ended."""
+        executor, launch = self._executor, self._launch
         constexprs = {name: self._plain(value) for name, value in self._prepared.constexprs.items()}
         if not executor.repairs:
             self._as_is(kernel, launch, constexprs)

@@ -87,6 +87,8 @@ class Turns:
 
     def _next(self, otherwise: int) -> int:
         """The thread whose turn it is: the first that has what it waits for."""
+        if self._ended:
+            return otherwise
         return next((number for number, ready in self._standing.items() if ready()), otherwise)
 
     def _wait(self, ready: Callable[[], bool]) -> None:
