@@ -8,6 +8,7 @@
     suites        a cell's tests, the pytest plugin, incidents
     codegen       one Triton: compile, measure, compare
     bench         timing
+    values        one Triton: what a launch computes, in its interpreter, and how that compares
     releases      many Tritons: atlas, history, bisect
     report        evidence -> verdict -> terminal, Markdown, page
     lint          the static check of kernels

@@ -16,7 +16,7 @@ ORDER = (
     ("evidence",),
     ("environments",),
     ("suites", "codegen"),
-    ("bench", "capture"),
+    ("bench", "capture", "values"),
     ("releases",),
     ("report",),
     ("ci", "init"),

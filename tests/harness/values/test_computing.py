@@ -1,0 +1,87 @@
+"""Launches in several releases: what changed between them, the same programs everywhere, none lost to a crash."""
+
+from pathlib import Path
+
+import pytest
+
+from triton_matrix import values
+
+KERNELS = """
+import os
+import time
+
+import triton
+import triton.language as tl
+
+SLOW = tl.constexpr(triton.__version__.startswith("2."))
+
+
+@triton.jit
+def before(x, out, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    tl.store(out + i, tl.load(x + i) - 1)
+
+
+def wait():
+    time.sleep(0.2)
+
+
+@triton.jit
+def slow(out):
+    if SLOW:
+        wait()
+    tl.store(out + tl.program_id(0), tl.program_id(0))
+"""
+RELEASES = ("2.3.1", "3.9.0")
+
+
+@pytest.fixture
+def pythons(release_python):
+    return {release: str(release_python(release)) for release in RELEASES}
+
+
+@pytest.fixture
+def launch(tmp_path, tensor):
+    """A launch of a kernel of KERNELS, or of a module of its own text."""
+    (tmp_path / "mine.py").write_text(KERNELS)
+
+    def make(kernel, args, grid=(1,), path="mine.py", **constexprs):
+        reference = f"{tmp_path / path}:{kernel}"
+        return {"name": kernel, "kernel": reference, "args": args, "constexprs": constexprs, "grid": list(grid)}
+
+    return make
+
+
+def test_a_change_of_the_language_is_found_from_a_launch_alone(pythons, launch, tensor, tmp_path):
+    asked = launch("before", {"x": tensor("u8", [4]), "out": tensor("i32", [4])}, BLOCK=4)
+    outcomes = values.compute(pythons, [asked], tmp_path / "out")
+    (change,) = values.changes(pythons["3.9.0"], outcomes, tmp_path / "compared")
+    assert (change.kind, change.against, change.release) == ("values", "2.3.1", "3.9.0")
+    assert change.reason == "out: 4 of 4 elements differ, by up to 256 (1 of the value); [0] is -1, then 255"
+
+
+def test_where_a_release_is_late_all_of_them_run_what_it_ran(pythons, launch, tensor, tmp_path):
+    asked = launch("slow", {"out": tensor("i32", [64])}, grid=(64,))
+    outcomes = values.compute(pythons, [asked], tmp_path / "out", seconds=3)
+    old, new = (outcomes[release]["slow"] for release in RELEASES)
+    assert old.programs == new.programs
+    assert 1 < len(old.programs) < 64
+    assert values.changes(pythons["3.9.0"], outcomes, tmp_path / "compared") == []
+
+
+def test_a_launch_that_ends_its_process_has_crashed_and_the_others_are_computed(pythons, launch, tensor, tmp_path):
+    Path(tmp_path / "bad.py").write_text("import os\nos.abort()\n")
+    good = launch("before", {"x": tensor("u8", [4]), "out": tensor("i32", [4])}, BLOCK=4)
+    bad = launch("kernel", {}, path="bad.py")
+    newest = {"3.9.0": pythons["3.9.0"]}
+    found = values.compute(newest, [bad, good, {**good, "name": "once more"}], tmp_path / "out")["3.9.0"]
+    assert {name: each.status for name, each in found.items()} == {
+        "kernel": "crashed",
+        "before": "computed",
+        "once more": "computed",
+    }
+
+
+def test_two_launches_of_one_name_are_refused(launch, tmp_path):
+    with pytest.raises(ValueError, match="two launches are called 'before'; each needs a name of its own"):
+        values.compute({}, [launch("before", {})] * 2, tmp_path / "out")
