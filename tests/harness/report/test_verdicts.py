@@ -105,7 +105,9 @@ def test_a_reason_why_nothing_compiles_is_one_failure_with_its_releases_on_the_p
         entries[2]["warnings"] = ["slow path"]
         if release == "3.4.0":
             entries[3].update(status="error", reason=f"does not compile: {'y' * 700}: z", metrics={})
-        path.write_text(json.dumps({**content, "count": 4, "entries": entries}))
+        (whole,) = content["configurations"]["cuda:90"]
+        asked = {"cuda:90": {whole: [each["label"] for each in names]}}
+        path.write_text(json.dumps({**content, "count": 4, "configurations": asked, "entries": entries}))
     found = report(reports)
     first, other = (each for each in found["failures"] if each["cause"] == "compile")
     assert first["message"] == f"triton 3.3.1 - 3.4.0: {crash.format(1)}"
