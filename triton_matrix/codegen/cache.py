@@ -109,7 +109,7 @@ class Cache:
         self._changed = True
 
     def save(self) -> None:
-        """Write what is new into the files, beside what other runs wrote meanwhile; nothing where there is no folder."""
+        """Write what is new beside what other runs wrote meanwhile; nothing where there is no folder."""
         if not (self.path and self._reads_path and self._changed):
             return
         with contextlib.suppress(ValueError), locks.held(self.path.with_suffix(".lock"), "what is kept", WAIT_S):
