@@ -1,4 +1,4 @@
-"""The docs are true of the sources: their links lead somewhere, and every variable stands in their one table."""
+"""The docs are true of the sources: their links lead somewhere, and they name its variables and its words."""
 
 import ast
 import re
@@ -66,6 +66,14 @@ def set_for_tests():
 
 def in_workflows():
     return set(VARIABLE.findall((ROOT / "triton_matrix" / "init" / "workflow.yml").read_text(encoding="utf-8")))
+
+
+def test_every_symptom_is_what_the_harness_says():
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    quoted = {said for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for said in re.findall("`([^`]+)`", row)}
+    sources = [path.read_text(encoding="utf-8") for path in HARNESS]
+    assert len(quoted) > 15
+    assert {said for said in quoted if not any(said in source for source in sources)} == set()
 
 
 # NAME = "TRITON_MATRIX_..." of a module: other modules set it by that name
