@@ -1,4 +1,4 @@
-"""The atlas file: what one Triton release made of a list of configurations. Its shape is in docs/codegen.md."""
+"""The atlas file: what one Triton release made of a list of configurations. Its shape is in evidence.schema.json."""
 
 from __future__ import annotations
 
