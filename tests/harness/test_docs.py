@@ -8,7 +8,13 @@ import pytest
 from triton_matrix.base.cells import find_root
 
 ROOT = find_root()
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 VARIABLE = re.compile(r"TRITON_MATRIX_[A-Z]+(?:_[A-Z]+)*")
 HARNESS = [ROOT / "noxfile.py", ROOT / "build_helpers.py", *sorted((ROOT / "triton_matrix").rglob("*.py"))]
 
