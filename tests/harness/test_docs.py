@@ -7,6 +7,8 @@ import pytest
 
 from triton_matrix.base.cells import find_root
 
+from .test_rooms import ASIDE, ORDER
+
 ROOT = find_root()
 PAGES = [
     ROOT / "README.md",
@@ -80,6 +82,14 @@ def test_every_symptom_is_what_the_harness_says():
     sources = [path.read_text(encoding="utf-8") for path in HARNESS]
     assert len(quoted) > 10
     assert {said for said in quoted if not any(said in source for source in sources)} == set()
+
+
+def test_the_drawing_has_the_rooms_in_the_order_that_the_imports_keep():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawing = page.partition("```\n")[2].partition("```")[0].replace(".py", "   ")
+    lines = [line[7:24].split() for line in reversed(drawing.splitlines())]  # the columns of the rooms' names
+    drawn = [tuple(line) for line in lines if line and line[0] not in ASIDE]
+    assert drawn == list(ORDER)
 
 
 # NAME = "TRITON_MATRIX_..." of a module: other modules set it by that name
