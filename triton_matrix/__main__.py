@@ -24,7 +24,7 @@ VERBS = {
         "main",
         "the same in every Triton release, and what changed between them",
     ),
-    "capture": ("capture.cli", "main", "run a command and write every launch that it makes as a spec"),
+    "capture": ("launches.capture.cli", "main", "run a command and write every launch that it makes as a launch file"),
     "compare": ("codegen.compare", "main", "codegen changes between two atlas files, worst first"),
     "history": ("releases.history", "main", "one metric of one kernel over all Triton releases"),
     "bench": ("bench.cli", "main", "run the benchmarks of a cell in this Python"),

@@ -21,7 +21,8 @@ if __name__ == "__main__" and not __package__:  # run by its path: find the pack
 
 import numpy as np
 
-from ..codegen import loading, targets
+from ..base import targets
+from ..launches import loading
 from . import device, filling, running
 from .dtypes import DTYPES
 from .executor import Executor
