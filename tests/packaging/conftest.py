@@ -170,7 +170,7 @@ def call_hook(tmp_path_factory):
 
 
 @pytest.fixture
-def environment(python, tmp_path):
+def environment(environments, python, tmp_path):
     """Make an empty virtual environment; returns its interpreter."""
     numbers = itertools.count()
 
