@@ -65,6 +65,7 @@ def check_environments(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """The tests of check once more, with their coverage of the harness: it makes them slower."""
     tools(session, "check")
+    session.env["COVERAGE_FILE"] = str(Path(session.create_tmp()).resolve() / "coverage")
     run_tests(session, "not environment", *COVERAGE)
 
 

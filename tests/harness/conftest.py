@@ -20,6 +20,18 @@ ENVS = Path(os.environ.get("TRITON_MATRIX_ENVS", ROOT / ".nox" / "codegen"))
 guard.watch(ENVS)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "environment: uses the fixture `environments`, itself or through another one")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items):
+    """A test is marked by what it uses, so that no list of names says where it runs."""
+    for item in items:
+        if "environments" in getattr(item, "fixturenames", ()):
+            item.add_marker("environment")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     """Refuse an environment to a test that does not ask for the fixture `environments`: it belongs to `check`."""
@@ -45,6 +57,11 @@ def _interrupts_are_heard():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def environments():
+    """Asked for by whatever needs an environment beside this Python's, or starts programs for many seconds."""
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ def outcomes(tmp_path):
     """Run those tests beside this folder's conftest, as a mark selects them; gives (name -> outcome, what it said)."""
     folder = tmp_path / "tests" / "harness"
     folder.mkdir(parents=True)
-    for name in ("tests/conftest.py", "tests/harness/conftest.py", "tests/harness/guard.py"):
+    for name in ("tests/harness/conftest.py", "tests/harness/guard.py"):
         (tmp_path / name).write_text((ROOT / name).read_text())
     (tmp_path / "constraints").mkdir()
     (tmp_path / "constraints" / "cells.toml").write_text((ROOT / "constraints" / "cells.toml").read_text())

@@ -169,6 +169,11 @@ def call_hook(tmp_path_factory):
     return call
 
 
+@pytest.fixture(scope="session")
+def environments():
+    """As in tests/harness, whose conftest parts the tests by it."""
+
+
 @pytest.fixture
 def environment(environments, python, tmp_path):
     """Make an empty virtual environment; returns its interpreter."""
