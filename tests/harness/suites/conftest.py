@@ -159,9 +159,7 @@ def pinned(tmp_path, standins):
     return {"UV_FIND_LINKS": ",".join(links)}, "".join(pins)
 
 
-@pytest.fixture
-def checkout(tmp_path):
-    root = tmp_path / "checkout"
+def write_checkout(root):
     for folder in ("constraints", "tests/correctness", "modules/torch", "modules/triton", "tiny"):
         (root / folder).mkdir(parents=True)
     (root / "constraints" / "cells.toml").write_text(TABLE)
@@ -173,6 +171,29 @@ def checkout(tmp_path):
     (root / "modules" / "torch" / "__init__.py").write_text(TORCH)
     (root / "modules" / "triton" / "__init__.py").write_text("__version__ = '8.8.8'\n")
     return Checkout(root)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    return write_checkout(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
+def healthy(tmp_path_factory):
+    """A checkout with three more tests, after a run that was green."""
+    checkout = write_checkout(tmp_path_factory.mktemp("healthy") / "checkout")
+    checkout.write("test_a.py", "def test_one(): pass\ndef test_two(): pass\ndef test_three(): pass\n")
+    done = checkout.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return checkout
+
+
+@pytest.fixture
+def green(healthy, tmp_path):
+    """A copy of it that a test may spoil; green itself, or that test would prove nothing."""
+    checkout = Checkout(shutil.copytree(healthy.root, tmp_path / "checkout"))
+    assert checkout.verdict() == (0, "pass")
+    return checkout
 
 
 @pytest.fixture
