@@ -34,7 +34,7 @@ def nox(folder, *arguments, **more):
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(environments, tmp_path):
     """A copy of this checkout whose table has one cell, which no machine can provide."""
     for name in ("noxfile.py", "build_helpers.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
