@@ -135,6 +135,11 @@ def check(session):
     session.run("python", "-c", "import triton_matrix", external=True)
 
 
+@nox.session(name="check-environments", python=False)
+def check_environments(session):
+    session.run("python", "-c", "import triton_matrix", external=True)
+
+
 @nox.session(python=False)
 def anywhere(session):
     session.run("python", "-c", "import triton_matrix", external=True)

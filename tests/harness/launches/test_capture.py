@@ -189,7 +189,7 @@ class Doubled(torch.autograd.Function):
 
 @pytest.mark.skipif("TRITON_MATRIX_CAPTURE" not in os.environ, reason="needs a torch: set TRITON_MATRIX_CAPTURE=1")
 @pytest.mark.parametrize("interpret", [False, True])
-def test_a_package_s_tests_are_captured_without_a_gpu(capture, tmp_path, interpret):
+def test_a_package_s_tests_are_captured_without_a_gpu(environments, capture, tmp_path, interpret):
     row = cells.load(ROOT / "constraints" / "cells.toml").releases["3.6.0"]
     python = stamped.of_release(row, ("torch", "pytest"), ENVS)
     (tmp_path / "mine.py").write_text(textwrap.dedent(SCRIPT))
