@@ -110,6 +110,19 @@ def quietly() -> Iterator[None]:
         _busy.now = before
 
 
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """Note nothing of what is read inside the block, which takes as long there as if nobody listened."""
+    before, _current[0] = _current[0], None
+    environment = type(os.environ)
+    os.environ.__class__ = _PLAIN
+    try:
+        yield
+    finally:
+        os.environ.__class__ = environment
+        _current[0] = before
+
+
 def looked_for(path: str, question: str = "import") -> None:
     """Something of a path is looked for in a way that Python does not tell."""
     _note_path(question, path)
@@ -121,6 +134,7 @@ def is_library(path: str) -> bool:
 
 
 _current: list[Optional[Notes]] = [None]
+_PLAIN: Any = type(os.environ)
 _busy = threading.local()
 
 
@@ -256,7 +270,7 @@ def _asks_for_kind() -> bool:
     return False
 
 
-class _Environ(type(os.environ)):  # type: ignore[misc]
+class _Environ(_PLAIN):  # type: ignore[misc]
     """The environment, telling which variables are looked at."""
 
     def __getitem__(self, key: str) -> str:
