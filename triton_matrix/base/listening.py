@@ -36,6 +36,8 @@ INSTALLED = _folders(_PATHS["purelib"], _PATHS["platlib"], *site.getsitepackages
 HARNESS = str(Path(__file__).parents[1]) + os.sep
 _KIND = ("exists", "isfile", "isdir", "is_file", "is_dir")
 _PROGRAMS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn", "socket.connect")
+# what a forked child reads, and what SQLite does in C, is noted by nobody
+_UNHEARD = ("os.fork", "os.forkpty", "sqlite3.connect")
 
 
 class Notes:
@@ -177,7 +179,7 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
             _note("program", args[0])
     elif event == "socket.gethostname":
         _note("machine", "name")
-    elif event in _PROGRAMS:
+    elif event in _PROGRAMS or event in _UNHEARD:
         _note("program", event)
 
 
