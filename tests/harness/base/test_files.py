@@ -1,9 +1,7 @@
 """Evidence is written whole or not at all; TOML that cannot be read is one sentence."""
 
-import contextlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +10,8 @@ import time
 import pytest
 
 from triton_matrix.base import files
+
+from ..full_disk import full_disk
 
 
 def test_json_is_written_sorted_and_readable_by_others(tmp_path):
@@ -80,19 +80,6 @@ def test_toml_that_cannot_be_read_is_one_sentence_that_names_the_option_and_the_
 
 def test_a_full_disk_is_said_with_the_file_that_could_not_be_written(tmp_path):
     path = tmp_path / "run.json"
-    with pytest.raises(OSError, match=r"File too large.*run\.json"), limit_of_file_size(100):
+    with pytest.raises(OSError, match=r"File too large.*run\.json"), full_disk():
         files.write_text(path, "x" * 1000)
     assert list(tmp_path.iterdir()) == []
-
-
-@contextlib.contextmanager
-def limit_of_file_size(n_bytes):
-    """Let no file of this process grow beyond it: writing fails as on a full disk, without a name."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
