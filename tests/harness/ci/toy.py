@@ -25,6 +25,7 @@ TABLE = f"""
 [package]
 name = "tiny"
 test = ["pytest>=8", "hypothesis", "pytest-benchmark"]
+kernels = false # to launch: its torch is a stand-in
 atlas = "tests/atlas/hook.py:configurations"
 
 [cell.small]
