@@ -42,6 +42,7 @@ torch = "nightly"
 triton = "nightly"
 platforms = ["rocm"]
 index = "ADDRESS/rocm"
+requires = ["numpy"]
 why = "tomorrow's"
 
 [cell.ambient]
