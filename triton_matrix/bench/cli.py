@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, compiler_variables, files, locks
+from ..base import commands, compiler_variables, files, locks, per_gpu
 from ..base.cells import Cell, Table, load_at
 from ..base.terms import LEVELS
 from ..evidence import bench_runs, benchmark_file, installed, runs, toolchain, writing
@@ -34,6 +34,9 @@ def main(argv: list[str]) -> int:
     regressed; 2 where the question cannot be asked.
     """
     options, pytest_args = _parser().parse_known_args(argv)
+    if options.devices is not None:
+        reports = files.as_given(options.reports or load_at(options.root).root / "reports")
+        return per_gpu.each("bench", per_gpu.without(argv), per_gpu.numbers(options.devices), reports)
     return _bench(options, [argument for argument in pytest_args if argument != "--"])
 
 
@@ -48,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--cell", default="ambient", help="a row of constraints/cells.toml (default: ambient)")
     add("--root", type=Path, help="the repo root (default: found from the current folder up)")
     add("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
+    add(
+        "--devices",
+        metavar="N,N",
+        help="a process for each of these GPUs, at once; its evidence is in gpu-N/",
+    )
     add("--level", choices=("auto", *LEVELS), default="auto", help="default: device with a GPU, codegen without one")
     add("--rows", metavar="REGEX", help="only rows whose name matches")
     add("--budget", type=float, default=0.1, help="seconds of rounds per measurement (default: 0.1)")

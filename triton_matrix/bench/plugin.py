@@ -17,6 +17,7 @@ from typing import Any, Callable, Optional, Union
 
 import pytest
 
+from ..base import per_gpu
 from ..base.cells import load_at
 from ..base.files import write_text
 from ..base.listening import Notes, paused
@@ -64,7 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "row(name): what a benchmark is called in the bench's files; default: its name")
     config.stash[_COUNTED] = _Counted()
     config.pluginmanager.register(config.stash[_COUNTED])
-    level_of(config)
+    if level_of(config) == "device":
+        _hold_the_gpu(config)
     pattern = config.getoption("bench_rows")
     try:
         re.compile(pattern or "")
@@ -91,6 +93,21 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     names = getattr(item, "fixturenames", ())
     with paused() if "benchmark" in names and "record" not in names else contextlib.nullcontext():
         yield
+
+
+def _hold_the_gpu(config: pytest.Config) -> None:
+    """Time alone on the GPU until pytest ends; where another does, say so before anything is timed."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return
+    gpu = toolchain.gpus()[torch.cuda.current_device()]
+    held = contextlib.ExitStack()
+    try:
+        held.enter_context(per_gpu.timing(gpu["uuid"] or str(gpu.get("device", 0))))
+    except ValueError as problem:
+        raise pytest.UsageError(str(problem)) from None
+    config.add_cleanup(held.close)
 
 
 class _Counted:

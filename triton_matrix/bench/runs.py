@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..evidence import benchmark_file
+from ..evidence import benchmark_file, toolchain
 
 FILES = (benchmark_file.NAME, benchmark_file.SWEEP)
 
@@ -31,7 +31,7 @@ class Run:
     @property
     def gpu(self) -> str:
         """The GPU's name, ``"none"`` without one; several of one kind are named once."""
-        return ", ".join(sorted({gpu["name"] for gpu in self.about["gpus"]})) or "none"
+        return ", ".join(sorted({toolchain.called(gpu) for gpu in self.about["gpus"]})) or "none"
 
     @property
     def triton(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Optional
 from ..base import compiler_variables, tables
 from ..base.tables import DASH
 from ..codegen import metrics
+from ..evidence.toolchain import called
 from .timings import OURS, timings
 
 WIDTH = 100
@@ -24,7 +25,7 @@ def heading(report: Mapping[str, Any]) -> list[str]:
     """What was run on what, and that nothing was timed where that is so."""
     about = report["triton_matrix"]
     found = about["versions"]
-    gpus = ", ".join(f"{gpu['name']}, driver {gpu['driver']}" for gpu in about["gpus"]) or "no GPU"
+    gpus = ", ".join(f"{called(gpu)}, driver {gpu['driver']}" for gpu in about["gpus"]) or "no GPU"
     lines = [
         "",
         f"{about['cell']}  level {about['level']}  python {found['python']}  torch {found['torch']}"

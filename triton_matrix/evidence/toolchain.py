@@ -9,11 +9,12 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, compiler_variables, files
+from ..base import commands, compiler_variables, files, per_gpu
 from ..base.cells import load
 from ..base.text import masked
 from . import schemas
@@ -83,7 +84,10 @@ def git_state(root: Optional[Path]) -> tuple[Optional[str], Optional[bool]]:
 
 
 def gpus() -> list[dict[str, Any]]:
-    """The GPUs that torch sees: name, architecture as a target (``cuda:90``, ``hip:gfx942``), driver, size."""
+    """The GPUs that torch sees: name, architecture as a target (``cuda:90``, ``hip:gfx942``), driver, size, UUID.
+
+    In a process that ``--devices`` started there is one, with the number that it has there as ``device``.
+    """
     try:
         import torch
 
@@ -105,9 +109,16 @@ def gpus() -> list[dict[str, Any]]:
                 "driver": _driver(),
                 "multiprocessors": properties.multi_processor_count,
                 "memory_bytes": properties.total_memory,
+                "uuid": str(getattr(properties, "uuid", "")),
+                **({"device": int(os.environ[per_gpu.DEVICE])} if per_gpu.DEVICE in os.environ else {}),
             }
         )
     return found
+
+
+def called(gpu: Mapping[str, Any]) -> str:
+    """What a GPU of :func:`gpus` is called: its name, with its number where several were asked for."""
+    return f"{gpu['name']} (GPU {gpu['device']})" if "device" in gpu else str(gpu["name"])
 
 
 def distribution_of(module: str) -> Optional[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evidence.reading import Document, Suite
+from ..evidence.toolchain import called
 from . import words
 from .matrix import FoundLevel, OnMachine, Superseded
 
@@ -19,7 +20,7 @@ def of(suite: Suite, environments: Iterable[Document]) -> str:
     beside = [item.content for item in environments if Path(item.file).parent == suite.folder]
     recorded = beside[-1] if beside else {}
     if suite.level == "device":
-        return suite.properties.get("gpu") or ", ".join(str(gpu["name"]) for gpu in recorded.get("gpus", ()))
+        return suite.properties.get("gpu") or ", ".join(map(called, recorded.get("gpus", ())))
     return str(recorded.get("platform", {}).get("machine") or "")
 
 

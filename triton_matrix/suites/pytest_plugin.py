@@ -165,7 +165,7 @@ def _junit_properties(pytestconfig: pytest.Config, record_testsuite_property: Ca
     record_testsuite_property("cell", found["cell"])
     record_testsuite_property("run", found["run"])
     record_testsuite_property("level", current_level())
-    record_testsuite_property("gpu", ", ".join(gpu["name"] for gpu in found["gpus"]))
+    record_testsuite_property("gpu", ", ".join(map(toolchain.called, found["gpus"])))
     for name in ("date", "commit", "python"):
         record_testsuite_property(name, found[name])
     for name in ("torch", "triton"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..base import commands, compiler_variables, locks, sources
+from ..base import commands, compiler_variables, locks, per_gpu, sources
 from ..base.cells import Cell, Table, load_at
 from ..base.terms import RUN_LEVELS
 from ..base.text import masked
@@ -55,6 +55,12 @@ def main(argv: list[str]) -> int:
     """
     options, pytest_args = _parser().parse_known_args(argv)
     table = load_at(options.root)
+    if options.devices is not None:
+        if options.level == "interpreter":
+            raise ValueError("devices are for level device, and the level is interpreter")
+        asked_for = [*per_gpu.without(argv), *([] if options.level else ["--level", "device"])]
+        reports = (options.reports or table.root / "reports").resolve()
+        return per_gpu.each("run", asked_for, per_gpu.numbers(options.devices), reports)
     cell = table.cell(options.cell)
     missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
     if missing:
@@ -90,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cell", default="ambient", help="a row of constraints/cells.toml (default: ambient)")
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
     parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
+    parser.add_argument("--devices", metavar="N,N", help="a process for each of these GPUs, at once, at level device")
     parser.add_argument("--level", choices=RUN_LEVELS, help="only this level")
     parser.add_argument("--suite", action="append", help="a path below the repo root or tests/ (default: the table's)")
     parser.add_argument("--column", help="what the evidence is filed and shown under (default: the cell's name)")
