@@ -19,7 +19,7 @@ if __name__ == "__main__" and not __package__:  # run by its path: find the pack
 
 import numpy as np
 
-from . import dtypes
+from . import arrays, dtypes
 from .outcomes import Change, Difference, Outcome
 
 # The relative difference that rounding explains, by type: torch.testing.assert_close's own (torch 2.11), and one step
@@ -120,12 +120,11 @@ def written(outcome: Outcome) -> list[Written]:
         OSError, ValueError, KeyError: its file is not there or not whole.
     """
     found, whole = [], bool(outcome.row.get("whole"))
-    with np.load(outcome.folder / outcome.row["file"]) as arrays:
-        for each in outcome.row["storages"]:
-            if each["written"]:
-                name, dtype = each["args"][0], dtypes.find(each["dtype"])
-                where = (tuple(each["shape"]), tuple(each["strides"]), each["offset"], each["written"], each["digest"])
-                found.append(Written(name, dtype, *where, arrays[f"{name}.places"], arrays[f"{name}.bits"], whole))
+    for each in outcome.row["storages"]:
+        if each["written"]:
+            name, dtype = each["args"][0], dtypes.find(each["dtype"])
+            where = (tuple(each["shape"]), tuple(each["strides"]), each["offset"], each["written"], each["digest"])
+            found.append(Written(name, dtype, *where, *arrays.read(outcome.folder, each["digest"]), whole))
     return found
 
 
