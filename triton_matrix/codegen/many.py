@@ -207,7 +207,7 @@ def _work(jobs: list[Configuration], skip: int, settings: Settings) -> Callable[
 
 
 def notes_of_modules() -> Notes:
-    """Notes of what a kernel's module reads, not of what Triton reads to compile it, nor of what installed code runs."""
+    """Notes of what a kernel's module reads, not of what Triton reads for it, nor of what installed code runs."""
     import triton
 
     compiler = str(Path(triton.__file__).parent)

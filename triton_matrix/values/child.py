@@ -22,7 +22,7 @@ if __name__ == "__main__" and not __package__:  # run by its path: find the pack
 
 import numpy as np
 
-from ..base import reads
+from ..base import listening, reads
 from ..codegen import cache, loading, targets
 from ..codegen.cli import installed_triton
 from . import arrays, device, forked, reference, running
@@ -103,14 +103,11 @@ def _loaded(launch: Mapping[str, Any], level: str) -> str:
 
 
 def _kept(asked: Mapping[str, Any]) -> cache.Kept:
-    release = installed_triton()
-    said = [asked.get(name) for name in ("target", "torch", "source_root", "without")]
-    folder = asked.get("kept")
-    return cache.Kept(
-        Path(folder) if folder else None,
-        release,
-        lambda: cache.of_this_python(asked.get("code", ""), release, [np.__version__, *said]),
-    )
+    release, folder = installed_triton(), asked.get("kept")
+    said = [np.__version__, *(asked.get(name) for name in ("target", "torch", "source_root", "without"))]
+    # now: importing Triton may change what this process is asked about
+    toolchain = cache.of_this_python(asked.get("code", ""), release, said) if folder else ""
+    return cache.Kept(Path(folder) if folder else None, release, lambda: toolchain)
 
 
 class _Work:
@@ -198,7 +195,8 @@ def _row(compute: Compute, launch: Any, folder: Path) -> dict[str, Any]:
         "seconds": round(done.seconds, 4),
     }
     if done.status in ("computed", "late"):
-        row |= {"whole": done.whole, "storages": _storages(done.tensors, folder)}
+        with listening.quietly():
+            row |= {"whole": done.whole, "storages": _storages(done.tensors, folder)}
     return row
 
 

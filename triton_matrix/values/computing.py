@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
+import hashlib
 import json
 import os
 import subprocess
@@ -93,9 +95,11 @@ def compute(
     return found
 
 
+@functools.cache
 def code_digest() -> str:
     """Digest of this room's code and of all that it uses: what it computes may be another with another one."""
-    return digest_with_siblings(CHILD)
+    both = [digest_with_siblings(each) for each in (CHILD, COMPARE)]
+    return hashlib.sha256("".join(both).encode()).hexdigest()
 
 
 def read_of(folder: Path) -> tuple[int, Reads]:
@@ -166,6 +170,15 @@ def changes(python: str, outcomes: Mapping[str, Mapping[str, Outcome]], folder: 
     for release, rows in outcomes.items():
         for launch, outcome in rows.items():
             asked.setdefault(launch, {})[release] = {"row": dict(outcome.row), "folder": str(outcome.folder)}
+    return _compared(python, {"launches": asked}, folder)
+
+
+def pairs(python: str, asked: Sequence[Mapping[str, Any]], folder: Path) -> list[Change]:
+    """How each of two outcomes differ, as :mod:`compare` takes pairs of them; arguments as of :func:`changes`."""
+    return _compared(python, {"pairs": list(asked)}, folder)
+
+
+def _compared(python: str, asked: Mapping[str, Any], folder: Path) -> list[Change]:
     folder.mkdir(parents=True, exist_ok=True)
     request, out = folder / "compare.json", folder / "changes.json"
     request.write_text(json.dumps(asked), encoding="utf-8")

@@ -63,14 +63,18 @@ class Difference:
     after: str
     rounding: bool
 
-    def sentence(self) -> str:
-        """What differs, in one sentence."""
+    def sentence(self, *, reference: bool = False) -> str:
+        """What differs, in one sentence; from another release, or from what a reference says."""
         sizes = ""
         if self.absolute is not None and self.relative is not None:
             sizes = f", by up to {self.absolute:.3g} ({self.relative:.2g} of the value)"
         at = ", ".join(map(str, self.index))
         said = f"{self.argument}: {self.differing} of {self.of} elements differ{sizes}; "
-        return said + f"[{at}] is {self.before}, then {self.after}"
+        return (
+            said
+            + f"[{at}] is "
+            + (f"{self.after}, and should be {self.before}" if reference else f"{self.before}, then {self.after}")
+        )
 
 
 @dataclasses.dataclass(frozen=True)
