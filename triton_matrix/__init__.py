@@ -6,7 +6,8 @@
     evidence      every file under reports/: schemas, writing, reading
     environments  from a row of the table to an environment with its pins and the package's wheel
     suites        a cell's tests, the pytest plugin, incidents
-    codegen       one Triton: compile, measure, compare
+    launches      what a launch is: its file, capture, and how its kernel is found and loaded
+    codegen       one Triton: compile a launch, measure, compare
     bench         timing
     values        one Triton: what a launch computes, in its interpreter, and how that compares
     releases      many Tritons: atlas, history, bisect

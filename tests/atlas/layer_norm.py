@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from liger_kernel.kernels.plan import TARGETS, DeviceProperties, Launch, backward_plan, forward_plan
-from triton_matrix.codegen import targets
-from triton_matrix.codegen.devices import DEVICES
+from triton_matrix.base import targets
+from triton_matrix.base.devices import DEVICES
 
 KERNELS = "liger_kernel.kernels.layer_norm"
 N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of tokens is

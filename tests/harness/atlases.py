@@ -1,7 +1,7 @@
 """Atlas files for tests: whole ones, of the entries that a test gives."""
 
-from triton_matrix.codegen import naming
 from triton_matrix.evidence import schemas
+from triton_matrix.launches import naming
 
 
 def entry(kernel="toys.add:add", settings=(), target="cuda:90", status="ok", **other):

@@ -165,9 +165,9 @@ def test_its_kernel_compiles_for_gpus_that_are_not_there(nox, adopter, tmp_path)
     python = adopter / ".nox" / "tests-triton390" / "bin" / "python"
     if not python.exists():
         assert nox("-s", "tests-triton390", "--install-only").returncode == 0
-    spec = ["--spec", "specs/squared_relu.toml", "--target", "cuda:90", "--target", "hip:gfx942"]
+    launch = ["--launches", "launches/squared_relu.toml", "--target", "cuda:90", "--target", "hip:gfx942"]
     out = tmp_path / "out.json"
-    command = [str(python), "-m", "triton_matrix", "compile", *spec, "--json", str(out), "--no-cache"]
+    command = [str(python), "-m", "triton_matrix", "compile", *launch, "--json", str(out), "--no-cache"]
     commands.run(command, cwd=adopter)
     entries = json.loads(out.read_text())["entries"]
     assert {(each["target"], each["status"]) for each in entries} == {("cuda:90", "ok"), ("hip:gfx942", "ok")}
@@ -175,8 +175,17 @@ def test_its_kernel_compiles_for_gpus_that_are_not_there(nox, adopter, tmp_path)
 
 
 @pytest.mark.usefixtures("_torch_at_hand")
-def test_a_triton_without_torch_compiles_its_kernel_from_the_spec(nox, adopter):
-    asked = ["codegen", "--spec", "specs/squared_relu.toml", "--triton", "3.9.0", "--target", "cuda:90", "--no-cache"]
+def test_a_triton_without_torch_compiles_its_kernel_from_the_launch_file(nox, adopter):
+    asked = [
+        "codegen",
+        "--launches",
+        "launches/squared_relu.toml",
+        "--triton",
+        "3.9.0",
+        "--target",
+        "cuda:90",
+        "--no-cache",
+    ]
     done = nox(*asked, module="triton_matrix")
     assert done.returncode == 0, done.stdout
     assert "triton 3.9.0: 2 compiled" in done.stdout
@@ -185,7 +194,7 @@ def test_a_triton_without_torch_compiles_its_kernel_from_the_spec(nox, adopter):
 def test_the_wheel_of_another_package_is_built_from_its_own_sources(adopter):
     table = load(adopter / "constraints" / "cells.toml")
     names = {path.name for path in sources.of_build(table.root)}
-    assert names == {"noxfile.py", "pyproject.toml", "specs", "squared_relu"}
+    assert names == {"noxfile.py", "pyproject.toml", "launches", "squared_relu"}
     assert wheel.name(table) == "squared-relu"
 
 

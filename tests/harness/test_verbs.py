@@ -22,7 +22,7 @@ BAD_INPUT = {
     "provide": ["--root", ".", "--cell", "x", "--python", sys.executable],
     "run": ["--root", "."],
     "environment": ["--root", "."],
-    "compile": ["--spec", "missing.toml", "--target", "cuda:90", "--no-cache"],
+    "compile": ["--launches", "missing.toml", "--target", "cuda:90", "--no-cache"],
     "codegen": ["--root", "."],
     "capture": ["--target", "cuda:1", "--", "true"],
     "compare": ["missing.json", "missing.json"],

@@ -5,8 +5,10 @@ import re
 import triton
 import triton.language as tl
 
-from triton_matrix.codegen import adapters, targets
-from triton_matrix.codegen.compile import sign, unknown_to
+from triton_matrix.base import targets
+from triton_matrix.codegen import adapters
+from triton_matrix.codegen.compile import unknown_to
+from triton_matrix.launches.signing import sign
 
 from .incident import EVERY, Incident, NotApplicable, Observation, Seen
 

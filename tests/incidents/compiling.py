@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from triton_matrix.codegen import Result, compile_kernel, targets
+from triton_matrix.base import targets
+from triton_matrix.codegen import Result, compile_kernel
 from triton_matrix.codegen.compile import compile_stages
 
 from .incident import NotApplicable, Seen

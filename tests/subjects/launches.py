@@ -17,11 +17,12 @@ import types
 from pathlib import Path
 from typing import Any
 
-from triton_matrix.base import files, tables, versions
-from triton_matrix.codegen import compile_kernel, targets
+from triton_matrix.base import files, tables, targets, versions
+from triton_matrix.codegen import compile_kernel
 from triton_matrix.codegen import metrics as metric
-from triton_matrix.codegen.compile import unknown_to, unwrap
+from triton_matrix.codegen.compile import unknown_to
 from triton_matrix.evidence import schemas, toolchain
+from triton_matrix.launches.loading import unwrap
 
 from .plugin import answer_for_the_gpu, ensure_subject
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from triton_matrix.base import cells, tables
-from triton_matrix.codegen import Configuration, naming, spec
+from triton_matrix.launches import Configuration, launch_file, naming
 
 from .guess import Kernel, kernels
 
@@ -49,12 +49,12 @@ def main(argv: list[str]) -> int:
     """Exit status 0: no failure is ours. 1: one is."""
     parser = argparse.ArgumentParser(prog="python -m survey", description=main.__doc__)
     add = parser.add_argument
-    add("--folder", type=Path, default=Path("reports/survey"), help="where wheels, specs and results go")
+    add("--folder", type=Path, default=Path("reports/survey"), help="where wheels, launch files and results go")
     add("--envs", type=Path, default=Path(".nox/codegen"), help="folder of the releases' environments")
     add("--root", type=Path, default=Path.cwd(), help="the repo root (default: the current folder)")
     add("--each", type=int, default=5, help="kernels of a package (default: 5)")
     add("--candidates", type=int, default=12, help="kernels of a package that are guessed at (default: 12)")
-    add("--captured", type=Path, metavar="DIR", help="specs that `capture` wrote, in a folder for each package")
+    add("--captured", type=Path, metavar="DIR", help="launch files that `capture` wrote, in a folder for each package")
     add("--jobs", type=int, default=2, help="releases side by side (default: 2)")
     add("--judge", default="3.6.0", help="the release whose real torch says whether a guess is a launch")
     options = parser.parse_args(argv)
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
 
 
 def captured(folder: Optional[Path]) -> list[Kernel]:
-    """The first spec of each kernel below the folders of a folder, named after their packages."""
+    """The first launch file of each kernel below the folders of a folder, named after their packages."""
     found: dict[str, Kernel] = {}
     for file in sorted(folder.glob("*/*.toml")) if folder else ():
         text = file.read_text(encoding="utf-8")
@@ -134,9 +134,9 @@ class Survey:
         for old in folder.glob("*.toml"):
             old.unlink()
         for number, kernel in enumerate(asked):
-            (folder / f"{number:03}.toml").write_text(kernel.spec, encoding="utf-8")
+            (folder / f"{number:03}.toml").write_text(kernel.launch, encoding="utf-8")
         options = self._options
-        command = [sys.executable, "-m", "triton_matrix", "codegen", "--spec", str(folder), "--out", str(out)]
+        command = [sys.executable, "-m", "triton_matrix", "codegen", "--launches", str(folder), "--out", str(out)]
         command += [
             "--compile-seconds",
             "150",
@@ -155,7 +155,7 @@ class Survey:
             command += ["--with", each]
         subprocess.run(command, stdout=subprocess.DEVNULL)
         files = [folder / f"{number:03}.toml" for number in range(len(asked))]
-        return self._answers([spec.expand(spec.read(file), [TARGET])[0] for file in files], out)
+        return self._answers([launch_file.expand(launch_file.read(file), [TARGET])[0] for file in files], out)
 
     def _answers(self, asked: list[Configuration], out: Path) -> Answers:
         found: Answers = {}

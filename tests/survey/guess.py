@@ -30,12 +30,12 @@ _POINTERS = {"load", "store", "make_block_ptr", "advance"} | {f"atomic_{name}" f
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel and the spec that was guessed for it, as TOML."""
+    """A kernel and the launch file that was guessed for it, as TOML."""
 
     package: str
     name: str
     file: Path
-    spec: str
+    launch: str
 
 
 def kernels(package: str, root: Path) -> Iterator[Kernel]:
@@ -54,7 +54,7 @@ def kernels(package: str, root: Path) -> Iterator[Kernel]:
         for node in tree.body:
             if isinstance(node, ast.FunctionDef) and _is_kernel(node):
                 reference = f"{file.resolve()}:{node.name}"
-                yield Kernel(package, node.name, file, _spec(reference, node, tuned))
+                yield Kernel(package, node.name, file, _launch(reference, node, tuned))
 
 
 def _is_kernel(node: ast.FunctionDef) -> bool:
@@ -83,7 +83,7 @@ def _tuned(tree: ast.Module) -> set[str]:
     return found
 
 
-def _spec(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
+def _launch(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
     tunes = any("'autotune'" in ast.dump(each) or "'heuristics'" in ast.dump(each) for each in node.decorator_list)
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     positional = [*node.args.posonlyargs, *node.args.args]

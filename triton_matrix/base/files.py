@@ -71,7 +71,7 @@ def read_toml(path: Path, what: str, error: type[ValueError] = ValueError) -> di
 
     Args:
         path: the file.
-        what: what the file is to the reader of an error: the option that named it, such as ``--spec``.
+        what: what the file is to the reader of an error: the option that named it, such as ``--launches``.
         error: raised where there is no content.
 
     Raises:

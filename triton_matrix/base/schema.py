@@ -110,7 +110,7 @@ _PACKAGE = _row(
 _RUNNER = _list(_text(r"[^\n]*\S[^\n]*", "a label"), 'a list of labels, such as ["self-hosted", "cuda"]', at_least=1)
 
 # beside the groups: folders under reports/ that hold the atlas, and the rows that the cell ambient has in a report
-_TAKEN = (*GROUPS, "codegen", "values", "specs")
+_TAKEN = (*GROUPS, "codegen", "values", "launches")
 _CELL_NAME = f"(?!({'|'.join(_TAKEN)}|ambient-.*)$){_NAME}"
 _CELL_NAMES = "letters, digits, dots, hyphens and underscores, a letter or digit first and last, "
 _CELL_NAMES += f"not {', '.join(_TAKEN)} or ambient-..."

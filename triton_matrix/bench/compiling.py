@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..codegen import Configuration, compile_kernel
-from ..codegen.loading import load
+from ..codegen import compile_kernel
+from ..launches import Configuration
+from ..launches.loading import load
 from .timing import Measurement
 
 TARGETS = ("cuda:90", "hip:gfx942")  # compiled for where no GPU says which

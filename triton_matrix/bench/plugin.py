@@ -19,8 +19,8 @@ import pytest
 from ..base.cells import load_at
 from ..base.files import write_text
 from ..base.terms import LEVELS
-from ..codegen import Configuration
 from ..evidence import toolchain
+from ..launches import Configuration
 from ..suites.watch import Journal
 from . import bandwidth, compiling, hooks, table
 from .header import header

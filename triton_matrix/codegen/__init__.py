@@ -6,6 +6,6 @@ tells more. Importing this package imports neither torch nor triton.
 
 from __future__ import annotations
 
-from .compile import Configuration, Result, compile_kernel
+from .compile import Result, compile_kernel
 
-__all__ = ["Configuration", "Result", "compile_kernel"]
+__all__ = ["Result", "compile_kernel"]

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..base import files, text, versions
-from . import metrics, naming
+from ..launches import naming
+from . import metrics
 
 CAUSES = ("crash", "compile", "run", "values", "spills", "scratch", "occupancy", "loads", "fp64", "shared", "time")
 WITHOUT_VALUE = ("crash", "compile", "run")  # nothing is worse

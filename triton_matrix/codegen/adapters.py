@@ -11,14 +11,14 @@ inside the methods.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..base import versions
+from ..base.targets import Target
+from ..launches.signature import Signature
 from . import ptxas
-from .targets import Target
 
 NEWEST_TRIED = "3.9.0"
 OnStage = Optional[Callable[[str, Any, dict[str, Any]], None]]
@@ -283,61 +283,6 @@ ADAPTERS: tuple[tuple[str, type[Adapter35]], ...] = (
 LAST_STAGE = {"cuda": "cubin", "hip": "amdgcn"}
 SOURCE = "source"  # the IR that the frontend makes of the Python source, before any stage
 TEXT_STAGES = ("llir", "ptx")  # handed on as text; the stages before them are MLIR modules
-
-
-@dataclass(frozen=True)
-class Signature:
-    """A kernel's parameters as one configuration fixes them.
-
-    Attributes:
-        names: all parameters in order, constants included.
-        types: Triton type of each parameter that is not a constant ("*fp32", "i32", a tuple of such).
-        constants: value of each ``tl.constexpr`` parameter, of those that are None, and of integers that are 1.
-        divisible: names whose value (of a pointer: address) is a multiple of 16.
-        ones: names of the integers that are 1, which a launch makes constants.
-        inner: constants inside tuples, by their path: index of the parameter, then index in the tuple.
-        divisible_inner: paths inside tuples whose value is a multiple of 16.
-    """
-
-    names: tuple[str, ...]
-    types: dict[str, Any]
-    constants: dict[str, Any]
-    divisible: frozenset[str]
-    ones: frozenset[str] = frozenset()
-    inner: dict[tuple[int, ...], Any] = field(default_factory=dict)
-    divisible_inner: frozenset[tuple[int, ...]] = frozenset()
-
-    def specialization(self, name: str) -> str:
-        """Triton's own letters: D divisible by 16, S a tensor smaller than 2 GB, which backends may ignore."""
-        return ("D" if name in self.divisible else "") + ("S" if _is_pointer(self.types.get(name)) else "")
-
-    def leaves(self) -> Iterator[tuple[tuple[int, ...], str]]:
-        """The letters of every parameter and of everything inside tuples, by path."""
-        for index, name in enumerate(self.names):
-            kind = self.types.get(name)
-            if isinstance(kind, tuple):
-                yield from self._inside((index,), kind)
-            else:
-                yield (index,), self.specialization(name)
-
-    def _inside(self, path: tuple[int, ...], kinds: tuple[Any, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
-        for index, kind in enumerate(kinds):
-            where = (*path, index)
-            if isinstance(kind, tuple):
-                yield from self._inside(where, kind)
-            else:
-                yield where, ("D" if where in self.divisible_inner else "") + ("S" if _is_pointer(kind) else "")
-
-    def by_index(self) -> tuple[dict[int, str], dict[int, Any], set[int], set[int]]:
-        """Types, constants, divisible parameters and ones, keyed by position instead of name."""
-        index = {name: i for i, name in enumerate(self.names)}
-        types = {index[name]: kind for name, kind in self.types.items()}
-        constants = {index[name]: value for name, value in self.constants.items()}
-        return types, constants, {index[name] for name in self.divisible}, {index[name] for name in self.ones}
-
-
-def _is_pointer(kind: Any) -> bool:
-    return isinstance(kind, str) and kind.startswith("*")
 
 
 def choose(version: str) -> tuple[Adapter35, str]:

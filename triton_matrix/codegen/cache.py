@@ -25,9 +25,11 @@ from ..base.files import write_text
 from ..base.listening import is_library
 from ..base.reads import Reads, changed
 from ..base.sources import sha256
-from . import many, sources
-from .compile import Configuration, Result
-from .loading import KernelError, file_of
+from ..launches import sources
+from ..launches.configuration import Configuration
+from ..launches.loading import KernelError, file_of
+from . import many
+from .compile import Result
 from .many import Rows, Settings
 
 KEPT = 20_000  # rows per release; the oldest go first

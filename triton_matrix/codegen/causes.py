@@ -8,9 +8,9 @@ import traceback
 from pathlib import Path
 from typing import Any, Optional
 
-from . import kernel_source, places
-from .places import Place
-from .standins import StandIn
+from ..launches import kernel_source, places
+from ..launches.places import Place
+from ..launches.standins import StandIn
 
 _LONGEST = 400  # characters of a cause
 _BARE = re.compile(r"(AssertionError)\(\)")  # up to 3.4, of an assertion without words
@@ -119,7 +119,7 @@ def _standin_named(cause: str, fn: Any) -> str:
     """What is not installed of the globals that a cause names: Triton says that they are no globals it can use."""
     for name, value in fn.fn.__globals__.items() if fn is not None else ():
         if isinstance(value, StandIn) and (f" {name} " in f" {cause} " or f"'{name}'" in cause or f"`{name}`" in cause):
-            from .standins import way_out
+            from ..launches.standins import way_out
 
             return value._problem or f"{name} is {value._name}, {way_out(value._name)}"
     return ""

@@ -11,11 +11,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, compiler_variables, reads, records
+from ..base import commands, compiler_variables, reads, records, targets
 from ..evidence import atlas_file
-from . import adapters, hook, loading, spec, table, targets
+from ..launches import hook, launch_file, loading
+from ..launches.configuration import Configuration
+from . import adapters, table
 from .cache import OUR_CODE_DIGEST, Cache, default_folder
-from .compile import Configuration, Result
+from .compile import Result
 from .entries import entry
 from .many import Rows, Settings, compile_all
 
@@ -31,7 +33,7 @@ def main(argv: list[str]) -> int:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--spec", type=Path, metavar="PATH", help="compile what this file, or each *.toml of a folder, says"
+        "--launches", type=Path, metavar="PATH", help="compile what this file, or each *.toml of a folder, says"
     )
     what.add_argument("--atlas", metavar="FILE.py:FUNCTION", help="compile the configurations that this gives")
     what.add_argument(
@@ -72,13 +74,13 @@ def main(argv: list[str]) -> int:
     if options.atlas:
         configurations, read = hook.told(options.atlas, options.root, names)
     else:
-        configurations = spec.expand_all(options.spec, names)
+        configurations = launch_file.expand_all(options.launches, names)
     settings = settings_of(options, options.torch)
     cache = Cache(None if options.no_cache else options.cache, release, settings)
     source = options.root if options.atlas else loading.file_of(configurations[0].kernel) or Path()
     # of what is there before anything is compiled: sources that change meanwhile make the file one of other sources
-    adapter, is_spec = adapters.name_of(release), bool(options.spec)
-    about = atlas_file.make(release, adapter, source, OUR_CODE_DIGEST, is_spec=is_spec) if options.json else {}
+    adapter, of_launches = adapters.name_of(release), bool(options.launches)
+    about = atlas_file.make(release, adapter, source, OUR_CODE_DIGEST, of_launches=of_launches) if options.json else {}
     asked = {name: [each.label for each in configurations if each.target == name] for name in names}
     _tell(options.progress, f"asked {json.dumps(asked)}")
     rows = run(configurations, cache, settings, options.progress)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, tables, text
+from ..base import cells, commands, tables, targets, text
 from ..evidence import atlas_file
-from . import accepted, metrics, naming, targets
+from ..launches import naming
+from . import accepted, metrics
 from .accepted import Accepted
 from .cache import OUR_CODE_DIGEST
 

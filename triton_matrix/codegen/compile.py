@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional, Union
 
-from ..base import versions
+from ..base import targets, versions
 from ..base.reads import Reads
-from . import adapters, causes, crashes, cuda_metrics, diagnostics, hip_metrics, naming, ptxas, targets
-from .signing import NotInThisRelease
-from .signing import sign as sign
-from .standins import strictly
-from .targets import CudaLimits, Target
+from ..base.targets import CudaLimits, Target
+from ..launches.loading import unwrap
+from ..launches.signing import NotInThisRelease, sign
+from ..launches.standins import strictly
+from . import adapters, causes, crashes, cuda_metrics, diagnostics, hip_metrics, ptxas
 
 _TUNERS_SKIP = ("CompileTimeAssertionFailure", "PTXASError", "OutOfResources")  # what an autotuner catches
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """One kernel, fully settled, for one target.
-
-    Attributes:
-        kernel: "module:function" or "path/to/file.py:function".
-        settings: what tells this configuration from the kernel's others, in words: ``("num_warps=4",)``.
-        target: such as "cuda:90".
-        args: Triton type, or a launch's value, of every parameter that is not a constant (signing.py).
-        constexprs: value of every ``tl.constexpr`` parameter, as a spec writes it (signing.decode).
-        options: compile options; ``num_warps`` is 4 where neither this nor a tuner says it.
-        hints: names of the parameters given as types that are divisible by 16.
-    """
-
-    kernel: str
-    settings: tuple[str, ...]
-    target: str
-    args: dict[str, Any]
-    constexprs: dict[str, Any]
-    options: dict[str, Any]
-    hints: tuple[str, ...]
-
-    @property
-    def function(self) -> str:
-        return self.kernel.rpartition(":")[2]
-
-    @property
-    def label(self) -> str:
-        return naming.label(naming.kernel(self.kernel), self.settings)
-
-    @property
-    def id(self) -> str:
-        return naming.identifier(self.label, self.target)
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Configuration:
-        """The configuration of which :func:`dataclasses.asdict` went through JSON."""
-        return cls(**{**given, "settings": tuple(given["settings"]), "hints": tuple(given["hints"])})
 
 
 @dataclass
@@ -271,23 +231,6 @@ def _refuse_unlaunchable(result: Result, shared: int, target: Target) -> None:
         result.reason = (
             f"needs more registers than {target.name} has for one block of {result.metrics['threads']} threads"
         )
-
-
-def unwrap(fn: Any) -> Any:
-    """The ``triton.jit`` function inside autotune and heuristics wrappers.
-
-    Raises:
-        ValueError: ``fn`` is not a Triton kernel, or Triton's interpreter has taken it over.
-    """
-    from triton.runtime.jit import JITFunction
-
-    inner = fn
-    while not isinstance(inner, JITFunction) and hasattr(inner, "fn"):
-        inner = inner.fn
-    if not isinstance(inner, JITFunction):
-        name = getattr(fn, "__name__", type(fn).__name__)
-        raise ValueError(f"kernel is {name!r}, a {type(fn).__name__}; allowed is a triton.jit function")
-    return inner
 
 
 def unknown_to(target: Target, version: str) -> str:

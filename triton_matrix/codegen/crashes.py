@@ -11,7 +11,8 @@ import re
 import signal
 from dataclasses import dataclass, replace
 
-from . import diagnostics, places, ptxas
+from ..launches import places
+from . import diagnostics, ptxas
 from .diagnostics import CRASH, OUTSIDE, REFUSAL, Said
 
 _TOOL_ENDED = re.compile(r"`(ptxas\S*?)` (?:raised (SIG\w+)|failed with error code (-\d+|1[345]\d))")

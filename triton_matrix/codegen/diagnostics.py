@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Optional
 
-from .places import Place
+from ..launches.places import Place
 
 CRASH, REFUSAL, OUTSIDE = "crash", "refusal", "outside"
 LONGEST = 300  # characters of what a compiler said

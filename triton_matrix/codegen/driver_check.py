@@ -13,10 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files, tables
-from . import cuda_metrics, hook, loading, targets
-from .compile import Configuration, compile_stages, measure, unwrap
-from .targets import Target
+from ..base import files, tables, targets
+from ..base.targets import Target
+from ..launches import hook, loading
+from ..launches.configuration import Configuration
+from ..launches.loading import unwrap
+from . import cuda_metrics
+from .compile import compile_stages, measure
 
 SCHEMA = "triton-matrix/driver-check/1"
 FEWEST = 10  # an agreement over fewer configurations is not worth the name

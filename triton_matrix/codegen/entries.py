@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import naming
-from .compile import Configuration, Result
+from ..launches import naming
+from ..launches.configuration import Configuration
+from .compile import Result
 
 
 def entry(configuration: Configuration, result: Result) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..base.targets import HipLimits, Target
 from .occupancy import hip_waves_per_simd
-from .targets import HipLimits, Target
 
 _FIELDS = {
     "vgprs": r"^\s*(?:- )?\.vgpr_count:\s+(\d+)",

@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from ..base import targets
 from ..base.listening import INSTALLED, Notes, is_library, listening
 from ..base.reads import Reads
-from . import crashes, kernel_source, targets, tuned, worker
-from .compile import Configuration, Result, compile_stages, measure, unknown_to, unwrap
+from ..launches import kernel_source, tuned
+from ..launches.configuration import Configuration
+from ..launches.loading import ImportFailure, Loader, file_of, unwrap
+from ..launches.signing import NotInThisRelease, sign
+from . import crashes, worker
+from .compile import Result, compile_stages, measure, unknown_to
 from .diagnostics import OUTSIDE
-from .loading import ImportFailure, Loader, file_of
-from .signing import NotInThisRelease, sign
 
 BATCH = 16  # results measured together: one disassembler start each, and no more than this many binaries in memory
 _KEPT_STAGES = ("cubin", "amdgcn")

@@ -6,7 +6,7 @@ reaches it, and whether that makes it faster, is not said here.
 
 from __future__ import annotations
 
-from .targets import CudaLimits, HipLimits
+from ..base.targets import CudaLimits, HipLimits
 
 
 def _round_up(value: int, multiple: int) -> int:

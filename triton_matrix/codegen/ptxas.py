@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Callable
 
 from ..base.listening import quietly
-from .places import Place
+from ..launches.places import Place
 
 NAMES = ("ptxas", "ptxas-blackwell")  # the latter from 3.3 on, for the targets that each release says
 _LOG = "TRITON_MATRIX_PTXAS_LOG"

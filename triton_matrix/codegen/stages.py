@@ -16,10 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from ..base import files
-from . import adapters, compile, hook, kernel_source, loading, naming, ptxas, spec, targets, tuned
+from ..base import files, targets
+from ..launches import hook, kernel_source, launch_file, loading, naming, signing, tuned
+from ..launches.configuration import Configuration
+from . import adapters, compile, ptxas
 from .cli import check_release, installed_triton
-from .compile import Configuration, Result
+from .compile import Result
 from .worker import Job, Printed, surviving_crashes
 
 # Of one release's metadata, what its earlier stages decided and the later stages of another must take over.
@@ -40,8 +42,8 @@ _TOO_NEW = re.compile(r"Unsupported \.version (\d+\.\d+); current version is '(\
 def main(argv: Sequence[str]) -> int:
     """Answer one request. Exit status 0, or 2 with one sentence when it cannot be asked.
 
-    The request: ``folder`` to leave the stages in; ``spec`` or ``atlas`` with ``root``, and ``target``, ``label``; or
-    the ``configuration`` itself; ``release``, the Triton that is meant; ``swaps``, each with ``name``, ``stage``,
+    The request: ``folder`` to leave the stages in; ``launches`` or ``atlas`` with ``root``, and ``target``, ``label``;
+    or the ``configuration`` itself; ``release``, the Triton that is meant; ``swaps``, each with ``name``, ``stage``,
     ``file`` and ``metadata``. The answer, ``answer.json`` in the folder, has the configuration, the release,
     the kernel's ``source``, ``own`` and one result per swap.
     """
@@ -54,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
         loader = loading.Loader(targets.parse(configuration.target), torch_version=request.get("torch"))
         function = loader.load(configuration.kernel)
         configuration = _settled(configuration, function)
-        compile.sign(compile.unwrap(function), configuration.args, configuration.constexprs, configuration.hints)
+        signing.sign(loading.unwrap(function), configuration.args, configuration.constexprs, configuration.hints)
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -70,8 +72,8 @@ def chosen(request: dict[str, Any]) -> Configuration:
     """
     if "configuration" in request:
         return Configuration.of(request["configuration"])
-    if request.get("spec"):
-        found = spec.expand_all(Path(request["spec"]), [request["target"]])
+    if request.get("launches"):
+        found = launch_file.expand_all(Path(request["launches"]), [request["target"]])
     else:
         found = hook.configurations(request["atlas"], Path(request["root"]), [request["target"]])
     wanted = request.get("label") or ""
@@ -81,7 +83,7 @@ def chosen(request: dict[str, Any]) -> Configuration:
     labels = ", ".join(each.label for each in (fitting or found))
     if not fitting:
         raise ValueError(f"kernel is {wanted!r}; allowed are, for {request['target']}: {labels}")
-    asked = f"kernel is {wanted!r}, which is" if wanted else "the spec has"
+    asked = f"kernel is {wanted!r}, which is" if wanted else "the launch file has"
     raise ValueError(f"{asked} {len(fitting)} configurations; name one with its label: {labels}")
 
 
@@ -93,13 +95,13 @@ def _settled(configuration: Configuration, function: Any) -> Configuration:
     """The configuration with what a tuner and heuristics around the kernel set.
 
     Raises:
-        ValueError: a tuner has several, and the spec leaves more than one of them.
+        ValueError: a tuner has several, and the launch file leaves more than one of them.
     """
     points = tuned.expand(function, configuration)
     if len(points) > 1:
         raise ValueError(
-            f"the kernel is tuned, and the spec leaves {len(points)} of its configurations; set what tells one from the"
-            f" others under [constexprs] and [options]: {'; '.join(','.join(point.shown) for point in points)}"
+            f"the kernel is tuned, and the launch leaves {len(points)} of its configurations; set what tells one"
+            f" from the others under [constexprs] and [options]: {'; '.join(','.join(point.shown) for point in points)}"
         )
     return tuned.labelled(configuration, points[0])
 
@@ -125,7 +127,7 @@ def answer(configuration: Configuration, function: Any, folder: Path, swaps: lis
         folder / "answer.json",
         {
             "triton": triton.__version__,
-            "source": kernel_source.of(compile.unwrap(function)),
+            "source": kernel_source.of(loading.unwrap(function)),
             "configuration": dataclasses.asdict(configuration),
             "results": {name: _told(result) for name, result in zip(names, results)},
         },

@@ -24,10 +24,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Callable, Optional
 
 from ..base import commands
+from ..launches.places import Place
+from ..launches.standins import is_users
 from . import crashes, metrics, ptxas
 from .compile import Result, failure_result
-from .places import Place
-from .standins import is_users
 
 SECONDS_EACH = 300.0  # after which the compiler is taken to hang
 REPEATS = 3  # of a compilation that takes long; its CPU time is their median

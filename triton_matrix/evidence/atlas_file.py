@@ -28,14 +28,14 @@ class RecordError(ValueError):
 
 
 def make(
-    release: str, adapter: str, source: Path, harness: str, *, is_spec: bool, schema: str = SCHEMA
+    release: str, adapter: str, source: Path, harness: str, *, of_launches: bool, schema: str = SCHEMA
 ) -> dict[str, Any]:
     """What a file says besides its configurations and entries.
 
     Args:
         source: a path in the checkout that holds the kernels.
         harness: digest of the code that compiles and measures, or that computes.
-        is_spec: whether a spec says what is compiled, and not the package's hook.
+        of_launches: whether a launch file says what is compiled, and not the package's hook.
     """
     folder = source if source.is_dir() else source.parent
     commit, dirty = toolchain.git_state(folder)
@@ -51,7 +51,7 @@ def make(
         "commit": commit,
         "dirty": dirty,
         "sources": sources.package_digest(table) if table else None,
-        "hook": hook_digest(table) if table and not is_spec else None,
+        "hook": hook_digest(table) if table and not of_launches else None,
         "harness": harness,
     }
 
@@ -174,7 +174,7 @@ def of_other_sources(said: Optional[str], hook: Optional[str], table: cells.Tabl
     """Why an atlas file, or a run of the atlas, says nothing of the checkout as it is now; "" where it does.
 
     Args:
-        said, hook: what it says of its sources and of the file that gives its configurations; that is None of a spec.
+        said, hook: what it says of its sources and of the file that gives its configurations; None of a launch file.
     """
     if said is None:
         return "it does not say which sources it is of"

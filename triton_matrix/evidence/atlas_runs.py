@@ -48,7 +48,7 @@ class AtlasRun:
     Attributes:
         id: of this run alone.
         opened, closed: ISO dates, UTC; ``closed`` is None while it runs, and for ever where it was killed.
-        sources, hook: as of an atlas file; both None of a run over a spec.
+        sources, hook: as of an atlas file; both None of a run over a launch file.
         releases: what is asked of each.
         earlier: what older runs asked for and no younger one has.
         verb: one of SCHEMAS.
@@ -119,7 +119,7 @@ def open_run(
 
     Args:
         root: the checkout, for the commit.
-        sources, hook: as of an atlas file; None of a run over a spec, which forgets what was asked before it.
+        sources, hook: as of an atlas file; None of a run over a launch file, which forgets what was asked before it.
         whole: whether this is all that the atlas is: what was asked of other sources is forgotten.
 
     Raises:

@@ -44,7 +44,7 @@ def read(folders: list[Path]) -> Evidence:
             found.problems.append(Problem(shown(folder), "there is no such folder", True))
             continue
         for path in sorted(_files(folder, found.problems)):
-            asked_apart = "specs" in path.relative_to(folder).parts  # of kernels that someone asked about: not ours
+            asked_apart = "launches" in path.relative_to(folder).parts  # of kernels that someone asked about: not ours
             wanted = path.suffix in (".json", ".xml") and path.name not in DERIVED and not asked_apart
             if wanted and path.is_file() and path.resolve() not in seen:
                 seen.add(path.resolve())  # a folder that is named twice, or within another, has each file once

@@ -28,9 +28,9 @@ class Request:
     """What is asked of every release.
 
     Attributes:
-        spec: the spec file or a folder of such, or None for the atlas of the package's kernels.
+        launches: the launch file or a folder of such, or None for the atlas of the package's kernels.
         atlas: the hook that gives the atlas's configurations, ``FILE.py:FUNCTION`` below ``root``.
-        root: the repo root. It is imported from for the atlas, which is of its sources; not for a spec.
+        root: the repo root. It is imported from for the atlas, which is of its sources; not for a launch file.
         names: the targets.
         extra: requirements to install beside Triton.
         envs: folder of the environments and of the kept results.
@@ -38,7 +38,7 @@ class Request:
         settings: how kernels are loaded and compiled; its ``torch_version`` is each release's own.
     """
 
-    spec: Optional[Path]
+    launches: Optional[Path]
     atlas: Optional[str]
     root: Path
     names: tuple[str, ...]
@@ -166,11 +166,11 @@ def _keep(
     if missing:
         return f"its file has nothing of {missing[0]}, which was asked for"
     of = (content.get("sources"), content.get("hook"))
-    if declared and not request.spec and of != (declared.run.sources, declared.run.hook):
+    if declared and not request.launches and of != (declared.run.sources, declared.run.hook):
         return "the sources were changed while it was compiled"
     earlier: Optional[dict[str, Any]] = None
     with contextlib.suppress(atlas_file.RecordError):
-        earlier = None if request.spec else atlas_file.read(_path(row, request))
+        earlier = None if request.launches else atlas_file.read(_path(row, request))
     content.update(extra=list(request.extra), row=atlas_file.row_of(row))
     atlas_file.write(_path(row, request), atlas_file.with_other_targets(content, earlier))
     return ""
@@ -223,7 +223,7 @@ def _compiled(
 
 
 def _environment(request: Request) -> dict[str, str]:
-    imported = [] if request.spec else [str(request.root)]
+    imported = [] if request.launches else [str(request.root)]
     imported += [str(Path(each).resolve()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
     return {
         **compiler_variables.without(os.environ),
@@ -242,8 +242,8 @@ def _command(row: cells.Release, request: Request, out: Path) -> list[str]:
     command += ["--compile-seconds", str(settings.compile_seconds)]
     command += ["--configs", str(settings.configs)] if settings.configs else []
     command += ["--source-root", str(settings.source_root)] if settings.source_root else []
-    if request.spec:
-        command += ["--spec", str(request.spec)]
+    if request.launches:
+        command += ["--launches", str(request.launches)]
     else:
         command += ["--atlas", str(request.atlas), "--root", str(request.root)]
     return [*command, *(["--no-cache"] if request.no_cache else ["--cache", str(request.envs / "results")])]

@@ -1,7 +1,7 @@
 """The verb ``bisect``: the first Triton release at which a test or a compiled kernel changes.
 
 Only Triton moves. A test runs on every release beside one and the same torch, so that what changes is Triton's doing;
-``--torch pair`` takes the torch that pins each release instead. A spec needs no torch at all. The releases'
+``--torch pair`` takes the torch that pins each release instead. A launch file needs no torch at all. The releases'
 environments are made on the way and kept.
 """
 
@@ -16,10 +16,11 @@ from typing import Any, Optional
 
 from ..base import cells, commands, compiler_variables, locks, versions
 from ..base.terms import RUN_LEVELS
-from ..codegen import metrics, naming
+from ..codegen import metrics
 from ..codegen.cli import target_names
 from ..environments import stamped
 from ..evidence import atlas_file, reading, writing
+from ..launches import naming
 from ..suites import causes
 from . import codegen
 from .searching import Answer, Found, confirm, search
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> int:
 
 def _bisect(options: argparse.Namespace, table: cells.Table, versions: list[str], envs: Path) -> int:
     if options.what.endswith(".toml"):
-        ask, every = _asking_a_spec(options, table, envs), True  # it takes a second
+        ask, every = _asking_launches(options, table, envs), True  # it takes a second
     else:
         ask, every = _asking_a_test(options, table, envs), options.all
     found = search(versions, _aloud(ask), every, (options.good is not None, options.bad is not None))
@@ -75,34 +76,39 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "what",
-        metavar="TEST_OR_SPEC",
-        help="a test id (tests/correctness/test_sizes.py::test_x) or a spec FILE.toml",
+        metavar="TEST_OR_LAUNCH",
+        help="a test id (tests/correctness/test_sizes.py::test_x) or a launch file FILE.toml",
     )
     add("--good", metavar="RELEASE", help="one end (default: the oldest release of the table)")
     add("--bad", metavar="RELEASE", help="the other end (default: the newest)")
-    add("--metric", help="of a spec: what to look at, such as spill_stores (default: whether it compiles)")
+    add("--metric", help="of a launch: what to look at, such as spill_stores (default: whether it compiles)")
     add("--worse-than", type=float, metavar="N", help="with --metric: the value beyond which it counts as changed")
-    add("--label", metavar="LABEL", help="of a spec: only this configuration (default: of all of them the worst)")
-    add("--target", action="append", metavar="TARGET", help="of a spec: compile for this target (default: cuda:90)")
+    add("--label", metavar="LABEL", help="of a launch: only this configuration (default: of all of them the worst)")
+    add(
+        "--target",
+        action="append",
+        metavar="TARGET",
+        help="of a launch: compile for this target (default: cuda:90)",
+    )
     add("--with", dest="with_", action="append", default=[], metavar="REQUIREMENT", help="install this too")
     add("--level", choices=RUN_LEVELS, default="interpreter", help="of a test (default: interpreter)")
     add("--torch", default="newest", metavar="VERSION|pair", help="of a test: the torch beside every release")
-    add("--all", action="store_true", help="of a test: ask every release between the ends, as a spec does anyway")
+    add("--all", action="store_true", help="of a test: ask every release between the ends, as a launch does anyway")
     add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/bisect-releases)")
     add("--root", type=Path, help="the repo root (default: found from the current folder up)")
     return parser
 
 
-def _asking_a_spec(options: argparse.Namespace, table: cells.Table, envs: Path) -> Callable[[str], Answer]:
-    """Compile the spec in a release and say whether it is beyond the condition."""
-    spec = Path(options.what).resolve()
-    if not spec.is_file():
-        raise ValueError(f"there is no spec {options.what}")
+def _asking_launches(options: argparse.Namespace, table: cells.Table, envs: Path) -> Callable[[str], Answer]:
+    """Compile the launch file in a release and say whether it is beyond the condition."""
+    file = Path(options.what).resolve()
+    if not file.is_file():
+        raise ValueError(f"there is no launch file {options.what}")
     if (options.metric is None) != (options.worse_than is None):
         raise ValueError("--metric and --worse-than go together: the metric, and the value beyond which it changed")
     names = tuple(target_names(options.target or ["cuda:90"]))
     request = codegen.Request(
-        spec, None, table.root, names, tuple(options.with_), envs, envs / "specs" / spec.stem, False
+        file, None, table.root, names, tuple(options.with_), envs, envs / "launches" / file.stem, False
     )
 
     def ask(version: str) -> Answer:
@@ -110,7 +116,7 @@ def _asking_a_spec(options: argparse.Namespace, table: cells.Table, envs: Path) 
         if outcome.problem:
             return Answer(None, outcome.problem)
         entries = labelled(atlas_file.read(outcome.path)["entries"], options.label)
-        return judge_spec(entries, options.metric, options.worse_than)
+        return judge_launches(entries, options.metric, options.worse_than)
 
     return ask
 
@@ -132,8 +138,8 @@ def labelled(entries: Sequence[dict[str, Any]], label: Optional[str]) -> list[di
     return found
 
 
-def judge_spec(entries: Sequence[dict[str, Any]], metric: Optional[str], limit: Optional[float]) -> Answer:
-    """The state of a spec's entries in one release: of a grid, the worst configuration decides.
+def judge_launches(entries: Sequence[dict[str, Any]], metric: Optional[str], limit: Optional[float]) -> Answer:
+    """The state of a launch file's entries in one release: of a grid, the worst configuration decides.
 
     Raises:
         ValueError: nothing that compiled has the metric.
@@ -173,7 +179,7 @@ def _asking_a_test(options: argparse.Namespace, table: cells.Table, envs: Path) 
     if not file.exists():
         raise ValueError(f"there is no test {options.what}: {file.relative_to(table.root)} does not exist")
     if options.metric or options.worse_than is not None or options.label:
-        raise ValueError("--metric, --worse-than and --label are for a spec; a test passes or fails")
+        raise ValueError("--metric, --worse-than and --label are for a launch file; a test passes or fails")
     newest = next(cell.torch for cell in reversed(list(table.cells.values())) if cell.torch and not cell.nightly)
 
     def ask(version: str) -> Answer:

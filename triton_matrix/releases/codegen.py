@@ -1,4 +1,4 @@
-"""The verb ``codegen``: the atlas, or a spec, in every Triton release, each in an environment of its own.
+"""The verb ``codegen``: the atlas, or a launch file, in every Triton release, each in an environment of its own.
 
 Standard library and uv only, so that it runs in whatever Python runs nox. What it calls inside an environment is the
 verb ``compile`` of this same package.
@@ -13,16 +13,16 @@ import time
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, compiler_variables, locks, sources
-from ..codegen import accepted, targets
-from ..codegen import spec as spec_files
+from ..base import cells, commands, compiler_variables, locks, sources, targets
+from ..codegen import accepted
 from ..codegen.cli import add_loading_options, settings_of, target_names
 from ..evidence import atlas_file, atlas_runs
+from ..launches import launch_file
 from .asking import Outcome
 from .asking import Request as Request
 from .asking import run as run
 from .declared import Declared
-from .summary import Told, accept, report_atlas, report_pair, report_spec, tell_problems
+from .summary import Told, accept, report_atlas, report_launches, report_pair, tell_problems
 
 OF_CELLS = ("cuda:90", "hip:gfx942")  # a GPU of each platform, for plain `nox`
 UNAVAILABLE = 3
@@ -44,18 +44,18 @@ def main(argv: list[str]) -> int:
             print(f"codegen: no cell of {table.path.name} pins a release of Triton", file=sys.stderr)
             return UNAVAILABLE
     names = tuple(target_names(options.target or (list(OF_CELLS) if options.cells else None)))
-    spec = options.spec and options.spec.resolve()
+    launches = options.launches and options.launches.resolve()
     accepted_path = options.accepted or table.accepted
-    if not spec and not table.package.atlas:
-        raise ValueError(f"{table.path.name} [package] names no atlas; name a kernel with --spec, or see docs/adopt.md")
-    if spec:
-        for file in spec_files.files_of(spec):
-            content = spec_files.read(file)
-            spec_files.expand(content, [names[0]])
-            for remark in spec_files.remarks(content):
+    if not launches and not table.package.atlas:
+        raise ValueError(f"{table.path.name} [package] names no atlas; give --launches, or see docs/adopt.md")
+    if launches:
+        for file in launch_file.files_of(launches):
+            content = launch_file.read(file)
+            launch_file.expand(content, [names[0]])
+            for remark in launch_file.remarks(content):
                 print(f"{file.name}: {remark}", file=sys.stderr)
     has_entries = options.accepted or accepted_path.is_file()  # a package may have accepted nothing
-    entries = accepted.read(accepted_path) if has_entries and not spec else []
+    entries = accepted.read(accepted_path) if has_entries and not launches else []
     for entry in entries:
         if entry.from_ not in table.releases or entry.to not in table.releases:
             known = ", ".join(table.releases)
@@ -63,18 +63,18 @@ def main(argv: list[str]) -> int:
     reasons = reasons_of(options.accept or [])
     reports = (table.root / "reports" / "codegen").resolve()
     request = Request(
-        spec=spec,
+        launches=launches,
         atlas=table.package.atlas,
         root=table.root,
         names=names,
         extra=tuple(options.with_ or ()),
         envs=(options.envs or table.root / ".nox" / "codegen").resolve(),
-        out=(options.out or (reports / "specs" / spec.stem if spec else reports)).resolve(),
+        out=(options.out or (reports / "launches" / launches.stem if launches else reports)).resolve(),
         no_cache=options.no_cache,
         settings=settings_of(options, None),
     )
-    if spec and request.out == reports:
-        raise ValueError(f"--out is {str(reports)!r}, the folder of the package's atlas; name another one for a spec")
+    if launches and request.out == reports:
+        raise ValueError(f"--out is {str(reports)!r}, the folder of the package's atlas; name another one for launches")
     commands.uv()
     with locks.held(request.out / ".codegen.lock", f"the atlas in {request.out}"):
         variables = compiler_variables.left_out(os.environ)
@@ -90,7 +90,7 @@ def _declared_run(
     rows: list[cells.Release], request: Request, options: argparse.Namespace, table: cells.Table
 ) -> list[Outcome]:
     """Ask the releases, in a run that says so before it begins and is closed when all have ended."""
-    digests = (None, None) if request.spec else (sources.package_digest(table), atlas_file.hook_digest(table))
+    digests = (None, None) if request.launches else (sources.package_digest(table), atlas_file.hook_digest(table))
     whole = not (options.triton or options.from_ or options.cells or options.target)
     asked = [row.triton for row in rows]
     opened = atlas_runs.open_run(request.out, asked, request.names, table.root, *digests, whole=whole)
@@ -120,8 +120,8 @@ def _compared(
     judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
     if options.from_ and len(atlases) == 2:
         return report_pair(atlases[0], atlases[-1], judged, options.markdown)
-    if request.spec or options.from_:
-        status = report_spec(told, atlases)
+    if request.launches or options.from_:
+        status = report_launches(told, atlases)
     else:
         if reasons:
             whole = not (options.triton or options.cells) and len(atlases) == len(rows)
@@ -139,9 +139,11 @@ def _compared(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m triton_matrix codegen",
-        description="Compile the package's kernels, or a spec's, with every released Triton; say what changed.",
+        description="Compile the package's kernels, or a launch file's, with every released Triton; say what changed.",
     )
-    parser.add_argument("--spec", type=Path, metavar="PATH", help="what this spec, or a folder of them, says")
+    parser.add_argument(
+        "--launches", type=Path, metavar="PATH", help="what this file, or each *.toml of a folder, says"
+    )
     parser.add_argument("--triton", metavar="A,B,...", help="only these releases")
     parser.add_argument(
         "--cells",

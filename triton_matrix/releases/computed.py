@@ -32,7 +32,7 @@ class Request:
     Attributes:
         launches: each with a label of its own.
         root: what the sources are of: the checkout, or a folder of launches.
-        is_spec: whether a user named the launches, and not the package's table.
+        of_launches: whether a user named the launches, and not the package's table.
         envs: folder of the environments and of the kept results.
         out: folder of the releases' files.
         extra: requirements to install beside Triton.
@@ -41,7 +41,7 @@ class Request:
 
     launches: Sequence[Launched]
     root: Path
-    is_spec: bool
+    of_launches: bool
     envs: Path
     out: Path
     extra: tuple[str, ...]
@@ -143,11 +143,11 @@ class _Run:
         """Write the files of the releases that answered; gives why they are not kept, "" where they are."""
         request = self._request
         about = atlas_file.make(
-            "", INTERPRETER, request.root, values.code_digest(), is_spec=request.is_spec, schema=schemas.VALUES
+            "", INTERPRETER, request.root, values.code_digest(), of_launches=request.of_launches, schema=schemas.VALUES
         )
         documents = {release: self._document(release, about) for release in self._outcomes}
         of = (declared.run.sources, declared.run.hook)
-        if not request.is_spec and any((each["sources"], each["hook"]) != of for each in documents.values()):
+        if not request.of_launches and any((each["sources"], each["hook"]) != of for each in documents.values()):
             return "the sources were changed while it was computed"
         if not documents:
             return ""

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, files
-from ..codegen import targets
+from ..base import cells, commands, files, targets
 from ..environments import stamped
 from ..evidence import toolchain
 from .codegen import choose
@@ -75,19 +74,19 @@ def request(options: argparse.Namespace, table: cells.Table) -> tuple[dict[str, 
     """What ``codegen.stages`` is asked, and the folder that the kernel is imported from.
 
     Raises:
-        ValueError: no such target or spec, or nothing names a kernel.
+        ValueError: no such target or launch file, or nothing names a kernel.
     """
     target = targets.parse(options.target).name
-    spec = options.spec or (Path(options.kernel) if options.kernel and options.kernel.endswith(".toml") else None)
-    if spec is not None:
-        if not spec.is_file():
-            raise ValueError(f"there is no spec {spec}")
-        label = options.kernel if options.spec else options.label
-        return {"spec": str(spec.resolve()), "target": target, "label": label}, None
+    file = options.launches or (Path(options.kernel) if options.kernel and options.kernel.endswith(".toml") else None)
+    if file is not None:
+        if not file.is_file():
+            raise ValueError(f"there is no launch file {file}")
+        label = options.kernel if options.launches else options.label
+        return {"launches": str(file.resolve()), "target": target, "label": label}, None
     if not options.kernel:
-        raise ValueError("name a KERNEL of the atlas or give --spec FILE.toml")
+        raise ValueError("name a KERNEL of the atlas or give --launches FILE.toml")
     if not table.package.atlas:
-        raise ValueError(f"{table.path.name} [package] names no atlas; name a kernel with --spec")
+        raise ValueError(f"{table.path.name} [package] names no atlas; give --launches")
     label = options.label or options.kernel.removesuffix(f" {target}")
     asked = {"atlas": table.package.atlas, "root": str(table.root), "target": target, "label": label}
     return asked, table.root
@@ -104,8 +103,13 @@ def file_name(found: Mapping[str, Any]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m triton_matrix explain", description=main.__doc__)
     add = parser.add_argument
-    add("kernel", nargs="?", metavar="KERNEL_OR_SPEC", help="a label or id of the atlas, or a spec FILE.toml")
-    add("--spec", type=Path, metavar="FILE.toml", help="the spec; KERNEL then names one of its configurations")
+    add("kernel", nargs="?", metavar="KERNEL_OR_LAUNCH", help="a label or id of the atlas, or a launch file FILE.toml")
+    add(
+        "--launches",
+        type=Path,
+        metavar="FILE.toml",
+        help="the launch; KERNEL then names one of its configurations",
+    )
     add("--label", metavar="LABEL", help="which of several configurations")
     add("--target", required=True, metavar="TARGET", help=f"of {', '.join(targets.TARGETS)}")
     add("--from", dest="from_", required=True, metavar="A", help="the earlier release")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..base import commands, files, tables, text, versions
-from ..codegen import compare, naming
+from ..codegen import compare
 from ..evidence import atlas_file, atlas_runs
+from ..launches import naming
 
 DEFAULT_FOLDER = Path("reports/codegen")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import cells
-from ..codegen import naming
+from ..launches import naming
 
 
 @dataclass(frozen=True)

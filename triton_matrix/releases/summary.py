@@ -124,8 +124,8 @@ def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence
     return 1 if step.open_ or step.unused or errors else 0
 
 
-def report_spec(told: Told, atlases: Sequence[dict[str, Any]]) -> int:
-    """Print a spec's metrics, the releases of each configuration under one another, and what got worse.
+def report_launches(told: Told, atlases: Sequence[dict[str, Any]]) -> int:
+    """Print a launch file's metrics, the releases of each configuration under one another, and what got worse.
 
     Returns:
         as of :func:`report_atlas`; what got worse does not count.

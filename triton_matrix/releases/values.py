@@ -44,21 +44,21 @@ def main(argv: list[str]) -> int:
         print(f"values: {why}", file=sys.stderr)
         return UNAVAILABLE if options.cells else 2
     out = table.root / "reports" / "values"
-    out = out / "specs" / options.launches[0].resolve().stem if options.launches else out
+    out = out / "launches" / options.launches[0].resolve().stem if options.launches else out
     root = options.launches[0].resolve() if options.launches else table.root
     request = computed.Request(
         launches=launches,
         root=root if root.is_dir() else root.parent,
-        is_spec=bool(options.launches),
+        of_launches=bool(options.launches),
         envs=(options.envs or table.root / ".nox" / "codegen").resolve(),
         out=(options.out or out).resolve(),
         extra=tuple(options.with_ or ()),
         no_cache=options.no_cache,
         settings={"most": options.most, "seconds": options.seconds, "source_root": options.source_root},
     )
-    if request.is_spec and request.out == table.root / "reports" / "values":
+    if request.of_launches and request.out == table.root / "reports" / "values":
         raise ValueError(f"--out is {str(request.out)!r}, the folder of the package's own launches; name another one")
-    has_entries = table.accepted.is_file() and not request.is_spec
+    has_entries = table.accepted.is_file() and not request.of_launches
     entries = accepted.read(table.accepted) if has_entries else []
     reasons = reasons_of(options.accept or [])
     commands.uv()
@@ -67,7 +67,9 @@ def main(argv: list[str]) -> int:
         if variables:
             print(f"values: {variables}", file=sys.stderr)
         start = time.perf_counter()
-        digests = (None, None) if request.is_spec else (sources.package_digest(table), atlas_file.hook_digest(table))
+        digests = (
+            (None, None) if request.of_launches else (sources.package_digest(table), atlas_file.hook_digest(table))
+        )
         whole = not (options.triton or options.from_ or options.cells)
         asked = [row.triton for row in rows]
         opened = atlas_runs.open_run(

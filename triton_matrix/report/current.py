@@ -103,7 +103,7 @@ class Current:
 
     def _outdated_atlas(self, atlas: Atlas) -> str:
         if atlas.content.get("hook") is None and self.table.package.atlas:
-            return "it is of a spec, and not of the package's atlas"
+            return "it is of a launch file, and not of the package's atlas"
         return atlas_file.outdated(atlas.content, self.table, self.sources, OUR_CODE_DIGEST)
 
     def outdated_bench(self, document: Document) -> str:

@@ -12,19 +12,7 @@ from ..evidence.reading import NEEDS_GPU, is_subject, session
 from ..suites import causes
 from . import atlas, expected, words
 from .expected import Expected
-from .matrix import (
-    Cell,
-    Changes,
-    Codegen,
-    Failure,
-    Found,
-    FoundCell,
-    FoundLevel,
-    Judged,
-    JudgedLevel,
-    Level,
-    Pair,
-)
+from .matrix import Cell, Changes, Codegen, Failure, Found, FoundCell, FoundLevel, Judged, JudgedLevel, Level, Pair
 
 OK: Literal[0] = 0
 FAILED: Literal[1] = 1

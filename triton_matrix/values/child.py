@@ -22,9 +22,10 @@ if __name__ == "__main__" and not __package__:  # run by its path: find the pack
 
 import numpy as np
 
-from ..base import listening, reads
-from ..codegen import cache, loading, targets
+from ..base import listening, reads, targets
+from ..codegen import cache
 from ..codegen.cli import installed_triton
+from ..launches import loading
 from . import arrays, device, forked, reference, running
 from .executor import Executor
 from .outcomes import ABOUT, LOST, READ, ROWS

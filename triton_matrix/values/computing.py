@@ -15,7 +15,7 @@ from typing import Any, Optional
 from ..base import commands, compiler_variables, reads
 from ..base.children import Children
 from ..base.reads import Reads
-from ..codegen.sources import digest_with_siblings
+from ..launches.sources import digest_with_siblings
 from .outcomes import LOST, READ, Change, Outcome, change_of, read
 
 CHILD, COMPARE = Path(__file__).with_name("child.py"), Path(__file__).with_name("compare.py")

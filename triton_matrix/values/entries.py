@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..codegen import naming
 from ..codegen.compare import Change
 from ..evidence.atlas_file import INTERPRETER
+from ..launches import naming
 from . import outcomes
 from .outcomes import Outcome
 

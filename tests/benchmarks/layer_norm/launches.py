@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from liger_kernel.kernels import plan as launch_plan
-from triton_matrix.codegen import Configuration
+from triton_matrix.launches import Configuration
 
 from .rows import Row
 from .runs import GENERAL, TUNED

@@ -48,8 +48,8 @@ WRONG = {
         '[cell.codegen]: the name is "codegen"; allowed',
     ),
     "a cell's name is that of a folder which is not read": (
-        ROW.replace("cell.new", "cell.specs"),
-        '[cell.specs]: the name is "specs"; allowed',
+        ROW.replace("cell.new", "cell.launches"),
+        '[cell.launches]: the name is "launches"; allowed',
     ),
     "a cell's name is a row's that ambient has in a report": (
         ROW.replace("cell.new", "cell.ambient-3"),

@@ -2,9 +2,9 @@
 
 import pytest
 
-from triton_matrix.base import versions
+from triton_matrix.base import targets, versions
 from triton_matrix.base.cells import load
-from triton_matrix.codegen import adapters, targets
+from triton_matrix.codegen import adapters
 from triton_matrix.codegen.compile import cannot_launch, unknown_to
 
 

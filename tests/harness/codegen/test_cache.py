@@ -9,7 +9,8 @@ import pytest
 from triton_matrix.base import reads
 from triton_matrix.codegen import cache as cache_module
 from triton_matrix.codegen.cache import Cache
-from triton_matrix.codegen.compile import Configuration, Result
+from triton_matrix.codegen.compile import Result
+from triton_matrix.launches.configuration import Configuration
 
 
 @pytest.fixture

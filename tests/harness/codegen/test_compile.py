@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from triton_matrix.codegen import targets
+from triton_matrix.base import targets
 from triton_matrix.codegen.cli import target_names
 
 ROOT = Path(__file__).parents[3]
-SPECS = Path(__file__).parent / "specs"
+LAUNCHES = Path(__file__).parent / "launches"
 NEWEST, OLDEST = "3.9.0", "2.3.1"
 
 
 @pytest.fixture
-def broken_spec(tmp_path):
+def broken_launch(tmp_path):
     def write(function="copy", args='x_ptr = "*fp32"\nn = "i32"', constexprs="BLOCK = 512", options="num_warps = 4"):
         path = tmp_path / "broken.toml"
         path.write_text(
-            f'kernel = "{SPECS / "broken.py"}:{function}"\n[args]\n{args}\n'
+            f'kernel = "{LAUNCHES / "broken.py"}:{function}"\n[args]\n{args}\n'
             f"[constexprs]\n{constexprs}\n[options]\n{options}\n"
         )
         return path
@@ -38,25 +38,27 @@ def broken_spec(tmp_path):
         ({"function": "not_a_kernel"}, "kernel is 'not_a_kernel', a function; allowed is a triton.jit function"),
     ],
 )
-def test_what_cannot_be_asked_is_one_sentence_and_exit_status_2(codegen, broken_spec, change, sentence):
-    done = codegen(NEWEST, "--spec", broken_spec(**change), "--target", "cuda:90", "--no-cache")
+def test_what_cannot_be_asked_is_one_sentence_and_exit_status_2(codegen, broken_launch, change, sentence):
+    done = codegen(NEWEST, "--launches", broken_launch(**change), "--target", "cuda:90", "--no-cache")
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("release", [OLDEST, NEWEST])
-def test_what_does_not_compile_is_an_error_and_exit_status_1(codegen, broken_spec, release):
-    spec = broken_spec("copy_with_a_typo", args='x_ptr = "*fp32"')
-    done = codegen(release, "--spec", spec, "--target", "cuda:90", "--no-cache")
+def test_what_does_not_compile_is_an_error_and_exit_status_1(codegen, broken_launch, release):
+    launch = broken_launch("copy_with_a_typo", args='x_ptr = "*fp32"')
+    done = codegen(release, "--launches", launch, "--target", "cuda:90", "--no-cache")
     assert done.returncode == 1
     assert re.search(r"error: \S*:copy_with_a_typo\[\S+\] cuda:90: does not compile:", done.stdout)
     assert "no_such_function" in done.stdout
 
 
-def test_a_launch_that_a_target_refuses_is_an_error_and_the_other_rows_are_still_done(codegen, broken_spec, tmp_path):
-    spec = broken_spec(options="num_warps = [4, 32]")
-    done = codegen(NEWEST, "--spec", spec, "--target", "hip:gfx942", "--no-cache", "--json", tmp_path / "out.json")
+def test_a_launch_that_a_target_refuses_is_an_error_and_the_other_rows_are_still_done(codegen, broken_launch, tmp_path):
+    launch = broken_launch(options="num_warps = [4, 32]")
+    done = codegen(
+        NEWEST, "--launches", launch, "--target", "hip:gfx942", "--no-cache", "--json", tmp_path / "out.json"
+    )
     assert done.returncode == 1
     entries = json.loads((tmp_path / "out.json").read_text())["entries"]
     assert {item["options"]["num_warps"]: item["status"] for item in entries} == {32: "error", 4: "ok"}
@@ -73,16 +75,16 @@ exec {real} "$@"
 """
 
 
-def test_a_compiler_that_crashes_costs_only_its_own_configuration(codegen, broken_spec, release_python, tmp_path):
+def test_a_compiler_that_crashes_costs_only_its_own_configuration(codegen, broken_launch, release_python, tmp_path):
     python = release_python(NEWEST)
     real = python.parent.parent / "lib/python3.11/site-packages/triton/backends/nvidia/bin/ptxas"
     ptxas = tmp_path / "ptxas"
     ptxas.write_text(CRASHING_PTXAS.format(real=real))
     ptxas.chmod(0o755)
-    spec = broken_spec(options="num_warps = [4, 8, 16]")
+    launch = broken_launch(options="num_warps = [4, 8, 16]")
     json_path = tmp_path / "out.json"
     # cuda:80: for later targets this release takes another ptxas
-    arguments = ("--spec", spec, "--target", "cuda:80", "--no-cache", "--json", json_path)
+    arguments = ("--launches", launch, "--target", "cuda:80", "--no-cache", "--json", json_path)
     done = codegen(NEWEST, *arguments, TRITON_PTXAS_PATH=str(ptxas))
     assert done.returncode == 1
     entries = {item["options"]["num_warps"]: item for item in json.loads(json_path.read_text())["entries"]}
@@ -99,7 +101,7 @@ def test_two_runs_give_the_same_exact_metrics(codegen, release, tmp_path):
         path = tmp_path / f"{name}.json"
         targets = "cuda:90,hip:gfx90a"
         done = codegen(
-            release, "--spec", SPECS / "layer_norm_rows.toml", "--target", targets, "--no-cache", "--json", path
+            release, "--launches", LAUNCHES / "layer_norm_rows.toml", "--target", targets, "--no-cache", "--json", path
         )
         assert done.returncode == 0, done.stderr
         entries = json.loads(path.read_text())["entries"]
@@ -111,8 +113,9 @@ def test_two_runs_give_the_same_exact_metrics(codegen, release, tmp_path):
 
 COMPARE_LISTINGS = """
 import subprocess, sys, tempfile
-sys.path.insert(0, {specs!r})
-from triton_matrix.codegen import adapters, compile_kernel, cuda_metrics, targets
+sys.path.insert(0, {launches!r})
+from triton_matrix.base import targets
+from triton_matrix.codegen import adapters, compile_kernel, cuda_metrics
 import triton
 from broken import copy
 for name in {targets}:
@@ -133,16 +136,16 @@ for name in {targets}:
 
 @pytest.mark.parametrize(("release", "names"), [(OLDEST, ["cuda:90"]), (NEWEST, ["cuda:80", "cuda:90", "cuda:100"])])
 def test_code_disassembled_in_bulk_reads_as_cuobjdump_shows_it(release_python, run_script, release, names):
-    output = run_script(release_python(release), COMPARE_LISTINGS.format(specs=str(SPECS), targets=names))
+    output = run_script(release_python(release), COMPARE_LISTINGS.format(launches=str(LAUNCHES), targets=names))
     assert [line.split()[0] for line in output.splitlines() if line.startswith("cuda")] == names
 
 
 OCCUPANCY = """
 import sys
-sys.path.insert(0, {specs!r})
+sys.path.insert(0, {launches!r})
 from triton_matrix.codegen import compile_kernel, hip_metrics
 from triton_matrix.codegen.occupancy import hip_waves_per_simd
-from triton_matrix.codegen.targets import TARGETS
+from triton_matrix.base.targets import TARGETS
 from layer_norm_rows import layer_norm_backward_rows as kernel
 args = {{name: "*fp32" if name[0].isupper() or name[0] == "d" else "i32" for name in kernel.arg_names[:-1]}}
 seen = set()
@@ -164,13 +167,13 @@ NEW_HIP = ("hip:gfx90a", "hip:gfx942", "hip:gfx950", "hip:gfx1100", "hip:gfx1201
     ("release", "names"), [(NEWEST, NEW_HIP), ("3.8.0", ("hip:gfx906", "hip:gfx908", "hip:gfx1030"))]
 )
 def test_hip_occupancy_is_what_llvm_writes_into_the_same_kernel(release_python, run_script, release, names):
-    output = run_script(release_python(release), OCCUPANCY.format(specs=str(SPECS), names=names))
+    output = run_script(release_python(release), OCCUPANCY.format(launches=str(LAUNCHES), names=names))
     assert int(output.split()[-1]) >= 4, "the sizes no longer differ in occupancy"
 
 
 def test_a_target_that_a_release_gave_up_is_n_a(codegen, tmp_path):
-    spec = ("--spec", SPECS / "layer_norm_rows.toml", "--no-cache", "--quiet", "--json", tmp_path / "out.json")
-    assert codegen(NEWEST, *spec, "--target", "hip:gfx1030").returncode == 0
+    launch = ("--launches", LAUNCHES / "layer_norm_rows.toml", "--no-cache", "--quiet", "--json", tmp_path / "out.json")
+    assert codegen(NEWEST, *launch, "--target", "hip:gfx1030").returncode == 0
     reasons = {item["reason"] for item in json.loads((tmp_path / "out.json").read_text())["entries"]}
     assert reasons == {"this Triton no longer knows this target; hip:gfx1030 needs 3.8.0 or earlier"}
 

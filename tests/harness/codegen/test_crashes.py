@@ -8,7 +8,7 @@ import pytest
 
 from triton_matrix.codegen import crashes, diagnostics
 
-SPECS = Path(__file__).parent / "specs"
+LAUNCHES = Path(__file__).parent / "launches"
 LLVM_STACK = """\
 Stack dump:
 0.\tRunning pass 'Function Pass Manager' on module 'LLVMDialectModule'.
@@ -108,7 +108,8 @@ define ptx_kernel void @k(ptr addrspace(1) %0) {
 """
 SCRIPT = """
 import json, pathlib, triton
-from triton_matrix.codegen import adapters, compile, targets, worker
+from triton_matrix.base import targets
+from triton_matrix.codegen import adapters, compile, worker
 
 def job(printed):
     adapter, _ = adapters.choose(triton.__version__)
@@ -150,15 +151,15 @@ CONSTANTS = {
 
 @pytest.fixture
 def compiled(codegen, tmp_path):
-    """The entry of a kernel of specs/crashing.py in a release."""
+    """The entry of a kernel of launches/crashing.py in a release."""
 
     def run(release, kernel, target="cuda:90", num_warps=4, **env):
-        spec, out = tmp_path / f"{kernel}.toml", tmp_path / "out.json"
-        spec.write_text(
-            f'kernel = "{SPECS / "crashing.py"}:{kernel}"\n[args]\n{POINTERS[kernel]}\n'
+        launch, out = tmp_path / f"{kernel}.toml", tmp_path / "out.json"
+        launch.write_text(
+            f'kernel = "{LAUNCHES / "crashing.py"}:{kernel}"\n[args]\n{POINTERS[kernel]}\n'
             f"[constexprs]\n{CONSTANTS[kernel]}\n[options]\nnum_warps = {num_warps}\n"
         )
-        codegen(release, "--spec", spec, "--target", target, "--no-cache", "--json", out, **env)
+        codegen(release, "--launches", launch, "--target", target, "--no-cache", "--json", out, **env)
         (entry,) = json.loads(out.read_text())["entries"]
         return entry
 
@@ -233,10 +234,12 @@ def test_an_error_that_llvm_prints_is_one_where_triton_goes_on_without_it_too(co
 
 
 def test_a_compiler_that_hangs_is_said_with_the_stage_it_is_to_make(codegen, tmp_path):
-    ptxas, spec = tmp_path / "ptxas", tmp_path / "spec.toml"
+    ptxas, launch = tmp_path / "ptxas", tmp_path / "launch.toml"
     ptxas.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "release 13.0," && exit\nsleep 60\n')
     ptxas.chmod(0o755)
-    spec.write_text(f'kernel = "{SPECS / "broken.py"}:copy"\nargs = {{x_ptr = "*fp32", n = 64}}\nconstexprs.BLOCK = 64')
-    asked = ("--spec", spec, "--target", "cuda:80", "--no-cache", "--compile-seconds", "4")
+    launch.write_text(
+        f'kernel = "{LAUNCHES / "broken.py"}:copy"\nargs = {{x_ptr = "*fp32", n = 64}}\nconstexprs.BLOCK = 64'
+    )
+    asked = ("--launches", launch, "--target", "cuda:80", "--no-cache", "--compile-seconds", "4")
     done = codegen("3.9.0", *asked, TRITON_PTXAS_PATH=os.fspath(ptxas))
     assert "does not compile: the compiler took more than 4 s to make cubin" in done.stdout

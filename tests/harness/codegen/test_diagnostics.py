@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from triton_matrix.codegen import diagnostics, places
+from triton_matrix.codegen import diagnostics
 from triton_matrix.codegen.diagnostics import CRASH, OUTSIDE, REFUSAL
-from triton_matrix.codegen.places import Place
+from triton_matrix.launches import places
+from triton_matrix.launches.places import Place
 
 PRINTED = [
     (

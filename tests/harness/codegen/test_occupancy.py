@@ -2,8 +2,8 @@
 
 import pytest
 
+from triton_matrix.base.targets import TARGETS, parse
 from triton_matrix.codegen.occupancy import cuda_blocks, hip_waves_per_simd
-from triton_matrix.codegen.targets import TARGETS, parse
 
 # capability, registers per thread, warps per block, shared bytes per block -> blocks per multiprocessor: one row for
 # each answer of cudaOccMaxActiveBlocksPerMultiprocessor in NVIDIA's cuda_occupancy.h (in the wheel of Triton 3.9.0)

@@ -8,7 +8,7 @@ import pytest
 
 from triton_matrix.codegen import compile, ptxas
 
-SPECS = Path(__file__).parent / "specs"
+LAUNCHES = Path(__file__).parent / "launches"
 SAID = """\
 ptxas info    : 35 bytes gmem
 ptxas info    : Compiling entry function 'k' for 'sm_90a'
@@ -101,9 +101,9 @@ constexprs.N = 1024
 @pytest.mark.parametrize("release", ["2.3.1", "3.3.1", "3.6.0"])
 def test_a_local_array_of_the_kernel_s_own_is_no_spill(codegen, release, tmp_path):
     """Sines of large angles: every one of these instructions was counted as a spill."""
-    spec, out = tmp_path / "turned.toml", tmp_path / "out.json"
-    spec.write_text(TURNED.format(folder=SPECS))
-    done = codegen(release, "--spec", spec, "--target", "cuda:90", "--no-cache", "--json", out)
+    launch, out = tmp_path / "turned.toml", tmp_path / "out.json"
+    launch.write_text(TURNED.format(folder=LAUNCHES))
+    done = codegen(release, "--launches", launch, "--target", "cuda:90", "--no-cache", "--json", out)
     assert done.returncode == 0, done.stderr
     (entry,) = json.loads(out.read_text())["entries"]
     found = entry["metrics"]
@@ -113,7 +113,7 @@ def test_a_local_array_of_the_kernel_s_own_is_no_spill(codegen, release, tmp_pat
 
 SCRIPT = """
 import sys
-sys.path.insert(0, {specs!r})
+sys.path.insert(0, {launches!r})
 import triton
 from layer_norm_rows import layer_norm_backward_rows as kernel
 from triton_matrix.codegen import compile_kernel
@@ -125,7 +125,7 @@ print(found["spill_stores"], found["local_stores"], found["spill_loads"], found[
 
 @pytest.mark.parametrize("release", ["2.3.1", "3.4.0"])
 def test_a_kernel_that_runs_out_of_registers_spills(release_python, run_script, release):
-    said = run_script(release_python(release), SCRIPT.format(specs=str(SPECS)))
+    said = run_script(release_python(release), SCRIPT.format(launches=str(LAUNCHES)))
     stored, store_instructions, loaded, load_instructions = map(int, said.split())
     assert stored >= 4 * store_instructions > 0  # bytes; an instruction moves four of them or more
     assert loaded >= 4 * load_instructions > 0

@@ -19,7 +19,7 @@ def copy(x_ptr, n, BLOCK: tl.constexpr, TIMES: tl.constexpr = TIMES):
     for _ in tl.static_range(TIMES):
         tl.store(x_ptr + offsets, tl.load(x_ptr + offsets, mask=offsets < n) * 2, mask=offsets < n)
 """
-SPEC = """\
+LAUNCH = """\
 kernel = "../package/mine.py:copy"
 [args]
 x_ptr = "*fp32"
@@ -83,17 +83,17 @@ def configurations(targets):
 @pytest.fixture
 def compiled(release_python, tmp_path):
     """Compile the kernel of a package with 3.9.0; gives its metrics, and whether it was compiled now."""
-    for folder in ("package/backends", "package/data", "conf", "specs", "later"):
+    for folder in ("package/backends", "package/data", "conf", "launches", "later"):
         (tmp_path / folder).mkdir(parents=True)
     for folder in ("package", "package/backends"):
         (tmp_path / folder / "__init__.py").write_text("")
     (tmp_path / "later" / "settings_of_mine.py").write_text("TIMES = 1")
     (tmp_path / "package" / "linked").symlink_to("../conf")
-    (tmp_path / "specs" / "copy.toml").write_text(SPEC)
+    (tmp_path / "launches" / "copy.toml").write_text(LAUNCH)
 
     def run(*options, **variables):
         out = tmp_path / "out.json"
-        command = [release_python("3.9.0"), "-m", "triton_matrix", "compile", "--spec", tmp_path / "specs"]
+        command = [release_python("3.9.0"), "-m", "triton_matrix", "compile", "--launches", tmp_path / "launches"]
         command += ["--target", "cuda:90", "--quiet", "--json", out, "--cache", tmp_path / "kept", *options]
         env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}:{tmp_path / 'later'}", **variables}
         reader, writer = os.pipe()
@@ -150,10 +150,10 @@ def test_two_checkouts_that_share_what_is_kept_have_each_their_own(compiled, tmp
     (tmp_path / "package" / "mine.py").write_text(KERNEL.format(head=HERE + head))
     (tmp_path / "conf" / "times.txt").write_text("1")
     stores, _ = compiled()
-    for folder in ("package", "specs", "conf"):
+    for folder in ("package", "launches", "conf"):
         subprocess.run(["cp", "-a", tmp_path / folder, tmp_path / "later"], check=True)
     (tmp_path / "later" / "conf" / "times.txt").write_text("3")
-    (tmp_path / "specs" / "copy.toml").write_text(SPEC.replace("../package", "../later/package"))
+    (tmp_path / "launches" / "copy.toml").write_text(LAUNCH.replace("../package", "../later/package"))
     assert compiled() == (stores * 3, True)
 
 

@@ -17,7 +17,7 @@ ENTRY = entry("toys:k", metrics={"registers": 9})
 
 def made(source, **other):
     read = {"read": {}, "shell": {}}
-    return {**atlas_file.make("3.9.0", "3.9.0", source, "a digest", is_spec=False), **read, **other}
+    return {**atlas_file.make("3.9.0", "3.9.0", source, "a digest", of_launches=False), **read, **other}
 
 
 def whole(source, *entries):

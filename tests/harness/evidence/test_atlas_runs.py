@@ -52,7 +52,7 @@ def test_only_the_whole_atlas_forgets_what_was_asked_of_other_sources(tmp_path):
     assert asked(tmp_path) == [ALL, {("3.9.0", "cuda:86")}]  # of these sources: it was asked, and is there
 
 
-def test_a_run_over_a_spec_forgets_the_one_before(tmp_path):
+def test_a_run_over_a_launch_file_forgets_the_one_before(tmp_path):
     opened(tmp_path, sources=None, hook=None)
     opened(tmp_path, ["3.9.0"], ["cuda:80"], sources=None, hook=None)
     assert asked(tmp_path) == [{("3.9.0", "cuda:80")}]

@@ -16,7 +16,7 @@ import numpy as np
 import triton
 from incidents import standins
 
-from triton_matrix.codegen import targets
+from triton_matrix.base import targets
 from triton_matrix.codegen.compile import compile_stages
 
 

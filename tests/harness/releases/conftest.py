@@ -31,17 +31,17 @@ CALLED = "mine:copy[fp32,BLOCK=512,#b6d084a3]"
 
 @pytest.fixture
 def ask(release_python, tmp_path, capfd):
-    """Ask 3.3.1 and 3.9.0 about a spec of ``mine.py``; gives exit status, table and error text."""
+    """Ask 3.3.1 and 3.9.0 about a launch file of ``mine.py``; gives exit status, table and error text."""
 
     def run(source, block="512", *options, cache=False):
         for release in ("3.3.1", "3.9.0"):
             release_python(release)
         (tmp_path / "pyproject.toml").write_text("")
         (tmp_path / "mine.py").write_text(source)
-        (tmp_path / "spec.toml").write_text(ASKED.format(block=block))
+        (tmp_path / "launch.toml").write_text(ASKED.format(block=block))
         arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path / "out")]
         arguments += [] if cache else ["--no-cache"]
-        arguments += ["--spec", str(tmp_path / "spec.toml")]
+        arguments += ["--launches", str(tmp_path / "launch.toml")]
         if "--from" not in options:
             arguments += ["--triton", "3.3.1,3.9.0"]
         if "--target" not in options:

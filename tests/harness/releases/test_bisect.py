@@ -138,39 +138,43 @@ def entry(name, status="ok", **metrics):
     return {"id": name, "status": status, "reason": "because" if status != "ok" else "", "metrics": metrics}
 
 
-def test_the_worst_configuration_of_a_spec_decides():
+def test_the_worst_configuration_of_a_launch_file_decides():
     entries = [entry("narrow", spill_stores=0), entry("wide", spill_stores=300)]
-    answer = bisect.judge_spec(entries, "spill_stores", 200)
+    answer = bisect.judge_launches(entries, "spill_stores", 200)
     assert answer.state == "spill_stores above 200"
     assert "wide: spill_stores 300" in answer.output
-    assert bisect.judge_spec(entries, "spill_stores", 300).state == "spill_stores within 300"
+    assert bisect.judge_launches(entries, "spill_stores", 300).state == "spill_stores within 300"
 
 
 def test_of_some_metrics_less_is_worse():
-    assert bisect.judge_spec([entry("k", occupancy_warps=8)], "occupancy_warps", 16).state == "occupancy_warps below 16"
     assert (
-        bisect.judge_spec([entry("k", occupancy_warps=32)], "occupancy_warps", 16).state == "occupancy_warps within 16"
+        bisect.judge_launches([entry("k", occupancy_warps=8)], "occupancy_warps", 16).state
+        == "occupancy_warps below 16"
+    )
+    assert (
+        bisect.judge_launches([entry("k", occupancy_warps=32)], "occupancy_warps", 16).state
+        == "occupancy_warps within 16"
     )
 
 
 def test_without_a_condition_it_is_compiling_that_counts():
-    assert bisect.judge_spec([entry("k", registers=9)], None, None).state == "compiles"
-    broken = bisect.judge_spec([entry("k", registers=9), entry("l", "error")], None, None)
+    assert bisect.judge_launches([entry("k", registers=9)], None, None).state == "compiles"
+    broken = bisect.judge_launches([entry("k", registers=9), entry("l", "error")], None, None)
     assert (broken.state, broken.output) == ("does not compile", "l: error: because")
-    assert bisect.judge_spec([entry("k", "n/a")], None, None).state is None
-    assert bisect.judge_spec([], None, None).state is None
+    assert bisect.judge_launches([entry("k", "n/a")], None, None).state is None
+    assert bisect.judge_launches([], None, None).state is None
 
 
-def test_a_spec_of_which_a_configuration_has_no_figure_is_within_no_limit():
+def test_a_launch_file_of_which_a_configuration_has_no_figure_is_within_no_limit():
     rest = entry("wide", "error")
-    assert bisect.judge_spec([entry("narrow", spill_stores=0), rest], "spill_stores", 200).state is None
-    beyond = bisect.judge_spec([entry("narrow", spill_stores=300), rest], "spill_stores", 200)
+    assert bisect.judge_launches([entry("narrow", spill_stores=0), rest], "spill_stores", 200).state is None
+    beyond = bisect.judge_launches([entry("narrow", spill_stores=300), rest], "spill_stores", 200)
     assert beyond.state == "spill_stores above 200"
     killed = {**rest, "unanswered": True}
-    assert bisect.judge_spec([entry("narrow", spill_stores=300), killed], None, None).state is None
+    assert bisect.judge_launches([entry("narrow", spill_stores=300), killed], None, None).state is None
 
 
-def test_one_configuration_of_a_spec_is_asked_by_its_label_or_id():
+def test_one_configuration_of_a_launch_file_is_asked_by_its_label_or_id():
     named = {"kernel": "toys:k", "target": "cuda:90"}
     entries = [{**named, "settings": [name], "label": f"toys:k[{name}]"} for name in ("a", "b")]
     assert bisect.labelled(entries, None) == entries
@@ -181,20 +185,20 @@ def test_one_configuration_of_a_spec_is_asked_by_its_label_or_id():
 
 def test_a_kernel_that_does_not_load_is_told_from_one_that_does_not_compile():
     loads = {**entry("k", "error"), "reason": "does not load: ImportError"}
-    assert bisect.judge_spec([loads], None, None).how == "does not load"
-    assert bisect.judge_spec([loads, entry("l", "error")], None, None).how == ""
+    assert bisect.judge_launches([loads], None, None).how == "does not load"
+    assert bisect.judge_launches([loads, entry("l", "error")], None, None).how == ""
 
 
 def test_an_unknown_metric_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match="'spills': k has registers, spill_stores"):
-        bisect.judge_spec([entry("k", spill_stores=1, registers=2)], "spills", 1)
+        bisect.judge_launches([entry("k", spill_stores=1, registers=2)], "spills", 1)
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["no_such_test.py"], "there is no test no_such_test.py"),
-        (["no_such.toml"], "there is no spec no_such.toml"),
+        (["no_such.toml"], "there is no launch file no_such.toml"),
         ([str(DATA / "wide_backward.toml"), "--metric", "spill_stores"], "--metric and --worse-than go together"),
         (
             ["tests/harness/releases/test_bisect.py", "--metric", "registers", "--worse-than", "9"],
@@ -263,8 +267,8 @@ def test_the_release_is_found_whose_interpreter_binds_a_declared_num_warps():
 
 @needs_releases
 def test_the_release_is_found_that_spills_more():
-    spec = ["tests/harness/report/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "800"]
-    done = run_bisect(*spec, "--bad", "3.4.0")
+    launch = ["tests/harness/report/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "800"]
+    done = run_bisect(*launch, "--bad", "3.4.0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "changes with triton 3.4.0" in done.stdout
     for line in ("wide_backward cuda:90: spill_stores 652", "wide_backward cuda:90: spill_stores 916"):
@@ -295,7 +299,7 @@ def double(x_ptr, N: tl.constexpr):
 """
 
 
-BRANCHING_SPEC = 'kernel = "mine.py:double"\nargs.x_ptr = "*fp32"\nconstexprs.N = 128\n'
+BRANCHING_LAUNCH = 'kernel = "mine.py:double"\nargs.x_ptr = "*fp32"\nconstexprs.N = 128\n'
 
 
 def test_a_release_that_alone_is_bad_is_found_between_two_that_are_good(release_python, tmp_path):
@@ -304,9 +308,9 @@ def test_a_release_that_alone_is_bad_is_found_between_two_that_are_good(release_
         release_python(release)
     source = BRANCHING.replace('triton.__version__ < "3.7"', 'triton.__version__ != "3.6.0"')
     (tmp_path / "mine.py").write_text(source.replace("tl.exp", "tl.no_such_function"))
-    spec = tmp_path / "mine.toml"
-    spec.write_text(f"{BRANCHING_SPEC}options.num_warps = [4, 8]\n")
-    asked = [spec, "--good", "3.5.1", "--bad", "3.7.1", "--envs", ENVS]
+    launch = tmp_path / "mine.toml"
+    launch.write_text(f"{BRANCHING_LAUNCH}options.num_warps = [4, 8]\n")
+    asked = [launch, "--good", "3.5.1", "--bad", "3.7.1", "--envs", ENVS]
     run_bisect(*asked, "--label", "double[num_warps=4]")
     done = run_bisect(*asked, "--label", "double[num_warps=4]")
     assert done.returncode == 1, done.stdout + done.stderr
@@ -321,9 +325,9 @@ def test_a_kernel_that_its_own_module_changes_between_releases_is_said(release_p
     for release in ("3.6.0", "3.7.1"):
         release_python(release)
     (tmp_path / "mine.py").write_text(BRANCHING)
-    spec = tmp_path / "mine.toml"
-    spec.write_text(BRANCHING_SPEC)
-    asked = [spec, "--metric", "fp64_instructions", "--worse-than", "0", "--good", "3.6.0", "--bad", "3.7.1"]
+    launch = tmp_path / "mine.toml"
+    launch.write_text(BRANCHING_LAUNCH)
+    asked = [launch, "--metric", "fp64_instructions", "--worse-than", "0", "--good", "3.6.0", "--bad", "3.7.1"]
     done = run_bisect(*asked, "--envs", ENVS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the kernel's own source is not the same in 3.6.0 and 3.7.1: its module chooses by release" in done.stdout

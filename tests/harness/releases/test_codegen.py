@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from triton_matrix.base import targets
 from triton_matrix.base.cells import load
-from triton_matrix.codegen import targets
 from triton_matrix.releases import codegen
 
 from ..conftest import ENVS, ROOT
 from .conftest import CALLED, COPY
 
-SPEC = Path(__file__).parents[1] / "codegen" / "specs" / "layer_norm_rows.toml"
+LAUNCH = Path(__file__).parents[1] / "codegen" / "launches" / "layer_norm_rows.toml"
 
 # (registers, spilled bytes stored and loaded, instructions that store and load local memory, stack bytes) at 4 warps,
 # 8192 columns, fp32, cuda:90. The public report of the slow-down in 3.4.0 is the step from 632 to 3712 spilled bytes;
@@ -44,7 +44,7 @@ def measured(release_python, tmp_path_factory):
     for release in FOUR_WARPS:
         release_python(release)
     out = tmp_path_factory.mktemp("atlas")
-    arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(out), "--spec", str(SPEC)]
+    arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(out), "--launches", str(LAUNCH)]
     assert codegen.main([*arguments, "--triton", ",".join(FOUR_WARPS), "--target", "cuda:90"]) == 0
     result = {}
     for release in FOUR_WARPS:
@@ -116,13 +116,15 @@ def test_bad_options_end_with_status_2_and_one_sentence(capsys):
     assert capsys.readouterr().err.count("\n") == 3
 
 
-def test_a_spec_that_does_not_fit_its_kernel_ends_with_status_2(release_python, tmp_path, capfd):
+def test_a_launch_file_that_does_not_fit_its_kernel_ends_with_status_2(release_python, tmp_path, capfd):
     release_python("3.9.0")
-    spec = tmp_path / "spec.toml"
-    spec.write_text(SPEC.read_text().replace("layer_norm_rows.py", str(SPEC.parent / "layer_norm_rows.py"), 1) + "")
-    spec.write_text(spec.read_text().replace('n_cols = "i32"\n', ""))
+    launch = tmp_path / "launch.toml"
+    launch.write_text(
+        LAUNCH.read_text().replace("layer_norm_rows.py", str(LAUNCH.parent / "layer_norm_rows.py"), 1) + ""
+    )
+    launch.write_text(launch.read_text().replace('n_cols = "i32"\n', ""))
     arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path), "--triton", "3.9.0"]
-    assert codegen.main([*arguments, "--spec", str(spec), "--target", "cuda:90"]) == 2
+    assert codegen.main([*arguments, "--launches", str(launch), "--target", "cuda:90"]) == 2
     assert not os.path.exists(tmp_path / "3.9.0.json")
     assert "'n_cols'" in capfd.readouterr().err
 
@@ -132,7 +134,7 @@ BREAKS = {
         COPY.format(head="if triton.__version__.startswith('3.3'): raise RuntimeError('not here')", n="n"),
         f"error: {CALLED} cuda:90, triton 3.3.1: does not load: mine.py:3 fails with RuntimeError: not here",
     ),
-    "it does not fit the spec": (
+    "it does not fit the launch file": (
         COPY.format(head="", n="n")
         + "if triton.__version__.startswith('3.3'):\n    @triton.jit\n    def copy(x_ptr): pass\n",
         "error: triton 3.3.1: args has 'n'; the parameters of copy are x_ptr",

@@ -171,13 +171,13 @@ def test_sources_that_change_while_they_are_compiled_make_no_file(package):
     assert package.report()["exit_status"] == 2  # what was asked of is gone
 
 
-def test_a_spec_s_results_are_not_taken_for_the_package_s(answered, capfd):
-    spec = answered.root / "spec.toml"
-    spec.write_text('kernel = "p/mine.py:copy"\n[args]\nx_ptr = "*fp32"\nn = 4096\n[constexprs]\nBLOCK = 64\n')
-    asked = ("--spec", str(spec), "--target", "cuda:90", "--triton", "3.3.1")
+def test_a_launch_file_s_results_are_not_taken_for_the_package_s(answered, capfd):
+    launch = answered.root / "launch.toml"
+    launch.write_text('kernel = "p/mine.py:copy"\n[args]\nx_ptr = "*fp32"\nn = 4096\n[constexprs]\nBLOCK = 64\n')
+    asked = ("--launches", str(launch), "--target", "cuda:90", "--triton", "3.3.1")
     before = answered.files()
     assert answered.codegen(*asked, "--out", str(answered.folder)) == 2
-    assert "the folder of the package's atlas; name another one for a spec" in capfd.readouterr().err
+    assert "the folder of the package's atlas; name another one for launches" in capfd.readouterr().err
     assert answered.files() == before
     assert answered.codegen(*asked, "--out", str(answered.root / "out")) == 0
     made = (answered.root / "out" / "3.3.1.json").read_bytes()

@@ -158,8 +158,8 @@ def test_texts_and_then_the_largest_differences_come_first():
 
 @pytest.fixture(scope="module")
 def wide_backward(tmp_path_factory) -> Path:
-    """A spec of the kernel that tests/incidents keeps."""
-    path = tmp_path_factory.mktemp("spec") / "wide.toml"
+    """A launch file of the kernel that tests/incidents keeps."""
+    path = tmp_path_factory.mktemp("launches") / "wide.toml"
     pointers = ["X", "W", "Mean", "RSTD", "dX", "dW", "dB", "dY"]
     lines = [f'kernel = "{ROOT / "tests" / "incidents" / "default_warps.py"}:backward"', "[args]"]
     lines += [f'{name} = "*fp32"' for name in pointers] + ['n_cols = "i32"', 'n_rows = "i32"']
@@ -172,7 +172,7 @@ def wide_backward(tmp_path_factory) -> Path:
 def test_the_liger_backward_regression_enters_with_llvm_s_code_generator(release_python, wide_backward, tmp_path):
     """Not with ptxas: each release's ptxas makes the other's PTX as the other's own does."""
     pythons = {release: release_python(release) for release in ENVS}
-    asked = {"spec": str(wide_backward), "target": "cuda:90", "label": None}
+    asked = {"launches": str(wide_backward), "target": "cuda:90", "label": None}
     both, metric, verdict = explain.explained(asked, pythons, tmp_path)
     assert both.source == []
     assert metric == SPILLS
@@ -197,18 +197,18 @@ def test_the_liger_backward_regression_enters_with_llvm_s_code_generator(release
 
 
 def test_a_kernel_that_the_newer_release_refuses_enters_with_the_frontend(release_python, tmp_path):
-    spec = tmp_path / "pointers.toml"
+    launch = tmp_path / "pointers.toml"
     kernel = tmp_path / "pointers.py"
     kernel.write_text(
         "import triton\nimport triton.language as tl\n\n\n@triton.jit\ndef copy(X, Y, n, BLOCK: tl.constexpr):\n"
         '    cols = tl.arange(0, BLOCK)\n    x = tl.load(X + cols, cols < n, 0.0, (), "")\n'
         "    tl.store(Y + cols, x, cols < n)\n"
     )
-    spec.write_text(
+    launch.write_text(
         'kernel = "pointers.py:copy"\nargs = {X = "*fp32", Y = "*fp32", n = "i32"}\nconstexprs = {BLOCK = 64}'
     )
     pythons = {release: release_python(release) for release in ("3.8.0", "3.9.0")}
-    asked = {"spec": str(spec), "target": "cuda:90", "label": None}
+    asked = {"launches": str(launch), "target": "cuda:90", "label": None}
     both, metric, verdict = explain.explained(asked, pythons, tmp_path / "out")
     assert metric == COMPILES
     assert verdict.entered == ("source",)
@@ -247,7 +247,7 @@ def test_a_kernel_that_its_own_module_changes_between_the_releases_is_told_from_
     (tmp_path / "mine.py").write_text(CHOOSING.format(since="3.9"))
     (tmp_path / "mine.toml").write_text(ASKED.format(block="64"))
     pythons = {release: release_python(release) for release in ("3.8.0", "3.9.0")}
-    asked = {"spec": str(tmp_path / "mine.toml"), "target": "cuda:90", "label": None}
+    asked = {"launches": str(tmp_path / "mine.toml"), "target": "cuda:90", "label": None}
     both, metric, verdict = explain.explained(asked, pythons, tmp_path / "out")
     assert (metric, verdict.entered) == ("fp64_instructions", ("source",))
     assert both.source == [
@@ -267,7 +267,7 @@ def test_a_kernel_that_its_own_module_changes_without_a_difference_is_said_too(r
     (tmp_path / "mine.py").write_text(source.replace("tl.exp(x.to(tl.float64) * FACTOR).to(tl.float32)", "FACTOR * x"))
     (tmp_path / "mine.toml").write_text(ASKED.format(block="64"))
     pythons = {release: release_python(release) for release in ("3.8.0", "3.9.0")}
-    asked = {"spec": str(tmp_path / "mine.toml"), "target": "hip:gfx942", "label": None}
+    asked = {"launches": str(tmp_path / "mine.toml"), "target": "hip:gfx942", "label": None}
     said = "the kernel's own source differs between the two releases: mine.apply"
     with pytest.raises(judging.NoChange, match=said):
         explain.explained(asked, pythons, tmp_path / "out", metric="vgpr_spills")
@@ -275,7 +275,7 @@ def test_a_kernel_that_its_own_module_changes_without_a_difference_is_said_too(r
 
 def test_an_intermediate_form_that_is_not_accepted_is_quoted(release_python, wide_backward, tmp_path):
     pythons = {release: release_python(release) for release in ("3.2.0", "3.3.1")}
-    asked = {"spec": str(wide_backward), "target": "cuda:90", "label": None}
+    asked = {"launches": str(wide_backward), "target": "cuda:90", "label": None}
     both = compiling.compile_both(asked, pythons, tmp_path)
     reasons = {(swap.stage, swap.by): swap.outcome.reason for swap in both.swaps}
     assert "Parse MLIR file failed.: " in reasons["ttgir", "3.3.1"]
@@ -283,11 +283,11 @@ def test_an_intermediate_form_that_is_not_accepted_is_quoted(release_python, wid
 
 
 def test_a_module_that_ends_its_process_is_no_answer_and_no_older_one_is_taken_for_it(release_python, tmp_path):
-    kernel, spec = tmp_path / "mine.py", tmp_path / "mine.toml"
+    kernel, launch = tmp_path / "mine.py", tmp_path / "mine.toml"
     kernel.write_text(COPY.format(head="", n="n"))
-    spec.write_text(ASKED.format(block="64"))
+    launch.write_text(ASKED.format(block="64"))
     pythons = {release: release_python(release) for release in ("3.8.0", "3.9.0")}
-    asked = {"spec": str(spec), "target": "cuda:90", "label": None}
+    asked = {"launches": str(launch), "target": "cuda:90", "label": None}
     compiling.compile_both(asked, pythons, tmp_path / "kept")
     for head in ("import os; os._exit(0)", "import os; triton.__version__ > '3.9' and os._exit(0)"):
         kernel.write_text(COPY.format(head=head, n="n"))
@@ -299,17 +299,17 @@ def test_a_module_that_hangs_is_no_answer(release_python, tmp_path, monkeypatch)
     monkeypatch.setattr(compiling, "SECONDS", 5)
     (tmp_path / "mine.py").write_text(COPY.format(head="while True: pass", n="n"))
     (tmp_path / "mine.toml").write_text(ASKED.format(block="64"))
-    asked = {"spec": str(tmp_path / "mine.toml"), "target": "cuda:90", "label": None, "folder": str(tmp_path)}
+    asked = {"launches": str(tmp_path / "mine.toml"), "target": "cuda:90", "label": None, "folder": str(tmp_path)}
     with pytest.raises(ValueError, match="took more than 5 s to load and compile the kernel"):
         compiling.ask(release_python("3.9.0"), asked)
 
 
 def test_bad_input_is_one_sentence(release_python, wide_backward, capsys):
     assert explain.main(["--target", "cuda:90", "--from", "3.3.1", "--to", "3.4.0", "--root", str(ROOT)]) == 2
-    assert "name a KERNEL of the atlas or give --spec FILE.toml" in capsys.readouterr().err
+    assert "name a KERNEL of the atlas or give --launches FILE.toml" in capsys.readouterr().err
     assert explain.main(["x.toml", "--target", "cuda:90", "--from", "3.3.1", "--to", "3.4.0"]) == 2
-    assert "there is no spec x.toml" in capsys.readouterr().err
-    asked = {"spec": str(wide_backward), "target": "cuda:90", "label": "other", "folder": str(wide_backward.parent)}
+    assert "there is no launch file x.toml" in capsys.readouterr().err
+    asked = {"launches": str(wide_backward), "target": "cuda:90", "label": "other", "folder": str(wide_backward.parent)}
     python = release_python("3.4.0")
     with pytest.raises(
         ValueError, match=r"kernel is .other.; allowed are, for cuda:90: tests.incidents.default_warps:backward"

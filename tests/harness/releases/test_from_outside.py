@@ -43,7 +43,7 @@ def test_a_triton_that_pythonpath_brings_is_not_taken_for_the_release(
     site = release_python("3.9.0").parents[1] / "lib" / "python3.11" / "site-packages"
     (tmp_path / "development").mkdir()
     (tmp_path / "development" / "triton").symlink_to(site / "triton")
-    spec, folders = str(tmp_path / "spec.toml"), ["--root", str(ROOT), "--envs", str(ENVS)]
+    launch, folders = str(tmp_path / "launch.toml"), ["--root", str(ROOT), "--envs", str(ENVS)]
     for path in (site, tmp_path / "development"):
         monkeypatch.setenv("PYTHONPATH", str(path))
         status, table, errors = ask(COPY.format(head="", n="n"))
@@ -51,7 +51,7 @@ def test_a_triton_that_pythonpath_brings_is_not_taken_for_the_release(
         assert "triton 3.3.1 is asked, and Python imports 3." in errors
         assert "nothing got worse" not in table
         assert not (tmp_path / "out" / "3.3.1.json").exists()
-        asked = [spec, "--target", "cuda:90", "--from", "3.3.1", "--to", "3.9.0", "--json", str(tmp_path / "x.json")]
+        asked = [launch, "--target", "cuda:90", "--from", "3.3.1", "--to", "3.9.0", "--json", str(tmp_path / "x.json")]
         assert explain.main([*asked, *folders]) == 2
         assert "triton 3.3.1 is asked, and Python imports 3." in capfd.readouterr().err
 
@@ -64,8 +64,8 @@ def test_the_harness_s_own_variables_and_empty_ones_are_none_of_them():
 
 def test_a_file_that_was_compiled_with_such_variables_says_so(codegen, tmp_path):
     (tmp_path / "mine.py").write_text(COPY.format(head="", n="n"))
-    (tmp_path / "spec.toml").write_text(ASKED.format(block="64"))
-    done = codegen("3.9.0", "--spec", "spec.toml", "--json", "out.json", "--no-cache", DISABLE_PTXAS_OPT="1")
+    (tmp_path / "launch.toml").write_text(ASKED.format(block="64"))
+    done = codegen("3.9.0", "--launches", "launch.toml", "--json", "out.json", "--no-cache", DISABLE_PTXAS_OPT="1")
     assert done.returncode == 0, done.stderr
     assert "compiled with DISABLE_PTXAS_OPT=1, as this shell has it" in done.stderr
     assert json.loads((tmp_path / "out.json").read_text())["variables"] == {"DISABLE_PTXAS_OPT": "1"}
@@ -91,8 +91,8 @@ def test_a_ptxas_or_its_compiler_that_is_killed_says_nothing_of_the_kernel(codeg
     )
     ptxas.chmod(0o755)
     (tmp_path / "mine.py").write_text(COPY.format(head="", n="n"))
-    (tmp_path / "spec.toml").write_text(ASKED.format(block="64"))
-    asked = ("--spec", "spec.toml", "--json", "out.json", "--cache", "cache", "--target", "cuda:80")
+    (tmp_path / "launch.toml").write_text(ASKED.format(block="64"))
+    asked = ("--launches", "launch.toml", "--json", "out.json", "--cache", "cache", "--target", "cuda:80")
     done = codegen(release, *asked, TRITON_PTXAS_PATH=str(ptxas))
     assert done.returncode == 1, done.stderr
     (entry,) = json.loads((tmp_path / "out.json").read_text())["entries"]
@@ -103,9 +103,9 @@ def test_a_ptxas_or_its_compiler_that_is_killed_says_nothing_of_the_kernel(codeg
 
 def test_bisect_and_explain_do_not_take_a_killed_compiler_for_an_answer(ask, tmp_path, capfd):
     ask(COPY.format(head=KILLED.format(release="3.9"), n="n"))
-    spec, folders = str(tmp_path / "spec.toml"), ["--root", str(ROOT), "--envs", str(ENVS)]
-    assert bisect.main([spec, "--good", "3.3.1", "--bad", "3.9.0", *folders]) == 2
+    launch, folders = str(tmp_path / "launch.toml"), ["--root", str(ROOT), "--envs", str(ENVS)]
+    assert bisect.main([launch, "--good", "3.3.1", "--bad", "3.9.0", *folders]) == 2
     assert f"triton 3.9.0 could not be asked: {CALLED} cuda:90: error: was not compiled" in capfd.readouterr().err
-    asked = [spec, "--target", "cuda:90", "--from", "3.3.1", "--to", "3.9.0", "--json", str(tmp_path / "x.json")]
+    asked = [launch, "--target", "cuda:90", "--from", "3.3.1", "--to", "3.9.0", "--json", str(tmp_path / "x.json")]
     assert explain.main([*asked, *folders]) == 2
     assert "triton 3.9.0 has no answer: was not compiled" in capfd.readouterr().err

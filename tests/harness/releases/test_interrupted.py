@@ -48,9 +48,9 @@ def test_what_compiles_ends_with_the_verb(release_python, tmp_path, number):
     (tmp_path / "mine.py").write_text(
         COPY.format(head=f"open({str(tmp_path / 'begun')!r}, 'w')\nwhile True: pass", n="n")
     )
-    (tmp_path / "spec.toml").write_text(ASKED.format(block="64"))
+    (tmp_path / "launch.toml").write_text(ASKED.format(block="64"))
     command = [sys.executable, "-m", "triton_matrix", "codegen", "--root", ROOT, "--envs", ENVS, "--triton", "3.9.0"]
-    command += ["--spec", tmp_path / "spec.toml", "--out", tmp_path / "out", "--target", "cuda:90", "--no-cache"]
+    command += ["--launches", tmp_path / "launch.toml", "--out", tmp_path / "out", "--target", "cuda:90", "--no-cache"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         wait_for((tmp_path / "begun").exists)
@@ -77,9 +77,9 @@ def test_sources_that_change_meanwhile_make_a_file_of_the_sources_of_before(code
     (root / "p" / "__init__.py").write_text("")
     head = "import pathlib\npathlib.Path(__file__).with_name('other.py').write_text('edited = True')"
     (root / "p" / "mine.py").write_text(COPY.format(head=head, n="n"))
-    (root / "spec.toml").write_text(ASKED.format(block="64").replace("mine.py", "p/mine.py"))
+    (root / "launch.toml").write_text(ASKED.format(block="64").replace("mine.py", "p/mine.py"))
     before = sources.package_digest(load_at(root))
-    done = codegen("3.9.0", "--spec", root / "spec.toml", "--json", tmp_path / "out.json", "--no-cache")
+    done = codegen("3.9.0", "--launches", root / "launch.toml", "--json", tmp_path / "out.json", "--no-cache")
     assert done.returncode == 0, done.stderr
     assert sources.package_digest(load_at(root)) != before
     assert json.loads((tmp_path / "out.json").read_text())["sources"] == before

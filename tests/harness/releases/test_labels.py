@@ -7,7 +7,7 @@ import pytest
 from ..atlas_package import RELEASES, Package
 from ..conftest import ENVS
 
-SPEC = """\
+LAUNCH = """\
 kernel = "{kernel}:copy"
 [args]
 x_ptr = "*fp32"
@@ -40,22 +40,22 @@ def package(release_python, tmp_path):
 
 
 def write(package, name, kernel="../p/mine.py", block=64, options=""):
-    path = package.root / "specs" / f"{name}.toml"
+    path = package.root / "launches" / f"{name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(SPEC.format(kernel="../" * name.count("/") + kernel, block=block) + options)
+    path.write_text(LAUNCH.format(kernel="../" * name.count("/") + kernel, block=block) + options)
 
 
-def compiled(package, *options, spec="specs"):
+def compiled(package, *options, launch="launches"):
     """The exit status, and by release what each row is called and how it ended."""
-    status = package.codegen("--spec", str(package.root / spec), "--target", "cuda:90", *options)
+    status = package.codegen("--launches", str(package.root / launch), "--target", "cuda:90", *options)
     found = {}
-    for path in (package.folder / "specs" / "specs").glob("[0-9]*.json"):
+    for path in (package.folder / "launches" / "launches").glob("[0-9]*.json"):
         entries = json.loads(path.read_text())["entries"]
         found[path.stem] = {item["label"]: item["status"] for item in entries}
     return status, found
 
 
-def test_specs_of_one_stem_are_all_compiled_and_what_does_not_compile_is_red(package):
+def test_launch_files_of_one_stem_are_all_compiled_and_what_does_not_compile_is_red(package):
     for folder, block in (("a", 64), ("b", 100), ("c", 128)):
         write(package, f"{folder}/add", block=block)
     status, found = compiled(package, "--triton", RELEASES[1])

@@ -55,7 +55,7 @@ def test_two_runs_that_write_to_one_folder_do_not_read_each_other_s_files(ask, t
     assert ask(PLAIN)[0] == 0
     before = (tmp_path / "out" / "3.9.0.json").read_text()
     command = [sys.executable, "-m", "triton_matrix", "codegen", "--root", ROOT, "--envs", ENVS, "--triton", "3.9.0"]
-    command += ["--spec", tmp_path / "spec.toml", "--out", tmp_path / "out"]
+    command += ["--launches", tmp_path / "launch.toml", "--out", tmp_path / "out"]
     with locks.held(tmp_path / "out" / ".codegen.lock", "a test"):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -134,7 +134,7 @@ def test_two_configurations_of_one_name_are_refused(release_python, tmp_path, ca
 def test_an_atlas_of_another_question_is_outdated_and_not_put_together_with_this_one():
     table = load_at(ROOT)
     now = sources.package_digest(table)
-    made = {**atlas_file.make("3.9.0", "3.9.0", ROOT, "a digest", is_spec=False), "read": {}}
+    made = {**atlas_file.make("3.9.0", "3.9.0", ROOT, "a digest", of_launches=False), "read": {}}
 
     def why(**changed):
         return atlas_file.outdated({**made, **changed}, table, now, "a digest")

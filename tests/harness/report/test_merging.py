@@ -123,13 +123,13 @@ def test_vendor_images_stand_in_rows_of_their_own(report, copy, tmp_path):
     assert [name for name in found["cells"] if name.startswith("ambient")] == ["ambient-3.6.0", "ambient-3.7.1"]
 
 
-def test_a_spec_that_was_compiled_is_no_part_of_the_atlas(report, copy):
+def test_a_launch_file_that_was_compiled_is_no_part_of_the_atlas(report, copy):
     reports = copy("none", cells=["codegen"])
-    spec = reports / "codegen" / "specs" / "kernel" / "3.4.0.json"
-    spec.parent.mkdir(parents=True)
+    launch = reports / "codegen" / "launches" / "kernel" / "3.4.0.json"
+    launch.parent.mkdir(parents=True)
     content = json.loads((reports / "codegen" / "3.4.0.json").read_text())
     content.update(date="2030-01-01T00:00:00+00:00", entries=[])
-    spec.write_text(json.dumps(content))
+    launch.write_text(json.dumps(content))
     assert report(reports)["codegen"]["summary"]["3.4.0"]["counts"]["ok"] == 1
 
 

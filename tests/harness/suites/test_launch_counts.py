@@ -65,7 +65,8 @@ print(json.dumps([counter.taken(), sorted(counter.own), counter.taken()]))
 """
 COMPILED = """
 import inspect
-from triton_matrix.codegen import driver_standin, targets
+from triton_matrix.base import targets
+from triton_matrix.launches import driver_standin
 driver_standin.install(targets.parse("cuda:90"))
 import mine
 import triton

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ...base import commands, compiler_variables, files
-from ...codegen import Configuration, kernel_source
+from ...launches import Configuration, kernel_source
 from . import statistics
 from .judging import STEPS, Outcome, Swap
 
@@ -49,7 +49,7 @@ def compile_both(
     """Compile in two releases and swap at every stage.
 
     Args:
-        asked: which configuration, as ``codegen.stages`` takes it: spec or atlas with root, target, label.
+        asked: which configuration, as ``codegen.stages`` takes it: launches or atlas with root, target, label.
         pythons: the Python of each release's environment, the earlier release first.
         folder: a scratch folder that the stages are left in.
         imported: a folder to import the kernel from.

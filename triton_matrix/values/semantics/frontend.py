@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...codegen import adapters, loading, signing, targets
+from ...base import targets
+from ...codegen import adapters
+from ...launches import loading, signing
 from ..dtypes import DTYPES
 from ..running import status_of
 from . import source

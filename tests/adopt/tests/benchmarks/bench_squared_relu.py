@@ -5,7 +5,7 @@ import torch
 from squared_relu.function import BLOCK, NUM_WARPS, squared_relu
 
 from triton_matrix.bench.compiling import TARGETS
-from triton_matrix.codegen import spec
+from triton_matrix.launches import launch_file
 
 SIZES = [
     pytest.param(2**12, marks=pytest.mark.row("squared-relu-fp32-4096")),
@@ -31,6 +31,6 @@ def test_squared_relu(timer, record, device, name, n_elements):
     record(timer(lambda: call(x)), {"implementation": name}, n_bytes=8 * n_elements)
 
 
-@pytest.mark.parametrize("configuration", spec.expand(KERNEL, list(TARGETS)), ids=lambda each: each.id)
+@pytest.mark.parametrize("configuration", launch_file.expand(KERNEL, list(TARGETS)), ids=lambda each: each.id)
 def test_compile_time(compiled, configuration):
     compiled(configuration)

@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT))
 
 from triton_matrix.base import cells, sources  # noqa: E402
-from triton_matrix.codegen import naming  # noqa: E402
 from triton_matrix.codegen.cache import OUR_CODE_DIGEST  # noqa: E402
 from triton_matrix.evidence import atlas_file, atlas_runs, runs, schemas, writing  # noqa: E402
+from triton_matrix.launches import naming  # noqa: E402
 from triton_matrix.suites import chosen  # noqa: E402
 
 # results are of the checkout as it is: its own sources, suites and pins

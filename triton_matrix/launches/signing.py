@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Optional
 
 from ..base import versions
-from .adapters import Signature
+from .signature import Signature
 
 SCALAR_TYPES = ("i1", "i8", "i16", "i32", "i64", "u1", "u8", "u16", "u32", "u64", "fp16", "bf16", "fp32", "fp64")
 _POINTEE_TYPES = (*SCALAR_TYPES, "fp8e4nv", "fp8e5", "fp8e4b15", "fp8e4b8", "fp8e5b16")
@@ -199,7 +199,7 @@ def _descriptor(given: str, where: str) -> str:
 
 
 def decode(value: Any, where: str, load: Optional[Callable[[str], Any]] = None) -> Any:
-    """The Python value of a constexpr as a spec writes it.
+    """The Python value of a constexpr as a launch file writes it.
 
     ``"tl.float32"`` and ``"torch.float32"`` are dtypes, ``"None"`` is None, ``{tuple = [...]}`` is a tuple,
     ``{function = "file.py:name"}`` is a jit function, and ``{text = "..."}`` a text that would else be one of these.

@@ -10,7 +10,7 @@ from typing import Any
 from ..base import hooks
 from ..base.listening import Notes, is_library, listening
 from ..base.reads import Reads
-from .compile import Configuration
+from .configuration import Configuration
 
 _KEYS = tuple("label" if item.name == "settings" else item.name for item in fields(Configuration))
 

@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..base import files
-from ..codegen import driver_standin, targets
+from ...base import files, targets
+from .. import driver_standin
 from . import writing
 from .recorder import Recorder
 
 
 def main(wanted: dict[str, Any]) -> None:
-    """Run the command; at its end the specs and the report are there. The exit status is the command's."""
+    """Run the command; at its end the launch files and the report are there. The exit status is the command's."""
     target = targets.parse(wanted["target"])
     real = _has_gpu()
     if not real:

@@ -10,10 +10,9 @@ import math
 import sys
 from typing import Any, Optional
 
-from ..base import versions
-from . import devices
+from ..base import devices, versions
+from ..base.targets import Target
 from .standins import StandIn, StandInError, place
-from .targets import Target
 
 # name: bytes, floating point, complex, signed
 _DTYPES = {

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ..codegen import torch_standin
-from ..codegen.targets import Target
+from ...base.targets import Target
+from .. import torch_standin
 
 _CUDA = torch.device("cuda", 0)
 

@@ -1,4 +1,4 @@
-"""The verb ``capture``: run a command and write every launch that it makes as a spec, each distinct signature once."""
+"""The verb ``capture``: run a command and write every launch that it makes, each distinct signature once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..base import commands
-from ..codegen import targets
+from ...base import commands, targets
 from . import writing
 
 
@@ -23,7 +22,7 @@ def main(argv: list[str]) -> int:
     own, command = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     options = _parser().parse_args(own)
     if not command:
-        raise ValueError("no command; write it behind --, as in: capture -o specs -- pytest tests")
+        raise ValueError("no command; write it behind --, as in: capture -o launches -- pytest tests")
     target = targets.parse(options.target).name
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
@@ -41,14 +40,14 @@ def main(argv: list[str]) -> int:
     ended += ", which is not judged; there may be launches that it did not come to" if done.returncode else ""
     writing.note(options.out, found["files"], f"captured from `{shlex.join(command)}`; {ended}")
     print(
-        f"{found['launches']} launches of {found['kernels']} kernels, {len(found['files'])} specs in {options.out};"
+        f"{found['launches']} launches of {found['kernels']} kernels, {len(found['files'])} files in {options.out};"
         f" {ended}"
     )
     return 0 if found["files"] else 1
 
 
 def _others(folder: Path, written: list[str]) -> list[str]:
-    """The sentence about specs that lie in the folder and that this run did not write; none where there are none."""
+    """The sentence about files that lie in the folder and that this run did not write; none where there are none."""
     names = sorted({path.name for path in folder.glob("*.toml")} - set(written))
     listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     return [f"{folder} also holds what this run did not write, and may be of before: {listed}"] if names else []
@@ -57,11 +56,18 @@ def _others(folder: Path, written: list[str]) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m triton_matrix capture",
-        description="Run a command in this Python and write every Triton launch that it makes as a spec.",
+        description="Run a command in this Python and write every Triton launch that it makes as a file.",
         usage="%(prog)s [-o DIR] [--interpret] [--target TARGET] -- COMMAND ...",
     )
     add = parser.add_argument
-    add("-o", "--out", type=Path, default=Path("specs"), metavar="DIR", help="folder of the specs (default: specs)")
+    add(
+        "-o",
+        "--out",
+        type=Path,
+        default=Path("launches"),
+        metavar="DIR",
+        help="where to write (default: launches)",
+    )
     add("--interpret", action="store_true", help="run launches in Triton's interpreter, where code depends on values")
     add("--target", default="cuda:90", help="the GPU that torch and Triton describe where there is none")
     add("--tensors", choices=("cpu", "meta"), default="cpu", help="where tensors live that ask for a GPU")

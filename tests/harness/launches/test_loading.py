@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from triton_matrix.codegen import naming
+from triton_matrix.launches import naming
 
 OLDEST, NEWEST = "2.3.1", "3.9.0"
 HEAD = "import triton\nimport triton.language as tl\n"
@@ -20,7 +20,7 @@ def copy(x_ptr, n, BLOCK: tl.constexpr):
     x = tl.load(x_ptr + offsets, mask=offsets < n, other=0.0)
     tl.store(x_ptr + offsets, x * 2, mask=offsets < n)
 """
-SPEC = """
+LAUNCH = """
 kernel = "{kernel}"
 [args]
 x_ptr = "*fp32"
@@ -34,15 +34,15 @@ BLOCK = 512
 def ask(codegen, tmp_path):
     """Write files and compile the kernel that the last of them holds; gives exit status, entries and the error text."""
 
-    def run(release, files, spec=SPEC, targets="cuda:90", *options, kernel=None):
+    def run(release, files, launch=LAUNCH, targets="cuda:90", *options, kernel=None):
         for name, text in files.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(textwrap.dedent(text))
-        (tmp_path / "spec.toml").write_text(spec.format(kernel=kernel or f"{list(files)[-1]}:copy"))
+        (tmp_path / "launch.toml").write_text(launch.format(kernel=kernel or f"{list(files)[-1]}:copy"))
         out = tmp_path / "out.json"
         out.unlink(missing_ok=True)
-        arguments = ["--spec", tmp_path / "spec.toml", "--target", targets, "--no-cache", "--json", out]
+        arguments = ["--launches", tmp_path / "launch.toml", "--target", targets, "--no-cache", "--json", out]
         done = codegen(release, *arguments, "--torch", "2.5.1", *options)
         return done.returncode, json.loads(out.read_text())["entries"] if out.exists() else [], done.stderr
 
@@ -115,14 +115,14 @@ def test_a_tuned_kernel_is_compiled_for_each_configuration_without_a_driver(ask,
         "@triton.autotune(configs=CONFIGS, key=['n'])\n"
         "@triton.heuristics({'EVEN': lambda args: args['n'] % args['BLOCK'] == 0})\n@triton.jit",
     ).replace("BLOCK: tl.constexpr", "BLOCK: tl.constexpr, EVEN: tl.constexpr")
-    spec = SPEC.partition("[constexprs]")[0]
-    status, entries, errors = ask(release, {"mine.py": tuned}, spec)
+    launch = LAUNCH.partition("[constexprs]")[0]
+    status, entries, errors = ask(release, {"mine.py": tuned}, launch)
     assert (status, errors) == (0, "")
     assert statuses(entries) == {f"copy[BLOCK={b},num_warps={w}]": "ok" for b in (256, 512) for w in (4, 8)}
     assert {entry["constexprs"]["EVEN"] for entry in entries} == {True}
-    _, entries, _ = ask(release, {"mine.py": tuned}, spec, "cuda:90", "--configs", "1")
+    _, entries, _ = ask(release, {"mine.py": tuned}, launch, "cuda:90", "--configs", "1")
     assert len(entries) == 1
-    _, entries, errors = ask(release, {"mine.py": tuned}, spec.replace("4096", '"i32"'))
+    _, entries, errors = ask(release, {"mine.py": tuned}, launch.replace("4096", '"i32"'))
     assert "the heuristic of 'EVEN' needs the value of 'n'; write the value of a launch, such as n = 4096" in errors
 
 
@@ -138,8 +138,8 @@ HOPPER = torch.cuda.is_available() and torch.version.hip is None and torch.cuda.
 
 
 def test_questions_to_the_device_at_import_are_answered_for_the_target(ask):
-    spec = SPEC.partition("[constexprs]")[0]
-    status, entries, errors = ask(NEWEST, {"mine.py": ASKS_THE_DEVICE}, spec, "cuda:80,cuda:90,hip:gfx942")
+    launch = LAUNCH.partition("[constexprs]")[0]
+    status, entries, errors = ask(NEWEST, {"mine.py": ASKS_THE_DEVICE}, launch, "cuda:80,cuda:90,hip:gfx942")
     assert status == 0, errors
     loads = {entry["target"]: entry["metrics"]["global_load_bits"] for entry in entries}
     assert loads["cuda:90"] == 2 * loads["cuda:80"]  # the default of BLOCK is another there
@@ -153,7 +153,7 @@ def test_questions_to_triton_s_own_driver_are_answered_for_the_target(ask, relea
         "SHARED = driver.active.utils.get_device_properties(0)['max_shared_mem']\n"
         "assert (TARGET.backend, TARGET.arch) == ('hip', 'gfx942') and SHARED == 65536\n"
     )
-    status, entries, _ = ask(release, {"mine.py": asks + COPY}, SPEC, "hip:gfx942")
+    status, entries, _ = ask(release, {"mine.py": asks + COPY}, LAUNCH, "hip:gfx942")
     assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
 
 
@@ -175,7 +175,7 @@ def test_a_source_root_says_where_absolute_imports_start(ask, tmp_path):
     assert status == 1
     assert "double is common.helper.double, and common is not installed here" in entries[0]["reason"]
     assert "`--source-root DIR`" in entries[0]["reason"]
-    status, entries, _ = ask(NEWEST, files, SPEC, "cuda:90", "--source-root", tmp_path / "elsewhere")
+    status, entries, _ = ask(NEWEST, files, LAUNCH, "cuda:90", "--source-root", tmp_path / "elsewhere")
     assert (status, statuses(entries)) == (0, {"copy": "ok"})
 
 
@@ -274,7 +274,7 @@ def test_a_module_that_needs_what_this_release_lacks_is_an_error_of_this_release
 )
 def test_a_module_that_ends_badly_at_import_is_an_error_with_the_reason(ask, line, reason):
     files = {"mine.py": f"{line}\n{HEAD}{COPY}"}
-    status, entries, errors = ask(NEWEST, files, SPEC, "cuda:90,cuda:80", "--import-seconds", "3")
+    status, entries, errors = ask(NEWEST, files, LAUNCH, "cuda:90,cuda:80", "--import-seconds", "3")
     if entries:
         assert status == 1
         assert [entry["reason"] for entry in entries] == [reason] * 2

@@ -5,9 +5,8 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from ..base import versions
-from . import devices
-from .targets import Target
+from ..base import devices, versions
+from ..base.targets import Target
 
 
 class Driver:

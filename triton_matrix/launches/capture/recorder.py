@@ -1,6 +1,6 @@
 """Records launches where they begin, as the code that launches says them: values, types, options, grid.
 
-What the compiler is told of an argument follows from its value by Triton's own rules (codegen/signing.py); here only
+What the compiler is told of an argument follows from its value by Triton's own rules (launches/signing.py); here only
 the values are taken. The outermost of a kernel's wrappers is recorded, so that a tuner's choices are left to the atlas.
 """
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from ..base.compile_options import COMPILE_OPTIONS
-from ..codegen.tuned import settings_of_config
+from ...base.compile_options import COMPILE_OPTIONS
+from ..tuned import settings_of_config
 
 _KINDS = {
     "float16": "fp16",
@@ -39,7 +39,7 @@ class Launch:
 
     Attributes:
         kernel: ``/path/to/file.py:name``.
-        args, constexprs, options: as a spec has them.
+        args, constexprs, options: as a launch file has them.
         divisible: the pointers whose address is a multiple of 16.
         grid: of the first launch of this kind; "?" where it cannot be computed without a tuner's choice.
         count: how often it was launched.
@@ -60,7 +60,7 @@ class Recorder:
 
     Attributes:
         runs: whether a launch is also run; otherwise its outputs keep what they held.
-        problems: what could not be written as a spec, one sentence each.
+        problems: what could not be written as a launch file, one sentence each.
     """
 
     runs: bool
@@ -117,7 +117,7 @@ class Recorder:
         kind.__getitem__ = lambda kernel, grid: functools.partial(kernel.run, grid=grid, warmup=False)
 
     def record(self, kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Note one launch, or why it cannot be written as a spec."""
+        """Note one launch, or why it cannot be written as a file."""
         function = _python_function(kernel)
         reference = _reference(kernel, function)
         if reference is None:
@@ -143,7 +143,7 @@ class Recorder:
                             launch.divisible.append(name)
                         classes.append(launch.divisible[-1:] == [name])
         except TypeError as problem:
-            self.problems.add(f"{function.__name__} is launched with {name} = {problem}, which a spec cannot say")
+            self.problems.add(f"{function.__name__} is launched with {name} = {problem}, which no file can say")
             return
         known = self._found.setdefault(repr(classes), launch)
         if known is not launch:
@@ -169,7 +169,7 @@ def _reference(kernel: Any, function: Any) -> Optional[str]:
 
 
 def _argument(value: Any) -> Any:
-    """An argument as a spec has it."""
+    """An argument as a launch file has it."""
     if value is None:
         return "None"
     if isinstance(value, (bool, int, float)):

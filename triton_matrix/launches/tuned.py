@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from .compile import Configuration, unwrap
+from .configuration import Configuration
+from .loading import unwrap
 from .signing import is_none
 from .standins import StandInError
 from .torch_standin import Dtype
@@ -26,7 +27,7 @@ class Point:
 
     Attributes:
         shown: what tells it from the kernel's other tuned configurations; nothing where there is one only.
-        constexprs: with what tuner and heuristics set; values from them are Python's own, not a spec's.
+        constexprs: with what tuner and heuristics set; values from them are Python's own, not a launch file's.
         options: compile options; at least ``num_warps``.
         tuned: an autotuner would pass over it where it cannot be launched.
     """
@@ -45,13 +46,13 @@ class _Draft:
 
 
 class CannotTune(ValueError):
-    """A heuristic needs a value that the spec does not give; one sentence."""
+    """A heuristic needs a value that the launch does not give; one sentence."""
 
 
 def expand(fn: Any, configuration: Configuration, limit: Optional[int] = None) -> list[Point]:
     """What ``configuration`` is compiled as: one point, or one for each configuration of the tuner around ``fn``.
 
-    What the spec itself sets stands: a tuner's value for it is not taken, and configurations that are then alike are
+    What the launch itself sets stands: a tuner's value for it is not taken, and configurations that are then alike are
     one. ``limit`` takes only the first so many.
 
     Raises:
@@ -110,17 +111,17 @@ def _with(draft: _Draft, config: dict[str, Any], names: set[str]) -> _Draft:
 
 
 def _compute(
-    values: dict[str, Callable[..., Any]], inner: Any, spec: Configuration, draft: _Draft, names: set[str]
+    values: dict[str, Callable[..., Any]], inner: Any, asked: Configuration, draft: _Draft, names: set[str]
 ) -> None:
     """Let the heuristics see the arguments as a launch would, and note what they give."""
     known: dict[str, Any] = {}
     for name, parameter in inspect.signature(inner.fn).parameters.items():
         if parameter.default is not inspect.Parameter.empty:
             known[name] = parameter.default
-    known |= {name: _argument(name, given) for name, given in spec.args.items()}
-    known |= {**draft.constexprs, **draft.options, **spec.constexprs, **spec.options}
+    known |= {name: _argument(name, given) for name, given in asked.args.items()}
+    known |= {**draft.constexprs, **draft.options, **asked.constexprs, **asked.options}
     for name, compute in values.items():
-        if name in spec.constexprs:
+        if name in asked.constexprs:
             continue
         try:
             draft.constexprs[name] = known[name] = compute(known)
@@ -128,7 +129,7 @@ def _compute(
             raise CannotTune(str(problem)) from None
         except KeyError as problem:
             raise CannotTune(
-                f"the heuristic of {name!r} needs the value of {problem.args[0]!r}, which the spec does not give"
+                f"the heuristic of {name!r} needs the value of {problem.args[0]!r}, which the launch does not give"
             ) from None
         except _NoValue as problem:
             raise CannotTune(f"the heuristic of {name!r} needs {problem}") from None

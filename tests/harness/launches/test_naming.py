@@ -2,9 +2,9 @@
 
 import pytest
 
-from triton_matrix.codegen import hook, naming, spec
+from triton_matrix.launches import hook, launch_file, naming
 
-SPEC = """
+LAUNCH = """
 kernel = "{kernel}:copy"
 [args]
 x_ptr = "*fp32"
@@ -18,27 +18,27 @@ num_warps = {warps}
 
 @pytest.fixture
 def project(tmp_path):
-    """A project with the kernel `copy` in two modules; gives a function that writes a spec and says its path."""
+    """A project with the kernel `copy` in two modules; gives a function that writes a launch file and says its path."""
     (tmp_path / "pyproject.toml").write_text("")
     for name in ("a", "b"):
         (tmp_path / "kernels" / name).mkdir(parents=True)
         (tmp_path / "kernels" / name / "mine.py").write_text("def copy(): pass\n")
 
     def write(file, kernel="a", n=4096, block=64, warps="4"):
-        path = tmp_path / "specs" / file
+        path = tmp_path / "launches" / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        kernel = f"{tmp_path}/specs/../kernels/{kernel}/mine.py"
-        path.write_text(SPEC.format(kernel=kernel, n=n, block=block, warps=warps))
+        kernel = f"{tmp_path}/launches/../kernels/{kernel}/mine.py"
+        path.write_text(LAUNCH.format(kernel=kernel, n=n, block=block, warps=warps))
         return path
 
     return write
 
 
 def labels(path):
-    return [each.label for each in spec.expand_all(path, ["cuda:90"])]
+    return [each.label for each in launch_file.expand_all(path, ["cuda:90"])]
 
 
-def test_specs_of_one_stem_in_several_folders_are_all_compiled(project):
+def test_launch_files_of_one_stem_in_several_folders_are_all_compiled(project):
     for folder, block in (("a", 64), ("b", 100), ("c", 128)):
         last = project(f"{folder}/add.toml", block=block)
     found = labels(last.parents[1])
@@ -56,7 +56,7 @@ def test_a_label_does_not_depend_on_what_else_is_asked(project, beside):
     assert again == alone
 
 
-def test_a_label_is_the_same_however_the_spec_writes_the_configuration(project):
+def test_a_label_is_the_same_however_the_launch_file_writes_the_configuration(project):
     (alone,) = labels(project("m.toml"))
     assert labels(project("m.toml", warps="[4]")) == [alone]
     assert labels(project("m.toml", block="[64, 128]"))[0] == alone
@@ -74,7 +74,7 @@ def test_a_kernel_keeps_its_name_where_its_checkout_is_moved(project, tmp_path):
     (tmp_path / "kernels").rename(tmp_path / "moved" / "kernels")
     (tmp_path / "moved" / "pyproject.toml").write_text("")
     path = project("m.toml")
-    path.write_text(path.read_text().replace("/specs/../", "/moved/"))
+    path.write_text(path.read_text().replace("/launches/../", "/moved/"))
     assert labels(path) == before
 
 
@@ -104,7 +104,9 @@ def test_two_kernels_that_would_have_one_name_are_refused_with_both(project, tmp
     (tmp_path / "kernels" / "b" / "pyproject.toml").write_text("")
     (tmp_path / "kernels" / "a" / "pyproject.toml").write_text("")
     project("n.toml", kernel="b")
-    with pytest.raises(spec.SpecError, match=r"a/mine.py:copy and .*b/mine.py:copy are both called mine:copy\["):
+    with pytest.raises(
+        launch_file.LaunchError, match=r"a/mine.py:copy and .*b/mine.py:copy are both called mine:copy\["
+    ):
         labels(path.parent)
 
 

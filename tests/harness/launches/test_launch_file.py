@@ -1,10 +1,11 @@
-"""Specs: what a file says becomes configurations, and what it says wrongly becomes one sentence."""
+"""Launch files: what a file says becomes configurations, and what it says wrongly becomes one sentence."""
 
 import re
 
 import pytest
 
-from triton_matrix.codegen import cli, loading, spec
+from triton_matrix.codegen import cli
+from triton_matrix.launches import launch_file, loading
 
 GOOD = """
 kernel = "mine.py:add"
@@ -20,19 +21,19 @@ num_stages = 2
 
 
 @pytest.fixture
-def spec_file(tmp_path):
+def launch_file_of(tmp_path):
     (tmp_path / "mine.py").write_text("def add(): pass\n")
 
     def write(text):
-        path = tmp_path / "spec.toml"
+        path = tmp_path / "launch.toml"
         path.write_text(text)
         return path
 
     return write
 
 
-def test_lists_make_a_grid_and_name_its_points(spec_file):
-    configurations = spec.expand(spec.read(spec_file(GOOD)), ["cuda:80", "cuda:90"])
+def test_lists_make_a_grid_and_name_its_points(launch_file_of):
+    configurations = launch_file.expand(launch_file.read(launch_file_of(GOOD)), ["cuda:80", "cuda:90"])
     assert [configuration.settings[:-1] for configuration in configurations[:4]] == [
         ("fp16", "BLOCK_SIZE=1024", "num_warps=4", "num_stages=2"),
         ("fp16", "BLOCK_SIZE=1024", "num_warps=8", "num_stages=2"),
@@ -44,26 +45,26 @@ def test_lists_make_a_grid_and_name_its_points(spec_file):
     assert configurations[3].options == {"num_warps": 8, "num_stages": 2}
 
 
-def test_a_grid_has_no_point_twice(spec_file):
+def test_a_grid_has_no_point_twice(launch_file_of):
     text = GOOD.replace("[4, 8]", "[4, 8, 4]").replace("[1024, 2048]", "[1024, 1024]")
-    found = [each.settings[1:3] for each in spec.expand(spec.read(spec_file(text)), ["cuda:90"])]
+    found = [each.settings[1:3] for each in launch_file.expand(launch_file.read(launch_file_of(text)), ["cuda:90"])]
     assert found == [("BLOCK_SIZE=1024", "num_warps=4"), ("BLOCK_SIZE=1024", "num_warps=8")]
 
 
-def test_a_stride_of_1_is_a_value(spec_file):
-    path = spec_file(GOOD + '[hints]\nequal_to_1 = ["n_cols"]\n')
-    assert spec.expand(spec.read(path), ["cuda:90"])[0].args == {"x_ptr": "*fp16", "n_cols": 1}
+def test_a_stride_of_1_is_a_value(launch_file_of):
+    path = launch_file_of(GOOD + '[hints]\nequal_to_1 = ["n_cols"]\n')
+    assert launch_file.expand(launch_file.read(path), ["cuda:90"])[0].args == {"x_ptr": "*fp16", "n_cols": 1}
 
 
-def test_a_folder_of_specs_is_all_of_them_each_configuration_once(spec_file, tmp_path):
-    spec_file(GOOD)
+def test_a_folder_of_launch_files_is_all_of_them_each_configuration_once(launch_file_of, tmp_path):
+    launch_file_of(GOOD)
     (tmp_path / "same.toml").write_text(GOOD)
     (tmp_path / "other.toml").write_text(GOOD.replace("*fp16", "*bf16"))
-    ids = [each.id for each in spec.expand_all(tmp_path, ["cuda:90"])]
+    ids = [each.id for each in launch_file.expand_all(tmp_path, ["cuda:90"])]
     assert len(ids) == len(set(ids)) == 8
     (tmp_path / "empty").mkdir()
-    with pytest.raises(spec.SpecError, match=r"this folder holds no \*.toml"):
-        spec.files_of(tmp_path / "empty")
+    with pytest.raises(launch_file.LaunchError, match=r"this folder holds no \*.toml"):
+        launch_file.files_of(tmp_path / "empty")
 
 
 @pytest.mark.parametrize(
@@ -76,38 +77,41 @@ def test_a_folder_of_specs_is_all_of_them_each_configuration_once(spec_file, tmp
         ),
     ],
 )
-def test_hints_that_no_launch_would_have_are_remarked_on(spec_file, change, sentence):
+def test_hints_that_no_launch_would_have_are_remarked_on(launch_file_of, change, sentence):
     text = GOOD.replace(*change) if change else GOOD
-    assert [sentence in remark for remark in spec.remarks(spec.read(spec_file(text)))] == [True]
-    assert spec.remarks(spec.read(spec_file(GOOD.replace('n_cols = "i32"', "n_cols = 4096")))) == []
+    assert [sentence in remark for remark in launch_file.remarks(launch_file.read(launch_file_of(text)))] == [True]
+    assert launch_file.remarks(launch_file.read(launch_file_of(GOOD.replace('n_cols = "i32"', "n_cols = 4096")))) == []
 
 
-def test_pointers_are_taken_as_divisible_unless_the_spec_says_otherwise(spec_file):
-    assert spec.expand(spec.read(spec_file(GOOD)), ["cuda:90"])[0].hints == ("x_ptr",)
-    path = spec_file(GOOD + '[hints]\ndivisible_by_16 = ["n_cols"]\n')
-    assert spec.expand(spec.read(path), ["cuda:90"])[0].hints == ("n_cols",)
+def test_pointers_are_taken_as_divisible_unless_the_launch_file_says_otherwise(launch_file_of):
+    assert launch_file.expand(launch_file.read(launch_file_of(GOOD)), ["cuda:90"])[0].hints == ("x_ptr",)
+    path = launch_file_of(GOOD + '[hints]\ndivisible_by_16 = ["n_cols"]\n')
+    assert launch_file.expand(launch_file.read(path), ["cuda:90"])[0].hints == ("n_cols",)
 
 
 @pytest.mark.parametrize("reference", ["mine.py:add", "mine:add"])
-def test_a_path_is_relative_to_the_spec(spec_file, tmp_path, reference):
-    content = spec.read(spec_file(GOOD.replace("mine.py:add", reference)))
+def test_a_path_is_relative_to_the_launch_file(launch_file_of, tmp_path, reference):
+    content = launch_file.read(launch_file_of(GOOD.replace("mine.py:add", reference)))
     assert content["kernel"] == f"{tmp_path / 'mine.py'}:add"
 
 
-def test_a_module_s_name_stays_as_it_is(spec_file):
-    assert spec.read(spec_file(GOOD.replace("mine.py:add", "package.module:add")))["kernel"] == "package.module:add"
+def test_a_module_s_name_stays_as_it_is(launch_file_of):
+    assert (
+        launch_file.read(launch_file_of(GOOD.replace("mine.py:add", "package.module:add")))["kernel"]
+        == "package.module:add"
+    )
 
 
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ('kernel = "mine.py:add"', "", "spec.toml names no kernel"),
+        ('kernel = "mine.py:add"', "", "launch.toml names no kernel"),
         ("mine.py:add", "mine.py", "kernel is 'mine.py'; allowed is 'module:function'"),
         ("mine.py:add", "other/mine:add", "kernel is 'other/mine:add'; there is no file"),
-        ('"*fp16"', "1979-05-27", "spec.toml has args.x_ptr = 1979-05-27; allowed is a type, a text, a number"),
-        ('"*fp16"', "nan", "spec.toml has args.x_ptr = nan; allowed is a number that is finite"),
-        ("[1024, 2048]", "1979-05-27", "spec.toml has constexprs.BLOCK_SIZE = 1979-05-27; allowed is a type"),
-        ("[1024, 2048]", "[]", "spec.toml has constexprs.BLOCK_SIZE = []; allowed is a list that holds something"),
+        ('"*fp16"', "1979-05-27", "launch.toml has args.x_ptr = 1979-05-27; allowed is a type, a text, a number"),
+        ('"*fp16"', "nan", "launch.toml has args.x_ptr = nan; allowed is a number that is finite"),
+        ("[1024, 2048]", "1979-05-27", "launch.toml has constexprs.BLOCK_SIZE = 1979-05-27; allowed is a type"),
+        ("[1024, 2048]", "[]", "launch.toml has constexprs.BLOCK_SIZE = []; allowed is a list that holds something"),
         ("[4, 8]", "[]", "options.num_warps is []; allowed is a list that holds something"),
         (
             "num_warps = [4, 8]",
@@ -121,24 +125,24 @@ def test_a_module_s_name_stays_as_it_is(spec_file):
         (
             "num_stages = 2",
             "[hints]\nequal_to_1 = ['x_ptr']",
-            "spec.toml has 'x_ptr' under hints.equal_to_1; allowed are integers",
+            "launch.toml has 'x_ptr' under hints.equal_to_1; allowed are integers",
         ),
-        ("[options]", "[option]", "spec.toml has 'option'; allowed are kernel, args, constexprs, options, hints"),
+        ("[options]", "[option]", "launch.toml has 'option'; allowed are kernel, args, constexprs, options, hints"),
         ("num_warps = [4, 8]", "num_warps = 6", "options.num_warps is 6; allowed is a power of two"),
-        ("num_stages = 2", "[hints]\ndivisible_by_8 = []", "spec.toml has hints.divisible_by_8"),
+        ("num_stages = 2", "[hints]\ndivisible_by_8 = []", "launch.toml has hints.divisible_by_8"),
         ("[args]", "[args", "it is not TOML"),
     ],
 )
-def test_a_wrong_spec_is_refused_in_one_sentence(spec_file, old, new, sentence):
-    path = spec_file(GOOD.replace(old, new, 1))
+def test_a_wrong_launch_file_is_refused_in_one_sentence(launch_file_of, old, new, sentence):
+    path = launch_file_of(GOOD.replace(old, new, 1))
     with pytest.raises(ValueError, match=re.escape(sentence)) as caught:
-        spec.expand(spec.read(path), ["cuda:90"])
+        launch_file.expand(launch_file.read(path), ["cuda:90"])
     assert "\n" not in str(caught.value).strip() or "TOML" in sentence
 
 
-def test_a_spec_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(spec.SpecError, match="No such file"):
-        spec.read(tmp_path / "none.toml")
+def test_a_launch_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(launch_file.LaunchError, match="No such file"):
+        launch_file.read(tmp_path / "none.toml")
 
 
 def test_targets_may_be_repeated_or_separated_by_commas():

@@ -1,11 +1,11 @@
-"""What a launch can say, a spec can say; what a release cannot be asked is n/a there, with the reason."""
+"""What a launch can say, a launch file can say; what a release cannot be asked is n/a there, with the reason."""
 
 import pytest
 
 from triton_matrix.base import compile_options
 from triton_matrix.lint import portable
 
-from .test_loading import COPY, HEAD, NEWEST, OLDEST, SPEC, ask, statuses
+from .test_loading import COPY, HEAD, LAUNCH, NEWEST, OLDEST, ask, statuses
 
 __all__ = ["ask"]
 RELEASES = [OLDEST, "3.2.0", "3.3.1", NEWEST]
@@ -22,8 +22,8 @@ def test_a_dtype_is_a_constexpr_and_a_default_may_be_left_out(ask, release, name
     kernel = COPY.replace("x * 2", "(x.to(KIND) * 2).to(tl.float32)").replace(
         "BLOCK: tl.constexpr", "KIND: tl.constexpr, BLOCK: tl.constexpr = 512"
     )
-    spec = SPEC.replace("BLOCK = 512", f'KIND = "{name}"')
-    status, entries, errors = ask(release, {"mine.py": HEAD + kernel}, spec)
+    launch = LAUNCH.replace("BLOCK = 512", f'KIND = "{name}"')
+    status, entries, errors = ask(release, {"mine.py": HEAD + kernel}, launch)
     assert (status, statuses(entries)) == (0, {"copy": "ok"}), (errors, entries)
 
 
@@ -37,8 +37,8 @@ BIASED = HEAD + COPY.replace("x_ptr, n,", "x_ptr, bias_ptr, n,").replace(
 def test_a_pointer_may_be_none(ask, release):
     loads = {}
     for bias in ("*fp32", "None"):
-        spec = SPEC.replace("n = 4096", f'bias_ptr = "{bias}"\nn = 4096')
-        _, entries, errors = ask(release, {"mine.py": BIASED}, spec)
+        launch = LAUNCH.replace("n = 4096", f'bias_ptr = "{bias}"\nn = 4096')
+        _, entries, errors = ask(release, {"mine.py": BIASED}, launch)
         status, reason, metrics = only(entries)
         assert status == "ok", (errors, reason)
         loads[bias] = metrics["global_loads"]
@@ -53,7 +53,7 @@ def test_a_stride_of_1_is_a_constant_as_in_a_launch(ask, release):
     wide = {}
     for stride in ("1", '"i32"', "48"):
         _, entries, errors = ask(
-            release, {"mine.py": strided}, SPEC.replace("n = 4096", f"stride = {stride}\nn = 4096")
+            release, {"mine.py": strided}, LAUNCH.replace("n = 4096", f"stride = {stride}\nn = 4096")
         )
         status, reason, metrics = only(entries)
         assert status == "ok", (errors, reason)
@@ -66,7 +66,7 @@ def test_a_stride_of_1_is_a_constant_as_in_a_launch(ask, release):
 def test_a_value_gives_the_hints_that_a_launch_of_it_would(ask, release):
     wide = {}
     for n in ("4096", "4095", '"i32"'):
-        _, entries, _ = ask(release, {"mine.py": HEAD + COPY}, SPEC.replace("4096", n))
+        _, entries, _ = ask(release, {"mine.py": HEAD + COPY}, LAUNCH.replace("4096", n))
         wide[n] = only(entries)[2]["global_loads_128"]
     assert wide["4096"] > 0
     assert wide["4095"] == wide['"i32"'] == 0
@@ -76,7 +76,7 @@ def test_a_value_gives_the_hints_that_a_launch_of_it_would(ask, release):
 def test_a_tuple_is_an_argument_where_triton_has_them(ask, release):
     pair = HEAD + COPY.replace("x_ptr, n,", "pair,").replace("x_ptr", "pair[0]").replace("< n", "< pair[1]")
     _, entries, errors = ask(
-        release, {"mine.py": pair}, SPEC.replace('x_ptr = "*fp32"\nn = 4096', 'pair = ["*fp32", 4096]')
+        release, {"mine.py": pair}, LAUNCH.replace('x_ptr = "*fp32"\nn = 4096', 'pair = ["*fp32", 4096]')
     )
     status, reason, metrics = only(entries)
     if release in (OLDEST, "3.2.0"):
@@ -94,8 +94,8 @@ DESCRIPTOR = HEAD + (
 
 @pytest.mark.parametrize("release", [OLDEST, "3.3.1", "3.4.0", NEWEST])
 def test_a_tensor_descriptor_is_an_argument_where_triton_has_them(ask, release):
-    spec = 'kernel = "{kernel}"\n[args]\nx_desc = "tensordesc<fp16[64, 64]>"\ny_ptr = "*fp16"\n'
-    _, entries, errors = ask(release, {"mine.py": DESCRIPTOR}, spec)
+    launch = 'kernel = "{kernel}"\n[args]\nx_desc = "tensordesc<fp16[64, 64]>"\ny_ptr = "*fp16"\n'
+    _, entries, errors = ask(release, {"mine.py": DESCRIPTOR}, launch)
     status, reason, _ = only(entries)
     if release in (OLDEST, "3.3.1"):
         assert (status, reason) == ("n/a", "args.x_desc is a tensor descriptor; those came with Triton 3.4")
@@ -107,8 +107,8 @@ def test_a_tensor_descriptor_is_an_argument_where_triton_has_them(ask, release):
 def test_a_jit_function_is_a_constexpr_where_a_launch_takes_one(ask, release, tmp_path):
     (tmp_path / "more.py").write_text(HEAD + "@triton.jit\ndef double(x):\n    return x * 2\n")
     kernel = HEAD + COPY.replace("n, BLOCK", "n, F: tl.constexpr, BLOCK").replace("x * 2", "F(x)")
-    spec = SPEC.replace("BLOCK = 512", f'BLOCK = 512\nF = {{{{function = "{tmp_path}/more.py:double"}}}}')
-    _, entries, errors = ask(release, {"mine.py": kernel}, spec)
+    launch = LAUNCH.replace("BLOCK = 512", f'BLOCK = 512\nF = {{{{function = "{tmp_path}/more.py:double"}}}}')
+    _, entries, errors = ask(release, {"mine.py": kernel}, launch)
     status, reason, _ = only(entries)
     if release in (OLDEST, "3.2.0"):
         assert (status, reason[:27]) == ("n/a", "constexprs.F is a function;")
@@ -127,7 +127,7 @@ def test_a_jit_function_is_a_constexpr_where_a_launch_takes_one(ask, release, tm
     ],
 )
 def test_an_option_that_this_release_or_backend_does_not_have_is_not_asked_of_it(ask, release, target, option, known):
-    _, entries, errors = ask(release, {"mine.py": HEAD + COPY}, f"{SPEC}[options]\n{option}\n", target)
+    _, entries, errors = ask(release, {"mine.py": HEAD + COPY}, f"{LAUNCH}[options]\n{option}\n", target)
     status, reason, _ = only(entries)
     assert status == ("ok" if known else "n/a"), (errors, reason)
     assert known or f"takes no option '{option.split()[0]}' in this Triton" in reason
@@ -135,7 +135,7 @@ def test_an_option_that_this_release_or_backend_does_not_have_is_not_asked_of_it
 
 @pytest.mark.parametrize("release", ["3.0.0", "3.2.0", "3.3.1", "3.4.0", "3.5.1", NEWEST])
 def test_the_reason_is_triton_s_own_sentence_with_the_kernel_s_line(ask, release):
-    status, entries, _ = ask(release, {"mine.py": HEAD + COPY}, SPEC.replace("512", "1000"))
+    status, entries, _ = ask(release, {"mine.py": HEAD + COPY}, LAUNCH.replace("512", "1000"))
     reason = only(entries)[1]
     assert status == 1
     assert "arange's range must be a power of 2" in reason
@@ -159,7 +159,7 @@ def test_a_configuration_that_a_tuner_passes_over_is_no_error_unless_none_is_lef
     tuned = "@triton.autotune([triton.Config({{}}, num_warps=w) for w in {warps}], key=['n'])\n@triton.jit"
     for warps, expected in (("(4, 32)", ["ok", "n/a"]), ("(16, 32)", ["ok", "n/a"]), ("(32, 64)", ["error", "error"])):
         kernel = HEAD + COPY.replace("@triton.jit", tuned.format(warps=warps))
-        _, entries, _ = ask(NEWEST, {"mine.py": kernel}, SPEC, "hip:gfx942")
+        _, entries, _ = ask(NEWEST, {"mine.py": kernel}, LAUNCH, "hip:gfx942")
         assert [entry["status"] for entry in sorted(entries, key=lambda each: each["options"]["num_warps"])] == expected
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import listening
+from ..base.targets import Target
 from . import driver_standin, packages, torch_standin
 from .sources import import_name
 from .standins import Finder, StandIn, StandInError, is_users, way_out
-from .targets import Target
 
 _GLUON = "is written in Gluon, not in Triton's language; only kernels of triton.language are compiled"
 
@@ -181,3 +181,20 @@ def _why(problem: BaseException) -> str:
     absent = missing and PathFinder.find_spec(missing.partition(".")[0]) is None  # and not only one of its modules
     out = f", {way_out(missing)}" if missing and absent and not missing.startswith("triton") else ""
     return f"{place} fails with {said}{out}"
+
+
+def unwrap(fn: Any) -> Any:
+    """The ``triton.jit`` function inside autotune and heuristics wrappers.
+
+    Raises:
+        ValueError: ``fn`` is not a Triton kernel, or Triton's interpreter has taken it over.
+    """
+    from triton.runtime.jit import JITFunction
+
+    inner = fn
+    while not isinstance(inner, JITFunction) and hasattr(inner, "fn"):
+        inner = inner.fn
+    if not isinstance(inner, JITFunction):
+        name = getattr(fn, "__name__", type(fn).__name__)
+        raise ValueError(f"kernel is {name!r}, a {type(fn).__name__}; allowed is a triton.jit function")
+    return inner

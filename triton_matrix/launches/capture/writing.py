@@ -1,4 +1,4 @@
-"""Writes launches as specs, one file each."""
+"""Writes launches, one file each."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..base import files
-from ..base.text import printable
+from ...base import files
+from ...base.text import printable
 from .recorder import Launch
 
 
@@ -33,7 +33,7 @@ def note(folder: Path, names: list[str], sentence: str) -> None:
 
 
 def text(launch: Launch, folder: Path) -> str:
-    """A launch as a spec in ``folder``; its kernel's file is named relative to that where it lies below this folder."""
+    """A launch as a file in ``folder``; its kernel's file is named relative to that where it lies below this folder."""
     path, _, name = launch.kernel.rpartition(":")
     near = Path(path).is_relative_to(Path.cwd())
     shown = Path(os.path.relpath(path, folder)).as_posix() if near else path

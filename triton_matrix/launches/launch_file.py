@@ -1,4 +1,4 @@
-"""A spec: a TOML file that names a kernel and the configurations to compile. docs/codegen.md shows one."""
+"""A launch file: a TOML file that names a kernel and the configurations to compile. docs/codegen.md shows one."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from typing import Any
 
 from ..base import compile_options, files
 from . import naming
-from .compile import Configuration
+from .configuration import Configuration
 from .loading import split
 
 _TABLES = ("args", "constexprs", "options", "hints")
 _HINTS = ("divisible_by_16", "equal_to_1")
 
 
-class SpecError(ValueError):
-    """The spec cannot be asked; one sentence that names the key, its value and what is allowed."""
+class LaunchError(ValueError):
+    """The launch file cannot be asked; one sentence that names the key, its value and what is allowed."""
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The checked content of a spec file; a kernel's path in it is made absolute.
+    """The checked content of a launch file; a kernel's path in it is made absolute.
 
     Raises:
-        SpecError: the file is not there, is not TOML, or has a key or value that a spec does not have.
+        LaunchError: the file is not there, is not TOML, or has a key or value that a launch file does not have.
     """
-    content = files.read_toml(path, "--spec", SpecError)
+    content = files.read_toml(path, "--launches", LaunchError)
     for key in content:
         if key not in ("kernel", "launches", *_TABLES):
-            raise SpecError(f"{path.name} has {key!r}; allowed are kernel, {', '.join(_TABLES)}")
+            raise LaunchError(f"{path.name} has {key!r}; allowed are kernel, {', '.join(_TABLES)}")
     if not isinstance(content.get("kernel"), str):
-        raise SpecError(f"{path.name} names no kernel; it needs kernel = 'path/or/module:function'")
+        raise LaunchError(f"{path.name} names no kernel; it needs kernel = 'path/or/module:function'")
     for table in _TABLES:
         if not isinstance(content.setdefault(table, {}), dict):
-            raise SpecError(f"{path.name} has {table} = {content[table]!r}; allowed is a table")
+            raise LaunchError(f"{path.name} has {table} = {content[table]!r}; allowed is a table")
     for table in ("args", "constexprs"):
         for name, value in content[table].items():
             _check_value(path, f"{table}.{name}", value)
     for name, hint in content["hints"].items():
         if name not in _HINTS or not isinstance(hint, list) or not all(isinstance(item, str) for item in hint):
-            raise SpecError(
+            raise LaunchError(
                 f"{path.name} has hints.{name} = {hint!r}; allowed are {' and '.join(_HINTS)}, lists of parameters"
             )
     for name in content["hints"].get("equal_to_1", ()):
         if content["args"].get(name, 1) not in (1, "i32", "i64"):
-            raise SpecError(f"{path.name} has {name!r} under hints.equal_to_1; allowed are integers of args")
+            raise LaunchError(f"{path.name} has {name!r} under hints.equal_to_1; allowed are integers of args")
         content["args"][name] = 1
     if "launches" in content and not isinstance(content["launches"], dict):
-        raise SpecError(f"{path.name} has launches = {content['launches']!r}; allowed is a table")
+        raise LaunchError(f"{path.name} has launches = {content['launches']!r}; allowed is a table")
     content["kernel"] = _absolute(content["kernel"], path.resolve().parent)
     return content
 
@@ -58,41 +58,41 @@ def read(path: Path) -> dict[str, Any]:
 def _check_value(path: Path, where: str, value: Any) -> None:
     """Refuse what is neither a value of a launch nor a list or table of such: a date, a number that is none."""
     if isinstance(value, float) and value - value != 0:
-        raise SpecError(f"{path.name} has {where} = {value!r}; allowed is a number that is finite")
+        raise LaunchError(f"{path.name} has {where} = {value!r}; allowed is a number that is finite")
     if isinstance(value, list):
         if not value:
-            raise SpecError(f"{path.name} has {where} = []; allowed is a list that holds something")
+            raise LaunchError(f"{path.name} has {where} = []; allowed is a list that holds something")
         for item in value:
             _check_value(path, where, item)
     elif isinstance(value, dict):
         if set(value) not in ({"tuple"}, {"function"}, {"text"}):
-            raise SpecError(f"{path.name} has {where} = {value!r}; allowed are {{tuple = [...]}}, {{function = ...}}")
+            raise LaunchError(f"{path.name} has {where} = {value!r}; allowed are {{tuple = [...]}}, {{function = ...}}")
         for item in value.values():
             if item != []:
                 _check_value(path, where, item)
     elif not isinstance(value, (bool, int, float, str)):
-        raise SpecError(f"{path.name} has {where} = {value}; allowed is a type, a text, a number or a truth value")
+        raise LaunchError(f"{path.name} has {where} = {value}; allowed is a type, a text, a number or a truth value")
 
 
 def files_of(path: Path) -> list[Path]:
-    """The spec files that ``--spec`` names: itself, or every ``*.toml`` below it where it is a folder.
+    """The launch files that ``--launches`` names: itself, or every ``*.toml`` below it where it is a folder.
 
     Raises:
-        SpecError: a folder without one.
+        LaunchError: a folder without one.
     """
     if not path.is_dir():
         return [path]
     found = sorted(path.rglob("*.toml"))
     if not found:
-        raise SpecError(f"--spec is {str(path)!r}; this folder holds no *.toml")
+        raise LaunchError(f"--launches is {str(path)!r}; this folder holds no *.toml")
     return found
 
 
 def expand_all(path: Path, target_names: list[str]) -> list[Configuration]:
-    """The configurations of a spec, or of every spec of a folder, none of them twice and each with a label of its own.
+    """The configurations of a launch file, or of every one of a folder, none twice and each with a label of its own.
 
     Raises:
-        SpecError: as of :func:`read` and :func:`expand`, or two kernels that labels do not tell apart.
+        LaunchError: as of :func:`read` and :func:`expand`, or two kernels that labels do not tell apart.
     """
     result: dict[str, Configuration] = {}
     for file in files_of(path):
@@ -100,7 +100,9 @@ def expand_all(path: Path, target_names: list[str]) -> list[Configuration]:
             other = result.setdefault(configuration.id, configuration)
             if _content(other) != _content(configuration):
                 both = f"{other.kernel} and {configuration.kernel}"
-                raise SpecError(f"--spec is {str(path)!r}; {both} are both called {other.id}: ask for one of them")
+                raise LaunchError(
+                    f"--launches is {str(path)!r}; {both} are both called {other.id}: ask for one of them"
+                )
     return list(result.values())
 
 
@@ -113,7 +115,7 @@ def expand(content: dict[str, Any], target_names: list[str]) -> list[Configurati
     """One configuration per target and per combination of the lists in constexprs and options, none of them twice.
 
     Raises:
-        SpecError: an option that no release knows, or a value that it cannot have.
+        LaunchError: an option that no release knows, or a value that it cannot have.
     """
     grid: dict[tuple[str, str], list[Any]] = {}
     for table in ("constexprs", "options"):
@@ -140,12 +142,12 @@ def expand(content: dict[str, Any], target_names: list[str]) -> list[Configurati
 
 def _check_option(name: str, values: list[Any]) -> None:
     if not values:
-        raise SpecError(f"options.{name} is []; allowed is a list that holds something")
+        raise LaunchError(f"options.{name} is []; allowed is a list that holds something")
     for each in values:
         try:
             compile_options.check(name, each, "options")
         except ValueError as problem:
-            raise SpecError(str(problem)) from None
+            raise LaunchError(str(problem)) from None
 
 
 def _settings(
@@ -177,7 +179,7 @@ def _shown(value: Any) -> str:
 
 
 def remarks(content: dict[str, Any]) -> list[str]:
-    """What in a spec no launch would say, or what every launch would say and it does not; one sentence each."""
+    """What in a launch file no launch would say, or what every launch would say and it does not; one sentence each."""
     args, function = content["args"], split(content["kernel"])[1]
     hinted = content["hints"].get("divisible_by_16")
     found = []
@@ -207,5 +209,5 @@ def _absolute(reference: str, folder: Path) -> str:
     if (folder / f"{module}.py").is_file():
         return f"{folder / module}.py:{function}"
     if "/" in module:
-        raise SpecError(f"kernel is {reference!r}; there is no file {folder / module}.py")
+        raise LaunchError(f"kernel is {reference!r}; there is no file {folder / module}.py")
     return reference
