@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import json
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class Request:
 
     Attributes:
         launches: each with a label of its own.
+        read: what the hook that gives them reads.
         root: what the sources are of: the checkout, or a folder of launches.
         of_launches: whether a user named the launches, and not the package's table.
         envs: folder of the environments and of the kept results.
@@ -40,6 +42,7 @@ class Request:
     """
 
     launches: Sequence[Launched]
+    read: reads.Reads
     root: Path
     of_launches: bool
     envs: Path
@@ -103,7 +106,9 @@ class _Run:
         """Ask each release, and the references once."""
         request = self._request
         kept = None if request.no_cache else str(request.envs / "values")
-        settings = {**request.settings, "arrays": str(request.arrays), "kept": kept}
+        path = [] if request.of_launches else [str(request.root)]
+        path += [str(Path(each).resolve()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+        settings = {**request.settings, "arrays": str(request.arrays), "kept": kept, "path": path}
         asked = [each.asked for each in request.launches]
         torch = {row.triton: row.torch for row in self._rows}
         pythons = {row.triton: self._pythons[row.triton] for row in self._rows if row.triton in self._pythons}
@@ -167,7 +172,7 @@ class _Run:
     def _document(self, release: str, of_all: Mapping[str, Any]) -> dict[str, Any]:
         request = self._request
         folder = self._scratch / "computed" / release
-        read = [computing.read_of(folder)[1], computing.read_of(self._scratch / "reference")[1]]
+        read = [request.read, computing.read_of(folder)[1], computing.read_of(self._scratch / "reference")[1]]
         about = json.loads(next(folder.rglob(outcomes.ABOUT)).read_text(encoding="utf-8"))
         row = next(row for row in self._rows if row.triton == release)
         merged = reads.merged(read)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base import cells
+from ..base import commands, compiler_variables
+from ..base.reads import Reads
 from ..launches import naming
 
 
@@ -64,11 +66,26 @@ def _of_file(path: Path) -> Launched:
     return Launched(kernel, settings, {**content, "name": naming.label(kernel, settings)})
 
 
-def of_table(table: cells.Table) -> list[Launched]:
-    """The launches of the package's atlas: none where nothing of it has a grid.
+def of_hook(reference: str, root: Path, python: str, folder: Path) -> tuple[list[Launched], Reads]:
+    """The launches that a package's hook gives, and what it reads for that.
+
+    Args:
+        python: that of a release: a hook may ask for its Triton.
+        folder: for the file that passes them on.
 
     Raises:
-        ValueError: as of :func:`of_files`.
+        ValueError: the hook cannot be asked.
     """
-    folder = table.root / str(table.package.atlas)
-    return of_files([folder]) if folder.is_dir() else []
+    out = folder / "launches.json"
+    path = os.pathsep.join([str(root), str(Path(__file__).parents[2])])
+    command = [python, "-m", "triton_matrix.launches.hook", reference, str(root), str(out)]
+    done = commands.captured(command, env={**compiler_variables.without(os.environ), "PYTHONPATH": path})
+    if done.returncode:
+        raise ValueError((done.stderr.strip().splitlines() or [f"atlas is {reference!r}, which cannot be asked"])[-1])
+    said = json.loads(out.read_text(encoding="utf-8"))
+    found = []
+    for each in said["launches"]:
+        kernel = naming.kernel(each["kernel"])
+        settings = tuple(each["settings"])
+        found.append(Launched(kernel, settings, {**each["asked"], "name": naming.label(kernel, settings)}))
+    return found, said["read"]

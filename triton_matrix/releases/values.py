@@ -5,19 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..base import cells, commands, compiler_variables, locks, sources
+from ..base import cells, commands, compiler_variables, locks, sources, versions
+from ..base.reads import Reads
 from ..codegen import accepted
+from ..environments import stamped
 from ..evidence import atlas_file, atlas_runs, schemas
 from ..evidence.atlas_file import INTERPRETER
 from . import computed, launched
 from .codegen import UNAVAILABLE, choose, reasons_of
 from .declared import Declared
+from .launched import Launched
 from .summary import Told, tell_problems
 from .told_values import report
 
+NO_LAUNCH = "values: no launch of the package's atlas has a grid and values"
 MOST, SECONDS = 64, 10.0  # programs of a launch, and what they may take together
 
 
@@ -38,16 +44,19 @@ def main(argv: list[str]) -> int:
     for name in ("most", "seconds"):
         if not getattr(options, name) > (1 if name == "most" else 0):
             raise ValueError(f"--{name} is {getattr(options, name)}; allowed is a number above {int(name == 'most')}")
-    launches = launched.of_files(options.launches) if options.launches else launched.of_table(table)
-    if not launches or not rows:
-        why = "no launch of the package's atlas has a grid and tensors" if rows else "no cell pins a release"
-        print(f"values: {why}", file=sys.stderr)
+    if not rows:
+        print("values: no cell pins a release of Triton", file=sys.stderr)
+        return UNAVAILABLE
+    launches, read = _launches(options, table, rows)
+    if not launches:
+        print(NO_LAUNCH, file=sys.stderr)
         return UNAVAILABLE if options.cells else 2
     out = table.root / "reports" / "values"
     out = out / "launches" / options.launches[0].resolve().stem if options.launches else out
     root = options.launches[0].resolve() if options.launches else table.root
     request = computed.Request(
         launches=launches,
+        read=read,
         root=root if root.is_dir() else root.parent,
         of_launches=bool(options.launches),
         envs=(options.envs or table.root / ".nox" / "codegen").resolve(),
@@ -88,6 +97,24 @@ def main(argv: list[str]) -> int:
     if told.unavailable and status != 1:
         return UNAVAILABLE if options.cells else max(status, 1)
     return status
+
+
+def _launches(
+    options: argparse.Namespace, table: cells.Table, rows: Sequence[cells.Release]
+) -> tuple[list[Launched], Reads]:
+    """The launches that are asked about, and what a hook that gives them reads."""
+    folder = table.root / str(table.package.atlas)
+    if options.launches or folder.is_dir():
+        return launched.of_files(options.launches or [folder]), {}
+    envs = options.envs or table.root / ".nox" / "codegen"
+    for row in sorted(rows, key=lambda row: versions.key(row.triton), reverse=True):
+        try:
+            python = stamped.of_release(row, tuple(options.with_ or ()), envs.resolve())
+        except commands.ToolError:  # the run says so of each release
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            return launched.of_hook(str(table.package.atlas), table.root, str(python), Path(scratch))
+    raise ValueError(f"atlas is {table.package.atlas!r}, which no release here can be asked for")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -33,7 +33,8 @@ from .repairs import REPAIRS
 from .tensors import Storage, Tensor
 
 Compute = Callable[[Any], running.Computed]
-_KEYS = ("launches", "level", "target", "torch", "source_root", "without", "most", "seconds", "arrays", "kept", "code")
+_KEYS = ("launches", "level", "target", "torch", "source_root", "without", "most", "seconds")
+HOW = ("arrays", "kept", "code", "path")  # of the request, besides what is computed
 LASTING = ("computed", "late", "n/a", "error")  # statuses that are the same the next time
 
 
@@ -45,8 +46,9 @@ def main(request: Path, out: Path) -> int:
             the launches' own references say, or ``device``), ``target`` and ``torch`` (what the kernels' modules are
             told where they ask at import), ``source_root``, ``without`` (names of repairs to leave out, default none),
             ``most`` (programs of a launch, default 64), ``seconds`` (of a launch, default 20), ``arrays`` (a folder,
-            by default OUT_DIR), ``kept`` (the folder of results that are kept, default none) and ``code`` (digest of
-            this room's code). On a device a launch is computed whole, with its options.
+            by default OUT_DIR), ``kept`` (the folder of results that are kept, default none), ``code`` (digest of this
+            room's code) and ``path`` (folders that were put in front of Python's own). On a device a launch is computed
+            whole, with its options.
 
     Returns:
         0: each launch has its row; 2: the request cannot be; LOST: the GPU was lost, and the rest needs a new process.
@@ -167,8 +169,8 @@ def _tell_about(out: Path, more: Mapping[str, Any]) -> None:
 def _asked(path: Path) -> dict[str, Any]:
     content = json.loads(path.read_text(encoding="utf-8"))
     for key in content:
-        if key not in _KEYS:
-            raise ValueError(f"the request has {key!r}; allowed are {', '.join(_KEYS)}")
+        if key not in (*_KEYS, *HOW):
+            raise ValueError(f"the request has {key!r}; allowed are {', '.join((*_KEYS, *HOW))}")
     unknown = set(content.get("without", ())) - {repair.row.name for repair in REPAIRS}
     if unknown:
         raise ValueError(f"without has {min(unknown)!r}; allowed are the names of repairs")

@@ -44,7 +44,7 @@ def compute(
         torch: release -> the torch that modules are told of where it is not installed.
         ended: is called as each release has answered: how many launches had to be computed, and why it has no answer.
         settings: of the children's request: ``target``, ``source_root``, ``most``, ``seconds``, ``without``,
-            ``arrays``, ``kept``.
+            ``arrays``, ``kept``, ``path`` (folders to import from).
 
     Returns:
         release -> launch -> what became of it; a release whose child ended outside of every launch is left out.
@@ -189,6 +189,7 @@ def _compared(python: str, asked: Mapping[str, Any], folder: Path) -> list[Chang
 def _environ(request: Mapping[str, Any], folder: Path) -> dict[str, str]:
     """What a child is given: on a device this process' own variables and path, which may put a Triton in front."""
     if request.get("level") != "device":
-        return {**compiler_variables.without(os.environ), "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
+        path = os.pathsep.join([*request.get("path", ()), str(PACKAGE)])
+        return {**compiler_variables.without(os.environ), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(PACKAGE))))
     return {**os.environ, "PYTHONPATH": path, "TRITON_CACHE_DIR": str(folder / "cache")}
