@@ -16,11 +16,11 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import compiler_variables, records
+from ..base import compiler_variables, locks, records
 from ..base.files import write_text
 from ..base.listening import is_library
 from ..base.reads import Reads, changed
@@ -33,6 +33,7 @@ from .compile import Result
 from .many import Rows, Settings
 
 KEPT = 20_000  # rows per release; the oldest go first
+WAIT_S = 10  # for another run that writes its results; what is not kept is compiled again
 KEPT_READS = 12  # for each kernel's file: what was read on so many occasions; the oldest go first
 
 
@@ -56,11 +57,6 @@ class Kept:
     @property
     def _reads_path(self) -> Optional[Path]:
         return self.path and self.path.with_suffix(".reads.json")
-
-    @property
-    def rows(self) -> Iterable[Any]:
-        """All that is kept, as far as it was read."""
-        return self._entries.values()
 
     def found(self, kernel: str, asked: Any) -> Iterator[tuple[Any, Reads]]:
         """What was kept of this question while all that its kernel's module reads was as it is now, newest first.
@@ -86,11 +82,19 @@ class Kept:
         self._changed = True
 
     def save(self) -> None:
-        """Write the files, when there is something new and a folder to keep it in."""
-        if self.path and self._reads_path and self._changed:
-            self._entries = dict(list(self._entries.items())[-KEPT:])
-            write_text(self._reads_path, json.dumps(self._reads))
-            write_text(self.path, json.dumps(self._entries))
+        """Write what is new beside what other runs wrote meanwhile; nothing where there is no folder."""
+        if not (self.path and self._reads_path and self._changed):
+            return
+        with contextlib.suppress(ValueError), locks.held(self.path.with_suffix(".lock"), "what is kept", WAIT_S):
+            reads = _content(self._reads_path)
+            for file, known in self._reads.items():
+                others = reads.pop(file, [])
+                others = [each for each in others if each not in known] if isinstance(others, list) else []
+                reads[file] = [*others, *known][-KEPT_READS:]
+            entries = {name: rows for name, rows in _content(self.path).items() if name not in self._entries}
+            entries.update(self._entries)
+            write_text(self._reads_path, json.dumps(reads))
+            write_text(self.path, json.dumps(dict(list(entries.items())[-KEPT:])))
 
     def key_of(self, kernel: str, asked: Any, reads: str) -> str:
         """What a row is kept under; ``reads`` is the digest of what the module read."""

@@ -23,6 +23,7 @@ from .declared import Declared
 from .launched import Launched
 from .progress import Progress
 
+LIMIT = 2 << 30  # bytes of values that are kept; beyond it the oldest go, and are computed again where they are needed
 Documents = dict[str, dict[str, Any]]  # release -> content of its file
 
 
