@@ -56,6 +56,11 @@ def make(
     }
 
 
+def verb_of(content: Mapping[str, Any]) -> str:
+    """The verb that wrote a file."""
+    return VERBS.get(content.get("schema", ""), "codegen")
+
+
 def fill(made: Mapping[str, Any], configurations: Mapping[str, Any], entries: Sequence[Any]) -> dict[str, Any]:
     """The whole file's content.
 

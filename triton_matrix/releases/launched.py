@@ -76,7 +76,7 @@ def of_hook(reference: str, root: Path, python: str, folder: Path) -> tuple[list
     Raises:
         ValueError: the hook cannot be asked.
     """
-    out = folder / "launches.json"
+    out = folder / "asked.json"
     path = os.pathsep.join([str(root), str(Path(__file__).parents[2])])
     command = [python, "-m", "triton_matrix.launches.hook", reference, str(root), str(out)]
     done = commands.captured(command, env={**compiler_variables.without(os.environ), "PYTHONPATH": path})
