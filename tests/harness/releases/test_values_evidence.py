@@ -1,4 +1,4 @@
-"""What the verb ``values`` leaves under reports/, and what the report says of it: killed, edited, different, missing."""
+"""What the verb ``values`` leaves under reports/, and what the report says: killed, edited, different, missing."""
 
 import json
 import os
