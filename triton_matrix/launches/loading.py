@@ -153,9 +153,15 @@ def load(reference: str) -> Any:
 def split(reference: str) -> tuple[str, str]:
     """Module or path, and function, of a reference; raises KernelError when it is not of that form."""
     module, colon, function = reference.rpartition(":")
-    if not colon or not module or not function.isidentifier():
+    if not colon or not module or not _is_name(function):
         raise KernelError(f"kernel is {reference!r}; allowed is 'module:function' or 'path/to/file.py:function'")
     return module, function
+
+
+def _is_name(function: str) -> bool:
+    """Whether a function may be called so: ``copy``, ``Kernels.copy``, ``make.<locals>.copy``."""
+    parts = function.split(".")
+    return parts[-1].isidentifier() and all(part.isidentifier() or part == "<locals>" for part in parts)
 
 
 def file_of(reference: str) -> Optional[Path]:
