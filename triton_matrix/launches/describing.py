@@ -15,7 +15,8 @@ class Described:
     """The launches of a file or folder.
 
     Attributes:
-        launches: each with a ``name`` of its own, ``kernel``, ``grid``, ``args``, ``constexprs`` and ``options``.
+        launches: each with a ``name`` of its own, ``kernel``, ``grid``, ``args``, ``constexprs``, ``options``, and
+            ``reference`` where it names one.
         refused: name of a launch that cannot be computed -> why; it may still be compiled.
     """
 
@@ -67,6 +68,7 @@ def _of_one(name: str, content: dict[str, Any], folder: Path) -> list[dict[str, 
                     key: arguments.constexpr(f"constexprs.{key}", value) for key, value in constexprs.items()
                 },
                 "options": {**tuned.get("options", {}), **chosen["options"]},
+                **({"reference": content["reference"]} if "reference" in content else {}),
             }
         )
     return result

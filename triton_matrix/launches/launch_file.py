@@ -18,7 +18,7 @@ from .configuration import Configuration
 from .loading import split
 
 _TABLES = ("args", "constexprs", "options", "hints", "tuned")
-_KEYS = ("kernel", "grid", "count", *_TABLES)
+_KEYS = ("kernel", "grid", "count", "reference", *_TABLES)
 _HINTS = ("divisible_by_16", "equal_to_1")
 
 
@@ -54,6 +54,10 @@ def read(path: Path) -> dict[str, Any]:
             raise LaunchError(f"{path.name} has {name!r} under hints.equal_to_1; allowed are integers of args")
         content["args"][name] = 1
     _check_grid(path, content)
+    if "reference" in content:
+        if not isinstance(content["reference"], str):
+            raise LaunchError(f"{path.name} has reference = {content['reference']!r}; allowed is 'path/to.py:function'")
+        content["reference"] = _absolute(content["reference"], path.resolve().parent)
     content["kernel"] = _absolute(content["kernel"], path.resolve().parent)
     content["constexprs"] = _functions(content["constexprs"], path.resolve().parent)
     return content

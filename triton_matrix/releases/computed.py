@@ -110,7 +110,7 @@ class _Run:
         path = [] if request.of_launches else [str(request.root)]
         path += [str(Path(each).resolve()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
         settings = {**request.settings, "arrays": str(request.arrays), "kept": kept, "path": path}
-        asked = [each.asked for each in request.launches]
+        asked = [each.asked for each in request.launches if not each.refused]
         torch = {row.triton: row.torch for row in self._rows}
         pythons = {row.triton: self._pythons[row.triton] for row in self._rows if row.triton in self._pythons}
 
@@ -181,11 +181,16 @@ class _Run:
         made |= {"extra": list(request.extra), "row": atlas_file.row_of(row)}
         made |= {"read": reads.below(merged, request.root), "shell": reads.shell(merged)}
         items = [
-            entries.entry(each.kernel, each.settings, each.asked, self._outcomes[release][each.label])
+            entries.entry(each.kernel, each.settings, each.asked, self._outcome(release, each))
             for each in request.launches
         ]
         labels = {each.label: [each.label] for each in request.launches}
         return {**atlas_file.fill(made, {INTERPRETER: labels}, items), "compared": []}
+
+    def _outcome(self, release: str, launch: Launched) -> outcomes.Outcome:
+        if not launch.refused:
+            return self._outcomes[release][launch.label]
+        return outcomes.Outcome(launch.label, {"status": "n/a", "reason": launch.refused}, self._scratch)
 
     def _compare(self, documents: Documents) -> None:
         """Compare releases with their neighbours, and each with the references; the documents are completed."""

@@ -1,18 +1,18 @@
-"""The launches that the verb ``values`` asks about, from files, folders or the package's atlas."""
+"""The launches that the verb ``values`` asks about, from launch files or the hook of the package's atlas."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..base import commands, compiler_variables
 from ..base.reads import Reads
-from ..launches import naming
+from ..launches import describing, launch_file, naming
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,13 @@ class Launched:
         kernel: ``module:function``.
         settings: what tells it from the kernel's other launches.
         asked: as :func:`values.description.prepared` takes it; its name is the label.
+        refused: why it cannot be computed, in any release; "" where it can.
     """
 
     kernel: str
     settings: tuple[str, ...]
     asked: dict[str, Any]
+    refused: str = ""
 
     @property
     def label(self) -> str:
@@ -35,35 +37,33 @@ class Launched:
 
 
 def of_files(paths: Iterable[Path]) -> list[Launched]:
-    """The launches of files, and of every file below folders.
+    """The launches of launch files, and of every one below folders.
+
+    A launch is called after its kernel, its file and a digest of what it asks: one that is edited is another one.
 
     Raises:
-        ValueError: a file that is no launch, a folder without one, or two launches of one name.
+        LaunchError: as of :func:`describing.describe`.
+        ValueError: two launches of one name.
     """
     found: dict[str, Launched] = {}
     for path in paths:
-        files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
-        if not files:
-            raise ValueError(f"{str(path)!r} is a folder without a launch")
-        for file in files:
-            each = _of_file(file)
-            other = found.setdefault(each.label, each)
-            if other != each:
-                raise ValueError(f"{file} and another file are both called {each.label}")
+        described = describing.describe(path)
+        launches = [_of(each["name"], each["kernel"], each) for each in described.launches]
+        for name, why in described.refused.items():
+            file = path / f"{name}.toml" if path.is_dir() else path
+            launches.append(_of(name, launch_file.read(file)["kernel"], {}, why))
+        for each in launches:
+            if each.label in found:
+                raise ValueError(f"two launches are called {each.label}")
+            found[each.label] = each
     return list(found.values())
 
 
-def _of_file(path: Path) -> Launched:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    for key in ("kernel", "reference"):
-        module, _, function = str(content.get(key, "")).rpartition(":")
-        if module.endswith(".py"):
-            content[key] = f"{(path.resolve().parent / module).resolve()}:{function}"
-    said = json.dumps({**content, "kernel": "", "reference": ""}, sort_keys=True)
-    shown = [f"{name}={value}" for name, value in content.get("constexprs", {}).items()]
-    settings = (*shown, f"#{hashlib.sha256(said.encode()).hexdigest()[:8]}")
-    kernel = naming.kernel(content["kernel"])
-    return Launched(kernel, settings, {**content, "name": naming.label(kernel, settings)})
+def _of(name: str, reference: str, asked: Mapping[str, Any], refused: str = "") -> Launched:
+    own = {key: value for key, value in asked.items() if key not in ("name", "kernel", "reference")}
+    digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:8]
+    kernel, settings = naming.kernel(reference), (name, f"#{digest}")
+    return Launched(kernel, settings, {**asked, "name": naming.label(kernel, settings)}, refused)
 
 
 def of_hook(reference: str, root: Path, python: str, folder: Path) -> tuple[list[Launched], Reads]:

@@ -8,6 +8,7 @@ import pytest
 from triton_matrix.evidence import atlas_runs, schemas
 from triton_matrix.releases import values
 
+from .. import launch_files
 from ..conftest import ENVS, ROOT
 
 KERNELS = """
@@ -47,7 +48,7 @@ OLD, NEW = "3.1.0", "3.9.0"
 
 def about(kernel, dtype, size=4, grid=1, **more):
     tensor = {"dtype": dtype, "shape": [size * grid], "fill": {"kind": "count"}}
-    out = {"dtype": "i32" if dtype == "u8" else dtype, "shape": [size * grid]}
+    out = {"dtype": "i32" if dtype == "u8" else dtype, "shape": [size * grid], "fill": {"kind": "zeros"}}
     args = {"x": {"tensor": tensor}, "out": {"tensor": out}}
     return {"kernel": f"mine.py:{kernel}", "grid": [grid], "args": args, "constexprs": {"BLOCK": size}, **more}
 
@@ -62,10 +63,9 @@ def ask(release_python, tmp_path, capfd):
         for release in (OLD, NEW):
             release_python(release)
         (tmp_path / "launches" / "mine.py").write_text(KERNELS.replace("FACTOR", factor))
-        for old in (tmp_path / "launches").glob("*.json"):
+        for old in (tmp_path / "launches").glob("*.toml"):
             old.unlink()
-        for number, each in enumerate(launches):
-            (tmp_path / "launches" / f"{number}.json").write_text(json.dumps(each))
+        launch_files.write(tmp_path / "launches", **{f"n{number}": each for number, each in enumerate(launches)})
         arguments = [str(tmp_path / "launches"), "--root", str(ROOT), "--envs", str(ENVS), *options]
         arguments += ["--out", str(tmp_path / "out"), *([] if cache else ["--no-cache"])]
         status = values.main(arguments)
@@ -186,14 +186,14 @@ def test_a_kernel_that_ends_its_process_is_an_error_of_that_release_and_the_othe
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_status_2(tmp_path, capfd, options, said):
-    (tmp_path / "a.json").write_text(json.dumps(about("third", "fp32")))
+    launch_files.write(tmp_path, a=about("third", "fp32"))
     assert values.main([str(tmp_path), "--root", str(ROOT), *options]) == 2
     assert said in capfd.readouterr().err
 
 
 def test_a_folder_without_a_launch_is_refused(tmp_path, capfd):
     assert values.main([str(tmp_path), "--root", str(ROOT)]) == 2
-    assert "a folder without a launch" in capfd.readouterr().err
+    assert "this folder holds no *.toml" in capfd.readouterr().err
 
 
 def test_torch_is_not_imported(release_python, tmp_path):

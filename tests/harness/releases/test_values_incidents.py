@@ -1,12 +1,11 @@
 """Incidents at level interpreter from a launch alone: in the right release, or by a reference where all are wrong."""
 
-import json
-
 import pytest
 
 from triton_matrix.evidence import atlas_file, schemas
 from triton_matrix.releases import values
 
+from .. import launch_files
 from ..conftest import ENVS, ROOT
 
 RELEASES = ("3.1.0", "3.2.0", "3.3.1", "3.8.0", "3.9.0")
@@ -97,40 +96,19 @@ RIGHT = {"gradient in fp32": weight_gradient("fp32"), "masked": variances(True),
 
 @pytest.fixture(scope="module")
 def found(release_python, tmp_path_factory):
-    """The file of each release, and what was printed nowhere else: by the name of a launch, its entries."""
+    """By the name of a launch, its entry in each release."""
     for release in RELEASES:
         release_python(release)
     folder = tmp_path_factory.mktemp("incidents")
     (folder / "pyproject.toml").write_text("")
     (folder / "language.py").write_text(LANGUAGE)
     asked = {**{name: launch for name, (launch, _) in CHANGES.items()}, **WRONG, **RIGHT}
-    for name, launch in asked.items():
-        (folder / f"{name}.json").write_text(json.dumps(launch))
+    launch_files.write(folder, **asked)
     options = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(folder / "out"), "--no-cache"]
     assert values.main([str(folder), "--triton", ",".join(RELEASES), *options]) == 1
     files = [atlas_file.read(folder / "out" / f"{release}.json", schemas.VALUES) for release in RELEASES]
-    kernels = {name: launch["kernel"].rpartition("/")[2].replace(".py", "") for name, launch in asked.items()}
-    return {
-        name: [
-            next(
-                item
-                for item in content["entries"]
-                if item["kernel"].rpartition(".")[2] == kernels[name]
-                and item["constexprs"] == asked[name]["constexprs"]
-                and dtypes_of(item) == dtypes_asked(asked[name])
-            )
-            for content in files
-        ]
-        for name in asked
-    }
-
-
-def dtypes_of(item):
-    return {each["args"][0]: each["dtype"] for each in item["storages"]}
-
-
-def dtypes_asked(launch):
-    return {name: arg["tensor"]["dtype"] for name, arg in launch["args"].items() if isinstance(arg, dict)}
+    by_name = [{item["settings"][0]: item for item in content["entries"]} for content in files]
+    return {name: [items[name] for items in by_name] for name in asked}
 
 
 @pytest.mark.parametrize("name", CHANGES)
