@@ -100,7 +100,6 @@ def found(release_python, tmp_path_factory):
     for release in RELEASES:
         release_python(release)
     folder = tmp_path_factory.mktemp("incidents")
-    (folder / "pyproject.toml").write_text("")
     (folder / "language.py").write_text(LANGUAGE)
     asked = {**{name: launch for name, (launch, _) in CHANGES.items()}, **WRONG, **RIGHT}
     launch_files.write(folder, **asked)
