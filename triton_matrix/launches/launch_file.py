@@ -205,8 +205,8 @@ def _settings(
     """
     said = json.dumps([args, sorted(hints), _named(constexprs), options], sort_keys=True)
     kinds = dict.fromkeys(kind.lstrip("*k") for kind in args.values() if isinstance(kind, str) and kind.startswith("*"))
-    shown = [f"{name}={shown(value)}" for name, value in (*_named(constexprs).items(), *options.items())]
-    return (*kinds, *shown, f"#{hashlib.sha256(said.encode()).hexdigest()[:8]}")
+    set_here = [f"{name}={shown(value)}" for name, value in (*_named(constexprs).items(), *options.items())]
+    return (*kinds, *set_here, f"#{hashlib.sha256(said.encode()).hexdigest()[:8]}")
 
 
 def _named(value: Any) -> Any:
