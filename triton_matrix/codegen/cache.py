@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import compiler_variables, records
+from ..base import compiler_variables, locks, records
 from ..base.files import write_text
 from ..base.listening import is_library
 from ..base.reads import Reads, changed
@@ -32,6 +32,7 @@ from .compile import Result
 from .many import Rows, Settings
 
 KEPT = 20_000  # rows per release; the oldest go first
+WAIT_S = 10  # for another run that writes its results; what is not kept is compiled again
 KEPT_READS = 12  # for each kernel's file: what was read on so many occasions; the oldest go first
 
 
@@ -110,10 +111,19 @@ class Cache:
         self._changed = True
 
     def save(self) -> None:
-        """Write the files, when there is something new and a folder to keep it in."""
-        if self.path and self._reads_path and self._changed:
-            write_text(self._reads_path, json.dumps(self._reads))
-            write_text(self.path, json.dumps(dict(list(self._entries.items())[-KEPT:])))
+        """Write what is new beside what other runs wrote meanwhile; nothing where there is no folder."""
+        if not (self.path and self._reads_path and self._changed):
+            return
+        with contextlib.suppress(ValueError), locks.held(self.path.with_suffix(".lock"), "what is kept", WAIT_S):
+            reads = _content(self._reads_path)
+            for file, known in self._reads.items():
+                others = reads.pop(file, [])
+                others = [each for each in others if each not in known] if isinstance(others, list) else []
+                reads[file] = [*others, *known][-KEPT_READS:]
+            entries = {name: rows for name, rows in _content(self.path).items() if name not in self._entries}
+            entries.update(self._entries)
+            write_text(self._reads_path, json.dumps(reads))
+            write_text(self.path, json.dumps(dict(list(entries.items())[-KEPT:])))
 
     def _file(self, kernel: str) -> str:
         if kernel not in self._files:

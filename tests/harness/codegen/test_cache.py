@@ -117,6 +117,17 @@ def test_a_file_that_comes_later_is_another_result(tmp_path, configuration, ques
     assert kept(tmp_path / "results", configuration) is None
 
 
+def test_two_runs_at_once_keep_what_both_compiled(tmp_path, configuration):
+    other = dataclasses.replace(configuration, target="cuda:80")
+    caches = [Cache(tmp_path / "results", "3.4.0") for _ in range(2)]
+    for cache, asked, name in zip(caches, (configuration, other), ("one", "two")):
+        cache.put(asked, [(asked, Result("ok", reads=answers("variable", name)))])
+    for cache in caches:
+        cache.save()
+    assert kept(tmp_path / "results", configuration)
+    assert kept(tmp_path / "results", other)
+
+
 def test_a_variable_that_the_module_looks_at_is_part_of_the_result(tmp_path, configuration, monkeypatch):
     monkeypatch.delenv("MY_UNROLL", raising=False)
     put(tmp_path / "results", configuration, answers("variable", "MY_UNROLL"))
