@@ -103,7 +103,7 @@ CASES: dict[str, Callable[[int], None]] = {
     "streams": streams,
     "priorities": priorities,
     "threads": threads,
-    "two-gpus": functools.partial(threads, devices=("cuda:0", "cuda:1"), rounds=250),
+    "two-gpus": functools.partial(threads, devices=("cuda:0", "cuda:1"), rounds=500),
     **{f"green-context-{count}": functools.partial(green_context, multiprocessors=count) for count in (8, 16, 64)},
 }
 

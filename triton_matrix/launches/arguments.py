@@ -101,6 +101,15 @@ def compiled(value: Any) -> Any:
     return f"tensordesc<{about['dtype']}[{', '.join(map(str, about['block_shape']))}]>"
 
 
+def told(value: Any) -> Any:
+    """What a compiler is told of a value; two that give the same are the same to it."""
+    if isinstance(value, (list, tuple)):
+        return [told(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value == 1, value % 16 == 0, -(2**31) <= value < 2**31)
+    return "fp32" if isinstance(value, float) else value
+
+
 def is_aligned(value: Any) -> bool:
     """Whether an argument is a tensor whose address is a multiple of 16: its storage's is."""
     about = value.get("tensor") if isinstance(value, Mapping) else None

@@ -29,7 +29,8 @@ def source(file: Path, name: str) -> ast.FunctionDef:
     for part in (each for each in name.split(".") if each != "<locals>"):
         found = [node for scope in scopes[-1] for node in _inside(scope) if node.name == part]
         if len(found) != 1:
-            raise LocalError(f"is made inside a function, and {len(found) or 'nothing'} in its source is called so")
+            verb = "are" if len(found) > 1 else "is"
+            raise LocalError(f"is made inside a function, and {len(found) or 'nothing'} in its source {verb} called so")
         around += [found[0]]
         scopes.append(found)
     kernel = around.pop()

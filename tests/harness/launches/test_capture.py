@@ -40,20 +40,25 @@ def tuned(x_ptr, n, BLOCK: tl.constexpr, EVEN: tl.constexpr):
     offsets = tl.arange(0, BLOCK)
     tl.store(x_ptr + offsets, tl.load(x_ptr + offsets) * 2)
 
-def make():
+def make(scale=2.0):
     @triton.jit
     def hidden(x_ptr):
         tl.store(x_ptr, 1.0)
-    return hidden
+    @triton.jit
+    def held(x_ptr):
+        tl.store(x_ptr, scale)
+    return hidden, held
 
 if __name__ == "__main__":
     x = Tensor("torch.float32")
-    for n in (4096, 8192, 4095):
+    for n in (4096, 8192, 4095, 4096):
         copy[(n // 64, 2)](x, None, n, 1, 0.5, tl.float16, "gelu", num_warps=8)
     copy[(1,)](Tensor("torch.bfloat16", 264), x, 4096, stride=16, scale=0.5, KIND=tl.float16, NAME="gelu", BLOCK=128)
     tuned[lambda meta: (triton.cdiv(1024, meta["BLOCK"]),)](x, 1024)
-    make()[(1,)](x)
+    [each[(1,)](x) for each in make()]
 """
+
+FILES = ["copy-1", "copy-2", "copy-3", "copy-4", "hidden-1", "tuned-1"]
 
 
 @pytest.fixture
@@ -80,21 +85,23 @@ def capture(tmp_path):
 def test_each_distinct_launch_is_a_launch_file_once(release_python, capture, tmp_path, release):
     (tmp_path / "mine.py").write_text(SCRIPT)
     done, launches = capture(release_python(release), "--", "mine.py")
-    assert (done.returncode, sorted(launches)) == (0, ["copy-1", "copy-2", "copy-3", "tuned-1"]), done.stderr
-    assert "is made inside a function; no reference names it" in done.stderr
+    assert (done.returncode, sorted(launches)) == (0, FILES), done.stderr
+    assert "held (mine.py:27) uses scale of the function that makes it; no reference names it" in done.stderr
     first = launches["copy-1"]
     assert first["kernel"] == "../mine.py:copy"
     assert first["args"] == {"x_ptr": "*fp32", "bias_ptr": "None", "n": 4096, "stride": 1, "scale": 0.5}
     assert first["constexprs"] == {"KIND": "tl.float16", "NAME": "gelu"}
     assert first["options"] == {"num_warps": 8}
     assert first["hints"] == {"divisible_by_16": ["x_ptr"]}
-    assert first["launches"] == {"count": 2, "grid": [64, 2]}  # 4096 and 8192 are the same to the compiler
-    assert launches["copy-2"]["args"]["n"] == 4095
-    third = launches["copy-3"]
-    assert (third["args"]["x_ptr"], third["args"]["bias_ptr"], third["args"]["stride"]) == ("*bf16", "*fp32", 16)
-    assert third["hints"] == {"divisible_by_16": ["bias_ptr"]}
-    assert launches["tuned-1"]["launches"] == {"count": 1, "grid": [16]}
+    assert (first["count"], first["grid"]) == (2, [64, 2])
+    assert [launches[f"copy-{number}"]["args"]["n"] for number in (2, 3)] == [8192, 4095]
+    last = launches["copy-4"]
+    assert (last["args"]["x_ptr"], last["args"]["bias_ptr"], last["args"]["stride"]) == ("*bf16", "*fp32", 16)
+    assert last["hints"] == {"divisible_by_16": ["bias_ptr"]}
+    assert launches["tuned-1"]["grid"] == [16]
     assert "constexprs" not in launches["tuned-1"]  # the atlas expands what the tuner and the heuristics say
+    assert launches["tuned-1"]["tuned"]["constexprs"] == {"BLOCK": 64, "EVEN": True}  # what computes it takes these
+    assert launches["hidden-1"]["kernel"] == "../mine.py:make.<locals>.hidden"
 
 
 @pytest.mark.parametrize("release", ["2.3.1", "3.9.0"])
@@ -109,7 +116,7 @@ def test_what_was_captured_compiles_as_it_is(release_python, capture, codegen, t
 def test_every_launch_file_can_be_read_again(release_python, capture, tmp_path):
     (tmp_path / "mine.py").write_text(SCRIPT)
     capture(release_python("3.9.0"), "--", "python", "mine.py")
-    assert len(launch_file.expand_all(tmp_path / "launches", ["cuda:90"])) == 4
+    assert len(launch_file.expand_all(tmp_path / "launches", ["cuda:90"])) == 5  # sizes alone make no other code
 
 
 @pytest.mark.parametrize(
@@ -144,17 +151,34 @@ def test_a_run_that_ends_early_is_said_in_the_launch_files_and_old_launch_files_
     said = "the command ended with 3, which is not judged; there may be launches that it did not come to"
     assert said in done.stdout
     assert said in (tmp_path / "launches" / "copy-2.toml").read_text().splitlines()[0]
-    assert sorted(launches) == ["copy-1", "copy-2", "copy-3", "tuned-1"]
-    others = "launches also holds what this run did not write, and may be of before: copy-3.toml, tuned-1.toml"
-    assert f"capture: {others}" in done.stderr
+    assert sorted(launches) == FILES
+    others = "may be of before: copy-4.toml, hidden-1.toml, tuned-1.toml"
+    assert f"capture: launches also holds what this run did not write, and {others}" in done.stderr
 
 
-@pytest.mark.parametrize("ending", ["os._exit(0)", "os.kill(os.getpid(), 9)"])
-def test_a_command_that_is_gone_before_its_end_is_no_capture(release_python, capture, tmp_path, ending):
-    (tmp_path / "mine.py").write_text(SCRIPT + f"    import os\n    {ending}\n")
+@pytest.mark.parametrize("ending", ["os._exit(0)", "os.kill(os.getpid(), 9)", "os.kill(os.getppid(), 15)"])
+def test_what_was_launched_before_the_end_is_kept_however_it_ends(release_python, capture, tmp_path, ending):
+    (tmp_path / "mine.py").write_text(SCRIPT + f"    import os, time\n    {ending}\n    time.sleep(60)\n")
     done, launches = capture(release_python("3.9.0"), "--", "mine.py")
-    assert (done.returncode, launches) == (2, {})
-    assert "before it could be looked at" in done.stderr
+    assert (done.returncode, sorted(launches)) == (143 if "ppid" in ending else 0, FILES), done.stderr
+    said = (tmp_path / "launches" / "copy-1.toml").read_text().partition("\n")[0]
+    assert {"os._exit(0)": "ended with 0", "os.kill(os.getpid(), 9)": "ended with -9"}.get(ending, "was ended") in said
+
+
+def test_a_command_is_ended_at_its_limit(release_python, capture, tmp_path):
+    (tmp_path / "mine.py").write_text(SCRIPT + "    import time\n    time.sleep(60)\n")
+    done, launches = capture(release_python("3.9.0"), "--seconds", "5", "--", "mine.py")
+    assert (done.returncode, sorted(launches)) == (0, FILES), done.stderr
+    assert "the command was ended after 5 s; there may be launches that it did not come to" in done.stdout
+
+
+def test_of_many_launches_a_few_are_kept_and_the_others_counted(release_python, capture, tmp_path):
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    done, launches = capture(release_python("3.9.0"), "--most", "2", "--", "mine.py")
+    kept = [launches[name]["args"] for name in ("copy-1", "copy-2")]
+    assert ([each["x_ptr"] for each in kept], "copy-3" in launches) == (["*fp32", "*fp32"], False)
+    assert [each["n"] for each in kept] == [4096, 4095]  # not 8192, which is 4096 to a compiler
+    assert "capture: copy: 2 more distinct launches are left out; --most is 2" in done.stderr
 
 
 PACKAGE_TESTS = """

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ...base.compile_options import COMPILE_OPTIONS
-from .. import local_kernels
+from .. import arguments, local_kernels
 from ..tuned import settings_of_config
 from .journal import Journal
 from .selection import Selection
@@ -283,9 +283,7 @@ def _class(value: Any) -> Any:
         return (str(value.dtype), value.data_ptr() % 16 == 0)
     if value is None or isinstance(value, bool):
         return str(type(value))
-    if isinstance(value, int):
-        return (value == 1, value % 16 == 0, -(2**31) <= value < 2**31)
-    return "f"
+    return arguments.told(value) if isinstance(value, (int, float)) else "f"
 
 
 def _shape(value: Any) -> Any:
