@@ -79,6 +79,8 @@ def _rows(taken: Sequence[Step]) -> list[list[str]]:
     rows = []
     for step in taken:
         for change in step.found:
+            if change.kind == "info" and change.what.startswith("was "):
+                continue  # of a launch that one of the two does not run: its reason says so, with all its releases
             kind = change.kind if change.kind == "info" or change in step.open_ else "accepted"
             rows.append([" -> ".join(step.ends), kind, change.label, change.what])
     return rows
