@@ -174,8 +174,10 @@ class _Run:
         request = self._request
         folder = self._scratch / "computed" / release
         read = [request.read, computing.read_of(folder)[1], computing.read_of(self._scratch / "reference")[1]]
-        about = json.loads(next(folder.rglob(outcomes.ABOUT)).read_text(encoding="utf-8"))
         row = next(row for row in self._rows if row.triton == release)
+        about = {"python": row.python, "numpy": None}  # where no launch could be computed, nothing else is known
+        for path in folder.rglob(outcomes.ABOUT):
+            about = json.loads(path.read_text(encoding="utf-8"))
         merged = reads.merged(read)
         made = {**of_all, "triton": release, "python": about["python"], "numpy": about["numpy"]}
         made |= {"extra": list(request.extra), "row": atlas_file.row_of(row)}

@@ -12,6 +12,7 @@ import pytest
 from triton_matrix.evidence import atlas_runs
 from triton_matrix.releases import values
 
+from .. import launch_files
 from ..atlas_package import RELEASES, ROOT, Package
 from ..conftest import ENVS
 
@@ -157,3 +158,29 @@ def test_a_release_alone_is_compared_with_what_others_left(package):
 def test_the_cells_own_releases_are_part_of_plain_nox(package):
     assert package.values("--cells") == 0
     assert [*package.files()] == [f"{OLD}.json"]
+
+
+def test_a_folder_of_launches_is_the_atlas_of_a_package_that_names_no_other(package):
+    table = package.root / "constraints" / "cells.toml"
+    table.write_text(table.read_text().replace('atlas = "hook.py:configurations"\n', ""))
+    (package.root / "hook.py").unlink()
+    (package.root / "launches").mkdir()
+    tensor = {"tensor": {"dtype": "fp32", "shape": [64], "fill": {"kind": "count"}}}
+    launch = {"kernel": "../p/mine.py:copy", "grid": [1], "args": {"x_ptr": tensor, "n": 64}}
+    launch_files.write(package.root / "launches", copy={**launch, "constexprs": {"BLOCK": 64}})
+    assert package.codegen("--target", "cuda:90") == 0
+    assert package.values() == 0
+    both = dict.fromkeys(RELEASES, "pass")
+    found = package.report()
+    assert found["launches"] == [{"kernel": "p.mine:copy", "levels": {"codegen": both, "interpreter": both}}]
+    launch_files.write(package.root / "launches", copy={**launch, "constexprs": {"BLOCK": 32}})
+    summary = package.report()["values"]["summary"]
+    assert {row["verdict"] for row in summary.values()} == {"stale"}
+
+
+def test_a_launch_that_nothing_can_compute_is_not_applicable_with_the_reason(package, capfd):
+    folder = package.root / "some"
+    folder.mkdir()
+    launch_files.write(folder, typed={"kernel": "../p/mine.py:copy", "grid": [1], "args": {"x_ptr": "*fp32", "n": 64}})
+    assert package.values(str(folder)) == 2
+    assert "args.x_ptr is '*fp32', a type only" in capfd.readouterr().out
