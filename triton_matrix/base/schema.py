@@ -22,6 +22,7 @@ _NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 _MODULE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
 _RELEASE = r"[0-9]+(\.[0-9]+)*[A-Za-z0-9.+]*"
 _PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\]+"
+_FOLDER = r"(?!/)(?!(.*/)?\.\.(/|$))(?!.*\.py$)[^\\:]+"
 
 
 def _text(pattern: str, allowed: str) -> dict[str, Any]:
@@ -97,7 +98,7 @@ _PACKAGE = _row(
     module=_text(_MODULE, "the name of a module"),
     test=_REQUIRES,
     platform=_text(_PATH, "the path of a Python file below the repo root"),
-    atlas=_text(f"{_PATH}(:{_MODULE})?", "path/to/file.py:function, or a folder of launches"),
+    atlas=_text(f"{_PATH}:{_MODULE}|{_FOLDER}", "path/to/file.py:function, or a folder of launches"),
     bench=_text(_PATH, "the path of a folder below the repo root"),
     timeout=_SECONDS,
     level_timeout=_SECONDS,
