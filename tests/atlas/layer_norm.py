@@ -21,10 +21,10 @@ SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384
 TUNED_SIZES = {"cuda:90": (65536,)}
 DTYPES = ("fp32", "bf16")
 OLDEST = "2.3.1"  # what the plan decides otherwise for it is compiled too, with every release
-# The launches that are computed too, on the target that the harness asks for: few rows, since a row is as good as
-# another, and one length for each way to hold a row.
+# The configurations that are computed too, on the target that the harness asks for: few rows, since a row is as good as
+# another, where the plan cuts few rows up as it does N_ROWS.
 COMPUTED_ON, COMPUTED_ROWS = "cuda:90", 8
-COMPUTED_SIZES = (512, 1000, 1023, 8192, 16384)
+COMPUTED_SIZES = (512, 1000, 1023, 2560, 4096, 8191, 8192, 12288, 16384)
 
 
 def configurations(target_names: list[str]) -> list[dict[str, Any]]:
@@ -35,7 +35,8 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
 
     Returns:
         One dict for each, with the keys kernel ("module:function"), label, target, args (Triton type by name),
-        constexprs, options, and hints (the names of the arguments that are divisible by 16).
+        constexprs, options, and hints (the names of the arguments that are divisible by 16); of those that are
+        computed, grid and values.
     """
     result: dict[tuple[Any, ...], dict[str, Any]] = {}
     without_limits: set[tuple[Any, ...]] = set()
@@ -48,10 +49,9 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
                 without_limits.add(unlimited)
                 result[key] = configuration(launch, n_cols, dtype, target, triton)
         for n_cols, dtype, launch in _computed(target):
-            entry = result.setdefault(
-                _settings(launch, target, n_cols), configuration(launch, n_cols, dtype, target, n_rows=COMPUTED_ROWS)
-            )
-            entry.update(grid=list(launch.grid), values=_values(launch, n_cols))
+            entry = result.get(_settings(launch, target, n_cols))
+            if entry and entry["constexprs"] == dict(launch.constexprs):  # else it is named after another length
+                entry.update(grid=list(launch.grid), values=_values(launch, n_cols))
     return list(result.values())
 
 
@@ -104,15 +104,12 @@ def _launches(target: str) -> Iterator[tuple[str, int, str, Launch]]:
                     yield triton, n_cols, dtype, launch
 
 
-def configuration(
-    launch: Launch, n_cols: int, dtype: str, target: str, triton: str = "", n_rows: int = N_ROWS
-) -> dict[str, Any]:
-    """The launch as the atlas takes it."""
-    values = {"n_rows": n_rows, "n_cols": n_cols, **launch.values}
-    rows = "" if n_rows == N_ROWS else f"n_rows={n_rows},"
+def configuration(launch: Launch, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:
+    """The launch at N_ROWS rows as the atlas takes it."""
+    values = {"n_rows": N_ROWS, "n_cols": n_cols, **launch.values}
     return {
         "kernel": f"{KERNELS}:{launch.kernel}",
-        "label": f"{launch.kernel}[{rows}n_cols={n_cols},{dtype}{',as for ' + triton if triton else ''}]",
+        "label": f"{launch.kernel}[n_cols={n_cols},{dtype}{',as for ' + triton if triton else ''}]",
         "target": target,
         "args": dict(launch.args),
         "constexprs": dict(launch.constexprs),
