@@ -14,7 +14,8 @@ from triton_matrix.environments import stamped
 from triton_matrix.launches import launch_file
 from triton_matrix.launches.describing import describe
 
-from .test_capture import ENVS, ROOT, SCRIPT, capture
+from ..conftest import ENVS, ROOT
+from .test_capture import SCRIPT, capture, capture_in
 from .test_describing import written
 
 __all__ = ["capture"]
