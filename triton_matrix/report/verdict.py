@@ -10,7 +10,7 @@ from typing import Any, Literal, Optional, cast
 from ..base.terms import BAD, VERDICTS, Verdict
 from ..evidence.reading import NEEDS_GPU, is_subject, session
 from ..suites import causes
-from . import atlas, expected, launches, words
+from . import atlas, atlas_failures, expected, launches, words
 from .expected import Expected
 from .matrix import Cell, Changes, Codegen, Failure, Found, FoundCell, FoundLevel, Judged, JudgedLevel, Level, Pair
 
@@ -44,8 +44,8 @@ def judge(found: Found, changes: Optional[Changes] = None, pair: Optional[Pair] 
             levels["codegen"] = of_release
         verdict, reason = _cell_verdict(name, cell, levels)
         cells[name] = {**cell, "levels": levels, "verdict": verdict, "reason": reason}
-    failures = [*found["failures"], *atlas.failures(codegen, changes, cells)]
-    failures += atlas.failures(values, None, cells, "values")
+    failures = [*found["failures"], *atlas_failures.failures(codegen, changes, cells)]
+    failures += atlas_failures.failures(values, None, cells, "values")
     return {
         **found,
         "cells": cells,
