@@ -48,20 +48,20 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
             if key not in result and not (triton and unlimited in without_limits):
                 without_limits.add(unlimited)
                 result[key] = configuration(launch, n_cols, dtype, target, triton)
-        for n_cols, dtype, launch in _computed(target):
+        for n_cols, launch in _computed(target):
             entry = result.get(_settings(launch, target, n_cols))
             if entry and entry["constexprs"] == dict(launch.constexprs):  # else it is named after another length
                 entry.update(grid=list(launch.grid), values=_values(launch, n_cols))
     return list(result.values())
 
 
-def _computed(target: str) -> Iterator[tuple[int, str, Launch]]:
-    """(row length, dtype, launch) of those that are computed as well."""
+def _computed(target: str) -> Iterator[tuple[int, Launch]]:
+    """(row length, launch) of those that are computed as well."""
     for n_cols in COMPUTED_SIZES if target == COMPUTED_ON else ():
         for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
             for plan in (forward_plan, backward_plan):
                 for launch in plan(COMPUTED_ROWS, n_cols, dtype, device_of(target)):
-                    yield n_cols, dtype, launch
+                    yield n_cols, launch
 
 
 def _values(launch: Launch, n_cols: int) -> dict[str, Any]:
