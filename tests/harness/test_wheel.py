@@ -26,7 +26,7 @@ def run(*command, **options):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def built(environments, tmp_path_factory):
     """The sdist, and the wheel that is built from it alone."""
     folder = tmp_path_factory.mktemp("built")
     run(UV, "build", "--quiet", "--out-dir", folder, PACKAGE)
@@ -39,11 +39,16 @@ def names(built):
         return {name for name in wheel.namelist() if ".dist-info/" not in name}
 
 
-def environment(folder, *requirements):
+@pytest.fixture
+def environment(venv, tmp_path):
     """The Python of an empty environment with these, without what they require; its own index is not asked."""
-    run(UV, "venv", "--quiet", "--python", sys.executable, folder)
-    run(UV, "pip", "install", "--quiet", "--no-deps", "--python", folder, *requirements)
-    return folder / "bin" / "python"
+
+    def make(*requirements):
+        python = venv(tmp_path / "environment")
+        run(UV, "pip", "install", "--quiet", "--no-deps", "--python", python, *requirements)
+        return python
+
+    return make
 
 
 def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(names):
@@ -80,7 +85,7 @@ def test_the_sdist_holds_no_more_than_the_folder(built):
 
 
 def test_the_installed_command_lists_its_verbs_and_so_does_the_module(built, tmp_path):
-    python = environment(tmp_path / "environment", built[1])
+    python = environment(built[1])
     by_module = run(python, "-m", "triton_matrix", "--help", cwd=tmp_path)
     assert "usage: python -m triton_matrix <verb>" in by_module
     assert re.search(r"^  init +\S", by_module, re.MULTILINE)
@@ -92,13 +97,13 @@ def test_it_installs_from_a_subdirectory_of_the_repository(tmp_path):
     run("git", "clone", "--quiet", "--no-hardlinks", ROOT, clone)
     commit = run("git", "-C", clone, "rev-parse", "HEAD").strip()
     requirement = f"triton-matrix @ git+{clone.as_uri()}@{commit}#subdirectory=triton_matrix"
-    python = environment(tmp_path / "environment", requirement)
+    python = environment(requirement)
     assert "triton_matrix <verb>" in run(python, "-m", "triton_matrix", "--help", cwd=tmp_path)
 
 
 def test_a_type_checker_sees_its_types(built, tmp_path):
     pytest.importorskip("mypy", reason="`nox -s check` brings mypy")
-    python = environment(tmp_path / "environment", built[1])
+    python = environment(built[1])
     (tmp_path / "use.py").write_text("from triton_matrix.base import pairs\n\nreveal_type(pairs.known())\n")
     command = [sys.executable, "-m", "mypy", "--python-executable", str(python), "use.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -169,8 +169,13 @@ def call_hook(tmp_path_factory):
     return call
 
 
+@pytest.fixture(scope="session")
+def environments():
+    """As in tests/harness, whose conftest parts the tests by it."""
+
+
 @pytest.fixture
-def environment(python, tmp_path):
+def environment(environments, python, tmp_path):
     """Make an empty virtual environment; returns its interpreter."""
     numbers = itertools.count()
 

@@ -38,6 +38,9 @@ def replacing(path: PathLike) -> Iterator[Path]:
             os.fsync(written.fileno())
         scratch.chmod(0o644)  # mkstemp makes it private to this user; evidence is meant to be read by others
         os.replace(scratch, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a disk that is full while it is written to names no file
+        raise
     finally:
         with contextlib.suppress(FileNotFoundError):
             scratch.unlink()

@@ -36,6 +36,8 @@ INSTALLED = _folders(_PATHS["purelib"], _PATHS["platlib"], *site.getsitepackages
 HARNESS = str(Path(__file__).parents[1]) + os.sep
 _KIND = ("exists", "isfile", "isdir", "is_file", "is_dir")
 _PROGRAMS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn", "socket.connect")
+# what a forked child reads, and what SQLite does in C, is noted by nobody
+_UNHEARD = ("os.fork", "os.forkpty", "sqlite3.connect")
 
 
 class Notes:
@@ -110,6 +112,19 @@ def quietly() -> Iterator[None]:
         _busy.now = before
 
 
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """Note nothing of what is read inside the block, which takes as long there as if nobody listened."""
+    before, _current[0] = _current[0], None
+    environment = type(os.environ)
+    os.environ.__class__ = _PLAIN
+    try:
+        yield
+    finally:
+        os.environ.__class__ = environment
+        _current[0] = before
+
+
 def looked_for(path: str, question: str = "import") -> None:
     """Something of a path is looked for in a way that Python does not tell."""
     _note_path(question, path)
@@ -121,6 +136,7 @@ def is_library(path: str) -> bool:
 
 
 _current: list[Optional[Notes]] = [None]
+_PLAIN: Any = type(os.environ)
 _busy = threading.local()
 
 
@@ -163,7 +179,7 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
             _note("program", args[0])
     elif event == "socket.gethostname":
         _note("machine", "name")
-    elif event in _PROGRAMS:
+    elif event in _PROGRAMS or event in _UNHEARD:
         _note("program", event)
 
 
@@ -256,7 +272,7 @@ def _asks_for_kind() -> bool:
     return False
 
 
-class _Environ(type(os.environ)):  # type: ignore[misc]
+class _Environ(_PLAIN):  # type: ignore[misc]
     """The environment, telling which variables are looked at."""
 
     def __getitem__(self, key: str) -> str:

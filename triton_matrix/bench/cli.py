@@ -132,7 +132,7 @@ def _timed(
         kept = folder / benchmark_file.NAME
         raise ValueError(f"pytest exited with {ended.status} and left no result{why}; {kept} is as it was")
     about = ended.report["triton_matrix"]
-    about.update(run=run.id, wheel=vars(run.wheel), inputs=vars(run.inputs), helpers=run.helpers)
+    about.update(run=run.id, wheel=vars(run.wheel), inputs=vars(run.inputs), helpers=run.helpers, read=run.read)
     about["deselected"] = about["deselected"] or len(run.left_out)  # files that pytest was told to ignore
     return ended, ended.report
 

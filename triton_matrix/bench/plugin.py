@@ -7,6 +7,7 @@ pytest-benchmark are used (the ``timer`` of its marker, ``pedantic``, its ``upda
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -18,12 +19,15 @@ import pytest
 
 from ..base.cells import load_at
 from ..base.files import write_text
+from ..base.listening import Notes, paused
 from ..base.terms import LEVELS
 from ..evidence import toolchain
 from ..launches import Configuration
-from ..suites.watch import Journal
+from ..suites import watch
 from . import bandwidth, compiling, hooks, table
 from .header import header
+from .runner import JOURNAL as _JOURNAL
+from .runner import suite_of
 from .timing import BLOCKS, Measurement, Timer
 
 Record = Callable[..., None]
@@ -31,11 +35,17 @@ _TIMER = pytest.StashKey[Timer]()
 _COUNTED = pytest.StashKey["_Counted"]()
 _COPY = pytest.StashKey[Optional[float]]()
 _PARSERS: list[pytest.Parser] = []  # pytest's own, the last one that began
+_NOTES: list[Notes] = []  # of the run, where this process is one
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options that the verb ``bench`` sets; each has a default, so that plain pytest works too."""
+    """The options that the verb ``bench`` sets; each has a default, so that plain pytest works too.
+
+    Listens from before the first conftest.
+    """
     _PARSERS.append(parser)
+    if os.environ.get(_JOURNAL):
+        _NOTES.append(watch.listen())
     group = parser.getgroup("triton-matrix bench")
     group.addoption("--bench-level", default="auto", help="device, interpreter or codegen (auto: device with a GPU)")
     group.addoption("--bench-rows", default=None, help="regular expression on a row's name")
@@ -63,9 +73,24 @@ def pytest_configure(config: pytest.Config) -> None:
     if not 0 < config.getoption("bench_budget") < math.inf:
         budget = config.getoption("bench_budget")
         raise pytest.UsageError(f"budget is {budget}; it must be a positive number of seconds")
-    journal = os.environ.pop("TRITON_MATRIX_JOURNAL", None)  # a row may start pytest again: that is no part of this run
+    journal = os.environ.pop(_JOURNAL, None)  # a row may start pytest again: that is no part of this run
     if journal:
-        config.pluginmanager.register(Journal(Path(journal), _PARSERS[-1], load_at(config.rootpath)))
+        known = load_at(config.rootpath)
+        told = watch.Journal(Path(journal), _PARSERS[-1], known, [suite_of(known)], _NOTES[-1])
+        config.pluginmanager.register(told)
+
+
+def pytest_unconfigure() -> None:
+    """Listen no longer."""
+    watch.READING.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Listen to nothing while pytest-benchmark itself may time, since listening takes time."""
+    names = getattr(item, "fixturenames", ())
+    with paused() if "benchmark" in names and "record" not in names else contextlib.nullcontext():
+        yield
 
 
 class _Counted:
@@ -231,7 +256,8 @@ def compiled(record: Record) -> Callable[[Configuration], None]:
 
     def compile_(configuration: Configuration) -> None:
         try:
-            measured, info = compiling.measure(configuration)
+            with paused():
+                measured, info = compiling.measure(configuration)
         except compiling.Inapplicable as reason:
             pytest.skip(f"n/a: {reason}")
         record(measured, info)

@@ -16,6 +16,7 @@ from ..base import commands, files
 from ..base.cells import Cell, Table
 
 PATTERN = "bench_*.py"
+JOURNAL = "TRITON_MATRIX_JOURNAL"  # the variable that names a run's journal to its process
 PLUGINS = ("triton_matrix.bench.plugin", "triton_matrix.suites.imports")
 USAGE_ERROR, NO_ROWS = 4, 5  # pytest's exit status where an option is wrong, and where nothing is selected
 
@@ -80,7 +81,7 @@ class Runner:
             rows: regular expression on the names of rows.
             journal: a file to which the process tells what it does (:func:`evidence.runs.read_journal`).
         """
-        return self._run(rows, [], {"TRITON_MATRIX_JOURNAL": str(journal)})
+        return self._run(rows, [], {JOURNAL: str(journal)})
 
     def again(self, rows: str) -> Ended:
         """Measure rows again; a suite may leave out what is not the package's own."""

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
+from ..base.listening import paused
+
 Call = Callable[[], Any]
 
 # Larger than twice any last-level cache that torch may fail to report: 256 MiB on an MI300, 126 MB on a B200.
@@ -131,6 +133,7 @@ class Timer:
             self._stream = stream or Stream()
             self._flush_seconds = self._mean_seconds(self._stream.flush)
 
+    @paused()
     def __call__(self, call: Call) -> Measurement:
         """Warm ``call`` up, then time as many rounds of it as the budget allows.
 
@@ -140,6 +143,7 @@ class Timer:
             return Measurement("host", self._host_rounds(call))
         return self._device_rounds(call)
 
+    @paused()
     def host_seconds(
         self, calls: Mapping[str, Call], batches: int = HOST_BATCHES, calls_per_batch: int = HOST_CALLS
     ) -> dict[str, tuple[float, ...]]:

@@ -82,10 +82,13 @@ class Kept:
         self._changed = True
 
     def save(self) -> None:
-        """Write what is new beside what other runs wrote meanwhile; nothing where there is no folder."""
+        """Write what is new beside what other runs wrote meanwhile; nothing where there is no folder or no room."""
         if not (self.path and self._reads_path and self._changed):
             return
-        with contextlib.suppress(ValueError), locks.held(self.path.with_suffix(".lock"), "what is kept", WAIT_S):
+        with (
+            contextlib.suppress(ValueError, OSError),
+            locks.held(self.path.with_suffix(".lock"), "what is kept", WAIT_S),
+        ):
             reads = _content(self._reads_path)
             for file, known in self._reads.items():
                 others = reads.pop(file, [])

@@ -1,4 +1,4 @@
-"""The atlas file: what one Triton release made of a list of configurations. Its shape is in docs/codegen.md.
+"""The atlas file: what one Triton release made of configurations. Its shape is in evidence.schema.json.
 
 What it computed of launches is a file of the same shape, under another schema: its only target is ``interpreter``.
 """

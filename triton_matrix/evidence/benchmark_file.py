@@ -33,6 +33,7 @@ HEADER = {
     "wheel": "digests of the package's sources: the `checkout`'s and of what is `installed`, or its `problem`",
     "inputs": "digests of the suite of benchmarks (`suites`) and of the cell's row and `pins`",
     "helpers": "further files of the checkout that the suite imported, and their SHA-256",
+    "read": "what else of the checkout was read while the suite ran and nothing was timed: question -> file -> answer",
     "variables": "set in the shell, that change what Triton compiles",
     "deselected": "how many rows were left out, by --rows, -k, -m or --deselect",
     "failed_rows": "the tests of rows that failed: the file has nothing of them",

@@ -101,11 +101,18 @@ def open_bench(folder: Path, run: runs.Run) -> Optional[str]:
 
     Returns:
         the declaration that it takes the place of, if any, for :func:`withdraw_bench`.
+
+    Raises:
+        OSError: it cannot be declared. The one before is then gone: nothing may look as if it had been asked.
     """
     _remove(folder / bench_runs.JOURNAL)
     path = folder / bench_runs.NAME
     earlier = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
-    _write(path, bench_runs.as_json(run))
+    try:
+        _write(path, bench_runs.as_json(run))
+    except OSError:
+        _remove(path)
+        raise
     return earlier
 
 

@@ -6,6 +6,7 @@ not part of today's answer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -82,7 +83,7 @@ class Current:
         if run is not None and run.suites != self.suites:
             return "other suites are run now" if self.suites else "its suites are no longer there"
         old = runs.outdated(run, runs.Wheel(self.sources, None), self._inputs(run, suite) if run else None)
-        return old or self._read_changed(run)
+        return old or (self._read_changed(vars(run)) if run else "")
 
     def standing(self, atlas: Atlas) -> Standing:
         """What a release's atlas file is worth."""
@@ -115,7 +116,7 @@ class Current:
         said = document.content.get("triton_matrix") or document.content
         pins = self._pins(document.cell, (said.get("inputs") or {}).get("pins"))
         old = benchmark_file.outdated(said, self.sources, runs.Inputs(self._bench_suite, pins))
-        return old or self._changed("use", {"content": {**(said.get("helpers") or {})}})
+        return old or self._read_changed(said)
 
     @cached_property
     def _bench_suite(self) -> str:
@@ -128,9 +129,10 @@ class Current:
             return "it does not say which incidents it is of"
         return "" if said == incidents.digest(self.table) else "the incidents were changed since"
 
-    def _read_changed(self, run: Optional[runs.Run]) -> str:
+    def _read_changed(self, said: Mapping[str, Any]) -> str:
         """Which file that suites imported or read is another one now, as a sentence; "" where none is."""
-        return (self._changed("use", {"content": {**run.helpers}}) or self._changed("read", run.read)) if run else ""
+        used = self._changed("use", {"content": {**(said.get("helpers") or {})}})
+        return used or self._changed("read", said.get("read") or {})
 
     def _changed(self, what: str, read: reads.Reads) -> str:
         name = reads.changed(read, self.table.root)

@@ -15,7 +15,6 @@ variables describe the run, so that it also reaches subprocesses of a test:
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import os
 import sys
@@ -25,8 +24,8 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from ..base.cells import Cell, find_root, load_at
-from ..base.listening import Notes, listening
+from ..base.cells import Cell, load_at
+from ..base.listening import Notes
 from ..base.terms import RUN_LEVELS
 from ..evidence import installed, toolchain, writing
 from ..evidence.reading import NEEDS_GPU, NOT_APPLICABLE
@@ -35,20 +34,18 @@ from . import watch
 RECORD = pytest.StashKey[dict[str, Any]]()
 PARSERS: list[pytest.Parser] = []  # pytest's own, the last one that began
 NOTES: list[Notes] = []  # of the run, where this process is one
-READING = contextlib.ExitStack()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Keep the parser: it tells what the words of PYTEST_ADDOPTS mean. Listen from before the first conftest."""
     PARSERS.append(parser)
     if os.environ.get("TRITON_MATRIX_RUN"):
-        NOTES.append(watch.notes(find_root(Path.cwd())))
-        READING.enter_context(listening(NOTES[-1]))
+        NOTES.append(watch.listen())
 
 
 def pytest_unconfigure() -> None:
     """Listen no longer."""
-    READING.close()
+    watch.READING.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:

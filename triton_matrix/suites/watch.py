@@ -9,15 +9,15 @@ import shlex
 import sys
 import sysconfig
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Sequence, Set
 from pathlib import Path
 from typing import Any, Optional
 
 import pytest
 
 from ..base import reads, sources
-from ..base.cells import Table, load_at
-from ..base.listening import INSTALLED, Notes, is_library
+from ..base.cells import Table, find_root, load_at
+from ..base.listening import INSTALLED, Notes, is_library, listening
 from ..base.reads import Reads
 from ..evidence import writing
 from . import chosen
@@ -42,6 +42,7 @@ HARMLESS = (
 _NOT_THE_SUITES = ("_pytest", "pytest", "pluggy", "hypothesis", "_hypothesis", "triton", "torch", "coverage")
 # pytest's own plugins that find tests or judge them: `-p no:` of one leaves tests out, or what they must hold
 JUDGES = ("doctest", "python", "skipping", "subtests", "unittest")
+READING = contextlib.ExitStack()
 
 
 def register(config: pytest.Config, parser: pytest.Parser, folder: Path, level: str, heard: Optional[Notes]) -> None:
@@ -57,7 +58,7 @@ def register(config: pytest.Config, parser: pytest.Parser, folder: Path, level: 
     in_place = table.cell(os.environ["TRITON_MATRIX_CELL"]).ambient
     files = sources.tested(table, None if in_place else distribution)
     suites = [Path(os.path.normpath(chosen.folder(table) / name)) for name in _asked()]
-    journal = Journal(writing.journal_file(folder, level), parser, table, heard)
+    journal = Journal(writing.journal_file(folder, level), parser, table, suites, heard)
     config.pluginmanager.register(journal)
     config.pluginmanager.register(LeftOut(journal.tell, table.root, suites))
     config.pluginmanager.register(Unheard(config, journal.tell, [*files.values(), *suites]))
@@ -68,11 +69,20 @@ def register(config: pytest.Config, parser: pytest.Parser, folder: Path, level: 
 
 
 class Journal:
-    """Tells the verb ``run`` what this process does; :func:`triton_matrix.evidence.runs.read_journal` reads it."""
+    """Tells the verb what this process does; :func:`triton_matrix.evidence.runs.read_journal` reads it.
 
-    def __init__(self, path: Path, parser: pytest.Parser, table: Table, notes: Optional[Notes] = None) -> None:
+    Args:
+        path: the journal.
+        parser: pytest's, with the options of every plugin.
+        suites: where the suites are.
+        heard: what is noted of this process's reading.
+    """
+
+    def __init__(
+        self, path: Path, parser: pytest.Parser, table: Table, suites: Sequence[Path], heard: Optional[Notes]
+    ) -> None:
         self._file = path.open("a", encoding="utf-8", buffering=1)
-        self._notes = notes
+        self._suites, self._heard = suites, heard
         self._parser, self._table, self._process = parser, table, os.getpid()
         self._deselected, self._found = 0, set[str]()
         self._called: Counter[str] = Counter()
@@ -149,8 +159,9 @@ class Journal:
         for test, attempts in self._attempts.items():
             if attempts > 1 and test not in self._failed:
                 self.tell(attempts=attempts, test=test)
-        used = {**helpers(self._table), **settings(session.config, self._table)}
-        self.tell(helpers=used, read=read(self._table, self._notes, used) if self._notes else {})
+        known = {*self._suites, *sources.of_wheel(self._table)}
+        used = {**helpers(self._table, known), **settings(session.config, self._table)}
+        self.tell(helpers=used, read=read(self._table, self._heard, known, used) if self._heard else {})
 
 
 def _asked() -> list[str]:
@@ -158,10 +169,12 @@ def _asked() -> list[str]:
     return list(filter(None, os.environ.get("TRITON_MATRIX_SUITES", "").split(os.pathsep)))
 
 
-def helpers(table: Table) -> dict[str, str]:
-    """The files of the repository that this process imported, without suites, package and harness; their SHA-256."""
-    suites = [Path(os.path.normpath(chosen.folder(table) / name)) for name in _asked()]
-    known = {*suites, *sources.of_wheel(table)}
+def helpers(table: Table, known: Set[Path]) -> dict[str, str]:
+    """The files of the repository that this process imported, without the harness; their SHA-256.
+
+    Args:
+        known: files and folders that the run has digests of, which are left out.
+    """
     top, found = sources.repository(table.root), {}
     library = Path(sysconfig.get_path("stdlib"))
     for name, module in list(sys.modules.items()):
@@ -184,6 +197,11 @@ def settings(config: pytest.Config, table: Table) -> dict[str, str]:
     return {os.path.relpath(path, table.root): sources.sha256(path) for path in sorted(above) if path.is_file()}
 
 
+def listen() -> Notes:
+    """Note what this process reads of the checkout that it runs in, until :data:`READING` is closed."""
+    return READING.enter_context(listening(notes(find_root(Path.cwd()))))
+
+
 def notes(root: Path) -> Notes:
     """Notes of what suites, and the package that they test, read of the checkout at ``root``; pytest's own aside."""
     inside = f"{root}{os.sep}"
@@ -197,13 +215,12 @@ def notes(root: Path) -> Notes:
     return Notes(lambda path: path.startswith(inside) and not is_library(path), counts)
 
 
-def read(table: Table, found: Notes, imported: Container[str]) -> Reads:
+def read(table: Table, found: Notes, known: Set[Path], imported: Container[str]) -> Reads:
     """What was read below the repo root that no digest of the run holds, and that the run itself did not make.
 
     Args:
-        imported: files that are known already.
+        known: files and folders that the run has digests of; ``imported`` are more files, from the repo root.
     """
-    known = {Path(os.path.normpath(chosen.folder(table) / name)) for name in _asked()} | {*sources.of_wheel(table)}
     result: Reads = {}
     for question, answers in reads.below(found.inputs(), table.root).items():
         for name, said in answers.items():

@@ -11,6 +11,8 @@ import pytest
 
 from triton_matrix.base import files
 
+from ..full_disk import full_disk
+
 
 def test_json_is_written_sorted_and_readable_by_others(tmp_path):
     path = tmp_path / "made" / "on" / "the" / "way.json"
@@ -74,3 +76,10 @@ def test_toml_that_cannot_be_read_is_one_sentence_that_names_the_option_and_the_
         files.read_toml(path, "--rows")
     assert str(caught.value).startswith(f"--rows is {str(path)!r}; ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_full_disk_is_said_with_the_file_that_could_not_be_written(tmp_path):
+    path = tmp_path / "run.json"
+    with pytest.raises(OSError, match=r"File too large.*run\.json"), full_disk():
+        files.write_text(path, "x" * 1000)
+    assert list(tmp_path.iterdir()) == []

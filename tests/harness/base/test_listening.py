@@ -12,7 +12,7 @@ from triton_matrix.base import reads
 from triton_matrix.base.listening import Notes, is_library, listening, looked_for, quietly
 
 HEAD = """\
-import ctypes, glob, importlib, io, json, os, pathlib, platform, socket, subprocess
+import ctypes, glob, importlib, io, json, os, pathlib, platform, socket, sqlite3, subprocess
 HERE = pathlib.Path(__file__).parent
 """
 # a line of a module -> what to change so that it would read something else
@@ -100,8 +100,17 @@ def test_bytecode_that_python_would_take_for_the_source_is_not_run(folder):
     assert str(source) in notes.found["content"]
 
 
-@pytest.mark.parametrize("line", ["subprocess.run(['true'])", "os.system('true')", "ctypes.CDLL('libm.so.6')"])
-def test_the_answer_of_a_program_does_not_last(folder, line):
+@pytest.mark.parametrize(
+    "line",
+    [
+        "subprocess.run(['true'])",
+        "os.system('true')",
+        "ctypes.CDLL('libm.so.6')",
+        "os.waitpid(os.fork() or os._exit(0), 0)",
+        "sqlite3.connect(HERE / 'tuned.db').close()",
+    ],
+)
+def test_the_answer_of_what_cannot_be_listened_to_does_not_last(folder, line):
     assert reads.changed(noted(folder, line).found)
 
 

@@ -8,6 +8,7 @@ import pytest
 from triton_matrix.base.cells import load_at
 from triton_matrix.evidence import bench_runs, benchmark_file, runs
 
+from ..full_disk import full_disk
 from .toy import CELLS, KNOWN, bench, declared, started, written
 
 
@@ -89,6 +90,16 @@ def test_a_comparison_counts_what_is_too_noisy_to_tell_and_of_nothing_but_noise_
     alone = bench(known, "--against", "base.json", "--rows", "first")
     assert alone.returncode == 2
     assert "no row could be compared with base.json" in alone.stderr
+
+
+def test_a_run_that_a_full_disk_lets_nobody_declare_leaves_no_older_one_in_its_place(known):
+    before = written(known)
+    with full_disk():
+        done = bench(known)
+    assert done.returncode == 2
+    assert "run-bench.json" in done.stderr
+    assert not (known / "reports" / "ambient" / "run-bench.json").exists()
+    assert written(known) == before
 
 
 def test_rows_that_are_skipped_are_counted(known):

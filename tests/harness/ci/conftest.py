@@ -16,7 +16,7 @@ IMAGE = ("pytest", "pytest-timeout", "pytest-benchmark", "hypothesis", f"triton=
 
 
 @pytest.fixture(scope="session")
-def machines(standins, tmp_path_factory):
+def machines(environments, standins, tmp_path_factory):
     """The runners: labels of a job's runner -> (folders of its programs, its environment); and the index's address."""
     if commands.find_uv() is None:
         pytest.skip("needs uv; `pip install uv` adds it")

@@ -193,7 +193,7 @@ def test_every_job_of_the_nightly_is_played_and_where_all_is_well_no_issue_is_op
     reason="plays the workflow on this checkout itself, with every cell's real torch: hours, and tens of gigabytes. It "
     "shows what the toy cannot, that the real cells go through the real steps; TRITON_MATRIX_PLAY=REGEX names its jobs",
 )
-def test_the_hosted_jobs_of_the_matrix_are_played_on_this_checkout(tmp_path):
+def test_the_hosted_jobs_of_the_matrix_are_played_on_this_checkout(environments, tmp_path):
     env = toy.environment(tmp_path / "config")
     programs = toy.venv(tmp_path / "hosted", env=env)
     pattern = os.environ["TRITON_MATRIX_PLAY"]

@@ -234,6 +234,12 @@ def test_what_did_not_load_is_tried_again(folder, configuration):
     assert kept(folder, other) is None
 
 
+def test_where_nothing_can_be_written_what_was_compiled_is_not_lost(tmp_path, configuration):
+    (tmp_path / "results").write_text("a file, and no folder")
+    put(tmp_path / "results", configuration, answers("content", tmp_path / "mine.py"))
+    assert kept(tmp_path / "results", configuration) is None
+
+
 def test_another_module_installed_is_another_result(folder, configuration, monkeypatch):
     monkeypatch.setattr(cache_module, "installed", lambda: "torch is there now")
     assert kept(folder, configuration) is None

@@ -63,7 +63,7 @@ def checkout(tmp_path_factory, standins):
 
 
 @pytest.fixture(scope="session")
-def gathered(checkout, tmp_path_factory):
+def gathered(checkout, tmp_path_factory, environments):
     """The small cell, gathered slim and in pieces. Reaches the package index, as a connected machine does."""
     folder = tmp_path_factory.mktemp("house") / "small"
     with pytest.MonkeyPatch.context() as patch:
@@ -90,7 +90,7 @@ def house(gathered, tmp_path):
 
 
 @pytest.fixture
-def world(tmp_path, standins, monkeypatch):
+def world(tmp_path, standins, monkeypatch, venv):
     """A checkout with one cell, and the default index that it is locked from, on loopback."""
     wheels = tmp_path / "wheels"
     names = {"torch": "2.7.1", "triton": "3.3.1", "numpy": "1.26.4", "pytest": "9.0", "pytest-timeout": "2.4"}
@@ -119,8 +119,7 @@ def world(tmp_path, standins, monkeypatch):
 
             def provide(self):
                 if not self.python.exists():
-                    make = ["venv", "--quiet", "--python", sys.executable, str(tmp_path / "environment")]
-                    commands.run([commands.uv(), *make])
+                    venv(tmp_path / "environment")
                 return provide.main(["--cell", "small", "--root", str(root), "--python", str(self.python)])
 
             def installed(self):

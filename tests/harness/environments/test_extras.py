@@ -9,7 +9,7 @@ from triton_matrix.environments import stamped
 
 
 @pytest.fixture
-def release(standins, tmp_path, monkeypatch):
+def release(environments, standins, tmp_path, monkeypatch):
     """A release whose Triton, and two things more, are stand-in wheels in a folder."""
     wheels = tmp_path / "wheels"
     for name, version in (

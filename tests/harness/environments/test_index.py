@@ -119,11 +119,9 @@ def world(tmp_path, standins, monkeypatch, secret):
 
 
 @pytest.fixture
-def own_python(tmp_path):
+def own_python(venv, tmp_path):
     """An empty environment."""
-    folder = tmp_path / "environment"
-    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(folder)])
-    return folder / "bin" / "python"
+    return venv(tmp_path / "environment")
 
 
 def installed(python):
@@ -261,10 +259,9 @@ def test_a_wheelhouse_takes_each_wheel_from_its_own_index(world, tmp_path):
     assert "/rocm/filelock/" not in world.asked
 
 
-def test_the_guard_runs_alone_in_any_python(tmp_path):
+def test_the_guard_runs_alone_in_any_python(venv, tmp_path):
     guard = find_root() / "triton_matrix" / "environments" / "torch_check.py"
-    python = tmp_path / "e" / "bin" / "python"
-    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "e")])
+    python = venv(tmp_path / "e")
     done = subprocess.run([str(python), "-I", str(guard), "rocm"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.startswith("there is no torch in")) == (1, True)
 

@@ -16,14 +16,14 @@ pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `p
 
 
 @pytest.fixture
-def provide(checkout, house, tmp_path):
+def provide(checkout, house, tmp_path, venv):
     """The verb ``provide`` from the folder ``house``, as a session calls it."""
     environment = tmp_path / "environment"
 
     def call():
         python = environment / "bin" / "python"
         if not python.exists():
-            commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(environment)])
+            venv(environment)
         verb = [sys.executable, "-m", "triton_matrix", "provide", "--cell", "small", "--python", str(python)]
         verb += ["--root", str(checkout), "--wheelhouse", str(house), "--reports", str(tmp_path / "reports")]
         env = {**os.environ, "PYTHONPATH": str(find_root())}

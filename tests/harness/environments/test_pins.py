@@ -206,14 +206,14 @@ def test_another_build_leaves_with_the_setting_that_brought_it(world, standins, 
     assert "torch==2.7.1" in world.installed()
 
 
-def test_the_python_that_runs_the_harness_is_never_emptied(tmp_path):
+def test_the_python_that_runs_the_harness_is_never_emptied(venv, tmp_path):
     code = (
         "import sys\nfrom pathlib import Path\nfrom triton_matrix.environments import contents\n"
         "(Path(sys.prefix) / contents.UNFINISHED).write_text('')\ncontents.begin(sys.executable)\n"
     )
-    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "e")])
+    python = venv(tmp_path / "e")
     site = next((tmp_path / "e").glob("lib/python*/site-packages"))
     (site / "kept.py").write_text("")
     env = {**os.environ, "PYTHONPATH": str(Path(pins.__file__).parents[2])}
-    commands.run([str(tmp_path / "e" / "bin" / "python"), "-c", code], env=env)
+    commands.run([str(python), "-c", code], env=env)
     assert (site / "kept.py").exists()

@@ -6,7 +6,6 @@ import zipfile
 
 import pytest
 
-from triton_matrix.base import commands
 from triton_matrix.base.cells import Cell, find_root, load
 from triton_matrix.environments import interpreters, provide, wheel
 
@@ -104,11 +103,10 @@ def test_the_wheel_holds_every_module_of_the_checkout_and_its_data(tmp_path):
     assert sources - inside == set()
 
 
-def test_a_failing_step_is_kept_with_its_command_and_last_lines(tmp_path, monkeypatch):
-    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "env")])
+def test_a_failing_step_is_kept_with_its_command_and_last_lines(venv, tmp_path, monkeypatch):
+    python = str(venv(tmp_path / "env"))
     monkeypatch.setenv("UV", sys.executable)  # a "uv" that knows no `pip sync`: the step fails for real
     reports = tmp_path / "reports"
-    python = str(tmp_path / "env" / "bin" / "python")
     status = provide.main(["--cell", "triton231", "--python", python, "--reports", str(reports)])
     found = json.loads((reports / "triton231" / "failure.json").read_text())
     assert status == 1
@@ -119,12 +117,11 @@ def test_a_failing_step_is_kept_with_its_command_and_last_lines(tmp_path, monkey
 
 
 @pytest.mark.parametrize("how", [{"UV_OFFLINE": "1"}, {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple"}])
-def test_a_network_that_is_not_there_makes_the_cell_unavailable(tmp_path, monkeypatch, how):
+def test_a_network_that_is_not_there_makes_the_cell_unavailable(venv, tmp_path, monkeypatch, how):
     for name, value in how.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "env")])
-    python = str(tmp_path / "env" / "bin" / "python")
+    python = str(venv(tmp_path / "env"))
     status = provide.main(["--cell", "triton231", "--python", python, "--reports", str(tmp_path / "reports")])
     assert status == 3
     assert "cannot be downloaded" in provide.unavailable(tmp_path / "reports" / "triton231")

@@ -168,7 +168,7 @@ def test_with_no_route_to_anywhere_the_cell_passes_from_the_folder_alone(
 
 
 @pytest.mark.usefixtures("_namespace")
-def test_with_no_route_and_no_folder_the_cell_is_unavailable(checkout, tmp_path, monkeypatch):
+def test_with_no_route_and_no_folder_the_cell_is_unavailable(gathered, checkout, tmp_path, monkeypatch):
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     nox = [sys.executable, "-m", "nox", "-f", str(checkout / "noxfile.py"), "-s", "tests-small"]
     done = without_network(nox)

@@ -7,6 +7,7 @@ import pytest
 from triton_matrix import values
 from triton_matrix.launches import arguments, launch_file, local_kernels
 from triton_matrix.launches.describing import describe
+from triton_matrix.values import arrays
 
 MODULE = """\
 import triton
@@ -66,14 +67,9 @@ def folder(tmp_path):
 
 def written(outcome):
     """What a launch wrote into each of its arguments, by place."""
-    import numpy as np
-
-    with np.load(outcome.folder / outcome.row["file"]) as kept:
-        return {
-            name.partition(".")[0]: dict(zip(kept[name].tolist(), kept[name.replace("places", "bits")].tolist()))
-            for name in kept.files
-            if name.endswith(".places")
-        }
+    rows = [row for row in outcome.row["storages"] if row["written"]]
+    kept = {row["args"][0]: arrays.read(outcome.folder, row["digest"]) for row in rows}
+    return {name: dict(zip(places.tolist(), bits.tolist())) for name, (places, bits) in kept.items()}
 
 
 @pytest.mark.parametrize("release", ["3.3.1", "3.9.0"])

@@ -77,6 +77,8 @@ def one(level, name, text, constexprs, folder, queue):
 
 
 def main(level):
+    if level == "codegen":  # once, before the processes part: newer releases import all of Gluon with it
+        importlib.import_module("triton.compiler.code_generator")
     found = {}
     fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:

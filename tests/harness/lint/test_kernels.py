@@ -185,7 +185,7 @@ def test_a_line_is_allowed_one_rule_by_a_comment_with_a_reason(findings):
     assert findings(f"{KERNEL}{body}  # lint: allow num-warps-not-passed (no)\n") == [(5, "not-portable")]
 
 
-def test_it_finds_the_public_kernels_that_still_declare_num_warps(tmp_path):
+def test_it_finds_the_public_kernels_that_still_declare_num_warps(environments, tmp_path):
     """liger-kernel 0.8.5: sparsemax, multi-token attention and fused neighborhood attention, eleven kernels in all."""
     wheel = "liger-kernel==0.8.5"
     try:

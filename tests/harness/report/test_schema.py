@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
 import jsonschema
 
+from triton_matrix.base.cells import find_root
 from triton_matrix.report import schema
 
 KEPT = Path(schema.__file__).with_name("matrix.schema.json")
@@ -44,3 +45,28 @@ def test_a_level_that_is_none_is_refused(report, recorded):
     levels["simulator"] = levels.pop("interpreter")
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content, schema.of_matrix())
+
+
+def test_the_example_in_the_docs_is_what_the_report_writes(report, copy):
+    page = (find_root() / "docs" / "report.md").read_text(encoding="utf-8")
+    example = json.loads(page.partition("```json\n")[2].partition("```")[0])
+    copy("num_warps", ("triton231",))
+    reports = copy("none", ("triton3x",))
+    found = report(reports)
+    written = (found["out"] / "matrix.json").read_text().replace(str(reports), "reports")
+    assert shortened(json.loads(written), example) == example
+
+
+def shortened(whole, like):
+    """``whole`` without what ``like`` leaves out, where it says so with ``...``."""
+    if isinstance(like, dict) and "..." in like:
+        return {**{key: shortened(whole[key], like[key]) for key in like if key != "..."}, "...": "..."}
+    if isinstance(like, dict):
+        return {key: shortened(value, like[key]) for key, value in whole.items()}
+    if isinstance(like, list) and like[-1:] == ["..."]:
+        return [*map(shortened, whole, like[:-1]), "..."]
+    if isinstance(like, list):
+        return [shortened(value, each) for value, each in zip(whole, like, strict=True)]
+    if isinstance(like, str) and like.endswith("..."):
+        return f"{whole[: len(like) - 3]}..."
+    return whole

@@ -5,7 +5,9 @@ The stand-ins hold only what the recording asks of an import: what is under test
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from triton_matrix.base import commands
+from triton_matrix import __main__ as verbs
 from triton_matrix.base.cells import find_root
 
 ROOT = find_root()
@@ -65,6 +67,8 @@ version = "0.1.0"
 [tool.setuptools]
 packages = ["tiny"]
 """
+# Where hypothesis is installed its plugin imports all of it at the end of each run, which is half of a run's time.
+INI = "[pytest]\naddopts = --import-mode=importlib -p no:hypothesispytest\njunit_family = xunit1\n"
 TORCH = """
 import os
 __version__ = '9.9.9+none'
@@ -109,11 +113,26 @@ class Checkout:
         return self.verb("run", "--cell", cell, *arguments, **env)
 
     def report(self, *arguments, **env):
-        """The exit status, the matrix and what was printed."""
-        done = self.verb("report", *arguments, **env)
-        assert "Traceback" not in done.stderr, done.stderr
+        """The exit status, the matrix and what was printed; in a process of its own where variables are given."""
+        if env:
+            done = self.verb("report", *arguments, **env)
+            assert "Traceback" not in done.stderr, done.stderr
+            status, said = done.returncode, done.stdout + done.stderr
+        else:
+            status, said = self._reported(arguments)
         written = self.reports / "matrix.json"
-        return done.returncode, json.loads(written.read_text()) if written.is_file() else {}, done.stdout + done.stderr
+        return status, json.loads(written.read_text()) if written.is_file() else {}, said
+
+    def _reported(self, arguments):
+        """The same in this process: most tests ask for several reports, and starting one takes longer than it does."""
+        printed = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            for name in set(os.environ) - set(self.env()):
+                patch.delenv(name)
+            patch.chdir(self.root / "tests")
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+                status = verbs.main(["report", "--root", str(self.root), *map(str, arguments)])
+        return status, printed.getvalue()
 
     def verdict(self, *arguments, cell="small"):
         """The exit status and the cell's verdict."""
@@ -140,9 +159,7 @@ def pinned(tmp_path, standins):
     return {"UV_FIND_LINKS": ",".join(links)}, "".join(pins)
 
 
-@pytest.fixture
-def checkout(tmp_path):
-    root = tmp_path / "checkout"
+def write_checkout(root):
     for folder in ("constraints", "tests/correctness", "modules/torch", "modules/triton", "tiny"):
         (root / folder).mkdir(parents=True)
     (root / "constraints" / "cells.toml").write_text(TABLE)
@@ -150,25 +167,44 @@ def checkout(tmp_path):
     (root / "tiny" / "__init__.py").write_text("ANSWER = 42\n")
     (root / "tests" / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
     (root / "tests" / "correctness" / "test_small.py").write_text(SUITE)
-    (root / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\njunit_family = xunit1\n")
+    (root / "pytest.ini").write_text(INI)
     (root / "modules" / "torch" / "__init__.py").write_text(TORCH)
     (root / "modules" / "triton" / "__init__.py").write_text("__version__ = '8.8.8'\n")
     return Checkout(root)
 
 
 @pytest.fixture
-def provided(checkout, tmp_path, pinned):
+def checkout(tmp_path):
+    return write_checkout(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
+def healthy(tmp_path_factory):
+    """A checkout with three more tests, after a run that was green."""
+    checkout = write_checkout(tmp_path_factory.mktemp("healthy") / "checkout")
+    checkout.write("test_a.py", "def test_one(): pass\ndef test_two(): pass\ndef test_three(): pass\n")
+    done = checkout.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return checkout
+
+
+@pytest.fixture
+def green(healthy, tmp_path):
+    """A copy of it that a test may spoil; green itself, or that test would prove nothing."""
+    checkout = Checkout(shutil.copytree(healthy.root, tmp_path / "checkout"))
+    assert checkout.verdict() == (0, "pass")
+    return checkout
+
+
+@pytest.fixture
+def provided(checkout, tmp_path, pinned, venv):
     """The cell ``pinned`` with a real wheel of the checkout in an environment of its own; gives the environment."""
-    if commands.find_uv() is None:
-        pytest.skip("needs uv; `pip install uv` adds it")
-    home = tmp_path / "environment"
     shutil.rmtree(checkout.root / "modules")  # this cell has its torch and Triton from its wheels
     settings, pins = pinned
     checkout.environ.update(settings)
     (checkout.root / "constraints" / "pinned.txt").write_text(pins)
-    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(home)])
     site = Path(pytest.__file__).parents[1]
-    python = home / "bin" / "python"
+    python = venv(tmp_path / "environment")
     done = checkout.verb("provide", "--cell", "pinned", "--python", python)
     if "cannot be downloaded" in done.stdout + done.stderr + str(list(checkout.reports.rglob("unavailable.json"))):
         pytest.skip("needs setuptools from an index, or in uv's cache")

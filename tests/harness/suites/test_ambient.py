@@ -45,7 +45,7 @@ def checkout(tmp_path_factory):
 
 
 @pytest.fixture
-def image(tmp_path, standins, monkeypatch):
+def image(tmp_path, standins, monkeypatch, venv):
     """The folder of programs of an image that has a vendor's torch and Triton, pytest, and no pip."""
     torch = standins.torch_files(__version__="2.10.0a0+vendor", cuda="13.0")
     torch["torch/__init__.py"] += "from . import version\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
@@ -54,7 +54,7 @@ def image(tmp_path, standins, monkeypatch):
     for name in ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "hypothesis", "sortedcontainers"):
         wheels.append(standins.wheel_of_installed(name, tmp_path))
     folder = tmp_path / "image"
-    commands.run([UV, "venv", "--quiet", "--python", sys.executable, str(folder)])
+    venv(folder)
     install = [UV, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", str(folder)]
     commands.run([*install, *map(str, wheels)])
     monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")

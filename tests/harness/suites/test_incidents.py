@@ -10,7 +10,6 @@ import pytest
 
 from triton_matrix.base import commands, marked
 from triton_matrix.base.cells import find_root, load
-from triton_matrix.environments import stamped
 from triton_matrix.evidence import schemas
 from triton_matrix.suites import incidents
 
@@ -20,12 +19,9 @@ CHEAP = ["libdevice_rsqrt:codegen:new-home", "libdevice_rsqrt:codegen:old-home",
 
 
 @pytest.fixture(scope="module")
-def python():
+def python(release_python):
     """A Python with nothing but Triton 2.3.1 and what that needs."""
-    try:
-        return str(stamped.of_release(TABLE.releases["2.3.1"], (), ROOT / ".nox" / "codegen"))
-    except (commands.ToolError, ValueError) as error:
-        pytest.skip(f"needs Triton 2.3.1 from a package index or from uv's cache: {error}")
+    return str(release_python("2.3.1"))
 
 
 def test_the_oldest_triton_shows_what_history_says(python):

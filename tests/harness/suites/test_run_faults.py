@@ -80,10 +80,9 @@ def crashed_elsewhere(folder, date):
 
 
 @pytest.mark.parametrize("minutes", [5, -5])
-def test_a_crash_on_a_gpu_machine_is_not_hidden_by_a_pass_of_another_level(checkout, tmp_path, minutes):
-    assert_green(checkout)
+def test_a_crash_on_a_gpu_machine_is_not_hidden_by_a_pass_of_another_level(green, tmp_path, minutes):
     date = (datetime.now(timezone.utc) + timedelta(minutes=minutes)).isoformat(timespec="seconds")
-    status, matrix, _ = checkout.report("--add", crashed_elsewhere(tmp_path / "gpu", date))
+    status, matrix, _ = green.report("--add", crashed_elsewhere(tmp_path / "gpu", date))
     assert status == 1
     assert matrix["cells"]["small"]["verdict"] == "fail"
     assert matrix["cells"]["small"]["levels"]["device"]["verdict"] == "fail"
@@ -115,12 +114,11 @@ ENDS = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_a_run_that_was_cut_short_is_no_pass(checkout, how):
-    assert_green(checkout)
-    checkout.write("test_z.py", ENDS[how] + "def test_never_reached(): assert False\n")
-    done = checkout.run()
+def test_a_run_that_was_cut_short_is_no_pass(green, how):
+    green.write("test_z.py", ENDS[how] + "def test_never_reached(): assert False\n")
+    done = green.run()
     assert done.returncode == 2
-    status, matrix, said = checkout.report()
+    status, matrix, said = green.report()
     assert status == 1
     assert matrix["cells"]["small"]["verdict"] == "fail"
     assert "test_z" in said  # what was running is named
@@ -130,26 +128,24 @@ def test_a_run_that_was_cut_short_is_no_pass(checkout, how):
 
 @pytest.mark.parametrize("ends", ["import os; os._exit(0)\n", "import sys; sys.exit(0)\n"])
 @pytest.mark.parametrize("where", ["conftest.py", "test_b.py"])
-def test_a_file_that_ends_the_process_well_when_it_is_imported_is_no_pass(checkout, where, ends):
-    assert_green(checkout)
-    checkout.write(where, ends)
-    assert checkout.run().returncode in NOT_GREEN
-    assert checkout.verdict() == (1, "fail")
+def test_a_file_that_ends_the_process_well_when_it_is_imported_is_no_pass(green, where, ends):
+    green.write(where, ends)
+    assert green.run().returncode in NOT_GREEN
+    assert green.verdict() == (1, "fail")
 
 
-def test_a_run_that_is_killed_with_its_parent_is_no_pass(checkout):
-    assert_green(checkout)
+def test_a_run_that_is_killed_with_its_parent_is_no_pass(green):
     sleeps = "import os, pathlib, time\ndef test_z():\n    pathlib.Path('begun').write_text(f'{os.getpid()} ')\n"
-    checkout.write("test_z.py", sleeps + "    time.sleep(600)\n")
-    command = [sys.executable, "-m", "triton_matrix", "run", "--cell", "small", "--root", str(checkout.root)]
-    process = subprocess.Popen(command, env=checkout.env(), cwd=checkout.root / "tests", start_new_session=True)
-    begun = checkout.root / "tests" / "begun"
+    green.write("test_z.py", sleeps + "    time.sleep(600)\n")
+    command = [sys.executable, "-m", "triton_matrix", "run", "--cell", "small", "--root", str(green.root)]
+    process = subprocess.Popen(command, env=green.env(), cwd=green.root / "tests", start_new_session=True)
+    begun = green.root / "tests" / "begun"
     while not begun.exists() or not begun.read_text().endswith(" "):
         time.sleep(0.05)
     process.kill()
     process.wait()
     os.kill(int(begun.read_text()), signal.SIGKILL)
-    assert checkout.verdict() == (1, "fail")
+    assert green.verdict() == (1, "fail")
 
 
 # 6
@@ -236,10 +232,9 @@ def test_a_torch_that_does_not_import_is_not_taken_for_no_gpu(checkout):
     assert checkout.run("--level", "device").returncode == 2
 
 
-def test_a_commit_that_changes_only_prose_leaves_results_as_they_are(checkout):
-    assert_green(checkout)
-    (checkout.root / "README.md").write_text("words\n")
-    assert checkout.verdict() == (0, "pass")
+def test_a_commit_that_changes_only_prose_leaves_results_as_they_are(green):
+    (green.root / "README.md").write_text("words\n")
+    assert green.verdict() == (0, "pass")
 
 
 # 8
@@ -249,25 +244,22 @@ def test_a_commit_that_changes_only_prose_leaves_results_as_they_are(checkout):
     "options",
     ["-k one", "-m nothing", "--deselect tests/correctness/test_a.py::test_two", "--ignore correctness/test_a.py"],
 )
-def test_a_selection_of_the_environments_own_is_no_whole_run(checkout, options):
-    assert_green(checkout)
-    checkout.run(PYTEST_ADDOPTS=options)
-    assert checkout.verdict()[1] != "pass"
-    assert checkout.verdict()[0] in NOT_GREEN
+def test_a_selection_of_the_environments_own_is_no_whole_run(green, options):
+    green.run(PYTEST_ADDOPTS=options)
+    assert green.verdict()[1] != "pass"
+    assert green.verdict()[0] in NOT_GREEN
 
 
-def test_options_that_select_nothing_are_a_whole_run(checkout):
-    assert_green(checkout)
-    checkout.run(PYTEST_ADDOPTS="--tb=short -v")
-    assert checkout.verdict() == (0, "pass")
+def test_options_that_select_nothing_are_a_whole_run(green):
+    green.run(PYTEST_ADDOPTS="--tb=short -v")
+    assert green.verdict() == (0, "pass")
 
 
-def test_one_file_is_a_selection(checkout):
-    assert_green(checkout)
-    checkout.write("test_b.py", "def test_bad(): assert False\n")
-    assert checkout.run().returncode == 1
-    assert checkout.run("--suite", "correctness/test_a.py").returncode == 0
-    assert checkout.verdict() == (1, "fail")
+def test_one_file_is_a_selection(green):
+    green.write("test_b.py", "def test_bad(): assert False\n")
+    assert green.run().returncode == 1
+    assert green.run("--suite", "correctness/test_a.py").returncode == 0
+    assert green.verdict() == (1, "fail")
 
 
 def cut(text):
@@ -290,18 +282,16 @@ def cut(text):
     ],
     ids=["cut", "failures", "errors", "tests", "skipped", "another id", "cut and counted"],
 )
-def test_a_junit_file_that_contradicts_itself_or_its_run_is_no_pass(checkout, damage):
-    assert_green(checkout)
-    junit = checkout.evidence("junit-interpreter.xml")
+def test_a_junit_file_that_contradicts_itself_or_its_run_is_no_pass(green, damage):
+    junit = green.evidence("junit-interpreter.xml")
     junit.write_text(damage(junit.read_text()))
-    assert checkout.verdict() == (1, "fail")
+    assert green.verdict() == (1, "fail")
 
 
-def test_a_junit_file_without_its_run_is_of_who_knows_what(checkout):
-    assert_green(checkout)
-    checkout.evidence("run-interpreter.json").unlink()
-    assert checkout.verdict() == (2, "stale")
-    assert checkout.report("--allow-stale")[0] == 0
+def test_a_junit_file_without_its_run_is_of_who_knows_what(green):
+    green.evidence("run-interpreter.json").unlink()
+    assert green.verdict() == (2, "stale")
+    assert green.report("--allow-stale")[0] == 0
 
 
 def test_results_of_another_machine_that_are_of_older_sources_are_shown_and_do_not_count(checkout, tmp_path):
@@ -319,16 +309,15 @@ def test_results_of_another_machine_that_are_of_older_sources_are_shown_and_do_n
 # 9
 
 
-def test_a_date_in_the_future_is_refused_and_masks_nothing(checkout):
-    assert_green(checkout)
-    checkout.write("test_b.py", "def test_bad(): assert False\n")
-    later = checkout.root / "later"
-    (checkout.reports).rename(later)
+def test_a_date_in_the_future_is_refused_and_masks_nothing(green):
+    green.write("test_b.py", "def test_bad(): assert False\n")
+    later = green.root / "later"
+    (green.reports).rename(later)
     for path in later.rglob("*.*"):
         if path.suffix in (".json", ".xml"):
             path.write_text(re.sub(r"20\d\d-\d\d-\d\dT", "2099-01-01T", path.read_text()))
-    assert checkout.run().returncode == 1
-    status, matrix, said = checkout.report("--add", later)
+    assert green.run().returncode == 1
+    status, matrix, said = green.report("--add", later)
     assert (status, matrix["cells"]["small"]["verdict"]) == (1, "fail")
     assert "2099" in said
     assert "in the future" in said

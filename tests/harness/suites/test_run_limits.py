@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from triton_matrix.base import commands
-
 HANGS = "def test_hangs():\n    while True: pass\ndef test_after(): pass\n"
 
 
@@ -29,18 +27,14 @@ def hanging(checkout):
 
 
 @pytest.fixture
-def without_pytest_timeout(tmp_path):
+def without_pytest_timeout(tmp_path, venv):
     """A Python that has all that this one has, but for pytest-timeout."""
-    if commands.find_uv() is None:
-        pytest.skip("needs uv; `pip install uv` adds it")
     here, there = Path(pytest.__file__).parents[1], tmp_path / "site"
     there.mkdir()
     for path in here.iterdir():
         if "timeout" not in path.name:
             (there / path.name).symlink_to(path)
-    home = tmp_path / "environment"
-    commands.run([commands.uv(), "venv", "--quiet", "--python", sys.executable, str(home)])
-    return {"python": str(home / "bin" / "python"), "path": str(there)}
+    return {"python": str(venv(tmp_path / "environment")), "path": str(there)}
 
 
 def test_a_test_that_hangs_fails_and_the_others_go_on(hanging):

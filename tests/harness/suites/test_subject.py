@@ -51,14 +51,14 @@ def ask(table, *args):
     return subject.main(["--cell", "empty", "--root", str(table), "--envs", str(table / "envs"), *args])
 
 
-def test_a_package_without_the_needed_name_gets_one_sentence(table, capsys):
+def test_a_package_without_the_needed_name_gets_one_sentence(environments, table, capsys):
     files = {**LAYER_NORM, "liger_kernel/ops/layer_norm.py": "def layer_norm(): pass\n"}
     assert ask(table, str(wheel(table, files))) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "has no liger_kernel.ops.layer_norm.LigerLayerNormFunction" in line
 
 
-def test_a_package_that_cannot_be_installed_is_named(table, capsys):
+def test_a_package_that_cannot_be_installed_is_named(environments, table, capsys):
     path = table / "broken-1-py3-none-any.whl"
     path.write_text("not a wheel")
     assert ask(table, str(path)) == 2
@@ -72,7 +72,7 @@ def test_a_cell_that_has_no_pins_is_refused(table, capsys, cell, said):
     assert said in line
 
 
-def test_only_the_harness_of_this_checkout_is_found_beside_the_subject(table):
+def test_only_the_harness_of_this_checkout_is_found_beside_the_subject(environments, table):
     envs = table / "envs"
     cell = load_at(table).cell("empty")
     loaded = load_at(table)
@@ -96,7 +96,7 @@ def test_our_own_package_is_not_tested_under_a_subjects_name():
     assert "the subject is liger-kernel==0.5.10, but liger_kernel is found in" in done.stderr
 
 
-def test_a_local_path_is_installed_anew_each_time(table):
+def test_a_local_path_is_installed_anew_each_time(environments, table):
     envs, path = table / "envs", wheel(table, LAYER_NORM)
     loaded = load_at(table)
     python = subject.install(loaded, loaded.cell("empty"), str(path), envs)
