@@ -24,6 +24,7 @@ VERBS = {
         "main",
         "the same in every Triton release, and what changed between them",
     ),
+    "values": ("releases.values", "main", "what launches compute in every Triton release, with no GPU and no torch"),
     "capture": ("launches.capture.cli", "main", "run a command and write every launch that it makes as a launch file"),
     "compare": ("codegen.compare", "main", "codegen changes between two atlas files, worst first"),
     "history": ("releases.history", "main", "one metric of one kernel over all Triton releases"),

@@ -29,7 +29,7 @@ from .suites import chosen, run
 SELECTORS = ("-s", "-e", "--session", "--sessions", "-t", "--tags", "-k", "--keywords")
 PLAIN = "TRITON_MATRIX_PLAIN"
 OF_A_RUN = ("CELL", "COLUMN", "LEVEL", "EVIDENCE", "RUN", "SUITES", "TIMEOUT", "SUBJECT", "SUBJECT_NAME")
-OF_CELLS = "codegen-cells"
+OF_ATLAS = ("codegen", "values")  # verbs over releases; of the cells' releases they are part of plain `nox`
 REPORT_PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that the report runs on
 
 
@@ -50,8 +50,8 @@ def from_table(noxfile: str) -> Table:
 
     Returns:
         The table: each row is ``tests-<cell>``, and ``bench-<cell>`` where the package has a bench suite. Beside them
-        are ``bench`` (all of those), ``codegen``, ``codegen-cells`` where there is an atlas, ``report``, ``bisect``,
-        ``lock``, ``wheelhouse`` and ``ci-matrix``.
+        are ``bench`` (all of those), ``codegen``, ``values`` (where there is an atlas ``codegen-cells`` and
+        ``values-cells`` too), ``report``, ``bisect``, ``lock``, ``wheelhouse`` and ``ci-matrix``.
 
     Raises:
         ValueError: as of :func:`triton_matrix.base.cells.load`.
@@ -62,14 +62,13 @@ def from_table(noxfile: str) -> Table:
         add_cell(table, cell)
     if table.has_benches:
         add_bench(table)
-    add_verbs(table, "codegen", "lock", "wheelhouse", "ci-matrix")
+    add_verbs(table, *OF_ATLAS, "lock", "wheelhouse", "ci-matrix")
     for verb in ("report", "bisect"):
         add_reporting(table, verb)
-    compiled = []
-    if table.package.atlas:
-        add_codegen_of_cells(table)
-        compiled = [OF_CELLS]
-    nox.options.sessions = [*(f"tests-{name}" for name in table.cells), *compiled, "report"]
+    of_cells = []
+    for verb in OF_ATLAS if table.package.atlas else ():
+        of_cells.append(add_of_cells(table, verb))
+    nox.options.sessions = [*(f"tests-{name}" for name in table.cells), *of_cells, "report"]
     return table
 
 
@@ -129,15 +128,17 @@ def add_bench(table: Table) -> None:
             session.notify(f"bench-{name}", session.posargs)
 
 
-def add_codegen_of_cells(table: Table) -> None:
-    """Make the session that compiles the atlas of the cells' own releases: part of plain ``nox``."""
+def add_of_cells(table: Table, verb: str) -> str:
+    """Make the session that runs a verb over the cells' own releases, part of plain ``nox``; gives its name."""
 
-    @nox.session(name=OF_CELLS, python=False)
-    def codegen_of_cells(session: nox.Session) -> None:
-        """Compile the kernels with the cells' own Tritons for a GPU of each platform, with no GPU."""
-        command = [sys.executable, "-m", "triton_matrix", "codegen", "--cells", *session.posargs]
+    @nox.session(name=f"{verb}-cells", python=False)
+    def of_cells(session: nox.Session) -> None:
+        command = [sys.executable, "-m", "triton_matrix", verb, "--cells", *session.posargs]
         allowed = [0, UNAVAILABLE] if is_plain() else [0]
         session.run(*command, "--root", str(table.root), external=True, success_codes=allowed)
+
+    of_cells.__doc__ = f"Run the verb {verb} for the cells' own Tritons, as plain nox does."
+    return f"{verb}-cells"
 
 
 def add_reporting(table: Table, verb: str) -> None:

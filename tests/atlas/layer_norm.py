@@ -21,6 +21,10 @@ SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384
 TUNED_SIZES = {"cuda:90": (65536,)}
 DTYPES = ("fp32", "bf16")
 OLDEST = "2.3.1"  # what the plan decides otherwise for it is compiled too, with every release
+# The configurations that are computed too, on the target that the harness asks for: few rows, since a row is as good as
+# another, where the plan cuts few rows up as it does N_ROWS.
+COMPUTED_ON, COMPUTED_ROWS = "cuda:90", 8
+COMPUTED_SIZES = (512, 1000, 1023, 2560, 4096, 8191, 8192, 12288, 16384)
 
 
 def configurations(target_names: list[str]) -> list[dict[str, Any]]:
@@ -31,7 +35,8 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
 
     Returns:
         One dict for each, with the keys kernel ("module:function"), label, target, args (Triton type by name),
-        constexprs, options, and hints (the names of the arguments that are divisible by 16).
+        constexprs, options, and hints (the names of the arguments that are divisible by 16); of those that are
+        computed, grid and values.
     """
     result: dict[tuple[Any, ...], dict[str, Any]] = {}
     without_limits: set[tuple[Any, ...]] = set()
@@ -43,7 +48,43 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
             if key not in result and not (triton and unlimited in without_limits):
                 without_limits.add(unlimited)
                 result[key] = configuration(launch, n_cols, dtype, target, triton)
+        for n_cols, launch in _computed(target):
+            entry = result.get(_settings(launch, target, n_cols))
+            if entry and entry["constexprs"] == dict(launch.constexprs):  # else it is named after another length
+                entry.update(grid=list(launch.grid), values=_values(launch, n_cols))
     return list(result.values())
+
+
+def _computed(target: str) -> Iterator[tuple[int, Launch]]:
+    """(row length, launch) of those that are computed as well."""
+    for n_cols in COMPUTED_SIZES if target == COMPUTED_ON else ():
+        for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
+            for plan in (forward_plan, backward_plan):
+                for launch in plan(COMPUTED_ROWS, n_cols, dtype, device_of(target)):
+                    yield n_cols, launch
+
+
+def _values(launch: Launch, n_cols: int) -> dict[str, Any]:
+    """Every argument of a launch at COMPUTED_ROWS rows: numbers, and tensors with what they are filled with."""
+    partials = launch.values.get("n_partials", launch.grid[0])
+    matrix, row, column = [COMPUTED_ROWS, n_cols], [n_cols], [COMPUTED_ROWS]
+    normal = {"kind": "normal", "mean": 0.0, "deviation": 1.0}
+    filled = {"X": (matrix, normal), "dY": (matrix, {**normal, "seed": 1}), "W": (row, {**normal, "mean": 1.0})}
+    filled |= {"B": (row, normal), "Mean": (column, {**normal, "deviation": 0.1})}
+    filled |= {"RSTD": (column, {"kind": "uniform", "low": 0.9, "high": 1.1})}
+    filled |= dict.fromkeys(("dW_partial", "dB_partial"), ([partials, n_cols], normal))
+    filled |= dict.fromkeys(("Y", "dX"), (matrix, {"kind": "zeros"}))
+    filled |= dict.fromkeys(("dW", "dB"), (row, {"kind": "zeros"}))
+    filled |= {"Exchange": ([max(1, launch.exchange_slots)], {"kind": "zeros"})}
+    numbers = {"n_rows": COMPUTED_ROWS, "eps": 1e-5, **launch.values}
+    made: dict[str, Any] = {}
+    for name, kind in launch.args.items():
+        if kind.startswith("*"):
+            shape, fill = filled[name]
+            made[name] = {"tensor": {"dtype": kind[1:], "shape": shape, "fill": fill}}
+        else:
+            made[name] = numbers[name]
+    return made
 
 
 def device_of(target: str) -> DeviceProperties:

@@ -96,3 +96,10 @@ def test_every_accepted_change_names_a_configuration_that_there_is():
     there = {each["label"] for each in atlas.configurations(GPUS)}
     named = {f"{each.kernel.rpartition(':')[2]}[{each.settings}]" for each in accepted.read(ACCEPTED)}
     assert named <= there
+
+
+def test_every_kernel_without_inline_assembly_and_without_a_split_row_is_computed_too():
+    computed = {each["kernel"].partition(":")[2] for each in atlas.configurations(["cuda:90"]) if "grid" in each}
+    ways = ("forward", "forward_unaligned", "forward_packed", "backward", "backward_unaligned", "backward_reduce")
+    assert {f"_layer_norm_{way}_kernel" for way in ways} <= computed
+    assert not any("grid" in each for each in atlas.configurations(["cuda:80"]))

@@ -84,16 +84,19 @@ def test_its_cells_are_sessions_and_nothing_of_ours_is_among_them(nox, adopter):
     listed = nox("-l").stdout
     names = {line.split()[1]: line[0] for line in listed.splitlines() if line[:2] in ("* ", "- ")}
     cells = {f"{what}-{cell}" for what in ("tests", "bench") for cell in ("triton390", "ambient")}
-    verbs = {"bench", "report", "bisect", "codegen", "lock", "wheelhouse", "ci-matrix"}
-    assert set(names) == cells | verbs
-    assert {name for name, mark in names.items() if mark == "*"} == {"tests-triton390", "tests-ambient", "report"}
+    verbs = {"bench", "report", "bisect", "codegen", "values", "lock", "wheelhouse", "ci-matrix"}
+    of_launches = {"codegen-cells", "values-cells"}
+    assert set(names) == cells | verbs | of_launches
+    plain = {"tests-triton390", "tests-ambient", "report"} | of_launches
+    assert {name for name, mark in names.items() if mark == "*"} == plain
 
 
 def test_the_jobs_of_its_workflow_come_from_its_table(nox):
     done = nox("-s", "ci-matrix", "--", "--event", "pull_request", "--on", "hosted")
     assert done.returncode == 0, done.stdout
     jobs = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))["include"]
-    assert [job["commands"] for job in jobs] == [["nox -s tests-triton390 -- --level interpreter"]]
+    interpreted = "nox -s tests-triton390 -- --level interpreter"
+    assert [job["commands"] for job in jobs] == [[interpreted], ["nox -s codegen"], ["nox -s values"]]
 
 
 @pytest.mark.usefixtures("_torch_at_hand")

@@ -24,6 +24,7 @@ BAD_INPUT = {
     "environment": ["--root", "."],
     "compile": ["--launches", "missing.toml", "--target", "cuda:90", "--no-cache"],
     "codegen": ["--root", "."],
+    "values": ["--root", "."],
     "capture": ["--target", "cuda:1", "--", "true"],
     "compare": ["missing.json", "missing.json"],
     "history": ["x", "--target", "cuda:90", "--metric", "registers", "--reports", "missing"],

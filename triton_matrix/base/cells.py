@@ -16,6 +16,8 @@ from . import files, pairs, schema, versions
 from .schema import PLATFORMS as PLATFORMS
 from .text import masked
 
+LAUNCHES = "launches"  # the folder of a package's launches, where its table names no other
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -89,7 +91,7 @@ class Package:
             ``get_platform_dependencies(platform, triton)`` and ``get_optional_dependencies()``, for a package whose
             wheel differs by platform. Such a package's backend takes the settings ``platform`` and ``triton``.
         atlas: ``path/to/file.py:function``. The function takes names of targets and gives the configurations of the
-            atlas as dictionaries; see docs/codegen.md.
+            atlas as dictionaries; see docs/codegen.md. Or a folder of launches; by default ``launches/``.
         bench: the folder of the bench suite.
         timeout: seconds that a test may take; one that takes longer fails.
         level_timeout: seconds that a level's suites may take together; what takes longer is ended, and no result.
@@ -252,7 +254,8 @@ def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _package(path: Path, row: Mapping[str, Any]) -> Package:
     name = row.get("name") or _name_of(path.parent.parent)
-    return Package(**{"module": re.sub("[-.]", "_", name), **_frozen(row), "name": name})
+    launches = {"atlas": LAUNCHES} if (path.parent.parent / LAUNCHES).is_dir() else {}
+    return Package(**{"module": re.sub("[-.]", "_", name), **launches, **_frozen(row), "name": name})
 
 
 def _name_of(root: Path) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from .children import Children
 from .text import clean, masked
 
 TAIL_LINES = 15
@@ -168,14 +169,22 @@ def captured(
     cwd: Optional[Path] = None,
     env: Optional[Mapping[str, str]] = None,
     timeout_s: Optional[float] = None,
+    children: Optional[Children] = None,
 ) -> subprocess.CompletedProcess[str]:
     """Like :func:`run_group`, but with what the command printed on standard output and on error, apart.
+
+    Args:
+        children: of which it is one while it runs: another thread may end it.
 
     Raises:
         subprocess.TimeoutExpired, OSError: as of :func:`run_group`.
     """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with group(command, cwd=cwd, env=env, text=True, errors="replace", **pipes) as process:
+    process: subprocess.Popen[str]
+    with contextlib.ExitStack() as stack:
+        process = stack.enter_context(group(command, cwd=cwd, env=env, text=True, errors="replace", **pipes))
+        if children:
+            stack.enter_context(children.holding(process))
         out, error = process.communicate(timeout=timeout_s)
     return subprocess.CompletedProcess(list(command), process.returncode, out, error)
 

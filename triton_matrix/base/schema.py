@@ -22,6 +22,7 @@ _NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 _MODULE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
 _RELEASE = r"[0-9]+(\.[0-9]+)*[A-Za-z0-9.+]*"
 _PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\]+"
+_FOLDER = r"(?!/)(?!(.*/)?\.\.(/|$))(?!.*\.py$)[^\\:]+"
 
 
 def _text(pattern: str, allowed: str) -> dict[str, Any]:
@@ -97,7 +98,7 @@ _PACKAGE = _row(
     module=_text(_MODULE, "the name of a module"),
     test=_REQUIRES,
     platform=_text(_PATH, "the path of a Python file below the repo root"),
-    atlas=_text(f"{_PATH}:{_MODULE}", "path/to/file.py:function"),
+    atlas=_text(f"{_PATH}:{_MODULE}|{_FOLDER}", "path/to/file.py:function, or a folder of launches"),
     bench=_text(_PATH, "the path of a folder below the repo root"),
     timeout=_SECONDS,
     level_timeout=_SECONDS,
@@ -110,7 +111,7 @@ _PACKAGE = _row(
 _RUNNER = _list(_text(r"[^\n]*\S[^\n]*", "a label"), 'a list of labels, such as ["self-hosted", "cuda"]', at_least=1)
 
 # beside the groups: folders under reports/ that hold the atlas, and the rows that the cell ambient has in a report
-_TAKEN = (*GROUPS, "codegen", "launches")
+_TAKEN = (*GROUPS, "codegen", "values", "launches")
 _CELL_NAME = f"(?!({'|'.join(_TAKEN)}|ambient-.*)$){_NAME}"
 _CELL_NAMES = "letters, digits, dots, hyphens and underscores, a letter or digit first and last, "
 _CELL_NAMES += f"not {', '.join(_TAKEN)} or ambient-..."

@@ -23,7 +23,7 @@ from .cells import Cell, Table
 NOT_SOURCES: tuple[str, ...] = ("build", "constraints", "dist", "docs", "reports", "results", "tests", "*.egg-info")
 NOT_SOURCES += ("node_modules", "triton_matrix")
 # and what is one only where it is a package itself
-_BESIDE = ("bench*", "doc*", "example*", "notebook*", "script*", "test*", "tool*")
+_BESIDE = ("bench*", "doc*", "example*", "launches", "notebook*", "script*", "test*", "tool*")
 _TESTS = ("test_*", "*_test.py", "bench_*")  # files that are run, and not imported
 _CODE = {".py", ".pyi", ".pyx", ".pxd", ".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".hip", ".rs"}
 

@@ -67,8 +67,8 @@ def jobs(table: Table) -> list[dict[str, Any]]:
         One object for each job::
 
             name      what GitHub shows; also the artifact's name, so it is unique and a plain file name
-            cell      a row of the table; "" for the codegen job, which compiles with every release in it
-            level     interpreter, codegen or device
+            cell      a row of the table; "" for the jobs codegen and values, which ask every release in it
+            level     interpreter, codegen, values or device
             platform  whose runner it is: hosted, or a [platform.*] row
             python    the interpreter to set up; "" takes what the runner has
             runner    the runner's labels
@@ -82,7 +82,10 @@ def jobs(table: Table) -> list[dict[str, Any]]:
     pinned = [cell for cell in table.cells.values() if not cell.ambient]
     found = [_interpreter(table, cell) for cell in pinned]
     if table.releases and table.package.atlas:
-        found.append(_job(table, "codegen", None, "codegen", HOSTED, ["nox -s codegen"]))
+        # a hook may give no whole launch; a folder holds them
+        computed = (table.root / table.package.atlas).is_dir()
+        for verb in ("codegen", *(["values"] if computed else [])):
+            found.append(_job(table, verb, None, verb, HOSTED, [f"nox -s {verb}"]))
     for cell in table.cells.values():
         found += [_device(table, cell, platform) for platform in dict.fromkeys(cell.platforms)]
     return found

@@ -16,16 +16,17 @@ from ..base import files, text, versions
 from ..launches import naming
 from . import metrics
 
-CAUSES = ("crash", "compile", "spills", "scratch", "occupancy", "loads", "fp64", "shared", "time")
-WITHOUT_VALUE = ("crash", "compile")  # nothing is worse
+CAUSES = ("crash", "compile", "run", "values", "spills", "scratch", "occupancy", "loads", "fp64", "shared", "time")
+WITHOUT_VALUE = ("crash", "compile", "run")  # nothing is worse
 NOT_EXACT = ("time",)  # may be there in one run and not in the next, so that an entry for it is never stale
+OF_VALUES = ("absolute", "differing")  # the largest difference, and of how many elements
 TIMES = "times"  # how much longer a compilation takes, in times of before
 _HEAD = """\
-# Codegen changes that got worse from one Triton release to the next, and why that is accepted. `nox -s codegen` fails
-# on one that is not listed here, on one that is worse than it was when it was accepted, and on a line that no longer
+# What got worse from one Triton release to the next, and why that is accepted. `nox -s codegen` and `values` fail on
+# one that is not listed here, on one that is worse than it was when it was accepted, and on a line that no longer
 # occurs. docs/codegen.md says how to read this; `nox -s codegen -- --accept CAUSE=REASON` writes it.
 #
-#   what     crash, compile, spills, scratch, occupancy, loads, fp64, shared, time
+#   what     crash, compile, run, values, spills, scratch, occupancy, loads, fp64, shared, time
 #   worst    the worst value of each metric that is accepted in this group
 #   below    module:kernel, then "FROM -> TO on TARGET ..." = the configurations
 """
@@ -108,7 +109,7 @@ def _of_group(group: Any, where: str) -> list[Accepted]:
     if not isinstance(worst, dict) or (not worst and what not in WITHOUT_VALUE):
         raise AcceptedError(f"{where} has worst = {worst!r}; allowed is the worst accepted value of each metric")
     for name, value in worst.items():
-        if name not in (*metrics.BY_NAME, TIMES) or type(value) not in (int, float):
+        if name not in (*metrics.BY_NAME, *OF_VALUES, TIMES) or type(value) not in (int, float):
             raise AcceptedError(f"{where} has worst.{name} = {value!r}; allowed are numbers, of metrics")
     values = tuple(sorted(worst.items()))
     result = []

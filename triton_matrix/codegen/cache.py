@@ -16,6 +16,7 @@ import importlib.util
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -36,13 +37,17 @@ WAIT_S = 10  # for another run that writes its results; what is not kept is comp
 KEPT_READS = 12  # for each kernel's file: what was read on so many occasions; the oldest go first
 
 
-class Cache:
-    """The results of one Triton release, in two files under ``folder``; ``folder=None`` keeps nothing."""
+class Kept:
+    """Rows of one Triton release, in two files under ``folder``; ``folder=None`` keeps nothing.
 
-    def __init__(self, folder: Optional[Path], release: str, settings: Optional[Settings] = None):
+    A row is any JSON. It is kept by the kernel's file, by what was asked and by what the module read; ``asked`` says
+    all else that decides it.
+    """
+
+    def __init__(self, folder: Optional[Path], release: str, toolchain: Callable[[], str]):
+        """``toolchain`` gives a digest of what decides all rows alike; it is asked once, and only when needed."""
         self.path = folder / f"{release}.json" if folder else None
-        self._settings = settings or Settings()
-        self._release = release
+        self._toolchain = functools.cache(toolchain)
         self._entries = _content(self.path)
         self._reads = _content(self._reads_path)
         self._files: dict[str, str] = {}  # by kernel
@@ -53,60 +58,26 @@ class Cache:
     def _reads_path(self) -> Optional[Path]:
         return self.path and self.path.with_suffix(".reads.json")
 
-    def key(self, configuration: Configuration, reads: str = "") -> str:
-        """What decides the result of ``configuration``, with the digest of what its module read.
+    def found(self, kernel: str, asked: Any) -> Iterator[tuple[Any, Reads]]:
+        """What was kept of this question while all that its kernel's module reads was as it is now, newest first.
 
         Raises:
             KernelError: its source cannot be read.
         """
-        parts = [
-            self._toolchain,
-            self._file(configuration.kernel),
-            reads,
-            configuration.function,
-            configuration.target,
-            configuration.args,
-            configuration.constexprs,
-            configuration.options,
-            sorted(configuration.hints),
-        ]
-        return _digest(parts)
-
-    @functools.cached_property
-    def _toolchain(self) -> str:
-        """Digest of what decides all results alike."""
-        settings = [str(self._settings.source_root), self._settings.configs, self._settings.torch_version]
-        python = [sys.version, sys.flags.optimize, [place for place in sys.path if not is_library(place + os.sep)]]
-        own = [OUR_CODE_DIGEST, self._release, *python, *settings]
-        return _digest([*own, installed(), variables(), triton_files()])
-
-    def get(self, configuration: Configuration) -> Optional[Rows]:
-        """The rows kept of ``configuration``, called as it is now; None where there are none that can be read."""
-        for digest, reads in self._now(self._file(configuration.kernel)).items():
-            kept = self._entries.get(self.key(configuration, digest))
+        for digest, reads in self._now(self.file(kernel)).items():
+            kept = self._entries.get(self.key_of(kernel, asked, digest))
             if kept:
-                with contextlib.suppress(AttributeError, KeyError, TypeError):
-                    return [_row(configuration, row, reads) for row in kept]
-        return None
+                yield kept, reads
 
-    def put(self, configuration: Configuration, rows: Rows) -> None:
-        """Keep the rows of ``configuration``, unless one of them may be another the next time."""
-        reads = rows[0][1].reads
-        if not all(result.lasting for _, result in rows) or reads.get("program"):
+    def keep(self, kernel: str, asked: Any, row: Any, reads: Reads) -> None:
+        """Keep a row, unless what the module read has no answer that lasts."""
+        if reads.get("program"):
             return
-        file, digest = self._file(configuration.kernel), _digest(reads)
+        file, digest = self.file(kernel), _digest(reads)
         known = self._reads.get(file)
         known = [each for each in known if each != reads] if isinstance(known, list) else []
         self._reads[file] = [*known, reads][-KEPT_READS:]
-        self._entries[self.key(configuration, digest)] = [
-            {
-                "shown": list(row.settings[len(configuration.settings) :]),
-                "constexprs": row.constexprs,
-                "options": row.options,
-                "result": {name: getattr(result, name) for name in _KEPT_OF_RESULT},
-            }
-            for row, result in rows
-        ]
+        self._entries[self.key_of(kernel, asked, digest)] = row
         self._unchanged.pop(file, None)
         self._changed = True
 
@@ -128,7 +99,12 @@ class Cache:
             write_text(self._reads_path, json.dumps(reads))
             write_text(self.path, json.dumps(dict(list(entries.items())[-KEPT:])))
 
-    def _file(self, kernel: str) -> str:
+    def key_of(self, kernel: str, asked: Any, reads: str) -> str:
+        """What a row is kept under; ``reads`` is the digest of what the module read."""
+        return _digest([self._toolchain(), self.file(kernel), reads, asked])
+
+    def file(self, kernel: str) -> str:
+        """The kernel's file; KernelError where it cannot be read."""
         if kernel not in self._files:
             path = file_of(kernel)
             if path is None:
@@ -144,6 +120,58 @@ class Cache:
             found = [each for each in reversed(known) if _is_now(each)] if isinstance(known, list) else []
             self._unchanged[file] = {_digest(each): each for each in found}
         return self._unchanged[file]
+
+
+class Cache(Kept):
+    """What one Triton release made of configurations."""
+
+    def __init__(self, folder: Optional[Path], release: str, settings: Optional[Settings] = None):
+        of = settings or Settings()
+        said = [str(of.source_root), of.configs, of.torch_version]
+        super().__init__(folder, release, lambda: of_this_python(OUR_CODE_DIGEST, release, said))
+
+    def key(self, configuration: Configuration, reads: str = "") -> str:
+        """As of :meth:`Kept.key_of`."""
+        return self.key_of(configuration.kernel, _asked(configuration), reads)
+
+    def get(self, configuration: Configuration) -> Optional[Rows]:
+        """The rows kept of ``configuration``, called as it is now; None where there are none that can be read."""
+        for kept, reads in self.found(configuration.kernel, _asked(configuration)):
+            with contextlib.suppress(AttributeError, KeyError, TypeError):
+                return [_row(configuration, row, reads) for row in kept]
+        return None
+
+    def put(self, configuration: Configuration, rows: Rows) -> None:
+        """Keep the rows of ``configuration``, unless one of them may be another the next time."""
+        if not all(result.lasting for _, result in rows):
+            return
+        kept = [
+            {
+                "shown": list(row.settings[len(configuration.settings) :]),
+                "constexprs": row.constexprs,
+                "options": row.options,
+                "result": {name: getattr(result, name) for name in _KEPT_OF_RESULT},
+            }
+            for row, result in rows
+        ]
+        self.keep(configuration.kernel, _asked(configuration), kept, rows[0][1].reads)
+
+
+def _asked(configuration: Configuration) -> list[Any]:
+    """What of a configuration decides its result, besides its kernel's file."""
+    asked = [configuration.function, configuration.target, configuration.args, configuration.constexprs]
+    return [*asked, configuration.options, sorted(configuration.hints)]
+
+
+def of_this_python(code: str, release: str, settings: Sequence[Any]) -> str:
+    """Digest of what decides every result of this Python's Triton: that and all else that is installed, how Python
+    runs, the variables, and our own code.
+
+    Args:
+        code: digest of our code that makes the results.
+    """
+    python = [sys.version, sys.flags.optimize, [place for place in sys.path if not is_library(place + os.sep)]]
+    return _digest([code, release, *python, *settings, installed(), variables(), triton_files()])
 
 
 _KEPT_OF_RESULT = ("status", "metrics", "reason", "seconds", "cpu_seconds", "crash", "warnings", "source")

@@ -71,7 +71,9 @@ def main(argv: list[str]) -> int:
 
         return driver_check.main(release, options.check_driver, options.root, options.json)
     read: reads.Reads = {}
-    if options.atlas:
+    if options.atlas and (options.root / options.atlas).is_dir():
+        configurations = launch_file.expand_all(options.root / options.atlas, names)
+    elif options.atlas:
         configurations, read = hook.told(options.atlas, options.root, names)
     else:
         configurations = launch_file.expand_all(options.launches, names)

@@ -200,7 +200,7 @@ def _work(jobs: list[Configuration], skip: int, settings: Settings) -> Callable[
                 send(("reads", notes.found))
             send(message)
 
-        with listening(_notes()) as notes:
+        with listening(notes_of_modules()) as notes:
             loader = Loader(targets.parse(jobs[0].target), settings.source_root, settings.torch_version)
             for job in jobs:
                 _compile_one(job, left_out, settings, loader, functions, send_all, log)
@@ -209,8 +209,8 @@ def _work(jobs: list[Configuration], skip: int, settings: Settings) -> Callable[
     return work
 
 
-def _notes() -> Notes:
-    """Of what a kernel's module reads, and not of what Triton reads to compile it, nor of what installed code runs."""
+def notes_of_modules() -> Notes:
+    """Notes of what a kernel's module reads, not of what Triton reads for it, nor of what installed code runs."""
     import triton
 
     compiler = str(Path(triton.__file__).parent)

@@ -1,4 +1,7 @@
-"""The atlas file: what one Triton release made of a list of configurations. Its shape is in evidence.schema.json."""
+"""The atlas file: what one Triton release made of configurations. Its shape is in evidence.schema.json.
+
+What it computed of launches is a file of the same shape, under another schema: its only target is ``interpreter``.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from ..base import cells, compiler_variables, files, reads, sources, text
 from . import schemas, toolchain
 
 SCHEMA = schemas.CODEGEN
+VERBS = {schemas.CODEGEN: "codegen", schemas.VALUES: "values"}
+INTERPRETER = "interpreter"
 # of what an entry is, besides its release, target and configuration: only what agrees in all of it is compared or kept
 QUESTION = ("sources", "hook", "variables", "shell", "configs", "extra", "harness")
 STATUSES = ("ok", "n/a", "error")
@@ -22,12 +27,14 @@ class RecordError(ValueError):
     """A file is not there or not an atlas file; one sentence."""
 
 
-def make(release: str, adapter: str, source: Path, harness: str, *, of_launches: bool) -> dict[str, Any]:
+def make(
+    release: str, adapter: str, source: Path, harness: str, *, of_launches: bool, schema: str = SCHEMA
+) -> dict[str, Any]:
     """What a file says besides its configurations and entries.
 
     Args:
         source: a path in the checkout that holds the kernels.
-        harness: digest of the code that compiles and measures.
+        harness: digest of the code that compiles and measures, or that computes.
         of_launches: whether a launch file says what is compiled, and not the package's hook.
     """
     folder = source if source.is_dir() else source.parent
@@ -37,7 +44,7 @@ def make(release: str, adapter: str, source: Path, harness: str, *, of_launches:
     except ValueError:  # no table says what the package's sources are
         table = None
     return {
-        "schema": SCHEMA,
+        "schema": schema,
         "triton": release,
         "adapter": adapter,
         "python": platform.python_version(),
@@ -47,6 +54,11 @@ def make(release: str, adapter: str, source: Path, harness: str, *, of_launches:
         "hook": hook_digest(table) if table and not of_launches else None,
         "harness": harness,
     }
+
+
+def verb_of(content: Mapping[str, Any]) -> str:
+    """The verb that wrote a file."""
+    return VERBS.get(content.get("schema", ""), "codegen")
 
 
 def fill(made: Mapping[str, Any], configurations: Mapping[str, Any], entries: Sequence[Any]) -> dict[str, Any]:
@@ -118,16 +130,16 @@ def question(content: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(json.dumps(content.get(key) or None, sort_keys=True) for key in QUESTION)
 
 
-def read(path: Path) -> dict[str, Any]:
-    """An atlas file's content; raises RecordError when it is not a whole one."""
+def read(path: Path, schema: str = SCHEMA) -> dict[str, Any]:
+    """The content of an atlas file, or of one of launches; raises RecordError when it is not a whole one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
-        raise RecordError(f"{path}: {problem.strerror}; `nox -s codegen` writes the atlas files") from None
+        raise RecordError(f"{path}: {problem.strerror}; `nox -s {VERBS[schema]}` writes these files") from None
     except ValueError as problem:
         raise RecordError(f"{path} is not JSON: {problem}") from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise RecordError(f"{path} is not an atlas file; its schema is not {SCHEMA!r}")
+    if not isinstance(content, dict) or content.get("schema") != schema:
+        raise RecordError(f"{path} is not an atlas file; its schema is not {schema!r}")
     if lacks(content):
         raise RecordError(f"{path} is not whole: {lacks(content)}")
     return content
@@ -147,7 +159,7 @@ def outdated(content: Mapping[str, Any], table: cells.Table, now: str, harness: 
     if row and content.get("row", row_of(row)) != row_of(row):
         return "its row of the table was changed since"
     if content.get("harness") != harness:
-        return "another version of the harness compiled it"
+        return f"another version of the harness {'computed' if content['schema'] == schemas.VALUES else 'compiled'} it"
     changed = reads.changed(content["read"], table.root)
     if changed:
         return f"{changed}, which a kernel's module or the hook reads, was changed since"
@@ -197,6 +209,10 @@ def ages(contents: Sequence[Mapping[str, Any]], table: Optional[cells.Table], ha
 
 
 def hook_digest(table: cells.Table) -> Optional[str]:
-    """SHA-256 of the file that gives the atlas's configurations; None where the package has none."""
+    """SHA-256 of the file that gives the atlas's configurations, or of all files of the folder of launches that does;
+    None where the package has none.
+    """
     path = table.root / (table.package.atlas or "").partition(":")[0]
+    if table.package.atlas and path.is_dir():
+        return sources.digest([path], table.root)
     return sources.sha256(path) if path.is_file() else None

@@ -1,9 +1,9 @@
-"""A run of the atlas: declared before it starts, closed when it ends, and what is missing of what it asked for.
+"""A run over releases: declared before it starts, closed when it ends, and what is missing of what it asked for.
 
-The verb ``codegen`` opens ``run-codegen.json`` beside the atlas files. It names the releases and targets, the
-configurations of each as soon as the release has told them, and how each release ended. A release's last whole file
-stays until the new one takes its place. A run that asks for less takes nothing back: what an older run asked for and
-this one does not stays asked, under ``earlier``.
+The verb ``codegen`` opens ``run-codegen.json`` beside the atlas files, ``values`` ``run-values.json``. It names the
+releases and targets, the configurations of each as soon as the release has told them, and how each release ended. A
+release's last whole file stays until the new one takes its place. A run that asks for less takes nothing back: what an
+older run asked for and this one does not stays asked, under ``earlier``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from typing import Any, Optional
 from ..base import files, text
 from . import schemas, toolchain
 
-NAME = "run-codegen.json"
+SCHEMAS = {"codegen": schemas.CODEGEN_RUN, "values": schemas.VALUES_RUN}  # by verb
 DONE, FAILED, UNAVAILABLE = "done", "failed", "unavailable"
+NAMES = {verb: f"run-{verb}.json" for verb in SCHEMAS}
+NAME = NAMES["codegen"]
 LISTED = 3  # configurations named in a sentence; the count is always the full one
 Targets = dict[str, Optional[list[str]]]
 
@@ -41,7 +43,7 @@ class Asked:
 
 @dataclass
 class AtlasRun:
-    """The content of ``run-codegen.json``.
+    """The content of a run's file.
 
     Attributes:
         id: of this run alone.
@@ -49,6 +51,7 @@ class AtlasRun:
         sources, hook: as of an atlas file; both None of a run over a launch file.
         releases: what is asked of each.
         earlier: what older runs asked for and no younger one has.
+        verb: one of SCHEMAS.
     """
 
     id: str
@@ -60,10 +63,15 @@ class AtlasRun:
     releases: dict[str, Asked]
     closed: Optional[str] = None
     earlier: list[AtlasRun] = field(default_factory=list)
+    verb: str = "codegen"
 
     def as_json(self) -> dict[str, Any]:
         """The file's content."""
-        return {"schema": schemas.CODEGEN_RUN, **asdict(self)}
+        return {"schema": SCHEMAS[self.verb], **self._content()}
+
+    def _content(self) -> dict[str, Any]:
+        content = {name: value for name, value in asdict(replace(self, earlier=[])).items() if name != "verb"}
+        return {**content, "earlier": [each._content() for each in self.earlier]}
 
     def parts(self) -> Iterator[AtlasRun]:
         """This run, then what is left of the older ones."""
@@ -79,18 +87,19 @@ class AtlasRun:
         yield from ((each, each.releases[release]) for each in self.parts() if release in each.releases)
 
 
-def from_json(content: Mapping[str, Any]) -> AtlasRun:
-    """The run that a file holds."""
+def from_json(content: Mapping[str, Any], verb: str = "codegen") -> AtlasRun:
+    """The run of a verb that a file holds."""
     known = {name: content[name] for name in AtlasRun.__dataclass_fields__ if name in content}
     releases = {name: Asked(**asked) for name, asked in content["releases"].items()}
-    return AtlasRun(**{**known, "releases": releases, "earlier": [from_json(each) for each in content["earlier"]]})
+    earlier = [from_json(each, verb) for each in content["earlier"]]
+    return AtlasRun(**{**known, "releases": releases, "earlier": earlier, "verb": verb})
 
 
-def read(folder: Path) -> Optional[AtlasRun]:
-    """The run that is declared in a folder of atlas files; None where none is, or where its file says nothing."""
+def read(folder: Path, verb: str = "codegen") -> Optional[AtlasRun]:
+    """The run of a verb that is declared in a folder; None where none is, or where its file says nothing."""
     try:
-        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        return from_json(content) if content["schema"] == schemas.CODEGEN_RUN else None
+        content = json.loads((folder / NAMES[verb]).read_text(encoding="utf-8"))
+        return from_json(content, verb) if content["schema"] == SCHEMAS[verb] else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -104,6 +113,7 @@ def open_run(
     hook: Optional[str],
     *,
     whole: bool,
+    verb: str = "codegen",
 ) -> AtlasRun:
     """Declare a run; from here on nothing in the folder is whole until it is closed.
 
@@ -117,8 +127,8 @@ def open_run(
     """
     commit, dirty = toolchain.git_state(root)
     asked = {release: Asked(dict.fromkeys(targets)) for release in releases}
-    run = AtlasRun(uuid.uuid4().hex, toolchain.now(), commit, dirty, sources, hook, asked)
-    before = read(folder) if sources else None
+    run = AtlasRun(uuid.uuid4().hex, toolchain.now(), commit, dirty, sources, hook, asked, verb=verb)
+    before = read(folder, verb) if sources else None
     for each in before.parts() if before else ():
         alike = (each.sources, each.hook) == (sources, hook)
         left = _without(each, run)
@@ -127,14 +137,14 @@ def open_run(
     try:
         write(folder, run)
     except OSError:
-        (folder / NAME).unlink(missing_ok=True)
+        (folder / NAMES[verb]).unlink(missing_ok=True)
         raise
     return run
 
 
 def write(folder: Path, run: AtlasRun) -> None:
     """Write the run's file, whole or not at all; OSError where that fails."""
-    files.write_json(folder / NAME, text.cleaned(run.as_json()))
+    files.write_json(folder / NAMES[run.verb], text.cleaned(run.as_json()))
 
 
 def _without(old: AtlasRun, new: AtlasRun) -> AtlasRun:

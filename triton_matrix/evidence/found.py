@@ -113,6 +113,8 @@ class Evidence:
     failures: list[Document] = field(default_factory=list)
     atlas: list[Atlas] = field(default_factory=list)
     atlas_runs: list[Document] = field(default_factory=list)
+    values: list[Atlas] = field(default_factory=list)
+    values_runs: list[Document] = field(default_factory=list)
     launches: list[Document] = field(default_factory=list)
     incidents: list[Document] = field(default_factory=list)
     runs: list[Document] = field(default_factory=list)
@@ -120,7 +122,7 @@ class Evidence:
 
     def __bool__(self) -> bool:
         kinds = (self.suites, self.benches, self.bench_runs, self.unavailable, self.failures, self.atlas, self.launches)
-        return any(kinds)
+        return any((*kinds, self.values))
 
 
 class Unusable(ValueError):

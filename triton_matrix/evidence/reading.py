@@ -33,7 +33,7 @@ from .junit import read_junit as read_junit
 DERIVED = {"matrix.json", "index.html", "summary.md"}
 # a file of such a name is damaged, not foreign, when it does not say what it is
 NAMES = {"environment.json", "unavailable.json", "failure.json", "benchmark.json", "launches.json"}
-NAMES |= {atlas_runs.NAME, bench_runs.NAME, *(f"run-{level}.json" for level in RUN_LEVELS)}
+NAMES |= {*atlas_runs.NAMES.values(), bench_runs.NAME, *(f"run-{level}.json" for level in RUN_LEVELS)}
 
 
 def read(folders: list[Path]) -> Evidence:
@@ -50,7 +50,8 @@ def read(folders: list[Path]) -> Evidence:
                 seen.add(path.resolve())  # a folder that is named twice, or within another, has each file once
                 _read_file(found, folder, path)
     _pair(found)
-    _pair_atlas(found)
+    _pair_atlas(found.atlas, found.atlas_runs, "codegen")
+    _pair_atlas(found.values, found.values_runs, "values")
     return found
 
 
@@ -90,16 +91,16 @@ def _pair(found: Evidence) -> None:
         found.suites.append(crashed)
 
 
-def _pair_atlas(found: Evidence) -> None:
+def _pair_atlas(found: list[Atlas], declared: list[Document], verb: str) -> None:
     """Give each atlas file the run of its folder; a release that was asked for and left no file is one without."""
-    for document in found.atlas_runs:
-        run = atlas_runs.from_json(document.content)
-        there = {each.release: each for each in found.atlas if each.folder == Path(document.file).parent}
+    for document in declared:
+        run = atlas_runs.from_json(document.content, verb)
+        there = {each.release: each for each in found if each.folder == Path(document.file).parent}
         for release, opened in run.opened_by_release().items():
             if release not in there:
                 content: dict[str, Any] = {"triton": release, "date": opened, "commit": run.commit, "entries": []}
                 there[release] = Atlas("", "", document.file, document.source, content, release, there=False)
-                found.atlas.append(there[release])
+                found.append(there[release])
             there[release].run, there[release].date = run, max(there[release].date, as_utc(opened))
 
 
@@ -142,9 +143,14 @@ SCHEMAS = {
     schemas.FAILURE: "failures",
     schemas.CODEGEN: "atlas",
     schemas.CODEGEN_RUN: "atlas_runs",
+    schemas.VALUES: "values",
+    schemas.VALUES_RUN: "values_runs",
     schemas.LAUNCHES: "launches",
     schemas.INCIDENTS: "incidents",
 }
+
+
+OVER_RELEASES = ("atlas_runs", "values_runs")
 
 
 def _read_json(path: Path, source: str) -> tuple[str, Document]:
@@ -167,13 +173,13 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
         raise Unusable(f"is foreign: {named}", broken=schema.startswith("triton-matrix/") or path.name in NAMES)
     kind = SCHEMAS[schema]
     _check(content, kind)
-    if kind == "atlas":
+    if kind in ("atlas", "values"):
         return kind, _atlas(content, path, source)
     if kind in ("runs", "bench_runs") and path.parent.name != content["cell"]:
         raise Unusable(f"says that it is of cell {content['cell']!r} but lies in the folder {path.parent.name!r}")
-    for each in content.get("earlier", ()) if kind == "atlas_runs" else ():
+    for each in content.get("earlier", ()) if kind in OVER_RELEASES else ():
         as_utc(each["opened"])
-    date = as_utc(content["opened" if kind in ("runs", "bench_runs", "atlas_runs") else "date"])
+    date = as_utc(content["opened" if kind in ("runs", "bench_runs", *OVER_RELEASES) else "date"])
     return kind, Document(content.get("cell", ""), date, shown(path), source, content)
 
 

@@ -1,8 +1,14 @@
-"""The configurations of the atlas, from the function that the package names in the table."""
+"""The configurations of the atlas, from the function that the package names in the table.
+
+An entry that also has ``grid`` and ``values`` (every argument as ``triton_matrix.values`` takes it) is a whole launch.
+``python -m triton_matrix.launches.hook FILE.py:FUNCTION ROOT OUT.json`` writes those: a hook may ask its own Triton.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +19,8 @@ from ..base.reads import Reads
 from .configuration import Configuration
 
 _KEYS = tuple("label" if item.name == "settings" else item.name for item in fields(Configuration))
+_OF_LAUNCH = ("grid", "values", "reference")
+LAUNCHED = "cuda:90"  # whose launches are computed: an interpreter knows no target
 
 
 def configurations(reference: str, root: Path, target_names: list[str]) -> list[Configuration]:
@@ -26,11 +34,7 @@ def told(reference: str, root: Path, target_names: list[str]) -> tuple[list[Conf
     Raises:
         ValueError: the hook cannot be called, or an entry is no configuration; names the entry and the key.
     """
-    notes = Notes(lambda path: not is_library(path), lambda question, asker: True)
-    with listening(notes):
-        found = hooks.function_of(root, reference, "atlas")(list(target_names))
-    if not isinstance(found, list) or not found:
-        raise ValueError(f"atlas is {reference!r}, which gives {found!r:.80}; it gives a list of dictionaries")
+    found, read = _asked(reference, root, target_names)
     result = [_configuration(reference, root, number, entry) for number, entry in enumerate(found)]
     called: set[str] = set()
     for number, each in enumerate(result):
@@ -40,15 +44,47 @@ def told(reference: str, root: Path, target_names: list[str]) -> tuple[list[Conf
         if each.id in called:
             raise ValueError(f"atlas is {reference!r}: its entry {number} is called {each.id!r}, like one before it")
         called.add(each.id)
-    return result, notes.inputs()
+    return result, read
+
+
+def launches(reference: str, root: Path) -> tuple[list[dict[str, Any]], Reads]:
+    """The entries that are whole launches, and what the hook reads; errors as of :func:`told`.
+
+    Returns:
+        for each ``kernel``, ``settings``, and ``asked``, which lacks the name.
+    """
+    found, read = _asked(reference, root, [LAUNCHED])
+    whole = []
+    for number, entry in enumerate(found):
+        each = _configuration(reference, root, number, entry)
+        if "grid" in entry:
+            asked = {"kernel": each.kernel, "args": entry["values"], "grid": list(entry["grid"])}
+            asked |= {"constexprs": each.constexprs, "options": each.options}
+            asked |= {"reference": entry["reference"]} if "reference" in entry else {}
+            whole.append({"kernel": each.kernel, "settings": each.settings, "asked": asked})
+    return whole, read
+
+
+def _asked(reference: str, root: Path, target_names: list[str]) -> tuple[list[Any], Reads]:
+    notes = Notes(lambda path: not is_library(path), lambda question, asker: True)
+    with listening(notes):
+        found = hooks.function_of(root, reference, "atlas")(list(target_names))
+    if not isinstance(found, list) or not found:
+        raise ValueError(f"atlas is {reference!r}, which gives {found!r:.80}; it gives a list of dictionaries")
+    return found, notes.inputs()
 
 
 def _configuration(reference: str, root: Path, number: int, entry: Any) -> Configuration:
-    if not isinstance(entry, dict) or sorted(entry) != sorted(_KEYS):
+    told_of = set(entry) - set(_OF_LAUNCH) if isinstance(entry, dict) else set()
+    whole = isinstance(entry, dict) and ("grid" in entry) == ("values" in entry)
+    if not whole or told_of != set(_KEYS):
         keys = ", ".join(map(str, entry)) if isinstance(entry, dict) else repr(entry)[:80]
-        raise ValueError(f"atlas is {reference!r}: its entry {number} has {keys}; it needs {', '.join(_KEYS)}")
+        raise ValueError(
+            f"atlas is {reference!r}: its entry {number} has {keys}; it needs {', '.join(_KEYS)},"
+            " and both or none of grid and values"
+        )
     told = _settings(str(entry["label"]), str(entry["kernel"]).rpartition(":")[2])
-    given = {key: value for key, value in entry.items() if key != "label"}
+    given = {key: entry[key] for key in _KEYS if key != "label"}
     path, _, function = str(entry["kernel"]).rpartition(":")
     kernel = f"{(root / path).resolve()}:{function}" if path.endswith(".py") else entry["kernel"]
     return Configuration(**{**given, "kernel": kernel, "settings": told, "hints": tuple(entry["hints"])})
@@ -59,3 +95,11 @@ def _settings(label: str, function: str) -> tuple[str, ...]:
     repeated = re.fullmatch(rf"{re.escape(function)}(?:\[(.*)\])?", label, re.DOTALL)
     told = repeated[1] if repeated else label
     return (told,) if told else ()
+
+
+if __name__ == "__main__":
+    try:
+        made, reads_of_hook = launches(sys.argv[1], Path(sys.argv[2]))
+    except ValueError as problem:
+        sys.exit(str(problem))
+    Path(sys.argv[3]).write_text(json.dumps({"launches": made, "read": reads_of_hook}), encoding="utf-8")

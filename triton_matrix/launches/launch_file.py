@@ -1,4 +1,7 @@
-"""A launch file: a TOML file that names a kernel and the configurations to compile. docs/codegen.md shows one."""
+"""A launch file: a TOML file that says all of a call of a kernel. docs/launches.md shows one.
+
+``read`` gives its checked content, ``expand`` what compilers are asked, describing.py what computes it is asked.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ..base import compile_options, files
-from . import naming
+from . import arguments, naming
 from .configuration import Configuration
 from .loading import split
 
-_TABLES = ("args", "constexprs", "options", "hints")
+_TABLES = ("args", "constexprs", "options", "hints", "tuned")
+_KEYS = ("kernel", "grid", "count", "reference", *_TABLES)
 _HINTS = ("divisible_by_16", "equal_to_1")
 
 
@@ -30,8 +34,8 @@ def read(path: Path) -> dict[str, Any]:
     """
     content = files.read_toml(path, "--launches", LaunchError)
     for key in content:
-        if key not in ("kernel", "launches", *_TABLES):
-            raise LaunchError(f"{path.name} has {key!r}; allowed are kernel, {', '.join(_TABLES)}")
+        if key not in _KEYS:
+            raise LaunchError(f"{path.name} has {key!r}; allowed are {', '.join(_KEYS)}")
     if not isinstance(content.get("kernel"), str):
         raise LaunchError(f"{path.name} names no kernel; it needs kernel = 'path/or/module:function'")
     for table in _TABLES:
@@ -49,17 +53,54 @@ def read(path: Path) -> dict[str, Any]:
         if content["args"].get(name, 1) not in (1, "i32", "i64"):
             raise LaunchError(f"{path.name} has {name!r} under hints.equal_to_1; allowed are integers of args")
         content["args"][name] = 1
-    if "launches" in content and not isinstance(content["launches"], dict):
-        raise LaunchError(f"{path.name} has launches = {content['launches']!r}; allowed is a table")
+    _check_grid(path, content)
+    if "reference" in content:
+        if not isinstance(content["reference"], str):
+            raise LaunchError(f"{path.name} has reference = {content['reference']!r}; allowed is 'path/to.py:function'")
+        content["reference"] = _absolute(content["reference"], path.resolve().parent)
     content["kernel"] = _absolute(content["kernel"], path.resolve().parent)
+    content["constexprs"] = _functions(content["constexprs"], path.resolve().parent)
     return content
+
+
+def _check_grid(path: Path, content: dict[str, Any]) -> None:
+    grid, count = content.get("grid", [1]), content.get("count", 1)
+    whole = isinstance(grid, list) and 1 <= len(grid) <= 3 and all(type(each) is int and each > 0 for each in grid)
+    if not whole:
+        raise LaunchError(f"{path.name} has grid = {grid!r}; allowed are 1 to 3 integers above 0")
+    if type(count) is not int or count < 1:
+        raise LaunchError(f"{path.name} has count = {count!r}; allowed is an integer above 0")
+    for key, value in content["tuned"].items():
+        if key not in ("constexprs", "options") or not isinstance(value, dict):
+            raise LaunchError(f"{path.name} has tuned.{key} = {value!r}; allowed are tables constexprs and options")
+        for name, item in value.items():
+            _check_value(path, f"tuned.{key}.{name}", item)
+
+
+def _functions(value: Any, folder: Path) -> Any:
+    """Constexprs whose functions' files are absolute."""
+    if isinstance(value, list):
+        return [_functions(item, folder) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: _absolute(item, folder) if key == "function" and isinstance(item, str) else _functions(item, folder)
+            for key, item in value.items()
+        }
+    return value
 
 
 def _check_value(path: Path, where: str, value: Any) -> None:
     """Refuse what is neither a value of a launch nor a list or table of such: a date, a number that is none."""
     if isinstance(value, float) and value - value != 0:
         raise LaunchError(f"{path.name} has {where} = {value!r}; allowed is a number that is finite")
-    if isinstance(value, list):
+    if isinstance(value, dict) and where.startswith("args."):
+        try:
+            arguments.check(where, value)
+        except arguments.ArgumentError as problem:
+            raise LaunchError(f"{path.name}: {problem}") from None
+    elif isinstance(value, list):
+        if where.startswith("args."):
+            raise LaunchError(f"{path.name} has {where} = {value!r}; a tuple is {{tuple = [...]}}")
         if not value:
             raise LaunchError(f"{path.name} has {where} = []; allowed is a list that holds something")
         for item in value:
@@ -95,8 +136,16 @@ def expand_all(path: Path, target_names: list[str]) -> list[Configuration]:
         LaunchError: as of :func:`read` and :func:`expand`, or two kernels that labels do not tell apart.
     """
     result: dict[str, Configuration] = {}
+    captured: set[str] = set()
     for file in files_of(path):
-        for configuration in expand(read(file), target_names):
+        content = read(file)
+        for configuration in expand(content, target_names):
+            if "count" in content:  # captured: of launches that differ in sizes alone, the first
+                args = {name: arguments.told(value) for name, value in configuration.args.items()}
+                same = _content(dataclasses.replace(configuration, settings=(), args=args))
+                if same in captured:
+                    continue
+                captured.add(same)
             other = result.setdefault(configuration.id, configuration)
             if _content(other) != _content(configuration):
                 both = f"{other.kernel} and {configuration.kernel}"
@@ -117,6 +166,23 @@ def expand(content: dict[str, Any], target_names: list[str]) -> list[Configurati
     Raises:
         LaunchError: an option that no release knows, or a value that it cannot have.
     """
+    args = {name: arguments.compiled(value) for name, value in content["args"].items()}
+    pointers = tuple(name for name, kind in args.items() if str(kind).startswith("*"))
+    typed = content["hints"].get("divisible_by_16", [name for name in pointers if content["args"][name] == args[name]])
+    hints = (*typed, *(name for name in pointers if name not in typed and arguments.is_aligned(content["args"][name])))
+    return [
+        Configuration(content["kernel"], _settings(args, hints, **chosen), target, dict(args), hints=hints, **chosen)
+        for target in target_names
+        for chosen in points(content)
+    ]
+
+
+def points(content: dict[str, Any]) -> list[dict[str, dict[str, Any]]]:
+    """What the lists in constexprs and options make: ``constexprs`` and ``options`` of each combination, none twice.
+
+    Raises:
+        LaunchError: as of :func:`expand`.
+    """
     grid: dict[tuple[str, str], list[Any]] = {}
     for table in ("constexprs", "options"):
         for name, value in content[table].items():
@@ -124,20 +190,13 @@ def expand(content: dict[str, Any], target_names: list[str]) -> list[Configurati
             if table == "options":
                 _check_option(name, values)
             grid[table, name] = [each for index, each in enumerate(values) if not _among(each, values[:index])]
-    pointers = tuple(name for name, kind in content["args"].items() if str(kind).startswith("*"))
-    hints = tuple(content["hints"].get("divisible_by_16", pointers))
-    result = []
-    for target in target_names:
-        for point in itertools.product(*grid.values()):
-            chosen = {
-                kind: {name: value for (table, name), value in zip(grid, point) if table == kind}
-                for kind in ("constexprs", "options")
-            }
-            settings = _settings(content["args"], hints, **chosen)
-            result.append(
-                Configuration(content["kernel"], settings, target, dict(content["args"]), hints=hints, **chosen)
-            )
-    return result
+    return [
+        {
+            kind: {name: value for (table, name), value in zip(grid, point) if table == kind}
+            for kind in ("constexprs", "options")
+        }
+        for point in itertools.product(*grid.values())
+    ]
 
 
 def _check_option(name: str, values: list[Any]) -> None:
@@ -158,8 +217,8 @@ def _settings(
     """
     said = json.dumps([args, sorted(hints), _named(constexprs), options], sort_keys=True)
     kinds = dict.fromkeys(kind.lstrip("*k") for kind in args.values() if isinstance(kind, str) and kind.startswith("*"))
-    shown = [f"{name}={_shown(value)}" for name, value in (*_named(constexprs).items(), *options.items())]
-    return (*kinds, *shown, f"#{hashlib.sha256(said.encode()).hexdigest()[:8]}")
+    set_here = [f"{name}={shown(value)}" for name, value in (*_named(constexprs).items(), *options.items())]
+    return (*kinds, *set_here, f"#{hashlib.sha256(said.encode()).hexdigest()[:8]}")
 
 
 def _named(value: Any) -> Any:
@@ -174,13 +233,15 @@ def _named(value: Any) -> Any:
     return value
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A constexpr or an option as names have it."""
     return ",".join(map(str, value.values())) if isinstance(value, dict) else str(value)
 
 
 def remarks(content: dict[str, Any]) -> list[str]:
     """What in a launch file no launch would say, or what every launch would say and it does not; one sentence each."""
-    args, function = content["args"], split(content["kernel"])[1]
+    args = {name: arguments.compiled(value) for name, value in content["args"].items()}
+    function = split(content["kernel"])[1]
     hinted = content["hints"].get("divisible_by_16")
     found = []
     for name in hinted or ():

@@ -19,7 +19,7 @@ from typing import Any, Optional
 
 from ..base import listening
 from ..base.targets import Target
-from . import driver_standin, packages, torch_standin
+from . import driver_standin, local_kernels, packages, torch_standin
 from .sources import import_name
 from .standins import Finder, StandIn, StandInError, is_users, way_out
 
@@ -72,9 +72,11 @@ class Loader:
             self._local.search([self._source_root] if self._source_root else packages.folders_above(path))
         try:
             module = importlib.import_module(module_name)
-            found = getattr(module, function, None)
+            found = _named(module, function)
         except StandInError as problem:
             raise ImportFailure(str(problem)) from None
+        except KernelError:
+            raise
         except BaseException as problem:  # sys.exit at import is an answer too
             lacks_gluon = isinstance(problem, ImportError) and str(problem.name).startswith("triton.experimental")
             if lacks_gluon and path is not None and _is_gluon(path, function):
@@ -87,6 +89,19 @@ class Loader:
         if "Gluon" in type(found).__name__:
             raise KernelError(f"kernel is {reference!r}, which {_GLUON}")
         return found
+
+
+def _named(module: Any, name: str) -> Any:
+    """What a module calls ``name``: its own, that of a class of it, or one made anew from a function's source."""
+    if "<locals>" in name:
+        try:
+            return local_kernels.made(module, name)
+        except local_kernels.LocalError as problem:
+            raise KernelError(f"kernel is {name!r}, which {problem}") from None
+    found = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def _forget_users_modules() -> None:
@@ -129,17 +144,24 @@ def load(reference: str) -> Any:
         module = importlib.import_module(module_name)
     except Exception as problem:
         raise KernelError(f"kernel is {reference!r}; importing {module_name}: {_why(problem)}") from None
-    if not hasattr(module, function):
+    found = _named(module, function)
+    if found is None:
         raise KernelError(f"kernel is {reference!r}; {module_name} has no {function}")
-    return getattr(module, function)
+    return found
 
 
 def split(reference: str) -> tuple[str, str]:
     """Module or path, and function, of a reference; raises KernelError when it is not of that form."""
     module, colon, function = reference.rpartition(":")
-    if not colon or not module or not function.isidentifier():
+    if not colon or not module or not _is_name(function):
         raise KernelError(f"kernel is {reference!r}; allowed is 'module:function' or 'path/to/file.py:function'")
     return module, function
+
+
+def _is_name(function: str) -> bool:
+    """Whether a function may be called so: ``copy``, ``Kernels.copy``, ``make.<locals>.copy``."""
+    parts = function.split(".")
+    return parts[-1].isidentifier() and all(part.isidentifier() or part == "<locals>" for part in parts)
 
 
 def file_of(reference: str) -> Optional[Path]:

@@ -15,7 +15,7 @@ from ..base import versions
 from .signature import Signature
 
 SCALAR_TYPES = ("i1", "i8", "i16", "i32", "i64", "u1", "u8", "u16", "u32", "u64", "fp16", "bf16", "fp32", "fp64")
-_POINTEE_TYPES = (*SCALAR_TYPES, "fp8e4nv", "fp8e5", "fp8e4b15", "fp8e4b8", "fp8e5b16")
+POINTEE_TYPES = (*SCALAR_TYPES, "fp8e4nv", "fp8e5", "fp8e4b15", "fp8e4b8", "fp8e5b16")
 DTYPES = {
     "float8e4nv": "float8e4nv",
     "float8_e4m3fn": "float8e4nv",
@@ -183,7 +183,7 @@ def _of(given: Any, where: str) -> tuple[str, bool, bool]:
         return _descriptor(given, where), False, False
     if isinstance(given, str):
         pointee = given.replace("*k", "*").lstrip("*")
-        if pointee in (_POINTEE_TYPES if given.startswith("*") else SCALAR_TYPES):
+        if pointee in (POINTEE_TYPES if given.startswith("*") else SCALAR_TYPES):
             return given, False, False
         allowed = f"{', '.join(SCALAR_TYPES)}, and pointers to them such as '*fp32'"
         raise ValueError(f"type of {where.partition('.')[2]!r} is {given!r}; allowed are {allowed}, 'None', or a value")
@@ -192,7 +192,7 @@ def _of(given: Any, where: str) -> tuple[str, bool, bool]:
 
 def _descriptor(given: str, where: str) -> str:
     found = _DESCRIPTOR.fullmatch(given)
-    if not found or found[1] not in _POINTEE_TYPES:
+    if not found or found[1] not in POINTEE_TYPES:
         raise ValueError(f"{where} is {given!r}; allowed is a descriptor such as 'tensordesc<fp16[64, 64]>'")
     _need("3.4.0", f"{where} is a tensor descriptor; those came with Triton 3.4")
     return f"tensordesc<{found[1]}[{', '.join(item.strip() for item in found[2].split(','))}]>"

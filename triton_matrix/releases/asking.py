@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import cells, commands, compiler_variables
+from ..base.children import Children
 from ..codegen.many import Settings
 from ..environments import stamped
 from ..evidence import atlas_file, atlas_runs
-from .children import Children
 from .declared import Declared
 from .progress import Progress
 

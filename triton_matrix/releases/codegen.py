@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
         if entry.from_ not in table.releases or entry.to not in table.releases:
             known = ", ".join(table.releases)
             raise ValueError(f"{accepted_path.name} accepts {entry}; the table's releases are {known}: remove it")
-    reasons = _reasons(options.accept or [])
+    reasons = reasons_of(options.accept or [])
     reports = (table.root / "reports" / "codegen").resolve()
     request = Request(
         launches=launches,
@@ -190,7 +190,7 @@ def choose(rows: Any, named: Optional[str], from_: Optional[str], to: Optional[s
     return [rows[version] for version in (wanted if from_ else rows) if version in wanted]
 
 
-def _reasons(given: list[str]) -> dict[str, str]:
+def reasons_of(given: list[str]) -> dict[str, str]:
     """--accept options by cause; raises ValueError for one that is not CAUSE=REASON."""
     reasons = {}
     for item in given:

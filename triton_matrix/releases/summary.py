@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -61,11 +61,16 @@ class Step:
         return self.before["triton"], self.after["triton"]
 
 
-def steps(atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted]) -> list[Step]:
+Changes = Callable[[dict[str, Any], dict[str, Any]], list[compare.Change]]
+
+
+def steps(
+    atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], changes: Changes = compare.changes
+) -> list[Step]:
     """Each release against the one before."""
     result = []
     for before, after in itertools.pairwise(atlases):
-        found = compare.changes(before, after)
+        found = changes(before, after)
         judged = accepted.judge(found, entries, before["triton"], after["triton"])
         result.append(Step(before, after, found, *judged, compare.coverage(before, after)))
     return result
@@ -139,21 +144,25 @@ def report_launches(told: Told, atlases: Sequence[dict[str, Any]]) -> int:
     return 1 if broken else _nothing_compared(taken, told)
 
 
-def tell_problems(outcomes: Sequence[Outcome]) -> None:
+def tell_problems(outcomes: Sequence[Outcome], verb: str = "codegen") -> None:
     """Say on the error stream which releases have no answer; last, in one sentence, those that are not at hand."""
     by_problem: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.problem:
             by_problem.setdefault(outcome.problem, []).append(outcome.release)
     for sentence, releases in by_problem.items():  # what all of them say is said once
-        print(f"codegen: triton {', '.join(releases)}: {sentence}", file=sys.stderr)
+        print(f"{verb}: triton {', '.join(releases)}: {sentence}", file=sys.stderr)
     unavailable = [outcome.release for outcome in outcomes if outcome.unavailable]
     if unavailable:
-        print(f"codegen: this machine could not provide triton {', '.join(unavailable)}", file=sys.stderr)
+        print(f"{verb}: this machine could not provide triton {', '.join(unavailable)}", file=sys.stderr)
 
 
 def accept(
-    atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], reasons: dict[str, str], whole: bool
+    atlases: Sequence[dict[str, Any]],
+    entries: Sequence[Accepted],
+    reasons: dict[str, str],
+    whole: bool,
+    changes: Changes = compare.changes,
 ) -> list[Accepted]:
     """The entries that still occur between consecutive releases, and new ones for what is left of the given causes.
 
@@ -166,7 +175,7 @@ def accept(
     result = [
         entry for entry in entries if entry not in compiled or ((entry.from_, entry.to) not in ends and not whole)
     ]
-    for step in steps(atlases, compiled):
+    for step in steps(atlases, compiled, changes):
         still = [entry for entry in compiled if (entry.from_, entry.to) == step.ends and entry not in step.unused]
         taken = [change for change in step.open_ if change.cause in reasons]
         left = [entry for entry in still if not any(entry.occurs_in(change) for change in taken)]

@@ -1,13 +1,15 @@
-"""The codegen level of the matrix: every release's atlas file in columns, and the codegen changes between releases.
+"""What releases made of kernels, in columns, and what changed between them: compiled (the atlas), or computed (values).
 
-What counts as a codegen change, which way it goes, and what can be compared, is decided in ``codegen.compare`` alone.
+What counts as a change, which way it goes, and what can be compared, is decided in ``codegen.compare`` and
+``values.entries`` alone.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Optional, cast
 
@@ -15,42 +17,37 @@ from ..base.terms import BAD, Verdict
 from ..codegen import accepted, compare, reasons
 from ..evidence import atlas_file, schemas
 from ..evidence.reading import Atlas
+from ..values import entries as of_values
 from .benches import listed
 from .current import Current, Standing
 from .matrix import (
-    Cell,
     Changes,
     Codegen,
     Columns,
     Entry,
-    Failure,
     FoundCodegen,
     JudgedRelease,
     Release,
     Step,
-    Where,
     Why,
 )
 
+Changes_ = Callable[[Any, Any], list[compare.Change]]
 STATUS = {"ok": ".", "n/a": "n", "error": "E"}
 ABSENT = " "
 REASON = 1000  # characters of a reason that are kept
-ENDED = ("crash", "unanswered")  # how an error came about, where it is known
-KEPT = 50  # ids listed per failure; the count is always the full one
-HINT_BROKEN = "this Triton does not compile the kernel, or no GPU of the target could run the launch"
-HINT_NOT_WHOLE = "what was asked for and has no whole answer says nothing: run it again"
-HINT_WORSE = (
-    "a risk, not a measured slow-down: change the plan or the kernel, or accept it in tests/atlas/accepted.toml"
-)
+ENDED = ("crash", "unanswered", "wrong")  # how an error came about, where it is known
+LEVELS_OF = {"codegen": "codegen", "values": "interpreter"}
 
 
-def build(found_files: Sequence[Atlas], current: Current, path: Path) -> FoundCodegen:
-    """The atlas of all releases, oldest first, as columns.
+def build(found_files: Sequence[Atlas], current: Current, path: Path, verb: str = "codegen") -> FoundCodegen:
+    """The files of all releases, oldest first, as columns.
 
     Args:
         found_files: one per release.
         current: the checkout that is asked about.
-        path: the file that accepts codegen changes between releases; no file accepts nothing.
+        path: the file that accepts changes between releases; no file accepts nothing.
+        verb: what wrote the files: ``codegen`` or ``values``.
 
     Raises:
         ValueError: the file is there and malformed.
@@ -85,7 +82,7 @@ def build(found_files: Sequence[Atlas], current: Current, path: Path) -> FoundCo
     }
     for item, document in zip(found_files, documents):
         _add_release(found, document, index, standings[item.release], current.is_own(item))
-    _add_changes(found, documents, path)
+    _add_changes(found, documents, path, _changes_of(verb, documents))
     return found
 
 
@@ -159,13 +156,19 @@ def _add_release(
     }
 
 
-def _add_changes(atlas: FoundCodegen, documents: Sequence[Mapping[str, Any]], path: Path) -> None:
+def _changes_of(verb: str, documents: Sequence[Mapping[str, Any]]) -> Changes_:
+    if verb == "codegen":
+        return compare.changes
+    return functools.partial(of_values.changes, compared=of_values.compared_in(documents))
+
+
+def _add_changes(atlas: FoundCodegen, documents: Sequence[Mapping[str, Any]], path: Path, changes: Changes_) -> None:
     """Compare each release with the one before, and mark what the file at ``path`` accepts."""
     entries = accepted.of_compiled(accepted.read(path) if path.is_file() else [], atlas["entries"])
     index = {entry["id"]: position for position, entry in enumerate(atlas["entries"])}
     for before, after in _pairs(documents):
         span = before["triton"], after["triton"]
-        worse = [change for change in compare.changes(before, after) if change.kind == "worse"]
+        worse = [change for change in changes(before, after) if change.kind == "worse"]
         open_, unused = accepted.judge(worse, entries, *span)
         atlas["gone"] += compare.unused_lines(unused)
         coverage = compare.coverage(before, after)
@@ -197,7 +200,7 @@ def _pairs(documents: Sequence[Mapping[str, Any]]) -> Iterator[tuple[dict[str, A
         yield from itertools.pairwise(group)
 
 
-def nothing_compared(codegen: Codegen, allow_stale: bool) -> str:
+def nothing_compared(codegen: Codegen, allow_stale: bool, verb: str = "codegen") -> str:
     """That no configuration of several releases is compared with another; "" where one is, or one release is there."""
     there = [
         name
@@ -206,29 +209,39 @@ def nothing_compared(codegen: Codegen, allow_stale: bool) -> str:
     ]
     if len(there) < 2 or any(step["compared"] for step in codegen["steps"] if step["after"] in there):
         return ""
-    return f"codegen: of triton {', '.join(there)} no configuration is compared with that of another release"
+    what = "configuration" if verb == "codegen" else "launch"
+    return f"{verb}: of triton {', '.join(there)} no {what} is compared with that of another release"
 
 
-def judge(codegen: FoundCodegen, changes: Optional[Changes]) -> Codegen:
-    """The atlas with the verdict of every release, and its reason.
+def judge(codegen: FoundCodegen, changes: Optional[Changes], verb: str = "codegen") -> Codegen:
+    """The atlas, or the values, with the verdict of every release, and its reason.
 
     A release in which a kernel does not compile has failed; one that compiles for the worse than in an earlier run, or
-    than the release before it without being accepted, has regressed.
+    than the release before it without being accepted, has regressed. A launch that never ran is no failure; one that is
+    not as its reference says is.
     """
     summary: dict[str, Release] = {}
     for release, row in codegen["summary"].items():
-        errors = row["counts"]["error"]
+        computed = verb == "values"
+        ended = codegen["ended"][release].values()
+        errors = sum(how == "wrong" for how in ended) if computed else row["counts"]["error"]
         ours = [each for each in changes["codegen"] if each["to"] == release] if changes else []
         verdict: Verdict = "pass" if row["counts"]["ok"] else "n/a"
         reason = ""
         if row.get("shortfall"):
             verdict, reason = "fail", row["shortfall"]
         elif errors:
-            verdict, reason = "fail", f"{errors} kernel{'s' * (errors > 1)} did not compile"
+            what = (
+                f"launch{'es' * (errors > 1)} wrong by a reference"
+                if computed
+                else f"kernel{'s' * (errors > 1)} did not compile"
+            )
+            verdict, reason = "fail", f"{errors} {what}"
         elif ours:
             verdict, reason = "regressed", f"{_count(len(ours))} since the earlier run"
         elif row["worse"]:
-            verdict, reason = "regressed", f"{_count(row['worse'])} since {row['before']}"
+            said = _count(row["worse"], verb)
+            verdict, reason = "regressed", f"{said} since {row['before']}"
         elif row.get("unavailable"):
             verdict, reason = "unavailable", row["unavailable"]
         judged: JudgedRelease = {**row, "verdict": verdict, "reason": reason}
@@ -259,107 +272,6 @@ def gone(new: Columns, old: Columns) -> list[dict[str, str]]:
     return found
 
 
-def failures(codegen: Codegen, changes: Optional[Changes], judged: Mapping[str, Cell]) -> list[Failure]:
-    """What has no whole answer or does not compile, reason by reason, and releases that regressed, as of suites."""
-    found = [*_not_whole(codegen, judged), *_broken(codegen, judged)]
-    for release, summary in codegen["summary"].items():
-        if summary["verdict"] != "regressed":
-            continue
-        ours = [row for row in changes["codegen"] if row["to"] == release] if changes else []
-        since = [row for row in codegen["changes"] if row["to"] == release and not row["accepted"]]
-        rows: list[dict[str, Any]] = ours or since
-        command = f"nox -s codegen -- --triton {release}"
-        if rows is since:
-            command = f"nox -s codegen -- --from {since[0]['from']} --to {release}"
-        tests = [str(row["id"]) for row in rows][:KEPT]
-        where: list[Where] = [
-            {"cell": cell, "level": "codegen", "count": len(rows), "tests": tests, "command": command}
-            for cell in _cells_of(release, judged)
-        ]
-        found.append(
-            {
-                "cause": "codegen",
-                "message": f"triton {release}: {summary['reason']}; first {rows[0]['id']}: {rows[0]['what']}",
-                "hint": HINT_WORSE,
-                "example": "\n".join(f"{row['id']}: {row['what']}" for row in rows[:20]),
-                "known": None,
-                "count": len(rows),
-                "where": where,
-            }
-        )
-    return found
-
-
-def _broken(codegen: Codegen, judged: Mapping[str, Cell]) -> list[Failure]:
-    """Each reason why something does not compile, with the releases that failed by it."""
-    found: list[Failure] = []
-    for each in codegen["why"]:
-        rows = codegen["summary"]
-        failed = {
-            release: ids
-            for release, ids in each["of"].items()
-            if rows[release]["verdict"] == "fail" and not rows[release].get("shortfall")
-        }
-        if each["kind"] != "error" or not failed:
-            continue
-        where: list[Where] = [
-            {
-                "cell": cell,
-                "level": "codegen",
-                "count": len(ids),
-                "tests": ids[:KEPT],
-                "command": f"nox -s codegen -- --triton {release}",
-            }
-            for release, ids in failed.items()
-            for cell in _cells_of(release, judged)
-        ]
-        found.append(
-            {
-                "cause": "compile",
-                "message": f"triton {each['releases']}: {each['text']}",
-                "hint": HINT_BROKEN,
-                "example": each["text"],
-                "known": None,
-                "count": sum(map(len, failed.values())),
-                "where": where,
-            }
-        )
-    return found
-
-
-def _not_whole(codegen: Codegen, judged: Mapping[str, Cell]) -> list[Failure]:
-    """Releases that a run asked for and that left no whole answer, those with one reason as one failure."""
-    alike: dict[str, list[str]] = {}
-    for release, row in codegen["summary"].items():
-        if row["verdict"] == "fail" and row.get("shortfall"):
-            alike.setdefault(row["shortfall"], []).append(release)
-    found: list[Failure] = []
-    for reason, releases in alike.items():
-        command = f"nox -s codegen -- --triton {','.join(releases)}"
-        where: list[Where] = [
-            {"cell": cell, "level": "codegen", "count": 1, "tests": [f"triton {release}"], "command": command}
-            for release in releases
-            for cell in _cells_of(release, judged)
-        ]
-        failure: Failure = {
-            "cause": "harness",
-            "message": f"triton {', '.join(releases)}: {reason}",
-            "hint": HINT_NOT_WHOLE,
-            "example": reason,
-            "known": None,
-            "count": len(releases),
-            "where": where,
-        }
-        found.append(failure)
-    return found
-
-
-def _cells_of(release: str, judged: Mapping[str, Cell]) -> list[str]:
-    """The cells whose level codegen is of a release; where there is none, the release itself."""
-    levels = {name: cell["levels"]["codegen"] for name, cell in judged.items() if "codegen" in cell["levels"]}
-    return [name for name, level in levels.items() if level.get("release") == release] or [f"triton {release}"]
-
-
 def _rows(worse: Sequence[compare.Change], before: str, after: str) -> list[tuple[dict[str, Any], compare.Change]]:
     """One row per configuration with all that got worse in it, and the worst change of each; the worst first."""
     rows: dict[str, tuple[dict[str, Any], compare.Change]] = {}
@@ -373,7 +285,9 @@ def _rows(worse: Sequence[compare.Change], before: str, after: str) -> list[tupl
     return list(rows.values())
 
 
-def _count(number: int) -> str:
+def _count(number: int, verb: str = "codegen") -> str:
+    if verb == "values":
+        return f"{number} launch{'es' * (number > 1)} changed"
     return f"{number} configuration{'s' * (number > 1)} compiled for the worse"
 
 

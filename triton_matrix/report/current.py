@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Optional
 
+from .. import values
 from ..base import reads, sources
 from ..base.cells import Table
 from ..codegen.cache import OUR_CODE_DIGEST
@@ -88,7 +89,8 @@ class Current:
         """What a release's atlas file is worth."""
         asked = [*atlas.run.of_release(atlas.release)] if atlas.run else []
         if not asked:
-            return Standing(shortfall=f"no {atlas_runs.NAME} beside it says that it was asked for")
+            name = atlas_runs.NAMES[atlas_file.verb_of(atlas.content)]
+            return Standing(shortfall=f"no {name} beside it says that it was asked for")
         ages = [atlas_file.of_other_sources(run.sources, run.hook, self.table, self.sources) for run, _ in asked]
         now = [each for each, age in zip(asked, ages) if not age]
         own = self._outdated_atlas(atlas) if atlas.there else ""
@@ -105,7 +107,9 @@ class Current:
     def _outdated_atlas(self, atlas: Atlas) -> str:
         if atlas.content.get("hook") is None and self.table.package.atlas:
             return "it is of a launch file, and not of the package's atlas"
-        return atlas_file.outdated(atlas.content, self.table, self.sources, OUR_CODE_DIGEST)
+        computed = atlas_file.verb_of(atlas.content) == "values"
+        code = values.code_digest() if computed else OUR_CODE_DIGEST
+        return atlas_file.outdated(atlas.content, self.table, self.sources, code)
 
     def outdated_bench(self, document: Document) -> str:
         """The same of a benchmark file, or of a run of the bench."""

@@ -6,6 +6,7 @@
     ambient:device@rocm         on a GPU of that platform
     triton3x:bench@cuda         the timings of the whole bench suite, on a GPU of that platform
     codegen                     the atlas of every release in the table; codegen:3.4.0 of one
+    values                      what launches compute in every release; values:3.4.0 of one
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import Any
 from ..base.cells import PLATFORMS, Table
 from ..base.terms import BAD, LEVELS
 from ..evidence.reading import is_subject, table_cell
-from .matrix import Judged
+from .matrix import Codegen, Judged
 
-ATLAS, BENCH = "codegen", "bench"
+ATLAS, BENCH = ("codegen", "values"), "bench"
 ON_GPUS = ("device", BENCH)
 RESULTS = ("success", "failure", "cancelled", "skipped", "unplanned")  # the first four as GitHub says them of a job
 NEVER_ENDED = ("cancelled", "skipped")
@@ -30,7 +31,7 @@ class Expected:
     """One result that must be there.
 
     Attributes:
-        cell: a row of the table; "" for the atlas, which is of no cell.
+        cell: a row of the table; "" for the atlas and the values, which are of no cell.
         level: one of the matrix, or ``bench``.
         platform: whose GPU it must be from; "" where any will do.
         release: of the atlas; "" for every one in the table.
@@ -43,7 +44,7 @@ class Expected:
 
     def __str__(self) -> str:
         if not self.cell:
-            return f"{ATLAS}:{self.release}" if self.release else ATLAS
+            return f"{self.level}:{self.release}" if self.release else self.level
         return f"{self.cell}:{self.level}" + (f"@{self.platform}" if self.platform else "")
 
 
@@ -54,16 +55,18 @@ def parse(option: str, text: str, table: Table) -> Expected:
         ValueError: it is none of the forms above, or names no cell, release or platform that there is.
     """
     cell, _, rest = text.rpartition(":")  # another package's column has an @ of its own
-    if cell == ATLAS or text == ATLAS:
+    if cell in ATLAS or text in ATLAS:
         release = rest if cell else ""
         if release and release not in table.releases:
             raise ValueError(f"{option} {text!r}: the table's releases are {', '.join(table.releases)}")
-        return Expected("", ATLAS, release=release)
+        return Expected("", cell or text, release=release)
     level, on, platform = rest.partition("@")
     wrong = bool(on) and (level not in ON_GPUS or platform not in PLATFORMS)
     if not cell or wrong or level not in (*LEVELS, BENCH):
         forms = f"CELL:LEVEL, with a level of {', '.join(LEVELS)} or {BENCH}; {' and '.join(ON_GPUS)} take "
-        forms += f"@PLATFORM, of {', '.join(PLATFORMS)}; {ATLAS} and {ATLAS}:RELEASE are the atlas"
+        forms += (
+            f"@PLATFORM, of {', '.join(PLATFORMS)}; {' and '.join(ATLAS)}, with or without :RELEASE, are of releases"
+        )
         raise ValueError(f"{option} {text!r}: it is {forms}")
     table.cell(table_cell(cell))
     return Expected(cell, level, platform)
@@ -88,10 +91,13 @@ def unmet(matrix: Judged, expected: Iterable[Expected], releases: Iterable[str],
         releases: every release of the atlas in the table.
     """
     listed = list(dict.fromkeys(expected))
-    found = [_unmet(matrix, each, allow_stale) for each in listed if each.level != ATLAS]
-    # the atlas is of no cell: where level codegen of one is asked for, all of its releases are
-    asked = [name for each in listed if each.level == ATLAS for name in ([each.release] if each.release else releases)]
-    return [*filter(None, found), *_unmet_releases(matrix, dict.fromkeys(asked), allow_stale)]
+    found = [_unmet(matrix, each, allow_stale) for each in listed if each.level not in ATLAS]
+    for verb in ATLAS:
+        # the atlas is of no cell: where level codegen of one is asked for, all of its releases are
+        wanted = [[each.release] if each.release else releases for each in listed if each.level == verb]
+        names = dict.fromkeys(name for some in wanted for name in some)
+        found += _unmet_releases(matrix["codegen"] if verb == "codegen" else matrix["values"], verb, names, allow_stale)
+    return [*filter(None, found)]
 
 
 def unrun(matrix: Judged, required: Iterable[Expected], releases: Iterable[str], allow_stale: bool) -> list[str]:
@@ -140,16 +146,16 @@ def _benches(matrix: Judged, each: Expected) -> list[Mapping[str, Any]]:
     ]
 
 
-def _unmet_releases(matrix: Judged, releases: Iterable[str], allow_stale: bool) -> list[str]:
-    """What to say of the releases that the atlas should have and that left no result, those with one reason at once."""
+def _unmet_releases(over: Codegen, verb: str, releases: Iterable[str], allow_stale: bool) -> list[str]:
+    """What to say of the releases that a verb should have and that left no result, those with one reason at once."""
     alike: dict[str, list[str]] = {}
     for release in releases:
-        row = matrix["codegen"]["summary"].get(release)
+        row = over["summary"].get(release)
         if row is None or (row["verdict"] == "stale" and not allow_stale):
             alike.setdefault(row["reason"] if row else "nothing says how it ended", []).append(release)
         elif row["unavailable"]:
             alike.setdefault("it could not be provided", []).append(release)
-    return [f"expected but not there: codegen of {', '.join(names)}: {why}" for why, names in alike.items()]
+    return [f"expected but not there: {verb} of {', '.join(names)}: {why}" for why, names in alike.items()]
 
 
 def is_row_of(name: str, cell: str) -> bool:

@@ -268,6 +268,13 @@ class Codegen(Columns):
     summary: dict[str, Release]
 
 
+class KernelRow(TypedDict):
+    """A kernel that has a launch, in every release."""
+
+    kernel: str
+    levels: Annotated[dict[str, dict[str, Verdict]], "level -> release -> the worst verdict of its entries"]
+
+
 class Changes(TypedDict):
     """What is different from an earlier run."""
 
@@ -364,6 +371,7 @@ class Found(Merged):
 
     cells: dict[str, FoundCell]
     codegen: FoundCodegen
+    values: Annotated[FoundCodegen, "what launches computed, as the atlas says what was compiled"]
 
 
 class Judged(Merged):
@@ -371,6 +379,8 @@ class Judged(Merged):
 
     cells: dict[str, Cell]
     codegen: Codegen
+    values: Annotated[Codegen, "what launches computed, as the atlas says what was compiled"]
+    launches: list[KernelRow]
     changes: Annotated[Optional[Changes], "against an earlier run; null where none was named"]
     cell_against_cell: Optional[Pair]
 

@@ -1,6 +1,6 @@
 """Evidence of any number of machines becomes one matrix: per cell and level the newest result, the others listed.
 
-``build`` gives the content of ``reports/matrix.json``, schema ``triton-matrix/matrix/2``. Missing is what only a
+``build`` gives the content of ``reports/matrix.json``, schema ``triton-matrix/matrix/3``. Missing is what only a
 second run can tell (``compare_runs``) and the verdicts (``verdict``).
 """
 
@@ -14,7 +14,7 @@ from ..base import versions
 from ..base.cells import Table
 from ..base.terms import LEVELS
 from ..evidence import runs, schemas
-from ..evidence.reading import OUTCOMES, Document, Evidence, Suite, is_subject, table_cell
+from ..evidence.reading import OUTCOMES, Atlas, Document, Evidence, Suite, is_subject, table_cell
 from ..suites import causes
 from ..suites.incidents import as_expected
 from . import atlas, benches, machines, subjects, words
@@ -59,17 +59,7 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
     )
     on = benches.told_apart(timed, {place: old[id(item)] for place, item in timed.items()})
     launches = machines.newest(evidence.launches, lambda item: item.cell, superseded)
-    releases = machines.newest(
-        evidence.atlas,
-        lambda item: item.content["triton"],
-        superseded,
-        lambda item: (
-            not current.standing(item).outdated,
-            not current.standing(item).unavailable,
-            item.date,
-            item.file,
-        ),
-    )
+    releases, computed = (_newest_of_releases(each, current, superseded) for each in (evidence.atlas, evidence.values))
 
     tests = sorted({test for suite in suites for test in suite.outcomes})
     groups: dict[tuple[str, str], causes.Group] = {}
@@ -120,7 +110,8 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         subjects.add_launches(cells, groups, document)
     raw = [(f"{suite.cell} {suite.level}", suite.file) for suite in _in_order(suites, cells)]
     raw += [(words.on(f"{place.cell} {place.level} benchmarks", on[place]), item.file) for place, item in timed.items()]
-    raw += [(f"codegen of {name}", releases[name].file) for name in sorted(releases, key=versions.key)]
+    raw += [(f"codegen of {name}", item.file) for name, item in releases.items()]
+    raw += [(f"values of {name}", item.file) for name, item in computed.items()]
     return {
         "schema": SCHEMA,
         "date": max([item.date for item in _all(evidence)], default=None),
@@ -136,7 +127,8 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
             for row in benches.rows(place, on[place], item)
         ],
         "bench_runs": benches.ended(evidence.benches, evidence.bench_runs, list(timed.values()), current),
-        "codegen": atlas.build([releases[name] for name in sorted(releases, key=versions.key)], current, accepted),
+        "codegen": atlas.build([*releases.values()], current, accepted),
+        "values": atlas.build([*computed.values()], current, accepted, "values"),
         "files": [{"what": what, "file": file} for what, file in raw],
         "incidents": _incidents(_in_order(suites, cells), evidence.incidents, current),
         "problems": [{"file": row.file, "problem": row.problem, "broken": row.broken} for row in evidence.problems],
@@ -154,6 +146,17 @@ def cell_name(item: Any) -> str:
         return str(item.cell)
     triton = item.properties.get("triton")
     return f"ambient-{triton}" if triton else "ambient"
+
+
+def _newest_of_releases(found: Iterable[Atlas], current: Current, superseded: list[Superseded]) -> dict[str, Atlas]:
+    """The file of each release that says most of the checkout as it is now, the oldest release first."""
+
+    def rank(item: Atlas) -> tuple[bool, bool, str, str]:
+        standing = current.standing(item)
+        return not standing.outdated, not standing.unavailable, item.date, item.file
+
+    kept = machines.newest(found, lambda item: item.content["triton"], superseded, rank)
+    return {name: kept[name] for name in sorted(kept, key=versions.key)}
 
 
 def _by_level(
@@ -335,4 +338,8 @@ def _incidents(suites: Iterable[Suite], observed: list[Document], current: Curre
 
 def _all(evidence: Evidence) -> list[Any]:
     kinds = (evidence.suites, evidence.environments, evidence.benches, evidence.unavailable, evidence.failures)
-    return [item for kind in (*kinds, evidence.atlas, evidence.launches, evidence.bench_runs) for item in kind]
+    return [
+        item
+        for kind in (*kinds, evidence.atlas, evidence.values, evidence.launches, evidence.bench_runs)
+        for item in kind
+    ]

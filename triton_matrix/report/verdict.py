@@ -10,7 +10,7 @@ from typing import Any, Literal, Optional, cast
 from ..base.terms import BAD, VERDICTS, Verdict
 from ..evidence.reading import NEEDS_GPU, is_subject, session
 from ..suites import causes
-from . import atlas, expected, words
+from . import atlas, atlas_failures, expected, launches, words
 from .expected import Expected
 from .matrix import Cell, Changes, Codegen, Failure, Found, FoundCell, FoundLevel, Judged, JudgedLevel, Level, Pair
 
@@ -26,8 +26,9 @@ def judge(found: Found, changes: Optional[Changes] = None, pair: Optional[Pair] 
         changes: what differs from an earlier run; without one nothing has regressed since.
         pair: two cells against each other; it is passed on.
     """
-    codegen = atlas.judge(found["codegen"], changes)
-    codegen["summary"] = {name: _stale(row) if row["outdated"] else row for name, row in codegen["summary"].items()}
+    codegen, values = atlas.judge(found["codegen"], changes), atlas.judge(found["values"], None, "values")
+    for each in (codegen, values):
+        each["summary"] = {name: _stale(row) if row["outdated"] else row for name, row in each["summary"].items()}
     newly = {(row["cell"], row["level"]): row["count"] for row in changes["newly_failing"]} if changes else {}
     slower = Counter(str(row["cell"]) for row in (changes["slower"] if changes else ()) if not row["accepted"])
     cells: dict[str, Cell] = {}
@@ -43,12 +44,15 @@ def judge(found: Found, changes: Optional[Changes] = None, pair: Optional[Pair] 
             levels["codegen"] = of_release
         verdict, reason = _cell_verdict(name, cell, levels)
         cells[name] = {**cell, "levels": levels, "verdict": verdict, "reason": reason}
-    failures = sorted([*found["failures"], *atlas.failures(codegen, changes, cells)], key=_importance)
+    failures = [*found["failures"], *atlas_failures.failures(codegen, changes, cells)]
+    failures += atlas_failures.failures(values, None, cells, "values")
     return {
         **found,
         "cells": cells,
         "codegen": codegen,
-        "failures": failures,
+        "values": values,
+        "launches": launches.rows(codegen, values),
+        "failures": sorted(failures, key=_importance),
         "changes": changes,
         "cell_against_cell": pair,
     }
@@ -101,11 +105,8 @@ def status(matrix: Judged, asked: Asked) -> tuple[Literal[0, 1, 2], list[str]]:
     ]
     shown = [cell["levels"]["codegen"] for cell in matrix["cells"].values() if "codegen" in cell["levels"]]
     of_cells = {level.get("release") for level in shown}
-    alike: dict[str, list[str]] = {}
-    for release, row in matrix["codegen"]["summary"].items():
-        if row["verdict"] in BAD and release not in of_cells:
-            alike.setdefault(f"{row['verdict']}: {row['reason']}", []).append(release)
-    bad += [f"codegen of {', '.join(releases)}: {said}" for said, releases in alike.items()]
+    bad += _bad_releases(matrix["codegen"], "codegen", of_cells)
+    bad += _bad_releases(matrix["values"], "values", ())
     if allow_stale:
         bad += [f"{where}: {row['was']}: {row['reason']}" for where, row in stale if row["was"] in BAD]
     listed = matrix["changes"]["slower"] if matrix["changes"] else ()
@@ -126,6 +127,7 @@ def status(matrix: Judged, asked: Asked) -> tuple[Literal[0, 1, 2], list[str]]:
         if "date" in row and row["outcome"] == "failed" and (allow_stale or not row["outdated"])
     ]
     bad += [f"codegen: {sentence}" for sentence in matrix["codegen"]["gone"]]
+    bad += [f"values: {sentence}" for sentence in matrix["values"]["gone"]]
     bad += matrix["changes"]["gone"] if matrix["changes"] else []
     bad += [f"job {name}: {result}" for name, result in asked.jobs.items() if result == "failure"]
     unanswered = [f"{row['file']} {row['problem']}" for row in matrix["problems"] if row["broken"]]
@@ -135,10 +137,11 @@ def status(matrix: Judged, asked: Asked) -> tuple[Literal[0, 1, 2], list[str]]:
     unanswered += [f"job {name}: {result}" for name, result in asked.jobs.items() if result in expected.NEVER_ENDED]
     unanswered += _nothing_compared(matrix["changes"])
     unanswered += filter(None, [atlas.nothing_compared(matrix["codegen"], allow_stale)])
+    unanswered += filter(None, [atlas.nothing_compared(matrix["values"], allow_stale, "values")])
     if not allow_stale:
         unanswered += [f"{where}: stale: {row['reason']}" for where, row in stale if row["own"]]
     found: list[Mapping[str, Any]] = [row for cell in matrix["cells"].values() for row in cell["levels"].values()]
-    found += matrix["codegen"]["summary"].values()
+    found += [*matrix["codegen"]["summary"].values(), *matrix["values"]["summary"].values()]
     found = [row for row in found if sum(row["counts"].values()) or row.get("shortfall")]
     counting: list[Mapping[str, Any]] = [row for row in timed if row["level"] == "device"]
     counting += [row for row in found if allow_stale or row["verdict"] != "stale"]
@@ -147,6 +150,15 @@ def status(matrix: Judged, asked: Asked) -> tuple[Literal[0, 1, 2], list[str]]:
         none = "no result is of the checkout as it is now" if there else "there are no results"
         unanswered.append(f"{none}: run `nox`, or name a folder that holds some with --add")
     return (FAILED if bad else CANNOT_SAY if unanswered else OK), [*bad, *unanswered]
+
+
+def _bad_releases(over: Codegen, verb: str, of_cells: Collection[Any]) -> list[str]:
+    """Releases that failed or regressed, those for one reason at once, without those that stand in a cell."""
+    alike: dict[str, list[str]] = {}
+    for release, row in over["summary"].items():
+        if row["verdict"] in BAD and release not in of_cells:
+            alike.setdefault(f"{row['verdict']}: {row['reason']}", []).append(release)
+    return [f"{verb} of {', '.join(releases)}: {said}" for said, releases in alike.items()]
 
 
 def _level_verdict(level: FoundLevel, newly_failing: int, slower: int) -> tuple[Verdict, str]:

@@ -135,9 +135,10 @@ def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for level, found in cell["levels"].items():
             if found["verdict"] == "stale" and not is_subject(name) and level != "codegen":
                 yield f"{name} {level}", found
-    for release, row in matrix["codegen"]["summary"].items():
-        if row["verdict"] == "stale":
-            yield f"codegen of {release}", row
+    for verb, over in (("codegen", matrix["codegen"]), ("values", matrix["values"])):
+        for release, row in over["summary"].items():
+            if row["verdict"] == "stale":
+                yield f"{verb} of {release}", row
     apart: dict[str, Mapping[str, Any]] = {}
     for timing in matrix["benches"]:
         age = f"stale, of commit {short(timing.get('commit'))}"

@@ -5,7 +5,7 @@ a release and the one before it. A child needs Python 3.9, numpy and Triton; tor
 numpy.
 """
 
-from .computing import changes, compute
+from .computing import changes, code_digest, compute
 from .outcomes import Change, Difference, Outcome
 
-__all__ = ["Change", "Difference", "Outcome", "changes", "compute"]
+__all__ = ["Change", "Difference", "Outcome", "changes", "code_digest", "compute"]

@@ -1,7 +1,8 @@
 """Compute launches with the Triton of this Python, in its interpreter: ``python child.py REQUEST.json OUT_DIR``.
 
 Python 3.9, numpy and Triton are enough; torch is not needed. REQUEST says what to compute (see :func:`main`); OUT_DIR
-gets ``rows.jsonl``, a line for each launch as it begins and one as it ends, and an ``.npz`` of what each wrote.
+gets ``rows.jsonl``, a line for each launch as it begins and one as it ends, and ``about.json``. What each launch wrote
+goes to ``arrays``, a file for each storage, called by its digest.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import platform
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 if __name__ == "__main__" and not __package__:  # run by its path: find the package that it is part of
     sys.path[0] = str(Path(__file__).resolve().parents[2])
@@ -21,28 +22,33 @@ if __name__ == "__main__" and not __package__:  # run by its path: find the pack
 
 import numpy as np
 
-from ..base import targets
+from ..base import listening, reads, targets
+from ..codegen import cache
+from ..codegen.cli import installed_triton
 from ..launches import loading
-from . import device, filling, running
-from .dtypes import DTYPES
+from . import arrays, device, forked, reference, running
 from .executor import Executor
-from .outcomes import ABOUT, LOST, ROWS
+from .outcomes import ABOUT, LOST, READ, ROWS
 from .repairs import REPAIRS
 from .tensors import Storage, Tensor
 
-KEPT = 1 << 18  # elements of a storage that are kept; of more, a share by lot and the digest of all
 Compute = Callable[[Any], running.Computed]
 _KEYS = ("launches", "level", "target", "torch", "source_root", "without", "most", "seconds")
+HOW = ("arrays", "kept", "code", "path")  # of the request, besides what is computed
+LASTING = ("computed", "late", "n/a", "error")  # statuses that are the same the next time
 
 
 def main(request: Path, out: Path) -> int:
     """Compute the launches that a file asks for.
 
     Args:
-        request: JSON: ``launches`` (:func:`description.prepared`), ``level`` (``interpreter`` or ``device``),
-            ``target`` and ``torch`` (what the kernels' modules are told where they ask at import), ``source_root``,
-            ``without`` (names of repairs to leave out, default none), ``most`` (programs of a launch, default 64),
-            ``seconds`` (of a launch, default 20). On a device a launch is computed whole, with its options.
+        request: JSON: ``launches`` (:func:`description.prepared`), ``level`` (``interpreter``, ``reference`` for what
+            the launches' own references say, or ``device``), ``target`` and ``torch`` (what the kernels' modules are
+            told where they ask at import), ``source_root``, ``without`` (names of repairs to leave out, default none),
+            ``most`` (programs of a launch, default 64), ``seconds`` (of a launch, default 20), ``arrays`` (a folder,
+            by default OUT_DIR), ``kept`` (the folder of results that are kept, default none), ``code`` (digest of this
+            room's code) and ``path`` (folders that were put in front of Python's own). On a device a launch is computed
+            whole, with its options.
 
     Returns:
         0: each launch has its row; 2: the request cannot be; LOST: the GPU was lost, and the rest needs a new process.
@@ -50,57 +56,121 @@ def main(request: Path, out: Path) -> int:
     try:
         asked = _asked(request)
         level = asked.get("level", "interpreter")
-        compute = _on_device() if level == "device" else _interpreted(asked)
+        if level == "device":
+            device.require()
     except ValueError as problem:
         print(f"{request.name}: {problem}", file=sys.stderr)
         return 2
     out.mkdir(parents=True, exist_ok=True)
-    with (out / ROWS).open("a", encoding="utf-8") as rows:
-        for number, launch in enumerate(asked["launches"]):
-            _say(rows, {"begin": launch["name"]})
-            row = _row(compute, launch, out, number)
-            _say(rows, row)
-            if level == "device" and row["status"] == "error":
-                try:
-                    device.check()
-                except device.Lost as lost:
-                    print(lost, file=sys.stderr)
-                    return LOST
-    (out / ABOUT).write_text(json.dumps(_about(level)), encoding="utf-8")
+    folder = Path(asked.get("arrays") or out)
+    if level == "device":
+        return _on_device(asked["launches"], out, folder)
+    computed, read = _interpreted(asked, out, folder)
+    _tell_about(out, {})
+    (out / READ).write_text(json.dumps({"computed": computed, "read": read}), encoding="utf-8")
     return 0
 
 
-def _about(level: str) -> dict[str, Any]:
-    """What computed: versions, and the GPU where torch drives one."""
-    about = {"python": platform.python_version(), "numpy": np.__version__}
-    about["triton"] = str(sys.modules["triton"].__version__)
-    torch = sys.modules.get("torch")
-    if level == "device" and torch is not None:
-        about |= {"torch": str(torch.__version__), "gpu": torch.cuda.get_device_name()}
-    return about
-
-
-def _interpreted(asked: Mapping[str, Any]) -> Compute:
+def _interpreted(asked: Mapping[str, Any], out: Path, folder: Path) -> tuple[int, reads.Reads]:
+    """A row for each launch: from what was kept, else computed; gives how many were, and what all modules read."""
     os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported
-    left_out = asked.get("without", ())
-    executor = Executor([repair for repair in REPAIRS if repair.row.name not in left_out])
-    root = asked.get("source_root")
-    loader = loading.Loader(targets.parse(asked.get("target", "cuda:90")), root and Path(root), asked.get("torch"))
-    most, seconds = asked.get("most", 64), asked.get("seconds", 20.0)
-    return lambda launch: running.compute(executor, loader.load(launch["kernel"]), launch, most, seconds, loader.load)
+    kept = _kept(asked)
+    level, settings = asked.get("level", "interpreter"), [asked.get("most", 64), asked.get("seconds", 20.0)]
+    read: list[reads.Reads] = []
+    left: dict[str, list[dict[str, Any]]] = {}
+    for launch in asked["launches"]:
+        try:
+            for row, of in kept.found(_loaded(launch, level), [level, launch, settings]):
+                if all(arrays.is_there(folder, storage) for storage in row.get("storages", ())):
+                    forked.say(out / ROWS, {**row, "launch": launch["name"]})
+                    read.append(of)
+                    break
+            else:
+                left.setdefault(kept.file(_loaded(launch, level)), []).append(launch)
+        except ValueError as problem:
+            forked.say(out / ROWS, {"launch": launch["name"], "status": "error", "reason": str(problem)})
+    if left:
+        work = _Work(asked, folder)
+        for group in left.values():
+            for launch, row, of in forked.each(group, work.start, out / ROWS):
+                read.append(of)
+                if row["status"] in LASTING and not row.pop("loading", False):
+                    kept.keep(_loaded(launch, level), [level, launch, settings], row, of)
+        kept.save()
+    return sum(map(len, left.values())), reads.merged({id(each): each for each in read}.values())
 
 
-def _on_device() -> Compute:
+def _loaded(launch: Mapping[str, Any], level: str) -> str:
+    """What is loaded for a launch: its kernel, or its reference."""
+    return str(launch["reference"] if level == "reference" else launch["kernel"])
+
+
+def _kept(asked: Mapping[str, Any]) -> cache.Kept:
+    release, folder = installed_triton(), asked.get("kept")
+    said = [np.__version__, *(asked.get(name) for name in ("target", "torch", "source_root", "without"))]
+    # now: importing Triton may change what this process is asked about
+    toolchain = cache.of_this_python(asked.get("code", ""), release, said) if folder else ""
+    return cache.Kept(Path(folder) if folder else None, release, lambda: toolchain)
+
+
+class _Work:
+    """Computes launches; made once, so that Triton is imported once."""
+
+    def __init__(self, asked: Mapping[str, Any], folder: Path) -> None:
+        left_out = asked.get("without", ())
+        self._asked, self._folder = asked, folder
+        self._executor = Executor([repair for repair in REPAIRS if repair.row.name not in left_out])
+
+    def start(self) -> Callable[[Any], dict[str, Any]]:
+        """What computes a launch, with modules that are loaded anew; called in a process of its own."""
+        asked = self._asked
+        root, most, seconds = asked.get("source_root"), asked.get("most", 64), asked.get("seconds", 20.0)
+        target = targets.parse(asked.get("target", "cuda:90"))
+        loader = loading.Loader(target, root and Path(root), asked.get("torch"))
+
+        def computed(launch: Any) -> running.Computed:
+            if asked.get("level") == "reference":
+                return reference.compute(loader.load(launch["reference"]), launch)
+            kernel = loader.load(launch["kernel"])
+            forked.loaded()
+            return running.compute(self._executor, kernel, launch, most, seconds, loader.load)
+
+        return lambda launch: _row(computed, launch, self._folder)
+
+
+def _on_device(launches: list[dict[str, Any]], out: Path, folder: Path) -> int:
     os.environ.pop("TRITON_INTERPRET", None)
-    device.require()
-    return lambda launch: device.compute(loading.load(launch["kernel"]), launch, loading.load)
+
+    def computed(launch: Any) -> running.Computed:
+        return device.compute(loading.load(launch["kernel"]), launch, loading.load)
+
+    for launch in launches:
+        forked.say(out / ROWS, {"begin": launch["name"]})
+        row = _row(computed, launch, folder)
+        forked.say(out / ROWS, row)
+        if row["status"] == "error":
+            try:
+                device.check()
+            except device.Lost as lost:
+                print(lost, file=sys.stderr)
+                return LOST
+    torch = sys.modules["torch"]
+    _tell_about(out, {"torch": str(torch.__version__), "gpu": torch.cuda.get_device_name()})
+    return 0
+
+
+def _tell_about(out: Path, more: Mapping[str, Any]) -> None:
+    """Say what computed: versions, and the GPU where there is one."""
+    about = {"python": platform.python_version(), "numpy": np.__version__, **more}
+    about["triton"] = installed_triton()
+    (out / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
 def _asked(path: Path) -> dict[str, Any]:
     content = json.loads(path.read_text(encoding="utf-8"))
     for key in content:
-        if key not in _KEYS:
-            raise ValueError(f"the request has {key!r}; allowed are {', '.join(_KEYS)}")
+        if key not in (*_KEYS, *HOW):
+            raise ValueError(f"the request has {key!r}; allowed are {', '.join((*_KEYS, *HOW))}")
     unknown = set(content.get("without", ())) - {repair.row.name for repair in REPAIRS}
     if unknown:
         raise ValueError(f"without has {min(unknown)!r}; allowed are the names of repairs")
@@ -110,17 +180,14 @@ def _asked(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def _say(rows: Any, content: Mapping[str, Any]) -> None:
-    rows.write(json.dumps(content) + "\n")
-    rows.flush()
-
-
-def _row(compute: Compute, launch: Any, out: Path, number: int) -> dict[str, Any]:
+def _row(compute: Compute, launch: Any, folder: Path) -> dict[str, Any]:
     row: dict[str, Any] = {"launch": launch["name"]}
     try:
         done = compute(launch)
-    except (ValueError, loading.KernelError, loading.ImportFailure) as problem:
-        return {**row, "status": "error", "reason": str(problem)}
+    except loading.ImportFailure as problem:
+        return {**row, "status": "error", "reason": f"does not load: {problem}", "loading": True}
+    except ValueError as problem:
+        return {**row, "status": "error", "reason": str(problem), "loading": True}
     row |= {
         "status": done.status,
         "reason": done.reason,
@@ -131,48 +198,37 @@ def _row(compute: Compute, launch: Any, out: Path, number: int) -> dict[str, Any
         "seconds": round(done.seconds, 4),
     }
     if done.status in ("computed", "late"):
-        name = f"{number}.npz"
-        row |= {"whole": done.whole, "file": name, "storages": _write(out / name, done.tensors, launch["name"])}
+        with listening.quietly():
+            row |= {"whole": done.whole, "storages": _storages(done.tensors, folder)}
     return row
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor], name: str) -> list[dict[str, Any]]:
+def _storages(tensors: Mapping[str, Tensor], folder: Path) -> list[dict[str, Any]]:
     """Keep what was written into each storage; gives a row for each."""
-    arrays: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     for storage, names in _by_storage(tensors):
         tensor = tensors[names[0]]
         bits = storage.of(tensor.element)
         places = np.flatnonzero(storage.written[: bits.nbytes].reshape(len(bits), -1).any(axis=1))
-        about = {"args": names, "dtype": tensor.element.name, "read": storage.read, "written": len(places)}
-        about |= {"shape": tensor.shape, "strides": tensor.strides, "offset": tensor.offset}
+        about: dict[str, Any] = {"args": names, "dtype": tensor.element.name, "read": storage.read}
+        about |= {"shape": tensor.shape, "strides": tensor.strides, "offset": tensor.offset, "written": len(places)}
         if len(places):
-            about["digest"] = hashlib.sha256(places.tobytes() + bits[places].tobytes()).hexdigest()
-            places = _share(places)
-            arrays |= {f"{names[0]}.places": places, f"{names[0]}.bits": bits[places]}
-        rows.append({**about, "kept": len(places)})
-    np.savez(path, **arrays)
+            said = tensor.element.name.encode() + places.tobytes() + bits[places].tobytes()
+            about["digest"] = hashlib.sha256(said).hexdigest()
+            about["kept"] = arrays.write(folder, about["digest"], places, bits)
+        rows.append(about)
     return rows
 
 
 def _by_storage(tensors: Mapping[str, Tensor]) -> list[tuple[Storage, list[str]]]:
     found: list[tuple[Storage, list[str]]] = []
     for name, tensor in tensors.items():
-        same = next((names for storage, names in found if storage is tensor.storage), None)
+        same: Optional[list[str]] = next((names for storage, names in found if storage is tensor.storage), None)
         if same is None:
             found.append((tensor.storage, [name]))
         else:
             same.append(name)
     return found
-
-
-def _share(places: Any) -> Any:
-    """The places to keep: all, or those that a hash of the place picks, which is the same in every release."""
-    if len(places) <= KEPT:
-        return places
-    every = -(-len(places) // KEPT)
-    lot = filling.filled({"kind": "integers", "low": 0, "high": every}, int(places[-1]) + 1, DTYPES["i64"])
-    return places[lot[places] == 0]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """A launch's values in each release against those in the one before: ``python compare.py REQUEST.json OUT.json``.
 
-Run by a Python that has numpy. REQUEST is launch -> release -> the row and the folder of :class:`Outcome`, oldest
-release first; OUT is a list of :class:`Change`.
+Run by a Python that has numpy. REQUEST has ``launches``, launch -> release -> the row and the folder of
+:class:`Outcome`, oldest release first; or ``pairs``, a list of ``launch``, ``before`` and ``after`` (the same), and
+``reference``, whether the first is what a reference says. OUT is a list of :class:`Change`; of pairs, one for each.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ if __name__ == "__main__" and not __package__:  # run by its path: find the pack
 
 import numpy as np
 
-from . import dtypes
+from . import arrays, dtypes
 from .outcomes import Change, Difference, Outcome
 
 # The relative difference that rounding explains, by type: torch.testing.assert_close's own (torch 2.11), and one step
 # of the 8-bit floats, 2**-2 or 2**-3. Integers do not round.
 ROUNDING = {"fp64": 1e-7, "fp32": 1.3e-6, "bf16": 1.6e-2, "fp16": 1e-3, "fp8e5": 0.25, "fp8e5b16": 0.25}
 ROUNDING |= {"fp8e4nv": 0.125, "fp8e4b8": 0.125, "fp8e4b15": 0.125}
+# a reference sums in fp64, or in another order: of 2**14 numbers in fp32 that is sqrt(2**14) * 2**-24
+FROM_REFERENCE = {**ROUNDING, "fp32": 1e-5}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +66,26 @@ class Written:
 
 def main(request: Path, out: Path) -> int:
     """Compare what a file names; the exit status is 0."""
-    found = []
-    for launch, rows in json.loads(request.read_text(encoding="utf-8")).items():
+    asked = json.loads(request.read_text(encoding="utf-8"))
+    found = [dataclasses.asdict(_of_pair(each)) for each in asked.get("pairs", ())]
+    for launch, rows in asked.get("launches", {}).items():
         releases = {name: Outcome(launch, each["row"], Path(each["folder"])) for name, each in rows.items()}
         found += [dataclasses.asdict(change) for change in changes(releases)]
     out.write_text(json.dumps(found), encoding="utf-8")
     return 0
+
+
+def _of_pair(pair: Mapping[str, Any]) -> Change:
+    """How one outcome differs from another; ``values`` without a difference where nothing that is kept does."""
+    before, after = (Outcome(pair["launch"], pair[of]["row"], Path(pair[of]["folder"])) for of in ("before", "after"))
+    bounds = FROM_REFERENCE if pair["reference"] else ROUNDING
+    old, new = written(before), written(after)
+    if pair["reference"]:  # of a sample, the reference says more than was run
+        sampled = len(after.programs) < after.row["total"]
+        of_both = {each.argument for each in old}
+        old = [dataclasses.replace(each, whole=sampled) for each in old]
+        new = [each for each in new if each.argument in of_both]
+    return _told(pair["launch"], "", "", differences(old, new, bounds), reference=pair["reference"])
 
 
 def changes(releases: Mapping[str, Outcome]) -> list[Change]:
@@ -100,11 +117,15 @@ def _between(older: str, before: Outcome, newer: str, after: Outcome) -> list[Ch
         said = f"{len(before.programs)} programs ran, then {len(after.programs)}"
         return [Change(after.launch, "not compared", newer, older, said)]
     found = differences(written(before), written(after))
+    return [_told(after.launch, newer, older, found)] if found else []
+
+
+def _told(launch: str, newer: str, older: str, found: Sequence[Difference], *, reference: bool = False) -> Change:
     if not found:
-        return []
+        return Change(launch, "rounding", newer, older, "")
     kind = "rounding" if all(each.rounding for each in found) else "values"
     worst = max(found, key=lambda each: (not each.rounding, each.differing))
-    return [Change(after.launch, kind, newer, older, worst.sentence(), tuple(found))]
+    return Change(launch, kind, newer, older, worst.sentence(reference=reference), tuple(found))
 
 
 def _status(before: Outcome, after: Outcome) -> str:
@@ -120,21 +141,22 @@ def written(outcome: Outcome) -> list[Written]:
         OSError, ValueError, KeyError: its file is not there or not whole.
     """
     found, whole = [], bool(outcome.row.get("whole"))
-    with np.load(outcome.folder / outcome.row["file"]) as arrays:
-        for each in outcome.row["storages"]:
-            if each["written"]:
-                name, dtype = each["args"][0], dtypes.find(each["dtype"])
-                where = (tuple(each["shape"]), tuple(each["strides"]), each["offset"], each["written"], each["digest"])
-                found.append(Written(name, dtype, *where, arrays[f"{name}.places"], arrays[f"{name}.bits"], whole))
+    for each in outcome.row["storages"]:
+        if each["written"]:
+            name, dtype = each["args"][0], dtypes.find(each["dtype"])
+            where = (tuple(each["shape"]), tuple(each["strides"]), each["offset"], each["written"], each["digest"])
+            found.append(Written(name, dtype, *where, *arrays.read(outcome.folder, each["digest"]), whole))
     return found
 
 
-def differences(before: Sequence[Written], after: Sequence[Written]) -> list[Difference]:
-    """Each storage whose values differ."""
+def differences(
+    before: Sequence[Written], after: Sequence[Written], bounds: Mapping[str, float] = ROUNDING
+) -> list[Difference]:
+    """Each storage whose values differ; ``bounds`` is the relative difference that rounding explains, by type."""
     newer = {each.argument: each for each in after}
     pairs: list[tuple[Optional[Written], Optional[Written]]] = [(old, newer.pop(old.argument, None)) for old in before]
     pairs += [(None, new) for new in newer.values()]
-    found = [_difference(old, new) for old, new in pairs if not _same(old, new)]
+    found = [_difference(old, new, bounds) for old, new in pairs if not _same(old, new)]
     return [each for each in found if each is not None]
 
 
@@ -142,7 +164,7 @@ def _same(old: Optional[Written], new: Optional[Written]) -> bool:
     return old is not None and new is not None and (old.count, old.digest) == (new.count, new.digest)
 
 
-def _difference(old: Optional[Written], new: Optional[Written]) -> Optional[Difference]:
+def _difference(old: Optional[Written], new: Optional[Written], bounds: Mapping[str, float]) -> Optional[Difference]:
     """How a storage differs; None where all that is kept of it is the same."""
     either = old or new
     assert either is not None
@@ -159,7 +181,9 @@ def _difference(old: Optional[Written], new: Optional[Written]) -> Optional[Diff
         size = np.abs(a - b)
         relative = np.where(same, 0.0, size / np.maximum(np.abs(a), np.abs(b)))
     finite = both & np.isfinite(a) & np.isfinite(b)
-    explained = same | (finite & (size <= _bound(a, b, finite, either.dtype)) & (either.dtype.kind == "float"))
+    explained = same | (
+        finite & (size <= _bound(a, b, finite, bounds.get(either.dtype.name, 0.0))) & (either.dtype.kind == "float")
+    )
     worst = int(np.argmax(np.where(same, -1.0, np.where(finite, size, np.inf))))
     numbers = finite & ~same
     return Difference(
@@ -194,12 +218,11 @@ def _at(found: Optional[Written], places: Any, dtype: dtypes.Dtype) -> tuple[Any
     return dtypes.decode(bits, dtype).astype(np.float64), bits, has
 
 
-def _bound(a: Any, b: Any, finite: Any, dtype: dtypes.Dtype) -> Any:
+def _bound(a: Any, b: Any, finite: Any, part: float) -> Any:
     """The largest difference that rounding explains, element by element.
 
     An element may be what is left of larger ones: the whole output's root of the mean square counts as its size too.
     """
-    part = ROUNDING.get(dtype.name, 0.0)
     if not part or not finite.any():
         return np.zeros(len(a))
     with np.errstate(all="ignore"):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
+import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, compiler_variables
-from .outcomes import LOST, Change, Outcome, change_of, read
+from ..base import commands, compiler_variables, reads
+from ..base.children import Children
+from ..base.reads import Reads
+from ..launches.sources import digest_with_siblings
+from .outcomes import LOST, READ, Change, Outcome, change_of, read
 
 CHILD, COMPARE = Path(__file__).with_name("child.py"), Path(__file__).with_name("compare.py")
 PACKAGE = CHILD.parents[2]  # the folder that triton_matrix is imported from
@@ -24,6 +29,7 @@ def compute(
     *,
     torch: Optional[Mapping[str, str]] = None,
     jobs: int = 2,
+    ended: Callable[[str, int, str], None] = lambda *told: None,
     **settings: Any,
 ) -> dict[str, dict[str, Outcome]]:
     """Compute launches in releases.
@@ -36,40 +42,70 @@ def compute(
         launches: as :func:`description.prepared` takes them; each has a name of its own.
         folder: where the children's files go, a folder each.
         torch: release -> the torch that modules are told of where it is not installed.
-        settings: of the children's request: ``target``, ``source_root``, ``most``, ``seconds``, ``without``.
+        ended: is called as each release has answered: how many launches had to be computed, and why it has no answer.
+        settings: of the children's request: ``target``, ``source_root``, ``most``, ``seconds``, ``without``,
+            ``arrays``, ``kept``, ``path`` (folders to import from).
 
     Returns:
-        release -> launch -> what became of it.
+        release -> launch -> what became of it; a release whose child ended outside of every launch is left out.
 
     Raises:
-        commands.ToolError: a child ended outside of every launch.
         ValueError: two launches share a name.
     """
     names = [launch["name"] for launch in launches]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"two launches are called {twice!r}; each needs a name of its own")
-    seconds = float(settings.get("seconds", 20))
+    children = Children()
 
-    def ask(release: str, asked: Sequence[Mapping[str, Any]], turn: str) -> dict[str, Outcome]:
-        request = {**settings, "launches": list(asked), "torch": (torch or {}).get(release)}
-        return _of_one(pythons[release], request, folder / release / turn, 60 + seconds * len(asked))
+    def ask(release: str, asked: Sequence[Mapping[str, Any]], turn: str) -> Optional[dict[str, Outcome]]:
+        request = {"code": code_digest(), **settings, "launches": list(asked), "torch": (torch or {}).get(release)}
+        timeout_s = 60 + float(settings.get("seconds", 20)) * len(asked)
+        try:
+            found = _of_one(pythons[release], request, folder / release / turn, timeout_s, children)
+        except commands.ToolError as problem:
+            ended(release, 0, str(problem))
+            return None
+        ended(release, read_of(folder / release / turn)[0], "")
+        return found
 
-    def all_releases(asked: Sequence[Mapping[str, Any]], turn: str) -> dict[str, dict[str, Outcome]]:
+    def all_releases(
+        some: Iterable[str], asked: Sequence[Mapping[str, Any]], turn: str
+    ) -> dict[str, dict[str, Outcome]]:
         with concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
-            found = pool.map(lambda release: ask(release, asked, turn), pythons)
-            return dict(zip(pythons, found))
+            futures = {release: pool.submit(ask, release, asked, turn) for release in some}
+            try:
+                found = {release: future.result() for release, future in futures.items()}
+            except BaseException:  # it is interrupted: nothing more begins, and what runs ends
+                for future in futures.values():
+                    future.cancel()
+                children.end()
+                raise
+        return {release: rows for release, rows in found.items() if rows is not None}
 
-    found = all_releases(launches, "first")
+    found = all_releases(pythons, launches, "first")
     again = []
     for launch in launches:
         ran = [len(rows[launch["name"]].programs) for rows in found.values() if rows[launch["name"]].status == "late"]
         if ran and min(ran) > 1:
             again.append({**launch, "most": min(ran)})
     if again:
-        for release, rows in all_releases(again, "again").items():
+        for release, rows in all_releases(list(found), again, "again").items():
             found[release].update(rows)
     return found
+
+
+@functools.cache
+def code_digest() -> str:
+    """Digest of this room's code and of all that it uses: what it computes may be another with another one."""
+    both = [digest_with_siblings(each) for each in (CHILD, COMPARE)]
+    return hashlib.sha256("".join(both).encode()).hexdigest()
+
+
+def read_of(folder: Path) -> tuple[int, Reads]:
+    """How many launches the children in a folder had to compute, and what the kernels' modules read."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob(READ))]
+    return sum(each["computed"] for each in found), reads.merged(each["read"] for each in found)
 
 
 def shared(
@@ -92,7 +128,9 @@ def shared(
         return {name: outcome for rows in pool.map(ask, range(len(shares))) for name, outcome in rows.items()}
 
 
-def _of_one(python: str, request: Mapping[str, Any], folder: Path, timeout_s: float) -> dict[str, Outcome]:
+def _of_one(
+    python: str, request: Mapping[str, Any], folder: Path, timeout_s: float, children: Optional[Children] = None
+) -> dict[str, Outcome]:
     """One Python's outcomes; a launch that ends its child has crashed, and the rest go on in another one."""
     left, found, turn = list(request["launches"]), {}, 0
     while left:
@@ -102,11 +140,12 @@ def _of_one(python: str, request: Mapping[str, Any], folder: Path, timeout_s: fl
         asked.write_text(json.dumps({**request, "launches": left}), encoding="utf-8")
         command = [python, "-W", "ignore", str(CHILD), str(asked), str(out)]
         try:
-            done = commands.captured(command, env=_environ(request, out), timeout_s=timeout_s)
+            done = commands.captured(command, env=_environ(request, out), timeout_s=timeout_s, children=children)
             status, said = done.returncode, done.stderr
         except subprocess.TimeoutExpired:
             status, said = 124, f"it took more than {timeout_s:g} s"
-        rows = read(out) if (out / "rows.jsonl").is_file() else {}
+        arrays = Path(request["arrays"]) if request.get("arrays") else None
+        rows = read(out, arrays) if (out / "rows.jsonl").is_file() else {}
         last = "\n".join(said.strip().splitlines()[-commands.TAIL_LINES :])
         crashed = any(outcome.status == "crashed" for outcome in rows.values())
         if (status not in (0, LOST) and not crashed) or not rows:
@@ -131,6 +170,15 @@ def changes(python: str, outcomes: Mapping[str, Mapping[str, Outcome]], folder: 
     for release, rows in outcomes.items():
         for launch, outcome in rows.items():
             asked.setdefault(launch, {})[release] = {"row": dict(outcome.row), "folder": str(outcome.folder)}
+    return _compared(python, {"launches": asked}, folder)
+
+
+def pairs(python: str, asked: Sequence[Mapping[str, Any]], folder: Path) -> list[Change]:
+    """How each of two outcomes differ, as :mod:`compare` takes pairs of them; arguments as of :func:`changes`."""
+    return _compared(python, {"pairs": list(asked)}, folder)
+
+
+def _compared(python: str, asked: Mapping[str, Any], folder: Path) -> list[Change]:
     folder.mkdir(parents=True, exist_ok=True)
     request, out = folder / "compare.json", folder / "changes.json"
     request.write_text(json.dumps(asked), encoding="utf-8")
@@ -141,6 +189,7 @@ def changes(python: str, outcomes: Mapping[str, Mapping[str, Outcome]], folder: 
 def _environ(request: Mapping[str, Any], folder: Path) -> dict[str, str]:
     """What a child is given: on a device this process' own variables and path, which may put a Triton in front."""
     if request.get("level") != "device":
-        return {**compiler_variables.without(os.environ), "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
+        path = os.pathsep.join([*request.get("path", ()), str(PACKAGE)])
+        return {**compiler_variables.without(os.environ), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(PACKAGE))))
     return {**os.environ, "PYTHONPATH": path, "TRITON_CACHE_DIR": str(folder / "cache")}

@@ -12,7 +12,7 @@ from . import dtypes, filling
 from .tensors import Storage, Tensor, contiguous, extent
 
 LIMIT = 2 << 30  # bytes of a launch's tensors together
-_KEYS = ("name", "kernel", "args", "constexprs", "options", "grid", "most")
+_KEYS = ("name", "kernel", "args", "constexprs", "options", "grid", "most", "reference")
 
 
 @dataclasses.dataclass
@@ -63,7 +63,8 @@ def prepared(launch: Mapping[str, Any]) -> Prepared:
             ``{"descriptor": {...the same, block_shape, padding?}}``, ``{"tuple": [...]}``,
             ``{"number": "nan" | "inf" | "-inf"}``.
             ``constexprs``: the same without tensors, and ``{"dtype": name}``, ``{"function": reference}``.
-            ``options`` (num_warps and the like) mean nothing to an interpreter.
+            ``options`` (num_warps and the like) mean nothing to an interpreter. ``reference`` names the function that
+            says what it should have written (:mod:`reference`).
             Tensors that name the same ``storage`` share it; whose fill comes first fills it. Shapes, strides and
             offsets are in elements.
 

@@ -20,7 +20,7 @@ KINDS = {
     "constant": "value",
     "count": "nothing else: 0, 1, 2, ...",
     "uniform": "low, high",
-    "normal": "mean, deviation",
+    "normal": "mean, deviation; low and high where no element is beyond them, and both are there",
     "integers": "low, high (not included)",
     "bits": "data: the elements, little-endian, compressed by zlib, in base64",
 }
@@ -63,7 +63,19 @@ def _filled(kind: str, recipe: Mapping[str, Any], size: int, dtype: dtypes.Dtype
         values = recipe["low"] + (recipe["high"] - recipe["low"]) * _unit(size, seed, 0)
     else:
         values = recipe["mean"] + recipe["deviation"] * _bell(size, seed)
-    return dtypes.encode(_with_shares(values, recipe, seed), dtype)
+    values = _with_shares(values, recipe, seed)
+    if kind == "normal" and "low" in recipe and size:
+        values = _within(values, float(recipe["low"]), float(recipe["high"]), seed)
+    return dtypes.encode(values, dtype)
+
+
+def _within(values: Any, low: float, high: float, seed: int) -> Any:
+    """Nothing finite beyond the ends except zeros, and each end at one place."""
+    beyond = np.isfinite(values) & (values != 0)
+    values = np.where(beyond, np.clip(values, low, high), values)
+    places = (_unit(2, seed, 200) * len(values)).astype(np.int64)
+    values[places[0]], values[places[1]] = low, high
+    return values
 
 
 def _with_shares(values: Any, recipe: Mapping[str, Any], seed: int) -> Any:

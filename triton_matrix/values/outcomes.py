@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 ABOUT = "about.json"  # versions of what computed
 LOST = 3  # exit status of a child whose GPU was lost: what is left needs a new process
+READ = "read.json"  # what the modules read, and how many launches were computed
 ROWS = "rows.jsonl"  # a line for each launch as it begins, one as it ends
 
 
@@ -62,14 +63,18 @@ class Difference:
     after: str
     rounding: bool
 
-    def sentence(self) -> str:
-        """What differs, in one sentence."""
+    def sentence(self, *, reference: bool = False) -> str:
+        """What differs, in one sentence; from another release, or from what a reference says."""
         sizes = ""
         if self.absolute is not None and self.relative is not None:
             sizes = f", by up to {self.absolute:.3g} ({self.relative:.2g} of the value)"
         at = ", ".join(map(str, self.index))
         said = f"{self.argument}: {self.differing} of {self.of} elements differ{sizes}; "
-        return said + f"[{at}] is {self.before}, then {self.after}"
+        return (
+            said
+            + f"[{at}] is "
+            + (f"{self.after}, and should be {self.before}" if reference else f"{self.before}, then {self.after}")
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,8 +103,11 @@ def change_of(content: Mapping[str, Any]) -> Change:
     return Change(**{**content, "differences": tuple(rows)})
 
 
-def read(folder: Path) -> dict[str, Outcome]:
+def read(folder: Path, arrays: Optional[Path] = None) -> dict[str, Outcome]:
     """Launch -> what became of it, of a child's folder; one that began and did not end has crashed.
+
+    Args:
+        arrays: where the child put the values, where that is another folder.
 
     Raises:
         OSError, ValueError: the file of rows is not there or not JSON.
@@ -107,8 +115,10 @@ def read(folder: Path) -> dict[str, Outcome]:
     found: dict[str, Outcome] = {}
     for line in (folder / ROWS).read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
+        if "read" in row:
+            continue
         name = row.get("begin") or row["launch"]
         if "begin" in row:
             row = {"launch": name, "status": "crashed", "reason": "the process ended in it"}
-        found[name] = Outcome(name, row, folder)
+        found[name] = Outcome(name, row, arrays or folder)
     return found

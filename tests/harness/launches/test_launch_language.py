@@ -76,7 +76,7 @@ def test_a_value_gives_the_hints_that_a_launch_of_it_would(ask, release):
 def test_a_tuple_is_an_argument_where_triton_has_them(ask, release):
     pair = HEAD + COPY.replace("x_ptr, n,", "pair,").replace("x_ptr", "pair[0]").replace("< n", "< pair[1]")
     _, entries, errors = ask(
-        release, {"mine.py": pair}, LAUNCH.replace('x_ptr = "*fp32"\nn = 4096', 'pair = ["*fp32", 4096]')
+        release, {"mine.py": pair}, LAUNCH.replace('x_ptr = "*fp32"\nn = 4096', 'pair = {{tuple = ["*fp32", 4096]}}')
     )
     status, reason, metrics = only(entries)
     if release in (OLDEST, "3.2.0"):

@@ -1,5 +1,6 @@
 """A launch's values in one release against another: how many differ, by how much, where, and why."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -21,15 +22,15 @@ def outcome(tmp_path):
         element = dtypes.find(dtype)
         bits = dtypes.encode(np.array(values), element)
         at = np.arange(len(bits)) if places is None else np.array(places, np.int64)
-        np.savez(folder / "0.npz", **{"y.places": at, "y.bits": bits})
+        digest = hashlib.sha256(f"{at.tolist()}{bits.tobytes()}".encode()).hexdigest()
+        np.savez(folder / f"{digest}.npz", places=at, bits=bits)
         storage = {"args": ["y"], "dtype": dtype, "shape": shape or [len(bits)], "offset": 0, "read": False}
         storage |= {"strides": [int(np.prod(storage["shape"][at + 1 :])) for at in range(len(storage["shape"]))]}
-        storage |= {"written": len(at), "digest": f"{at.tolist()}{bits.tobytes()}"}
+        storage |= {"written": len(at), "digest": digest}
         row = {
             "status": status,
             "reason": reason,
             "programs": list(programs),
-            "file": "0.npz",
             "storages": [storage],
             **more,
         }

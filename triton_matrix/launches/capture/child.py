@@ -12,33 +12,31 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...base import files, targets
+from ...base import targets
 from .. import driver_standin
-from . import writing
+from .journal import Journal
 from .recorder import Recorder
 
 
 def main(wanted: dict[str, Any]) -> None:
-    """Run the command; at its end the launch files and the report are there. The exit status is the command's."""
+    """Run the command, and note in ``wanted["folder"]`` what it launches. The exit status is the command's."""
     target = targets.parse(wanted["target"])
     real = _has_gpu()
     if not real:
         driver_standin.install(target)
-        with contextlib.suppress(ImportError):
+    with contextlib.suppress(ImportError):
+        if real:
+            from . import zeroed
+
+            zeroed.enter(zeroed.Zeroed())
+        else:
             from . import gpu_standin
 
             gpu_standin.install(target, wanted["tensors"], judged=wanted["interpret"])
-    recorder = Recorder(runs=real or wanted["interpret"])
+    journal = Journal(Path(wanted["folder"]))
+    recorder = Recorder(journal, runs=real or wanted["interpret"], most=wanted["most"])
     recorder.install()
-
-    def finish() -> None:
-        written = writing.write(Path(wanted["out"]), recorder.launches)
-        kernels = {launch.kernel for launch in recorder.launches}
-        count = sum(launch.count for launch in recorder.launches)
-        report = {"files": written, "kernels": len(kernels), "launches": count, "problems": sorted(recorder.problems)}
-        files.write_json(wanted["report"], report)
-
-    atexit.register(finish)
+    atexit.register(recorder.finish)
     run(wanted["command"])
 
 

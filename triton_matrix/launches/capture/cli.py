@@ -1,4 +1,4 @@
-"""The verb ``capture``: run a command and write every launch that it makes, each distinct signature once."""
+"""The verb ``capture``: run a command and write the launches that it makes, whole and once each."""
 
 from __future__ import annotations
 
@@ -13,37 +13,63 @@ from pathlib import Path
 from typing import Any
 
 from ...base import commands, targets
-from . import writing
+from . import journal, writing
+
+MOST = 8  # launches of a kernel
 
 
 @commands.exit_status("capture")
 def main(argv: list[str]) -> int:
-    """Exit status 0: launches were written. 1: there was none. 2: cannot ask. How the command ends is not judged."""
+    """Exit status 0: launches were written. 1: there was none. 2: cannot ask. How the command ends is not judged.
+
+    Interrupted or terminated, it writes what there is and ends with 130 or 143.
+    """
     own, command = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     options = _parser().parse_args(own)
     if not command:
         raise ValueError("no command; write it behind --, as in: capture -o launches -- pytest tests")
-    target = targets.parse(options.target).name
+    for name in ("most", "seconds"):
+        if getattr(options, name) is not None and not getattr(options, name) > 0:
+            raise ValueError(f"--{name} is {getattr(options, name)}; allowed is a number above 0")
+    wanted: dict[str, Any] = {"target": targets.parse(options.target).name, "tensors": options.tensors}
+    wanted |= {"interpret": options.interpret, "most": options.most, "command": command}
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        wanted: dict[str, Any] = {"out": str(options.out.resolve()), "target": target, "report": str(report)}
-        wanted |= {"interpret": options.interpret, "tensors": options.tensors, "command": command}
-        # Without a GPU nothing is computed that an assertion could judge; -O leaves them out, so that tests go on.
-        python = [sys.executable, *([] if options.interpret else ["-O"])]
-        done = subprocess.run([*python, "-m", f"{__package__}.child", json.dumps(wanted)], env=_environment(options))
-        if not report.is_file():
-            raise ValueError(f"the command ended with {done.returncode} before it could be looked at")
-        found = json.loads(report.read_text(encoding="utf-8"))
-    for sentence in [*found["problems"], *_others(options.out, found["files"])]:
+        ended, status = _run({**wanted, "folder": folder}, options)
+        try:
+            captured = journal.read(Path(folder))
+        except OSError:
+            raise ValueError(f"{ended} before it could be looked at") from None
+        note = f"captured from `{shlex.join(command)}`; {ended}"
+        written = writing.write(options.out, captured, Path(folder), note)
+    for sentence in [*sorted(captured.problems), *_others(options.out, written)]:
         print(f"capture: {sentence}", file=sys.stderr)
-    ended = f"the command ended with {done.returncode}"
-    ended += ", which is not judged; there may be launches that it did not come to" if done.returncode else ""
-    writing.note(options.out, found["files"], f"captured from `{shlex.join(command)}`; {ended}")
-    print(
-        f"{found['launches']} launches of {found['kernels']} kernels, {len(found['files'])} files in {options.out};"
-        f" {ended}"
-    )
-    return 0 if found["files"] else 1
+    kernels = {launch["kernel"] for launch in captured.launches.values()}
+    left = {name.rpartition(":")[2]: count for name, count in sorted(captured.left_out.items())}
+    for name, count in left.items():
+        sentence = f"{name}: {count} more distinct launches are left out; --most is {options.most}"
+        print(f"capture: {sentence}", file=sys.stderr)
+    print(f"{captured.total} launches of {len(kernels)} kernels, {len(written)} files in {options.out}; {ended}")
+    return status or (0 if written else 1)
+
+
+def _run(wanted: dict[str, Any], options: argparse.Namespace) -> tuple[str, int]:
+    """Run the command; how it ended, and the exit status where someone ended this process."""
+    # Without a GPU nothing is computed that an assertion could judge; -O leaves them out, so that tests go on.
+    python = [sys.executable, *([] if options.interpret else ["-O"])]
+    command = [*python, "-m", f"{__package__}.child", json.dumps(wanted)]
+    missing = "; there may be launches that it did not come to"
+    try:
+        with commands.group(command, env=_environment(options)) as process:
+            done = process.wait(options.seconds)
+    except subprocess.TimeoutExpired:
+        return f"the command was ended after {options.seconds:g} s{missing}", 0
+    except KeyboardInterrupt:
+        return f"the command was interrupted{missing}", 130
+    except SystemExit as end:
+        return f"the command was ended{missing}", int(end.code or 0)
+    if done:
+        missing = f", which is not judged{missing}"
+    return f"the command ended with {done}{missing if done else ''}", 0
 
 
 def _others(folder: Path, written: list[str]) -> list[str]:
@@ -70,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--interpret", action="store_true", help="run launches in Triton's interpreter, where code depends on values")
     add("--target", default="cuda:90", help="the GPU that torch and Triton describe where there is none")
+    add("--most", type=int, default=MOST, metavar="N", help=f"distinct launches to keep of a kernel (default: {MOST})")
+    add("--seconds", type=float, metavar="S", help="end the command after this long, and keep what there is")
     add("--tensors", choices=("cpu", "meta"), default="cpu", help="where tensors live that ask for a GPU")
     return parser
 

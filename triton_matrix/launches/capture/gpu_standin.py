@@ -8,10 +8,10 @@ import types
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from ...base.targets import Target
 from .. import torch_standin
+from . import zeroed
 
 _CUDA = torch.device("cuda", 0)
 
@@ -42,17 +42,7 @@ def install(target: Target, tensors: str, judged: bool) -> None:
         torch.equal = lambda *args, **kwargs: True
         torch.testing.assert_close = lambda *args, **kwargs: None
         torch.testing.assert_allclose = lambda *args, **kwargs: None
-    mapped = _Mapped(tensors)
-    mapped.__enter__()
-    autograd: Any = torch.autograd
-    if hasattr(autograd, "_engine_run_backward"):
-        engine = autograd._engine_run_backward
-
-        def run_backward(*args: Any, **kwargs: Any) -> Any:
-            with mapped:  # Tensor.backward left it, and a package's own backward asks again
-                return engine(*args, **kwargs)
-
-        autograd._engine_run_backward = run_backward
+    zeroed.enter(_Mapped(tensors))
 
 
 class _OfGenerators(type):
@@ -80,7 +70,7 @@ class _Stream(types.SimpleNamespace):
         pass
 
 
-class _Mapped(TorchFunctionMode):  # type: ignore[misc]  # where torch is not installed it is of no known type
+class _Mapped(zeroed.Zeroed):
     """Takes every request for the GPU to another device, and lets tensors say that they are on the GPU."""
 
     def __init__(self, tensors: str) -> None:
@@ -95,7 +85,8 @@ class _Mapped(TorchFunctionMode):  # type: ignore[misc]  # where torch is not in
             return self._says[func]
         if func in self._stays:
             return args[0]
-        return func(*(self._map(item) for item in args), **{k: self._map(v) for k, v in (kwargs or {}).items()})
+        mapped = {name: self._map(value) for name, value in (kwargs or {}).items()}
+        return super().__torch_function__(func, types, tuple(map(self._map, args)), mapped)
 
     def _map(self, value: Any) -> Any:
         if isinstance(value, torch.device):

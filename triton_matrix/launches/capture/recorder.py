@@ -8,28 +8,20 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import os
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ...base.compile_options import COMPILE_OPTIONS
+from .. import arguments, local_kernels
 from ..tuned import settings_of_config
+from .journal import Journal
+from .selection import Selection
 
-_KINDS = {
-    "float16": "fp16",
-    "bfloat16": "bf16",
-    "float32": "fp32",
-    "float64": "fp64",
-    "float8_e4m3fn": "fp8e4nv",
-    "float8_e4m3fnuz": "fp8e4b8",
-    "float8_e5m2": "fp8e5",
-    "float8_e5m2fnuz": "fp8e5b16",
-    "bool": "i1",
-    **{f"int{bits}": f"i{bits}" for bits in (8, 16, 32, 64)},
-    **{f"uint{bits}": f"u{bits}" for bits in (8, 16, 32, 64)},
-}
 _LANGUAGE = {"int1": "i1", "fp16": "float16", "bf16": "bfloat16", "fp32": "float32", "fp64": "float64"}
 
 
@@ -40,37 +32,36 @@ class Launch:
     Attributes:
         kernel: ``/path/to/file.py:name``.
         args, constexprs, options: as a launch file has them.
-        divisible: the pointers whose address is a multiple of 16.
-        grid: of the first launch of this kind; "?" where it cannot be computed without a tuner's choice.
-        count: how often it was launched.
+        tuned: the constexprs and options that a tuner's first configuration and the heuristics add.
+        divisible: of the pointers given as types, those whose address is a multiple of 16; None where there are none.
+        grid: "?" where it cannot be computed without a tuner's choice.
     """
 
     kernel: str
     args: dict[str, Any]
     constexprs: dict[str, Any]
     options: dict[str, Any]
-    divisible: list[str]
+    tuned: dict[str, Any]
+    divisible: Optional[list[str]]
     grid: Any
-    count: int = 1
 
 
-@dataclass
 class Recorder:
-    """Keeps what is launched from :meth:`install` on.
+    """Notes what is launched from :meth:`install` on, in a journal that is whole at any time.
 
-    Attributes:
+    Args:
         runs: whether a launch is also run; otherwise its outputs keep what they held.
-        problems: what could not be written as a launch file, one sentence each.
+        most: launches to keep of a kernel.
     """
 
-    runs: bool
-    problems: set[str] = field(default_factory=set)
-    _found: dict[str, Launch] = field(default_factory=dict)
-    _depth: int = 0
+    def __init__(self, journal: Journal, runs: bool, most: int) -> None:
+        self._journal, self._runs = journal, runs
+        self._selection = Selection(most)
+        self._depth = 0
 
-    @property
-    def launches(self) -> list[Launch]:
-        return list(self._found.values())
+    def finish(self) -> None:
+        """Note how often each launch came in all."""
+        self._journal.counts(self._selection)
 
     def install(self) -> None:
         """Take the place of the launch of every kernel, tuned or not, interpreted or not."""
@@ -88,10 +79,10 @@ class Recorder:
         recorder = self
 
         def run(kernel: Any, *args: Any, **kwargs: Any) -> Any:
-            if recorder._depth == 0:
-                recorder.record(kernel, args, kwargs)
-            if not recorder.runs:
+            noted = recorder._record(kernel, args, kwargs) if recorder._depth == 0 else None
+            if not recorder._runs:
                 return None
+            before = noted and noted[1].snapshot()
             recorder._depth += 1
             try:
                 if tunes:  # its first configuration, so that nothing is timed
@@ -100,6 +91,8 @@ class Recorder:
                 return original(kernel, *args, **kwargs)
             finally:
                 recorder._depth -= 1
+                if noted:
+                    recorder._journal.written(noted[0], noted[1].written(before))
 
         return run
 
@@ -116,40 +109,71 @@ class Recorder:
         kind.__init__ = init
         kind.__getitem__ = lambda kernel, grid: functools.partial(kernel.run, grid=grid, warmup=False)
 
-    def record(self, kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Note one launch, or why it cannot be written as a file."""
+    def _record(self, kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Optional[tuple[str, Any]]:
+        """Note one launch, or why no file can say it; the key and the contents of one that is kept and has tensors."""
         function = _python_function(kernel)
-        reference = _reference(kernel, function)
-        if reference is None:
+        try:
+            reference = _reference(kernel, function)
+        except local_kernels.LocalError as problem:
             where = f"{Path(function.__code__.co_filename).name}:{function.__code__.co_firstlineno}"
-            self.problems.add(f"{function.__name__} ({where}) is made inside a function; no reference names it")
-            return
+            self._journal.problem(f"{function.__name__} ({where}) {problem}")
+            return None
         parameters = inspect.signature(function).parameters
         given = dict(zip(parameters, args))
         given |= {name: value for name, value in kwargs.items() if name in parameters}
         options = {n: v for n, v in kwargs.items() if n not in parameters and n in COMPILE_OPTIONS and v is not None}
-        launch = Launch(reference, {}, {}, {name: _plain(value) for name, value in options.items()}, [], "?")
-        classes: list[Any] = [reference, sorted(launch.options.items(), key=str)]
+        plain = {name: _plain(value) for name, value in options.items()}
+        launch = Launch(reference, {}, {}, plain, _tuned(kernel, given, options), None, "?")
+        launch.grid = _grid(kwargs.get("grid"), {**given, **_first_config(kernel)})
+        group: list[Any] = [sorted(launch.options.items(), key=str)]
+        shapes: list[Any] = [launch.grid]
+        name = ""
         try:
             for name, value in given.items():
                 if "constexpr" in str(parameters[name].annotation):
                     launch.constexprs[name] = _constexpr(value)
-                    classes.append((name, repr(launch.constexprs[name])))
+                    group.append((name, repr(launch.constexprs[name])))
                 else:
-                    launch.args[name] = _argument(value)
-                    classes.append((name, _class(launch.args[name])))
-                    if hasattr(value, "data_ptr"):
-                        if value.data_ptr() % 16 == 0:
-                            launch.divisible.append(name)
-                        classes.append(launch.divisible[-1:] == [name])
+                    group.append((name, _class(value)))
+                    shapes.append(_shape(value))
+            key = self._selection.offer(reference, repr(group), repr(shapes))
+            if key is None:
+                return None
+            contents = _contents(given, launch, reference)
         except TypeError as problem:
-            self.problems.add(f"{function.__name__} is launched with {name} = {problem}, which no file can say")
-            return
-        known = self._found.setdefault(repr(classes), launch)
-        if known is not launch:
-            known.count += 1
-        else:
-            launch.grid = _grid(kwargs.get("grid"), {**given, **_first_config(kernel)})
+            self._journal.problem(f"{function.__name__} is launched with {name} = {problem}, which no file can say")
+            return None
+        self._journal.launch(key, asdict(launch), contents.files if contents else {}, self._selection)
+        return (key, contents) if contents else None
+
+
+def _contents(given: dict[str, Any], launch: Launch, reference: str) -> Any:
+    """Fill ``args`` of a launch; what its tensors hold, where torch has them."""
+    values = {name: value for name, value in given.items() if name not in launch.constexprs}
+    tensors = {where: tensor for name, value in values.items() for where, tensor in _tensors(name, value)}
+    contents = None
+    if tensors:
+        from .contents import Contents
+
+        contents = Contents(tensors, reference.rpartition(":")[2])
+    for name, value in values.items():
+        launch.args[name] = _argument(name, value, contents)
+        if hasattr(value, "data_ptr") and not isinstance(launch.args[name], dict):
+            launch.divisible = launch.divisible or []
+            launch.divisible += [name] if value.data_ptr() % 16 == 0 else []
+    return contents
+
+
+def _tensors(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The tensors of torch in an argument, by where they stand."""
+    torch = sys.modules.get("torch")
+    if isinstance(value, (tuple, list)):
+        for at, each in enumerate(value):
+            yield from _tensors(f"{name}[{at}]", each)
+    elif hasattr(value, "block_shape") and hasattr(value, "base"):
+        yield from _tensors(name, value.base)
+    elif torch is not None and isinstance(value, torch.Tensor):
+        yield name, value
 
 
 def _python_function(kernel: Any) -> Any:
@@ -158,40 +182,70 @@ def _python_function(kernel: Any) -> Any:
     return kernel
 
 
-def _reference(kernel: Any, function: Any) -> Optional[str]:
-    """Under which name of its module a kernel is found again; a name of the very object first."""
+def _reference(kernel: Any, function: Any) -> str:
+    """Under which name of its module a kernel is found again; a name of the very object first.
+
+    Raises:
+        LocalError: under none.
+    """
     module = sys.modules.get(function.__module__)
-    names = {name: value for name, value in vars(module).items() if hasattr(value, "fn")} if module else {}
+    file = getattr(module, "__file__", None)
+    if module is None or not file:
+        raise local_kernels.LocalError("has no file; no reference names it")
+    names = {name: value for name, value in vars(module).items() if hasattr(value, "fn")}
     same = [name for name, value in names.items() if value is kernel]
     same += [name for name, value in names.items() if _python_function(value) is function]
-    file = getattr(module, "__file__", None)
-    return f"{Path(file).resolve()}:{same[0]}" if same and file else None
+    if same:
+        return f"{Path(file).resolve()}:{same[0]}"
+    name = function.__qualname__
+    if "<locals>" in name:
+        local_kernels.source(Path(file), name)
+    else:
+        found: Any = module
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is None or _python_function(found) is not function:
+            raise local_kernels.LocalError("is not what its module calls so; no reference names it")
+    return f"{Path(file).resolve()}:{name}"
 
 
-def _argument(value: Any) -> Any:
+def _argument(name: str, value: Any, contents: Any) -> Any:
     """An argument as a launch file has it."""
     if value is None:
         return "None"
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"number": str(value)}
     if isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, (tuple, list)):
-        return [_argument(item) for item in value]
+        return {"tuple": [_argument(f"{name}[{at}]", item, contents) for at, item in enumerate(value)]}
     if hasattr(value, "block_shape") and hasattr(value, "base"):
-        return f"tensordesc<{_kind(value.base.dtype)}[{', '.join(map(str, value.block_shape))}]>"
+        return _descriptor(name, value, contents)
     if hasattr(value, "data_ptr"):
-        return f"*{_kind(value.dtype)}"
+        in_torch = any(True for _ in _tensors(name, value))
+        return {"tensor": contents.of(name)} if in_torch else f"*{_kind(value.dtype)}"
     if type(value).__name__ == "constexpr":
-        return _argument(value.value)
+        return _argument(name, value.value, contents)
     if hasattr(value, "__index__"):
         return int(value)
     if hasattr(value, "__float__"):
-        return float(value)
+        return _argument(name, float(value), contents)
     raise TypeError(f"a {type(value).__name__}")
+
+
+def _descriptor(name: str, value: Any, contents: Any) -> Any:
+    block = [int(size) for size in value.block_shape]
+    if not any(True for _ in _tensors(name, value)):
+        return f"tensordesc<{_kind(value.base.dtype)}[{', '.join(map(str, block))}]>"
+    said = {**contents.of(name), "block_shape": block}
+    said |= {"shape": [int(size) for size in value.shape], "strides": [int(step) for step in value.strides]}
+    padding = getattr(value, "padding", "zero")
+    return {"descriptor": {**said, **({"padding": padding} if padding != "zero" else {})}}
 
 
 def _kind(dtype: Any) -> str:
     name = str(dtype).rpartition(".")[2]
-    return _KINDS.get(name, name)
+    return {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "float64": "fp64"}.get(name, name)
 
 
 def _constexpr(value: Any) -> Any:
@@ -221,11 +275,49 @@ def _constexpr(value: Any) -> Any:
 
 def _class(value: Any) -> Any:
     """What of an argument's value the compiler is told."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        return (
-            [_class(item) for item in value] if isinstance(value, list) else (value if isinstance(value, str) else "f")
-        )
-    return (value == 1, value % 16 == 0, -(2**31) <= value < 2**31)
+    if isinstance(value, (tuple, list)):
+        return [_class(item) for item in value]
+    if hasattr(value, "block_shape") and hasattr(value, "base"):
+        return (str(value.base.dtype), list(value.block_shape))
+    if hasattr(value, "data_ptr"):
+        return (str(value.dtype), value.data_ptr() % 16 == 0)
+    if value is None or isinstance(value, bool):
+        return str(type(value))
+    return arguments.told(value) if isinstance(value, (int, float)) else "f"
+
+
+def _shape(value: Any) -> Any:
+    """What of an argument's value tells launches apart beyond that: sizes and integers."""
+    if isinstance(value, (tuple, list)):
+        return [_shape(item) for item in value]
+    if hasattr(value, "block_shape") and hasattr(value, "base"):
+        return _shape(value.base)
+    if hasattr(value, "shape"):
+        return (list(value.shape), list(value.stride()) if hasattr(value, "stride") else [])
+    return value if isinstance(value, int) else None
+
+
+def _tuned(kernel: Any, given: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """What a tuner's first configuration and the heuristics add to a launch, as a launch file has it."""
+    function = _python_function(kernel)
+    parameters, wrapper = inspect.signature(function).parameters, kernel
+    found: dict[str, Any] = {}
+    while hasattr(wrapper, "fn"):
+        if getattr(wrapper, "configs", None):
+            found |= settings_of_config(wrapper.configs[0])
+        elif isinstance(getattr(wrapper, "values", None), dict):
+            for name, compute in wrapper.values.items():
+                try:
+                    found[name] = compute({**given, **found})
+                except Exception:  # of a heuristic that looks at what is not there without a GPU
+                    return {}
+        wrapper = wrapper.fn
+    found = {name: value for name, value in found.items() if name not in given and name not in options}
+    said: dict[str, Any] = {
+        "constexprs": {name: _constexpr(value) for name, value in found.items() if name in parameters},
+        "options": {name: _plain(value) for name, value in found.items() if name in COMPILE_OPTIONS},
+    }
+    return {name: table for name, table in said.items() if table}
 
 
 def _plain(value: Any) -> Any:

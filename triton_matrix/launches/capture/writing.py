@@ -1,4 +1,4 @@
-"""Writes launches, one file each."""
+"""Writes captured launches, one file each, with the integers of their tensors beside them."""
 
 from __future__ import annotations
 
@@ -9,41 +9,63 @@ from typing import Any
 
 from ...base import files
 from ...base.text import printable
-from .recorder import Launch
+from .journal import Captured
 
 
-def write(folder: Path, launches: list[Launch]) -> list[str]:
-    """Write each launch as ``<kernel>-<number>.toml`` into ``folder``; the paths, relative to it."""
+def write(folder: Path, captured: Captured, journal: Path, note: str) -> list[str]:
+    """Write each launch as ``<kernel>-<number>.toml`` into ``folder``; the paths, relative to it.
+
+    Args:
+        journal: the folder that the launches' own files lie in.
+        note: the sentence that each file begins with, as a comment.
+    """
     numbers: dict[str, int] = {}
     written = []
-    for launch in sorted(launches, key=lambda each: each.kernel):
-        name = launch.kernel.rpartition(":")[2]
+    for key, launch in sorted(captured.launches.items(), key=lambda item: item[1]["kernel"]):
+        name = launch["kernel"].rpartition(":")[2].rpartition(".")[2]
         numbers[name] = numbers.get(name, 0) + 1
         file = f"{name}-{numbers[name]}.toml"
-        files.write_text(folder / file, text(launch, folder))
+        _mark_written(launch["args"], captured.written.get(key, {}))
+        for each in captured.files.get(key, ()):
+            with files.replacing(folder / each) as scratch:
+                scratch.write_bytes((journal / each).read_bytes())
+        head = f"# {' '.join(printable(note).split())}\n"
+        files.write_text(folder / file, head + text(launch, captured.counts.get(key, 1), folder))
         written.append(file)
     return written
 
 
-def note(folder: Path, names: list[str], sentence: str) -> None:
-    """Put ``sentence`` above what was written, as a comment of one line."""
-    for name in names:
-        content = (folder / name).read_text(encoding="utf-8")
-        files.write_text(folder / name, f"# {' '.join(printable(sentence).split())}\n{content}")
+def _mark_written(args: dict[str, Any], written: dict[str, bool]) -> None:
+    """Say of each tensor whether the launch wrote to it, where that is known."""
+
+    def mark(name: str, value: Any) -> None:
+        if not isinstance(value, dict):
+            return
+        for kind, content in value.items():
+            if kind == "tuple":
+                for at, item in enumerate(content):
+                    mark(f"{name}[{at}]", item)
+            elif name in written:
+                content["written"] = written[name]
+
+    for name, value in args.items():
+        mark(name, value)
 
 
-def text(launch: Launch, folder: Path) -> str:
+def text(launch: dict[str, Any], count: int, folder: Path) -> str:
     """A launch as a file in ``folder``; its kernel's file is named relative to that where it lies below this folder."""
-    path, _, name = launch.kernel.rpartition(":")
+    path, _, name = launch["kernel"].rpartition(":")
     near = Path(path).is_relative_to(Path.cwd())
-    shown = Path(os.path.relpath(path, folder)).as_posix() if near else path
+    shown = Path(os.path.relpath(path, folder.resolve())).as_posix() if near else path
     parts = [f"kernel = {_toml(f'{shown}:{name}')}"]
-    for title, table in (("args", launch.args), ("constexprs", launch.constexprs), ("options", launch.options)):
-        if table:
-            parts += [f"[{title}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
-    if any(isinstance(kind, str) and kind.startswith("*") for kind in launch.args.values()):
-        parts += ["[hints]", f"divisible_by_16 = {_toml(launch.divisible)}"]
-    parts += ["[launches]", f"count = {launch.count}", f"grid = {_toml(launch.grid)}"]
+    if isinstance(launch["grid"], list) and all(size > 0 for size in launch["grid"]):
+        parts.append(f"grid = {_toml(launch['grid'])}")
+    parts.append(f"count = {count}")
+    for title in ("args", "constexprs", "options", "tuned"):
+        if launch[title]:
+            parts += [f"[{title}]", *(f"{key} = {_toml(value)}" for key, value in launch[title].items())]
+    if launch["divisible"] is not None:
+        parts += ["[hints]", f"divisible_by_16 = {_toml(launch['divisible'])}"]
     return "\n".join(parts) + "\n"
 
 

@@ -173,7 +173,10 @@ class Helpers:
             plain = [int(self._plain(each)) for each in _range_arguments(bounds, named)]
             return builtins.range(*plain)
         if kind is not builtins.range and kind is not getattr(self._tl, "range", None):
-            return kind(*bounds, **named)
+            made = kind(*bounds, **named)
+            if not isinstance(made, builtins.range):
+                return made
+            bounds, named = (made.start, made.stop, made.step), {}  # of a function that a module has in place of it
         self._executor.touched.add(Loops.row.name)
         return self._tensors(_range_arguments(bounds, named))
 

@@ -1,9 +1,11 @@
-"""The processes that compile in several releases side by side, and their end where the run is interrupted."""
+"""Processes of several releases side by side, and their end where the run is interrupted."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -26,6 +28,15 @@ class Children:
         """``process`` has been waited for."""
         with self._lock:
             self._running.remove(process)
+
+    @contextlib.contextmanager
+    def holding(self, process: subprocess.Popen[Any]) -> Iterator[None]:
+        """``process`` runs until the block is left."""
+        self.started(process)
+        try:
+            yield
+        finally:
+            self.ended(process)
 
     def end(self) -> None:
         """End those that run, and those that still start."""

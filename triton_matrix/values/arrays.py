@@ -1,0 +1,55 @@
+"""What launches wrote: a file for each content, called by its digest, so that releases that agree share one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import filling
+from .dtypes import DTYPES
+
+KEPT = 1 << 18  # elements of a storage that are kept; of more, a share by lot and the digest of all
+
+
+def write(folder: Path, digest: str, places: Any, bits: Any) -> int:
+    """Keep the elements of ``bits`` at ``places``, ascending; gives how many are kept."""
+    places = _share(places)
+    path = _path(folder, digest)
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.npz")
+        in_a_row = int(places[-1] - places[0]) + 1 == len(places)
+        np.savez(partial, places=places[:1] if in_a_row else places, bits=bits[places])
+        os.replace(partial, path)
+    return len(places)
+
+
+def read(folder: Path, digest: str) -> tuple[Any, Any]:
+    """Places and bits; OSError, ValueError or KeyError where the file is not there or not whole."""
+    with np.load(_path(folder, digest)) as content:
+        places, bits = content["places"], content["bits"]
+    if len(places) == 1 < len(bits):
+        places = np.arange(places[0], places[0] + len(bits))
+    return places, bits
+
+
+def is_there(folder: Path, storage: Mapping[str, Any]) -> bool:
+    """Whether what a storage's row names is kept, as far as a name can tell."""
+    return not storage["written"] or _path(folder, storage["digest"]).is_file()
+
+
+def _path(folder: Path, digest: str) -> Path:
+    return folder / f"{digest}.npz"
+
+
+def _share(places: Any) -> Any:
+    """The places to keep: all, or those that a hash of the place picks, which is the same in every release."""
+    if len(places) <= KEPT:
+        return places
+    every = -(-len(places) // KEPT)
+    lot = filling.filled({"kind": "integers", "low": 0, "high": every}, int(places[-1]) + 1, DTYPES["i64"])
+    return places[lot[places] == 0]
