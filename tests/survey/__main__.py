@@ -74,7 +74,7 @@ def captured(folder: Optional[Path]) -> list[Kernel]:
     found: dict[str, Kernel] = {}
     for file in sorted(folder.glob("*/*.toml")) if folder else ():
         text = file.read_text(encoding="utf-8")
-        reference = json.loads(text.partition("\n")[0].partition(" = ")[2])
+        reference = json.loads(next(each for each in text.splitlines() if each.startswith("kernel = "))[9:])
         path, _, name = reference.rpartition(":")
         text = text.replace(reference, f"{(file.parent / path).resolve()}:{name}", 1)
         found.setdefault(f"{path}:{name}", Kernel(file.parent.name, name, Path(path), text))

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from triton_matrix.values import description
+from triton_matrix.values import description, dtypes, filling
 
 COPY = {"name": "copy", "kernel": "mine.py:copy", "grid": [2]}
 
@@ -57,3 +57,10 @@ def test_a_small_grid_runs_whole_and_a_large_one_by_lot_with_both_ends():
     assert some[:2] == [(0, 0, 0), (999, 6, 2)]
     assert some == description.chosen([1000, 7, 3], 10)
     assert some[:5] == description.chosen([1000, 7, 3], 5)  # a smaller share is a part of the larger one
+
+
+def test_a_range_is_kept_to_and_both_of_its_ends_are_there():
+    recipe = {"kind": "normal", "mean": 0.0, "deviation": 5.0, "low": -1.5, "high": 3.0, "nan": 0.25, "seed": 7}
+    made = filling.filled(recipe, 4096, dtypes.find("fp32"))
+    assert (np.nanmin(made), np.nanmax(made)) == (-1.5, 3.0)
+    assert 0.2 < np.isnan(made).mean() < 0.3

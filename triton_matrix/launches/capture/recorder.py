@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import os
-import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ...base.compile_options import COMPILE_OPTIONS
-from .. import arguments, local_kernels
+from .. import local_kernels
 from ..tuned import settings_of_config
 from .journal import Journal
+from .references import python_function, reference_of
 from .selection import Selection
-
-_LANGUAGE = {"int1": "i1", "fp16": "float16", "bf16": "bfloat16", "fp32": "float32", "fp64": "float64"}
+from .spelling import argument, constexpr, plain, shape, tensors, told
 
 
 @dataclass
@@ -111,9 +108,9 @@ class Recorder:
 
     def _record(self, kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Optional[tuple[str, Any]]:
         """Note one launch, or why no file can say it; the key and the contents of one that is kept and has tensors."""
-        function = _python_function(kernel)
+        function = python_function(kernel)
         try:
-            reference = _reference(kernel, function)
+            reference = reference_of(kernel, function)
         except local_kernels.LocalError as problem:
             where = f"{Path(function.__code__.co_filename).name}:{function.__code__.co_firstlineno}"
             self._journal.problem(f"{function.__name__} ({where}) {problem}")
@@ -122,8 +119,8 @@ class Recorder:
         given = dict(zip(parameters, args))
         given |= {name: value for name, value in kwargs.items() if name in parameters}
         options = {n: v for n, v in kwargs.items() if n not in parameters and n in COMPILE_OPTIONS and v is not None}
-        plain = {name: _plain(value) for name, value in options.items()}
-        launch = Launch(reference, {}, {}, plain, _tuned(kernel, given, options), None, "?")
+        said = {name: plain(value) for name, value in options.items()}
+        launch = Launch(reference, {}, {}, said, _tuned(kernel, given, options), None, "?")
         launch.grid = _grid(kwargs.get("grid"), {**given, **_first_config(kernel)})
         group: list[Any] = [sorted(launch.options.items(), key=str)]
         shapes: list[Any] = [launch.grid]
@@ -131,11 +128,11 @@ class Recorder:
         try:
             for name, value in given.items():
                 if "constexpr" in str(parameters[name].annotation):
-                    launch.constexprs[name] = _constexpr(value)
+                    launch.constexprs[name] = constexpr(value)
                     group.append((name, repr(launch.constexprs[name])))
                 else:
-                    group.append((name, _class(value)))
-                    shapes.append(_shape(value))
+                    group.append((name, told(value)))
+                    shapes.append(shape(value))
             key = self._selection.offer(reference, repr(group), repr(shapes))
             if key is None:
                 return None
@@ -150,156 +147,23 @@ class Recorder:
 def _contents(given: dict[str, Any], launch: Launch, reference: str) -> Any:
     """Fill ``args`` of a launch; what its tensors hold, where torch has them."""
     values = {name: value for name, value in given.items() if name not in launch.constexprs}
-    tensors = {where: tensor for name, value in values.items() for where, tensor in _tensors(name, value)}
+    found = {where: tensor for name, value in values.items() for where, tensor in tensors(name, value)}
     contents = None
-    if tensors:
+    if found:
         from .contents import Contents
 
-        contents = Contents(tensors, reference.rpartition(":")[2])
+        contents = Contents(found, reference.rpartition(":")[2])
     for name, value in values.items():
-        launch.args[name] = _argument(name, value, contents)
+        launch.args[name] = argument(name, value, contents)
         if hasattr(value, "data_ptr") and not isinstance(launch.args[name], dict):
             launch.divisible = launch.divisible or []
             launch.divisible += [name] if value.data_ptr() % 16 == 0 else []
     return contents
 
 
-def _tensors(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The tensors of torch in an argument, by where they stand."""
-    torch = sys.modules.get("torch")
-    if isinstance(value, (tuple, list)):
-        for at, each in enumerate(value):
-            yield from _tensors(f"{name}[{at}]", each)
-    elif hasattr(value, "block_shape") and hasattr(value, "base"):
-        yield from _tensors(name, value.base)
-    elif torch is not None and isinstance(value, torch.Tensor):
-        yield name, value
-
-
-def _python_function(kernel: Any) -> Any:
-    while hasattr(kernel, "fn"):
-        kernel = kernel.fn
-    return kernel
-
-
-def _reference(kernel: Any, function: Any) -> str:
-    """Under which name of its module a kernel is found again; a name of the very object first.
-
-    Raises:
-        LocalError: under none.
-    """
-    module = sys.modules.get(function.__module__)
-    file = getattr(module, "__file__", None)
-    if module is None or not file:
-        raise local_kernels.LocalError("has no file; no reference names it")
-    names = {name: value for name, value in vars(module).items() if hasattr(value, "fn")}
-    same = [name for name, value in names.items() if value is kernel]
-    same += [name for name, value in names.items() if _python_function(value) is function]
-    if same:
-        return f"{Path(file).resolve()}:{same[0]}"
-    name = function.__qualname__
-    if "<locals>" in name:
-        local_kernels.source(Path(file), name)
-    else:
-        found: Any = module
-        for part in name.split("."):
-            found = getattr(found, part, None)
-        if found is None or _python_function(found) is not function:
-            raise local_kernels.LocalError("is not what its module calls so; no reference names it")
-    return f"{Path(file).resolve()}:{name}"
-
-
-def _argument(name: str, value: Any, contents: Any) -> Any:
-    """An argument as a launch file has it."""
-    if value is None:
-        return "None"
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"number": str(value)}
-    if isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, (tuple, list)):
-        return {"tuple": [_argument(f"{name}[{at}]", item, contents) for at, item in enumerate(value)]}
-    if hasattr(value, "block_shape") and hasattr(value, "base"):
-        return _descriptor(name, value, contents)
-    if hasattr(value, "data_ptr"):
-        in_torch = any(True for _ in _tensors(name, value))
-        return {"tensor": contents.of(name)} if in_torch else f"*{_kind(value.dtype)}"
-    if type(value).__name__ == "constexpr":
-        return _argument(name, value.value, contents)
-    if hasattr(value, "__index__"):
-        return int(value)
-    if hasattr(value, "__float__"):
-        return _argument(name, float(value), contents)
-    raise TypeError(f"a {type(value).__name__}")
-
-
-def _descriptor(name: str, value: Any, contents: Any) -> Any:
-    block = [int(size) for size in value.block_shape]
-    if not any(True for _ in _tensors(name, value)):
-        return f"tensordesc<{_kind(value.base.dtype)}[{', '.join(map(str, block))}]>"
-    said = {**contents.of(name), "block_shape": block}
-    said |= {"shape": [int(size) for size in value.shape], "strides": [int(step) for step in value.strides]}
-    padding = getattr(value, "padding", "zero")
-    return {"descriptor": {**said, **({"padding": padding} if padding != "zero" else {})}}
-
-
-def _kind(dtype: Any) -> str:
-    name = str(dtype).rpartition(".")[2]
-    return {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "float64": "fp64"}.get(name, name)
-
-
-def _constexpr(value: Any) -> Any:
-    if value is None:
-        return "None"
-    if type(value).__name__ == "constexpr":
-        return _constexpr(value.value)
-    if isinstance(value, str):
-        return {"text": value} if value == "None" or value.startswith(("tl.", "torch.")) else value
-    if isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, (tuple, list)):
-        return {"tuple": [_constexpr(item) for item in value]}
-    if hasattr(value, "fn") and callable(_python_function(value)):
-        reference = _reference(value, _python_function(value))
-        if reference:
-            return {"function": reference}
-    module, name = type(value).__module__, str(value).rpartition(".")[2]
-    if type(value).__name__ == "dtype" and module.startswith("triton"):
-        return f"tl.{_LANGUAGE.get(name, name)}"
-    if type(value).__name__ == "dtype" and module.startswith("torch"):
-        return f"torch.{name}"
-    if hasattr(value, "__index__"):
-        return int(value)
-    raise TypeError(f"a {type(value).__name__}")
-
-
-def _class(value: Any) -> Any:
-    """What of an argument's value the compiler is told."""
-    if isinstance(value, (tuple, list)):
-        return [_class(item) for item in value]
-    if hasattr(value, "block_shape") and hasattr(value, "base"):
-        return (str(value.base.dtype), list(value.block_shape))
-    if hasattr(value, "data_ptr"):
-        return (str(value.dtype), value.data_ptr() % 16 == 0)
-    if value is None or isinstance(value, bool):
-        return str(type(value))
-    return arguments.told(value) if isinstance(value, (int, float)) else "f"
-
-
-def _shape(value: Any) -> Any:
-    """What of an argument's value tells launches apart beyond that: sizes and integers."""
-    if isinstance(value, (tuple, list)):
-        return [_shape(item) for item in value]
-    if hasattr(value, "block_shape") and hasattr(value, "base"):
-        return _shape(value.base)
-    if hasattr(value, "shape"):
-        return (list(value.shape), list(value.stride()) if hasattr(value, "stride") else [])
-    return value if isinstance(value, int) else None
-
-
 def _tuned(kernel: Any, given: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """What a tuner's first configuration and the heuristics add to a launch, as a launch file has it."""
-    function = _python_function(kernel)
+    function = python_function(kernel)
     parameters, wrapper = inspect.signature(function).parameters, kernel
     found: dict[str, Any] = {}
     while hasattr(wrapper, "fn"):
@@ -314,14 +178,10 @@ def _tuned(kernel: Any, given: dict[str, Any], options: dict[str, Any]) -> dict[
         wrapper = wrapper.fn
     found = {name: value for name, value in found.items() if name not in given and name not in options}
     said: dict[str, Any] = {
-        "constexprs": {name: _constexpr(value) for name, value in found.items() if name in parameters},
-        "options": {name: _plain(value) for name, value in found.items() if name in COMPILE_OPTIONS},
+        "constexprs": {name: constexpr(value) for name, value in found.items() if name in parameters},
+        "options": {name: plain(value) for name, value in found.items() if name in COMPILE_OPTIONS},
     }
     return {name: table for name, table in said.items() if table}
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def _first_config(kernel: Any) -> dict[str, Any]:

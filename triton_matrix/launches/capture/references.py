@@ -1,0 +1,42 @@
+"""Under which names kernels that are launched are found again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from .. import local_kernels
+
+
+def python_function(kernel: Any) -> Any:
+    while hasattr(kernel, "fn"):
+        kernel = kernel.fn
+    return kernel
+
+
+def reference_of(kernel: Any, function: Any) -> str:
+    """Under which name of its module a kernel is found again; a name of the very object first.
+
+    Raises:
+        LocalError: under none.
+    """
+    module = sys.modules.get(function.__module__)
+    file = getattr(module, "__file__", None)
+    if module is None or not file:
+        raise local_kernels.LocalError("has no file; no reference names it")
+    names = {name: value for name, value in vars(module).items() if hasattr(value, "fn")}
+    same = [name for name, value in names.items() if value is kernel]
+    same += [name for name, value in names.items() if python_function(value) is function]
+    if same:
+        return f"{Path(file).resolve()}:{same[0]}"
+    name = function.__qualname__
+    if "<locals>" in name:
+        local_kernels.source(Path(file), name)
+    else:
+        found: Any = module
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is None or python_function(found) is not function:
+            raise local_kernels.LocalError("is not what its module calls so; no reference names it")
+    return f"{Path(file).resolve()}:{name}"
