@@ -88,6 +88,7 @@ class _Properties:
 class cuda:
     is_available = staticmethod(lambda: _PLATFORM is not None)
     device_count = staticmethod(lambda: int(_PLATFORM is not None))
+    current_device = staticmethod(lambda: 0)
     get_device_properties = staticmethod(lambda index: _Properties)
 """
 

@@ -84,7 +84,7 @@ def test_the_sdist_holds_no_more_than_the_folder(built):
     assert [name for name in names if set(Path(name).parts) & {*NOT_SHIPPED, "liger_kernel", "tests"}] == []
 
 
-def test_the_installed_command_lists_its_verbs_and_so_does_the_module(built, tmp_path):
+def test_the_installed_command_lists_its_verbs_and_so_does_the_module(built, environment, tmp_path):
     python = environment(built[1])
     by_module = run(python, "-m", "triton_matrix", "--help", cwd=tmp_path)
     assert "usage: python -m triton_matrix <verb>" in by_module
@@ -92,7 +92,7 @@ def test_the_installed_command_lists_its_verbs_and_so_does_the_module(built, tmp
     assert run(python.with_name("triton-matrix"), "--help", cwd=tmp_path) == by_module
 
 
-def test_it_installs_from_a_subdirectory_of_the_repository(tmp_path):
+def test_it_installs_from_a_subdirectory_of_the_repository(environment, tmp_path):
     clone = tmp_path / "clone"
     run("git", "clone", "--quiet", "--no-hardlinks", ROOT, clone)
     commit = run("git", "-C", clone, "rev-parse", "HEAD").strip()
@@ -101,7 +101,7 @@ def test_it_installs_from_a_subdirectory_of_the_repository(tmp_path):
     assert "triton_matrix <verb>" in run(python, "-m", "triton_matrix", "--help", cwd=tmp_path)
 
 
-def test_a_type_checker_sees_its_types(built, tmp_path):
+def test_a_type_checker_sees_its_types(built, environment, tmp_path):
     pytest.importorskip("mypy", reason="`nox -s check` brings mypy")
     python = environment(built[1])
     (tmp_path / "use.py").write_text("from triton_matrix.base import pairs\n\nreveal_type(pairs.known())\n")

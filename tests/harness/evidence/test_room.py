@@ -11,7 +11,7 @@ from triton_matrix.evidence import reading, schemas
 
 PACKAGE = Path(triton_matrix.__file__).parent
 # names of files under reports/ that only triton_matrix.evidence may know
-FILES = re.compile(r"(environment|failure|unavailable|launches)\.json|junit-|\brun-\{|\.journal\b")
+FILES = re.compile(r"(environment|failure|unavailable|launches)\.json|junit-|\brun-\{|\.journal[\"'}]")
 OTHERS = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent.name != "evidence"]
 
 
