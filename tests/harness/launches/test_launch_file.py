@@ -147,7 +147,7 @@ def test_a_module_s_name_stays_as_it_is(launch_file_of):
         (
             "[options]",
             "[option]",
-            "launch.toml has 'option'; allowed are kernel, grid, count, args",
+            "launch.toml has 'option'; allowed are kernel, grid, count, reference, args",
         ),
         ("num_warps = [4, 8]", "num_warps = 6", "options.num_warps is 6; allowed is a power of two"),
         ("num_stages = 2", "[hints]\ndivisible_by_8 = []", "launch.toml has hints.divisible_by_8"),
