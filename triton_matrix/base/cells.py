@@ -91,7 +91,7 @@ class Package:
             ``get_platform_dependencies(platform, triton)`` and ``get_optional_dependencies()``, for a package whose
             wheel differs by platform. Such a package's backend takes the settings ``platform`` and ``triton``.
         atlas: ``path/to/file.py:function``. The function takes names of targets and gives the configurations of the
-            atlas as dictionaries; see docs/codegen.md. Or a folder of launches; by default ``launches/``.
+            atlas as dictionaries; see docs/launches.md. Or a folder of launches; by default ``launches/``.
         bench: the folder of the bench suite.
         timeout: seconds that a test may take; one that takes longer fails.
         level_timeout: seconds that a level's suites may take together; what takes longer is ended, and no result.

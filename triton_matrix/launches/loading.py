@@ -2,7 +2,7 @@
 
 A kernel's module is loaded with what this environment has. The packages around it are not run (packages.py), what is
 missing is stood in for (standins.py), and questions to the GPU are answered for the target (torch_standin.py,
-driver_standin.py). docs/codegen.md tells more.
+driver_standin.py). docs/launches.md tells more.
 """
 
 from __future__ import annotations
