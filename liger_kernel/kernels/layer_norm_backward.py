@@ -20,7 +20,7 @@ Arguments of every kernel here:
 import triton
 import triton.language as tl
 
-from .loops import pipelined
+from .loops import pipelined, with_loops
 
 
 @triton.jit
@@ -34,6 +34,7 @@ def _load_rows(pointer, rows, n_rows, cols, N_COLS: tl.constexpr):
     return tl.load(pointer + (tl.expand_dims(rows * N_COLS, 1) + cols), mask=mask, other=0.0)
 
 
+@with_loops
 @triton.jit
 def _layer_norm_backward_kernel(
     dY,

@@ -18,7 +18,7 @@ import triton
 import triton.language as tl
 
 from .layer_norm_split import _publish, _sum_both, _unpack
-from .loops import pipelined
+from .loops import pipelined, with_loops
 from .packed import as_words, high, low, not_before, word
 
 # lint: allow not-interpreted (the plan launches no kernel of this file in an interpreter)
@@ -77,6 +77,7 @@ def _sum_in_row(tile):
     return tl.sum(tl.sum(tile, axis=1), axis=0)
 
 
+@with_loops
 @triton.jit
 def _layer_norm_forward_pipelined_kernel(
     X,
@@ -169,6 +170,7 @@ def _layer_norm_forward_pipelined_kernel(
         x = not_before(x_next, zero, 2)
 
 
+@with_loops
 @triton.jit
 def _layer_norm_backward_pipelined_kernel(
     dY,

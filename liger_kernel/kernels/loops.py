@@ -17,6 +17,16 @@ def _interpreted(start: Any, stop: Any, step: Any, num_stages: int) -> range:
     return range(start, stop, step)
 
 
-# Triton before 3.0 has no range with stages, and ignores the number. No release takes this name for a foreign global:
-# it is Triton's own function, or Python's range.
+# Triton before 3.0 has no range with stages
 pipelined: Any = _interpreted if os.environ.get("TRITON_INTERPRET", "0") == "1" else getattr(tl, "range", range)
+
+
+def with_loops(kernel: Any) -> Any:
+    """Let Triton before 3.0 launch a jit function that names `pipelined`.
+
+    It takes a loop over Python's range alone, of which it ignores the stages, and refuses a global that is a foreign
+    function. So there the loop is named `range`, in the source that a jit function may be given.
+    """
+    if pipelined is range:
+        kernel.src = kernel.src.replace("pipelined(", "range(")
+    return kernel

@@ -18,6 +18,7 @@ PINS = ("torch==2.15.0+standin", "triton==2.15.0+standin", "pytest", "hypothesis
 TABLE = f"""
 [package]
 platform = "build_helpers.py"
+kernels = false
 
 [cell.small]
 python = "{HERE}"

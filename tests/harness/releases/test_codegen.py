@@ -242,3 +242,28 @@ def test_only_the_first_configurations_of_a_tuner_may_be_asked_for(ask):
     status, table, errors = ask(tuned, "512", "--configs", "2")
     assert status == 0, errors
     assert [f",num_warps={n}]" in table for n in (1, 2, 4)] == [True, True, False]
+
+
+LOOPS = """\
+import triton
+import triton.language as tl
+steps = range
+@triton.jit
+def copy(x_ptr, n, BLOCK: tl.constexpr):
+    for start in steps(0, n, BLOCK):
+        offsets = start + tl.arange(0, BLOCK)
+        tl.store(x_ptr + offsets, tl.load(x_ptr + offsets, mask=offsets < n) * 2, mask=offsets < n)
+"""
+
+
+def test_what_a_launch_refuses_before_it_compiles_does_not_compile(release_python, tmp_path, capfd):
+    """Triton 2.3.1 compiles a loop over an alias of Python's range, and launches none."""
+    release_python("2.3.1")
+    (tmp_path / "mine.py").write_text(LOOPS)
+    (tmp_path / "launch.toml").write_text(
+        'kernel = "mine.py:copy"\nargs = { x_ptr = "*fp32", n = 4096 }\nconstexprs = { BLOCK = 512 }\n'
+    )
+    arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path / "out"), "--no-cache"]
+    arguments += ["--launches", str(tmp_path / "launch.toml"), "--triton", "2.3.1", "--target", "cuda:90"]
+    assert codegen.main(arguments) == 1
+    assert 'does not compile: AssertionError: Function "range" is being called from a Triton' in capfd.readouterr().out
