@@ -13,15 +13,15 @@ import time
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, compiler_variables, locks, sources, targets
+from ..base import cells, commands, compiler_variables, locks, targets
 from ..codegen import accepted
 from ..codegen.cli import add_loading_options, settings_of, target_names
-from ..evidence import atlas_file, atlas_runs
+from ..evidence import atlas_file
 from ..launches import launch_file
 from .asking import Outcome
 from .asking import Request as Request
 from .asking import run as run
-from .declared import Declared
+from .declared import declare
 from .summary import Told, accept, report_atlas, report_launches, report_pair, tell_problems
 
 OF_CELLS = ("cuda:90", "hip:gfx942")  # a GPU of each platform, for plain `nox`
@@ -36,13 +36,10 @@ def main(argv: list[str]) -> int:
     """
     options = _parser().parse_args(argv)
     table = cells.load_at(options.root)
-    rows = choose(table.releases, options.triton, options.from_, options.to)
-    if options.cells:
-        pinned = {cell.triton for cell in table.cells.values()}
-        rows = [row for row in rows if row.triton in pinned]
-        if not rows:
-            print(f"codegen: no cell of {table.path.name} pins a release of Triton", file=sys.stderr)
-            return UNAVAILABLE
+    rows = rows_of(options, table)
+    if not rows:
+        print(f"codegen: no cell of {table.path.name} pins a release of Triton", file=sys.stderr)
+        return UNAVAILABLE
     names = tuple(target_names(options.target or (list(OF_CELLS) if options.cells else None)))
     launches = options.launches and options.launches.resolve()
     accepted_path = options.accepted or table.accepted
@@ -90,11 +87,9 @@ def _declared_run(
     rows: list[cells.Release], request: Request, options: argparse.Namespace, table: cells.Table
 ) -> list[Outcome]:
     """Ask the releases, in a run that says so before it begins and is closed when all have ended."""
-    digests = (None, None) if request.launches else (sources.package_digest(table), atlas_file.hook_digest(table))
     whole = not (options.triton or options.from_ or options.cells or options.target)
-    asked = [row.triton for row in rows]
-    opened = atlas_runs.open_run(request.out, asked, request.names, table.root, *digests, whole=whole)
-    declared = Declared(request.out, opened)
+    of_launches = request.launches is not None
+    declared = declare(request.out, rows, request.names, table, of_launches=of_launches, whole=whole)
     outcomes = run(rows, request, options.jobs, declared)
     declared.close()
     return outcomes
@@ -169,6 +164,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
     parser.add_argument("--root", type=Path, help="the checkout (default: found from the current folder upwards)")
     return parser
+
+
+def rows_of(options: argparse.Namespace, table: cells.Table) -> list[cells.Release]:
+    """The rows that --triton, --from and --to ask for; with --cells those of them that a cell pins, maybe none.
+
+    Raises:
+        ValueError: as of :func:`choose`.
+    """
+    rows = choose(table.releases, options.triton, options.from_, options.to)
+    pinned = {cell.triton for cell in table.cells.values()}
+    return [row for row in rows if not options.cells or row.triton in pinned]
 
 
 def choose(rows: Any, named: Optional[str], from_: Optional[str], to: Optional[str]) -> list[cells.Release]:

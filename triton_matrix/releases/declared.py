@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..evidence import atlas_runs, toolchain
+from ..base import cells, sources
+from ..evidence import atlas_file, atlas_runs, toolchain
 from ..evidence.atlas_runs import Asked, AtlasRun
+
+
+def declare(
+    folder: Path,
+    rows: Sequence[cells.Release],
+    targets: Sequence[str],
+    table: cells.Table,
+    *,
+    of_launches: bool,
+    whole: bool,
+    verb: str = "codegen",
+) -> Declared:
+    """Say what is asked, before it begins.
+
+    Args:
+        folder: of the run's evidence.
+        of_launches: whether launch files are asked about, of which the package's digests say nothing.
+        whole: whether this is all that the package's atlas is.
+    """
+    digests = (None, None) if of_launches else (sources.package_digest(table), atlas_file.hook_digest(table))
+    asked = [row.triton for row in rows]
+    run = atlas_runs.open_run(folder, asked, targets, table.root, *digests, whole=whole, verb=verb)
+    return Declared(folder, run)
 
 
 class Declared:

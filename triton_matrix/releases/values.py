@@ -10,15 +10,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..base import cells, commands, compiler_variables, locks, sources, versions
+from ..base import cells, commands, compiler_variables, locks, versions
 from ..base.reads import Reads
 from ..codegen import accepted
 from ..environments import stamped
-from ..evidence import atlas_file, atlas_runs, schemas
+from ..evidence import atlas_file, schemas
 from ..evidence.atlas_file import INTERPRETER
 from . import computed, launched
-from .codegen import UNAVAILABLE, choose, reasons_of
-from .declared import Declared
+from .codegen import UNAVAILABLE, reasons_of, rows_of
+from .declared import declare
 from .launched import Launched
 from .summary import Told, tell_problems
 from .told_values import report
@@ -35,10 +35,7 @@ def main(argv: list[str]) -> int:
     """
     options = _parser().parse_args(argv)
     table = cells.load_at(options.root)
-    rows = choose(table.releases, options.triton, options.from_, options.to)
-    if options.cells:
-        pinned = {cell.triton for cell in table.cells.values()}
-        rows = [row for row in rows if row.triton in pinned]
+    rows = rows_of(options, table)
     if not options.launches and not table.package.atlas:
         raise ValueError(f"{table.path.name} [package] names no atlas, and no launch was given; see docs/values.md")
     for name in ("most", "seconds"):
@@ -76,15 +73,9 @@ def main(argv: list[str]) -> int:
         if variables:
             print(f"values: {variables}", file=sys.stderr)
         start = time.perf_counter()
-        digests = (
-            (None, None) if request.of_launches else (sources.package_digest(table), atlas_file.hook_digest(table))
-        )
         whole = not (options.triton or options.from_ or options.cells)
-        asked = [row.triton for row in rows]
-        opened = atlas_runs.open_run(
-            request.out, asked, [INTERPRETER], table.root, *digests, whole=whole, verb="values"
-        )
-        declared = Declared(request.out, opened)
+        of_launches = request.of_launches
+        declared = declare(request.out, rows, [INTERPRETER], table, of_launches=of_launches, whole=whole, verb="values")
         outcomes = computed.run(rows, request, options.jobs, declared)
         declared.close()
         told = Told(outcomes, time.perf_counter() - start, options.markdown, list(table.releases))
