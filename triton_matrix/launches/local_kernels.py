@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .packages import names_bound
+
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -67,15 +69,4 @@ def _inside(scope: ast.AST) -> Iterator[Any]:
 def _held(node: Any) -> set[str]:
     """The names that a function binds."""
     names = {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
-    todo = list(node.body)
-    while todo:
-        each = todo.pop()
-        if isinstance(each, _SCOPES):
-            names.add(each.name)
-            continue
-        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
-            names.add(each.id)
-        if isinstance(each, (ast.Import, ast.ImportFrom)):
-            names |= {(alias.asname or alias.name).partition(".")[0] for alias in each.names}
-        todo += ast.iter_child_nodes(each)
-    return names
+    return names.union(*map(names_bound, node.body))

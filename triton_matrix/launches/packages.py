@@ -136,12 +136,12 @@ def run(tree: ast.Module, filename: str, namespace: dict[str, Any]) -> None:
         try:
             exec(code, namespace)
         except StandInError as problem:
-            for name in _names(node):
+            for name in names_bound(node):
                 namespace[name] = StandIn(name, {}, problem=str(problem))
 
 
-def _names(node: ast.stmt) -> set[str]:
-    """The names that a statement may bind in its module."""
+def names_bound(node: ast.stmt) -> set[str]:
+    """The names that a statement may bind in the scope that it stands in."""
     found = set()
     todo: list[ast.AST] = [node]
     while todo:
@@ -225,7 +225,7 @@ def _bound_in(path: str) -> dict[str, list[Optional[tuple[str, str]]]]:
             for alias in node.names:
                 bound.setdefault(alias.asname or alias.name, []).append((module, alias.name))
         else:
-            for name in _names(node):
+            for name in names_bound(node):
                 bound.setdefault(name, []).append(None)
     return bound
 
