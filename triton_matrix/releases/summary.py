@@ -168,12 +168,18 @@ def accept(
 
     Args:
         whole: whether ``atlases`` are all releases. Otherwise entries of the steps that were not asked stay; those of
-            targets that were not compiled always do.
+            targets that were not compiled always do, and those of two releases with others between them: they are
+            compared by who asks for these two, as plain nox does for the cells'.
     """
     ends = {(before["triton"], after["triton"]) for before, after in itertools.pairwise(atlases)}
+    wider = {*itertools.combinations((atlas["triton"] for atlas in atlases), 2)} - ends
     compiled = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
     result = [
-        entry for entry in entries if entry not in compiled or ((entry.from_, entry.to) not in ends and not whole)
+        entry
+        for entry in entries
+        if entry not in compiled
+        or (entry.from_, entry.to) in wider
+        or ((entry.from_, entry.to) not in ends and not whole)
     ]
     for step in steps(atlases, compiled, changes):
         still = [entry for entry in compiled if (entry.from_, entry.to) == step.ends and entry not in step.unused]

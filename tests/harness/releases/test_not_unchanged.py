@@ -78,6 +78,8 @@ def test_accepting_in_some_releases_for_some_targets_keeps_what_was_not_asked():
     entries = [occurs, gone, other_target, other_step]
     assert set(summary.accept(asked, entries, {}, whole=False)) == {occurs, other_target, other_step}
     assert set(summary.accept(asked, entries, {}, whole=True)) == {occurs, other_target}
+    wider = accept("cuda:90", "3.3.1", "3.5.1")
+    assert set(summary.accept(asked, [occurs, wider], {}, whole=True)) == {occurs, wider}
 
 
 def test_a_release_that_is_not_at_hand_is_named_and_its_older_file_is_of_no_run_of_now(ask, tmp_path, monkeypatch):
