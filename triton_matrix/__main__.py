@@ -13,6 +13,7 @@ from .base import commands
 
 # verb -> (module of this package, function taking argv and returning the exit status, what the verb does)
 VERBS = {
+    "scan": ("scan.cli", "main", "from a package's name to the Tritons that its kernels work with, with no file"),
     "init": ("init.cli", "main", "write the noxfile, table and workflow of another package's repository"),
     "lock": ("environments.lock", "main", "compile the constraint files of the table's rows"),
     "provide": ("environments.provide", "main", "install a cell's pins and this checkout's wheel into an environment"),

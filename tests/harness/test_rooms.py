@@ -21,6 +21,7 @@ ORDER = (
     ("releases",),
     ("report",),
     ("ci", "init"),
+    ("scan",),
     ("__main__",),
     ("sessions",),
 )

@@ -17,6 +17,7 @@ from triton_matrix.base import cells, commands
 ROOT = cells.find_root(Path(__file__).parent)
 # verb -> arguments that it cannot take, run in a folder whose table is not TOML and that has nothing else
 BAD_INPUT = {
+    "scan": ["missing/package"],
     "init": ["--root", "."],
     "lock": ["--root", "."],
     "provide": ["--root", ".", "--cell", "x", "--python", sys.executable],

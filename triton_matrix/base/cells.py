@@ -233,15 +233,19 @@ def _contradiction(name: str, row: Mapping[str, Any]) -> Optional[str]:
     return None
 
 
+def known_releases() -> list[Release]:
+    """Every Triton that the harness knows, oldest first, as a row of the atlas."""
+    return [Release(pair.triton, str(pair.python()), pair.torch[0], pair.requires) for pair in pairs.known()]
+
+
 def _known_from(path: Path, oldest: Optional[str]) -> list[Release]:
     """Every Triton that the harness knows from ``oldest`` on."""
-    known = {pair.triton: pair for pair in pairs.known()}
+    known = {row.triton: row for row in known_releases()}
     if oldest is None:
         return []
     if oldest not in known:
         raise ValueError(f"{path.name} [package]: oldest is {oldest!r}; allowed are {', '.join(known)}")
-    later = [pair for pair in known.values() if versions.key(pair.triton) >= versions.key(oldest)]
-    return [Release(pair.triton, str(pair.python()), pair.torch[0], pair.requires) for pair in later]
+    return [row for row in known.values() if versions.key(row.triton) >= versions.key(oldest)]
 
 
 def _cell(name: str, row: Mapping[str, Any]) -> Cell:

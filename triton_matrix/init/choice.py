@@ -13,7 +13,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ..base import files
 from ..base.cells import Package
-from ..base.pairs import Pair
+from ..base.pairs import PYTHON, Pair
 from ..environments import project
 from . import modules
 
@@ -172,6 +172,13 @@ def choose_rows(
 
 def _because(row: Row, why: str) -> Row:
     return Row(row.pair, row.torch, row.python, why)
+
+
+def allows(limits: Sequence[Requirement], pair: Pair) -> bool:
+    """Whether the package's limits on torch and Triton allow a pair."""
+    here = _markers(pair.python() or PYTHON)
+    asked = [each for each in limits if each.marker is None or each.marker.evaluate(here)]
+    return _allows(asked, "triton", pair.triton) and any(_allows(asked, "torch", torch) for torch in pair.torch)
 
 
 def _allows(asked: Sequence[Requirement], name: str, version: str) -> bool:

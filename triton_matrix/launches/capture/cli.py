@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from ...base import commands, targets
 from . import journal, writing
 
 MOST = 8  # launches of a kernel
+STEP_S = 0.2  # how often it is looked whether a limit is reached
+PROGRESS_S = 10.0  # how often progress is said
 
 
 @commands.exit_status("capture")
@@ -28,9 +31,9 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(own)
     if not command:
         raise ValueError("no command; write it behind --, as in: capture -o launches -- pytest tests")
-    for name in ("most", "seconds"):
+    for name in ("most", "seconds", "quiet_seconds"):
         if getattr(options, name) is not None and not getattr(options, name) > 0:
-            raise ValueError(f"--{name} is {getattr(options, name)}; allowed is a number above 0")
+            raise ValueError(f"--{name.replace('_', '-')} is {getattr(options, name)}; allowed is a number above 0")
     wanted: dict[str, Any] = {"target": targets.parse(options.target).name, "tensors": options.tensors}
     wanted |= {"interpret": options.interpret, "most": options.most, "command": command}
     with tempfile.TemporaryDirectory() as folder:
@@ -60,9 +63,9 @@ def _run(wanted: dict[str, Any], options: argparse.Namespace) -> tuple[str, int]
     missing = "; there may be launches that it did not come to"
     try:
         with commands.group(command, env=_environment(options)) as process:
-            done = process.wait(options.seconds)
-    except subprocess.TimeoutExpired:
-        return f"the command was ended after {options.seconds:g} s{missing}", 0
+            done = _watched(process, Path(wanted["folder"]), options)
+    except Ended as end:
+        return f"the command was ended {end}{missing}", 0
     except KeyboardInterrupt:
         return f"the command was interrupted{missing}", 130
     except SystemExit as end:
@@ -70,6 +73,35 @@ def _run(wanted: dict[str, Any], options: argparse.Namespace) -> tuple[str, int]
     if done:
         missing = f", which is not judged{missing}"
     return f"the command ended with {done}{missing if done else ''}", 0
+
+
+class Ended(Exception):
+    """The command was ended by a limit: after how long, or for what."""
+
+
+def _watched(process: subprocess.Popen[Any], folder: Path, options: argparse.Namespace) -> int:
+    """Wait for the command, say now and then what it brought, and end it at a limit.
+
+    Raises:
+        Ended: by which.
+    """
+    begun = news = said = time.monotonic()
+    launches = 0
+    while True:
+        try:
+            return process.wait(STEP_S)
+        except subprocess.TimeoutExpired:
+            now = time.monotonic()
+        kept, kernels, total = journal.counted(folder)
+        launches, news = (kept, now) if kept != launches else (launches, news)
+        if now - said >= PROGRESS_S:
+            said = now
+            told = f"{now - begun:.0f} s: {total} launches, {kept} kept of {kernels} kernels"
+            print(f"capture: {told}", file=sys.stderr, flush=True)
+        if options.seconds and now - begun >= options.seconds:
+            raise Ended(f"after {options.seconds:g} s")
+        if options.quiet_seconds and launches and now - news >= options.quiet_seconds:
+            raise Ended(f"since nothing new came for {options.quiet_seconds:g} s")
 
 
 def _others(folder: Path, written: list[str]) -> list[str]:
@@ -98,6 +130,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--target", default="cuda:90", help="the GPU that torch and Triton describe where there is none")
     add("--most", type=int, default=MOST, metavar="N", help=f"distinct launches to keep of a kernel (default: {MOST})")
     add("--seconds", type=float, metavar="S", help="end the command after this long, and keep what there is")
+    quiet = "end it when nothing new came for so long, once there are launches"
+    add("--quiet-seconds", type=float, metavar="S", help=quiet)
     add("--tensors", choices=("cpu", "meta"), default="cpu", help="where tensors live that ask for a GPU")
     return parser
 

@@ -99,3 +99,12 @@ def read(folder: Path) -> Captured:
         else:
             found.total, found.counts, found.left_out = said["total"], said["counts"], said["left_out"]
     return found
+
+
+def counted(folder: Path) -> tuple[int, int, int]:
+    """Of a journal that is being written: launches that were ever kept, kernels of them, and launches in all."""
+    try:
+        found = read(folder)
+    except OSError:
+        return 0, 0, 0
+    return len(found.files), len({launch["kernel"] for launch in found.launches.values()}), found.total

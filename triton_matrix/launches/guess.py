@@ -1,6 +1,7 @@
 """Find the kernels of a package's files and guess a launch of each: types, sizes and switches by name and by use.
 
-The guess need not be a launch that the package makes, only one that it could: it is right where the kernel compiles.
+The guess need not be a launch that the package makes, only one that it could: it is right where the kernel compiles. A
+failure of a guess alone says nothing of the kernel.
 """
 
 from __future__ import annotations
@@ -25,45 +26,93 @@ _SIZE = re.compile(
     r"BLOCK|SIZE|^B[A-Z]{0,2}\d?$|DIM|HEAD|^[A-Z]$|GROUP|WIDTH|TILE|CHUNK|^N_|^NUM|COLS|ROWS|LEN", re.IGNORECASE
 )
 _ATOMICS = ("add", "max", "min", "cas", "xchg", "and", "or")
+_LAUNCHED = {"program_id", "store", *(f"atomic_{name}" for name in _ATOMICS)}  # a kernel calls one of these
 _POINTERS = {"load", "store", "make_block_ptr", "advance"} | {f"atomic_{name}" for name in _ATOMICS}
+
+
+BESIDE = {"tests", "test", "benchmarks", "benchmark", "docs", "build", "dist", "triton_matrix"}
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel and the launch file that was guessed for it, as TOML."""
+    """A kernel, and the launch file that was guessed for it.
 
-    package: str
+    Attributes:
+        name: of the function, with the class or function around it as Python's ``__qualname__`` has it.
+        file, line: where it is defined.
+        launch: the file's text as TOML.
+    """
+
     name: str
     file: Path
+    line: int
     launch: str
 
+    @property
+    def reference(self) -> str:
+        """As a launch file names it."""
+        return f"{self.file}:{self.name}"
 
-def kernels(package: str, root: Path) -> Iterator[Kernel]:
-    """The kernels below ``root`` that are launched, and not only called by others."""
+
+def kernels(root: Path) -> tuple[list[Kernel], dict[Path, str]]:
+    """The kernels below ``root`` that are launched, and not only called by others; tests and benchmarks have none.
+
+    Returns:
+        beside them, the files that this Python cannot parse, with what it says.
+    """
+    found: dict[str, Kernel] = {}
+    unread: dict[Path, str] = {}
+    called: set[str] = set()  # by kernels
     for file in sorted(root.rglob("*.py")):
-        if {"tests", "test", "benchmarks", "benchmark", "triton_matrix"} & set(file.relative_to(root).parts):
+        inside = file.relative_to(root).parts
+        if BESIDE & set(inside) or any(part.startswith(".") for part in inside):
             continue
         text = file.read_text(encoding="utf-8", errors="replace")
         if ".jit" not in text and "import jit" not in text:
             continue
         try:
             tree = ast.parse(text)
-        except SyntaxError:
+        except (SyntaxError, ValueError) as problem:
+            unread[file] = f"{file.name} cannot be parsed: {problem}"
             continue
         tuned = _tuned(tree)
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and _is_kernel(node):
-                reference = f"{file.resolve()}:{node.name}"
-                yield Kernel(package, node.name, file, _launch(reference, node, tuned))
+        for name, node in _functions(tree.body, ""):
+            if _is_jit(node):
+                called |= {each.func.id for each in ast.walk(node) if _is_call_by_name(each)}
+            if _is_kernel(node):
+                kernel = Kernel(name, file, node.lineno, _launch(f"{file}:{name}", node, tuned))
+                found[kernel.reference] = kernel
+    return [kernel for kernel in found.values() if kernel.name not in called], unread
+
+
+def _functions(body: list[ast.stmt], above: str) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """The functions that statements define, also inside classes, functions and blocks, by their qualified name."""
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if isinstance(node, ast.FunctionDef):
+                yield f"{above}{node.name}", node
+            yield from _functions(node.body, f"{above}{node.name}.<locals>.")
+        elif isinstance(node, ast.ClassDef):
+            yield from _functions(node.body, f"{above}{node.name}.")
+        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+            handlers = [each for handler in getattr(node, "handlers", ()) for each in handler.body]
+            rest = [*getattr(node, "orelse", ()), *getattr(node, "finalbody", ())]
+            yield from _functions([*node.body, *handlers, *rest], above)
+
+
+def _is_jit(node: ast.FunctionDef) -> bool:
+    decorators = [ast.dump(decorator) for decorator in node.decorator_list]
+    return any("'jit'" in each and "gluon" not in each for each in decorators)
 
 
 def _is_kernel(node: ast.FunctionDef) -> bool:
-    decorators = [ast.dump(decorator) for decorator in node.decorator_list]
-    made = any("'jit'" in each and "gluon" not in each for each in decorators)
     calls = {call.func.attr for call in _method_calls(node)}
     returns = any(isinstance(each, ast.Return) and each.value is not None for each in ast.walk(node))
-    writes = bool(calls & (_POINTERS - {"load"}))
-    return made and "program_id" in calls and writes and not returns and not node.args.vararg
+    return _is_jit(node) and bool(calls & _LAUNCHED) and not returns and not node.args.vararg
+
+
+def _is_call_by_name(node: Any) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
 
 
 def _method_calls(node: ast.AST) -> Iterator[Any]:
@@ -88,7 +137,7 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     positional = [*node.args.posonlyargs, *node.args.args]
     defaulted = {each.arg for each in positional[len(positional) - len(node.args.defaults) :]}
-    pointers = _pointers(node, {each.arg for each in parameters})
+    pointers, descriptors = _pointers(node, {each.arg for each in parameters}), _descriptors(node)
     args: dict[str, Any] = {}
     constexprs: dict[str, Any] = {}
     for each in parameters:
@@ -96,6 +145,8 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
         if each.annotation is not None and "constexpr" in ast.dump(each.annotation):
             if name not in defaulted and not (tunes and name in tuned):
                 constexprs[name] = _constant(name, name in _sizes(node))
+        elif name in descriptors:
+            args[name] = f"tensordesc<bf16[{', '.join(['64'] * descriptors[name])}]>"
         elif name in pointers:
             args[name] = "*i32" if _INTEGER_DATA.search(name) else "*fp32" if _EXACT_DATA.search(name) else "*bf16"
         elif name not in defaulted:
@@ -130,6 +181,16 @@ def _constant(name: str, is_size: bool) -> Any:
     if _FLOAT.search(name):
         return 0.5
     return 64 if _SIZE.search(name) else False
+
+
+def _descriptors(node: ast.FunctionDef) -> dict[str, int]:
+    """The names that are asked themselves to load or store, as descriptors are, with the number of their dimensions."""
+    found = {}
+    for call in _method_calls(node):
+        of, at = call.func.value, call.args[0] if call.args else None
+        if call.func.attr in ("load", "store") and isinstance(of, ast.Name) and isinstance(at, (ast.List, ast.Tuple)):
+            found[of.id] = len(at.elts)
+    return found
 
 
 def _pointers(node: ast.FunctionDef, parameters: set[str]) -> set[str]:

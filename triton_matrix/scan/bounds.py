@@ -1,0 +1,192 @@
+"""The range of Tritons that a package's kernels work with: each bound with the kernel that sets it and why.
+
+A kernel fails on a release where a launch that the package makes does not compile there. Of a guessed launch only a
+failure counts that does not follow from the guess: the kernel's module does not load, a name or keyword of Triton is
+not there, or the linter names the release too. Any other failure of a guess is unknown, and so is what was not asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..base import versions
+from ..codegen.compile import unknown_to
+from ..base import targets
+from ..launches import naming
+from ..lint.finding import Finding
+
+GUESSED, NOT_REACHED = "guessed", "not reached"
+OK, FAILS, UNKNOWN = "ok", "fails", "unknown"
+BACKENDS = {"cuda": "CUDA", "hip": "HIP"}
+# a failure that is the kernel's source's own, whatever it is launched with
+_OF_SOURCE = re.compile(
+    r"module 'triton[\w.]*' has no attribute|unexpected keyword argument|cannot import name '\w+' from 'triton"
+    r"|No module named 'triton\.|does not load"
+)
+_OURS = re.compile(r"not installed here|took longer|took more than|ended with")
+
+
+@dataclass
+class Kernel:
+    """A kernel of the package and what was learned of it.
+
+    Attributes:
+        reference: ``/path/to/file.py:function``.
+        place: ``file.py:12`` below the package's root.
+        how: ``brought``, ``captured``, GUESSED or NOT_REACHED.
+        launches: how many were asked.
+        status: backend -> release -> OK, FAILS or UNKNOWN.
+        reasons: backend -> release -> one sentence where it is not OK.
+    """
+
+    reference: str
+    place: str
+    how: str
+    launches: int = 0
+    status: dict[str, dict[str, str]] = field(default_factory=dict)
+    reasons: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """``module:function``."""
+        return naming.kernel(self.reference)
+
+    def on(self, backend: str, status: str) -> list[str]:
+        """The releases with this status."""
+        return [release for release, found in self.status.get(backend, {}).items() if found == status]
+
+    @property
+    def works_nowhere(self) -> bool:
+        """Whether it fails wherever something is known: it says nothing of a range."""
+        return all(not self.on(backend, OK) for backend in self.status)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One clause of the range, such as ``>=3.4``, and why."""
+
+    clause: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Range:
+    """Of one backend.
+
+    Attributes:
+        bad: release -> why some kernel fails there.
+        bounds: what excludes these; none where every release that was asked is good, or none is.
+    """
+
+    backend: str
+    asked: tuple[str, ...]
+    bad: Mapping[str, str]
+    bounds: tuple[Bound, ...]
+
+    @property
+    def good(self) -> list[str]:
+        """The releases on which no kernel is known to fail."""
+        return [release for release in self.asked if release not in self.bad]
+
+    @property
+    def specifier(self) -> str:
+        """As a requirement has it, ``>=3.4,!=3.5.1``; "" where nothing bounds it or no release is good."""
+        return ",".join(bound.clause for bound in self.bounds)
+
+
+def learn(
+    kernels: Sequence[Kernel], atlases: Mapping[str, Sequence[Mapping[str, Any]]], findings: Mapping[str, list[Finding]]
+) -> None:
+    """Fill in what entries of atlas files and the linter say of each kernel.
+
+    Args:
+        atlases: release -> entries of its atlas file.
+        findings: release -> what the linter says of that release alone.
+    """
+    entries: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for release, items in atlases.items():
+        for item in items:
+            backend = item["target"].partition(":")[0]
+            if not (item["status"] == "n/a" and unknown_to(targets.parse(item["target"]), release)):
+                entries.setdefault((item["kernel"], backend, release), []).append(item)
+    for kernel in kernels:
+        for backend in dict.fromkeys(item["target"].partition(":")[0] for items in atlases.values() for item in items):
+            for release in findings:
+                here = entries.get((kernel.name, backend, release), [])
+                kernel.launches = max(kernel.launches, len({item["label"] for item in here}))
+                status, reason = _judged(kernel, here, _lint_of(kernel, findings[release]))
+                kernel.status.setdefault(backend, {})[release] = status
+                if reason:
+                    kernel.reasons.setdefault(backend, {})[release] = reason
+    for kernel in kernels:
+        if kernel.how == GUESSED and kernel.works_nowhere:  # then it was no launch
+            kernel.how = NOT_REACHED
+
+
+def _judged(kernel: Kernel, entries: Sequence[Mapping[str, Any]], lint: str) -> tuple[str, str]:
+    failed = [item for item in entries if item["status"] != "ok"]
+    if entries and not failed:
+        return OK, ""
+    if not failed:
+        return (UNKNOWN, lint) if lint else (UNKNOWN, "")
+    said = str(failed[0].get("reason", "")).replace("\n", " ")
+    ours = failed[0].get("unanswered") or _OURS.search(said) or said.startswith("cannot be asked")
+    if kernel.how != GUESSED and not ours:
+        return FAILS, lint or said
+    if lint:
+        return FAILS, lint
+    return (UNKNOWN, said) if ours or not _OF_SOURCE.search(said) else (FAILS, said)
+
+
+def _lint_of(kernel: Kernel, findings: Iterable[Finding]) -> str:
+    file, _, name = kernel.reference.rpartition(":")
+    last = name.rpartition(".")[2]
+    for each in findings:
+        if each.rule == "not-portable" and each.path == file and each.kernel == last:
+            return f"{each.cause}, {Path(each.path).name}:{each.line}"
+    return ""
+
+
+def of(kernels: Sequence[Kernel], backend: str, asked: Sequence[str]) -> Range:
+    """The range of those kernels that work somewhere."""
+    bad: dict[str, list[str]] = {}
+    for kernel in kernels:
+        if kernel.on(backend, OK):
+            for release in kernel.on(backend, FAILS):
+                bad.setdefault(release, []).append(f"{kernel.name.rpartition(':')[2]}: {kernel.reasons[backend][release]}")
+    why = {release: _summed(bad[release]) for release in asked if release in bad}
+    return Range(backend, tuple(asked), why, tuple(_bounds(asked, why)))
+
+
+def _summed(reasons: Sequence[str]) -> str:
+    more = len(reasons) - 1
+    first = reasons[0] if len(reasons[0]) <= 200 else f"{reasons[0][:197]}..."
+    return f"{first}{f'; and {more} more kernels' if more > 1 else '; and one more kernel' if more else ''}"
+
+
+def _bounds(asked: Sequence[str], bad: Mapping[str, str]) -> Iterable[Bound]:
+    good = [release for release in asked if release not in bad]
+    if not good:
+        return
+    first, last = asked.index(good[0]), asked.index(good[-1])
+    if first:
+        yield Bound(f">={_shown(good[0])}", f"{asked[first - 1]}: {bad[asked[first - 1]]}")
+    for release in asked[first:last]:
+        if release in bad:
+            yield Bound(f"!={release}", f"{release}: {bad[release]}")
+    if last + 1 < len(asked):
+        yield Bound(f"<{_shown(asked[last + 1])}", f"{asked[last + 1]}: {bad[asked[last + 1]]}")
+
+
+def _shown(release: str) -> str:
+    """``3.4`` for 3.4.0."""
+    return release.removesuffix(".0") if release.count(".") == 2 else release
+
+
+def span(some: Iterable[str], asked: Sequence[str]) -> str:
+    """Releases as text, ``-`` for none."""
+    return versions.ranges(list(some), list(asked)) or "-"

@@ -1,0 +1,103 @@
+"""A package's own tests or examples, run under a stand-in GPU within a budget: the launches that they make."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Optional
+
+from ..base import commands, pairs
+from ..environments import stamped
+from ..init import choice, modules
+from .package import Scanned
+
+MOST = 2  # launches of a kernel: the atlas compiles each for every release and target
+EXAMPLES = ("examples", "example", "benchmarks", "benchmark")
+QUIET_S = 30.0  # a command that brings no new launch for so long is ended
+
+
+def torch_backend(env: Mapping[str, str]) -> dict[str, str]:
+    """Torch's build for the CPU, unless the user's settings say where torch comes from: CUDA's has gigabytes."""
+    said = ("UV_TORCH_BACKEND", "UV_FIND_LINKS", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
+    return {} if any(env.get(name) for name in said) else {"UV_TORCH_BACKEND": "cpu"}
+
+
+def capture(scanned: Scanned, envs: Path, out: Path, seconds: float, torch: Optional[str]) -> list[str]:
+    """Write the launches into folders below ``out``; says how it went, one sentence each.
+
+    Args:
+        seconds: that all commands may take together.
+        torch: of the environment; None: that of the newest pair that the package allows.
+    """
+    asked = list(commands_of(scanned.root))
+    if not asked:
+        return ["nothing was captured: there are no tests and no examples"]
+    limits, _ = choice.limits_of(scanned.project)
+    fit = [pair for pair in reversed(pairs.known()) if choice.allows(limits, pair)]
+    fit = [pair for pair in fit or reversed(pairs.known()) if torch is None or torch in pair.torch]
+    if not fit:
+        raise ValueError(f"--torch is {torch!r}; allowed are {', '.join(t for p in pairs.known() for t in p.torch)}")
+    os.environ.update(torch_backend(os.environ))
+    try:
+        python, said = _environment(scanned, fit[0], torch or fit[0].torch[0], envs)
+    except (commands.ToolError, ValueError) as problem:
+        return [f"nothing was captured: no environment with torch: {str(problem).splitlines()[-1]}"]
+    until = time.monotonic() + seconds
+    for number, command in enumerate(asked):
+        left = until - time.monotonic()
+        if left < 1:
+            said.append(f"{len(asked) - number} more commands were not run: --seconds is {seconds:g}")
+            break
+        said.append(_captured(python, scanned.root, out / str(number), left, command))
+    return said
+
+
+def commands_of(root: Path) -> Iterator[list[str]]:
+    """What is run: pytest over the package's suites; where there are none, each example."""
+    suites = choice.suites_of(root)
+    if suites:
+        yield ["pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors", *suites]
+        return
+    for folder in EXAMPLES:
+        for file in sorted((root / folder).rglob("*.py")):
+            yield [file.relative_to(root).as_posix()]
+
+
+def _environment(scanned: Scanned, pair: pairs.Pair, torch: str, envs: Path) -> tuple[Path, list[str]]:
+    """The Python of an environment with torch, a Triton, and as much of what the package needs as goes with them."""
+    base = [f"torch=={torch}", f"triton=={pair.triton}", "pytest", "numpy", *pair.requires]
+    own = [each for each in scanned.project.dependencies if not re.match(r"(torch|triton)\b(?!-)", each)]
+    test = list(choice.test_requirements(scanned.project)[0])
+    home = envs / f"scan-{scanned.project.name}"
+    last: Optional[Exception] = None
+    python = pair.python() or pairs.PYTHON
+    for wanted, lacks in (([*own, *test], ""), (own, "what its tests need"), ([], "its dependencies")):
+        try:
+            made = stamped.make(home, python, [*base, *wanted], overrides=base[:2])
+        except commands.ToolError as problem:
+            last = problem
+            continue
+        return made, [f"the environment that captures lacks {lacks}: {_short(last)}"] if lacks else []
+    raise ValueError(str(last))
+
+
+def _captured(python: Path, root: Path, out: Path, seconds: float, command: Sequence[str]) -> str:
+    paths = [str(home) for home in modules.homes_of(root)]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg"}
+    options = ["-o", str(out), "--seconds", f"{seconds:.0f}", "--most", str(MOST), "--quiet-seconds", f"{QUIET_S:g}"]
+    whole = [str(python), "-m", "triton_matrix", "capture", *options, "--", *command]
+    done = commands.captured(whole, cwd=root, env=env)
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    for line in done.stderr.splitlines():
+        if line.startswith("capture:"):
+            print(line, file=sys.stderr)
+    return f"{' '.join(command)}: {lines[-1] if lines else _short(done.stderr)}"
+
+
+def _short(problem: object) -> str:
+    lines = str(problem).strip().splitlines()
+    return lines[-1][:200] if lines else ""
