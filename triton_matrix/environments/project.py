@@ -43,6 +43,7 @@ answer = {"name": found["Name"], "requires_python": found["Requires-Python"],
 open(sys.argv[2], "w", encoding="utf-8").write(json.dumps(answer))
 """
 
+OF_EXTRA = r";?\s*(?:and\s+)?\(?extra\s*==\s*['\"]%s['\"]\)?"  # the marker of a requirement of this extra
 LIMIT_S = 30  # of one question to a build backend, its setup.py and all; what it needs is installed before
 
 
@@ -175,10 +176,9 @@ def _from_setup_py(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Optiona
 def _from_backend(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Project:
     stamps = tuple((root / name).stat().st_mtime_ns for name in FILES if (root / name).is_file())
     found = _ask_backend(root.resolve(), stamps)
-    of_extra = r";?\s*(?:and\s+)?\(?extra\s*==\s*['\"]%s['\"]\)?"
     extras = {}
     for name in found["extras"]:
-        marked = re.compile(of_extra % re.escape(name))
+        marked = re.compile(OF_EXTRA % re.escape(name))
         extras[name] = tuple(marked.sub("", each).strip() for each in found["dependencies"] if marked.search(each))
     own = tuple(each for each in found["dependencies"] if "extra ==" not in each)
     where = "what its build backend computes"

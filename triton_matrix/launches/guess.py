@@ -78,7 +78,7 @@ def kernels(root: Path) -> tuple[list[Kernel], dict[Path, str]]:
         tuned = _tuned(tree)
         for name, node in _functions(tree.body, ""):
             if _is_jit(node):
-                called |= {each.func.id for each in ast.walk(node) if _is_call_by_name(each)}
+                called |= _called(node)
             if _is_kernel(node):
                 kernel = Kernel(name, file, node.lineno, _launch(f"{file}:{name}", node, tuned))
                 found[kernel.reference] = kernel
@@ -111,8 +111,10 @@ def _is_kernel(node: ast.FunctionDef) -> bool:
     return _is_jit(node) and bool(calls & _LAUNCHED) and not returns and not node.args.vararg
 
 
-def _is_call_by_name(node: Any) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+def _called(node: ast.AST) -> set[str]:
+    """The names of functions that are called in it."""
+    calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
+    return {func.id for func in calls if isinstance(func, ast.Name)}
 
 
 def _method_calls(node: ast.AST) -> Iterator[Any]:
@@ -138,6 +140,7 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
     positional = [*node.args.posonlyargs, *node.args.args]
     defaulted = {each.arg for each in positional[len(positional) - len(node.args.defaults) :]}
     pointers, descriptors = _pointers(node, {each.arg for each in parameters}), _descriptors(node)
+    indices = _indices(node, {each.arg for each in parameters})
     args: dict[str, Any] = {}
     constexprs: dict[str, Any] = {}
     for each in parameters:
@@ -148,7 +151,13 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
         elif name in descriptors:
             args[name] = f"tensordesc<bf16[{', '.join(['64'] * descriptors[name])}]>"
         elif name in pointers:
-            args[name] = "*i32" if _INTEGER_DATA.search(name) else "*fp32" if _EXACT_DATA.search(name) else "*bf16"
+            args[name] = (
+                "*i32"
+                if name in indices or _INTEGER_DATA.search(name)
+                else "*fp32"
+                if _EXACT_DATA.search(name)
+                else "*bf16"
+            )
         elif name not in defaulted:
             args[name] = 0.5 if _FLOAT.search(name) and "stride" not in name else 1024
     lines = [
@@ -195,10 +204,7 @@ def _descriptors(node: ast.FunctionDef) -> dict[str, int]:
 
 def _pointers(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
     """The parameters that an address starts from, followed through local names; and those that are called pointers."""
-    assigned: dict[str, list[ast.expr]] = {}
-    for each in ast.walk(node):
-        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
-            assigned.setdefault(each.targets[0].id, []).append(each.value)
+    assigned = _assigned(node)
     found = {name for name in parameters if re.search(r"ptr|^p_", name, re.IGNORECASE)}
     for call in _method_calls(node):
         if call.func.attr in _POINTERS:
@@ -207,6 +213,34 @@ def _pointers(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
             base = _base(first, assigned, parameters, set())
             if base:
                 found.add(base)
+    return found
+
+
+def _indices(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
+    """The pointers whose loaded values are part of an address or of a loop's bounds: they point to integers."""
+    assigned = _assigned(node)
+    addresses = [call.args[0] for call in _method_calls(node) if call.func.attr in _POINTERS and call.args]
+    addresses += [each.iter for each in ast.walk(node) if isinstance(each, ast.For)]  # and so are bounds of loops
+    todo = {each.id for address in addresses for each in ast.walk(address) if isinstance(each, ast.Name)}
+    seen: set[str] = set()
+    found: set[str] = set()
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        for value in assigned.get(name, ()):
+            loads = [call for call in _method_calls(value) if call.func.attr == "load" and call.args]
+            found |= {_base(call.args[0], assigned, parameters, set()) for call in loads}
+            named = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
+            todo |= set() if loads else named - seen - parameters
+    return found - {""}
+
+
+def _assigned(node: ast.FunctionDef) -> dict[str, list[ast.expr]]:
+    """Local name -> what is assigned to it."""
+    found: dict[str, list[ast.expr]] = {}
+    for each in ast.walk(node):
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
+            found.setdefault(each.targets[0].id, []).append(each.value)
     return found
 
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..base import versions
+from ..base import targets, versions
 from ..codegen.compile import unknown_to
-from ..base import targets
 from ..launches import naming
 from ..lint.finding import Finding
 
@@ -25,7 +24,7 @@ BACKENDS = {"cuda": "CUDA", "hip": "HIP"}
 # a failure that is the kernel's source's own, whatever it is launched with
 _OF_SOURCE = re.compile(
     r"module 'triton[\w.]*' has no attribute|unexpected keyword argument|cannot import name '\w+' from 'triton"
-    r"|No module named 'triton\.|does not load"
+    r"|No module named 'triton\.|does not load|Cannot access global variable"
 )
 _OURS = re.compile(r"not installed here|took longer|took more than|ended with")
 
@@ -78,6 +77,7 @@ class Range:
     """Of one backend.
 
     Attributes:
+        asked: the releases of which something is known.
         bad: release -> why some kernel fails there.
         bounds: what excludes these; none where every release that was asked is good, or none is.
     """
@@ -157,7 +157,10 @@ def of(kernels: Sequence[Kernel], backend: str, asked: Sequence[str]) -> Range:
     for kernel in kernels:
         if kernel.on(backend, OK):
             for release in kernel.on(backend, FAILS):
-                bad.setdefault(release, []).append(f"{kernel.name.rpartition(':')[2]}: {kernel.reasons[backend][release]}")
+                bad.setdefault(release, []).append(
+                    f"{kernel.name.rpartition(':')[2]}: {kernel.reasons[backend][release]}"
+                )
+    asked = [each for each in asked if each in bad or any(each in kernel.on(backend, OK) for kernel in kernels)]
     why = {release: _summed(bad[release]) for release in asked if release in bad}
     return Range(backend, tuple(asked), why, tuple(_bounds(asked, why)))
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
-from ..base import commands, pairs
+from ..base import commands, files, pairs
 from ..environments import stamped
 from ..init import choice, modules
 from .package import Scanned
 
 MOST = 2  # launches of a kernel: the atlas compiles each for every release and target
 EXAMPLES = ("examples", "example", "benchmarks", "benchmark")
+PYTEST = ("pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors")
 QUIET_S = 30.0  # a command that brings no new launch for so long is ended
 
 
@@ -60,7 +62,7 @@ def commands_of(root: Path) -> Iterator[list[str]]:
     """What is run: pytest over the package's suites; where there are none, each example."""
     suites = choice.suites_of(root)
     if suites:
-        yield ["pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors", *suites]
+        yield [*PYTEST, *suites]
         return
     for folder in EXAMPLES:
         for file in sorted((root / folder).rglob("*.py")):
@@ -92,10 +94,20 @@ def _captured(python: Path, root: Path, out: Path, seconds: float, command: Sequ
     whole = [str(python), "-m", "triton_matrix", "capture", *options, "--", *command]
     done = commands.captured(whole, cwd=root, env=env)
     lines = [line for line in done.stdout.splitlines() if line.strip()]
+    files.write_text(out.with_suffix(".log"), done.stdout + done.stderr)
     for line in done.stderr.splitlines():
         if line.startswith("capture:"):
             print(line, file=sys.stderr)
-    return f"{' '.join(command)}: {lines[-1] if lines else _short(done.stderr)}"
+    told = re.sub(r" files in \S+;", " files;", lines[-1]) if lines else _short(done.stderr)
+    return "; ".join([f"{shlex.join(each for each in command if each not in PYTEST[1:])}: {told}", *_why(lines)])
+
+
+def _why(lines: Sequence[str]) -> Iterator[str]:
+    """What pytest said of the tests at its end, and the first error."""
+    yield from [line.strip("= ") for line in lines[-8:] if re.search(r"\d+ (passed|failed|errors?|skipped)", line)][:1]
+    first = next((line for line in lines if re.match(r"E +\w*(Error|Exception|Skipped)\b", line)), None)
+    if first:
+        yield f"the first error: {first[1:].strip()[:200]}"
 
 
 def _short(problem: object) -> str:

@@ -90,7 +90,9 @@ class Scan:
         root, options = self.scanned.root, self.options
         found, unread = guess.kernels(root)
         if not found:
-            raise ValueError(f"WHAT is {options.what!r}; no file of {self.scanned.title} defines a kernel with @triton.jit")
+            raise ValueError(
+                f"WHAT is {options.what!r}; no file of {self.scanned.title} defines a kernel with @triton.jit"
+            )
         envs = (options.envs or _cache() / "releases").resolve()
         envs.mkdir(parents=True, exist_ok=True)
         said = [sentence.replace(f"{root}/", "") for sentence in unread.values()]
@@ -99,14 +101,14 @@ class Scan:
             said += capturing.capture(self.scanned, envs, launches / "captured", options.seconds, options.torch)
         kernels = self._launched(found, launches)
         releases = [row.triton for row in asked]
-        linted = {release: self._lint(release, said) for release in releases}
+        linted = {release: self._lint(release, release, said) for release in releases}
         outcomes = self._compiled(asked, launches, envs)
         atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
         bounds.learn(kernels, {atlas["triton"]: atlas["entries"] for atlas in atlases}, linted)
         summary.tell_problems(outcomes, "scan")
         if not atlases:
             return 2
-        everything = sorted({item for each in linted.values() for item in each})
+        everything = self._lint(releases[0], releases[-1], said)
         status = self._tell(kernels, releases, said, everything, atlases, time.perf_counter() - start)
         return max(status, int(any(outcome.problem for outcome in outcomes)))
 
@@ -134,10 +136,10 @@ class Scan:
             kernels.append(Kernel(reference, str(file.relative_to(self.scanned.root) if inside else file), each))
         return kernels
 
-    def _lint(self, release: str, said: list[str]) -> list[Finding]:
-        """What the linter says of one release: a finding's own sentence is of all that are asked."""
+    def _lint(self, oldest: str, newest: str, said: list[str]) -> list[Finding]:
+        """What the linter says of the package's own files; why not of all of them goes to ``said``."""
         try:
-            found = lint.check([self.scanned.root], release, release)
+            found = lint.check([self.scanned.root], oldest, newest)
         except ValueError as problem:
             sentence = f"the linter cannot read all of it: {problem}".replace(f"{self.scanned.root}/", "")
             if sentence not in said:
@@ -233,7 +235,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=120, metavar="S", help="for its tests or examples (default: 120; 0: none run)")
     add("--triton", metavar="A,B,...", help="only these releases (default: all that are known)")
     add("--target", action="append", metavar="TARGET", help=targets.HELP)
-    add("--configs", type=int, default=1, metavar="N", help="of a tuned kernel, the first N configurations (default: 1)")
+    add(
+        "--configs", type=int, default=1, metavar="N", help="of a tuned kernel, the first N configurations (default: 1)"
+    )
     add("--torch", metavar="VERSION", help="of the environment that captures (default: the newest that is allowed)")
     add("--with", dest="with_", action="append", metavar="REQUIREMENT", help="install this too where kernels compile")
     add("--fail-on", choices=FAIL_ON, help="exit status 1 where this is found")
@@ -241,4 +245,3 @@ def _parser() -> argparse.ArgumentParser:
     add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: in the user's cache)")
     add("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     return parser
-

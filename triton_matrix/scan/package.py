@@ -63,7 +63,9 @@ def bring(what: str, folder: Path) -> Scanned:
         return _described(folder, path.resolve().name, str(path.resolve()))
     if path.is_file():
         if not path.name.endswith(ARCHIVES):
-            raise ValueError(f"WHAT is {what!r}; allowed is a folder, a file *{', *'.join(ARCHIVES)}, or NAME[==VERSION]")
+            raise ValueError(
+                f"WHAT is {what!r}; allowed is a folder, a file *{', *'.join(ARCHIVES)}, or NAME[==VERSION]"
+            )
         return _described(_unpacked(path, folder), path.name.partition("-")[0], str(path.resolve()))
     try:
         asked = Requirement(what)
@@ -148,7 +150,7 @@ def _from_metadata(path: Path) -> Optional[tuple[project.Project, str]]:
     rows: list[str] = said.get_all("Requires-Dist") or []
     extras: dict[str, tuple[str, ...]] = {}
     for extra in said.get_all("Provides-Extra") or []:
-        marked = re.compile(r";?\s*(?:and\s+)?\(?extra\s*==\s*['\"]%s['\"]\)?" % re.escape(extra))
+        marked = re.compile(project.OF_EXTRA % re.escape(extra))
         extras[extra] = tuple(marked.sub("", each).strip() for each in rows if marked.search(each))
     own = tuple(each for each in rows if not re.search(r"\bextra\s*==", each))
     found = project.Project(name, said.get("Requires-Python") or "", own, extras, source=path.name)

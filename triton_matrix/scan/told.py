@@ -12,7 +12,9 @@ from .bounds import BACKENDS, FAILS, NOT_REACHED, OK, UNKNOWN, Kernel, Range
 
 SCHEMA = "triton-matrix/scan/1"
 _STYLE = "body{font:15px/1.5 system-ui,sans-serif;max-width:80rem;margin:2rem auto;padding:0 1rem}"
-_STYLE += "table{border-collapse:collapse;display:block;overflow-x:auto}td,th{border:1px solid #8884;padding:.2rem .6rem;"
+_STYLE += (
+    "table{border-collapse:collapse;display:block;overflow-x:auto}td,th{border:1px solid #8884;padding:.2rem .6rem;"
+)
 _STYLE += "text-align:left;vertical-align:top}pre{white-space:pre-wrap}"
 
 
@@ -69,9 +71,10 @@ def unknown(kernels: Sequence[Kernel], backends: Sequence[str], asked: Sequence[
         for backend in backends:
             some = [each for each in kernel.on(backend, UNKNOWN) if kernel.reasons.get(backend, {}).get(each)]
             if some:
-                text = kernel.reasons[backend][some[-1]][:160]
                 where = f"{BACKENDS[backend]} {bounds.span(some, asked)}"
-                lines.append(f"not known: {kernel.name} ({kernel.how}), {where}: {text}")
+                why = kernel.reasons[backend][some[-1]][:160]
+                lines.append(f"not known: {kernel.name} ({kernel.how}), {where}: {why}")
+                break  # the other backend says the same
     return lines
 
 

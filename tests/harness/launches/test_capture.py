@@ -169,6 +169,14 @@ def test_a_command_is_ended_at_its_limit(release_python, capture, tmp_path):
     assert "the command was ended after 5 s; there may be launches that it did not come to" in done.stdout
 
 
+def test_a_command_that_brings_nothing_new_is_ended_and_its_progress_is_said(release_python, capture, tmp_path):
+    (tmp_path / "mine.py").write_text(SCRIPT + "    import time\n    time.sleep(60)\n")
+    done, launches = capture(release_python("3.9.0"), "--quiet-seconds", "6", "--", "mine.py")
+    assert (done.returncode, sorted(launches)) == (0, FILES), done.stderr
+    assert "the command was ended since nothing new came for 6 s; there may be launches" in done.stdout
+    assert re.search(r"capture: \d s: \d+ launches, 6 kept of 3 kernels", done.stderr)
+
+
 def test_of_many_launches_a_few_are_kept_and_the_others_counted(release_python, capture, tmp_path):
     (tmp_path / "mine.py").write_text(SCRIPT)
     done, launches = capture(release_python("3.9.0"), "--most", "2", "--", "mine.py")

@@ -18,7 +18,7 @@ from . import journal, writing
 
 MOST = 8  # launches of a kernel
 STEP_S = 0.2  # how often it is looked whether a limit is reached
-PROGRESS_S = 10.0  # how often progress is said
+PROGRESS_S = 5.0  # how often progress is said
 
 
 @commands.exit_status("capture")

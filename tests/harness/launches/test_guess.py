@@ -1,0 +1,68 @@
+"""Kernels are found in sources, and a launch of each is guessed from what the source does with its parameters."""
+
+import pytest
+
+from triton_matrix.base import files
+from triton_matrix.launches import guess, launch_file
+
+SOURCE = """
+import triton
+import triton.language as tl
+
+@triton.jit
+def helper(x):
+    return x * 2
+
+@triton.jit
+def stored(x_ptr, value):
+    tl.store(x_ptr, value)
+
+@triton.jit
+def gather(out, source, rows, eps, n_cols, HAS_BIAS: tl.constexpr, BLOCK: tl.constexpr, KNOWN: tl.constexpr = 4):
+    row = tl.load(rows + tl.program_id(0))
+    at = row * n_cols + tl.arange(0, BLOCK)
+    stored(out, eps)
+    tl.store(out + at, helper(tl.load(source + at)))
+
+@triton.autotune([triton.Config({"BLOCK": 64})], key=[])
+@triton.jit
+def tuned(desc, out, BLOCK: tl.constexpr):
+    tl.store(out + tl.arange(0, BLOCK), desc.load([tl.program_id(0), 0]))
+
+def make():
+    @triton.jit
+    def made(x_ptr):
+        tl.store(x_ptr, 1.0)
+    return made
+"""
+
+
+@pytest.fixture
+def found(tmp_path):
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "k.py").write_text(SOURCE)
+    (tmp_path / "pkg" / "later.py").write_text("import triton\n@triton.jit\ndef f(:\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "k.py").write_text(SOURCE)
+    kernels, unread = guess.kernels(tmp_path)
+    assert [path.name for path in unread] == ["later.py"]
+    return {kernel.name: kernel for kernel in kernels}
+
+
+def test_kernels_are_found_wherever_they_are_defined_and_helpers_are_not_kernels(found):
+    assert list(found) == ["gather", "tuned", "make.<locals>.made"]
+    assert SOURCE.splitlines()[found["gather"].line - 1].startswith("def gather(")
+
+
+def test_a_guess_says_types_by_use_and_sizes_and_switches_by_name(found, tmp_path):
+    files.write_text(tmp_path / "g.toml", found["gather"].launch)
+    launch = launch_file.read(tmp_path / "g.toml")
+    assert launch["args"] == {"out": "*bf16", "source": "*bf16", "rows": "*i32", "eps": 0.5, "n_cols": 1024}
+    assert launch["constexprs"] == {"HAS_BIAS": False, "BLOCK": 64}
+
+
+def test_a_guess_leaves_to_a_tuner_what_it_sets_and_knows_descriptors(found, tmp_path):
+    files.write_text(tmp_path / "t.toml", found["tuned"].launch)
+    launch = launch_file.read(tmp_path / "t.toml")
+    assert launch["args"] == {"desc": "tensordesc<bf16[64, 64]>", "out": "*bf16"}
+    assert launch["constexprs"] == {}

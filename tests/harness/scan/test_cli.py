@@ -1,0 +1,73 @@
+"""A scan of a small package ends with its range, in text, JSON and a page, and leaves the package as it was."""
+
+import json
+
+import pytest
+
+from triton_matrix.scan import cli
+
+from ..conftest import ENVS
+
+SOURCE = """\
+import triton
+import triton.language as tl
+
+@triton.jit
+def scaled(x_ptr, n_cols, BLOCK: tl.constexpr):
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(x_ptr + at, {body}, mask=at < n_cols)
+"""
+LAUNCH = 'kernel = "../toys/k.py:scaled"\n[args]\nx_ptr = "*fp32"\nn_cols = 4096\n[constexprs]\nBLOCK = 512\n'
+PROJECT = '[project]\nname = "toys"\nversion = "1.2"\ndependencies = ["triton>=3.0"]\n'
+FMA = "tl.fma(tl.load(x_ptr + at), 2.0, 1.0)"  # not in 2.3.1
+
+
+@pytest.fixture
+def scan(release_python, tmp_path, capfd):
+    """Scan a package with this source on 2.3.1 and 3.4.0; gives the exit status, the answer and what was printed."""
+
+    def run(source, *options, launch=""):
+        for release in ("2.3.1", "3.4.0"):
+            release_python(release)
+        given = tmp_path / "given"
+        (given / "toys").mkdir(parents=True)
+        (given / "toys" / "k.py").write_text(source)
+        (given / "pyproject.toml").write_text(PROJECT.replace("3.0", "2.3") if "--fail-on" in options else PROJECT)
+        if launch:
+            (given / "launches").mkdir()
+            (given / "launches" / "a.toml").write_text(launch)
+        before = {path: path.stat().st_mtime_ns for path in given.rglob("*")}
+        arguments = ["--envs", str(ENVS), "--out", str(tmp_path / "out"), "--seconds", "0", "--triton", "2.3.1,3.4.0"]
+        status = cli.main([str(given), *arguments, "--target", "cuda:90", *options])
+        assert {path: path.stat().st_mtime_ns for path in given.rglob("*")} == before
+        page = tmp_path / "out" / "index.html"
+        found = json.loads((tmp_path / "out" / "scan.json").read_text()) if page.is_file() else {}
+        return status, found, capfd.readouterr()
+
+    return run
+
+
+def test_a_guessed_kernel_gets_a_range_with_the_linters_reason(scan):
+    status, found, said = scan(SOURCE.format(body=FMA))
+    assert status == 0
+    (kernel,) = found["kernels"]
+    assert (kernel["how"], kernel["place"]) == ("guessed", "toys/k.py:5")
+    assert kernel["status"] == {"cuda": {"2.3.1": "fails", "3.4.0": "ok"}}
+    assert found["pyproject"] == "triton>=3.4"
+    assert found["ranges"][0]["bounds"] == [{"clause": ">=3.4", "reason": "2.3.1: scaled: tl.fma, k.py:7"}]
+    assert found["declared_allows_bad"] == []
+    assert 'for pyproject: "triton>=3.4"' in said.out
+
+
+@pytest.mark.parametrize(("wanted", "status"), [("range", 1), ("compile", 1), ("worse", 0)])
+def test_what_a_declaration_allows_and_does_not_work_fails_where_it_is_asked_for(scan, wanted, status):
+    found = scan(SOURCE.format(body=FMA), "--fail-on", wanted, launch=LAUNCH)
+    assert found[1]["kernels"][0]["how"] == "brought"
+    assert found[1]["declared_allows_bad"] == ["2.3.1"]
+    assert found[0] == status
+
+
+def test_a_package_without_a_kernel_is_said(scan):
+    status, found, said = scan("import triton\n")
+    assert (status, found) == (2, {})
+    assert "defines a kernel" in said.err
