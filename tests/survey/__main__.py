@@ -14,13 +14,12 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 from triton_matrix.base import cells, tables
-from triton_matrix.launches import Configuration, launch_file, naming
-
-from .guess import Kernel, kernels
+from triton_matrix.launches import Configuration, guess, launch_file, naming
 
 PACKAGES = (
     "adasplash==0.2.2",
@@ -42,6 +41,18 @@ PACKAGES = (
     "xformers==0.0.35",
 )
 TARGET = "cuda:90"
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel of a package, and a launch file of it as TOML."""
+
+    package: str
+    name: str
+    file: Path
+    launch: str
+
+
 Answers = dict[tuple[int, str], tuple[str, str]]  # status and reason, by a kernel's number and the release
 
 
@@ -96,7 +107,7 @@ class Survey:
             if not source.is_dir():
                 self._download(requirement, source)
             name = requirement.partition("==")[0]
-            all_of_it = list(kernels(name, source))
+            all_of_it = [Kernel(name, each.name, each.file, each.launch) for each in guess.kernels(source.resolve())[0]]
             step = max(1, len(all_of_it) // self._options.candidates)
             found += all_of_it[::step][: self._options.candidates]
         return found

@@ -167,7 +167,8 @@ def _package(root: Optional[Path]) -> dict[str, Any]:
     found = _import(module)
     if isinstance(found, dict):
         return {"version": None, "origin": "absent", "requires": [], **found}
-    folder = Path(next(iter(getattr(found, "__path__", [found.__file__])))).resolve()  # a package's, or one module's
+    places = [*getattr(found, "__path__", ()), getattr(found, "__file__", None)]  # a namespace has no file
+    folder = Path(str(places[0])).resolve()  # a package's, or one module's
     in_wheel = "site-packages" in folder.parts or "dist-packages" in folder.parts
     requires: list[str] = []
     version: Optional[str] = getattr(found, "__version__", None)

@@ -123,7 +123,7 @@ def run(tree: ast.Module, filename: str, namespace: dict[str, Any]) -> None:
     """Run a module's statements; the names that one of them cannot bind without a missing module say so when used.
 
     Raises:
-        whatever a statement raises, unless that is a StandInError.
+        whatever a statement raises, unless that is a StandInError or follows from one.
     """
     flags = 0
     for node in tree.body:
@@ -136,8 +136,22 @@ def run(tree: ast.Module, filename: str, namespace: dict[str, Any]) -> None:
         try:
             exec(code, namespace)
         except StandInError as problem:
-            for name in names_bound(node):
-                namespace[name] = StandIn(name, {}, problem=str(problem))
+            why = str(problem)
+        except Exception:
+            why = _lacking(node, namespace)  # such as Version(V), where V is what could not be bound
+            if not why:
+                raise
+        else:
+            continue
+        for name in names_bound(node):
+            namespace[name] = StandIn(name, {}, problem=why)
+
+
+def _lacking(node: ast.stmt, namespace: dict[str, Any]) -> str:
+    """Why a name that a statement uses could not be bound; "" where all of them could."""
+    names = (each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load))
+    values = (namespace.get(name) for name in names)
+    return next((each._problem for each in values if isinstance(each, StandIn) and each._problem), "")
 
 
 def names_bound(node: ast.stmt) -> set[str]:

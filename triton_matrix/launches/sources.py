@@ -19,6 +19,9 @@ _STATEMENT = re.compile(
 _MODULE = re.compile(r"(?:^|,)\s*\\?\s*([\w.]+)")
 
 
+TRITON = "triton"
+
+
 class SourceError(ValueError):
     """A source file cannot be read as Python; one sentence."""
 
@@ -41,6 +44,8 @@ def import_name(path: Path, source_root: Optional[Path] = None) -> tuple[Path, s
     reach = _reach(path)
     while depth < reach and folder.name:
         folder, depth = folder.parent, depth + 1
+    while path.relative_to(folder).parts[0] == TRITON and folder.name:
+        folder = folder.parent  # a package's own folder of that name: at the top it would be Triton itself
     name = ".".join(path.relative_to(folder).with_suffix("").parts)
     return folder, name.removesuffix(".__init__")
 

@@ -163,6 +163,8 @@ class StandInModule(types.ModuleType):
         dotted = f"{self.__name__}.{name}"
         if dotted in self._answers:
             return self._answers[dotted]
+        if name == "__version__" and not _is_optional():
+            raise StandInError(f"{place()} needs the version of {self.__name__}, {way_out(self.__name__)}")
         if (name.startswith("__") and name.endswith("__")) or dotted in self._answers.get("absent", ()):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         value = StandIn(dotted, self._answers)

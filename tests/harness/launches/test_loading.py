@@ -179,6 +179,24 @@ def test_a_source_root_says_where_absolute_imports_start(ask, tmp_path):
     assert (status, statuses(entries)) == (0, {"copy": "ok"})
 
 
+def test_a_package_s_own_folder_called_triton_is_not_triton(ask):
+    files = {"ops/triton/ns/__init__.py": "", "ops/triton/__init__.py": "", "ops/triton/ns/helper.py": HELPER}
+    kernel = USES_A_HELPER.format(where=".helper")
+    status, entries, errors = ask(NEWEST, {**files, "ops/triton/ns/mine.py": kernel})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), (errors, entries)
+
+
+def test_the_version_of_what_is_not_installed_costs_the_names_that_follow_from_it(ask):
+    version = (
+        "from packaging.version import Version\nimport bnb\nV = bnb.__version__\nNEW = Version(V) > Version('1')\n"
+    )
+    status, entries, _ = ask(NEWEST, {"mine.py": HEAD + version + COPY})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
+    status, entries, _ = ask(NEWEST, {"mine.py": HEAD + version + COPY.replace("x * 2", "x * NEW")})
+    assert status == 1
+    assert "mine.py:5 needs the version of bnb, and bnb is not installed here" in entries[0]["reason"]
+
+
 @pytest.mark.parametrize("release", [OLDEST, NEWEST])
 def test_the_chain_of_init_files_above_a_kernel_is_not_run(ask, release):
     files = {
