@@ -141,6 +141,7 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
     defaulted = {each.arg for each in positional[len(positional) - len(node.args.defaults) :]}
     pointers, descriptors = _pointers(node, {each.arg for each in parameters}), _descriptors(node)
     indices = _indices(node, {each.arg for each in parameters})
+    added = _added(node, {each.arg for each in parameters})
     args: dict[str, Any] = {}
     constexprs: dict[str, Any] = {}
     for each in parameters:
@@ -151,13 +152,7 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
         elif name in descriptors:
             args[name] = f"tensordesc<bf16[{', '.join(['64'] * descriptors[name])}]>"
         elif name in pointers:
-            args[name] = (
-                "*i32"
-                if name in indices or _INTEGER_DATA.search(name)
-                else "*fp32"
-                if _EXACT_DATA.search(name)
-                else "*bf16"
-            )
+            args[name] = _pointed(name, indices, added)
         elif name not in defaulted:
             args[name] = 0.5 if _FLOAT.search(name) and "stride" not in name else 1024
     lines = [
@@ -214,6 +209,20 @@ def _pointers(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
             if base:
                 found.add(base)
     return found
+
+
+def _pointed(name: str, indices: set[str], added: set[str]) -> str:
+    """The type of a pointer: of integers where it is used so or called so, else of exact or of short floats."""
+    if name in indices or _INTEGER_DATA.search(name):
+        return "*i32"
+    return "*fp32" if name in added or _EXACT_DATA.search(name) else "*bf16"
+
+
+def _added(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
+    """The pointers that something is added to in one step: not every release does that to short floats."""
+    assigned = _assigned(node)
+    calls = [call for call in _method_calls(node) if call.func.attr.startswith("atomic_") and call.args]
+    return {_base(call.args[0], assigned, parameters, set()) for call in calls}
 
 
 def _indices(node: ast.FunctionDef, parameters: set[str]) -> set[str]:

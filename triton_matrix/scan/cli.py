@@ -31,6 +31,7 @@ from .bounds import Kernel
 from .package import Scanned, bring
 
 FAIL_ON = ("worse", "compile", "range")
+WORSE_SHOWN = 12  # lines of what got worse
 COMPILE_S = 60.0  # of one configuration
 
 
@@ -186,7 +187,11 @@ class Scan:
         parts += [("not known", unknown)] if unknown else []
         if portable:
             parts.append(("the linter", output.text(portable, (), False).replace(f"{root}/", "").splitlines()))
-        parts += [("worse code from one release to the next", worse)] if worse else []
+        shown = [
+            *worse[:WORSE_SHOWN],
+            *([f"and {len(worse) - WORSE_SHOWN} more in scan.json"] if len(worse) > WORSE_SHOWN else []),
+        ]
+        parts += [("worse code from one release to the next", shown)] if worse else []
         parts.append(("the range", [*lines, f"{seconds:.0f} s"]))
         about = {
             "package": self.scanned.project.name,
@@ -211,12 +216,13 @@ class Scan:
     def _worse(self, kernels: Sequence[Kernel], atlases: Sequence[dict[str, Any]]) -> list[str]:
         """What got worse of launches that the package makes; guesses say nothing of that."""
         real = {kernel.name for kernel in kernels if kernel.how in ("captured", "brought")}
-        return [
-            f"{' -> '.join(step.ends)} {change.label} {change.target}: {change.what}"
+        found = [
+            f"{' -> '.join(step.ends)} {change.label.partition('[')[0]} {change.target}: {change.what}"
             for step in summary.steps(atlases, ())
             for change in step.found
             if change.kind == "worse" and change.label.partition("[")[0] in real
         ]
+        return list(dict.fromkeys(found))
 
 
 def _beside(path: Path, root: Path) -> bool:
