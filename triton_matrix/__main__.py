@@ -27,6 +27,7 @@ VERBS = {
     ),
     "values": ("releases.values", "main", "what launches compute in every Triton release, with no GPU and no torch"),
     "capture": ("launches.capture.cli", "main", "run a command and write every launch that it makes as a launch file"),
+    "launch": ("launches.skeleton", "main", "a launch file to start from, guessed from a kernel's source"),
     "compare": ("codegen.compare", "main", "codegen changes between two atlas files, worst first"),
     "history": ("releases.history", "main", "one metric of one kernel over all Triton releases"),
     "bench": ("bench.cli", "main", "run the benchmarks of a cell in this Python"),

@@ -27,6 +27,7 @@ BAD_INPUT = {
     "codegen": ["--root", "."],
     "values": ["--root", "."],
     "capture": ["--target", "cuda:1", "--", "true"],
+    "launch": ["missing.py:add"],
     "compare": ["missing.json", "missing.json"],
     "history": ["x", "--target", "cuda:90", "--metric", "registers", "--reports", "missing"],
     "bench": ["--root", "."],

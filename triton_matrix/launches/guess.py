@@ -67,22 +67,35 @@ def kernels(root: Path) -> tuple[list[Kernel], dict[Path, str]]:
         inside = file.relative_to(root).parts
         if BESIDE & set(inside) or any(part.startswith(".") for part in inside):
             continue
-        text = file.read_text(encoding="utf-8", errors="replace")
-        if ".jit" not in text and "import jit" not in text:
-            continue
-        try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError) as problem:
-            unread[file] = f"{file.name} cannot be parsed: {problem}"
-            continue
-        tuned = _tuned(tree)
-        for name, node in _functions(tree.body, ""):
-            if _is_jit(node):
-                called |= _called(node)
-            if _is_kernel(node):
-                kernel = Kernel(name, file, node.lineno, _launch(f"{file}:{name}", node, tuned))
-                found[kernel.reference] = kernel
+        here, problem, used = _of_file(file)
+        found |= {kernel.reference: kernel for kernel in here}
+        called |= used
+        if problem:
+            unread[file] = problem
     return [kernel for kernel in found.values() if kernel.name not in called], unread
+
+
+def of_file(file: Path) -> tuple[list[Kernel], str]:
+    """Every kernel of one file, and why it cannot be parsed; "" where it can."""
+    return _of_file(file)[:2]
+
+
+def _of_file(file: Path) -> tuple[list[Kernel], str, set[str]]:
+    """The kernels of a file, why it cannot be parsed, and the functions that its kernels call."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if ".jit" not in text and "import jit" not in text:
+        return [], "", set()
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError) as problem:
+        return [], f"{file.name} cannot be parsed: {problem}", set()
+    tuned, found, called = _tuned(tree), [], set()
+    for name, node in _functions(tree.body, ""):
+        if _is_jit(node):
+            called |= _called(node)
+        if _is_kernel(node):
+            found.append(Kernel(name, file, node.lineno, _launch(f"{file}:{name}", node, tuned)))
+    return found, "", called
 
 
 def _functions(body: list[ast.stmt], above: str) -> Iterator[tuple[str, ast.FunctionDef]]:

@@ -3,7 +3,7 @@
 import pytest
 
 from triton_matrix.base import files
-from triton_matrix.launches import guess, launch_file
+from triton_matrix.launches import guess, launch_file, skeleton
 
 SOURCE = """
 import triton
@@ -66,3 +66,13 @@ def test_a_guess_leaves_to_a_tuner_what_it_sets_and_knows_descriptors(found, tmp
     launch = launch_file.read(tmp_path / "t.toml")
     assert launch["args"] == {"desc": "tensordesc<bf16[64, 64]>", "out": "*fp32"}
     assert launch["constexprs"] == {}
+
+
+def test_a_launch_to_start_from_is_a_launch_file_and_says_that_it_is_guessed(found, tmp_path, capsys):
+    assert skeleton.main([f"{tmp_path}/pkg/k.py:gather"]) == 0
+    text = capsys.readouterr().out
+    files.write_text(tmp_path / "g.toml", text)
+    assert text.startswith("# Guessed from the source of k.py:14.")
+    assert launch_file.read(tmp_path / "g.toml")["kernel"] == f"{tmp_path}/pkg/k.py:gather"
+    assert skeleton.main([f"{tmp_path}/pkg/k.py:lost"]) == 2
+    assert "kernels of k.py are stored, gather, tuned, make.<locals>.made" in capsys.readouterr().err
