@@ -138,15 +138,11 @@ def choose_rows(
     Raises:
         ValueError: no pair is allowed, or ``requires-python`` is no specifier.
     """
-    try:
-        pythons = SpecifierSet(package.requires_python)
-    except InvalidSpecifier:
-        raise ValueError(f"requires-python is {package.requires_python!r}; allowed is such as >=3.10") from None
     chosen: dict[str, Row] = {}
     refused: dict[str, str] = {}
     for pair in known:  # oldest first: a later release of the same minor takes the place of an earlier one
         minor = pair.triton.rpartition(".")[0]
-        python = pair.python(lambda each: pythons.contains(f"{each}.99") or pythons.contains(f"{each}.0"))
+        python = pair.python(lambda each: runs_on(package, each))
         if python is None:
             refused[pair.triton] = f"it has no wheels for a Python that {package.requires_python} allows"
             continue
@@ -168,6 +164,19 @@ def choose_rows(
     rows[-1] = _because(rows[-1], f"the newest Triton that {package.name} allows")
     reasons = {why: [each for each in refused if refused[each] == why] for why in refused.values()}
     return tuple(rows), [f"no cell for Triton {', '.join(those)}: {why}" for why, those in reasons.items()]
+
+
+def runs_on(package: project.Project, python: str) -> bool:
+    """Whether some release of this ``major.minor`` is one that the package allows.
+
+    Raises:
+        ValueError: ``requires-python`` is no specifier.
+    """
+    try:
+        pythons = SpecifierSet(package.requires_python)
+    except InvalidSpecifier:
+        raise ValueError(f"requires-python is {package.requires_python!r}; allowed is such as >=3.10") from None
+    return pythons.contains(f"{python}.99") or pythons.contains(f"{python}.0")
 
 
 def _because(row: Row, why: str) -> Row:

@@ -76,7 +76,7 @@ def _environment(scanned: Scanned, pair: pairs.Pair, torch: str, envs: Path) -> 
     test = list(choice.test_requirements(scanned.project)[0])
     home = envs / f"scan-{scanned.project.name}"
     last: Optional[Exception] = None
-    python = pair.python() or pairs.PYTHON
+    python = pair.python(lambda each: choice.runs_on(scanned.project, each)) or pairs.PYTHON
     for wanted, lacks in (([*own, *test], ""), (own, "what its tests need"), ([], "its dependencies")):
         try:
             made = stamped.make(home, python, [*base, *wanted], overrides=base[:2])

@@ -24,6 +24,7 @@ from ..environments import project
 
 ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz")
 NOT_COPIED = (".git", ".nox", ".tox", ".venv", "venv", "__pycache__", "node_modules", "reports")
+PYTHONS = ("3.13", "3.12", "3.10", "3.9")  # asked for where the running one is not allowed
 LIMIT_S = 120.0  # of a download without a byte
 
 
@@ -81,10 +82,16 @@ def _downloaded(asked: Requirement, folder: Path) -> Path:
     settings.write_text(f'dependency-metadata = [{{ name = "{asked.name}", requires-dist = [] }}]\n', encoding="utf-8")
     options = ["--quiet", "--no-deps", "--format", "pylock.toml", "--config-file", str(settings)]
     locked = folder / "pylock.toml"
-    try:
-        commands.run([commands.uv(), "pip", "compile", *options, "-o", str(locked), "-"], stdin=str(asked))
-    except commands.ToolError as problem:
-        raise ValueError(f"WHAT is {str(asked)!r}; uv does not find it: {problem.tail}") from None
+    problem = ""
+    for python in ([], *(["--python-version", each] for each in PYTHONS)):  # the package need not allow this one
+        try:
+            command = [commands.uv(), "pip", "compile", *options, *python, "-o", str(locked), "-"]
+            commands.run(command, stdin=str(asked))
+            break
+        except commands.ToolError as error:
+            problem = problem or error.tail
+    else:
+        raise ValueError(f"WHAT is {str(asked)!r}; uv does not find it: {problem}")
     (found,) = files.read_toml(locked, "what uv found")["packages"]
     wheels = sorted(found.get("wheels", []), key=lambda each: "none-any" not in str(each.get("url", each.get("path"))))
     for each in [*filter(None, [found.get("sdist")]), *wheels]:

@@ -177,6 +177,18 @@ def test_a_command_that_brings_nothing_new_is_ended_and_its_progress_is_said(rel
     assert re.search(r"capture: \d s: \d+ launches, 6 kept of 3 kernels", done.stderr)
 
 
+def test_what_a_factory_s_tuner_sets_is_written(release_python, capture, tmp_path):
+    plain = "@triton.jit\ndef plain(x_ptr, n, SIZE: tl.constexpr):\n    tl.store(x_ptr + tl.arange(0, SIZE), 1.0)\n\n"
+    made = "    tune = triton.autotune([triton.Config({'SIZE': 32}, num_warps=2)], key=['n'])\n"
+    made += "    x.made = tune(plain)\n    x.made[(1,)](x, 1024)\n"  # no name of the module has it
+    (tmp_path / "mine.py").write_text(SCRIPT.replace("def make(", plain + "def make(", 1) + made)
+    done, launches = capture(release_python("3.9.0"), "--", "mine.py")
+    launch = launches["plain-1"]
+    assert (launch["constexprs"], launch["options"]["num_warps"], "tuned" in launch) == ({"SIZE": 32}, 2, False), (
+        done.stderr
+    )
+
+
 def test_of_many_launches_a_few_are_kept_and_the_others_counted(release_python, capture, tmp_path):
     (tmp_path / "mine.py").write_text(SCRIPT)
     done, launches = capture(release_python("3.9.0"), "--most", "2", "--", "mine.py")

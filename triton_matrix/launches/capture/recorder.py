@@ -17,7 +17,7 @@ from ...base.compile_options import COMPILE_OPTIONS
 from .. import local_kernels
 from ..tuned import settings_of_config
 from .journal import Journal
-from .references import python_function, reference_of
+from .references import names_it, python_function, reference_of
 from .selection import Selection
 from .spelling import argument, constexpr, plain, shape, tensors, told
 
@@ -121,6 +121,10 @@ class Recorder:
         options = {n: v for n, v in kwargs.items() if n not in parameters and n in COMPILE_OPTIONS and v is not None}
         said = {name: plain(value) for name, value in options.items()}
         launch = Launch(reference, {}, {}, said, _tuned(kernel, given, options), None, "?")
+        if not names_it(reference, kernel):  # a factory made its tuner: what is found again has none
+            launch.constexprs |= launch.tuned.get("constexprs", {})
+            launch.options |= launch.tuned.get("options", {})
+            launch.tuned = {}
         launch.grid = _grid(kwargs.get("grid"), {**given, **_first_config(kernel)})
         group: list[Any] = [sorted(launch.options.items(), key=str)]
         shapes: list[Any] = [launch.grid]

@@ -40,3 +40,14 @@ def reference_of(kernel: Any, function: Any) -> str:
         if found is None or python_function(found) is not function:
             raise local_kernels.LocalError("is not what its module calls so; no reference names it")
     return f"{Path(file).resolve()}:{name}"
+
+
+def names_it(reference: str, kernel: Any) -> bool:
+    """Whether a reference finds the very object that was launched, with its tuner; not only its function."""
+    if not hasattr(kernel, "fn") or not hasattr(kernel.fn, "fn"):
+        return True  # nothing is around it
+    name = reference.rpartition(":")[2]
+    found: Any = sys.modules.get(python_function(kernel).__module__)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found is None or getattr(found, "fn", None) is kernel.fn or found is kernel
