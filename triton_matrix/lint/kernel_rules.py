@@ -8,15 +8,16 @@ from typing import Optional
 
 from . import portable, survey
 from .finding import Finding
-from .portable import BEHAVIOURS, Language
+from .portable import Language, behaviour
 from .source import LANGUAGE, Kernel, Source, callee
 
 # methods that other things than a tensor have: a descriptor's, a dict's
 AMBIGUOUS = {"store", "gather", "advance", "item", "view", "split", "sort"}
 BLOCK_POINTERS = (f"{LANGUAGE}.make_block_ptr", f"{LANGUAGE}.core.make_block_ptr")
 CONSTEXPR = f"{LANGUAGE}.constexpr"
-RULE_OF_LEVEL = {"codegen": "not-portable", "interpreter": "not-interpreted"}
-LIBDEVICE = (f"{LANGUAGE}.extra.libdevice", f"{LANGUAGE}.extra.cuda.libdevice", f"{LANGUAGE}.extra.hip.libdevice")
+LIBDEVICE = f"{LANGUAGE}.extra.libdevice"
+LIBDEVICE_OF = {"cuda": f"{LANGUAGE}.extra.cuda.libdevice", "hip": f"{LANGUAGE}.extra.hip.libdevice"}
+NAMED = {"cuda": "CUDA", "hip": "HIP"}
 # what a block's shape is handed to, with the position of the shape
 SHAPES = {"arange": 1, "zeros": 0, "full": 0, "broadcast_to": 1, "reshape": 1, "view": 1}
 PLAIN_CALLS = {
@@ -31,6 +32,7 @@ PLAIN_CALLS = {
     "math.log",
     "math.log2",
 }
+GROWS = (ast.Add, ast.Sub, ast.Mult, ast.LShift)  # what can leave the range of a narrow type
 NumberNodes = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp)
 
 
@@ -42,7 +44,7 @@ def check_kernels(source: Source, language: Language, helpers: set[str]) -> Iter
     """
     if source.kernels and "__future__.annotations" in source.aliases.get("annotations", ()):
         line = next(node.lineno for node in source.tree.body if getattr(node, "module", "") == "__future__")
-        yield from _behaviour(source, line, "", "deferred annotations", language)
+        yield from behaviour(source, line, "", "deferred annotations", language)
     if source.kernels:
         yield from _constexpr_globals(source, language)
     for kernel in source.kernels:
@@ -54,20 +56,11 @@ def check_kernels(source: Source, language: Language, helpers: set[str]) -> Iter
             yield from _Body(source, kernel, kernel.node, language).findings()
 
 
-def _behaviour(source: Source, line: int, kernel: str, name: str, language: Language) -> Iterator[Finding]:
-    broken = language.broken(name)
-    if broken:
-        about = BEHAVIOURS[name]
-        where = "in the interpreter of" if about.level == "interpreter" else "on"
-        sentence = f"{where} {language.spell(broken)} {about.sentence}"
-        yield Finding(source.path, line, RULE_OF_LEVEL[about.level], name, kernel, sentence)
-
-
 def _constexpr_globals(source: Source, language: Language) -> Iterator[Finding]:
     for values in source.globals.values():
         for value in values:
             if isinstance(value, ast.Call) and CONSTEXPR in source.resolve(value.func):
-                yield from _behaviour(source, value.lineno, "", "constexpr global", language)
+                yield from behaviour(source, value.lineno, "", "constexpr global", language)
 
 
 def _parameters(source: Source, kernel: Kernel, node: ast.FunctionDef, language: Language) -> Iterator[Finding]:
@@ -123,6 +116,13 @@ class _Body:
             for parameter in parameters
             if parameter.annotation is not None and CONSTEXPR in source.resolve(callee(parameter.annotation))
         }
+        self.annotated = {
+            item.target.id
+            for item in self.nodes
+            if isinstance(item, ast.AnnAssign)
+            and isinstance(item.target, ast.Name)
+            and CONSTEXPR in source.resolve(callee(item.annotation))
+        }
         bound = (name for names in source.aliases.values() for name in names)
         self.imported = any(name.startswith(f"{LANGUAGE}.extra") and "libdevice" in name for name in bound)
 
@@ -137,6 +137,10 @@ class _Body:
             yield from self._name(node)
         elif isinstance(node, ast.Subscript) and self._selects_axes(node.slice):
             yield from self._found(node, "indexed block")
+        elif isinstance(node, ast.AnnAssign) and CONSTEXPR not in self.source.resolve(callee(node.annotation)):
+            yield from self._found(node, "annotated assignment")
+        elif isinstance(node, ast.BinOp):
+            yield from self._constant(node)
         if isinstance(node, ast.Call):
             yield from self._call(node)
         missing = self.language.missing_syntax(type(node).__name__)
@@ -144,16 +148,12 @@ class _Body:
             what = {"ListComp": "a list comprehension", "NamedExpr": ":=", "With": "with", "Starred": "*arguments"}
             yield from self._lacks(node, what.get(type(node).__name__, type(node).__name__), missing, "")
 
-    def _found(self, node: ast.AST, behaviour: str) -> Iterator[Finding]:
-        line = getattr(node, "lineno", 0)
-        yield from _behaviour(self.source, line, self.kernel.name, behaviour, self.language)
+    def _found(self, node: ast.AST, name: str) -> Iterator[Finding]:
+        yield from behaviour(self.source, getattr(node, "lineno", 0), self.kernel.name, name, self.language)
 
     def _lacks(self, node: ast.AST, cause: str, missing: frozenset[str], instead: str) -> Iterator[Finding]:
         if missing:
-            all_of_them = missing == frozenset(self.language.releases)
-            lacking = "it is in no release" if all_of_them else f"it is not in {self.language.spell(missing)}"
-            sentence = lacking + (f"; {instead}" if instead else "")
-            line = getattr(node, "lineno", 0)
+            line, sentence = getattr(node, "lineno", 0), self.language.lacking(missing, instead)
             yield Finding(self.source.path, line, "not-portable", cause, self.kernel.name, sentence)
 
     def _name(self, node: ast.AST) -> Iterator[Finding]:
@@ -169,15 +169,31 @@ class _Body:
                 yield from self._found(node, "tl.math")
             if full & set(BLOCK_POINTERS):
                 yield from self._found(node, "block pointer")
-            if any(name.startswith(LIBDEVICE) for name in full) and id(node) in self.called:
-                yield from self._found(node, "libdevice")
-                by_attribute = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)
-                if by_attribute and not self.imported:
-                    yield from self._found(node, "libdevice by attribute")
+            if id(node) in self.called:
+                yield from self._libdevice(node, full, missing)
         elif isinstance(node, ast.Name) and node.id not in self.local:
-            behaviour = self._global(node.id)
-            if behaviour:
-                yield from self._found(node, behaviour)
+            name = self._global(node.id)
+            if name:
+                yield from self._found(node, name)
+
+    def _libdevice(self, node: ast.AST, full: set[str], missing: frozenset[str]) -> Iterator[Finding]:
+        generic = {name for name in full if name.startswith(f"{LIBDEVICE}.")}
+        of = {backend for backend, name in LIBDEVICE_OF.items() if any(each.startswith(f"{name}.") for each in full)}
+        if not generic and not of:
+            return
+        yield from self._found(node, "libdevice")
+        by_attribute = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)
+        if generic and by_attribute and not self.imported:
+            yield from self._found(node, "libdevice by attribute")
+        if len(full) == 1 and of == {"cuda"}:
+            yield from self._found(node, "CUDA's libdevice on HIP")
+        if len(full) == 1 and of == {"hip"}:
+            yield from self._found(node, "HIP's libdevice on CUDA")
+        for backend in self.language.backends if len(generic) == len(full) == 1 else ():
+            (name,) = generic
+            theirs = f"{LIBDEVICE_OF[backend]}{name[len(LIBDEVICE) :]}"
+            lacking = self.language.missing_name(theirs) & self.language.with_backend(backend) - missing
+            yield from self._lacks(node, f"{_short(name)} on {NAMED[backend]}", lacking, "")
 
     def _triton_names(self, node: ast.AST) -> set[str]:
         root = node
@@ -237,6 +253,11 @@ class _Body:
             (name,) = full
             yield from self._arguments(call, name, _short(name))
             yield from self._shape(call, name)
+            dtypes = {self._dtype(argument) for argument in call.args}
+            if name == f"{LANGUAGE}.dot" and "bfloat16" in dtypes:
+                yield from self._found(call, "dot of bf16")
+            elif name == f"{LANGUAGE}.atomic_add" and self._dtype(call.args[1] if call.args[1:] else call) == "float16":
+                yield from self._found(call, "fp16 atomic_add")
         elif isinstance(call.func, ast.Attribute) and not full and not self.source.resolve(call.func):
             method = call.func.attr
             if method in AMBIGUOUS:
@@ -246,6 +267,9 @@ class _Body:
             yield from self._lacks(call, f".{method}()", missing, instead)
             if not missing:
                 yield from self._arguments(call, f"{LANGUAGE}.tensor.{method}", f".{method}")
+            bits = [item.value for item in call.keywords if item.arg == "bitcast"]
+            if method == "to" and bits and call.args and self._is_bound_constexpr(call.args[0]):
+                yield from self._found(call, "bitcast to a constexpr")
         elif isinstance(call.func, ast.Name) and self._is_builtin(call.func.id):
             name = call.func.id
             yield from self._lacks(
@@ -253,6 +277,33 @@ class _Body:
             )
             if self._is_min_or_max(call.func) and any(self._is_block(argument) for argument in call.args):
                 yield from self._found(call, "min or max of a block")
+
+    def _constant(self, node: ast.BinOp) -> Iterator[Finding]:
+        """An integer constant beside a block of a narrow type."""
+        for number, other in ((node.left, node.right), (node.right, node.left)):
+            value = number.value if isinstance(number, ast.Constant) else None
+            dtype = self._dtype(other)
+            if isinstance(node.op, GROWS) and type(value) is int and dtype in portable.NARROW:
+                low, end = portable.NARROW[dtype]
+                if not low <= value < end:
+                    yield from self._found(node, "constant out of range")
+                elif value >= (end - low) // 2 or value * 2 <= low:
+                    sentence = self.language.wraps(dtype)
+                    if sentence:
+                        cause = f"{dtype} and {value}"
+                        yield Finding(self.source.path, node.lineno, "not-portable", cause, self.kernel.name, sentence)
+
+    def _dtype(self, node: ast.AST, depth: int = 0) -> str:
+        """The dtype that a block surely has: it is cast to it where it is made; empty where that cannot be seen."""
+        if isinstance(node, ast.Name) and depth < 8:
+            values = self.assigned.get(node.id, [])
+            return self._dtype(values[0], depth + 1) if len(values) == 1 else ""
+        if not isinstance(node, ast.Call) or not node.args:
+            return ""
+        method = isinstance(node.func, ast.Attribute) and node.func.attr == "to" and not self._triton_names(node.func)
+        cast = self._triton_names(node.func) == {f"{LANGUAGE}.cast"} and len(node.args) > 1
+        given = self.source.resolve(node.args[0] if method else node.args[1]) if method or cast else set()
+        return next(iter(given)).rpartition(".")[2] if len(given) == 1 else ""
 
     def _is_builtin(self, name: str) -> bool:
         known = (self.local, self.source.aliases, self.source.functions, self.source.globals)
@@ -300,6 +351,16 @@ class _Body:
                 return True
             return bool(values) and depth < 8 and all(self._is_constexpr(value, depth + 1) for value in values)
         return False
+
+    def _is_bound_constexpr(self, node: ast.expr) -> bool:
+        """Whether a name is a ``tl.constexpr``: of the module, a parameter, or annotated in the kernel."""
+        if not isinstance(node, ast.Name):
+            return False
+        values = self.source.globals.get(node.id, []) if node.id not in self.local else []
+        of_module = any(
+            isinstance(value, ast.Call) and CONSTEXPR in self.source.resolve(value.func) for value in values
+        )
+        return of_module or node.id in self.constexprs | self.annotated
 
     def _is_block(self, node: ast.AST, depth: int = 0) -> bool:
         """Whether it holds more than one number, as far as it can be seen."""

@@ -35,7 +35,7 @@ def rules(tmp_path):
     def check(text):
         path = tmp_path / "source.py"
         path.write_text(text)
-        return [found.rule for found in kernels.check([path])]
+        return [found.rule for found in kernels.check([path])[0]]
 
     return check
 
@@ -153,13 +153,13 @@ def test_our_own_package_without_num_warps_in_its_options_is_found(tmp_path):
         changed += text != without
         path.write_text(without)
     assert changed
-    assert "num-warps-not-passed" in {found.rule for found in kernels.check([package])}
+    assert "num-warps-not-passed" in {found.rule for found in kernels.check([package])[0]}
 
 
 def test_a_kernel_of_another_file_is_known_where_it_is_launched(tmp_path):
     (tmp_path / "kernels.py").write_text(KERNELS)
     (tmp_path / "ops.py").write_text("from kernels import k\n\nk[(1,)](1, 2, BLOCK=8)\n")
-    (found,) = kernels.check([tmp_path])
+    (found,) = kernels.check([tmp_path])[0]
     assert (Path(found.path).name, found.line, found.rule) == ("ops.py", 3, "num-warps-not-passed")
 
 
