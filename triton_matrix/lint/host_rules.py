@@ -12,7 +12,7 @@ from typing import Optional
 
 from .finding import Finding
 from .follow import Follower, Launcher
-from .launches import host_calls
+from .launches import HostCall
 from .portable import Language, behaviour
 from .source import ASKS_RELEASE, HEURISTICS, JIT, LANGUAGE, TUNERS, Function, Source
 
@@ -33,13 +33,15 @@ ONE_SIDE = re.compile(r"TYPE_CHECKING")
 Tests = (ast.If, ast.IfExp, ast.While)
 
 
-def check_host(source: Source, language: Language, follower: Follower) -> Iterator[Finding]:
-    """Every finding in a file outside the bodies of its kernels."""
-    seen = set(map(id, unguarded(source)))
-    heads = {id(node.value) for node in source.nodes if isinstance(node, ast.Attribute)}
-    for node in source.nodes:
-        if id(node) not in seen:
-            continue
+def check_host(source: Source, calls: Iterable[HostCall], language: Language, follower: Follower) -> Iterator[Finding]:
+    """Every finding in a file outside the bodies of its kernels.
+
+    Args:
+        calls: of the file.
+    """
+    nodes = unguarded(source)
+    heads = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    for node in nodes:
         if isinstance(node, ast.Import):
             for item in node.names:
                 yield from _found(source, node, item.name, language.missing_module(item.name), language)
@@ -48,12 +50,16 @@ def check_host(source: Source, language: Language, follower: Follower) -> Iterat
                 name, missing = language.missing_import(node.module or "", item.name)
                 yield from _found(source, node, name, missing, language)
         elif isinstance(node, ast.Attribute) and id(node) not in heads and isinstance(node.ctx, ast.Load):
+            imported = source.aliases.get(_root(node), set())
             for full in source.resolve(node) - source.patched:
-                yield from _found(source, node, *_missing_part(full, language), language)
+                name, missing = _missing_part(full, language)
+                if not any(f"{each}.".startswith(f"{name}.") for each in imported):  # the import itself says so
+                    yield from _found(source, node, name, missing, language)
         elif isinstance(node, ast.Call):
             yield from _keywords(source, node, language)
-    for call, place in host_calls(source):
-        if id(call) in seen and call.keywords:
+    seen = set(map(id, nodes))
+    for call, place in calls:
+        if id(call) in seen and any(item.arg and language.known_option(item.arg) for item in call.keywords):
             launchers = [value for value in follower.values(call.func, place) if isinstance(value, Launcher)]
             if launchers or isinstance(call.func, ast.Subscript):
                 yield from _options(source, call, launchers, language)
@@ -63,6 +69,12 @@ def _found(source: Source, node: ast.AST, cause: str, missing: frozenset[str], l
     if missing:
         shown = f"tl{cause[len(LANGUAGE) :]}" if cause.startswith(f"{LANGUAGE}.") else cause
         yield Finding(source.path, getattr(node, "lineno", 0), RULE, shown, "", language.lacking(missing))
+
+
+def _root(node: ast.AST) -> str:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _missing_part(full: str, language: Language) -> tuple[str, frozenset[str]]:
@@ -110,38 +122,45 @@ def _parameters(node: Function) -> Iterator[str]:
     return (item.arg for item in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
 
 
-def unguarded(source: Source) -> Iterator[ast.AST]:
+def unguarded(source: Source) -> list[ast.AST]:
     """The nodes that run whatever Triton is there, without those in the bodies of kernels."""
     kernels = {id(kernel.node) for kernel in source.kernels}
-    yield from _walk(source.tree, kernels)
+    found: list[ast.AST] = []
+    todo: list[ast.AST] = [source.tree]
+    while todo:
+        node = todo.pop()
+        found.append(node)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            asked = any(asks_release(item) for item in node.decorator_list)
+            inside = node.decorator_list if id(node) in kernels else _children(node)
+            todo += [] if asked else inside
+        elif isinstance(node, ast.Try) and any(_goes_on(handler) for handler in node.handlers):
+            todo += node.finalbody
+        elif not _is_guard(node):
+            todo += _children(node)
+    return found
 
 
-def _walk(node: ast.AST, kernels: set[int]) -> Iterator[ast.AST]:
-    yield node
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        if any(asks_release(item) for item in node.decorator_list):
-            return
-        for item in node.decorator_list if id(node) in kernels else ():
-            yield from _walk(item, kernels)
-        if id(node) in kernels:
-            return
-    if isinstance(node, Tests) and asks_release(node.test):
-        return
-    if isinstance(node, ast.BoolOp) and any(asks_release(item) for item in node.values):
-        return
-    if isinstance(node, ast.Try) and any(_goes_on(handler) for handler in node.handlers):
-        yield from (inner for item in node.finalbody for inner in _walk(item, kernels))
-        return
-    if isinstance(node, ast.With) and any("suppress" in ast.unparse(item.context_expr) for item in node.items):
-        return
-    for _, value in ast.iter_fields(node):
-        if isinstance(value, ast.AST):
-            yield from _walk(value, kernels)
-        for item in value if isinstance(value, list) else ():
-            if isinstance(item, ast.AST):
-                yield from _walk(item, kernels)
-                if isinstance(item, ast.If) and asks_release(item.test) and _leaves(item.body):
-                    break
+def _is_guard(node: ast.AST) -> bool:
+    if isinstance(node, Tests):
+        return asks_release(node.test)
+    if isinstance(node, ast.BoolOp):
+        return any(asks_release(item) for item in node.values)
+    return isinstance(node, ast.With) and any("suppress" in ast.unparse(item.context_expr) for item in node.items)
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes inside one, of a list of statements those up to a test of the release that leaves it."""
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            for item in value:
+                if isinstance(item, ast.AST):
+                    yield item
+                    if isinstance(item, ast.If) and _leaves(item.body) and asks_release(item.test):
+                        break
+        elif isinstance(value, ast.AST) and not isinstance(value, (ast.expr_context, ast.Constant)):
+            yield value
 
 
 def asks_release(test: ast.AST) -> bool:

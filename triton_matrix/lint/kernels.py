@@ -23,7 +23,7 @@ from .finding import Finding
 from .follow import Follower
 from .host_rules import check_host
 from .kernel_rules import check_kernels
-from .launches import Launch, check_launches, launches
+from .launches import Launch, check_launches, host_calls, launches
 from .portable import Language
 from .source import Source, allowances, read_all
 
@@ -43,15 +43,16 @@ def check(paths: Iterable[Path], language: Optional[Language] = None) -> tuple[l
     language = language or portable.language()
     sources, unread = read_all(paths)
     follower = Follower(sources)
-    seen = {source.path: list(launches(source, follower)) for source in sources}
+    calls = {source.path: host_calls(source) for source in sources}
+    seen = {source.path: list(launches(source, calls[source.path], follower)) for source in sources}
     launched = {name for found in seen.values() for launch in found for name in launch.kernel.split(" or ")}
     helpers = _called_by_kernels(sources) - launched
     found: set[Finding] = set()
     for source in sources:
         findings = {
             *check_kernels(source, language, helpers),
-            *check_host(source, language, follower),
-            *check_launches(source, follower, seen[source.path]),
+            *check_host(source, calls[source.path], language, follower),
+            *check_launches(source, calls[source.path], follower, seen[source.path]),
         }
         allowed = allowances(source)
         found |= {item for item in findings if item.rule not in allowed.get(item.line, ())}
@@ -68,7 +69,7 @@ def seen_launches(paths: Iterable[Path]) -> list[Launch]:
     if unread:
         raise ValueError(unread[0])
     follower = Follower(sources)
-    return sorted({launch for source in sources for launch in launches(source, follower)})
+    return sorted({launch for source in sources for launch in launches(source, host_calls(source), follower)})
 
 
 def _called_by_kernels(sources: Iterable[Source]) -> set[str]:

@@ -15,6 +15,8 @@ from .source import Kernel, Source
 RULE = "num-warps-not-passed"
 PASSED, TUNED, UNSEEN, MISSING = "passed", "tuned", "cannot be read", "not passed"
 
+HostCall = tuple[ast.Call, Place]
+
 
 @dataclass(frozen=True, order=True)
 class Launch:
@@ -37,9 +39,9 @@ class Launch:
         return f"{self.path}:{self.line}: {self.kernel}: num_warps {self.num_warps}"
 
 
-def launches(source: Source, follower: Follower) -> Iterator[Launch]:
+def launches(source: Source, calls: Iterable[HostCall], follower: Follower) -> Iterator[Launch]:
     """Every launch in a file that can be seen, in order."""
-    for call, place in host_calls(source):
+    for call, place in calls:
         found = [value for value in follower.values(call.func, place) if isinstance(value, Launcher)]
         if found:
             said = {_says(launcher, call, place, follower) for launcher in found}
@@ -49,7 +51,9 @@ def launches(source: Source, follower: Follower) -> Iterator[Launch]:
             yield Launch(source.path, call.lineno, " or ".join(names), worst, known)
 
 
-def check_launches(source: Source, follower: Follower, seen: Iterable[Launch]) -> Iterator[Finding]:
+def check_launches(
+    source: Source, calls: Iterable[HostCall], follower: Follower, seen: Iterable[Launch]
+) -> Iterator[Finding]:
     """A finding for each launch seen, and each configuration of an autotuner, without num_warps."""
     for launch in seen:
         if launch.num_warps == MISSING:
@@ -58,7 +62,7 @@ def check_launches(source: Source, follower: Follower, seen: Iterable[Launch]) -
         elif launch.num_warps == UNSEEN and launch.known:
             sentence = "whether they hold num_warps cannot be read here; pass num_warps= beside them"
             yield Finding(source.path, launch.line, RULE, "launch with **options only", launch.kernel, sentence)
-    for call, place in host_calls(source) if "Config" in source.text else ():
+    for call, place in calls if "Config" in source.text else ():
         if "triton.Config" in source.resolve(call.func) and len(call.args) < 2:
             keys = follower.options(call.keywords, place)
             first = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "kwargs")]
@@ -78,13 +82,13 @@ def _says(launcher: Launcher, call: ast.Call, place: Place, follower: Follower) 
     return MISSING if keys.whole and kernel.known else UNSEEN
 
 
-def host_calls(source: Source) -> list[tuple[ast.Call, Place]]:
+def host_calls(source: Source) -> list[HostCall]:
     """Every call of a file outside the bodies of kernels, with where it stands."""
     kernels = {kernel.node for kernel in source.kernels}
     return list(_calls(source.tree, Place(source, (source.tree,), None), kernels))
 
 
-def _calls(scope: ast.AST, place: Place, kernels: set[Optional[ast.FunctionDef]]) -> Iterator[tuple[ast.Call, Place]]:
+def _calls(scope: ast.AST, place: Place, kernels: set[Optional[ast.FunctionDef]]) -> Iterator[HostCall]:
     for child in ast.iter_child_nodes(scope):
         if isinstance(child, FUNCTIONS):
             inside = Place(place.source, (*place.scopes, child), place.inside)

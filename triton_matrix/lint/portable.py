@@ -129,11 +129,13 @@ BEHAVIOURS = {
     ),
     "num_ctas": Behaviour(
         "codegen",
-        "3.4.0 - 3.7.1",
-        "num_ctas > 1 ends the compiler at a reduction, and on 3.4.0 makes no cluster; pass it from 3.8.0 on",
+        "2.3.1 - 3.7.1",
+        "num_ctas > 1 shares no reduction: up to 3.4.0 each program does all of it, later ones end the compiler",
         "cuda",
     ),
-    "num_ctas on HIP": Behaviour("codegen", "3.5.1 - 3.9.0", "HIP refuses num_ctas > 1; leave it out there", "hip"),
+    "num_ctas on HIP": Behaviour(
+        "codegen", "3.0.0 - 3.9.0", "HIP reduces nothing with num_ctas > 1, and refuses it from 3.5.1 on", "hip"
+    ),
 }
 NARROW = {"int8": (-(2**7), 2**7), "uint8": (0, 2**8), "int16": (-(2**15), 2**15), "uint16": (0, 2**16)}
 WRAPS_FROM = "3.2.0"  # the first release in which an integer constant takes the type of its operand

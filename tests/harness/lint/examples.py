@@ -13,6 +13,9 @@ def text(body, before="", parameters="X", decorator="@triton.jit"):
     return f"{HEAD}{before}\n\n{decorator}\ndef k({parameters}):\n{OFFSETS}{lines}"
 
 
+LOAD = "x = tl.load(X + o)\n"
+
+
 def _compiled(cause, body, constexprs=None, **more):
     return ("codegen", "not-portable", cause, text(body, **more), constexprs or {})
 
@@ -22,7 +25,6 @@ def _interpreted(cause, body, constexprs=None, **more):
     return ("interpreter", "not-interpreted", cause, text(body, **more), constexprs or {})
 
 
-LOAD = "x = tl.load(X + o)\n"
 SQUARE = "y = tl.load(X + tl.expand_dims(o, 0) + tl.expand_dims(o, 1) * 0)\n"
 
 
@@ -33,6 +35,11 @@ def _on(level, cause, body, constexprs=None, **more):
 def _launched(option, value):
     launch = f"\n\ndef host(x):\n    k[(1,)](x, num_warps=4, {option}={value!r})\n"
     return ("launch", "not-portable", f"kernel[grid]({option}=)", text("tl.store(X, 1.0)") + launch, {option: value})
+
+
+def _clustered(level, cause):
+    launch = "\n\ndef host(x):\n    k[(1,)](x, num_warps=4, num_ctas=2)\n"
+    return (level, "not-portable", cause, text(LOAD + "tl.store(X, tl.sum(x, 0))") + launch, {"num_ctas": 2})
 
 
 def _host(cause, before):
@@ -165,6 +172,8 @@ EXAMPLES = {
     "libdevice_rint": _on(
         "hip", "tl.extra.libdevice.rint on HIP", LOAD + "tl.store(X + o, libdevice.rint(x))", before=LIBDEVICE
     ),
+    "num_ctas": _clustered("codegen", "num_ctas"),
+    "num_ctas_on_hip": _clustered("hip", "num_ctas on HIP"),
     "launch_groups": _launched("num_consumer_groups", 0),
     "launch_registers": _launched("maxnreg", 64),
     "dot_of_bf16": _interpreted(

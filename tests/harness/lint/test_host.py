@@ -89,7 +89,7 @@ def test_what_holds_on_one_backend_only_is_said_for_packages_that_support_it(cau
     launch = f"{HEAD}@triton.jit\ndef k(X):\n    pass\n\n\ndef host(x):\n    k[(1,)](x, num_warps=4, num_ctas=2)\n"
     assert causes(launch, "3.0") == ["num_ctas", "num_ctas on HIP"]
     assert causes(launch, "3.0", backends=("hip",)) == ["num_ctas on HIP"]
-    assert causes(launch, "3.0", "3.3.1") == []
+    assert causes(launch, "3.8", backends=("cuda",)) == []
 
 
 def test_a_constant_that_widened_its_operand_is_said_where_releases_differ(causes):
