@@ -25,15 +25,13 @@ class Launch:
     Attributes:
         kernel: the kernels that it may launch, by name.
         num_warps: "passed"; "tuned", by an autotuner or a heuristic; "not passed"; "cannot be read", where
-            ``**options`` may hold it, or where the kernel is not known and may be tuned.
-        known: the kernel is one of the checked files.
+            ``**options`` may hold it.
     """
 
     path: str
     line: int
     kernel: str
     num_warps: str
-    known: bool = True
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.kernel}: num_warps {self.num_warps}"
@@ -47,8 +45,7 @@ def launches(source: Source, calls: Iterable[HostCall], follower: Follower) -> I
             said = {_says(launcher, call, place, follower) for launcher in found}
             worst = next(state for state in (MISSING, UNSEEN, PASSED, TUNED) if state in said)
             names = dict.fromkeys(launcher.kernel.name for launcher in found)
-            known = all(launcher.kernel.known for launcher in found)
-            yield Launch(source.path, call.lineno, " or ".join(names), worst, known)
+            yield Launch(source.path, call.lineno, " or ".join(names), worst)
 
 
 def check_launches(
@@ -59,7 +56,7 @@ def check_launches(
         if launch.num_warps == MISSING:
             sentence = "it gets 4 warps, whatever its block is; pass num_warps="
             yield Finding(source.path, launch.line, RULE, "launch without num_warps", launch.kernel, sentence)
-        elif launch.num_warps == UNSEEN and launch.known:
+        elif launch.num_warps == UNSEEN:
             sentence = "whether they hold num_warps cannot be read here; pass num_warps= beside them"
             yield Finding(source.path, launch.line, RULE, "launch with **options only", launch.kernel, sentence)
     for call, place in calls if "Config" in source.text else ():
@@ -79,7 +76,7 @@ def _says(launcher: Launcher, call: ast.Call, place: Place, follower: Follower) 
     keys = follower.options([*launcher.keywords, *call.keywords], place)
     if "num_warps" in keys.names:
         return PASSED
-    return MISSING if keys.whole and kernel.known else UNSEEN
+    return MISSING if keys.whole else UNSEEN
 
 
 def host_calls(source: Source) -> list[HostCall]:

@@ -32,7 +32,6 @@ class Kernel:
         node: its definition; None where only its name is known.
         tuned: an autotuner or a heuristic gives it its num_warps.
         chosen: it is defined for some releases only: below a test of Triton's version or of what it has.
-        known: it is a kernel of the checked files; False where only its name says that it is one, such as a parameter.
     """
 
     name: str
@@ -40,7 +39,6 @@ class Kernel:
     node: Optional[ast.FunctionDef] = field(default=None, repr=False)
     tuned: bool = False
     chosen: bool = False
-    known: bool = True
 
 
 @dataclass
