@@ -99,13 +99,15 @@ class Range:
 
 
 def learn(
-    kernels: Sequence[Kernel], atlases: Mapping[str, Sequence[Mapping[str, Any]]], findings: Mapping[str, list[Finding]]
+    kernels: Sequence[Kernel],
+    atlases: Mapping[str, Sequence[Mapping[str, Any]]],
+    findings: Mapping[tuple[str, str], list[Finding]],
 ) -> None:
     """Fill in what entries of atlas files and the linter say of each kernel.
 
     Args:
         atlases: release -> entries of its atlas file.
-        findings: release -> what the linter says of that release alone.
+        findings: release and backend -> what the linter says of these alone.
     """
     entries: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for release, items in atlases.items():
@@ -115,10 +117,10 @@ def learn(
                 entries.setdefault((item["kernel"], backend, release), []).append(item)
     for kernel in kernels:
         for backend in dict.fromkeys(item["target"].partition(":")[0] for items in atlases.values() for item in items):
-            for release in findings:
+            for release in dict.fromkeys(release for release, _ in findings):
                 here = entries.get((kernel.name, backend, release), [])
                 kernel.launches = max(kernel.launches, len({item["label"] for item in here}))
-                status, reason = _judged(kernel, here, _lint_of(kernel, findings[release]))
+                status, reason = _judged(kernel, here, _lint_of(kernel, findings.get((release, backend), ())))
                 kernel.status.setdefault(backend, {})[release] = status
                 if reason:
                     kernel.reasons.setdefault(backend, {})[release] = reason

@@ -21,7 +21,7 @@ from ..evidence import atlas_file, atlas_runs
 from ..init import choice
 from ..launches import guess, launch_file
 from ..lint import kernels as lint
-from ..lint import output
+from ..lint import output, portable
 from ..lint.finding import Finding
 from ..releases import asking, summary
 from ..releases.codegen import OF_CELLS, choose
@@ -102,14 +102,15 @@ class Scan:
             said += capturing.capture(self.scanned, envs, launches / "captured", options.seconds, options.torch)
         kernels = self._launched(found, launches)
         releases = [row.triton for row in asked]
-        linted = {release: self._lint(release, release, said) for release in releases}
+        backends = tuple(dict.fromkeys(name.partition(":")[0] for name in self.names))
+        linted = {(each, of): self._lint(each, each, (of,), said) for each in releases for of in backends}
         outcomes = self._compiled(asked, launches, envs)
         atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
         bounds.learn(kernels, {atlas["triton"]: atlas["entries"] for atlas in atlases}, linted)
         summary.tell_problems(outcomes, "scan")
         if not atlases:
             return 2
-        everything = self._lint(releases[0], releases[-1], said)
+        everything = self._lint(releases[0], releases[-1], backends, said)
         status = self._tell(kernels, releases, said, everything, atlases, time.perf_counter() - start)
         return max(status, int(any(outcome.problem for outcome in outcomes)))
 
@@ -137,15 +138,10 @@ class Scan:
             kernels.append(Kernel(reference, str(file.relative_to(self.scanned.root) if inside else file), each))
         return kernels
 
-    def _lint(self, oldest: str, newest: str, said: list[str]) -> list[Finding]:
+    def _lint(self, oldest: str, newest: str, backends: tuple[str, ...], said: list[str]) -> list[Finding]:
         """What the linter says of the package's own files; why not of all of them goes to ``said``."""
-        try:
-            found = lint.check([self.scanned.root], oldest, newest)
-        except ValueError as problem:
-            sentence = f"the linter cannot read all of it: {problem}".replace(f"{self.scanned.root}/", "")
-            if sentence not in said:
-                said.append(sentence)
-            return []
+        found, unread = lint.check([self.scanned.root], portable.language(oldest, newest, backends))
+        said += [each for each in (each.replace(f"{self.scanned.root}/", "") for each in unread) if each not in said]
         return [each for each in found if not _beside(Path(each.path), self.scanned.root)]
 
     def _compiled(self, asked: Sequence[cells.Release], launches: Path, envs: Path) -> list[asking.Outcome]:

@@ -25,7 +25,7 @@ def learned(how, failing, reason=LACKS, lint=(), target="cuda:90"):
         for release in ASKED
     }
     finding = Finding("/p/k.py", 41, "not-portable", "make_tensor_descriptor", "add", "it is not there")
-    bounds.learn([kernel], atlases, {release: [finding] if release in lint else [] for release in ASKED})
+    bounds.learn([kernel], atlases, {(each, "cuda"): [finding] if each in lint else [] for each in ASKED})
     return kernel
 
 
@@ -75,7 +75,7 @@ def test_a_kernel_that_works_nowhere_bounds_nothing_and_a_guess_of_it_was_no_lau
 def test_a_target_that_a_release_does_not_know_says_nothing_of_the_kernel():
     kernel = Kernel("/p/k.py:add", "k.py:4", "captured")
     items = [entry(kernel.name, target="hip:gfx950", status="n/a", reason="unknown")]
-    bounds.learn([kernel], {"2.3.1": items}, {"2.3.1": []})
+    bounds.learn([kernel], {"2.3.1": items}, {("2.3.1", "hip"): []})
     assert kernel.status["hip"] == {"2.3.1": bounds.UNKNOWN}
     assert bounds.of([kernel], "hip", ["2.3.1"]).asked == ()
 
