@@ -193,6 +193,8 @@ def _constant(name: str, is_size: bool) -> Any:
         return False
     if re.search(r"DTYPE", name, re.IGNORECASE):
         return "tl.float32"
+    if re.search(r"PRECISION", name, re.IGNORECASE):
+        return "ieee"
     if re.search(r"bits", name, re.IGNORECASE):
         return 4
     if _FLOAT.search(name):

@@ -135,7 +135,7 @@ def _judged(kernel: Kernel, entries: Sequence[Mapping[str, Any]], lint: str) -> 
         return OK, ""
     if not failed:
         return (UNKNOWN, lint) if lint else (UNKNOWN, "")
-    said = str(failed[0].get("reason", "")).replace("\n", " ")
+    said = re.sub(r" \(/\S*\)?", "", str(failed[0].get("reason", "")).replace("\n", " "))  # where a module lies here
     ours = failed[0].get("unanswered") or _OURS.search(said) or said.startswith("cannot be asked")
     if kernel.how != GUESSED and not ours:
         return FAILS, lint or said

@@ -182,6 +182,7 @@ def _run_level(asked: Asked, level: str) -> int:
     early = [word for name in plugins if name for word in ("-p", name)]
     # settings above the root, as of a monorepo, count; tests and the table are found from the root all the same
     early += [f"--rootdir={os.path.relpath(table.root, chosen.folder(table))}"]  # pytest puts variables into it, too
+    early += ["--continue-on-collection-errors"]  # a broken file costs itself, and is an error of the run
     command = [sys.executable, "-m", "pytest", *early, *asked.suites, *_limit(table, env), *asked.selection]
     print(f"cell {cell.name}, level {level}: {' '.join(command[3:])}", flush=True)
     if not asked.whole:

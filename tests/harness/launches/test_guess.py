@@ -18,7 +18,7 @@ def stored(x_ptr, value):
     tl.store(x_ptr, value)
 
 @triton.jit
-def gather(out, source, rows, eps, n_cols, HAS_BIAS: tl.constexpr, BLOCK: tl.constexpr, KNOWN: tl.constexpr = 4):
+def gather(out, source, rows, eps, n_cols, HAS_BIAS: tl.constexpr, PRECISION: tl.constexpr, BLOCK: tl.constexpr, KNOWN: tl.constexpr = 4):
     row = tl.load(rows + tl.program_id(0))
     at = row * n_cols + tl.arange(0, BLOCK)
     stored(out, eps)
@@ -58,7 +58,7 @@ def test_a_guess_says_types_by_use_and_sizes_and_switches_by_name(found, tmp_pat
     files.write_text(tmp_path / "g.toml", found["gather"].launch)
     launch = launch_file.read(tmp_path / "g.toml")
     assert launch["args"] == {"out": "*bf16", "source": "*bf16", "rows": "*i32", "eps": 0.5, "n_cols": 1024}
-    assert launch["constexprs"] == {"HAS_BIAS": False, "BLOCK": 64}
+    assert launch["constexprs"] == {"HAS_BIAS": False, "PRECISION": "ieee", "BLOCK": 64}
 
 
 def test_a_guess_leaves_to_a_tuner_what_it_sets_and_knows_descriptors(found, tmp_path):

@@ -83,3 +83,9 @@ def test_a_target_that_a_release_does_not_know_says_nothing_of_the_kernel():
 def test_what_is_not_installed_here_is_no_failure_of_the_package():
     said = "does not load: k.py:3 needs the value of bnb, and bnb is not installed here; `--with bnb` installs it"
     assert learned("captured", ("3.2.0",), said).on("cuda", bounds.FAILS) == []
+
+
+def test_a_reason_names_no_folder_of_this_machine():
+    said = "does not load: k.py:5 fails with ImportError: cannot import name 'x' from 'triton.y' (/home/me/y.py)"
+    (bound,) = bounds.of([learned("captured", ("3.2.0",), said)], "cuda", ASKED).bounds
+    assert bound.reason.endswith("cannot import name 'x' from 'triton.y'")

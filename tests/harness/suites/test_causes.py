@@ -30,6 +30,7 @@ from triton_matrix.suites import causes
         ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB", "harness"),
         ("RuntimeError: a leaf Variable that requires grad is being used in an in-place operation.", "launch"),
         ("ZeroDivisionError: division by zero", "harness"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'data/x.json'", "environment"),
     ],
 )
 def test_each_cause_is_known_by_what_the_failure_says(message, cause):
@@ -42,6 +43,11 @@ def test_a_failed_assertion_is_numerics_only_in_a_suite_that_compares_values():
         ("correctness.test_names::test_x", "harness"),
     ):
         assert causes.classify(reading.Failure(test, "call", "AssertionError: assert 1 == 2", ""))[0] == cause
+
+
+def test_a_test_that_imports_its_own_folder_is_told_what_helps():
+    said = "ModuleNotFoundError: No module named 'tests.util'"
+    assert "tests/__init__.py" in str(causes.classify(reading.Failure("tests.test_x::test_y", "call", said, "")))
 
 
 def test_every_row_of_the_table_names_a_cause_and_gives_a_hint():

@@ -33,6 +33,15 @@ def test_subtests_that_pass_or_are_skipped_are_a_good_run(checkout):
     assert checkout.verdict() == (0, "pass")
 
 
+def test_a_broken_file_costs_itself_and_the_others_run(checkout):
+    checkout.write("test_a.py", "import nowhere_to_be_found\n")
+    checkout.write("test_b.py", "def test_one(): pass\ndef test_two(): assert 1 == 2\n")
+    done = checkout.run()
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 failed, 2 passed, 2 skipped, 1 error" in done.stdout  # those of the other files, and of this one
+    assert checkout.verdict() == (1, "fail")
+
+
 def test_a_subtest_that_fails_is_a_failure(checkout):
     checkout.write("test_a.py", SUBTESTS.format(end="self.assertTrue(row != 1)"))
     assert checkout.run().returncode == 1
