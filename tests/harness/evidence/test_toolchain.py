@@ -64,3 +64,12 @@ def test_the_verb_writes_the_record_to_a_file(tmp_path):
     target = tmp_path / "environment.json"
     assert toolchain.main(["--cell", "ambient", "--json", str(target)]) == 0
     assert json.loads(target.read_text())["cell"] == "ambient"
+
+
+def test_a_package_that_is_a_namespace_is_found(tmp_path, monkeypatch):
+    table = '[package]\nname = "spaced"\n[cell.ambient]\nplatforms = ["cuda"]\nwhy = "x"\n'
+    (tmp_path / "constraints").mkdir()
+    (tmp_path / "constraints" / "cells.toml").write_text(table)
+    (tmp_path / "spaced" / "inner").mkdir(parents=True)  # no __init__.py
+    monkeypatch.syspath_prepend(tmp_path)
+    assert toolchain._package(tmp_path) == {"version": None, "origin": "tree", "requires": []}

@@ -18,7 +18,10 @@ def stored(x_ptr, value):
     tl.store(x_ptr, value)
 
 @triton.jit
-def gather(out, source, rows, eps, n_cols, HAS_BIAS: tl.constexpr, PRECISION: tl.constexpr, BLOCK: tl.constexpr, KNOWN: tl.constexpr = 4):
+def gather(
+    out, source, rows, eps, n_cols,
+    HAS_BIAS: tl.constexpr, PRECISION: tl.constexpr, BLOCK: tl.constexpr, KNOWN: tl.constexpr = 4,
+):
     row = tl.load(rows + tl.program_id(0))
     at = row * n_cols + tl.arange(0, BLOCK)
     stored(out, eps)
