@@ -10,6 +10,7 @@ from typing import Optional
 from ..base import text
 from ..base.terms import LEVELS
 from . import runs
+from .column import parse
 from .found import OUTCOMES, Failure, Suite, Unusable, as_utc, shown
 
 NOT_APPLICABLE = "n/a: "  # how the pytest plugin begins the reason of a skip that is a known gap of the cell
@@ -62,7 +63,8 @@ def _suite(path: Path, source: str, properties: dict[str, str], timestamp: Optio
     cell = properties.get("cell") or path.parent.name
     if "cell" in properties and path.name.startswith("junit-") and path.parent.name != cell:
         raise Unusable(f"says that it is of cell {cell!r} but lies in the folder {path.parent.name!r}")
-    return Suite(cell, level, as_utc(properties.get("date") or timestamp), shown(path), source, properties)
+    column = parse(cell, properties.get("triton", ""))
+    return Suite(column, level, as_utc(properties.get("date") or timestamp), shown(path), source, properties)
 
 
 def _count_header(counted: runs.Counted, element: ET.Element) -> None:

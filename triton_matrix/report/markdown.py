@@ -20,7 +20,7 @@ def render(matrix: Matrix) -> str:
     sections = [
         ("Why it is not green", _list(matrix["status_reasons"])),
         ("What changed", _list(words.change_lines(matrix["changes"]))),
-        ("Not of this checkout as it is now", _list(words.stale_lines(matrix))),
+        ("Not of this checkout as it is now", _list(matrix["stale"])),
         ("Cells and levels", _cells(matrix)),
         ("Kernels", _list(words.kernel_lines(matrix))),
         ("Launches", _list(launches.lines(matrix))),

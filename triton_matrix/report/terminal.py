@@ -38,7 +38,7 @@ def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
     for name, cell in matrix["cells"].items():
         if cell["reason"]:
             console.print(_line(cell["verdict"], f"{name}: {cell['reason']}"))
-    _section(console, "Not of this checkout as it is now", words.stale_lines(matrix), CHANGES_SHOWN)
+    _section(console, "Not of this checkout as it is now", matrix["stale"], CHANGES_SHOWN)
     _section(console, "Kernels", words.kernel_lines(matrix), CHANGES_SHOWN)
     _section(console, "Launches", launches.lines(matrix), CHANGES_SHOWN)
     _section(console, "To know of the runs", words.note_lines(matrix), CHANGES_SHOWN)

@@ -1,0 +1,357 @@
+"""Each result, annotated once: whether it is of the checkout as it is now, of which machine, whole or not, and why.
+
+What comes after this asks a result, and nobody else, what it is worth.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ..base.cells import Table
+from ..bench.runs import Run as Bench
+from ..codegen import metrics as codegen_metrics
+from ..evidence import bench_runs, causes, runs
+from ..evidence.column import Column
+from ..evidence.reading import OUTCOMES, Atlas, Document, Evidence, Failure, Suite
+from ..evidence.toolchain import called
+from .current import Current, Standing
+from .known import Known
+
+PLATFORM_OF = {"cuda": "cuda", "hip": "rocm"}
+
+
+@dataclass(frozen=True)
+class SuiteResult:
+    """A run of a level.
+
+    Attributes:
+        outdated: why it is not of the checkout as it is now; "" where it is.
+        own: whether it lies in the checkout's own folder of evidence.
+        is_counted: whether it is part of today's answer: it is not outdated, or outdated ones count too.
+        shortfall: why its run is not a whole one; "" where it is, or where there is no run file to say so.
+        shortfall_cause: of that.
+        machine: its GPU, without one the processor's architecture; "" where its files do not say it.
+        platform: of its GPU, at level device; "" where nothing says it.
+        environment: the environment file beside it.
+        findings: what is wrong with it, with the causes.
+        counts: outcome -> tests; ``known`` is how many of the failing ones are accepted.
+        causes: of the failing tests that are not.
+        gone: rows of known failures that no longer occur here, a sentence each.
+        unlaunched: that no Triton kernel ran, as a sentence; "" where one did, or the package has none.
+        waits: whether the suites are written for a GPU, so that this level may say nothing of kernels.
+    """
+
+    suite: Suite
+    outdated: str
+    own: bool
+    is_counted: bool
+    shortfall: str
+    shortfall_cause: causes.Cause
+    machine: str
+    platform: str
+    environment: Optional[Document]
+    findings: tuple[causes.Finding, ...]
+    counts: Mapping[str, int]
+    causes: Mapping[causes.Cause, int]
+    gone: tuple[str, ...]
+    unlaunched: str
+    waits: bool
+
+    @property
+    def date(self) -> str:
+        """When it was taken."""
+        return self.suite.date
+
+    @property
+    def file(self) -> str:
+        """Where it lies."""
+        return self.suite.file
+
+    @property
+    def commit(self) -> Optional[str]:
+        """Of the checkout that it was taken of."""
+        return self.suite.properties.get("commit") or None
+
+    @property
+    def failing(self) -> int:
+        """How many tests fail that are not known to."""
+        return self.counts["failed"] + self.counts["error"] - self.counts["known"]
+
+    @property
+    def ran_no_kernel(self) -> str:
+        """That its tests passed without a kernel; "" where they did not, or failed."""
+        return self.unlaunched if self.counts["passed"] and not self.failing else ""
+
+
+@dataclass(frozen=True)
+class LaunchesResult:
+    """What another package under our suites really launched, compiled: the level codegen of its column.
+
+    What fails there is a finding about that package, and does not count in our exit status.
+    """
+
+    document: Document
+    findings: tuple[causes.Finding, ...]
+    counts: Mapping[str, int]
+    outdated: str = ""
+    own: bool = True
+    shortfall: str = ""
+    unavailable: str = ""
+    platforms: tuple[str, ...] = ()
+
+    @property
+    def date(self) -> str:
+        """When it was taken."""
+        return self.document.date
+
+    @property
+    def file(self) -> str:
+        """Where it lies."""
+        return self.document.file
+
+    @property
+    def commit(self) -> Optional[str]:
+        """Of the checkout that it was taken of."""
+        return self.document.content.get("commit")
+
+    @property
+    def causes(self) -> Mapping[causes.Cause, int]:
+        """Cause -> findings."""
+        return Counter(each.cause for each in self.findings)
+
+
+@dataclass(frozen=True)
+class ReleaseResult:
+    """What one Triton release made of the launches that were asked for: compiled, or computed."""
+
+    atlas: Atlas
+    standing: Standing
+    own: bool
+
+    @property
+    def date(self) -> str:
+        """When it was taken."""
+        return self.atlas.date
+
+    @property
+    def file(self) -> str:
+        """Where it lies."""
+        return self.atlas.file
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """What a benchmark file is of; of two files of the same place one stands.
+
+    Attributes:
+        column: ``ambient`` files stand under their Triton.
+        level: of the matrix.
+        gpu: the GPU's name; "" where none timed it.
+        settings: how the kernels were set up; "" where the suite did not say.
+        is_sweep: whether it is a fine sweep of sizes.
+    """
+
+    column: Column
+    level: str
+    gpu: str
+    settings: str
+    is_sweep: bool = False
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """A benchmark file.
+
+    Attributes:
+        is_selection: whether rows were left out, so that it is not of the whole suite.
+    """
+
+    document: Document
+    place: Place
+    is_selection: bool
+    outdated: str
+    own: bool
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """The file's header."""
+        return dict(self.document.content["triton_matrix"])
+
+    @property
+    def date(self) -> str:
+        """When it was taken."""
+        return self.document.date
+
+    @property
+    def file(self) -> str:
+        """Where it lies."""
+        return self.document.file
+
+
+@dataclass(frozen=True)
+class DeclaredBench:
+    """A run of the bench that was declared.
+
+    Attributes:
+        shortfall: why it left no timings of its suite; "" where it did.
+    """
+
+    document: Document
+    run: runs.Run
+    shortfall: str
+    outdated: str
+    own: bool
+
+
+@dataclass(frozen=True)
+class IncidentsResult:
+    """What a run over bare Triton releases saw of the incidents."""
+
+    document: Document
+    outdated: str
+    own: bool
+
+    @property
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """One for each incident, level and release."""
+        return list(self.document.content["rows"])
+
+
+@dataclass(frozen=True)
+class Results:
+    """All results, in the order in which they were found.
+
+    Attributes:
+        stopped: why a cell ended before its suites.
+        unavailable: why one could not be provided.
+    """
+
+    suites: tuple[SuiteResult, ...]
+    stopped: tuple[Document, ...]
+    unavailable: tuple[Document, ...]
+    benches: tuple[BenchResult, ...]
+    declared: tuple[DeclaredBench, ...]
+    launches: tuple[LaunchesResult, ...]
+    codegen: tuple[ReleaseResult, ...]
+    values: tuple[ReleaseResult, ...]
+    incidents: tuple[IncidentsResult, ...]
+
+
+def annotate(evidence: Evidence, current: Current, known: Known) -> Results:
+    """All results of the evidence, by the checkout that is asked about and the failures that it accepts."""
+    beside = {item.folder: item for item in evidence.environments}
+    return Results(
+        tuple(_suite(each, beside.get(each.folder), current, known) for each in evidence.suites),
+        tuple(evidence.failures),
+        tuple(evidence.unavailable),
+        tuple(_bench(each, current) for each in evidence.benches),
+        tuple(_declared(each, current) for each in evidence.bench_runs),
+        tuple(map(_launches, evidence.launches)),
+        tuple(ReleaseResult(each, current.standing(each), current.is_own(each)) for each in evidence.atlas),
+        tuple(ReleaseResult(each, current.standing(each), current.is_own(each)) for each in evidence.values),
+        tuple(
+            IncidentsResult(each, current.outdated_incidents(each), current.is_own(each)) for each in evidence.incidents
+        ),
+    )
+
+
+def _suite(suite: Suite, environment: Optional[Document], current: Current, known: Known) -> SuiteResult:
+    outdated, shortfall = current.outdated(suite), _shortfall(suite)
+    gpus = environment.content.get("gpus", ()) if environment and suite.level == "device" else ()
+    findings = tuple(_findings(suite, shortfall, known))
+    failing = [each for each in findings if each.test != causes.WHOLE_RUN]
+    counted = Counter(suite.outcomes.values())
+    counts = {outcome: counted[letter] for letter, outcome in OUTCOMES.items()}
+    return SuiteResult(
+        suite,
+        outdated,
+        current.is_own(suite),
+        current.allow_stale or not outdated,
+        shortfall,
+        causes.of_shortfall(shortfall).cause,
+        _machine(suite, environment),
+        platform_of(gpus),
+        environment,
+        findings,
+        {**counts, "known": len({each.test for each in failing if each.known})},
+        Counter(each.cause for each in failing if not each.known),
+        tuple(known.gone(str(suite.column), suite.level, suite.outcomes)),
+        _unlaunched(suite, current.table),
+        current.table.package.needs_gpu and suite.level == "interpreter",
+    )
+
+
+def _shortfall(suite: Suite) -> str:
+    if suite.run is None:
+        problem = suite.counted.contradiction() if suite.counted else ""
+        return f"the JUnit file cannot be right: {problem}" if problem else ""
+    return runs.shortfall(suite.run, suite.counted)
+
+
+def _findings(suite: Suite, shortfall: str, known: Known) -> Iterator[causes.Finding]:
+    unheard = suite.run.unheard if suite.run else []
+    yield from map(causes.of_shortfall, [shortfall] if shortfall and not suite.failures else unheard)
+    for failure in suite.failures:
+        yield causes.found_in(failure, known.reason(str(suite.column), suite.level, failure.test))
+
+
+def _unlaunched(suite: Suite, table: Table) -> str:
+    if suite.run is None or not table.package.kernels:
+        return ""
+    return "which Triton kernels ran was not counted" if suite.run.kernels is None else runs.unlaunched(suite.run)
+
+
+def _machine(suite: Suite, environment: Optional[Document]) -> str:
+    recorded = environment.content if environment else {}
+    if suite.level == "device":
+        return suite.properties.get("gpu") or ", ".join(map(called, recorded.get("gpus", ())))
+    return str(recorded.get("platform", {}).get("machine") or "")
+
+
+def platform_of(gpus: Iterable[Mapping[str, Any]]) -> str:
+    """The platform of the GPUs that a file names; "" where it names none, or not what they are."""
+    kinds = (str(gpu.get("arch")).partition(":")[0] for gpu in gpus)
+    return next((PLATFORM_OF[kind] for kind in kinds if kind in PLATFORM_OF), "")
+
+
+def _bench(document: Document, current: Current) -> BenchResult:
+    bench = Bench(document.content)
+    gpu = bench.gpu if bench.is_timed else ""
+    place = Place(document.column, bench.about["level"], gpu, bench.settings, bench.is_sweep)
+    is_selection = bool(bench.about.get("deselected"))
+    return BenchResult(document, place, is_selection, current.outdated_bench(document), current.is_own(document))
+
+
+def _declared(document: Document, current: Current) -> DeclaredBench:
+    run = runs.from_json(document.content)
+    short = bench_runs.shortfall(run)
+    return DeclaredBench(document, run, short, current.outdated_bench(document), current.is_own(document))
+
+
+def _launches(document: Document) -> LaunchesResult:
+    rows = document.content["rows"]
+    statuses = Counter(row["status"] for row in rows)
+    wrong = (Failure(test, "call", sentence, "") for test, sentence in _wrong_launches(rows))
+    counts = {status: statuses[status] for status in ("ok", "n/a", "error")}
+    return LaunchesResult(document, tuple(map(causes.found_in, wrong)), counts)
+
+
+def _wrong_launches(rows: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """What is wrong with another package's launches, a test id and a sentence each."""
+    for row in rows:
+        kernel = row["kernel"] or "import"
+        shape = f"{row.get('n_cols', '?')}-{row.get('dtype', '?')}-{row.get('target', '?')}"
+        test, metrics = f"launches::{kernel}[{shape}]", row.get("metrics") or {}
+        if row["status"] == "error":
+            yield test, str(row.get("reason", "no reason given"))
+            continue
+        if row.get("num_warps_passed") is False:
+            yield test, f"{kernel} is launched without num_warps, at the default of 4"
+        spills = codegen_metrics.spills(metrics)
+        if spills:
+            yield test, f"{kernel}: {spills} spills on {row.get('target')}"
+        if metrics.get("fp64_instructions"):
+            yield test, f"{kernel}: {metrics['fp64_instructions']} fp64 instructions on {row.get('target')}"
