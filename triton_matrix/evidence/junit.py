@@ -41,8 +41,7 @@ def read_junit(path: Path, source: str) -> Suite:
                 elif element.tag == "testcase":  # pytest writes the suite's own properties before its first test
                     suite = suite or _suite(path, source, properties, timestamp)
             elif element.tag == "properties" and suite is None:
-                said = {item.get("name", ""): text.clean(item.get("value", "")) for item in element}
-                properties = {name: value for name, value in said.items() if value not in ("", "None")}
+                properties = _properties(element)
             elif element.tag == "testcase" and suite is not None:
                 _add_case(suite, counted, element)
                 element.clear()
@@ -54,6 +53,11 @@ def read_junit(path: Path, source: str) -> Suite:
     counted.run = suite.properties.get("run", "")
     suite.counted = counted
     return suite
+
+
+def _properties(element: ET.Element) -> dict[str, str]:
+    said = {item.get("name", ""): text.clean(item.get("value", "")) for item in element}
+    return {name: value for name, value in said.items() if value not in ("", "None")}
 
 
 def _suite(path: Path, source: str, properties: dict[str, str], timestamp: Optional[str]) -> Suite:

@@ -139,13 +139,7 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
     if not isinstance(content, dict):
         raise Unusable("is foreign: not an object", broken=path.name in NAMES)
     if "benchmarks" in content and "machine_info" in content:  # pytest-benchmark's own format
-        if not content.get("triton_matrix"):
-            problem = "is foreign: a pytest-benchmark file that our bench did not write"
-            raise Unusable(problem, broken=path.name in NAMES)
-        _check(content, "benches")
-        about = content["triton_matrix"]
-        column = parse(about["cell"], about["versions"].get("triton") or "")
-        return "benches", Document(column, as_utc(about["date"]), shown(path), source, content)
+        return "benches", _bench(content, path, source)
     schema = str(content.get("schema") or "")
     if schema not in SCHEMAS:
         named = f"its schema is {schema!r}; known are {', '.join(SCHEMAS)}" if schema else "it names no schema"
@@ -160,6 +154,16 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
         as_utc(each["opened"])
     date = as_utc(content["opened" if kind in ("runs", "bench_runs", *OVER_RELEASES) else "date"])
     return kind, Document(parse(content.get("cell", "")), date, shown(path), source, content)
+
+
+def _bench(content: dict[str, Any], path: Path, source: str) -> Document:
+    about = content.get("triton_matrix")
+    if not about:
+        problem = "is foreign: a pytest-benchmark file that our bench did not write"
+        raise Unusable(problem, broken=path.name in NAMES)
+    _check(content, "benches")
+    column = parse(about["cell"], about["versions"].get("triton") or "")
+    return Document(column, as_utc(about["date"]), shown(path), source, content)
 
 
 def _atlas(content: dict[str, Any], path: Path, source: str) -> Atlas:

@@ -139,15 +139,19 @@ def read_earlier(path: Path, checkout: Checkout) -> Snapshot:
             raise ValueError(f"--against {path} holds no results")
         return found
     try:
-        matrix = checked(reading.load_json(path.read_text(encoding="utf-8")))
+        content = reading.load_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"--against {path}: there is no such file or folder") from None
-    except jsonschema.ValidationError as error:
-        said = f"{error.json_path}: {error.message[:200]}"
-        raise ValueError(f"--against {path} is no {schemas.MATRIX}: {said}") from None
     except ValueError as error:
         raise ValueError(f"--against {path} is not JSON: {error}") from None
-    return compare_runs.of_matrix(matrix)
+    said = content.get("schema") if isinstance(content, dict) else None
+    if said != schemas.MATRIX:
+        raise ValueError(f"--against {path} is no {schemas.MATRIX}: its schema is {said!r}")
+    try:
+        return compare_runs.of_matrix(checked(content))
+    except jsonschema.ValidationError as error:
+        wrong = f"{error.json_path}: {error.message[:200]}"
+        raise ValueError(f"--against {path} is no {schemas.MATRIX}: {wrong}") from None
 
 
 @cache

@@ -110,11 +110,11 @@ class _Column:
 
 
 @dataclass(frozen=True)
-class _Compared:
-    """What a release changed of the one before: rows of ``changes``, what of it is compared, and unused acceptances."""
+class _Changes:
+    """What releases changed of those before: rows for the worse, how much is compared, and unused acceptances."""
 
-    step: Step
     rows: list[dict[str, Any]]
+    steps: list[Step]
     gone: list[str]
 
 
@@ -133,38 +133,45 @@ def build(kept: Mapping[str, ReleaseResult], table: Table, path: Path, verb: str
         item.atlas.content if item.standing.is_shown else {**item.atlas.content, "entries": []}
         for item in kept.values()
     ]
-    described = {entry["id"]: entry for document in reversed(documents) for entry in reversed(document["entries"])}
-    entries = [_describe(described[name]) for name in sorted(described)]
-    metrics = dict.fromkeys(
-        metric for document in documents for entry in document["entries"] for metric in entry.get("metrics") or ()
-    )
+    entries, metrics = _entries(documents), _metrics(documents)
     index = {entry["id"]: position for position, entry in enumerate(entries)}
     made = {document["triton"]: _column(document, index) for document in documents}
-    compared = _changes(documents, entries, path, _changes_of(verb, documents))
+    changes = _changes(documents, entries, path, _changes_of(verb, documents))
     columns: Columns = {
         "releases": list(made),
         "entries": entries,
-        "metrics": list(metrics),
+        "metrics": metrics,
         "status": {release: column.status for release, column in made.items()},
         "reasons": {release: column.reasons for release, column in made.items()},
         "why": why(documents, list(table.releases)),
         "ended": {release: column.ended for release, column in made.items()},
         "values": {metric: _values(metric, made) for metric in metrics},
         "cpu_seconds": {release: column.cpu_seconds for release, column in made.items()},
-        "changes": [{"entry": index[row["id"]], **row} for each in compared for row in each.rows],
-        "steps": [each.step for each in compared],
-        "gone": [sentence for each in compared for sentence in each.gone],
+        "changes": [{"entry": index[row["id"]], **row} for row in changes.rows],
+        "steps": changes.steps,
+        "gone": changes.gone,
     }
-    into = {each.step["after"]: each for each in compared}
-    return OverReleases(verb, columns, {name: _release(kept[name], made[name], into.get(name)) for name in kept})
+    return OverReleases(verb, columns, {name: _release(kept[name], made[name], changes) for name in kept})
 
 
-def _release(result: ReleaseResult, column: _Column, compared: Optional[_Compared]) -> Release:
-    rows = compared.rows if compared else []
+def _entries(documents: Sequence[Mapping[str, Any]]) -> list[Entry]:
+    """Every configuration once, as the oldest release that has it describes it."""
+    described = {entry["id"]: entry for document in reversed(documents) for entry in reversed(document["entries"])}
+    return [_describe(described[name]) for name in sorted(described)]
+
+
+def _metrics(documents: Sequence[Mapping[str, Any]]) -> list[str]:
+    every = (entry.get("metrics") or () for document in documents for entry in document["entries"])
+    return list(dict.fromkeys(metric for metrics in every for metric in metrics))
+
+
+def _release(result: ReleaseResult, column: _Column, changes: _Changes) -> Release:
+    name = result.atlas.release
     counts = {status: column.status.count(letter) for status, letter in STATUS.items()}
     wrong = sum(how == "wrong" for how in column.ended.values())
+    rows = [row for row in changes.rows if row["to"] == name]
     accepted_ = sum(bool(row["accepted"]) for row in rows)
-    before = compared.step["before"] if compared else None
+    before = next((step["before"] for step in changes.steps if step["after"] == name), None)
     return Release(result, counts, wrong, len(rows) - accepted_, accepted_, before)
 
 
@@ -223,30 +230,29 @@ def _changes_of(verb: str, documents: Sequence[Mapping[str, Any]]) -> Changes_:
 
 def _changes(
     documents: Sequence[Mapping[str, Any]], compiled: Sequence[Entry], path: Path, changes: Changes_
-) -> list[_Compared]:
+) -> _Changes:
     """Each release against the one before, with what the file at ``path`` accepts marked."""
     entries = accepted.of_compiled(accepted.read(path) if path.is_file() else [], compiled)
-    return [_compared(before, after, entries, changes) for before, after in _pairs(documents)]
+    found = _Changes([], [], [])
+    for before, after in _pairs(documents):
+        span = before["triton"], after["triton"]
+        worse = [change for change in changes(before, after) if change.kind == "worse"]
+        open_, unused = accepted.judge(worse, entries, *span)
+        alike: dict[str, list[compare.Change]] = {}
+        for change in worse:
+            alike.setdefault("" if change in open_ else _reason(change, entries, span), []).append(change)
+        for reason, same in alike.items():
+            found.rows.extend({**row, "accepted": reason} for row in worst_rows(same, *span))
+        found.steps.append(_step(before, after))
+        found.gone.extend(compare.unused_lines(unused))
+    return found
 
 
-def _compared(
-    before: dict[str, Any], after: dict[str, Any], entries: Sequence[accepted.Accepted], changes: Changes_
-) -> _Compared:
-    span = before["triton"], after["triton"]
-    worse = [change for change in changes(before, after) if change.kind == "worse"]
-    open_, unused = accepted.judge(worse, entries, *span)
-    coverage = compare.coverage(before, after)
-    step: Step = {
-        "before": span[0],
-        "after": span[1],
-        "compared": len(coverage.compared),
-        "lines": coverage.lines(*span),
-    }
-    alike: dict[str, list[compare.Change]] = {}
-    for change in worse:
-        alike.setdefault("" if change in open_ else _reason(change, entries, span), []).append(change)
-    found = [{**row, "accepted": reason} for reason, same in alike.items() for row in worst_rows(same, *span)]
-    return _Compared(step, found, compare.unused_lines(unused))
+def _step(before: dict[str, Any], after: dict[str, Any]) -> Step:
+    """How much of two neighbours is compared."""
+    span, coverage = (before["triton"], after["triton"]), compare.coverage(before, after)
+    compared, lines = len(coverage.compared), coverage.lines(*span)
+    return {"before": span[0], "after": span[1], "compared": compared, "lines": lines}
 
 
 def _pairs(documents: Sequence[Mapping[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

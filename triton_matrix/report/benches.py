@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ..base.text import short
+from ..base.text import counted, short
 from ..bench.runs import gpus_called
 from ..bench.timings import timings
 from ..evidence.column import Column
-from .results import BenchResult, DeclaredBench, Place, Results, platform_of
+from .results import BenchResult, DeclaredBench, Place, Results
 
 # the keys of ``evidence.benchmark_file.EXTRA_INFO`` that a row keeps under the same name
 FIGURES = (
@@ -27,8 +27,6 @@ FIGURES = (
     "speed_against_torch",
     "spread",
 )
-
-LISTED = 8  # names in a sentence; the count is always the full one
 
 
 @dataclass(frozen=True)
@@ -62,11 +60,11 @@ class Timing:
         """Cell, GPU and settings: only timings of one place are compared."""
         return self.cell, self.gpu, self.settings
 
-
-def from_json(row: Mapping[str, Any]) -> Timing:
-    """A timing of a matrix.json that was written before."""
-    plain = {name: row[name] for name in Timing.__dataclass_fields__ if name != "figures"}
-    return Timing(**plain, figures={name: row[name] for name in FIGURES if name in row})
+    @property
+    def where(self) -> str:
+        """What it is of, whatever its age: ``ambient-3.6.0, H200``."""
+        apart = self.on.removesuffix(_age(self.commit)).removesuffix(", ")
+        return f"{self.cell}, {apart}" if apart else self.cell
 
 
 @dataclass(frozen=True)
@@ -106,26 +104,25 @@ def told_apart(timed: Mapping[Place, BenchResult]) -> dict[Place, str]:
             place.settings if several else "",
             "sweep" if place.is_sweep else "",
             "some rows" if item.is_selection else "",
-            age(item.about.get("commit")) if item.outdated else "",
+            _age(item.about.get("commit")) if item.outdated else "",
         ]
         found[place] = ", ".join(filter(None, parts))
     return found
 
 
-def age(commit: Optional[str]) -> str:
+def _age(commit: Optional[str]) -> str:
     """What is said of timings that are not of the checkout as it is now."""
     return f"stale, of commit {short(commit)}"
 
 
-def rows(timed: Mapping[Place, BenchResult]) -> list[Timing]:
-    """The timings that a device made; none of a sweep, and on a CPU nothing of a GPU was timed."""
-    on = told_apart(timed)
-    return [
-        timing
-        for place, item in timed.items()
-        if place.level == "device" and not place.is_sweep
-        for timing in _rows(place, on[place], item)
-    ]
+def rows(timed: Mapping[Place, BenchResult], called: Mapping[Place, str]) -> list[Timing]:
+    """The timings that a device made; none of a sweep, and on a CPU nothing of a GPU was timed.
+
+    Args:
+        called: of :func:`told_apart`.
+    """
+    on_device = [place for place in timed if place.level == "device" and not place.is_sweep]
+    return [timing for place in on_device for timing in _rows(place, called[place], timed[place])]
 
 
 def _rows(place: Place, on: str, item: BenchResult) -> Iterator[Timing]:
@@ -179,7 +176,7 @@ def _ended(item: BenchResult) -> BenchRun:
     return BenchRun(
         column=item.place.column,
         level=item.place.level,
-        platform=platform_of(item.about["gpus"]),
+        platform=item.platform,
         date=item.date,
         commit=item.about.get("commit"),
         file=item.file,
@@ -192,12 +189,6 @@ def _ended(item: BenchResult) -> BenchRun:
     )
 
 
-def listed(names: Sequence[str]) -> str:
-    """``12: the first, the second, ... and 4 more``."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{len(names)}: {', '.join(names[:LISTED])}{more}"
-
-
 def _wrong_with(about: Mapping[str, Any]) -> tuple[str, bool]:
     """What is wrong with the rows of a file, and whether that is only that nothing can be told."""
     failed, against = about.get("failed_rows") or (), about.get("against") or {}
@@ -205,7 +196,7 @@ def _wrong_with(about: Mapping[str, Any]) -> tuple[str, bool]:
         return f"{len(failed)} failed, first {failed[0]}", False
     if against.get("regressed"):
         worse = [row["row"] for row in against["regressed"]]
-        return f"{len(worse)} slower than {against['baseline']}, measured twice: {listed(worse)}", False
+        return f"{len(worse)} slower than {against['baseline']}, measured twice: {counted(worse)}", False
     if against and not against.get("compared"):
         return f"nothing was compared with {against.get('baseline')}, as was asked", True
     return "", False

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..base.text import counted
 from ..codegen import compare
 from ..evidence import schemas
-from .benches import listed
 from .matrix import Columns
 
 STATUS = {"ok": ".", "n/a": "n", "error": "E"}
@@ -49,7 +49,7 @@ def gone(new: Columns, old: Columns) -> list[dict[str, str]]:
         now = {item["id"] for item in document(new, release)["entries"]} if release in new["releases"] else set()
         lost = [name for name in was if name not in now]
         if lost:
-            found.append({"cell": f"triton {release}", "level": "codegen", "what": listed(lost)})
+            found.append({"cell": f"triton {release}", "level": "codegen", "what": counted(lost)})
     return found
 
 

@@ -8,11 +8,12 @@ from itertools import product
 from typing import Any, Optional
 
 from ..base.terms import LEVELS
+from ..base.text import counted
 from ..evidence import causes
 from ..evidence.column import Column
 from ..evidence.reading import OUTCOMES
-from . import benches, columns, speed
-from .benches import Timing
+from . import columns, speed
+from .benches import FIGURES, Timing
 from .facts import Facts
 from .known import Known
 from .matrix import Changes, Columns, Matrix, Pair, Where
@@ -72,9 +73,14 @@ def of_matrix(matrix: Matrix) -> Snapshot:
         matrix["date"],
         {place: _letters(matrix["tests"], of) for place, of in levels.items()},
         {place: environments[at] for place, of in levels.items() if (at := of.get("environment")) is not None},
-        [benches.from_json(row) for row in matrix["benches"]],
+        [_timing(row) for row in matrix["benches"]],
         matrix["codegen"],
     )
+
+
+def _timing(row: Mapping[str, Any]) -> Timing:
+    plain = {name: row[name] for name in Timing.__dataclass_fields__ if name != "figures"}
+    return Timing(**plain, figures={name: row[name] for name in FIGURES if name in row})
 
 
 def _letters(tests: Sequence[str], of: LevelJson) -> Optional[dict[str, str]]:
@@ -139,7 +145,7 @@ class _Moved:
     def lost(self) -> list[dict[str, str]]:
         """What to say of tests that passed before and did not run."""
         gone = [test for test, letter in self.was.items() if letter == "." and self.now.get(test, "s") in "sn"]
-        what = f"of what passed, {benches.listed(gone)}"
+        what = f"of what passed, {counted(gone)}"
         return [{"cell": str(self.place[0]), "level": self.place[1], "what": what}] if gone else []
 
     def where(self, tests: list[str]) -> list[Where]:

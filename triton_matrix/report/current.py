@@ -21,6 +21,8 @@ from ..evidence.column import Column
 from ..evidence.reading import Atlas, Document, Suite
 from ..suites import chosen, incidents
 
+Part = tuple[atlas_runs.AtlasRun, atlas_runs.Asked]  # a run, and what it asked of one release
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -96,7 +98,19 @@ class Current:
         own = self._outdated_atlas(atlas) if atlas.there else ""
         if all(ages):
             return Standing(outdated=own or ages[0])
-        now = [each for each, age in zip(asked, ages) if not age]
+        left = [f"{', '.join(part.targets)}: {age}" for (_, part), age in zip(asked, ages) if age]
+        return self._of_now(atlas, [each for each, age in zip(asked, ages) if not age], own, "; ".join(left))
+
+    def _of_now(
+        self, atlas: Atlas, now: list[tuple[atlas_runs.AtlasRun, atlas_runs.Asked]], own: str, left: str
+    ) -> Standing:
+        """The same where some of it is of the checkout as it is now.
+
+        Args:
+            now: what is.
+            own: why the file itself is not; "" where it is.
+            left: what is not.
+        """
         content = atlas.content if atlas.there else None
         short = next(filter(None, (atlas_runs.shortfall(run, part, content) for run, part in now)), "")
         if short:
@@ -104,8 +118,7 @@ class Current:
         lacking = [part.reason for _, part in now if part.outcome == atlas_runs.UNAVAILABLE]
         if len(lacking) == len(now):
             return Standing(unavailable=lacking[0], is_shown=not own)
-        left = [f"{', '.join(part.targets)}: {age}" for (_, part), age in zip(asked, ages) if age]
-        return Standing(outdated=own, left="; ".join(left), unavailable="; ".join(lacking))
+        return Standing(outdated=own, left=left, unavailable="; ".join(lacking))
 
     def _outdated_atlas(self, atlas: Atlas) -> str:
         if atlas.content.get("hook") is None and self.table.package.atlas:

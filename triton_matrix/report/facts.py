@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..evidence.causes import Group
 from ..evidence.column import Column
 from ..evidence.reading import Evidence
 from . import atlas, benches, results, rows, selection
@@ -13,6 +14,7 @@ from .atlas import OverReleases
 from .benches import BenchRun, Timing
 from .current import Current
 from .known import Known
+from .results import Place
 from .rows import Row
 from .selection import Selection
 
@@ -26,6 +28,8 @@ class Facts:
         selection: which of it counts.
         rows: in the order in which they are shown.
         codegen, values: what the releases made of all launches.
+        failures: what is wrong in the rows, by its root.
+        benches: what each place of timings is called besides its cell.
         timings: what devices timed.
         bench_runs: how the benches ended.
     """
@@ -35,6 +39,8 @@ class Facts:
     rows: Mapping[Column, Row]
     codegen: OverReleases
     values: OverReleases
+    failures: tuple[Group, ...]
+    benches: Mapping[Place, str]
     timings: tuple[Timing, ...]
     bench_runs: tuple[BenchRun, ...]
 
@@ -53,12 +59,15 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
     annotated = results.annotate(evidence, current, known)
     selected = selection.select(annotated)
     kept = selected.kept
+    found, called = rows.build(kept, current.table, known), benches.told_apart(kept.benches)
     return Facts(
         evidence,
         selected,
-        rows.build(kept, current.table, known),
+        found,
         atlas.build(kept.codegen, current.table, accepted),
         atlas.build(kept.values, current.table, accepted, "values"),
-        tuple(benches.rows(kept.benches)),
+        tuple(rows.failures(found)),
+        called,
+        tuple(benches.rows(kept.benches, called)),
         tuple(benches.ended(annotated, kept.benches.values())),
     )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..base import versions
 from ..base.terms import VERDICTS, Verdict
 from .atlas import OverReleases
 from .columns import LEVELS_OF, STATUS
-from .matrix import KernelRow, Matrix
+from .matrix import KernelRow
 from .verdict import Judged, Verdicts
 
 _OF_LETTER: Mapping[str, Verdict] = {STATUS["ok"]: "pass", STATUS["n/a"]: "n/a", STATUS["error"]: "fail"}
@@ -49,19 +48,3 @@ def _verdicts(over: OverReleases, release: str, places: Sequence[int]) -> Iterat
             yield "n/a" if never_ran else verdict
     if any(row["to"] == release and row["entry"] in places and not row["accepted"] for row in columns["changes"]):
         yield "regressed"
-
-
-def lines(matrix: Matrix) -> list[str]:
-    """The rows as sentences: each level's verdicts with their ranges of releases."""
-    found = []
-    for row in matrix["launches"]:
-        parts = []
-        for level, by_release in row["levels"].items():
-            known = matrix["codegen" if level == LEVELS_OF["codegen"] else "values"]["releases"]
-            alike: dict[str, list[str]] = {}
-            for release, verdict in by_release.items():
-                alike.setdefault(verdict, []).append(release)
-            said = [f"{verdict} {versions.ranges(releases, known)}" for verdict, releases in alike.items()]
-            parts.append(f"{level}: {'; '.join(said) or 'not run'}")
-        found.append(f"{row['kernel']}: {' | '.join(parts)}")
-    return found

@@ -12,9 +12,9 @@ from ..evidence import schemas
 from ..evidence.causes import Cause
 
 if TYPE_CHECKING:
-    from typing_extensions import NotRequired
+    from typing_extensions import NotRequired as NotRequired
 else:
-    from typing import NotRequired  # from Python 3.11 on, which the report needs
+    from typing import NotRequired as NotRequired  # from Python 3.11 on, which the report needs
 
 Count = Annotated[int, {"minimum": 0}]
 Counts = dict[str, Count]

@@ -6,7 +6,7 @@ What comes after this asks a result, and nobody else, what it is worth.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -17,6 +17,7 @@ from ..evidence import bench_runs, causes, runs
 from ..evidence.column import Column
 from ..evidence.reading import OUTCOMES, Atlas, Document, Evidence, Failure, Suite
 from ..evidence.toolchain import called
+from ..suites.incidents import as_expected
 from .current import Current, Standing
 from .known import Known
 
@@ -167,11 +168,13 @@ class BenchResult:
 
     Attributes:
         is_selection: whether rows were left out, so that it is not of the whole suite.
+        platform: whose GPU timed; "" without one.
     """
 
     document: Document
     place: Place
     is_selection: bool
+    platform: str
     outdated: str
     own: bool
 
@@ -208,16 +211,16 @@ class DeclaredBench:
 
 @dataclass(frozen=True)
 class IncidentsResult:
-    """What a run over bare Triton releases saw of the incidents."""
+    """What a run over bare Triton releases saw of the incidents.
+
+    Attributes:
+        rows: one for each incident, level and release, with whether it was as expected: passed, failed, n/a.
+    """
 
     document: Document
     outdated: str
     own: bool
-
-    @property
-    def rows(self) -> Sequence[Mapping[str, Any]]:
-        """One for each incident, level and release."""
-        return list(self.document.content["rows"])
+    rows: tuple[tuple[Mapping[str, Any], str], ...]
 
 
 @dataclass(frozen=True)
@@ -252,9 +255,7 @@ def annotate(evidence: Evidence, current: Current, known: Known) -> Results:
         tuple(map(_launches, evidence.launches)),
         tuple(ReleaseResult(each, current.standing(each), current.is_own(each)) for each in evidence.atlas),
         tuple(ReleaseResult(each, current.standing(each), current.is_own(each)) for each in evidence.values),
-        tuple(
-            IncidentsResult(each, current.outdated_incidents(each), current.is_own(each)) for each in evidence.incidents
-        ),
+        tuple(_incidents(each, current) for each in evidence.incidents),
     )
 
 
@@ -273,7 +274,7 @@ def _suite(suite: Suite, environment: Optional[Document], current: Current, know
         shortfall,
         causes.of_shortfall(shortfall).cause,
         _machine(suite, environment),
-        platform_of(gpus),
+        _platform_of(gpus),
         environment,
         findings,
         {**counts, "known": len({each.test for each in failing if each.known})},
@@ -311,7 +312,7 @@ def _machine(suite: Suite, environment: Optional[Document]) -> str:
     return str(recorded.get("platform", {}).get("machine") or "")
 
 
-def platform_of(gpus: Iterable[Mapping[str, Any]]) -> str:
+def _platform_of(gpus: Iterable[Mapping[str, Any]]) -> str:
     """The platform of the GPUs that a file names; "" where it names none, or not what they are."""
     kinds = (str(gpu.get("arch")).partition(":")[0] for gpu in gpus)
     return next((PLATFORM_OF[kind] for kind in kinds if kind in PLATFORM_OF), "")
@@ -321,14 +322,20 @@ def _bench(document: Document, current: Current) -> BenchResult:
     bench = Bench(document.content)
     gpu = bench.gpu if bench.is_timed else ""
     place = Place(document.column, bench.about["level"], gpu, bench.settings, bench.is_sweep)
-    is_selection = bool(bench.about.get("deselected"))
-    return BenchResult(document, place, is_selection, current.outdated_bench(document), current.is_own(document))
+    kind = bool(bench.about.get("deselected")), _platform_of(bench.about["gpus"])
+    return BenchResult(document, place, *kind, current.outdated_bench(document), current.is_own(document))
 
 
 def _declared(document: Document, current: Current) -> DeclaredBench:
     run = runs.from_json(document.content)
     short = bench_runs.shortfall(run)
     return DeclaredBench(document, run, short, current.outdated_bench(document), current.is_own(document))
+
+
+def _incidents(document: Document, current: Current) -> IncidentsResult:
+    outcomes = {True: "passed", False: "failed", None: "n/a"}
+    rows = tuple((row, outcomes[as_expected(row)]) for row in document.content["rows"])
+    return IncidentsResult(document, current.outdated_incidents(document), current.is_own(document), rows)
 
 
 def _launches(document: Document) -> LaunchesResult:

@@ -8,16 +8,11 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from ..base.terms import LEVELS
 from ..evidence import schemas
-from .matrix import Matrix
-
-if TYPE_CHECKING:
-    from typing_extensions import NotRequired
-else:
-    from typing import NotRequired
+from .matrix import Matrix, NotRequired
 
 _PLAIN: dict[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 

@@ -10,8 +10,7 @@ from ..evidence import schemas
 from ..evidence.causes import Group
 from ..evidence.column import Column
 from ..evidence.reading import OUTCOMES, Document
-from ..suites.incidents import as_expected
-from . import atlas_failures, benches, launches, rows
+from . import atlas_failures, launches
 from .atlas import OverReleases, Release
 from .benches import Timing
 from .facts import Facts
@@ -39,7 +38,7 @@ def matrix(
     shown = [result for row in facts.rows.values() for result in _results(row)]
     tests = sorted({test for result in shown for test in result.suite.outcomes})
     environments = _environments(shown)
-    failures = [*rows.failures(facts.rows), *atlas_failures.failures(verdicts)]
+    failures = [*facts.failures, *atlas_failures.failures(verdicts)]
     return {
         "schema": schemas.MATRIX,
         "date": facts.evidence.date,
@@ -234,7 +233,7 @@ def _files(facts: Facts, shown: Sequence[SuiteResult]) -> Iterator[tuple[str, st
     kept = facts.selection.kept
     for result in shown:
         yield f"{result.suite.column} {result.suite.level}", result.file
-    for place, on in benches.told_apart(kept.benches).items():
+    for place, on in facts.benches.items():
         what = f"{place.column} {place.level} benchmarks"
         yield f"{what}, {on}" if on else what, kept.benches[place].file
     yield from ((f"codegen of {name}", item.file) for name, item in kept.codegen.items())
@@ -255,8 +254,7 @@ def _incidents_of_releases(kept: Kept) -> Iterator[dict[str, Any]]:
     document = kept.incidents.document
     about: dict[str, Any] = {"outdated": kept.incidents.outdated, "own": kept.incidents.own}
     about.update(date=document.date, commit=document.content.get("commit"))
-    for row in kept.incidents.rows:
-        outcome = {True: "passed", False: "failed", None: "n/a"}[as_expected(row)]
+    for row, outcome in kept.incidents.rows:
         seen = {"shown": str(row.get("shown")), "expected": str(row["expected"]), "outcome": outcome}
         picked = {key: row[key] for key in ("incident", "name", "level", "release", "detail") if key in row}
         yield {**picked, **seen, **about, "cell": f"triton {row['release']}", "test": row["id"]}

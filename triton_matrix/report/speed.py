@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.text import counted
 from ..bench import regression
 from ..bench.timings import OURS
-from .benches import Timing, listed
+from .benches import Timing
 
 
 @dataclass
@@ -76,7 +77,7 @@ def gone(new: Iterable[Timing], old: Iterable[Timing]) -> list[dict[str, str]]:
         if (row.place, row.name, row.implementation) not in there and row.implementation == OURS:
             found.setdefault(row.place, []).append(row.name)
     return [
-        {"cell": place[0], "level": f"benchmarks on {place[1]}", "what": listed(names)}
+        {"cell": place[0], "level": f"benchmarks on {place[1]}", "what": counted(names)}
         for place, names in found.items()
     ]
 

@@ -8,11 +8,10 @@ from typing import Literal, Optional
 
 from ..base.terms import BAD, Verdict
 from ..base.text import short
-from ..suites.incidents import as_expected
-from . import benches, expected
+from . import expected
 from .atlas import OverReleases
 from .expected import Expected
-from .verdict import Judged, Verdicts, slower_by_cell
+from .verdict import Judged, Verdicts
 
 OK: Literal[0] = 0
 FAILED: Literal[1] = 1
@@ -83,9 +82,7 @@ def _ages(verdicts: Verdicts) -> Iterator[Stale]:
     """What has an age and no verdict; the reason is "" where it is of the checkout as it is now."""
     facts, incidents = verdicts.facts, verdicts.facts.selection.kept.incidents
     for timing in facts.timings:
-        apart = timing.on.removesuffix(benches.age(timing.commit)).removesuffix(", ")
-        where = f"{timing.cell}, {apart}" if apart else timing.cell
-        yield Stale(f"{where} benchmarks", _age(timing.date, timing.commit, timing.outdated), timing.own, "pass")
+        yield Stale(f"{timing.where} benchmarks", _age(timing.date, timing.commit, timing.outdated), timing.own, "pass")
     for run in facts.bench_runs:
         if run.problem:  # it may have left no timing
             yield Stale(f"{run.column} benchmarks", _age(run.date, run.commit, run.outdated), run.own, "pass")
@@ -124,6 +121,11 @@ def _bad(verdicts: Verdicts, asked: Asked, old: Sequence[Stale]) -> Iterator[str
     if asked.allow_stale:
         yield from (f"{each.where}: {each.was}: {each.reason}" for each in old if each.was in BAD)
     yield from _slower(verdicts)
+    yield from _bad_beside(verdicts, asked)
+
+
+def _bad_beside(verdicts: Verdicts, asked: Asked) -> Iterator[str]:
+    """What is definite and no verdict's."""
     yield from (sentence for unanswered, sentence in _bench_problems(verdicts, asked) if not unanswered)
     yield from _incidents(verdicts, asked)
     yield from (f"codegen: {sentence}" for sentence in verdicts.facts.codegen.columns["gone"])
@@ -146,7 +148,7 @@ def _slower(verdicts: Verdicts) -> Iterator[str]:
     said = {
         str(column) for column, row in verdicts.rows.items() if "device" in row.levels and row.levels["device"].is_bad
     }
-    for name, count in slower_by_cell(verdicts.changes).items():
+    for name, count in verdicts.slower.items():
         if name not in said:
             yield f"{name}: {count} benchmark{'s' * (count > 1)} slower than in the earlier run, beyond the noise"
 
@@ -160,8 +162,8 @@ def _bench_problems(verdicts: Verdicts, asked: Asked) -> list[tuple[bool, str]]:
 def _incidents(verdicts: Verdicts, asked: Asked) -> Iterator[str]:
     incidents = verdicts.facts.selection.kept.incidents
     if incidents and (asked.allow_stale or not incidents.outdated):
-        for row in incidents.rows:
-            if as_expected(row) is False:
+        for row, outcome in incidents.rows:
+            if outcome == "failed":
                 where = "it shows where it should not, or does not where it should"
                 yield f"incident {row['id']} on triton {row['release']}: {where}"
 
@@ -200,8 +202,9 @@ def _no_result(verdicts: Verdicts, asked: Asked) -> Iterator[str]:
     levels = [level for row in verdicts.rows.values() for level in row.levels.values()]
     levels += [*verdicts.codegen.values(), *verdicts.values.values()]
     there = [level for level in levels if sum(level.of.counts.values()) or level.of.shortfall]
-    timed = any(run.level == "device" for run in runs if asked.allow_stale or not run.outdated)
-    counting = timed or any(asked.allow_stale or level.verdict != "stale" for level in there)
+    ages = [run.outdated for run in runs if run.level == "device"]
+    ages += [level.reason if level.verdict == "stale" else "" for level in there]
+    counting = bool(ages) if asked.allow_stale else not all(ages)
     if not counting and not any(row.row.stopped for row in verdicts.rows.values()):
         none = "no result is of the checkout as it is now" if there or runs else "there are no results"
         yield f"{none}: run `nox`, or name a folder that holds some with --add"

@@ -57,13 +57,19 @@ class JudgedRow:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """All verdicts, and what they are of."""
+    """All verdicts, and what they are of.
+
+    Attributes:
+        changes: what differs from an earlier run; None where none was named.
+        slower: cell -> how many of its timings are slower than then and not accepted.
+    """
 
     facts: Facts
     rows: Mapping[Column, JudgedRow]
     codegen: Mapping[str, Judged]
     values: Mapping[str, Judged]
     changes: Optional[Changes]
+    slower: Mapping[str, int]
 
 
 def judge(facts: Facts, changes: Optional[Changes] = None) -> Verdicts:
@@ -72,9 +78,9 @@ def judge(facts: Facts, changes: Optional[Changes] = None) -> Verdicts:
     Args:
         changes: what differs from an earlier run; without one nothing has regressed since.
     """
-    codegen, values = judge_releases(facts.codegen, changes), judge_releases(facts.values, None)
+    codegen, values = _releases(facts.codegen, changes), _releases(facts.values, None)
     newly = {(row["cell"], row["level"]): row["count"] for row in changes["newly_failing"]} if changes else {}
-    slower = slower_by_cell(changes)
+    slower = Counter(str(row["cell"]) for row in (changes["slower"] if changes else ()) if not row["accepted"])
     rows = {}
     for column, row in facts.rows.items():
         levels: dict[str, Judged] = {}
@@ -85,15 +91,10 @@ def judge(facts: Facts, changes: Optional[Changes] = None) -> Verdicts:
         if release and not column.subject:
             levels.setdefault("codegen", release)
         rows[column] = _row(row, levels)
-    return Verdicts(facts, rows, codegen, values, changes)
+    return Verdicts(facts, rows, codegen, values, changes, slower)
 
 
-def slower_by_cell(changes: Optional[Changes]) -> Counter[str]:
-    """How many timings of each cell are slower than in the earlier run and not accepted."""
-    return Counter(str(row["cell"]) for row in (changes["slower"] if changes else ()) if not row["accepted"])
-
-
-def judge_releases(over: OverReleases, changes: Optional[Changes]) -> dict[str, Judged]:
+def _releases(over: OverReleases, changes: Optional[Changes]) -> dict[str, Judged]:
     """The verdict of every release, and its reason.
 
     A release in which a kernel does not compile has failed; one that compiles for the worse than in an earlier run, or

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ..base import versions
 from ..base.terms import LEVELS as LEVELS
 from ..base.text import named
 from ..base.text import short as short
 from ..bench.regression import THRESHOLD
 from ..bench.table import noise as noise
 from ..evidence.runs import of_kernels as of_kernels
+from .columns import LEVELS_OF
 from .matrix import Changes, Matrix
 
 KERNELS_NAMED = 4  # of those that never ran, in a sentence
@@ -61,6 +63,22 @@ def _never(kernels: list[str]) -> str:
     more = f" and {len(kernels) - KERNELS_NAMED} more" if len(kernels) > KERNELS_NAMED else ""
     names = [kernel.rpartition(":")[2] for kernel in kernels[:KERNELS_NAMED]]
     return f"; never: {', '.join(names)}{more}" if kernels else ""
+
+
+def launch_lines(matrix: Matrix) -> list[str]:
+    """Each kernel that has a launch: its verdicts by level, with their ranges of releases."""
+    found = []
+    for row in matrix["launches"]:
+        parts = []
+        for level, by_release in row["levels"].items():
+            known = matrix["codegen" if level == LEVELS_OF["codegen"] else "values"]["releases"]
+            alike: dict[str, list[str]] = {}
+            for release, verdict in by_release.items():
+                alike.setdefault(verdict, []).append(release)
+            said = [f"{verdict} {versions.ranges(releases, known)}" for verdict, releases in alike.items()]
+            parts.append(f"{level}: {'; '.join(said) or 'not run'}")
+        found.append(f"{row['kernel']}: {' | '.join(parts)}")
+    return found
 
 
 def note_lines(matrix: Matrix) -> list[str]:
