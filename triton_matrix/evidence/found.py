@@ -60,6 +60,11 @@ class Suite:
         """Where it lies: what lies beside it is of the same machine."""
         return Path(self.file).parent
 
+    @property
+    def commit(self) -> Optional[str]:
+        """Of the checkout that it was taken of."""
+        return self.properties.get("commit") or None
+
 
 @dataclass
 class Document:
@@ -79,6 +84,12 @@ class Document:
     def folder(self) -> Path:
         """Where it lies."""
         return Path(self.file).parent
+
+    @property
+    def commit(self) -> Optional[str]:
+        """Of the checkout that it was taken of."""
+        header: dict[str, Any] = self.content.get("triton_matrix") or self.content
+        return header.get("commit")
 
 
 @dataclass

@@ -45,42 +45,11 @@ class Release:
     worse: int
     accepted: int
     before: Optional[str]
-    platforms: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """Of Triton."""
-        return self.result.atlas.release
-
-    @property
-    def date(self) -> str:
-        """When it was made, as its file says it."""
-        return str(self.result.atlas.content["date"])
-
-    @property
-    def commit(self) -> Optional[str]:
-        """Of the checkout that it was taken of."""
-        return self.result.atlas.content.get("commit")
-
-    @property
-    def outdated(self) -> str:
-        """Why it is not of the checkout as it is now; "" where it is."""
-        return self.result.standing.outdated
-
-    @property
-    def own(self) -> bool:
-        """Whether it lies in the checkout's own folder of evidence."""
-        return self.result.own
-
-    @property
-    def shortfall(self) -> str:
-        """Why it is no whole answer to what was asked of it; "" where it is."""
-        return self.result.standing.shortfall
-
-    @property
-    def unavailable(self) -> str:
-        """Why this machine could not provide it; "" where it did."""
-        return self.result.standing.unavailable
+        return self.result.record.release
 
 
 @dataclass(frozen=True)
@@ -130,7 +99,7 @@ def build(kept: Mapping[str, ReleaseResult], table: Table, path: Path, verb: str
         ValueError: the file is there and malformed.
     """
     documents = [
-        item.atlas.content if item.standing.is_shown else {**item.atlas.content, "entries": []}
+        item.record.content if item.standing.is_shown else {**item.record.content, "entries": []}
         for item in kept.values()
     ]
     entries, metrics = _entries(documents), _metrics(documents)
@@ -166,7 +135,7 @@ def _metrics(documents: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _release(result: ReleaseResult, column: _Column, changes: _Changes) -> Release:
-    name = result.atlas.release
+    name = result.record.release
     counts = {status: column.status.count(letter) for status, letter in STATUS.items()}
     wrong = sum(how == "wrong" for how in column.ended.values())
     rows = [row for row in changes.rows if row["to"] == name]

@@ -99,7 +99,7 @@ def _broken(judged: _Judged) -> Iterator[Group]:
 
 
 def _failed(level: Judged) -> bool:
-    return level.verdict == "fail" and not level.of.shortfall
+    return level.verdict == "fail" and not level.shortfall
 
 
 def _is_any_wrong(over: OverReleases, failed: Mapping[str, Sequence[str]]) -> bool:
@@ -113,8 +113,8 @@ def _not_whole(judged: _Judged) -> Iterator[Group]:
     """Releases that a run asked for and that left no whole answer, those with one reason as one failure."""
     alike: dict[str, list[str]] = {}
     for release, level in judged.verdicts.items():
-        if level.verdict == "fail" and level.of.shortfall:
-            alike.setdefault(level.of.shortfall, []).append(release)
+        if level.verdict == "fail" and level.shortfall:
+            alike.setdefault(level.shortfall, []).append(release)
     for reason, releases in alike.items():
         command = f"nox -s {judged.verb} -- --triton {','.join(releases)}"
         places = [where for name in releases for where in judged.where(name, 1, [f"triton {name}"], command)]

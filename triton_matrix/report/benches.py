@@ -126,7 +126,7 @@ def rows(timed: Mapping[Place, BenchResult], called: Mapping[Place, str]) -> lis
 
 
 def _rows(place: Place, on: str, item: BenchResult) -> Iterator[Timing]:
-    for each in timings(item.document.content):
+    for each in timings(item.record.content):
         if each.on_device:
             figures = {name: each.info[name] for name in FIGURES if each.info.get(name) is not None}
             figures.update({} if each.spread is None else {"spread": each.spread})
@@ -149,19 +149,19 @@ def _rows(place: Place, on: str, item: BenchResult) -> Iterator[Timing]:
 
 def ended(results: Results, kept: Iterable[BenchResult]) -> list[BenchRun]:
     """Every run of the bench that says something: by its file of timings, and by its declaration where it left none."""
-    of_run = {(item.document.folder, item.about.get("run")) for item in results.benches}
-    lost = (_declared(each, (each.document.folder, each.run.id) in of_run) for each in results.declared)
+    of_run = {(item.record.folder, item.about.get("run")) for item in results.benches}
+    lost = (_declared(each, (each.record.folder, each.run.id) in of_run) for each in results.declared)
     return [*(run for run in lost if run.problem), *map(_ended, kept)]
 
 
 def _declared(declared: DeclaredBench, has_timings: bool) -> BenchRun:
     return BenchRun(
-        column=declared.document.column,
+        column=declared.record.column,
         level=declared.run.level,
         platform="",
-        date=declared.document.date,
+        date=declared.record.date,
         commit=declared.run.commit,
-        file=declared.document.file,
+        file=declared.record.file,
         selected=False,
         skipped=0,
         problem=declared.shortfall or ("" if has_timings else "it ended, and the timings that it left are gone"),

@@ -47,7 +47,7 @@ def of_facts(facts: Facts) -> Snapshot:
     """This run."""
     levels = [((row.column, name), of) for row in facts.rows.values() for name, of in row.levels.items()]
     tested = [(place, of.shown) for place, of in levels if isinstance(of, Level)]
-    outcomes = {place: dict(sorted(shown.suite.outcomes.items())) for place, shown in tested}
+    outcomes = {place: dict(sorted(shown.record.outcomes.items())) for place, shown in tested}
     environments = {place: shown.environment.content for place, shown in tested if shown.environment}
     known = {
         place: frozenset(finding.test for result in of.results for finding in result.findings if finding.known)

@@ -130,7 +130,7 @@ def _unmet(verdicts: Verdicts, each: Expected, allow_stale: bool) -> str:
     if each.level == BENCH:
         ages = [run.outdated for run in _benches(verdicts, each)]
     else:
-        ages = [level.of.outdated for level in _levels(verdicts, each)]
+        ages = [level.result.outdated for level in _levels(verdicts, each)]
     if any(allow_stale or not age for age in ages):
         return ""
     why = f"it is stale: {ages[0]}" if ages else "nothing says how it ended"
@@ -141,7 +141,7 @@ def _levels(verdicts: Verdicts, each: Expected) -> list[Judged]:
     """The results of a cell and level, on the platform."""
     rows = [row for column, row in verdicts.rows.items() if column.of(each.column)]
     levels = [row.levels[each.level] for row in rows if each.level in row.levels]
-    return [level for level in levels if each.platform in ("", *level.of.platforms)]
+    return [level for level in levels if each.platform in ("", *level.platforms)]
 
 
 def _benches(verdicts: Verdicts, each: Expected) -> list[BenchRun]:
@@ -157,6 +157,6 @@ def _unmet_releases(judged: Mapping[str, Judged], verb: str, releases: Iterable[
         level = judged.get(release)
         if level is None or (level.verdict == "stale" and not allow_stale):
             alike.setdefault(level.reason if level else "nothing says how it ended", []).append(release)
-        elif level.of.unavailable:
+        elif level.unavailable:
             alike.setdefault("it could not be provided", []).append(release)
     return [f"expected but not there: {verb} of {', '.join(names)}: {why}" for why, names in alike.items()]

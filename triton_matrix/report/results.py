@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Generic, Optional, TypeVar
 
 from ..base.cells import Table
 from ..bench.runs import Run as Bench
@@ -21,16 +21,40 @@ from ..suites.incidents import as_expected
 from .current import Current, Standing
 from .known import Known
 
+Record = TypeVar("Record", Suite, Document, Atlas)
 PLATFORM_OF = {"cuda": "cuda", "hip": "rocm"}
 
 
 @dataclass(frozen=True)
-class SuiteResult:
+class Result(Generic[Record]):
+    """A result, and what it is worth.
+
+    Attributes:
+        record: what was read.
+        outdated: why it is not of the checkout as it is now; "" where it is.
+        own: whether it lies in the checkout's own folder of evidence.
+    """
+
+    record: Record
+    outdated: str
+    own: bool
+
+    @property
+    def date(self) -> str:
+        """When it was taken."""
+        return self.record.date
+
+    @property
+    def file(self) -> str:
+        """Where it lies."""
+        return self.record.file
+
+
+@dataclass(frozen=True)
+class SuiteResult(Result[Suite]):
     """A run of a level.
 
     Attributes:
-        outdated: why it is not of the checkout as it is now; "" where it is.
-        own: whether it lies in the checkout's own folder of evidence.
         is_counted: whether it is part of today's answer: it is not outdated, or outdated ones count too.
         shortfall: why its run is not a whole one; "" where it is, or where there is no run file to say so.
         shortfall_cause: of that.
@@ -45,9 +69,6 @@ class SuiteResult:
         waits: whether the suites are written for a GPU, so that this level may say nothing of kernels.
     """
 
-    suite: Suite
-    outdated: str
-    own: bool
     is_counted: bool
     shortfall: str
     shortfall_cause: causes.Cause
@@ -62,21 +83,6 @@ class SuiteResult:
     waits: bool
 
     @property
-    def date(self) -> str:
-        """When it was taken."""
-        return self.suite.date
-
-    @property
-    def file(self) -> str:
-        """Where it lies."""
-        return self.suite.file
-
-    @property
-    def commit(self) -> Optional[str]:
-        """Of the checkout that it was taken of."""
-        return self.suite.properties.get("commit") or None
-
-    @property
     def failing(self) -> int:
         """How many tests fail that are not known to."""
         return self.counts["failed"] + self.counts["error"] - self.counts["known"]
@@ -88,59 +94,22 @@ class SuiteResult:
 
 
 @dataclass(frozen=True)
-class LaunchesResult:
+class LaunchesResult(Result[Document]):
     """What another package under our suites really launched, compiled: the level codegen of its column.
 
     What fails there is a finding about that package, and does not count in our exit status.
     """
 
-    document: Document
     findings: tuple[causes.Finding, ...]
     counts: Mapping[str, int]
-    outdated: str = ""
-    own: bool = True
-    shortfall: str = ""
-    unavailable: str = ""
-    platforms: tuple[str, ...] = ()
-
-    @property
-    def date(self) -> str:
-        """When it was taken."""
-        return self.document.date
-
-    @property
-    def file(self) -> str:
-        """Where it lies."""
-        return self.document.file
-
-    @property
-    def commit(self) -> Optional[str]:
-        """Of the checkout that it was taken of."""
-        return self.document.content.get("commit")
-
-    @property
-    def causes(self) -> Mapping[causes.Cause, int]:
-        """Cause -> findings."""
-        return Counter(each.cause for each in self.findings)
+    causes: Mapping[causes.Cause, int]
 
 
 @dataclass(frozen=True)
-class ReleaseResult:
+class ReleaseResult(Result[Atlas]):
     """What one Triton release made of the launches that were asked for: compiled, or computed."""
 
-    atlas: Atlas
     standing: Standing
-    own: bool
-
-    @property
-    def date(self) -> str:
-        """When it was taken."""
-        return self.atlas.date
-
-    @property
-    def file(self) -> str:
-        """Where it lies."""
-        return self.atlas.file
 
 
 @dataclass(frozen=True, order=True)
@@ -163,63 +132,41 @@ class Place:
 
 
 @dataclass(frozen=True)
-class BenchResult:
+class BenchResult(Result[Document]):
     """A benchmark file.
 
     Attributes:
+        about: its header.
         is_selection: whether rows were left out, so that it is not of the whole suite.
         platform: whose GPU timed; "" without one.
     """
 
-    document: Document
+    about: Mapping[str, Any]
     place: Place
     is_selection: bool
     platform: str
-    outdated: str
-    own: bool
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        """The file's header."""
-        return dict(self.document.content["triton_matrix"])
-
-    @property
-    def date(self) -> str:
-        """When it was taken."""
-        return self.document.date
-
-    @property
-    def file(self) -> str:
-        """Where it lies."""
-        return self.document.file
 
 
 @dataclass(frozen=True)
-class DeclaredBench:
+class DeclaredBench(Result[Document]):
     """A run of the bench that was declared.
 
     Attributes:
         shortfall: why it left no timings of its suite; "" where it did.
     """
 
-    document: Document
     run: runs.Run
     shortfall: str
-    outdated: str
-    own: bool
 
 
 @dataclass(frozen=True)
-class IncidentsResult:
+class IncidentsResult(Result[Document]):
     """What a run over bare Triton releases saw of the incidents.
 
     Attributes:
         rows: one for each incident, level and release, with whether it was as expected: passed, failed, n/a.
     """
 
-    document: Document
-    outdated: str
-    own: bool
     rows: tuple[tuple[Mapping[str, Any], str], ...]
 
 
@@ -253,8 +200,8 @@ def annotate(evidence: Evidence, current: Current, known: Known) -> Results:
         tuple(_bench(each, current) for each in evidence.benches),
         tuple(_declared(each, current) for each in evidence.bench_runs),
         tuple(map(_launches, evidence.launches)),
-        tuple(ReleaseResult(each, current.standing(each), current.is_own(each)) for each in evidence.atlas),
-        tuple(ReleaseResult(each, current.standing(each), current.is_own(each)) for each in evidence.values),
+        tuple(_release(each, current) for each in evidence.atlas),
+        tuple(_release(each, current) for each in evidence.values),
         tuple(_incidents(each, current) for each in evidence.incidents),
     )
 
@@ -318,18 +265,21 @@ def _platform_of(gpus: Iterable[Mapping[str, Any]]) -> str:
     return next((PLATFORM_OF[kind] for kind in kinds if kind in PLATFORM_OF), "")
 
 
+def _release(atlas: Atlas, current: Current) -> ReleaseResult:
+    standing = current.standing(atlas)
+    return ReleaseResult(atlas, standing.outdated, current.is_own(atlas), standing)
+
+
 def _bench(document: Document, current: Current) -> BenchResult:
-    bench = Bench(document.content)
-    gpu = bench.gpu if bench.is_timed else ""
-    place = Place(document.column, bench.about["level"], gpu, bench.settings, bench.is_sweep)
-    kind = bool(bench.about.get("deselected")), _platform_of(bench.about["gpus"])
-    return BenchResult(document, place, *kind, current.outdated_bench(document), current.is_own(document))
+    bench, worth = Bench(document.content), (current.outdated_bench(document), current.is_own(document))
+    gpu, about = bench.gpu if bench.is_timed else "", bench.about
+    place = Place(document.column, about["level"], gpu, bench.settings, bench.is_sweep)
+    return BenchResult(document, *worth, about, place, bool(about.get("deselected")), _platform_of(about["gpus"]))
 
 
 def _declared(document: Document, current: Current) -> DeclaredBench:
-    run = runs.from_json(document.content)
-    short = bench_runs.shortfall(run)
-    return DeclaredBench(document, run, short, current.outdated_bench(document), current.is_own(document))
+    run, worth = runs.from_json(document.content), (current.outdated_bench(document), current.is_own(document))
+    return DeclaredBench(document, *worth, run, bench_runs.shortfall(run))
 
 
 def _incidents(document: Document, current: Current) -> IncidentsResult:
@@ -341,9 +291,10 @@ def _incidents(document: Document, current: Current) -> IncidentsResult:
 def _launches(document: Document) -> LaunchesResult:
     rows = document.content["rows"]
     statuses = Counter(row["status"] for row in rows)
-    wrong = (Failure(test, "call", sentence, "") for test, sentence in _wrong_launches(rows))
+    wrong = [Failure(test, "call", sentence, "") for test, sentence in _wrong_launches(rows)]
+    findings = tuple(map(causes.found_in, wrong))
     counts = {status: statuses[status] for status in ("ok", "n/a", "error")}
-    return LaunchesResult(document, tuple(map(causes.found_in, wrong)), counts)
+    return LaunchesResult(document, "", True, findings, counts, Counter(each.cause for each in findings))
 
 
 def _wrong_launches(rows: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -31,27 +31,6 @@ class Level:
     shown: SuiteResult
     gone: tuple[str, ...]
     platforms: tuple[str, ...]
-    unavailable: str = ""
-
-    @property
-    def date(self) -> str:
-        """When the worst was taken."""
-        return self.shown.date
-
-    @property
-    def commit(self) -> Optional[str]:
-        """Of the checkout that it was taken of."""
-        return self.shown.commit
-
-    @property
-    def outdated(self) -> str:
-        """Why it is not of the checkout as it is now; "" where it is."""
-        return self.shown.outdated
-
-    @property
-    def own(self) -> bool:
-        """Whether it lies in the checkout's own folder of evidence."""
-        return self.shown.own
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -59,14 +38,9 @@ class Level:
         return self.shown.counts
 
     @property
-    def shortfall(self) -> str:
-        """Why the run is not a whole one; "" where it is."""
-        return self.shown.shortfall
-
-    @property
     def versions(self) -> dict[str, str]:
         """As resolved."""
-        said = self.shown.suite.properties
+        said = self.shown.record.properties
         return {name: said[name] for name in ("python", "torch", "triton") if said.get(name)}
 
 
@@ -133,7 +107,7 @@ def _wrong_rows(kept: Kept, known: Known) -> dict[tuple[str, str], list[str]]:
         for result in results
         if not result.outdated and not result.shortfall
     ]
-    ran = [(str(result.suite.column), result.suite.level, result.suite.outcomes) for result in whole]
+    ran = [(str(result.record.column), result.record.level, result.record.outcomes) for result in whole]
     wrong = known.unknown(ran)
     for column, level, outcomes in ran:
         wrong.setdefault((column, level), []).extend(known.too_wide(column, level, outcomes))

@@ -7,26 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Optional, Protocol, TypeVar
+from typing import Any, Optional, TypeVar, Union
 
 from ..base import versions
 from ..evidence.column import Column
-from ..evidence.reading import Document
-from .results import BenchResult, IncidentsResult, LaunchesResult, Place, ReleaseResult, Results, SuiteResult
+from ..evidence.reading import Atlas, Document, Suite
+from .results import BenchResult, IncidentsResult, LaunchesResult, Place, ReleaseResult, Result, Results, SuiteResult
 
-
-class Dated(Protocol):
-    """What has a date and a file."""
-
-    @property
-    def date(self) -> str:
-        """When it was taken."""
-
-    @property
-    def file(self) -> str:
-        """Where it lies."""
-
-
+Dated = Union[Result[Suite], Result[Document], Result[Atlas], Document]  # what has a date and a file
 Item = TypeVar("Item", bound=Dated)
 Key = TypeVar("Key", bound=Hashable)
 
@@ -79,10 +67,10 @@ def select(results: Results) -> Selection:
         lambda item: item.place,
         lambda item: (not item.outdated, not item.is_selection, item.date, item.file),
     )
-    launches, older_launches = newest(results.launches, lambda item: item.document.column, _age)
-    codegen, older_codegen = newest(results.codegen, lambda item: item.atlas.release, _release_order)
-    values, older_values = newest(results.values, lambda item: item.atlas.release, _release_order)
-    seen = sorted(results.incidents, key=lambda item: (not item.outdated, item.document.date))
+    launches, older_launches = newest(results.launches, lambda item: item.record.column, _age)
+    codegen, older_codegen = newest(results.codegen, lambda item: item.record.release, _release_order)
+    values, older_values = newest(results.values, lambda item: item.record.release, _release_order)
+    seen = sorted(results.incidents, key=lambda item: (not item.outdated, item.date))
     kept = Kept(
         suites,
         stopped,
@@ -129,11 +117,11 @@ def _suites(
     results: Iterable[SuiteResult],
 ) -> tuple[dict[Column, dict[str, tuple[SuiteResult, ...]]], list[Superseded]]:
     of_machine, superseded = newest(
-        results, lambda item: (item.suite.column, item.suite.level, item.machine), _suite_order
+        results, lambda item: (item.record.column, item.record.level, item.machine), _suite_order
     )
     together: dict[tuple[Column, str], list[SuiteResult]] = {}
     for item in sorted(of_machine.values(), key=_suite_order):
-        together.setdefault((item.suite.column, item.suite.level), []).append(item)
+        together.setdefault((item.record.column, item.record.level), []).append(item)
     kept: dict[Column, dict[str, tuple[SuiteResult, ...]]] = {}
     for (column, level), items in together.items():
         counting = _counting(items)
@@ -168,11 +156,11 @@ def _standing(
     """
     standing, superseded = [], []
     for document in documents:
-        rivals = [item for item in suites if item.suite.column == document.column]
+        rivals = [item for item in suites if item.record.column == document.column]
         others = [
             item
             for item in rivals
-            if (item.date > document.date if item.suite.folder == document.folder else outweighed)
+            if (item.date > document.date if item.record.folder == document.folder else outweighed)
         ]
         if others:
             superseded.append(Superseded(document.file, document.date, others[-1].file))

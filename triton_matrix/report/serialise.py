@@ -36,7 +36,7 @@ def matrix(
     """
     facts, selection = verdicts.facts, verdicts.facts.selection
     shown = [result for row in facts.rows.values() for result in _results(row)]
-    tests = sorted({test for result in shown for test in result.suite.outcomes})
+    tests = sorted({test for result in shown for test in result.record.outcomes})
     environments = _environments(shown)
     failures = [*facts.failures, *atlas_failures.failures(verdicts)]
     return {
@@ -75,7 +75,7 @@ def _environment(result: SuiteResult) -> Optional[dict[str, Any]]:
     found = result.environment
     if found is None:
         return None
-    return {**found.content, "cell": str(result.suite.column), "file": found.file, "source": found.source}
+    return {**found.content, "cell": str(result.record.column), "file": found.file, "source": found.source}
 
 
 def _environments(shown: Sequence[SuiteResult]) -> list[dict[str, Any]]:
@@ -91,7 +91,7 @@ def _environments(shown: Sequence[SuiteResult]) -> list[dict[str, Any]]:
 def _commits(shown: Sequence[SuiteResult]) -> list[str]:
     """The commits that the kept results were taken at, the newest result's first."""
     ordered = sorted(shown, key=lambda result: result.date, reverse=True)
-    return list(dict.fromkeys(result.commit for result in ordered if result.commit))
+    return list(dict.fromkeys(result.record.commit for result in ordered if result.record.commit))
 
 
 def _with_cell(fields: Mapping[str, Any], column: Column) -> dict[str, Any]:
@@ -132,13 +132,14 @@ def _of_table(row: Row) -> dict[str, Any]:
 
 
 def _level(judged: Judged, tests: Sequence[str], environments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    of = judged.of
-    said = {"date": of.date, "commit": of.commit, "counts": dict(of.counts), "own": of.own, "outdated": of.outdated}
+    of, result = judged.of, judged.result
+    said: dict[str, Any] = {"date": judged.date, "commit": result.record.commit, "counts": dict(of.counts)}
+    said |= {"own": result.own, "outdated": result.outdated}
     said |= {"verdict": judged.verdict, "reason": judged.reason, **({"was": judged.was} if judged.was else {})}
     if isinstance(of, Release):
         return {**said, "release": of.name}
     if isinstance(of, LaunchesResult):
-        content = of.document.content
+        content = of.record.content
         versions = {"triton": str(content["triton"]), "python": str(content.get("python", "?"))}
         return {**said, "file": of.file, "versions": versions, "causes": dict(of.causes)}
     record = _environment(of.shown)
@@ -147,7 +148,7 @@ def _level(judged: Judged, tests: Sequence[str], environments: Sequence[Mapping[
 
 
 def _of_suites(level: Level) -> dict[str, Any]:
-    shown, suite, run = level.shown, level.shown.suite, level.shown.suite.run
+    shown, suite, run = level.shown, level.shown.record, level.shown.record.run
     return {
         "shortfall": shown.shortfall,
         "file": shown.file,
@@ -181,7 +182,7 @@ def _machine(result: SuiteResult) -> dict[str, Any]:
 
 
 def _letters(result: SuiteResult, tests: Sequence[str]) -> str:
-    return "".join(result.suite.outcomes.get(test, " ") for test in tests).rstrip()
+    return "".join(result.record.outcomes.get(test, " ") for test in tests).rstrip()
 
 
 def _importance(group: Group) -> tuple[bool, bool, int]:
@@ -206,10 +207,10 @@ def _releases(over: OverReleases, judged: Mapping[str, Judged]) -> dict[str, Any
 
 
 def _release(release: Release, judged: Judged) -> dict[str, Any]:
-    standing, content = release.result.standing, release.result.atlas.content
+    standing, content = release.result.standing, release.result.record.content
     return {
-        "date": release.date,
-        "commit": release.commit,
+        "date": judged.date,
+        "commit": release.result.record.commit,
         "sources": content.get("sources"),
         "adapter": content.get("adapter"),
         "counts": dict(release.counts),
@@ -217,7 +218,7 @@ def _release(release: Release, judged: Judged) -> dict[str, Any]:
         "accepted": release.accepted,
         **({"before": release.before} if release.before else {}),
         "outdated": standing.outdated,
-        "own": release.own,
+        "own": release.result.own,
         "left": standing.left,
         "shortfall": standing.shortfall,
         "unavailable": standing.unavailable,
@@ -232,7 +233,7 @@ def _files(facts: Facts, shown: Sequence[SuiteResult]) -> Iterator[tuple[str, st
     """What each kept result is of, and its file."""
     kept = facts.selection.kept
     for result in shown:
-        yield f"{result.suite.column} {result.suite.level}", result.file
+        yield f"{result.record.column} {result.record.level}", result.file
     for place, on in facts.benches.items():
         what = f"{place.column} {place.level} benchmarks"
         yield f"{what}, {on}" if on else what, kept.benches[place].file
@@ -243,7 +244,7 @@ def _files(facts: Facts, shown: Sequence[SuiteResult]) -> Iterator[tuple[str, st
 def _incidents(shown: Sequence[SuiteResult]) -> Iterator[dict[str, Any]]:
     """What the incident tests of every cell recorded."""
     for result in shown:
-        suite = result.suite
+        suite = result.record
         yield from ({"cell": str(suite.column), "level": suite.level, **row} for row in suite.incidents)
 
 
@@ -251,9 +252,8 @@ def _incidents_of_releases(kept: Kept) -> Iterator[dict[str, Any]]:
     """What the run over bare Triton releases saw."""
     if kept.incidents is None:
         return
-    document = kept.incidents.document
     about: dict[str, Any] = {"outdated": kept.incidents.outdated, "own": kept.incidents.own}
-    about.update(date=document.date, commit=document.content.get("commit"))
+    about.update(date=kept.incidents.date, commit=kept.incidents.record.commit)
     for row, outcome in kept.incidents.rows:
         seen = {"shown": str(row.get("shown")), "expected": str(row["expected"]), "outcome": outcome}
         picked = {key: row[key] for key in ("incident", "name", "level", "release", "detail") if key in row}

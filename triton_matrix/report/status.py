@@ -64,14 +64,14 @@ class Status:
 def stale(verdicts: Verdicts) -> list[Stale]:
     """All that is stale."""
     found = [
-        Stale(f"{column} {name}", level.reason, level.of.own, level.was)
+        Stale(f"{column} {name}", level.reason, level.result.own, level.was)
         for column, row in verdicts.rows.items()
         for name, level in row.levels.items()
         if level.verdict == "stale" and name != "codegen"
     ]
     for verb, judged in (("codegen", verdicts.codegen), ("values", verdicts.values)):
         releases = ((name, level) for name, level in judged.items() if level.verdict == "stale")
-        found += [Stale(f"{verb} of {name}", level.reason, level.of.own, level.was) for name, level in releases]
+        found += [Stale(f"{verb} of {name}", level.reason, level.result.own, level.was) for name, level in releases]
     apart: dict[str, Stale] = {}
     for each in _ages(verdicts):
         apart.setdefault(each.where, each)
@@ -87,7 +87,7 @@ def _ages(verdicts: Verdicts) -> Iterator[Stale]:
         if run.problem:  # it may have left no timing
             yield Stale(f"{run.column} benchmarks", _age(run.date, run.commit, run.outdated), run.own, "pass")
     if incidents and incidents.rows:
-        age = _age(incidents.document.date, incidents.document.content.get("commit"), incidents.outdated)
+        age = _age(incidents.date, incidents.record.commit, incidents.outdated)
         yield Stale("incidents of bare releases", age, incidents.own, "pass")
 
 
@@ -201,7 +201,7 @@ def _no_result(verdicts: Verdicts, asked: Asked) -> Iterator[str]:
     runs = verdicts.facts.bench_runs
     levels = [level for row in verdicts.rows.values() for level in row.levels.values()]
     levels += [*verdicts.codegen.values(), *verdicts.values.values()]
-    there = [level for level in levels if sum(level.of.counts.values()) or level.of.shortfall]
+    there = [level for level in levels if sum(level.of.counts.values()) or level.shortfall]
     ages = [run.outdated for run in runs if run.level == "device"]
     ages += [level.reason if level.verdict == "stale" else "" for level in there]
     counting = bool(ages) if asked.allow_stale else not all(ages)

@@ -15,7 +15,7 @@ from ..evidence.reading import NEEDS_GPU
 from .atlas import OverReleases, Release
 from .facts import Facts
 from .matrix import Changes
-from .results import LaunchesResult, SuiteResult
+from .results import LaunchesResult, ReleaseResult, SuiteResult
 from .rows import Level, Row
 
 
@@ -32,6 +32,37 @@ class Judged:
     verdict: Verdict
     reason: str
     was: Optional[Verdict] = None
+
+    @property
+    def result(self) -> Union[SuiteResult, LaunchesResult, ReleaseResult]:
+        """The one result that it says most of."""
+        if isinstance(self.of, LaunchesResult):
+            return self.of
+        return self.of.shown if isinstance(self.of, Level) else self.of.result
+
+    @property
+    def date(self) -> str:
+        """When that was taken; of a release as its file says it."""
+        of = self.result
+        return str(of.record.content["date"]) if isinstance(of, ReleaseResult) else of.date
+
+    @property
+    def shortfall(self) -> str:
+        """Why it is no whole answer to what was asked; "" where it is."""
+        of = self.result
+        if isinstance(of, LaunchesResult):
+            return ""
+        return of.shortfall if isinstance(of, SuiteResult) else of.standing.shortfall
+
+    @property
+    def unavailable(self) -> str:
+        """Of a release: why this machine could not provide it; "" where it did."""
+        return self.of.result.standing.unavailable if isinstance(self.of, Release) else ""
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Whose GPUs gave the results that count."""
+        return self.of.platforms if isinstance(self.of, Level) else ()
 
     @property
     def is_bad(self) -> bool:
@@ -107,9 +138,10 @@ def _releases(over: OverReleases, changes: Optional[Changes]) -> dict[str, Judge
 
 def _release(release: Release, verb: str, since: int) -> Judged:
     computed = verb == "values"
+    standing = release.result.standing
     errors = release.wrong if computed else release.counts["error"]
-    if release.shortfall:
-        return Judged(release, "fail", release.shortfall)
+    if standing.shortfall:
+        return Judged(release, "fail", standing.shortfall)
     if errors and computed:
         return Judged(release, "fail", f"{errors} launch{'es' * (errors > 1)} wrong by a reference")
     if errors:
@@ -118,8 +150,8 @@ def _release(release: Release, verb: str, since: int) -> Judged:
         return Judged(release, "regressed", f"{_worse(since, verb)} since the earlier run")
     if release.worse:
         return Judged(release, "regressed", f"{_worse(release.worse, verb)} since {release.before}")
-    if release.unavailable:
-        return Judged(release, "unavailable", release.unavailable)
+    if standing.unavailable:
+        return Judged(release, "unavailable", standing.unavailable)
     return Judged(release, "pass" if release.counts["ok"] else "n/a", "")
 
 
@@ -131,12 +163,12 @@ def _worse(number: int, verb: str) -> str:
 
 def _aged(judged: Judged) -> Judged:
     """``stale`` where it is not of the checkout as it is now; ``was`` keeps what it was."""
-    of = judged.of
-    if of.outdated:
-        reason = f"{judged.verdict} of {of.date}, commit {short(of.commit)}: {of.outdated}"
+    of, result = judged.of, judged.result
+    if result.outdated:
+        reason = f"{judged.verdict} of {judged.date}, commit {short(result.record.commit)}: {result.outdated}"
         return Judged(of, "stale", reason, judged.verdict)
-    if isinstance(of, Release) and of.result.standing.left and not judged.is_bad:
-        return Judged(of, "stale", of.result.standing.left, judged.verdict)
+    if isinstance(result, ReleaseResult) and result.standing.left and not judged.is_bad:
+        return Judged(of, "stale", result.standing.left, judged.verdict)
     return judged
 
 
@@ -177,7 +209,7 @@ def _by_cause(causes: Mapping[Cause, int]) -> str:
 
 def _without_a_pass(shown: SuiteResult) -> tuple[Verdict, str]:
     """Of a level in which nothing is wrong: whether a test passed, and a kernel ran."""
-    counts, skips = shown.counts, shown.suite.skips.most_common()
+    counts, skips = shown.counts, shown.record.skips.most_common()
     if not sum(counts.values()):
         return "fail", "harness: pytest ran no test"
     if not counts["passed"]:
@@ -216,7 +248,7 @@ def _stopped(row: Row) -> Optional[tuple[Verdict, str]]:
 
 def _by_levels(row: Row, levels: Mapping[str, Judged]) -> tuple[Verdict, str]:
     # what another machine once found of other sources is shown, and is no part of today's verdict
-    counting = {name: level for name, level in levels.items() if level.verdict != "stale" or level.of.own}
+    counting = {name: level for name, level in levels.items() if level.verdict != "stale" or level.result.own}
     ran = {name: level for name, level in counting.items() if name != "codegen" or row.column.subject}
     worst = min(counting, key=lambda name: VERDICTS.index(counting[name].verdict), default="")
     if worst and (counting[worst].is_bad or (counting[worst].verdict == "stale" and ran)):
