@@ -56,15 +56,15 @@ def answer(options: argparse.Namespace) -> int:
     accepts = known.load(options.known or table.known, table.cells)
     current = Current(table, str(reports), options.allow_stale)
     checkout = Checkout(current, accepts, options.accepted or table.accepted)
-    found = read([reports, *options.add], checkout)
-    now = compare_runs.of_facts(found)
+    today = read([reports, *options.add], checkout)
+    now = compare_runs.of_facts(today)
     changes: Optional[Changes] = None
     if options.against:
         earlier = read_earlier(options.against, checkout)
         changes = compare_runs.compare(now, earlier, str(options.against), accepts, options.allow_stale)
-    names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(found.rows)
-    pair = compare_runs.cell_against_cell(now, found.rows, *names) if names else None
-    matrix = matrix_of(verdict.judge(found, changes), asked, pair)
+    names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(today.rows)
+    pair = compare_runs.cell_against_cell(now, today.rows, *names) if names else None
+    matrix = matrix_of(verdict.judge(today, changes), asked, pair)
     show(matrix, options.out or reports)
     return matrix["status"]
 
@@ -134,10 +134,10 @@ def read_earlier(path: Path, checkout: Checkout) -> Snapshot:
     if path.is_dir() and (path / "matrix.json").is_file():
         return read_earlier(path / "matrix.json", checkout)
     if path.is_dir():
-        found = compare_runs.of_facts(read([path], checkout))
-        if not found.levels and not found.codegen["releases"] and not found.timings:
+        snapshot = compare_runs.of_facts(read([path], checkout))
+        if not snapshot.levels and not snapshot.codegen["releases"] and not snapshot.timings:
             raise ValueError(f"--against {path} holds no results")
-        return found
+        return snapshot
     try:
         content = reading.load_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -202,7 +202,7 @@ def _changes(
 ) -> _Changes:
     """Each release against the one before, with what the file at ``path`` accepts marked."""
     entries = accepted.of_compiled(accepted.read(path) if path.is_file() else [], compiled)
-    found = _Changes([], [], [])
+    noted = _Changes([], [], [])
     for before, after in _pairs(documents):
         span = before["triton"], after["triton"]
         worse = [change for change in changes(before, after) if change.kind == "worse"]
@@ -211,10 +211,10 @@ def _changes(
         for change in worse:
             alike.setdefault("" if change in open_ else _reason(change, entries, span), []).append(change)
         for reason, same in alike.items():
-            found.rows.extend({**row, "accepted": reason} for row in worst_rows(same, *span))
-        found.steps.append(_step(before, after))
-        found.gone.extend(compare.unused_lines(unused))
-    return found
+            noted.rows.extend({**row, "accepted": reason} for row in worst_rows(same, *span))
+        noted.steps.append(_step(before, after))
+        noted.gone.extend(compare.unused_lines(unused))
+    return noted
 
 
 def _step(before: dict[str, Any], after: dict[str, Any]) -> Step:

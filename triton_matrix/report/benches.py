@@ -97,7 +97,7 @@ def told_apart(timed: Mapping[Place, BenchResult]) -> dict[Place, str]:
     """What each place is called besides its cell: GPU and settings where there are several, a sweep, and its age."""
     called = gpus_called(place.gpu for place in timed if place.gpu)
     several = len({place.settings for place in timed if place.settings}) > 1
-    found = {}
+    names = {}
     for place, item in timed.items():
         parts = [
             called.get(place.gpu, "") if len(called) > 1 else "",
@@ -106,8 +106,8 @@ def told_apart(timed: Mapping[Place, BenchResult]) -> dict[Place, str]:
             "some rows" if item.is_selection else "",
             _age(item.about.get("commit")) if item.outdated else "",
         ]
-        found[place] = ", ".join(filter(None, parts))
-    return found
+        names[place] = ", ".join(filter(None, parts))
+    return names
 
 
 def _age(commit: Optional[str]) -> str:

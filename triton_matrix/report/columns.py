@@ -36,21 +36,21 @@ def run_against_run(new: Columns, old: Columns) -> list[dict[str, Any]]:
     """Codegen changes for the worse within one and the same release: our code changed, not the compiler."""
     rows = []
     for release in [release for release in new["releases"] if release in old["releases"]]:
-        found = compare.changes(document(old, release), document(new, release))
-        rows += worst_rows([change for change in found if change.kind == "worse"], release, release)
+        moved = compare.changes(document(old, release), document(new, release))
+        rows += worst_rows([change for change in moved if change.kind == "worse"], release, release)
     return rows
 
 
 def gone(new: Columns, old: Columns) -> list[dict[str, str]]:
     """What compiled in a release of ``old`` and is not in that release of ``new``; releases that ``new`` lacks too."""
-    found = []
+    rows = []
     for release in old["releases"]:
         was = [item["id"] for item in document(old, release)["entries"] if item["status"] == "ok"]
         now = {item["id"] for item in document(new, release)["entries"]} if release in new["releases"] else set()
         lost = [name for name in was if name not in now]
         if lost:
-            found.append({"cell": f"triton {release}", "level": "codegen", "what": counted(lost)})
-    return found
+            rows.append({"cell": f"triton {release}", "level": "codegen", "what": counted(lost)})
+    return rows
 
 
 def document(atlas: Columns, release: str) -> dict[str, Any]:

@@ -208,28 +208,28 @@ def default_pair(rows: Mapping[Column, Row]) -> Optional[tuple[str, str]]:
 
 def _environments(new: Snapshot, old: Snapshot) -> list[dict[str, Any]]:
     """Per cell what moved; levels that ran in one and the same environment are one row."""
-    found: dict[tuple[Column, str], dict[str, Any]] = {}
+    of_moves: dict[tuple[Column, str], dict[str, Any]] = {}
     for (column, level), here in new.environments.items():
         there = old.environments.get((column, level))
         moved = _differ(_flat(there), _flat(here)) if there is not None else []
         if not moved:
             continue
-        row = found.setdefault((column, str(moved)), {"cell": str(column), "level": [], "moved": moved})
+        row = of_moves.setdefault((column, str(moved)), {"cell": str(column), "level": [], "moved": moved})
         row["level"].append(level)
-    return [{**row, "level": ", ".join(row["level"])} for row in found.values()]
+    return [{**row, "level": ", ".join(row["level"])} for row in of_moves.values()]
 
 
 def _distributions(run: Snapshot, column: Column) -> dict[str, str]:
-    return next((_flat(found) for (of, _), found in run.environments.items() if of == column), {})
+    return next((_flat(environment) for (of, _), environment in run.environments.items() if of == column), {})
 
 
 def _flat(environment: Mapping[str, Any]) -> dict[str, str]:
     """Resolved versions and the machine's own facts under one flat set of names."""
-    found = {name.lower().replace("_", "-"): str(version) for name, version in environment["distributions"].items()}
-    found["Python"] = str(environment["python"])
+    flat = {name.lower().replace("_", "-"): str(version) for name, version in environment["distributions"].items()}
+    flat["Python"] = str(environment["python"])
     for gpu in environment.get("gpus", [])[:1]:
-        found["GPU"], found["driver"] = str(gpu["name"]), str(gpu.get("driver"))
-    return found
+        flat["GPU"], flat["driver"] = str(gpu["name"]), str(gpu.get("driver"))
+    return flat
 
 
 def _differ(was: Mapping[str, str], now: Mapping[str, str]) -> list[dict[str, Optional[str]]]:

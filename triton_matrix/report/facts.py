@@ -59,14 +59,14 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
     annotated = results.annotate(evidence, current, known)
     selected = selection.select(annotated)
     kept = selected.kept
-    found, called = rows.build(kept, current.table, known), benches.told_apart(kept.benches)
+    of_columns, called = rows.build(kept, current.table, known), benches.told_apart(kept.benches)
     return Facts(
         evidence,
         selected,
-        found,
+        of_columns,
         atlas.build(kept.codegen, current.table, accepted),
         atlas.build(kept.values, current.table, accepted, "values"),
-        tuple(rows.failures(found)),
+        tuple(rows.failures(of_columns)),
         called,
         tuple(benches.rows(kept.benches, called)),
         tuple(benches.ended(annotated, kept.benches.values())),

@@ -63,7 +63,7 @@ def build(kept: Kept, table: Table, known: Known) -> dict[Column, Row]:
         # its results stand under the Tritons that they were taken on
         listed = [column for column in listed if column != Column(AMBIENT) or column in kept.suites]
     wrong = _wrong_rows(kept, known)
-    found = {}
+    rows = {}
     for column in [*listed, *sorted(others)]:
         ran = kept.suites.get(column, {})
         levels: dict[str, Union[Level, LaunchesResult]] = {
@@ -72,8 +72,8 @@ def build(kept: Kept, table: Table, known: Known) -> dict[Column, Row]:
         if column in kept.launches:
             levels["codegen"] = kept.launches[column]
         cell = table.cells.get(column.cell)
-        found[column] = Row(column, cell, levels, kept.stopped.get(column), kept.unavailable.get(column))
-    return found
+        rows[column] = Row(column, cell, levels, kept.stopped.get(column), kept.unavailable.get(column))
+    return rows
 
 
 def failures(rows: Mapping[Column, Row]) -> list[causes.Group]:

@@ -72,20 +72,20 @@ def _results(row: Row) -> list[SuiteResult]:
 
 
 def _environment(result: SuiteResult) -> Optional[dict[str, Any]]:
-    found = result.environment
-    if found is None:
+    document = result.environment
+    if document is None:
         return None
-    return {**found.content, "cell": str(result.record.column), "file": found.file, "source": found.source}
+    return {**document.content, "cell": str(result.record.column), "file": document.file, "source": document.source}
 
 
 def _environments(shown: Sequence[SuiteResult]) -> list[dict[str, Any]]:
     """What the results ran on, each once."""
-    found: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     for result in shown:
         record = _environment(result)
-        if record is not None and record not in found:
-            found.append(record)
-    return found
+        if record is not None and record not in records:
+            records.append(record)
+    return records
 
 
 def _commits(shown: Sequence[SuiteResult]) -> list[str]:

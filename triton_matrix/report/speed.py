@@ -72,24 +72,24 @@ def _change(
 def gone(new: Iterable[Timing], old: Iterable[Timing]) -> list[dict[str, str]]:
     """What was timed in ``old`` and is not in ``new``, a row per cell, GPU and settings."""
     there = {(row.place, row.name, row.implementation) for row in new}
-    found: dict[tuple[str, str, str], list[str]] = {}
+    lacking: dict[tuple[str, str, str], list[str]] = {}
     for row in old:
         if (row.place, row.name, row.implementation) not in there and row.implementation == OURS:
-            found.setdefault(row.place, []).append(row.name)
+            lacking.setdefault(row.place, []).append(row.name)
     return [
         {"cell": place[0], "level": f"benchmarks on {place[1]}", "what": counted(names)}
-        for place, names in found.items()
+        for place, names in lacking.items()
     ]
 
 
 def told(new: Iterable[Timing], old: Iterable[Timing]) -> set[tuple[str, str]]:
     """(cell, row id) of what ``changes`` can say something about."""
     now, before = _by_place(new), _by_place(old)
-    found = set()
+    comparable = set()
     for place in now.keys() & before.keys():
         noisy = {change.row for change in regression.too_noisy(now[place], before[place])}
-        found |= {(place[0], name) for name in now[place].keys() & before[place].keys() - noisy}
-    return found
+        comparable |= {(place[0], name) for name in now[place].keys() & before[place].keys() - noisy}
+    return comparable
 
 
 def ratios(timed: Sequence[Timing], left: str, right: str) -> list[dict[str, Any]]:
@@ -100,7 +100,7 @@ def ratios(timed: Sequence[Timing], left: str, right: str) -> list[dict[str, Any
     of_place = {row.place: row for row in timed}
     taken = {place: (row.commit,) if row.outdated else () for place, row in of_place.items()}
     places = _by_place(timed)
-    found = []
+    rows = []
     for place, of_right in places.items():
         beside = (left, *place[1:])
         of_left = places.get(beside, {})
@@ -110,8 +110,8 @@ def ratios(timed: Sequence[Timing], left: str, right: str) -> list[dict[str, Any
         beyond |= {change.row for change in regression.slower(of_left, of_right)}
         for name in of_right.keys() & of_left.keys():
             ratio = round(of_right[name].median / of_left[name].median, 3)
-            found.append({"name": name, "on": of_place[place].on, "ratio": ratio, "beyond_noise": name in beyond})
-    return sorted(found, key=lambda row: (-abs(row["ratio"] - 1), row["name"], row["on"]))
+            rows.append({"name": name, "on": of_place[place].on, "ratio": ratio, "beyond_noise": name in beyond})
+    return sorted(rows, key=lambda row: (-abs(row["ratio"] - 1), row["name"], row["on"]))
 
 
 def _by_place(timed: Iterable[Timing]) -> dict[tuple[str, str, str], dict[str, regression.Entry]]:

@@ -63,7 +63,7 @@ class Status:
 
 def stale(verdicts: Verdicts) -> list[Stale]:
     """All that is stale."""
-    found = [
+    listed = [
         Stale(f"{column} {name}", level.reason, level.result.own, level.was)
         for column, row in verdicts.rows.items()
         for name, level in row.levels.items()
@@ -71,11 +71,11 @@ def stale(verdicts: Verdicts) -> list[Stale]:
     ]
     for verb, judged in (("codegen", verdicts.codegen), ("values", verdicts.values)):
         releases = ((name, level) for name, level in judged.items() if level.verdict == "stale")
-        found += [Stale(f"{verb} of {name}", level.reason, level.result.own, level.was) for name, level in releases]
+        listed += [Stale(f"{verb} of {name}", level.reason, level.result.own, level.was) for name, level in releases]
     apart: dict[str, Stale] = {}
     for each in _ages(verdicts):
         apart.setdefault(each.where, each)
-    return found + [each for each in apart.values() if each.reason]
+    return listed + [each for each in apart.values() if each.reason]
 
 
 def _ages(verdicts: Verdicts) -> Iterator[Stale]:
