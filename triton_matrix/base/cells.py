@@ -204,11 +204,14 @@ def load(path: Optional[Path] = None) -> Table:
     """
     path = Path(path) if path is not None else find_root() / "constraints" / "cells.toml"
     raw = files.read_toml(path, "the table")
-    wrong = schema.trouble(raw) or next(filter(None, (_contradiction(*row) for row in raw["cell"].items())), None)
+    wrong = schema.trouble(raw)
     if wrong:
         raise ValueError(masked(f"{path.name} {wrong}"))
-    cells = {name: _cell(name, row) for name, row in raw["cell"].items()}
-    releases = {version: Release(triton=version, **_frozen(row)) for version, row in raw.get("release", {}).items()}
+    cells = {name: _cell(name, row, f"{path.name} [cell.{name}]") for name, row in raw["cell"].items()}
+    releases = {
+        version: _release(version, row, f'{path.name} [release."{version}"]')
+        for version, row in raw.get("release", {}).items()
+    }
     package = _package(path.resolve(), raw.get("package", {}))
     for known in _known_from(path, package.oldest):
         releases.setdefault(known.triton, known)
@@ -219,17 +222,24 @@ def load(path: Optional[Path] = None) -> Table:
     return Table(path.resolve(), cells, ordered, package, raw.get("platform", {}))
 
 
-def _contradiction(name: str, row: Mapping[str, Any]) -> Optional[str]:
-    """What the keys of a cell's row say against each other, as a sentence, or None."""
-    where = f"[cell.{name}]"
-    for key, needed in (("torch", "python"), ("triton", "python"), ("torch", "triton"), ("triton", "torch")):
+def _whole(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with what is known of its Triton, where it says nothing else itself."""
+    triton = row.get("triton", "nightly")
+    return dict(row) if triton == "nightly" else {**pairs.row_of(triton), **row}
+
+
+def _contradiction(row: Mapping[str, Any]) -> Optional[str]:
+    """What the keys of a cell's row say against each other, as the end of a sentence, or None."""
+    for key, needed in (("torch", "triton"), ("triton", "torch"), ("torch", "python")):
         if key in row and needed not in row:
-            return f"{where}: {key} is {schema.show(row[key])}; a row with {key} needs {needed} too"
+            return f"{key} is {schema.show(row[key])}; a row with {key} needs {needed} too"
     for key in ("torch", "triton"):
         if row.get(key) == "nightly" and "index" not in row:
-            return f'{where}: {key} is "nightly"; such a row needs index too, the only place that it may come from'
+            return f'{key} is "nightly"; such a row needs index too, the only place that it may come from'
     if "index" in row and "torch" not in row:
-        return f"{where}: index is {schema.show(row['index'])}; a row with index needs python, torch and triton too"
+        return f"index is {schema.show(row['index'])}; a row with index needs python, torch and triton too"
+    if "python" in row and "torch" not in row:
+        return f"python is {schema.show(row['python'])}; a row with python needs torch and triton too"
     return None
 
 
@@ -244,8 +254,23 @@ def _known_from(path: Path, oldest: Optional[str]) -> list[Release]:
     return [Release(pair.triton, str(pair.python()), pair.torch[0], pair.requires) for pair in later]
 
 
-def _cell(name: str, row: Mapping[str, Any]) -> Cell:
-    return Cell(name=name, **{**_frozen(row), "gaps": tuple(Gap(**gap) for gap in row.get("gaps", ()))})
+def _cell(name: str, row: Mapping[str, Any], where: str) -> Cell:
+    whole = _checked(row, where)
+    return Cell(name=name, **{**_frozen(whole), "gaps": tuple(Gap(**gap) for gap in whole.get("gaps", ()))})
+
+
+def _release(version: str, row: Mapping[str, Any], where: str) -> Release:
+    whole = _checked({"triton": version, **row}, where)
+    return Release(version, whole["python"], whole["torch"], tuple(whole.get("requires", ())))
+
+
+def _checked(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A whole row, or the ValueError of one that says too little."""
+    whole = _whole(row)
+    wrong = _contradiction(whole)
+    if wrong:
+        raise ValueError(masked(f"{where}: {wrong}"))
+    return whole
 
 
 def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:

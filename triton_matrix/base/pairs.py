@@ -65,6 +65,25 @@ def of(triton: str) -> Optional[Pair]:
     return next((pair for pair in known() if pair.triton.split(".")[:2] == minor), None)
 
 
+def nearest(triton: str) -> Optional[Pair]:
+    """:func:`of` a Triton; of one that is newer than all of them, the newest. None: an older one that is unknown."""
+    newest = known()[-1]
+    return of(triton) or (newest if versions.key(triton) > versions.key(newest.triton) else None)
+
+
+def row_of(triton: str) -> dict[str, Any]:
+    """What the row of a Triton says by default: ``python``, ``requires`` and ``gaps``, and ``torch`` where it is known.
+
+    A release that is newer than all of them needs what the newest one needs.
+    """
+    pair = nearest(triton)
+    row: dict[str, Any] = {"python": PYTHON}
+    if pair:
+        row = {"python": str(pair.python()), "requires": pair.requires, "gaps": pair.gaps}
+        row.update({"torch": pair.torch[0]} if pair.triton == triton else {})
+    return row
+
+
 @functools.cache
 def _table() -> dict[str, Any]:
     return files.read_toml(Path(__file__).with_name("pairs.toml"), "the list of known Tritons")

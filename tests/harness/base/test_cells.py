@@ -74,7 +74,10 @@ def test_a_gap_is_found_by_level_and_feature():
         ('[cell.new]\nplatforms = ["cuda"]\n', "the key 'why' is missing"),
         (ROW.replace('"cuda"', '"cuda", "metal"'), "metal"),
         (ROW + 'gaps = [{ level = "gpu", feature = "x", reason = "y" }]\n', 'gaps[0].level is "gpu"'),
-        (ROW + '[release]\n"3.4.0" = { python = "3.11" }\n', "the key 'torch' is missing"),
+        (
+            ROW + '[release]\n"3.4.9" = { python = "3.11" }\n',
+            '[release."3.4.9"]: triton is "3.4.9"; a row with triton needs torch too',
+        ),
     ],
 )
 def test_a_bad_table_is_answered_with_the_row_and_the_key(table_of, text, says):
