@@ -6,6 +6,7 @@ bisect, the CI matrix) takes it from here, so adding one is adding a row.
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -146,6 +147,11 @@ class Table:
         return self.path.parent.parent
 
     @property
+    def reports(self) -> Path:
+        """The folder of the evidence, there or not."""
+        return self.root / "reports"
+
+    @property
     def accepted(self) -> Path:
         """The file of accepted codegen changes, there or not."""
         return self.root / "tests" / "atlas" / "accepted.toml"
@@ -185,6 +191,11 @@ def find_root(start: Optional[Path] = None) -> Path:
         if (folder / "constraints" / "cells.toml").is_file():
             return folder
     raise ValueError(f"no constraints/cells.toml at or above {start}; name the repo root with --root")
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """The option ``--root`` of every verb that reads the table."""
+    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
 
 
 def load_at(start: Optional[Path] = None) -> Table:

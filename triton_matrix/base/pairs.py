@@ -10,6 +10,8 @@ from typing import Any, Optional
 
 from . import files, versions
 
+# Every distribution that owns ``import triton``: PyTorch's indexes call it otherwise by platform and age.
+DISTRIBUTIONS = ("triton-rocm", "pytorch-triton-rocm", "triton-xpu", "pytorch-triton-xpu", "pytorch-triton", "triton")
 PYTHON = "3.11"  # the one interpreter that spans every known Triton
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, compiler_variables, locks, versions
+from ..base import cells, commands, compiler_variables, env_vars, locks, versions
 from ..base.terms import RUN_LEVELS
 from ..codegen import metrics
 from ..codegen.cli import target_names
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--torch", default="newest", metavar="VERSION|pair", help="of a test: the torch beside every release")
     add("--all", action="store_true", help="of a test: ask every release between the ends, as a launch does anyway")
     add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/bisect-releases)")
-    add("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    cells.add_root(parser)
     return parser
 
 
@@ -220,9 +220,9 @@ def run_test(python: Path, test: str, level: str, root: Path, folder: Path, seco
     junit = writing.junit_file(folder, level)
     junit.unlink(missing_ok=True)
     env = {**compiler_variables.without(os.environ), "PYTHONPATH": str(root)}
-    env.update(TRITON_MATRIX_LEVEL=level, TRITON_MATRIX_CELL="ambient")
+    env.update({env_vars.LEVEL: level, env_vars.CELL: "ambient"})
     if level == "interpreter":
-        env["TRITON_INTERPRET"] = "1"
+        env[env_vars.INTERPRET] = "1"
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", test, f"--junitxml={junit}"]
     try:
         done = commands.captured(command, cwd=root / "tests", env=env, timeout_s=seconds)

@@ -16,7 +16,7 @@ from typing import Any, Optional
 from ..base import cells, commands, compiler_variables, locks, targets
 from ..codegen import accepted
 from ..codegen.cli import add_loading_options, settings_of, target_names
-from ..evidence import atlas_file
+from ..evidence import atlas_file, file_names
 from ..launches import launch_file
 from .asking import Outcome
 from .asking import Request as Request
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
             known = ", ".join(table.releases)
             raise ValueError(f"{accepted_path.name} accepts {entry}; the table's releases are {known}: remove it")
     reasons = reasons_of(options.accept or [])
-    reports = (table.root / "reports" / "codegen").resolve()
+    reports = (table.reports / "codegen").resolve()
     request = Request(
         launches=launches,
         atlas=table.package.atlas,
@@ -124,7 +124,7 @@ def _compared(
             accepted.write(accepted_path, entries)
             judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
         of_all = set(request.names) >= set(targets.DEFAULT) and not options.triton
-        status = report_atlas(told, atlases, judged, request.out / "summary.md" if of_all else None)
+        status = report_atlas(told, atlases, judged, request.out / file_names.SUMMARY if of_all else None)
     tell_problems(told.outcomes)
     if told.unavailable and status != 1:
         return UNAVAILABLE if options.cells else max(status, 1)
@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     parser.add_argument("--no-cache", action="store_true", help="compile everything again")
     parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
-    parser.add_argument("--root", type=Path, help="the checkout (default: found from the current folder upwards)")
+    cells.add_root(parser)
     return parser
 
 

@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
             print(f"triton {rows[0].triton} and {rows[1].triton} do not differ: {problem}")
             return 1
         found = telling.document(both, metric, verdict, toolchain.now())
-        out = options.json or table.root / "reports" / "explain" / f"{file_name(found)}.json"
+        out = options.json or table.reports / "explain" / f"{file_name(found)}.json"
         files.write_json(out, found)
         print(telling.render(both, metric, verdict, options.markdown))
     return 0
@@ -120,5 +120,5 @@ def _parser() -> argparse.ArgumentParser:
     add("--keep", type=Path, metavar="DIR", help="leave every stage's text here")
     add("--markdown", action="store_true", help="print Markdown tables")
     add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
-    add("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    cells.add_root(parser)
     return parser

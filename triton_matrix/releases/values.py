@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     if not launches:
         print(NO_LAUNCH, file=sys.stderr)
         return UNAVAILABLE if options.cells else 2
-    out = table.root / "reports" / "values"
+    out = table.reports / "values"
     out = out / "launches" / options.launches[0].resolve().stem if options.launches else out
     root = options.launches[0].resolve() if options.launches else table.root
     request = computed.Request(
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
         no_cache=options.no_cache,
         settings={"most": options.most, "seconds": options.seconds, "source_root": options.source_root},
     )
-    if request.of_launches and request.out == table.root / "reports" / "values":
+    if request.of_launches and request.out == table.reports / "values":
         raise ValueError(f"--out is {str(request.out)!r}, the folder of the package's own launches; name another one")
     has_entries = table.accepted.is_file() and not request.of_launches
     entries = accepted.read(table.accepted) if has_entries else []
@@ -138,5 +138,5 @@ def _parser() -> argparse.ArgumentParser:
     add("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     add("--no-cache", action="store_true", help="compute everything again")
     add("--markdown", action="store_true", help="print Markdown tables")
-    add("--root", type=Path, help="the checkout (default: found from the current folder upwards)")
+    cells.add_root(parser)
     return parser

@@ -12,7 +12,7 @@ import jsonschema
 
 from ..base import files, text
 from ..base.cells import Table, load_at
-from ..evidence import reading
+from ..evidence import file_names, reading
 from . import compare_runs, expected, known, markdown, merge, page, terminal, verdict, words
 from .current import Current
 from .matrix import Changes, Found, Judged, Matrix
@@ -33,7 +33,7 @@ def answer(options: argparse.Namespace) -> int:
         jobs=expected.jobs(options.job),
         allow_stale=options.allow_stale,
     )
-    reports = options.reports or table.root / "reports"
+    reports = options.reports or table.reports
     accepts = known.load(options.known or table.known, table.cells)
     accepted = options.accepted or table.accepted
     current = Current(table, str(reports), options.allow_stale)
@@ -52,9 +52,9 @@ def answer(options: argparse.Namespace) -> int:
     trouble: Optional[OSError] = None
     try:  # before anything is printed: a reader that goes away does not leave an older page
         content = json.dumps(matrix, separators=(",", ":"), sort_keys=True, allow_nan=False)
-        files.write_text(out / "matrix.json", content + "\n")
-        files.write_text(out / "summary.md", markdown.render(matrix))
-        files.write_text(out / "index.html", page.render(matrix, out))
+        files.write_text(out / file_names.MATRIX, content + "\n")
+        files.write_text(out / file_names.SUMMARY, markdown.render(matrix))
+        files.write_text(out / file_names.PAGE, page.render(matrix, out))
     except OSError as error:
         trouble = error
     terminal.show(matrix)
@@ -89,8 +89,8 @@ def read_matrix(path: Path, current: Current, accepts: known.Known, accepted: Pa
         ValueError: no such path, or not a matrix of a schema this report knows; names the path.
     """
     if path.is_dir():
-        if (path / "matrix.json").is_file():
-            return read_matrix(path / "matrix.json", current, accepts, accepted)
+        if (path / file_names.MATRIX).is_file():
+            return read_matrix(path / file_names.MATRIX, current, accepts, accepted)
         found = build([path], current, accepts, accepted)
         ran = any(cell["levels"] for cell in found["cells"].values())
         if not ran and not found["codegen"]["releases"] and not found["benches"]:

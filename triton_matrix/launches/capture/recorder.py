@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from ...base import compile_options
+from ...base import compile_options, env_vars
 from .. import local_kernels
 from ..tuned import settings_of_config
 from .journal import Journal
@@ -67,7 +67,7 @@ class Recorder:
 
         for kind in (JITFunction, tuner.Autotuner, tuner.Heuristics):
             kind.run = self._taking_over(kind.run, kind is tuner.Autotuner)
-        if os.environ.get("TRITON_INTERPRET") == "1":
+        if os.environ.get(env_vars.INTERPRET) == "1":
             from triton.runtime.interpreter import InterpretedFunction
 
             self._take_over_interpreted(InterpretedFunction)
