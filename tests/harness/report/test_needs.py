@@ -1,8 +1,7 @@
 """What the report needs is said where its environments are made from: two pyproject.toml, which cannot ask."""
 
-import tomllib
-
 import pytest
+import tomllib
 
 from triton_matrix import report
 from triton_matrix.report import cli
@@ -10,9 +9,11 @@ from triton_matrix.report import cli
 from ..conftest import ROOT
 
 
+EXTRA = ("project", "optional-dependencies")
+
+
 @pytest.mark.parametrize(
-    ("file", "where"),
-    [("pyproject.toml", ("dependency-groups",)), ("triton_matrix/pyproject.toml", ("project", "optional-dependencies"))],
+    ("file", "where"), [("pyproject.toml", ("dependency-groups",)), ("triton_matrix/pyproject.toml", EXTRA)]
 )
 def test_the_distributions_that_the_report_needs_are_installed_for_it(file, where):
     table = tomllib.loads((ROOT / file).read_text(encoding="utf-8"))
