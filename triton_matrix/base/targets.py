@@ -33,8 +33,8 @@ class CudaLimits:
     shared: int
     shared_per_block: int
     shared_reserved: int  # the driver's own share of every block's shared memory
+    shared_granule: int
     register_granule: int = 256  # registers are handed to a warp in multiples of this
-    shared_granule: int = 128
     sub_partitions: int = 4  # each owns a quarter of the registers and of the warps
 
 
@@ -109,14 +109,16 @@ class Target:
 
 def _cuda(capability: int, since: str, gpu: Gpu, shared_kib: int, warps: int = 64, blocks: int = 32) -> Target:
     kib = 1024
+    reserved, granule = (kib, 128) if capability >= 80 else (0, 256)
     limits = CudaLimits(
         warps=warps,
         blocks=blocks,
         registers=65536,
         registers_per_thread=255,
         shared=shared_kib * kib,
-        shared_per_block=(shared_kib - 1) * kib,
-        shared_reserved=kib,
+        shared_per_block=shared_kib * kib - reserved,
+        shared_reserved=reserved,
+        shared_granule=granule,
     )
     return Target(f"cuda:{capability}", since, 32, limits, gpu)
 
@@ -190,12 +192,16 @@ _GFX1250 = HipLimits(
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
+        _cuda(70, "2.3.0", Gpu("NVIDIA V100-SXM2-32GB", 80, 32, 6), shared_kib=96),
+        _cuda(75, "2.3.0", Gpu("NVIDIA T4", 40, 16, 4), shared_kib=64, warps=32, blocks=16),
         _cuda(80, "2.3.0", Gpu("NVIDIA A100-SXM4-80GB", 108, 80, 40), shared_kib=164),
         _cuda(86, "2.3.0", Gpu("NVIDIA A40", 84, 48, 6), shared_kib=100, warps=48, blocks=16),
+        _cuda(87, "2.3.0", Gpu("NVIDIA Jetson AGX Orin", 16, 64, 4), shared_kib=164, warps=48, blocks=16),
         _cuda(89, "2.3.0", Gpu("NVIDIA L40", 142, 48, 96), shared_kib=100, warps=48, blocks=24),
         _cuda(90, "2.3.0", Gpu("NVIDIA H100 80GB HBM3", 132, 80, 50), shared_kib=228),
         _cuda(100, "3.3.0", Gpu("NVIDIA B200", 148, 180, 126), shared_kib=228),
         _cuda(103, "3.6.0", Gpu("NVIDIA B300", 148, 288, 126), shared_kib=228),
+        _cuda(110, "3.7.0", Gpu("NVIDIA Jetson AGX Thor", 20, 128, 32), shared_kib=228, warps=48, blocks=24),
         _cuda(120, "3.3.0", Gpu("NVIDIA GeForce RTX 5090", 170, 32, 96), shared_kib=100, warps=48, blocks=24),
         _cuda(121, "3.6.0", Gpu("NVIDIA GB10", 48, 128, 24), shared_kib=100, warps=48, blocks=24),
         _gfx9("gfx906", "3.8.0", Gpu("AMD Instinct MI50", 60, 32, 4)),
@@ -205,6 +211,9 @@ TARGETS: dict[str, Target] = {
         _cdna("gfx950", "3.2.0", Gpu("AMD Instinct MI355X", 256, 288, 4), lds_kib=160, lds_granule=1280),
         _rdna2("gfx1030", "3.0.0", Gpu("AMD Radeon RX 6900 XT", 40, 16, 4), until="3.8.0"),
         _rdna3("gfx1100", "3.0.0", Gpu("AMD Radeon RX 7900 XTX", 48, 24, 6)),
+        _rdna3("gfx1101", "3.0.0", Gpu("AMD Radeon RX 7800 XT", 30, 16, 4)),
+        _rdna3("gfx1151", "3.0.0", Gpu("AMD Radeon 8060S", 20, 96, 2)),
+        _rdna3("gfx1200", "3.0.0", Gpu("AMD Radeon RX 9060 XT", 16, 16, 4)),
         _rdna3("gfx1201", "3.0.0", Gpu("AMD Radeon RX 9070 XT", 32, 16, 8)),
         # no product is out: counts as of gfx950
         Target("hip:gfx1250", "3.6.0", 32, _GFX1250, Gpu("AMD gfx1250", 256, 288, 4)),

@@ -8,7 +8,6 @@ from triton_matrix.report import cli
 
 from ..conftest import ROOT
 
-
 EXTRA = ("project", "optional-dependencies")
 
 
