@@ -7,8 +7,9 @@ bisect, the CI matrix) takes it from here, so adding one is adding a row.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -231,6 +232,26 @@ def load(path: Optional[Path] = None) -> Table:
             releases.setdefault(cell.triton, Release(cell.triton, cell.python, cell.torch, cell.requires))
     ordered = {version: releases[version] for version in sorted(releases, key=versions.key)}
     return Table(path.resolve(), cells, ordered, package, raw.get("platform", {}))
+
+
+def with_named(table: Table, named: Iterable[Optional[str]]) -> Table:
+    """The table with further releases that were asked for by name: any of an index, from the oldest known on.
+
+    Raises:
+        ValueError: it is no release, or older than any that is known.
+    """
+    releases = dict(table.releases)
+    for version in filter(None, named):
+        if version not in releases:
+            pair = pairs.nearest(version) if versions.is_release(version) else None
+            if pair is None:
+                oldest, known = pairs.known()[0].triton, ", ".join(table.releases)
+                allowed = f"{known} ({table.path.parent.name}/{table.path.name}), or another release from {oldest} on"
+                raise ValueError(f"triton is {version!r}; allowed are {allowed}")
+            # its own torch is not known: that of the nearest release
+            releases[version] = _release(version, {"torch": pair.torch[0]}, version)
+    ordered = {version: releases[version] for version in sorted(releases, key=versions.key)}
+    return dataclasses.replace(table, releases=ordered)
 
 
 def _whole(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Target:
     """A GPU architecture to compile for.
 
     ``since`` is the first Triton release that knows it, ``until`` the last one ("": the newest does), of the releases
-    that this table's kernels were compiled with.
+    that this table's kernels were compiled with; ``ended`` says what a later one lacks.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Target:
     limits: Union[CudaLimits, HipLimits]
     gpu: Gpu
     until: str = ""
+    ended: str = "this Triton no longer knows this target"
     max_threads_per_block: int = 1024
 
     @property
@@ -107,7 +108,12 @@ class Target:
         return limits.shared_per_block if isinstance(limits, CudaLimits) else limits.lds_per_block
 
 
-def _cuda(capability: int, since: str, gpu: Gpu, shared_kib: int, warps: int = 64, blocks: int = 32) -> Target:
+_NO_SM70 = "this Triton compiles for this target, and its nvdisasm reads no sm_70"
+
+
+def _cuda(
+    capability: int, since: str, gpu: Gpu, shared_kib: int, warps: int = 64, blocks: int = 32, until: str = ""
+) -> Target:
     kib = 1024
     reserved, granule = (kib, 128) if capability >= 80 else (0, 256)
     limits = CudaLimits(
@@ -120,7 +126,7 @@ def _cuda(capability: int, since: str, gpu: Gpu, shared_kib: int, warps: int = 6
         shared_reserved=reserved,
         shared_granule=granule,
     )
-    return Target(f"cuda:{capability}", since, 32, limits, gpu)
+    return Target(f"cuda:{capability}", since, 32, limits, gpu, until, _NO_SM70 if capability == 70 else Target.ended)
 
 
 def _gfx9(name: str, since: str, gpu: Gpu) -> Target:
@@ -192,7 +198,7 @@ _GFX1250 = HipLimits(
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
-        _cuda(70, "2.3.0", Gpu("NVIDIA V100-SXM2-32GB", 80, 32, 6), shared_kib=96),
+        _cuda(70, "2.3.0", Gpu("NVIDIA V100-SXM2-32GB", 80, 32, 6), shared_kib=96, until="3.6.0"),
         _cuda(75, "2.3.0", Gpu("NVIDIA T4", 40, 16, 4), shared_kib=64, warps=32, blocks=16),
         _cuda(80, "2.3.0", Gpu("NVIDIA A100-SXM4-80GB", 108, 80, 40), shared_kib=164),
         _cuda(86, "2.3.0", Gpu("NVIDIA A40", 84, 48, 6), shared_kib=100, warps=48, blocks=16),

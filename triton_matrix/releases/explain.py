@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     Exit status 0: it is said. 1: the two do not differ, or a tool failed. 2: it cannot be asked.
     """
     options = _parser().parse_args(argv)
-    table = cells.load_at(options.root)
+    table = cells.with_named(cells.load_at(options.root), (options.from_, options.to))
     rows = choose(table.releases, None, options.from_, options.to)
     asked, imported = request(options, table)
     envs = (options.envs or table.root / ".nox" / "codegen").resolve()

@@ -47,6 +47,12 @@ def test_an_older_release_is_refused():
         ("cuda:100", "3.2.0", "this Triton does not know this target; cuda:100 needs 3.3.0 or later"),
         ("cuda:90", "2.3.1", ""),
         ("hip:gfx950", "3.10.0", ""),
+        ("cuda:110", "3.6.0", "this Triton does not know this target; cuda:110 needs 3.7.0 or later"),
+        (
+            "cuda:70",
+            "3.7.0",
+            "this Triton compiles for this target, and its nvdisasm reads no sm_70; cuda:70 needs 3.6.0 or earlier",
+        ),
     ],
 )
 def test_a_target_that_a_release_does_not_know_has_its_reason(target, version, reason):
