@@ -12,8 +12,9 @@
     values        one Triton: what a launch computes, in its interpreter, and how that compares
     releases      many Tritons: atlas, history, bisect
     report        evidence -> verdict -> terminal, Markdown, page
-    lint          the static check of kernels
     ci            the job list, the issue of the nightlies
+    init          another package's noxfile, table and workflow
+    lint          the static check of kernels, off the way
 
 Importing this package imports neither torch nor triton.
 """

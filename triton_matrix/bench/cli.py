@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import commands, compiler_variables, files, locks, per_gpu
-from ..base.cells import Cell, Table, load_at
+from ..base.cells import Cell, Table, add_root, load_at
 from ..base.terms import LEVELS
 from ..evidence import bench_runs, benchmark_file, installed, runs, toolchain, writing
 from . import regression
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     """
     options, pytest_args = _parser().parse_known_args(argv)
     if options.devices is not None:
-        reports = files.as_given(options.reports or load_at(options.root).root / "reports")
+        reports = files.as_given(options.reports or load_at(options.root).reports)
         return per_gpu.each("bench", per_gpu.without(argv), per_gpu.numbers(options.devices), reports)
     return _bench(options, [argument for argument in pytest_args if argument != "--"])
 
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--cell", default="ambient", help="a row of constraints/cells.toml (default: ambient)")
-    add("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    add_root(parser)
     add("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
     add(
         "--devices",
@@ -73,7 +73,7 @@ def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"cell {cell.name} needs {', '.join(missing)} in {sys.executable}; install it there")
-    reports = files.as_given(options.reports or table.root / "reports")
+    reports = files.as_given(options.reports or table.reports)
     folder = reports / cell.name
     base = benchmark_file.read(_baseline(options.against, reports)) if options.against else None
     with locks.held(reports / f".{cell.name}.lock", f"the evidence {folder}"):

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import files, text
-from . import schemas, toolchain
+from . import file_names, schemas, toolchain
 
 SCHEMAS = {"codegen": schemas.CODEGEN_RUN, "values": schemas.VALUES_RUN}  # by verb
 DONE, FAILED, UNAVAILABLE = "done", "failed", "unavailable"
-NAMES = {verb: f"run-{verb}.json" for verb in SCHEMAS}
+NAMES = {verb: file_names.run(verb) for verb in SCHEMAS}
 NAME = NAMES["codegen"]
 LISTED = 3  # configurations named in a sentence; the count is always the full one
 Targets = dict[str, Optional[list[str]]]

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..base import text
 from ..base.terms import RUN_LEVELS
-from . import atlas_file, atlas_runs, bench_runs, runs, schemas
+from . import atlas_file, atlas_runs, bench_runs, file_names, runs, schemas
 from .column import NONE, parse
 from .found import OUTCOMES as OUTCOMES
 from .found import Atlas as Atlas
@@ -31,10 +31,10 @@ from .junit import NOT_APPLICABLE as NOT_APPLICABLE
 from .junit import read_junit as read_junit
 
 # written by this report itself, or inputs of other tools that live beside the evidence
-DERIVED = {"matrix.json", "index.html", "summary.md"}
+DERIVED = {file_names.MATRIX, file_names.PAGE, file_names.SUMMARY}
 # a file of such a name is damaged, not foreign, when it does not say what it is
-NAMES = {"environment.json", "unavailable.json", "failure.json", "benchmark.json", "launches.json"}
-NAMES |= {*atlas_runs.NAMES.values(), bench_runs.NAME, *(f"run-{level}.json" for level in RUN_LEVELS)}
+NAMES = {file_names.ENVIRONMENT, file_names.UNAVAILABLE, file_names.FAILURE, file_names.BENCHMARK, file_names.LAUNCHES}
+NAMES |= {*atlas_runs.NAMES.values(), bench_runs.NAME, *map(file_names.run, RUN_LEVELS)}
 
 
 def read(folders: list[Path]) -> Evidence:

@@ -22,7 +22,7 @@ if __name__ == "__main__" and not __package__:  # run by its path: find the pack
 
 import numpy as np
 
-from ..base import listening, reads, targets
+from ..base import env_vars, listening, reads, targets
 from ..codegen import cache
 from ..codegen.cli import installed_triton
 from ..launches import loading
@@ -73,7 +73,7 @@ def main(request: Path, out: Path) -> int:
 
 def _interpreted(asked: Mapping[str, Any], out: Path, folder: Path) -> tuple[int, reads.Reads]:
     """A row for each launch: from what was kept, else computed; gives how many were, and what all modules read."""
-    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported
+    os.environ[env_vars.INTERPRET] = "1"  # read when Triton is imported
     kept = _kept(asked)
     level, settings = asked.get("level", "interpreter"), [asked.get("most", 64), asked.get("seconds", 20.0)]
     read: list[reads.Reads] = []
@@ -139,7 +139,7 @@ class _Work:
 
 
 def _on_device(launches: list[dict[str, Any]], out: Path, folder: Path) -> int:
-    os.environ.pop("TRITON_INTERPRET", None)
+    os.environ.pop(env_vars.INTERPRET, None)
 
     def computed(launch: Any) -> running.Computed:
         return device.compute(loading.load(launch["kernel"]), launch, loading.load)
