@@ -2,7 +2,8 @@
 
 Run by a Python that has numpy. REQUEST has ``launches``, launch -> release -> the row and the folder of
 :class:`Outcome`, oldest release first; or ``pairs``, a list of ``launch``, ``before`` and ``after`` (the same), and
-``reference``, whether the first is what a reference says. OUT is a list of :class:`Change`; of pairs, one for each.
+``reference``, whether the first is what a reference says, and
+``dots``, whether the kernel has some (default: no). OUT is a list of :class:`Change`; of pairs, one for each.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ ROUNDING = {"fp64": 1e-7, "fp32": 1.3e-6, "bf16": 1.6e-2, "fp16": 1e-3, "fp8e5":
 ROUNDING |= {"fp8e4nv": 0.125, "fp8e4b8": 0.125, "fp8e4b15": 0.125}
 # a reference sums in fp64, or in another order: of 2**14 numbers in fp32 that is sqrt(2**14) * 2**-24
 FROM_REFERENCE = {**ROUNDING, "fp32": 1e-5}
+WITH_DOTS = 2**-9  # of fp32: a GPU may round what a dot multiplies to tf32, of 10 bits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +81,8 @@ def _of_pair(pair: Mapping[str, Any]) -> Change:
     """How one outcome differs from another; ``values`` without a difference where nothing that is kept does."""
     before, after = (Outcome(pair["launch"], pair[of]["row"], Path(pair[of]["folder"])) for of in ("before", "after"))
     bounds = FROM_REFERENCE if pair["reference"] else ROUNDING
+    if pair.get("dots"):
+        bounds = {**bounds, "fp32": WITH_DOTS}
     old, new = written(before), written(after)
     if pair["reference"]:  # of a sample, the reference says more than was run
         sampled = len(after.programs) < after.row["total"]
@@ -203,7 +207,9 @@ def _difference(old: Optional[Written], new: Optional[Written], bounds: Mapping[
 def _places(old: Optional[Written], new: Optional[Written]) -> Any:
     """The places to compare: what either wrote; beside a whole storage, what the other one wrote."""
     if old is not None and new is not None and old.whole != new.whole:
-        return (new if old.whole else old).places
+        whole, part = (old, new) if old.whole else (new, old)
+        # of a large storage only a share is kept: what is not was written all the same
+        return part.places if len(whole.places) == whole.count else np.intersect1d(part.places, whole.places)
     return np.union1d(old.places if old else [], new.places if new else []).astype(np.int64)
 
 
