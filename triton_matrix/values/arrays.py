@@ -18,10 +18,12 @@ KEPT = 1 << 18  # elements of a storage that are kept; of more, a share by lot a
 
 
 def keep(tensors: Mapping[str, Tensor], folder: Path) -> list[dict[str, Any]]:
-    """Keep what was written into each storage; gives a row for each."""
+    """Keep what was written into each storage that is not scratch; gives a row for each."""
     rows: list[dict[str, Any]] = []
     for storage, names in _by_storage(tensors):
         tensor = tensors[names[0]]
+        if all(tensors[name].scratch for name in names):
+            storage.written[:] = False
         bits = storage.of(tensor.element)
         places = np.flatnonzero(storage.written[: bits.nbytes].reshape(len(bits), -1).any(axis=1))
         about: dict[str, Any] = {"args": names, "dtype": tensor.element.name, "read": storage.read}

@@ -1,9 +1,9 @@
 """A launch's values in each release against those in the one before: ``python compare.py REQUEST.json OUT.json``.
 
 Run by a Python that has numpy. REQUEST has ``launches``, launch -> release -> the row and the folder of
-:class:`Outcome`, oldest release first; or ``pairs``, a list of ``launch``, ``before`` and ``after`` (the same), and
-``reference``, whether the first is what a reference says, and
-``dots``, whether the kernel has some (default: no). OUT is a list of :class:`Change`; of pairs, one for each.
+:class:`Outcome`, oldest release first; or ``pairs``, a list of ``launch``, ``before`` and ``after`` (the same),
+``reference``, whether the first is what a reference says, and where a GPU ran it ``device``, whether the kernel has
+dots. OUT is a list of :class:`Change`; of pairs, one for each.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from .outcomes import Change, Difference, Outcome
 # of the 8-bit floats, 2**-2 or 2**-3. Integers do not round.
 ROUNDING = {"fp64": 1e-7, "fp32": 1.3e-6, "bf16": 1.6e-2, "fp16": 1e-3, "fp8e5": 0.25, "fp8e5b16": 0.25}
 ROUNDING |= {"fp8e4nv": 0.125, "fp8e4b8": 0.125, "fp8e4b15": 0.125}
-# a reference sums in fp64, or in another order: of 2**14 numbers in fp32 that is sqrt(2**14) * 2**-24
+# a reference sums in fp64, or in another order, as each compiler for a GPU does: of 2**14 numbers in fp32 that is
+# sqrt(2**14) * 2**-24
 FROM_REFERENCE = {**ROUNDING, "fp32": 1e-5}
-WITH_DOTS = 2**-9  # of fp32: a GPU may round what a dot multiplies to tf32, of 10 bits
+WITH_DOTS = {**FROM_REFERENCE, "fp32": 2**-9}  # a GPU may round what a dot multiplies to tf32, of 10 bits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,9 +81,8 @@ def main(request: Path, out: Path) -> int:
 def _of_pair(pair: Mapping[str, Any]) -> Change:
     """How one outcome differs from another; ``values`` without a difference where nothing that is kept does."""
     before, after = (Outcome(pair["launch"], pair[of]["row"], Path(pair[of]["folder"])) for of in ("before", "after"))
-    bounds = FROM_REFERENCE if pair["reference"] else ROUNDING
-    if pair.get("dots"):
-        bounds = {**bounds, "fp32": WITH_DOTS}
+    bounds = FROM_REFERENCE if pair["reference"] or "device" in pair else ROUNDING
+    bounds = WITH_DOTS if pair.get("device") else bounds
     old, new = written(before), written(after)
     if pair["reference"]:  # of a sample, the reference says more than was run
         sampled = len(after.programs) < after.row["total"]

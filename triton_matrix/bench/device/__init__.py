@@ -1,4 +1,4 @@
-"""Launches at level device: the same ones in every Triton at hand, their values compared and their times taken in turns.
+"""Launches at level device: in every Triton at hand, their values compared and their times taken in turns.
 
 worker.py       the process of one Triton; served.py: what it does with a launch
 workers.py      those processes, asked from outside

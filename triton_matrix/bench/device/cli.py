@@ -183,9 +183,7 @@ class _Bench:
         for each in refused:
             print(f"n/a: {each.label}: {each.refused}")
         if evidence.stale:
-            print(
-                f"what interpreters computed is stale, and nothing is held against it: triton {', '.join(evidence.stale)}"
-            )
+            print(f"what interpreters computed is stale and not used: triton {', '.join(evidence.stale)}")
         rows = [judged for of in table.values() for judged in of.values()]
         ran, bad = sum(each.row.failed is None for each in rows), sum(each.is_bad for each in rows)
         compared = sum(each.compared for each in rows)

@@ -78,7 +78,7 @@ def judge(
     _judge_values(table, python, evidence.arrays, arrays, folder)
     for label, rows_ in table.items():
         _judge_failures(rows_)
-        for (before, old), (after, new) in _neighbours(rows_):
+        for (before, old), (_, new) in _neighbours(rows_):
             _judge_code(called[label], target, old, new, before)
             _judge_times(old, new, before)
         for moved in found.varied[label].moved if label in found.varied else ():
@@ -116,7 +116,7 @@ def _judge_values(table: Table, python: str, interpreters: Path, arrays: Path, f
             "before": {"row": dict(old), "folder": str(where)},
             "after": {"row": new.values, "folder": str(arrays)},
         }
-        asked.append({"launch": label, "reference": not before, "dots": new.dots, **sides})
+        asked.append({"launch": label, "reference": not before, "device": new.dots, **sides})
         of.append((label, release, before))
 
     for label, rows in table.items():

@@ -1,4 +1,4 @@
-"""Launches on a GPU, in every Triton at hand: compiled and computed, then timed in turns. One launch after the other."""
+"""Launches on a GPU, one after the other: compiled and computed in every Triton at hand, then timed in turns."""
 
 from __future__ import annotations
 

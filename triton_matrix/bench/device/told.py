@@ -21,16 +21,19 @@ def lines(table: Table, copies: Mapping[str, Optional[float]], varied: Mapping[s
         copies: release -> bytes a second of a device copy in its process.
     """
     rows = [
-        [label if not number else "", release, *_figures(judged, copies[release]), _verdict(judged)]
-        for label, of in table.items()
-        for number, (release, judged) in enumerate(of.items())
+        [release, *_figures(judged, copies[release]), _verdict(judged)]
+        for of in table.values()
+        for release, judged in of.items()
     ]
-    headings = ["launch", "triton", "median us", "spread", "GB/s", "of a copy", "regs", "spills", "verdict"]
-    found = ["", *tables.render(*tables.without_empty(headings, rows), labels=2).splitlines()]
+    headings = ["triton", "median us", "spread", "GB/s", "of a copy", "regs", "spills", "verdict"]
+    head, *drawn = tables.render(*tables.without_empty(headings, rows), labels=1).splitlines()
+    found, left = ["", head], iter(drawn)
     for label, of in table.items():
+        found.append(label)
         for release, judged in of.items():
-            found += [f"{label}, triton {release}: {each.kind}: {each.what}" for each in judged.verdicts]
-            found += [f"{label}, triton {release}: info: {each}" for each in judged.remarks]
+            found.append(next(left))
+            found += [f"  {release}: {each.kind}: {each.what}" for each in judged.verdicts]
+            found += [f"  {release}: info: {each}" for each in judged.remarks]
     return [*found, *_best(varied)]
 
 
@@ -56,12 +59,16 @@ def _best(varied: Mapping[str, Varied]) -> list[str]:
     if not varied:
         return []
     rows = [
-        [label if not number else "", release, shown(best), f"{of.seconds[release][best] * 1e6:.1f}", _own(of, release)]
-        for label, of in varied.items()
-        for number, (release, best) in enumerate(of.best.items())
+        [release, shown(best), f"{of.seconds[release][best] * 1e6:.1f}", _own(of, release)]
+        for of in varied.values()
+        for release, best in of.best.items()
     ]
-    headings = ["launch", "triton", "best", "median us", "as launched"]
-    return ["", *tables.render(headings, rows, labels=2).splitlines()]
+    headings = ["triton", "best configuration", "median us", "as launched"]
+    head, *drawn = tables.render(headings, rows, labels=1).splitlines()
+    found, left = ["", head], iter(drawn)
+    for label, of in varied.items():
+        found += [label, *(next(left) for _ in of.best)]
+    return found
 
 
 def _own(varied: Varied, release: str) -> str:
