@@ -35,6 +35,7 @@ class Served:
         self._notes: Optional[Notes] = None
         self._loader: Optional[loading.Loader] = None
         self._timer: Optional[Timer] = None
+        self._kernel: Any = None
         self._launch: Any = None
         self._prepared: Any = None
         self._held: Any = None
@@ -55,7 +56,7 @@ class Served:
             return do[request["do"]](**{key: value for key, value in request.items() if key != "do"})
         except Exception as problem:
             step = {"open": "load", "compile": "compile"}.get(request["do"], "launch")
-            at, said = _of_failure(problem, step)
+            at, said = _of_failure(problem, step, self._kernel)
             return {"error": said, "at": at, "lost": _is_lost()}
 
     def gpu(self) -> dict[str, Any]:
@@ -80,6 +81,7 @@ class Served:
             if self._loader is None:
                 self._loader = loading.Loader(None, Path(source_root) if source_root else None)
             kernel = self._loader.load(launch["kernel"])
+        self._kernel = running.innermost(kernel)
         self._launch, self._prepared = launch, description.prepared(launch)
         self._held = device.Held(kernel, launch, self._prepared, self._loader.load)
         return {"read": self._notes.inputs()}
@@ -135,11 +137,16 @@ def _metrics(compiled: Any, options: Mapping[str, Any], said: str, adapter: Any)
     cubin = _stage(compiled, "cubin")
     if not isinstance(cubin, bytes):
         return {}
-    target = targets.parse(toolchain.gpus()[torch.cuda.current_device()]["arch"])
-    usage = cuda_metrics.resource_usage(cubin, adapter.tool("cuobjdump"))
     num_warps, shared = int(options.get("num_warps", 4)), _shared(compiled)
+    try:
+        usage = cuda_metrics.resource_usage(cubin, adapter.tool("cuobjdump"))
+    except cuda_metrics.ToolError:  # an unpacked Triton may lack it: nothing is said of the code then
+        return {}
     found = {"registers": usage["REG"], "stack_bytes": usage["STACK"], "shared_bytes": shared}
     found |= ptxas.spills(said) if said.strip() else {}
+    target = targets.TARGETS.get(toolchain.gpus()[torch.cuda.current_device()]["arch"])
+    if target is None:
+        return found
     blocks = cuda_blocks(target.limits, usage["REG"], num_warps, shared)  # type: ignore[arg-type]
     return {**found, "threads": num_warps * target.warp_size, "occupancy_warps": blocks * num_warps}
 
@@ -155,13 +162,13 @@ def _stage(compiled: Any, name: str) -> Any:
     return asm[name] if asm is not None and name in asm else None
 
 
-def _of_failure(problem: Exception, step: str) -> tuple[str, str]:
+def _of_failure(problem: Exception, step: str, kernel: Any) -> tuple[str, str]:
     """The step at which a launch failed, and the sentence: a warm-up compiles, and binds the arguments before."""
     if step == "load" or isinstance(problem, loading.KernelError):
         return "load", f"does not load: {problem}"
     if step == "compile" and _in_compiler(problem):
-        return "compile", failed(problem, "", "").reason
-    return "launch", running.status_of(problem)[1]
+        return "compile", failed(problem, "", "", kernel).reason
+    return "launch", running.status_of(problem)[1].removeprefix("does not run: ")
 
 
 def _in_compiler(problem: BaseException) -> bool:
