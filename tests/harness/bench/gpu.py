@@ -69,7 +69,7 @@ class Event:
 
 
 cuda = types.ModuleType("torch.cuda")
-cuda.is_available = lambda: True
+cuda.is_available = lambda: "STAND_IN_UUID" in sys.modules["os"].environ
 cuda.device_count = lambda: 1
 cuda.current_device = lambda: 0
 cuda.synchronize = cuda.empty_cache = lambda: None
@@ -160,8 +160,15 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.folder, self.root = folder, folder / "repository"
         self.newer = triton_at(folder / "triton39", "3.9.0")
-        self._paths = [torch_at(folder / "torch211"), triton_at(folder / "triton36", "3.6.0")]
+        self.older = triton_at(folder / "triton36", "3.6.0")
+        self.has_gpu = True
+        self._paths = [torch_at(folder / "torch211"), self.older]
         write(self.root / "constraints" / "cells.toml", CELLS)
+
+    @property
+    def evidence(self) -> Path:
+        """Where the files of the launches go."""
+        return self.root / "reports" / "device" / "launches" / "launches"
 
     def kernels(self, text: str) -> None:
         """The module of the kernels."""
@@ -180,7 +187,7 @@ class Machine:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_", "PYTEST", "NOX"))}
         here = Path(triton_matrix.__file__).resolve().parents[1]
         env["PYTHONPATH"] = os.pathsep.join(map(str, [*self._paths, here]))
-        env.update(STAND_IN_UUID=self.folder.name, PYTHONDONTWRITEBYTECODE="1")
+        env.update({"STAND_IN_UUID": self.folder.name} if self.has_gpu else {}, PYTHONDONTWRITEBYTECODE="1")
         command = [sys.executable, "-m", "triton_matrix", "bench", "--launches", "launches", *arguments]
         return subprocess.run(
             command, cwd=self.root, env=env, capture_output=True, text=True, check=False, timeout=timeout

@@ -69,11 +69,15 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _asked(launches: Sequence[Launched], names: Sequence[str]) -> str:
-    said = f"{len(launches)} launches"
+    said = _count(len(launches))
     if names:
         each = " x ".join(f"{name} {', '.join(map(str, varying.VALUES[name]))}" for name in names)
         said += f", each as launched and with {each}"
     return said
+
+
+def _count(launches: int) -> str:
+    return "1 launch" if launches == 1 else f"{launches} launches"
 
 
 def _launches(paths: Sequence[Path], table: cells.Table) -> tuple[list[Launched], reads.Reads]:
@@ -189,7 +193,7 @@ class _Bench:
         compared = sum(each.compared for each in rows)
         held = sum(each.interpreted is not None for each in rows)
         print(
-            f"\n{len(table)} launches on {len(self._workers)} Tritons: {ran} of {len(rows)} ran, {compared} compared,"
+            f"\n{_count(len(table))} on triton {', '.join(self._workers)}: {ran} of {len(rows)} ran, {compared} compared,"
             f" {held} with an interpreter, {bad} bad, {seconds:.0f} s\nwrote {self._folder}"
         )
         if bad:

@@ -117,12 +117,14 @@ def _one(launch: Launched, workers: Mapping[str, Worker], settings: Settings, fo
         rows[release].dots = answer["dots"]
     for release, worker in left().items():  # one after the other: they are on the GPU now
         try:
-            answer = worker.ask(settings.seconds, do="compute", folder=str(settings.arrays))
+            answer = worker.ask(settings.seconds, do="compute")
         except Failed as problem:
             rows[release].failed = problem
             continue
-        rows[release].values, rows[release].repeats = answer["row"], answer["repeats"]
-        rows[release].bytes = answer["bytes"]
+        rows[release].repeats, rows[release].bytes = answer["repeats"], answer["bytes"]
+    kept = all_at_once(left(), LOAD_S, do="keep", folder=str(settings.arrays))
+    for release, answer in _kept(rows, kept).items():
+        rows[release].values = answer["row"]
     _time(rows, left(), settings)
     if settings.options and left():
         own = launch.asked.get("options", {})

@@ -50,6 +50,7 @@ class Served:
             "open": self.open,
             "compile": self.compile,
             "compute": self.compute,
+            "keep": self.keep,
             "time": self.time,
         }
         try:
@@ -102,17 +103,20 @@ class Served:
         code = hashlib.sha256(binary).hexdigest()[:16]
         return {"metrics": found, "dots": "tt.dot" in str(_stage(compiled, "ttir") or ""), "code": code}
 
-    def compute(self, folder: str) -> dict[str, Any]:
-        """Run the open launch, twice from the same memory; what the first run wrote is kept in ``folder``."""
+    def compute(self) -> dict[str, Any]:
+        """Run the open launch, twice from the same memory."""
         self._held.run()
         self._held.bring_back()
         self._held.restore()
         self._held.run()
-        alike = self._held.is_as_brought_back()
+        return {"repeats": self._held.is_as_brought_back(), "bytes": _bytes(self._prepared.tensors)}
+
+    def keep(self, folder: str) -> dict[str, Any]:
+        """Keep in ``folder`` what the first run wrote."""
         done = device.computed(self._launch, self._prepared, "computed", "", 0.0)
         storages = arrays.keep(done.tensors, Path(folder))
         row = {"status": "computed", "reason": "", "programs": done.programs, "total": done.total}
-        return {"row": {**row, "whole": True, "storages": storages}, "repeats": alike, "bytes": _bytes(done.tensors)}
+        return {"row": {**row, "whole": True, "storages": storages}}
 
     def time(self, options: dict[str, Any], budget: float) -> dict[str, Any]:
         """One turn: rounds of the open launch, each from the same memory. Seconds."""

@@ -156,7 +156,9 @@ def started(paths: Sequence[Path], folder: Path) -> Iterator[dict[str, Worker]]:
     """
     for path in paths:
         if not (path / "triton" / "__init__.py").is_file():
-            raise ValueError(f"triton-path is {str(path)!r}; allowed is a folder that holds triton/, as unpacked")
+            raise ValueError(
+                f"triton-path is {str(path)!r}; which holds no triton/: allowed is the folder that a wheel of Triton is unpacked to"
+            )
     with contextlib.ExitStack() as stack:
         found: dict[str, Worker] = {}
         in_front: list[Optional[Path]] = [None, *paths]
