@@ -115,6 +115,8 @@ class Evidence:
     atlas_runs: list[Document] = field(default_factory=list)
     values: list[Atlas] = field(default_factory=list)
     values_runs: list[Document] = field(default_factory=list)
+    device: list[Atlas] = field(default_factory=list)
+    device_runs: list[Document] = field(default_factory=list)
     launches: list[Document] = field(default_factory=list)
     incidents: list[Document] = field(default_factory=list)
     runs: list[Document] = field(default_factory=list)
@@ -122,7 +124,7 @@ class Evidence:
 
     def __bool__(self) -> bool:
         kinds = (self.suites, self.benches, self.bench_runs, self.unavailable, self.failures, self.atlas, self.launches)
-        return any((*kinds, self.values))
+        return any((*kinds, self.values, self.device))
 
 
 class Unusable(ValueError):

@@ -1,6 +1,7 @@
 """Launches in two Tritons on a GPU that stands in: values compared, verdicts, files; what ends or hangs costs itself."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -225,3 +226,13 @@ def test_without_a_gpu_there_is_one_sentence_and_nothing_is_declared(small):
     done = small.bench()
     assert (done.returncode, done.stderr) == (2, "bench: level is 'device', and torch sees no GPU here\n")
     assert not (small.evidence / "run-device.json").exists()
+
+
+def test_its_files_are_evidence_and_each_knows_its_run(ran, tmp_path):
+    pytest.importorskip("jsonschema", reason="reading evidence needs constraints/report.txt: `nox -s check` has it")
+    from triton_matrix.evidence import reading
+
+    shutil.copytree(ran.machine.evidence, tmp_path / "device")  # below `launches` lies what someone asked about
+    found = reading.read([tmp_path])
+    assert found.problems == []
+    assert [(each.release, each.run.closed is not None) for each in found.device] == [("3.6.0", True), ("3.9.0", True)]
