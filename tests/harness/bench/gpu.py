@@ -1,7 +1,7 @@
 """A GPU, a torch and Tritons that stand in for the real ones: kernels are Python on numpy, and say how long they take.
 
-The clock is the GPU's own: it stands still but for kernels, copies and flushes. So a bench of launches goes its whole way
-(processes, turns, files) and every time is known.
+The clock is the GPU's own: it stands still but for kernels, copies and flushes. So a bench of launches goes its whole
+way (processes, turns, files) and every time is known.
 """
 
 from __future__ import annotations

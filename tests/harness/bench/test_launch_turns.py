@@ -8,7 +8,7 @@ from triton_matrix.bench.device.rounds import Times, taken
 from triton_matrix.bench.device.workers import Failed
 from triton_matrix.launches.launched import Launched
 
-LAUNCH = Launched("toys:copy", ("copy",), {"kernel": "toys.py:copy", "grid": [1], "options": {"num_warps": 4}})
+LAUNCH = Launched("toys:copy", ("copy",), {"kernel": f"{__file__}:copy", "grid": [1], "options": {"num_warps": 4}})
 OPTIONS = ["num_warps", "num_stages"]
 
 
@@ -39,7 +39,8 @@ class Worker:
 def judged(tmp_path, options=(), **workers):
     by_release = {name.replace("_", "."): worker for name, worker in workers.items()}
     settings = run.Settings(1, 0.01, None, options, tmp_path)
-    found = run.run([LAUNCH], by_release, settings, lambda label: None)
+    found = run.Found(read={release: [] for release in by_release})
+    run.run([LAUNCH], by_release, settings, found, lambda label: None)
     evidence = Evidence(tmp_path / "none", tmp_path, tmp_path)
     table = judging.judge([LAUNCH], found, "python", evidence, tmp_path, "cuda:90", tmp_path)
     return found, table[LAUNCH.label]

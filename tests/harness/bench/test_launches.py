@@ -1,4 +1,4 @@
-"""Launches in two Tritons on a GPU that stands in: values compared, verdicts, files; what ends or hangs costs itself."""
+"""Launches in two Tritons on a GPU that stands in: values, verdicts, files; what ends or hangs costs itself."""
 
 import json
 import shutil
@@ -142,7 +142,7 @@ def test_what_differs_from_run_to_run_is_not_blamed_on_a_triton(ran):
 
 
 @pytest.mark.parametrize(
-    "name, kind, what",
+    ("name", "kind", "what"),
     [
         ("ends", "does not launch", "its process ended with SIGSEGV"),
         ("hangs", "does not launch", "took more than 2 s and was ended"),
@@ -192,15 +192,22 @@ def test_one_triton_alone_is_enough(small):
     assert "1 launch on triton 3.6.0: 1 of 1 ran, 0 compared" in done.stdout
 
 
+def end_the_verb(machine, signal_number):
+    """A second launch, whose kernel sends the verb a signal."""
+    verb = "int(open(f'/proc/{os.getppid()}/stat').read().split()[3])"
+    kernel = f"def stops(x, out):\n    os.kill({verb}, {signal_number})\n    time.sleep(9)\n"
+    machine.kernels(f"{KERNELS}\n@triton.jit\n{kernel}")
+    machine.launch("stops")
+    return machine.bench()
+
+
 def test_a_run_that_was_killed_is_never_closed(small):
-    small.kernels(KERNELS.replace("triton.takes(10)\n    out[:] = x\n", "os.kill(os.getppid(), 9)\n", 1))
-    done = small.bench("--seconds", "5")
-    assert done.returncode == 1, done.stderr
+    assert end_the_verb(small, 9).returncode == -9
     assert json.loads((small.evidence / "run-device.json").read_text())["closed"] is None
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    ("arguments", "said"),
     [
         (["--triton-path", "nowhere"], "which holds no triton/"),
         (["--vary", "num_ctas"], "vary has 'num_ctas'; allowed are num_warps, num_stages"),
@@ -236,3 +243,14 @@ def test_its_files_are_evidence_and_each_knows_its_run(ran, tmp_path):
     found = reading.read([tmp_path])
     assert found.problems == []
     assert [(each.release, each.run.closed is not None) for each in found.device] == [("3.6.0", True), ("3.9.0", True)]
+
+
+def test_what_was_found_before_an_interrupt_is_kept_and_is_no_whole_answer(small):
+    done = end_the_verb(small, 15)
+    assert done.returncode not in (0, 1, 2), done.stderr
+    assert "interrupted after 1 of 2 launches" in done.stderr
+    declared = json.loads((small.evidence / "run-device.json").read_text())
+    assert declared["releases"]["3.6.0"]["outcome"] == "failed"
+    assert declared["releases"]["3.6.0"]["reason"] == "it was interrupted after 1 launch"
+    content = json.loads((small.evidence / "3.6.0.json").read_text())
+    assert [each["kernel"] for each in content["entries"]] == ["repository.toys:copy"]

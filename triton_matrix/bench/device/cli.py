@@ -145,7 +145,11 @@ class _Bench:
             count += 1
             print(f"[{count}/{len(self._launches)}] {label}", file=sys.stderr, flush=True)
 
-        found = run.run(self._launches, self._workers, settings, done)
+        found, cut = run.Found(read={release: [] for release in self._workers}), None
+        try:
+            run.run(self._launches, self._workers, settings, found, done)
+        except (KeyboardInterrupt, SystemExit) as interrupt:  # what was found is kept, and is not all that was asked
+            cut = interrupt
         judged = judge(
             self._launches, found, sys.executable, evidence, settings.arrays, self._gpu["arch"], scratch / "compared"
         )
@@ -157,18 +161,22 @@ class _Bench:
                 worker.versions,
                 self._gpu,
                 self._copies[release],
-                self._launches,
+                [each for each in self._launches if each.refused or each.label in judged],
                 of_release,
                 found.varied,
                 read,
                 self._root,
             )
             document.write(self._folder, content)
-            declared.releases[release].outcome = atlas_runs.DONE
+            declared.releases[release].outcome = atlas_runs.FAILED if cut else atlas_runs.DONE
+            declared.releases[release].reason = f"it was interrupted after {_count(count)}" if cut else ""
         declared.closed = toolchain.now()
         atlas_runs.write(self._folder, declared)
-        for line in told.lines(judged, self._copies, found.varied):
+        for line in told.lines(judged, self._copies, found.varied) if judged else ():
             print("\n".join(wrapped(line)))
+        if cut:
+            print(f"bench: interrupted after {count} of {_count(len(self._launches))}", file=sys.stderr)
+            raise cut
         return self._status(judged, evidence, time.perf_counter() - start)
 
     def _declare(self) -> AtlasRun:
@@ -193,8 +201,8 @@ class _Bench:
         compared = sum(each.compared for each in rows)
         held = sum(each.interpreted is not None for each in rows)
         print(
-            f"\n{_count(len(table))} on triton {', '.join(self._workers)}: {ran} of {len(rows)} ran, {compared} compared,"
-            f" {held} with an interpreter, {bad} bad, {seconds:.0f} s\nwrote {self._folder}"
+            f"\n{_count(len(table))} on triton {', '.join(self._workers)}: {ran} of {len(rows)} ran,"
+            f" {compared} compared, {held} with an interpreter, {bad} bad, {seconds:.0f} s\nwrote {self._folder}"
         )
         if bad:
             return 1

@@ -9,6 +9,8 @@ from typing import Any, Optional
 
 from ...base import reads
 from ...launches.launched import Launched
+from ...launches.loading import file_of
+from ...launches.sources import import_name
 from .. import regression
 from .rounds import TURNS, Times, taken
 from .varying import Varied, vary
@@ -79,30 +81,40 @@ class Found:
 
 
 def run(
-    launches: Sequence[Launched], workers: Mapping[str, Worker], settings: Settings, done: Callable[[str], None]
-) -> Found:
-    """Run launches; those of one kernel's file in one process a Triton.
+    launches: Sequence[Launched],
+    workers: Mapping[str, Worker],
+    settings: Settings,
+    found: Found,
+    done: Callable[[str], None],
+) -> None:
+    """Run launches; those whose imports start at one folder in one process a Triton.
 
     Args:
         workers: release -> its worker, the oldest first.
+        found: is filled as each launch ends.
         done: told each launch as it ends.
     """
-    found = Found(read={release: [] for release in workers})
-    by_file: dict[str, list[Launched]] = {}
+    by_root: dict[str, list[Launched]] = {}
     for launch in launches:
         if not launch.refused:
-            by_file.setdefault(launch.asked["kernel"].rpartition(":")[0], []).append(launch)
-    for group in by_file.values():
-        for launch in group:
-            _one(launch, workers, settings, found)
-            done(launch.label)
-        for worker in workers.values():
+            by_root.setdefault(_root(launch.asked["kernel"]), []).append(launch)
+    for number, group in enumerate(by_root.values()):
+        for worker in workers.values() if number else ():
             worker.close()
-    return found
+        for launch in group:
+            rows = _one(launch, workers, settings, found)
+            found.rows[launch.label] = rows
+            done(launch.label)
 
 
-def _one(launch: Launched, workers: Mapping[str, Worker], settings: Settings, found: Found) -> None:
-    rows = found.rows[launch.label] = {release: Row() for release in workers}
+def _root(kernel: str) -> str:
+    """Where the imports of a kernel's file start; two such folders may hold packages of one name."""
+    path = file_of(kernel)
+    return str(import_name(path)[0]) if path else ""
+
+
+def _one(launch: Launched, workers: Mapping[str, Worker], settings: Settings, found: Found) -> dict[str, Row]:
+    rows = {release: Row() for release in workers}
 
     def left() -> dict[str, Worker]:
         return {release: worker for release, worker in workers.items() if rows[release].failed is None}
@@ -129,6 +141,7 @@ def _one(launch: Launched, workers: Mapping[str, Worker], settings: Settings, fo
     if settings.options and left():
         own = launch.asked.get("options", {})
         found.varied[launch.label] = vary(left(), own, settings.options, COMPILE_S, settings.seconds, settings.budget)
+    return rows
 
 
 def _time(rows: Mapping[str, Row], workers: Mapping[str, Worker], settings: Settings) -> None:

@@ -97,6 +97,9 @@ class Served:
         with ptxas.listening(adapter.tool) as heard, strictly():
             compiled = self._held.compiled(options)
             said = str(heard)
+            getattr(
+                compiled, "run", None
+            )  # builds what launches it, which would else be done when the GPU is waited for
         given = {**self._launch.get("options", {}), **options}
         found = _metrics(compiled, given, said, adapter) if metrics else {}
         binary = _stage(compiled, "cubin") or _stage(compiled, "hsaco") or b""
@@ -170,7 +173,7 @@ def _of_failure(problem: Exception, step: str, kernel: Any) -> tuple[str, str]:
     """The step at which a launch failed, and the sentence: a warm-up compiles, and binds the arguments before."""
     if step == "load" or isinstance(problem, loading.KernelError):
         return "load", f"does not load: {problem}"
-    if step == "compile" and _in_compiler(problem):
+    if step == "compile" and _in_compiler(problem) and type(problem).__name__ != "OutOfResources":
         return "compile", failed(problem, "", "", kernel).reason
     return "launch", running.status_of(problem)[1].removeprefix("does not run: ")
 

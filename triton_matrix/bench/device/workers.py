@@ -46,9 +46,6 @@ class Worker:
         Args:
             folder: for its cache and for what it says on its error stream.
             stack: ends the process.
-
-        Raises:
-            ValueError: it has no torch, no Triton or no GPU to run on.
         """
         self.path, self._folder = path, folder
         folder.mkdir(parents=True)
@@ -62,10 +59,14 @@ class Worker:
         os.close(theirs)
         self._channel, self._left = channel, b""
         self._serving = 0
+        self.versions: dict[str, str] = {}
+
+    def greet(self) -> None:
+        """Wait until it has imported torch and its Triton; ValueError where it cannot."""
         hello = self._hear(START_S)
         if "error" in hello:
             raise ValueError(hello["error"])
-        self.versions: dict[str, str] = hello["versions"]
+        self.versions = hello["versions"]
         self._await()
 
     @property
@@ -157,15 +158,16 @@ def started(paths: Sequence[Path], folder: Path) -> Iterator[dict[str, Worker]]:
     for path in paths:
         if not (path / "triton" / "__init__.py").is_file():
             raise ValueError(
-                f"triton-path is {str(path)!r}; which holds no triton/: allowed is the folder that a wheel of Triton is unpacked to"
+                f"triton-path is {str(path)!r}, which holds no triton/; allowed is a folder with an unpacked wheel"
             )
+    in_front: list[Optional[Path]] = [None, *(path.resolve() for path in paths)]
     with contextlib.ExitStack() as stack:
+        starting = [Worker(path, folder / str(number), stack) for number, path in enumerate(in_front)]
         found: dict[str, Worker] = {}
-        in_front: list[Optional[Path]] = [None, *paths]
-        for number, front in enumerate(in_front):
-            worker = Worker(front.resolve() if front else None, folder / str(number), stack)
+        for worker in starting:
+            worker.greet()
             if worker.triton in found:
-                raise ValueError(f"triton-path is {str(front)!r}, triton {worker.triton}, which is there already")
+                raise ValueError(f"triton-path is {str(worker.path)!r}, triton {worker.triton}, which is there already")
             found[worker.triton] = worker
         yield {name: found[name] for name in sorted(found, key=versions.key)}
 
