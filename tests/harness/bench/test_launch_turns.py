@@ -38,7 +38,7 @@ class Worker:
 
 def judged(tmp_path, options=(), **workers):
     by_release = {name.replace("_", "."): worker for name, worker in workers.items()}
-    settings = run.Settings(1, 0.01, None, options, tmp_path)
+    settings = run.Settings(1, 0.01, None, options, lambda label: [], tmp_path)
     found = run.Found(read={release: [] for release in by_release})
     run.run([LAUNCH], by_release, settings, found, lambda label: None)
     evidence = Evidence(tmp_path / "none", tmp_path, tmp_path)

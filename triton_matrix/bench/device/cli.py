@@ -59,10 +59,11 @@ def main(options: argparse.Namespace) -> int:
         copies = {name: _of_gpu(worker)["copy"] for name, worker in there.items()}
         root = (paths[0] if paths[0].is_dir() else paths[0].parent) if paths else table.root
         source_root = str(files.as_given(options.source_root)) if options.source_root else None
-        settings = run.Settings(options.seconds, options.budget / run.TURNS, source_root, names, scratch / "arrays")
         interpreters = options.values or table.root / "reports" / "values" / below
         envs = files.as_given(options.envs or table.root / ".nox" / "codegen")
         evidence = Evidence(files.as_given(interpreters), envs / "values" / "arrays", root)
+        turn = options.budget / run.TURNS
+        settings = run.Settings(options.seconds, turn, source_root, names, evidence.written, scratch / "arrays")
         bench = _Bench(table, launches, read, root, folder, there, gpu, copies, of_launches=bool(paths))
         print(f"level device, {gpu['name']}, triton {', '.join(there)}: {_asked(launches, names)}", flush=True)
         return bench.run(settings, evidence, scratch)

@@ -68,6 +68,11 @@ class Evidence:
                 return Interpreted(name, row, len(row["programs"]) == row["total"])
         return None
 
+    def written(self, label: str) -> list[str]:
+        """The arguments that some interpreter wrote, one for each storage."""
+        found = (rows[label] for rows in self._rows.values() if label in rows)
+        return sorted({each["args"][0] for entry in found for each in entry["storages"] if each["written"]})
+
     def _is_kept(self, entry: Mapping[str, Any]) -> bool:
         written = (each["digest"] for each in entry["storages"] if each["written"])
         return all((self.arrays / f"{digest}.npz").is_file() for digest in written)

@@ -30,6 +30,7 @@ class Settings:
         budget: seconds of rounds in a turn.
         source_root: where the kernels' absolute imports start; None finds it.
         options: those to vary.
+        also: launch -> arguments that an interpreter wrote, whose memory is kept whether it changed or not.
         arrays: the folder of what is written.
     """
 
@@ -37,6 +38,7 @@ class Settings:
     budget: float
     source_root: Optional[str]
     options: Sequence[str]
+    also: Callable[[str], Sequence[str]]
     arrays: Path
 
 
@@ -134,7 +136,8 @@ def _one(launch: Launched, workers: Mapping[str, Worker], settings: Settings, fo
             rows[release].failed = problem
             continue
         rows[release].repeats, rows[release].bytes = answer["repeats"], answer["bytes"]
-    kept = all_at_once(left(), LOAD_S, do="keep", folder=str(settings.arrays))
+    also = list(settings.also(launch.label))
+    kept = all_at_once(left(), LOAD_S, do="keep", folder=str(settings.arrays), also=also)
     for release, answer in _kept(rows, kept).items():
         rows[release].values = answer["row"]
     _time(rows, left(), settings)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
+import numpy as np
 import torch
 import triton
 
@@ -20,12 +21,13 @@ from ...codegen.occupancy import cuda_blocks
 from ...evidence import toolchain
 from ...launches import loading
 from ...launches.standins import strictly
-from ...values import arrays, description, device, running
+from ...values import arrays, description, device, dtypes, running
 from ..bandwidth import copy_bytes_per_second
 from ..timing import Timer
 
 MIN_ROUNDS = 5  # of a turn: several turns make a measurement
 COPY_BUDGET = 0.05  # seconds
+SAMPLE = 1 << 16  # elements that say how large a tensor's numbers are
 
 
 class Served:
@@ -39,6 +41,7 @@ class Served:
         self._launch: Any = None
         self._prepared: Any = None
         self._held: Any = None
+        self._scale = 0.0
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a request: what the method gives, or ``error`` with the sentence and ``at``, its step.
@@ -84,6 +87,7 @@ class Served:
             kernel = self._loader.load(launch["kernel"])
         self._kernel = running.innermost(kernel)
         self._launch, self._prepared = launch, description.prepared(launch)
+        self._scale = _scale(self._prepared.tensors)
         self._held = device.Held(kernel, launch, self._prepared, self._loader.load)
         return {"read": self._notes.inputs()}
 
@@ -114,12 +118,14 @@ class Served:
         self._held.run()
         return {"repeats": self._held.is_as_brought_back(), "bytes": _bytes(self._prepared.tensors)}
 
-    def keep(self, folder: str) -> dict[str, Any]:
-        """Keep in ``folder`` what the first run wrote."""
+    def keep(self, folder: str, also: list[str]) -> dict[str, Any]:
+        """Keep in ``folder`` what the first run changed, and what ``also`` holds: it may have written the same."""
+        for name in also:
+            self._prepared.tensors[name].storage.written[:] = True
         done = device.computed(self._launch, self._prepared, "computed", "", 0.0)
         storages = arrays.keep(done.tensors, Path(folder))
         row = {"status": "computed", "reason": "", "programs": done.programs, "total": done.total}
-        return {"row": {**row, "whole": True, "storages": storages}}
+        return {"row": {**row, "whole": True, "scale": self._scale, "storages": storages}}
 
     def time(self, options: dict[str, Any], budget: float) -> dict[str, Any]:
         """One turn: rounds of the open launch, each from the same memory. Seconds."""
@@ -137,6 +143,17 @@ def _bytes(tensors: Mapping[str, Any]) -> list[int]:
         by_storage.setdefault(id(tensor.storage), []).append(tensor)
     reached = [sum(view.numel() * view.element_size() for view in each) for each in by_storage.values()]
     return [min(each[0].storage.size, size) for each, size in zip(by_storage.values(), reached)]
+
+
+def _scale(tensors: Mapping[str, Any]) -> float:
+    """The size of what a launch reads: the largest root of the mean square among its tensors of floats, as filled."""
+    sizes = [0.0]
+    for tensor in tensors.values():
+        if tensor.element.kind == "float":
+            values = dtypes.decode(tensor.storage.of(tensor.element)[:SAMPLE], tensor.element).astype("float64")
+            values = values[np.isfinite(values)]
+            sizes.append(float(np.sqrt(np.mean(np.square(values)))) if len(values) else 0.0)
+    return max(sizes)
 
 
 def _metrics(compiled: Any, options: Mapping[str, Any], said: str, adapter: Any) -> dict[str, Any]:

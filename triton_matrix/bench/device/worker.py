@@ -1,8 +1,8 @@
 """The process of one Triton: ``python worker.py CHANNEL`` opens launches, computes and times them as it is told.
 
 Requests are lines of JSON on standard input, one at a time; each has its answer, a line on the file descriptor CHANNEL.
-This process imports torch and Triton and forks; what it forks serves launches until it is told to close. So a launch that
-ends its process costs that process, and two packages of one name are not loaded into one.
+This process imports torch and Triton and forks; what it forks serves launches until it is told to close. So a launch
+that ends its process costs that process, and two packages of one name are not loaded into one.
 """
 
 from __future__ import annotations
