@@ -40,6 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Exit status 0; 1: a launch does not run, computes otherwise, is slower, or its optimum moved; 2: cannot ask."""
     table = cells.load_at(options.root)
+    table.cell(options.cell)
     names = [each.strip() for each in options.vary.split(",")] if options.vary else []
     varying.check(names)
     if not options.seconds > 0 or not options.budget > 0:
@@ -48,7 +49,8 @@ def main(options: argparse.Namespace) -> int:
     launches, read = _launches(paths, table)
     reports = files.as_given(options.reports or table.root / "reports")
     below = Path("launches", paths[0].stem) if paths else Path()
-    folder = reports / VERB / below
+    # each cell's own Triton is another one: their files lie apart
+    folder = reports / VERB / (options.cell if options.cell != "ambient" else "") / below
     with contextlib.ExitStack() as stack:
         stack.enter_context(locks.held(folder / ".device.lock", f"the launches in {folder}"))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="triton-matrix-device-")))

@@ -42,6 +42,7 @@ class Served:
         self._prepared: Any = None
         self._held: Any = None
         self._scale = 0.0
+        self._ptxas: dict[str, str] = {}  # binary -> what ptxas said when it made it
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a request: what the method gives, or ``error`` with the sentence and ``at``, its step.
@@ -101,13 +102,14 @@ class Served:
         with ptxas.listening(adapter.tool) as heard, strictly():
             compiled = self._held.compiled(options)
             said = str(heard)
-            getattr(
-                compiled, "run", None
-            )  # builds what launches it, which would else be done when the GPU is waited for
-        given = {**self._launch.get("options", {}), **options}
-        found = _metrics(compiled, given, said, adapter) if metrics else {}
+            getattr(compiled, "run", None)  # builds what launches it: not later, when the GPU is waited for
         binary = _stage(compiled, "cubin") or _stage(compiled, "hsaco") or b""
         code = hashlib.sha256(binary).hexdigest()[:16]
+        said = self._ptxas[code] = said or self._ptxas.get(
+            code, ""
+        )  # of a binary that is there already it says nothing
+        given = {**self._launch.get("options", {}), **options}
+        found = _metrics(compiled, given, said, adapter) if metrics else {}
         return {"metrics": found, "dots": "tt.dot" in str(_stage(compiled, "ttir") or ""), "code": code}
 
     def compute(self) -> dict[str, Any]:

@@ -34,10 +34,11 @@ def main(channel: int) -> int:
 
     os.dup2(2, 1)  # what a kernel prints is no answer
     try:
+        import numpy  # noqa: F401 -- by what is forked; torch alone does not bring it
         import torch
         import triton
     except Exception as problem:
-        say({"error": f"level is 'device', which needs torch and triton: {type(problem).__name__}: {problem}"})
+        say({"error": f"level is 'device', which needs torch, triton and numpy: {type(problem).__name__}: {problem}"})
         return 2
     versions = {"python": platform.python_version(), "torch": str(torch.__version__), "triton": triton.__version__}
     say({"versions": versions})
