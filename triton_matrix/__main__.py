@@ -30,7 +30,11 @@ VERBS = {
     "history": ("releases.history", "main", "one metric of one kernel over all Triton releases"),
     "bench": ("bench.cli", "main", "run the benchmarks of a cell in this Python"),
     "report": ("report.cli", "main", "merge the evidence files into one answer: table, Markdown, page"),
-    "bisect": ("releases.bisect", "main", "find the first Triton release at which a test or a compiled kernel changes"),
+    "bisect": (
+        "releases.bisect",
+        "main",
+        "find the first Triton release at which a test, a compiled kernel or its values change",
+    ),
     "explain": ("releases.explain", "main", "at which stage of the compiler a change between two releases enters"),
     "wheelhouse": ("environments.wheelhouse", "main", "gather what a cell needs, for a machine with no network"),
     "nightly": ("ci.issue", "main", "what the nightly cells found, as one issue"),

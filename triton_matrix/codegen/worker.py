@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import multiprocessing.connection
 import os
-import pickle
 import re
 import resource
-import select
 import signal
 import statistics
-import struct
 import sys
 import tempfile
 import time
@@ -83,13 +81,13 @@ def child(work: Callable[[Send, int], None], log: Any) -> Iterator[tuple[Callabl
     ptxas.folder()  # of this process, which outlives the child
     sys.stdout.flush()
     sys.stderr.flush()
-    read_end, write_end = os.pipe()
+    reader, writer = multiprocessing.connection.Pipe(duplex=False)
     ends = commands.end_with_parent()
     pid = os.fork()
     if pid == 0:
-        os.close(read_end)
-        _live(work, write_end, log.fileno(), ends)
-    os.close(write_end)
+        reader.close()
+        _live(work, writer.send, log.fileno(), ends)
+    writer.close()
     how: list[str] = []
     hung: list[str] = []
 
@@ -102,18 +100,19 @@ def child(work: Callable[[Send, int], None], log: Any) -> Iterator[tuple[Callabl
         return how[0]
 
     def receive(seconds: float) -> Any:
-        ready, _, _ = select.select([read_end], [], [], seconds)
-        if not ready:
+        if not reader.poll(seconds):
             hung.append(f"took more than {seconds:g} s{_where(pid, log)}")
             _end(pid)
             return None
-        header = _read(read_end, 8)
-        return pickle.loads(_read(read_end, struct.unpack("<Q", header)[0])) if len(header) == 8 else None
+        try:
+            return reader.recv()
+        except (EOFError, OSError):  # it ended, perhaps in the middle of a message
+            return None
 
     try:
         yield receive, how_it_ended
     finally:
-        os.close(read_end)
+        reader.close()
         if not how:
             _end(pid)  # it has nothing left to do, or nobody left to read it
             how_it_ended()
@@ -126,14 +125,9 @@ def _end(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def _live(work: Callable[[Send, int], None], pipe: int, log: int, ends: Optional[Callable[[], None]]) -> None:
+def _live(work: Callable[[Send, int], None], send: Send, log: int, ends: Optional[Callable[[], None]]) -> None:
     """The child's whole life: what compilers and modules write to their error stream goes to ``log``."""
     status = 1
-
-    def send(message: Any) -> None:
-        data = pickle.dumps(message)
-        _write(pipe, struct.pack("<Q", len(data)) + data)
-
     try:
         if ends is not None:
             ends()  # with its parent: nobody would read what it sends, and a module that hangs would stay
@@ -201,19 +195,3 @@ def text_of(log: int) -> str:
     head, tail = min(size, _LOG_BYTES), max(_LOG_BYTES, size - _LOG_BYTES)
     parts = os.pread(log, head, 0), os.pread(log, _LOG_BYTES, tail)
     return ("" if tail <= head else "\n").join(part.decode(errors="replace") for part in parts)
-
-
-def _read(pipe: int, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        piece = os.read(pipe, size - len(data))
-        if not piece:
-            break
-        data += piece
-    return data
-
-
-def _write(pipe: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(pipe, view) :]

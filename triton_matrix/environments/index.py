@@ -12,6 +12,7 @@ only. So torch is resolved first, with every Triton left out, then that torch wi
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import json
 import re
@@ -21,6 +22,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any, Optional
+
+from packaging import utils
 
 from ..base import commands, files
 from ..base.cells import Cell, Table
@@ -161,7 +164,11 @@ def versions(cell: Cell, name: str) -> set[str]:
     except OSError as error:
         raise ValueError(f"the index {shown(cell)} cannot be reached ({error})") from None
     files_there = [urllib.parse.unquote(link).rsplit("/", 1)[-1] for link in re.findall(r'href="([^"#]+)', text)]
-    return {each.split("-")[1] for each in files_there if each.endswith(".whl") and each.count("-") >= 4}
+    found = set()
+    for each in files_there:
+        with contextlib.suppress(utils.InvalidWheelFilename):
+            found.add(str(utils.parse_wheel_filename(each)[1]))
+    return found
 
 
 def open_page(cell: Cell, name: str, timeout_s: float) -> Any:

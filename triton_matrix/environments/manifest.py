@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from packaging import utils
+from packaging.version import Version
 
 from ..base import files, schema, sources, text
 from ..base.cells import Cell, Table
@@ -199,15 +201,18 @@ def requirements(cell: Cell, wanted: Mapping[str, Pin], found: Mapping[str, Any]
 
 
 def pinned(wheel: str) -> Pin:
-    """Name and version of a wheel by its file name."""
-    name, version = [*wheel.split("-"), ""][:2]
-    return Pin(pins.normal(name), version)
+    """Name and version of a wheel by its file name; of another file nothing that a pin has."""
+    try:
+        name, version, _, _ = utils.parse_wheel_filename(wheel)
+    except utils.InvalidWheelFilename:
+        return Pin(wheel, "")
+    return Pin(name, str(version))
 
 
 def same_version(one: Pin, pin: Pin) -> bool:
     """Whether a wheel is of the pinned version; one that says which build of it it is (``2.13.0+cpu``) is too."""
-    plain = [re.sub(r"(?<![0-9])0+(?=[0-9])", "", each.version) for each in (one, pin)]
-    return plain[0] == plain[1] or plain[0].partition("+")[0] == plain[1]
+    wanted = str(Version(pin.version))
+    return one.version == wanted or one.version.partition("+")[0] == wanted
 
 
 def _join(whole: Path, pieces: list[dict[str, Any]]) -> list[str]:

@@ -1,24 +1,23 @@
 """What an expression of host code may be: a kernel, a launcher, a table of them, or options whose keys are visible.
 
-Names are followed through assignments of the same function, of the functions around it and of the module, attributes of
-self through the methods of the class, loops and tables through their elements, calls through what the called function
-returns, and a parameter through the class that it is annotated with. What cannot be followed is nothing, never a guess.
+Names are followed within their file: through assignments of the same function, of the functions around it and of the
+module, attributes of self through the methods of the class, loops and tables through their elements, calls through what
+the called function returns. Of other files only a kernel that is imported by its name is known. What cannot be followed
+is nothing, never a guess.
 """
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Optional, Union
 
 from .bindings import FUNCTIONS, Bindings, parameters, returned_by
 from .bindings import bindings as bindings_of
-from .source import Function, Kernel, Scope, Source, is_jit, tunes
+from .source import Kernel, Scope, Source, is_jit, tunes
 
 DEPTH = 12  # names followed one after the other; real code needs three or four
-LIKE_A_KERNEL = re.compile(r"(^|_)kernel(_fn|_func)?$")
 
 
 class Place(NamedTuple):
@@ -61,20 +60,13 @@ Value = Union[Kernel, Launcher, Table]
 
 
 class Follower:
-    """Follows names over all files that are checked."""
+    """Follows names in each of the files that are checked."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        self.sources = list(sources)
         self.kernels: dict[str, list[Kernel]] = {}
-        self.classes: dict[str, list[tuple[Source, ast.ClassDef]]] = {}
-        self.functions: dict[str, list[tuple[Source, Function]]] = {}
-        for source in self.sources:
+        for source in sources:
             for kernel in source.kernels:
                 self.kernels.setdefault(kernel.name, []).append(kernel)
-            for name, found in source.classes.items():
-                self.classes.setdefault(name, []).append((source, found))
-            for name, function in source.functions.items():
-                self.functions.setdefault(name, []).append((source, function))
         self._bound: dict[tuple[int, str], Bindings] = {}
 
     def values(self, node: ast.AST, place: Place, depth: int = DEPTH) -> list[Value]:
@@ -113,9 +105,7 @@ class Follower:
             found = [value for item in bound for value in self._of_binding(item, around, depth)]
             if found:
                 return found
-            if isinstance(scope, FUNCTIONS) and name in parameters(scope):
-                return _guessed(name, place)
-            if bound:
+            if bound or (isinstance(scope, FUNCTIONS) and name in parameters(scope)):
                 return []
         return list(self._named(name, place.source))
 
@@ -156,7 +146,7 @@ class Follower:
             for around, bound in self._of_class(place):
                 for item in bound.values.get(node.attr, []):
                     found += self._of_binding(item, around, depth)
-            return found or _guessed(node.attr, place)
+            return found
         if isinstance(node.value, ast.Name) and node.value.id in place.source.aliases:
             return list(self.kernels.get(node.attr, []))
         return []
@@ -210,23 +200,17 @@ class Follower:
         return [value for item, around in self._returned(call, place) for value in self.values(item, around, depth)]
 
     def _returned(self, call: ast.Call, place: Place) -> Iterator[tuple[ast.expr, Place]]:
-        """What the called function returns, where it is one of the checked files' own and can be told by its name."""
+        """What the called function returns, where it is one of the file's own."""
         if isinstance(call.func, ast.Name):
-            name = call.func.id
-            own = place.source.functions.get(name)
-            found = [(place.source, own)] if own is not None else []
-            if not found and name in place.source.aliases:
-                found = self.functions.get(next(iter(place.source.aliases[name])).rpartition(".")[2], [])
+            own = place.source.functions.get(call.func.id)
+            found = [own] if own is not None else []
         elif isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
             inside = place.inside.body if place.inside is not None and call.func.value.id in ("self", "cls") else []
-            found = [
-                (place.source, item) for item in inside if isinstance(item, FUNCTIONS) and item.name == call.func.attr
-            ]
+            found = [item for item in inside if isinstance(item, FUNCTIONS) and item.name == call.func.attr]
         else:
             found = []
-        for source, function in found if len(found) == 1 else ():
-            inside_of = place.inside if source is place.source else None
-            around = Place(source, (source.tree, function), inside_of)
+        for function in found if len(found) == 1 else ():
+            around = Place(place.source, (place.source.tree, function), place.inside)
             yield from ((item, around) for item in returned_by(function))
 
     def keys(self, node: ast.AST, place: Place, depth: int = DEPTH) -> Keys:
@@ -304,14 +288,6 @@ class Follower:
             for around, bound in inside:
                 found = self._changed(found, node.attr, bound, around, depth)
             return found
-        for scope in reversed(place.scopes):
-            annotation = parameters(scope).get(node.value.id) if isinstance(scope, FUNCTIONS) else None
-            if annotation is not None:
-                text = annotation.value if isinstance(annotation, ast.Constant) else ast.unparse(annotation)
-                known = self.classes.get(str(text).rpartition(".")[2], [])
-                if len(known) == 1:
-                    source, owner = known[0]
-                    return self._keys_of_member(owner, Place(source, (source.tree,), owner), node.attr, depth)
         return UNSEEN
 
     def _keys_of_member(self, owner: Optional[ast.ClassDef], place: Place, name: str, depth: int) -> Keys:
@@ -346,11 +322,6 @@ def _alike_at_the_end(one: list[str], other: list[str]) -> int:
             break
         count += 1
     return count
-
-
-def _guessed(name: str, place: Place) -> list[Value]:
-    """A kernel by its name alone: a parameter or an attribute that nothing here binds to one."""
-    return [Kernel(name, place.source.path, known=False)] if LIKE_A_KERNEL.search(name) else []
 
 
 def _module(path: str) -> str:

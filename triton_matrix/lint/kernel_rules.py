@@ -8,30 +8,19 @@ from typing import Optional
 
 from . import portable, survey
 from .finding import Finding
-from .portable import BEHAVIOURS, Language
+from .kernel_body import CONSTEXPR, Body
+from .portable import Language, behaviour
 from .source import LANGUAGE, Kernel, Source, callee
 
 # methods that other things than a tensor have: a descriptor's, a dict's
 AMBIGUOUS = {"store", "gather", "advance", "item", "view", "split", "sort"}
 BLOCK_POINTERS = (f"{LANGUAGE}.make_block_ptr", f"{LANGUAGE}.core.make_block_ptr")
-CONSTEXPR = f"{LANGUAGE}.constexpr"
-RULE_OF_LEVEL = {"codegen": "not-portable", "interpreter": "not-interpreted"}
-LIBDEVICE = (f"{LANGUAGE}.extra.libdevice", f"{LANGUAGE}.extra.cuda.libdevice", f"{LANGUAGE}.extra.hip.libdevice")
+LIBDEVICE = f"{LANGUAGE}.extra.libdevice"
+LIBDEVICE_OF = {"cuda": f"{LANGUAGE}.extra.cuda.libdevice", "hip": f"{LANGUAGE}.extra.hip.libdevice"}
+NAMED = {"cuda": "CUDA", "hip": "HIP"}
 # what a block's shape is handed to, with the position of the shape
 SHAPES = {"arange": 1, "zeros": 0, "full": 0, "broadcast_to": 1, "reshape": 1, "view": 1}
-PLAIN_CALLS = {
-    "int",
-    "float",
-    "bool",
-    "str",
-    "len",
-    "os.getenv",
-    "os.environ.get",
-    "math.sqrt",
-    "math.log",
-    "math.log2",
-}
-NumberNodes = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp)
+GROWS = (ast.Add, ast.Sub, ast.Mult, ast.LShift)  # what can leave the range of a narrow type
 
 
 def check_kernels(source: Source, language: Language, helpers: set[str]) -> Iterator[Finding]:
@@ -42,7 +31,7 @@ def check_kernels(source: Source, language: Language, helpers: set[str]) -> Iter
     """
     if source.kernels and "__future__.annotations" in source.aliases.get("annotations", ()):
         line = next(node.lineno for node in source.tree.body if getattr(node, "module", "") == "__future__")
-        yield from _behaviour(source, line, "", "deferred annotations", language)
+        yield from behaviour(source, line, "", "deferred annotations", language)
     if source.kernels:
         yield from _constexpr_globals(source, language)
     for kernel in source.kernels:
@@ -54,20 +43,11 @@ def check_kernels(source: Source, language: Language, helpers: set[str]) -> Iter
             yield from _Body(source, kernel, kernel.node, language).findings()
 
 
-def _behaviour(source: Source, line: int, kernel: str, name: str, language: Language) -> Iterator[Finding]:
-    broken = language.broken(name)
-    if broken:
-        about = BEHAVIOURS[name]
-        where = "in the interpreter of" if about.level == "interpreter" else "on"
-        sentence = f"{where} {language.spell(broken)} {about.sentence}"
-        yield Finding(source.path, line, RULE_OF_LEVEL[about.level], name, kernel, sentence)
-
-
 def _constexpr_globals(source: Source, language: Language) -> Iterator[Finding]:
     for values in source.globals.values():
         for value in values:
             if isinstance(value, ast.Call) and CONSTEXPR in source.resolve(value.func):
-                yield from _behaviour(source, value.lineno, "", "constexpr global", language)
+                yield from behaviour(source, value.lineno, "", "constexpr global", language)
 
 
 def _parameters(source: Source, kernel: Kernel, node: ast.FunctionDef, language: Language) -> Iterator[Finding]:
@@ -95,36 +75,12 @@ def _parameters(source: Source, kernel: Kernel, node: ast.FunctionDef, language:
             yield Finding(source.path, parameter.lineno, "compile-option-parameter", cause, kernel.name, sentence)
 
 
-class _Body:
+class _Body(Body):
     """The checks of one kernel's body."""
 
     def __init__(self, source: Source, kernel: Kernel, node: ast.FunctionDef, language: Language) -> None:
-        self.source, self.kernel, self.language = source, kernel, language
-        self.nodes = [item for statement in node.body for item in ast.walk(statement)]
-        parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        self.local = {parameter.arg for parameter in parameters}
-        self.assigned: dict[str, list[ast.expr]] = {}
-        self.heads: set[int] = set()  # the values of attributes: their names are checked with the attribute
-        self.called: set[int] = set()
-        for item in self.nodes:
-            if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
-                self.local.add(item.id)
-            elif isinstance(item, ast.Attribute):
-                self.heads.add(id(item.value))
-            elif isinstance(item, ast.Call):
-                self.called.add(id(item.func))
-            elif isinstance(item, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and item.value is not None:
-                for target in item.targets if isinstance(item, ast.Assign) else [item.target]:
-                    for name in ast.walk(target):
-                        if isinstance(name, ast.Name):
-                            self.assigned.setdefault(name.id, []).append(item.value)
-        self.constexprs = {
-            parameter.arg
-            for parameter in parameters
-            if parameter.annotation is not None and CONSTEXPR in source.resolve(callee(parameter.annotation))
-        }
-        bound = (name for names in source.aliases.values() for name in names)
-        self.imported = any(name.startswith(f"{LANGUAGE}.extra") and "libdevice" in name for name in bound)
+        super().__init__(source, node)
+        self.kernel, self.language = kernel, language
 
     def findings(self) -> Iterator[Finding]:
         """Every finding in the body."""
@@ -137,6 +93,10 @@ class _Body:
             yield from self._name(node)
         elif isinstance(node, ast.Subscript) and self._selects_axes(node.slice):
             yield from self._found(node, "indexed block")
+        elif isinstance(node, ast.AnnAssign) and CONSTEXPR not in self.source.resolve(callee(node.annotation)):
+            yield from self._found(node, "annotated assignment")
+        elif isinstance(node, ast.BinOp):
+            yield from self._constant(node)
         if isinstance(node, ast.Call):
             yield from self._call(node)
         missing = self.language.missing_syntax(type(node).__name__)
@@ -144,16 +104,12 @@ class _Body:
             what = {"ListComp": "a list comprehension", "NamedExpr": ":=", "With": "with", "Starred": "*arguments"}
             yield from self._lacks(node, what.get(type(node).__name__, type(node).__name__), missing, "")
 
-    def _found(self, node: ast.AST, behaviour: str) -> Iterator[Finding]:
-        line = getattr(node, "lineno", 0)
-        yield from _behaviour(self.source, line, self.kernel.name, behaviour, self.language)
+    def _found(self, node: ast.AST, name: str) -> Iterator[Finding]:
+        yield from behaviour(self.source, getattr(node, "lineno", 0), self.kernel.name, name, self.language)
 
     def _lacks(self, node: ast.AST, cause: str, missing: frozenset[str], instead: str) -> Iterator[Finding]:
         if missing:
-            all_of_them = missing == frozenset(self.language.releases)
-            lacking = "it is in no release" if all_of_them else f"it is not in {self.language.spell(missing)}"
-            sentence = lacking + (f"; {instead}" if instead else "")
-            line = getattr(node, "lineno", 0)
+            line, sentence = getattr(node, "lineno", 0), self.language.lacking(missing, instead)
             yield Finding(self.source.path, line, "not-portable", cause, self.kernel.name, sentence)
 
     def _name(self, node: ast.AST) -> Iterator[Finding]:
@@ -169,25 +125,31 @@ class _Body:
                 yield from self._found(node, "tl.math")
             if full & set(BLOCK_POINTERS):
                 yield from self._found(node, "block pointer")
-            if any(name.startswith(LIBDEVICE) for name in full) and id(node) in self.called:
-                yield from self._found(node, "libdevice")
-                by_attribute = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)
-                if by_attribute and not self.imported:
-                    yield from self._found(node, "libdevice by attribute")
+            if id(node) in self.called:
+                yield from self._libdevice(node, full, missing)
         elif isinstance(node, ast.Name) and node.id not in self.local:
-            behaviour = self._global(node.id)
-            if behaviour:
-                yield from self._found(node, behaviour)
+            name = self._global(node.id)
+            if name:
+                yield from self._found(node, name)
 
-    def _triton_names(self, node: ast.AST) -> set[str]:
-        root = node
-        while isinstance(root, ast.Attribute):
-            root = root.value
-        if not isinstance(root, ast.Name) or root.id in self.local:
-            return set()
-        full = self.source.resolve(node)
-        own = root.id in self.source.functions or root.id in self.source.classes
-        return full if full and not own and all(name.startswith(f"{LANGUAGE}.") for name in full) else set()
+    def _libdevice(self, node: ast.AST, full: set[str], missing: frozenset[str]) -> Iterator[Finding]:
+        generic = {name for name in full if name.startswith(f"{LIBDEVICE}.")}
+        of = {backend for backend, name in LIBDEVICE_OF.items() if any(each.startswith(f"{name}.") for each in full)}
+        if not generic and not of:
+            return
+        yield from self._found(node, "libdevice")
+        by_attribute = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)
+        if generic and by_attribute and not self.imported:
+            yield from self._found(node, "libdevice by attribute")
+        if len(full) == 1 and of == {"cuda"}:
+            yield from self._found(node, "CUDA's libdevice on HIP")
+        if len(full) == 1 and of == {"hip"}:
+            yield from self._found(node, "HIP's libdevice on CUDA")
+        for backend in self.language.backends if len(generic) == len(full) == 1 else ():
+            (name,) = generic
+            theirs = f"{LIBDEVICE_OF[backend]}{name[len(LIBDEVICE) :]}"
+            lacking = self.language.missing_name(theirs) & self.language.with_backend(backend) - missing
+            yield from self._lacks(node, f"{_short(name)} on {NAMED[backend]}", lacking, "")
 
     def _missing(self, dotted: str) -> frozenset[str]:
         """The releases that lack a name of the language, or a module on the way to it."""
@@ -215,28 +177,17 @@ class _Body:
             return "global None"
         return "global" if all(self._is_plain(value) for value in values) else None
 
-    def _is_plain(self, value: ast.expr, depth: int = 0) -> bool:
-        """Whether it is surely a plain value: a number, a text, or what is computed of these."""
-        if isinstance(value, ast.Constant):
-            return value.value is not None or depth > 0
-        if isinstance(value, NumberNodes):
-            return all(self._is_plain(part, depth + 1) for part in _parts(value))
-        if isinstance(value, (ast.Tuple, ast.List)):
-            return all(self._is_plain(item, depth + 1) for item in value.elts)
-        if isinstance(value, ast.Call):
-            name = ast.unparse(value.func)
-            return name in PLAIN_CALLS and name not in self.source.functions
-        if isinstance(value, ast.Name) and depth < 8:
-            values = self.source.globals.get(value.id, [])
-            return bool(values) and all(self._is_plain(item, depth + 1) for item in values)
-        return isinstance(value, ast.Attribute) and ast.unparse(value) in ("math.pi", "math.e", "math.inf")
-
     def _call(self, call: ast.Call) -> Iterator[Finding]:
         full = self._triton_names(call.func)
         if len(full) == 1:
             (name,) = full
             yield from self._arguments(call, name, _short(name))
             yield from self._shape(call, name)
+            dtypes = {self._dtype(argument) for argument in call.args}
+            if name == f"{LANGUAGE}.dot" and "bfloat16" in dtypes:
+                yield from self._found(call, "dot of bf16")
+            elif name == f"{LANGUAGE}.atomic_add" and self._dtype(call.args[1] if call.args[1:] else call) == "float16":
+                yield from self._found(call, "fp16 atomic_add")
         elif isinstance(call.func, ast.Attribute) and not full and not self.source.resolve(call.func):
             method = call.func.attr
             if method in AMBIGUOUS:
@@ -246,6 +197,9 @@ class _Body:
             yield from self._lacks(call, f".{method}()", missing, instead)
             if not missing:
                 yield from self._arguments(call, f"{LANGUAGE}.tensor.{method}", f".{method}")
+            bits = [item.value for item in call.keywords if item.arg == "bitcast"]
+            if method == "to" and bits and call.args and self._is_bound_constexpr(call.args[0]):
+                yield from self._found(call, "bitcast to a constexpr")
         elif isinstance(call.func, ast.Name) and self._is_builtin(call.func.id):
             name = call.func.id
             yield from self._lacks(
@@ -254,9 +208,20 @@ class _Body:
             if self._is_min_or_max(call.func) and any(self._is_block(argument) for argument in call.args):
                 yield from self._found(call, "min or max of a block")
 
-    def _is_builtin(self, name: str) -> bool:
-        known = (self.local, self.source.aliases, self.source.functions, self.source.globals)
-        return not any(name in names for names in known)
+    def _constant(self, node: ast.BinOp) -> Iterator[Finding]:
+        """An integer constant beside a block of a narrow type."""
+        for number, other in ((node.left, node.right), (node.right, node.left)):
+            value = number.value if isinstance(number, ast.Constant) else None
+            dtype = self._dtype(other)
+            if isinstance(node.op, GROWS) and type(value) is int and dtype in portable.NARROW:
+                low, end = portable.NARROW[dtype]
+                if not low <= value < end:
+                    yield from self._found(node, "constant out of range")
+                elif value >= (end - low) // 2 or value * 2 <= low:
+                    sentence = self.language.wraps(dtype)
+                    if sentence:
+                        cause = f"{dtype} and {value}"
+                        yield Finding(self.source.path, node.lineno, "not-portable", cause, self.kernel.name, sentence)
 
     def _arguments(self, call: ast.Call, function: str, shown: str) -> Iterator[Finding]:
         if not any(isinstance(argument, ast.Starred) for argument in call.args):
@@ -284,50 +249,12 @@ class _Body:
                         yield from self._found(call, "min or max as a shape")
                     return
 
-    def _is_min_or_max(self, func: ast.expr) -> bool:
-        """Whether it is Python's own min or max."""
-        return isinstance(func, ast.Name) and func.id in ("min", "max") and self._is_builtin(func.id)
-
-    def _is_constexpr(self, node: ast.expr, depth: int = 0) -> bool:
-        """Whether it is a number when the kernel is compiled."""
-        if isinstance(node, ast.Constant):
-            return True
-        if isinstance(node, NumberNodes):
-            return all(self._is_constexpr(part, depth) for part in _parts(node))
-        if isinstance(node, ast.Name):
-            values = self.assigned.get(node.id, [])
-            if node.id in self.constexprs:
-                return True
-            return bool(values) and depth < 8 and all(self._is_constexpr(value, depth + 1) for value in values)
-        return False
-
-    def _is_block(self, node: ast.AST, depth: int = 0) -> bool:
-        """Whether it holds more than one number, as far as it can be seen."""
-        if isinstance(node, ast.Name):
-            values = self.assigned.get(node.id, ())
-            return depth < 8 and any(self._is_block(value, depth + 1) for value in values)
-        if isinstance(node, ast.Call):
-            short = "".join(name.rpartition(".")[2] for name in self._triton_names(node.func))
-            if short in ("arange", "zeros", "full", "zeros_like", "broadcast_to", "dot"):
-                return True
-            if short not in ("load", "exp", "log", "sqrt", "abs", "where", "maximum", "minimum", "cast", "expand_dims"):
-                method = isinstance(node.func, ast.Attribute) and node.func.attr == "to" and not short
-                return method and self._is_block(node.func.value, depth)  # type: ignore[attr-defined]
-            return any(self._is_block(argument, depth) for argument in node.args)
-        if isinstance(node, (*NumberNodes, ast.Subscript)):
-            return any(self._is_block(part, depth) for part in _parts(node))
-        return False
-
     def _selects_axes(self, index: ast.expr) -> bool:
         """``x[:, None]`` and ``x[:, :]``; a slice alone, such as ``sizes[1:]`` or ``sizes[:]``, is one of a list."""
         parts = index.elts if isinstance(index, ast.Tuple) else [index]
         if any(isinstance(part, ast.Constant) and part.value is None for part in parts):
             return True
         return len(parts) > 1 and any(isinstance(part, ast.Slice) for part in parts)
-
-
-def _parts(node: ast.AST) -> Iterator[ast.expr]:
-    return (part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr))
 
 
 def _short(dotted: str) -> str:

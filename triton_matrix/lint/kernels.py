@@ -5,7 +5,7 @@ Four rules, each a regression that really happened (docs/incidents.md) or a diff
     compile-option-parameter  a kernel declares a parameter named like a compile option; some launches drop it
     not-portable              a kernel uses what some release does not have or does not compile
     not-interpreted           a kernel compiles everywhere, and some release's interpreter breaks on it
-    num-warps-not-passed      a kernel is launched without num_warps, and gets the default of 4, whatever its block is
+    num-warps-not-passed      advice: a kernel is launched without num_warps, and gets 4, whatever its block is
 
 A line that must break a rule says why, on it or above: ``# lint: allow not-portable (only compiled on 3.x)``.
 It reads sources only: no Triton is needed, and nothing of what it checks is imported.
@@ -21,45 +21,55 @@ from typing import Optional
 from . import portable
 from .finding import Finding
 from .follow import Follower
+from .host_rules import check_host
 from .kernel_rules import check_kernels
-from .launches import Launch, check_launches, launches
+from .launches import Launch, check_launches, host_calls, launches
+from .portable import Language
 from .source import Source, allowances, read_all
 
 
-def check(paths: Iterable[Path], oldest: Optional[str] = None, newest: Optional[str] = None) -> list[Finding]:
+def check(paths: Iterable[Path], language: Optional[Language] = None) -> tuple[list[Finding], list[str]]:
     """Every finding in the Python files at or under ``paths``, sorted by place.
 
     Args:
-        oldest: the oldest release that the package supports; what only earlier ones lack is no finding.
-        newest: the newest release that it supports, likewise.
+        language: with the releases and backends that the package supports; by default all.
+
+    Returns:
+        The findings, and a sentence for each file that was not checked.
 
     Raises:
-        ValueError: a path that does not exist, holds no Python file, or holds one that cannot be read or parsed; no
-            release that is known lies between ``oldest`` and ``newest``.
+        ValueError: a path that does not exist or holds no Python file.
     """
-    language = portable.language(oldest, newest)
-    sources = read_all(paths)
+    language = language or portable.language()
+    sources, unread = read_all(paths)
     follower = Follower(sources)
-    seen = {source.path: list(launches(source, follower)) for source in sources}
+    calls = {source.path: host_calls(source) for source in sources}
+    seen = {source.path: list(launches(source, calls[source.path], follower)) for source in sources}
     launched = {name for found in seen.values() for launch in found for name in launch.kernel.split(" or ")}
     helpers = _called_by_kernels(sources) - launched
     found: set[Finding] = set()
     for source in sources:
-        findings = {*check_kernels(source, language, helpers), *check_launches(source, follower, seen[source.path])}
+        findings = {
+            *check_kernels(source, language, helpers),
+            *check_host(source, calls[source.path], language, follower),
+            *check_launches(source, calls[source.path], follower, seen[source.path]),
+        }
         allowed = allowances(source)
         found |= {item for item in findings if item.rule not in allowed.get(item.line, ())}
-    return sorted(found)
+    return sorted(found), unread
 
 
 def seen_launches(paths: Iterable[Path]) -> list[Launch]:
     """Every launch that can be seen in the files at or under ``paths``, sorted by place.
 
     Raises:
-        ValueError: as of :func:`check`.
+        ValueError: as of :func:`check`, or a file that cannot be read.
     """
-    sources = read_all(paths)
+    sources, unread = read_all(paths)
+    if unread:
+        raise ValueError(unread[0])
     follower = Follower(sources)
-    return sorted({launch for source in sources for launch in launches(source, follower)})
+    return sorted({launch for source in sources for launch in launches(source, host_calls(source), follower)})
 
 
 def _called_by_kernels(sources: Iterable[Source]) -> set[str]:

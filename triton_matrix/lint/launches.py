@@ -15,6 +15,8 @@ from .source import Kernel, Source
 RULE = "num-warps-not-passed"
 PASSED, TUNED, UNSEEN, MISSING = "passed", "tuned", "cannot be read", "not passed"
 
+HostCall = tuple[ast.Call, Place]
+
 
 @dataclass(frozen=True, order=True)
 class Launch:
@@ -23,42 +25,41 @@ class Launch:
     Attributes:
         kernel: the kernels that it may launch, by name.
         num_warps: "passed"; "tuned", by an autotuner or a heuristic; "not passed"; "cannot be read", where
-            ``**options`` may hold it, or where the kernel is not known and may be tuned.
-        known: the kernel is one of the checked files.
+            ``**options`` may hold it.
     """
 
     path: str
     line: int
     kernel: str
     num_warps: str
-    known: bool = True
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.kernel}: num_warps {self.num_warps}"
 
 
-def launches(source: Source, follower: Follower) -> Iterator[Launch]:
+def launches(source: Source, calls: Iterable[HostCall], follower: Follower) -> Iterator[Launch]:
     """Every launch in a file that can be seen, in order."""
-    for call, place in host_calls(source):
+    for call, place in calls:
         found = [value for value in follower.values(call.func, place) if isinstance(value, Launcher)]
         if found:
             said = {_says(launcher, call, place, follower) for launcher in found}
             worst = next(state for state in (MISSING, UNSEEN, PASSED, TUNED) if state in said)
             names = dict.fromkeys(launcher.kernel.name for launcher in found)
-            known = all(launcher.kernel.known for launcher in found)
-            yield Launch(source.path, call.lineno, " or ".join(names), worst, known)
+            yield Launch(source.path, call.lineno, " or ".join(names), worst)
 
 
-def check_launches(source: Source, follower: Follower, seen: Iterable[Launch]) -> Iterator[Finding]:
+def check_launches(
+    source: Source, calls: Iterable[HostCall], follower: Follower, seen: Iterable[Launch]
+) -> Iterator[Finding]:
     """A finding for each launch seen, and each configuration of an autotuner, without num_warps."""
     for launch in seen:
         if launch.num_warps == MISSING:
             sentence = "it gets 4 warps, whatever its block is; pass num_warps="
             yield Finding(source.path, launch.line, RULE, "launch without num_warps", launch.kernel, sentence)
-        elif launch.num_warps == UNSEEN and launch.known:
+        elif launch.num_warps == UNSEEN:
             sentence = "whether they hold num_warps cannot be read here; pass num_warps= beside them"
             yield Finding(source.path, launch.line, RULE, "launch with **options only", launch.kernel, sentence)
-    for call, place in host_calls(source) if "Config" in source.text else ():
+    for call, place in calls if "Config" in source.text else ():
         if "triton.Config" in source.resolve(call.func) and len(call.args) < 2:
             keys = follower.options(call.keywords, place)
             first = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "kwargs")]
@@ -75,16 +76,16 @@ def _says(launcher: Launcher, call: ast.Call, place: Place, follower: Follower) 
     keys = follower.options([*launcher.keywords, *call.keywords], place)
     if "num_warps" in keys.names:
         return PASSED
-    return MISSING if keys.whole and kernel.known else UNSEEN
+    return MISSING if keys.whole else UNSEEN
 
 
-def host_calls(source: Source) -> list[tuple[ast.Call, Place]]:
+def host_calls(source: Source) -> list[HostCall]:
     """Every call of a file outside the bodies of kernels, with where it stands."""
     kernels = {kernel.node for kernel in source.kernels}
     return list(_calls(source.tree, Place(source, (source.tree,), None), kernels))
 
 
-def _calls(scope: ast.AST, place: Place, kernels: set[Optional[ast.FunctionDef]]) -> Iterator[tuple[ast.Call, Place]]:
+def _calls(scope: ast.AST, place: Place, kernels: set[Optional[ast.FunctionDef]]) -> Iterator[HostCall]:
     for child in ast.iter_child_nodes(scope):
         if isinstance(child, FUNCTIONS):
             inside = Place(place.source, (*place.scopes, child), place.inside)

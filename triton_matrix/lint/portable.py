@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ..base import versions
 from . import survey
+from .finding import Finding
+from .source import Source
 
 # A kernel's parameter that the interpreter drops from the call, with the releases whose interpreter does.
 INTERPRETER_DROPS = {
@@ -30,6 +32,10 @@ ALWAYS_SET = ("num_warps", "num_stages", "num_ctas")
 LAUNCH_DROPS = "2.3.1"  # its launcher drops what is a compile option of its own before it binds the rest
 
 
+RULE_OF_LEVEL = {"codegen": "not-portable", "interpreter": "not-interpreted"}
+BACKENDS = ("cuda", "hip")
+
+
 @dataclass(frozen=True)
 class Behaviour:
     """What a release does otherwise than others, though its language has the names.
@@ -38,11 +44,13 @@ class Behaviour:
         level: where it shows: ``codegen`` (when it is compiled) or ``interpreter``.
         broken: the releases on which it shows, as an interval of the survey.
         sentence: what it is and what to write instead; the releases come before it.
+        backend: the only one on which it shows, ``cuda`` or ``hip``; empty: on both.
     """
 
     level: str
     broken: str
     sentence: str
+    backend: str = ""
 
 
 BEHAVIOURS = {
@@ -90,7 +98,47 @@ BEHAVIOURS = {
         "2.3.1 - 3.5.1",
         "tl.extra.libdevice.NAME is not there or is empty; write from triton.language.extra import libdevice",
     ),
+    "CUDA's libdevice on HIP": Behaviour(
+        "codegen",
+        "3.0.0 - 3.9.0",
+        "HIP has no such function; write from triton.language.extra import libdevice",
+        "hip",
+    ),
+    "HIP's libdevice on CUDA": Behaviour(
+        "codegen",
+        "2.3.1 - 3.9.0",
+        "CUDA has no such function; write from triton.language.extra import libdevice",
+        "cuda",
+    ),
+    "annotated assignment": Behaviour(
+        "codegen", "2.3.1 - 3.1.0", "only tl.constexpr may annotate an assignment; leave the annotation out"
+    ),
+    "bitcast to a constexpr": Behaviour(
+        "codegen", "2.3.1 - 3.1.0", ".to(DTYPE, bitcast=True) takes no tl.constexpr; write DTYPE.value or the dtype"
+    ),
+    "constant out of range": Behaviour(
+        "codegen",
+        "3.3.1 - 3.9.0",
+        "an integer constant has the type of its operand, which it must fit; make the operand wider first",
+    ),
+    "dot of bf16": Behaviour(
+        "interpreter", "2.3.1 - 3.9.0", "tl.dot multiplies bf16 as bit patterns; give it fp32 when interpreted"
+    ),
+    "fp16 atomic_add": Behaviour(
+        "interpreter", "2.3.1 - 3.2.0", "tl.atomic_add takes no fp16; add in fp32 when interpreted"
+    ),
+    "num_ctas": Behaviour(
+        "codegen",
+        "2.3.1 - 3.7.1",
+        "num_ctas > 1 shares no reduction: up to 3.4.0 each program does all of it, later ones end the compiler",
+        "cuda",
+    ),
+    "num_ctas on HIP": Behaviour(
+        "codegen", "3.0.0 - 3.9.0", "HIP reduces nothing with num_ctas > 1, and refuses it from 3.5.1 on", "hip"
+    ),
 }
+NARROW = {"int8": (-(2**7), 2**7), "uint8": (0, 2**8), "int16": (-(2**15), 2**15), "uint16": (0, 2**16)}
+WRAPS_FROM = "3.2.0"  # the first release in which an integer constant takes the type of its operand
 
 # What to write instead, by the end of the name; most names say it themselves.
 INSTEAD = {
@@ -116,15 +164,39 @@ class Language:
     Attributes:
         releases: every release of the survey, oldest first.
         supported: those of them that the package supports.
+        backends: those that the package supports.
     """
 
     data: dict[str, Any] = field(repr=False)
     releases: tuple[str, ...]
     supported: frozenset[str]
+    backends: tuple[str, ...] = BACKENDS
 
     def missing_option(self, name: str) -> frozenset[str]:
         """The supported releases without this compile option."""
         return self.supported - self.having(self.data["options"], name)
+
+    def known_option(self, name: str) -> bool:
+        """Whether some release has this compile option."""
+        return bool(self.having(self.data["options"], name))
+
+    def missing_module(self, dotted: str) -> frozenset[str]:
+        """The supported releases without this module of Triton; none where no survey covers it."""
+        return self.missing_name(dotted) if dotted in self.data["names"] else frozenset()
+
+    def missing_import(self, module: str, name: str) -> tuple[str, frozenset[str]]:
+        """What of ``from module import name`` some supported release lacks, and these releases."""
+        missing = self.missing_module(module)
+        if missing or module not in self.data["names"] or name == "*":
+            return module, missing
+        return f"{module}.{name}", self.missing_name(f"{module}.{name}")
+
+    def lacking(self, missing: frozenset[str], instead: str = "") -> str:
+        """A sentence of the releases that lack something."""
+        everywhere = missing == frozenset(self.releases)
+        return ("it is in no release" if everywhere else f"it is not in {self.spell(missing)}") + (
+            f"; {instead}" if instead else ""
+        )
 
     def missing_builtin(self, name: str) -> frozenset[str]:
         """The supported releases in which a kernel cannot call this builtin of Python that others let it call."""
@@ -164,8 +236,25 @@ class Language:
         return self.supported & frozenset().union(*refusing), min(short.values(), default=count)
 
     def broken(self, behaviour: str) -> frozenset[str]:
-        """The supported releases on which it shows."""
-        return self.supported & self._within(BEHAVIOURS[behaviour].broken)
+        """The supported releases on which it shows, of a supported backend."""
+        about = BEHAVIOURS[behaviour]
+        shows = not about.backend or about.backend in self.backends
+        return self.supported & self._within(about.broken) if shows else frozenset()
+
+    def with_backend(self, backend: str) -> frozenset[str]:
+        """Every release that compiles for a backend."""
+        module = {"cuda": survey.LANGUAGE, "hip": "triton.backends.amd.compiler"}[backend]
+        return frozenset(self.releases) - (self.missing_name(module) if module in self.data["names"] else frozenset())
+
+    def wraps(self, dtype: str) -> str:
+        """A sentence on an integer constant beside a narrow type; empty where all supported releases agree."""
+        first = versions.key(WRAPS_FROM)
+        before = [release for release in self.supported if versions.key(release) < first]
+        after = self.supported - set(before)
+        if not before or not after:
+            return ""
+        wide, narrow = self.spell(before), self.spell(after)
+        return f"the result has 32 bits on {wide} and is {dtype} on {narrow}; say .to() of the type that is meant"
 
     def within(self, interval: str) -> frozenset[str]:
         """The supported releases of an interval."""
@@ -198,7 +287,19 @@ def _data() -> dict[str, Any]:
     return found
 
 
-def language(oldest: Optional[str] = None, newest: Optional[str] = None) -> Language:
+def behaviour(source: Source, line: int, kernel: str, name: str, language: Language) -> Iterator[Finding]:
+    """The finding of a behaviour in a line, where a supported release shows it."""
+    broken = language.broken(name)
+    if broken:
+        about = BEHAVIOURS[name]
+        where = "in the interpreter of" if about.level == "interpreter" else "on"
+        sentence = f"{where} {language.spell(broken)} {about.sentence}"
+        yield Finding(source.path, line, RULE_OF_LEVEL[about.level], name, kernel, sentence)
+
+
+def language(
+    oldest: Optional[str] = None, newest: Optional[str] = None, backends: tuple[str, ...] = BACKENDS
+) -> Language:
     """The survey, asked about the releases from ``oldest`` to ``newest``; about all of it by default.
 
     Raises:
@@ -210,4 +311,4 @@ def language(oldest: Optional[str] = None, newest: Optional[str] = None) -> Lang
     if not supported:
         asked = f"--oldest is {oldest or releases[0]!r} and --newest is {newest or releases[-1]!r}"
         raise ValueError(f"{asked}; allowed are two with at least one of {', '.join(releases)} between them")
-    return Language(_data(), releases, supported)
+    return Language(_data(), releases, supported, backends)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional, Union
 
 RULES = ("compile-option-parameter", "not-portable", "not-interpreted", "num-warps-not-passed")
+ADVICE = {"num-warps-not-passed"}  # breaks nothing: what every release does alike, and a kernel may be the slower for
 SKIPPED_FOLDERS = {".git", ".nox", ".tox", ".venv", "__pycache__", "node_modules"}
 ALLOW = re.compile(r"#\s*lint:\s*allow\s+([a-z-]+)\s*\(\s*(\S.*?)\s*\)")
 LANGUAGE = "triton.language"
@@ -30,7 +32,6 @@ class Kernel:
         node: its definition; None where only its name is known.
         tuned: an autotuner or a heuristic gives it its num_warps.
         chosen: it is defined for some releases only: below a test of Triton's version or of what it has.
-        known: it is a kernel of the checked files; False where only its name says that it is one, such as a parameter.
     """
 
     name: str
@@ -38,7 +39,6 @@ class Kernel:
     node: Optional[ast.FunctionDef] = field(default=None, repr=False)
     tuned: bool = False
     chosen: bool = False
-    known: bool = True
 
 
 @dataclass
@@ -96,29 +96,44 @@ def python_files(paths: Iterable[Path]) -> Iterator[Path]:
             raise ValueError(f"there is no {path}")
 
 
-def read_all(paths: Iterable[Path]) -> list[Source]:
+def read_all(paths: Iterable[Path]) -> tuple[list[Source], list[str]]:
     """The files that have to do with Triton: they name it, or a kernel of one that does. The others are not parsed.
 
+    Returns:
+        The files, and a sentence for each that cannot be read or that this Python cannot parse.
+
     Raises:
-        ValueError: a file that cannot be read, or one of those that is not Python.
+        ValueError: a path that is not there, or a folder without a Python file.
     """
-    texts = {path: _text(path) for path in dict.fromkeys(python_files(paths))}
-    sources = {path: parse(path, text) for path, text in texts.items() if _names_triton(text)}
+    texts: dict[Path, str] = {}
+    sources: dict[Path, Source] = {}
+    unread: list[str] = []
+
+    def take(path: Path, text: Optional[str] = None) -> None:
+        try:
+            if text is None:
+                texts[path] = _text(path)
+            else:
+                sources[path] = parse(path, text)
+        except ValueError as error:
+            unread.append(str(error))
+
+    files = list(dict.fromkeys(python_files(paths)))
+    for path in files:
+        take(path)
+    for path, text in texts.items():
+        if "triton" in text or len(files) == 1:
+            take(path, text)
     names = {kernel.name for source in sources.values() for kernel in source.kernels}
     for path, text in texts.items():
-        if path not in sources and (not names.isdisjoint(re.findall(r"\w+", text)) or ALLOW.search(text)):
-            sources[path] = parse(path, text)
-    if len(texts) == 1:
-        sources = {path: sources.get(path) or parse(path, text) for path, text in texts.items()}
+        names_one = not names.isdisjoint(re.findall(r"\w+", text)) or ALLOW.search(text)
+        if names_one and "triton" not in text and path not in sources:
+            take(path, text)
     found = [sources[path] for path in texts if path in sources]
     tuners = {name for source in found for name in _own_tuners(source)}
     for source in found:
         _add_kernels(source, tuners)
-    return found
-
-
-def _names_triton(text: str) -> bool:
-    return "triton" in text
+    return found, unread
 
 
 def _text(path: Path) -> str:
@@ -139,7 +154,8 @@ def parse(path: Path, text: str) -> Source:
     try:
         source = Source(str(path), text, ast.parse(text, filename=str(path)))
     except (SyntaxError, ValueError) as error:
-        raise ValueError(f"{path} is not Python: {error}") from None
+        python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+        raise ValueError(f"{path} is nothing that {python} parses: {error}") from None
     source.nodes = list(ast.walk(source.tree))
     for node in source.nodes:
         if isinstance(node, ast.Import):

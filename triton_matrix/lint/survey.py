@@ -3,7 +3,8 @@
     python -m triton_matrix.lint.survey > 3.9.0.json                  # in an environment with that Triton
     python -m triton_matrix.lint.survey --merge 2.3.1.json ... 3.9.0.json    # all releases into language.json
 
-``nox -s codegen`` leaves an environment for each release of the table under .nox/codegen.
+``nox -s codegen`` leaves an environment for each release of the table under .nox/codegen. The language is read off the
+imported modules, all else off the files: some modules need torch.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from ..base import files, versions
 
@@ -26,6 +27,10 @@ DATA = Path(__file__).with_name("language.json")
 HIDDEN = ("_builder", "_generator", "_semantic")
 # modules of the language that kernels have no use for
 INTERNAL = (f"{LANGUAGE}.semantic", f"{LANGUAGE}._utils")
+# programs that come with Triton and are run, not imported
+TOOLS = ("triton.tools.triton_to_gluon", "triton.tools.gsan", "triton.experimental.gsan", "triton.profiler.")
+# what host code calls with keywords, whose parameters are surveyed beside those of the language
+CALLED_BY_HOSTS = ("Config", "autotune", "heuristics", "jit")
 NO_LIMIT = 99
 
 
@@ -34,8 +39,9 @@ def survey() -> dict[str, Any]:
 
     Returns:
         ``release``; ``names``, by module; ``parameters`` and ``positions`` (how many arguments it takes by position)
-        of each function of the language and method of a tensor; ``options``, the compile options; ``builtins``, the
-        builtins of Python that a kernel may call; ``syntax``, the kinds of ast nodes that the compiler reads.
+        of each function of the language, method of a tensor and decorator; ``options``, the compile options;
+        ``builtins``, the builtins of Python that a kernel may call; ``syntax``, the kinds of ast nodes that the
+        compiler reads.
     """
     import triton
     import triton.language as tl
@@ -53,7 +59,9 @@ def survey() -> dict[str, Any]:
     binds = hasattr(code_generator, "BoundJITMethod")
     methods = [name for name, value in members if binds or not _wraps_jit(value)]
     names[f"{LANGUAGE}.tensor"] = sorted(name for name in methods if not name.startswith("_"))
+    names.update(_outside_the_language(Path(triton.__file__).parent))
     functions = {f"{LANGUAGE}.{name}": getattr(tl, name) for name in _public(tl)}
+    functions.update({f"triton.{name}": getattr(triton, name) for name in CALLED_BY_HOSTS})
     functions.update({f"{LANGUAGE}.tensor.{name}": getattr(tl.tensor, name) for name in names[f"{LANGUAGE}.tensor"]})
     signatures = {name: found for name, function in functions.items() for found in _signature(name, function)}
     visited = {name[len("visit_") :] for name in dir(code_generator.CodeGenerator) if name.startswith("visit_")}
@@ -73,6 +81,55 @@ def _modules(language: Any) -> Iterator[Any]:
     for found in pkgutil.walk_packages(language.__path__, f"{LANGUAGE}.", onerror=lambda name: None):
         if found.name not in INTERNAL:
             yield importlib.import_module(found.name)
+
+
+def _outside_the_language(package: Path) -> dict[str, list[str]]:
+    """Module -> the names that its file binds at its top level, and its submodules, of all modules but the language's.
+
+    A module that may have any name, by ``__getattr__`` or a star import from elsewhere, is not in it.
+    """
+    files_of = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        files_of[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    bound = {name: _top_level_names(name, path, files_of) for name, path in files_of.items()}
+    found = {}
+    for name, own in bound.items():
+        if own is not None and not name.startswith((LANGUAGE, *TOOLS)) and "._" not in name:
+            below = {other.rpartition(".")[2] for other in files_of if other.rpartition(".")[0] == name}
+            names = sorted(item for item in own | below if not item.startswith("__"))
+            found.update({name: names} if names else {})
+    return found
+
+
+def _top_level_names(name: str, path: Path, files_of: dict[str, Path]) -> Optional[set[str]]:
+    """The names that a module binds at its top level; None where it may have any."""
+    found: set[str] = set()
+    for node in _run_at_import(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.ImportFrom) and not node.level and not (node.module or "").startswith("triton"):
+            continue  # what it uses itself is not for others
+        elif isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            source = ".".join([*above, *([node.module] if node.module else [])])
+            inner = _top_level_names(source, files_of[source], files_of) if source in files_of else None
+            if inner is None:
+                return None
+            found |= inner
+        elif isinstance(node, ast.ImportFrom):
+            found |= {item.asname or item.name for item in node.names}
+    return None if "__getattr__" in found else found
+
+
+def _run_at_import(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            yield from _run_at_import(child)
 
 
 def _wraps_jit(method: Any) -> bool:
@@ -96,12 +153,13 @@ def _public(module: Any) -> set[str]:
 
 def _signature(name: str, function: Any) -> Iterator[tuple[list[str], int]]:
     """The parameters that a caller may pass, and how many of them by position; nothing for what is no function."""
-    inner = inspect.unwrap(getattr(function, "fn", function))
+    of_a_class = inspect.isclass(function) and inspect.isfunction(function.__init__)  # tl.range, triton.Config
+    inner = function.__init__ if of_a_class else inspect.unwrap(getattr(function, "fn", function))
     if not inspect.isfunction(inner):
         return
     every = list(inspect.signature(inner).parameters.values())
-    if name.startswith(f"{LANGUAGE}.tensor."):
-        every = every[1:]  # the tensor itself
+    if of_a_class or name.startswith(f"{LANGUAGE}.tensor."):
+        every = every[1:]  # the object itself
     shown = [item for item in every if item.name not in HIDDEN]
     kinds = {item.kind for item in shown}
     if inspect.Parameter.VAR_KEYWORD in kinds:

@@ -1,8 +1,8 @@
-"""The verb ``bisect``: the first Triton release at which a test or a compiled kernel changes.
+"""The verb ``bisect``: the first Triton release at which a test, a compiled kernel or what it computes changes.
 
 Only Triton moves. A test runs on every release beside one and the same torch, so that what changes is Triton's doing;
-``--torch pair`` takes the torch that pins each release instead. A launch file needs no torch at all. The releases'
-environments are made on the way and kept.
+``--torch pair`` takes the torch that pins each release instead. A launch file, compiled or interpreted, needs no torch.
+The releases' environments are made on the way and kept.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import cells, commands, compiler_variables, locks, versions
-from ..base.terms import RUN_LEVELS
+from ..base.terms import LEVELS
 from ..codegen import metrics
 from ..codegen.cli import target_names
 from ..environments import stamped
 from ..evidence import atlas_file, reading, writing
 from ..launches import naming
 from ..suites import causes
-from . import codegen
+from . import bisecting_values, codegen
 from .searching import Answer, Found, confirm, search
 
 PASSES, FAILS, COMPILES, DOES_NOT_COMPILE = "passes", "fails", "compiles", "does not compile"
@@ -31,7 +31,7 @@ TAIL_LINES = 12
 
 @commands.exit_status("bisect")
 def main(argv: list[str]) -> int:
-    """Find the first Triton release at which a test or a compiled kernel changes.
+    """Find the first Triton release at which a test, a compiled kernel or what it computes changes.
 
     Exit status: 0 it was found; 1 it was found, and something contradicts a single change; 2 it cannot be answered.
     """
@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
 
 def _bisect(options: argparse.Namespace, table: cells.Table, versions: list[str], envs: Path) -> int:
     if options.what.endswith(".toml"):
-        ask, every = _asking_launches(options, table, envs), True  # it takes a second
+        ask, every = _asking_launches(options, table, versions, envs), True  # it takes a second
     else:
         ask, every = _asking_a_test(options, table, envs), options.all
     found = search(versions, _aloud(ask), every, (options.good is not None, options.bad is not None))
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of a launch: compile for this target (default: cuda:90)",
     )
     add("--with", dest="with_", action="append", default=[], metavar="REQUIREMENT", help="install this too")
-    add("--level", choices=RUN_LEVELS, default="interpreter", help="of a test (default: interpreter)")
+    add("--level", choices=LEVELS, help="default: interpreter of a test, codegen of a launch")
     add("--torch", default="newest", metavar="VERSION|pair", help="of a test: the torch beside every release")
     add("--all", action="store_true", help="of a test: ask every release between the ends, as a launch does anyway")
     add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/bisect-releases)")
@@ -99,11 +99,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _asking_launches(options: argparse.Namespace, table: cells.Table, envs: Path) -> Callable[[str], Answer]:
-    """Compile the launch file in a release and say whether it is beyond the condition."""
+def _asking_launches(
+    options: argparse.Namespace, table: cells.Table, releases: Sequence[str], envs: Path
+) -> Callable[[str], Answer]:
+    """Compile the launch file in a release and say whether it is beyond the condition, or compute it."""
     file = Path(options.what).resolve()
     if not file.is_file():
         raise ValueError(f"there is no launch file {options.what}")
+    if options.level == "device":
+        raise ValueError("--level is 'device'; allowed for a launch file are codegen, interpreter")
+    if options.level == "interpreter":
+        if options.metric or options.worse_than is not None or options.target:
+            raise ValueError("--metric, --worse-than and --target are for level codegen; an interpreter gives values")
+        return bisecting_values.asking(file, options.label, table, releases, envs, tuple(options.with_))
     if (options.metric is None) != (options.worse_than is None):
         raise ValueError("--metric and --worse-than go together: the metric, and the value beyond which it changed")
     names = tuple(target_names(options.target or ["cuda:90"]))
@@ -180,6 +188,9 @@ def _asking_a_test(options: argparse.Namespace, table: cells.Table, envs: Path) 
         raise ValueError(f"there is no test {options.what}: {file.relative_to(table.root)} does not exist")
     if options.metric or options.worse_than is not None or options.label:
         raise ValueError("--metric, --worse-than and --label are for a launch file; a test passes or fails")
+    if options.level == "codegen":
+        raise ValueError("--level is 'codegen'; allowed for a test are interpreter, device")
+    level = options.level or "interpreter"
     newest = next(cell.torch for cell in reversed(list(table.cells.values())) if cell.torch and not cell.nightly)
 
     def ask(version: str) -> Answer:
@@ -190,7 +201,7 @@ def _asking_a_test(options: argparse.Namespace, table: cells.Table, envs: Path) 
         except (commands.ToolError, ValueError) as problem:
             return Answer(None, f"its environment could not be made: {problem}")
         folder = envs / "results" / version
-        return run_test(python, test, options.level, table.root, folder, table.package.level_timeout)
+        return run_test(python, test, level, table.root, folder, table.package.level_timeout)
 
     return ask
 

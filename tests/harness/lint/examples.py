@@ -13,6 +13,9 @@ def text(body, before="", parameters="X", decorator="@triton.jit"):
     return f"{HEAD}{before}\n\n{decorator}\ndef k({parameters}):\n{OFFSETS}{lines}"
 
 
+LOAD = "x = tl.load(X + o)\n"
+
+
 def _compiled(cause, body, constexprs=None, **more):
     return ("codegen", "not-portable", cause, text(body, **more), constexprs or {})
 
@@ -22,8 +25,29 @@ def _interpreted(cause, body, constexprs=None, **more):
     return ("interpreter", "not-interpreted", cause, text(body, **more), constexprs or {})
 
 
-LOAD = "x = tl.load(X + o)\n"
 SQUARE = "y = tl.load(X + tl.expand_dims(o, 0) + tl.expand_dims(o, 1) * 0)\n"
+
+
+def _on(level, cause, body, constexprs=None, **more):
+    return (level, "not-portable", cause, text(body, **more), constexprs or {})
+
+
+def _launched(option, value):
+    launch = f"\n\ndef host(x):\n    k[(1,)](x, num_warps=4, {option}={value!r})\n"
+    return ("launch", "not-portable", f"kernel[grid]({option}=)", text("tl.store(X, 1.0)") + launch, {option: value})
+
+
+def _clustered(level, cause):
+    launch = "\n\ndef host(x):\n    k[(1,)](x, num_warps=4, num_ctas=2)\n"
+    return (level, "not-portable", cause, text(LOAD + "tl.store(X, tl.sum(x, 0))") + launch, {"num_ctas": 2})
+
+
+def _host(cause, before):
+    return _compiled(cause, "tl.store(X, 1.0)", before=f"{before}\n")
+
+
+DTYPE = "DTYPE = tl.constexpr(tl.int32)\n"
+LIBDEVICE = "try:\n    from triton.language.extra import libdevice\nexcept ImportError:\n    libdevice = None\n"
 
 EXAMPLES = {
     "cast": _compiled("tl.cast", "tl.store(X + o, tl.cast(o, tl.float32))"),
@@ -91,6 +115,77 @@ EXAMPLES = {
     "block_pointer": _compiled(
         "block pointer",
         "p = tl.make_block_ptr(X, (16,), (1,), (0,), (16,), (0,))\ntl.store(p, tl.zeros([16], tl.float32))",
+    ),
+    "annotated": _compiled("annotated assignment", "y: tl.float32 = 1.0\ntl.store(X, y)"),
+    "annotated_bare": _compiled("annotated assignment", "y: tl.float32\ny = 1.0\ntl.store(X, y)"),
+    "bitcast_global": _compiled(
+        "bitcast to a constexpr", LOAD + "y = x.to(DTYPE, bitcast=True)\ntl.store(X + o, y)", before=DTYPE
+    ),
+    "bitcast_parameter": _compiled(
+        "bitcast to a constexpr",
+        LOAD + "y = x.to(OTHER, bitcast=True)\ntl.store(X + o, y)",
+        {"OTHER": "tl.int32"},
+        parameters="X, OTHER: tl.constexpr",
+    ),
+    "bitcast_local": _compiled(
+        "bitcast to a constexpr", LOAD + "T: tl.constexpr = tl.int32\ny = x.to(T, bitcast=True)\ntl.store(X + o, y)"
+    ),
+    "out_of_range": _compiled("constant out of range", "y = o.to(tl.uint8) + 300\ntl.store(X + o, y)"),
+    "out_of_range_signed": _compiled("constant out of range", "y = o.to(tl.int8)\ntl.store(X + o, 200 - y)"),
+    "range_unroll": _compiled(
+        "tl.range(loop_unroll_factor=)", "for i in tl.range(0, 4, loop_unroll_factor=2):\n    tl.store(X + i, 1.0)"
+    ),
+    "constexpr_function_tl": _host(
+        "tl.constexpr_function", "@tl.constexpr_function\ndef half(n):\n    return n // 2\n"
+    ),
+    "constexpr_function": _host(
+        "triton.constexpr_function", "@triton.constexpr_function\ndef half(n):\n    return n // 2\n"
+    ),
+    "import_module": _host(
+        "triton.tools.tensor_descriptor", "from triton.tools.tensor_descriptor import TensorDescriptor"
+    ),
+    "import_name": _host(
+        "triton.compiler.compiler.AttrsDescriptor", "from triton.compiler.compiler import AttrsDescriptor"
+    ),
+    "import_plain": _host("triton.knobs", "import triton.knobs"),
+    "import_of_the_language": _host("tl.extra.cuda.gdc_wait", "from triton.language.extra.cuda import gdc_wait"),
+    "import_math": _host("tl.math.llrint", "from triton.language.math import llrint"),
+    "attribute": _host("triton.set_allocator", "keep = triton.set_allocator"),
+    "attribute_of_a_module": _host(
+        "triton.runtime.cache.make_so_cache_key", "keep = triton.runtime.cache.make_so_cache_key"
+    ),
+    "config_keyword": _host(
+        "triton.Config(num_consumer_groups=)", "C = triton.Config({}, num_warps=4, num_consumer_groups=2)"
+    ),
+    "autotune_keyword": _host(
+        "triton.autotune(cache_results=)", "A = triton.autotune(configs=[], key=[], cache_results=True)"
+    ),
+    "cuda_libdevice": _on(
+        "hip",
+        "CUDA's libdevice on HIP",
+        LOAD + "tl.store(X + o, libdevice.rint(x))",
+        before=LIBDEVICE.replace("extra import libdevice", "extra.cuda import libdevice"),
+    ),
+    "libdevice_round": _on(
+        "hip", "tl.extra.libdevice.round on HIP", LOAD + "tl.store(X + o, libdevice.round(x))", before=LIBDEVICE
+    ),
+    "libdevice_rint": _on(
+        "hip", "tl.extra.libdevice.rint on HIP", LOAD + "tl.store(X + o, libdevice.rint(x))", before=LIBDEVICE
+    ),
+    "num_ctas": _clustered("codegen", "num_ctas"),
+    "num_ctas_on_hip": _clustered("hip", "num_ctas on HIP"),
+    "launch_groups": _launched("num_consumer_groups", 0),
+    "launch_registers": _launched("maxnreg", 64),
+    "dot_of_bf16": _interpreted(
+        "dot of bf16",
+        SQUARE + "b = y.to(tl.bfloat16)\nz = tl.sum(tl.dot(b, b), 1)\ntl.store(X + o, z)",
+        {"DOTTED": 1},
+        parameters="X, DOTTED: tl.constexpr",
+    ),
+    "atomic_add_of_fp16": _interpreted(
+        "fp16 atomic_add",
+        "r = tl.expand_dims(o, 0)\nH = X.to(tl.pointer_type(tl.float16), bitcast=True)\n"
+        "tl.atomic_add(H + r, tl.load(X + r).to(tl.float16))",
     ),
     "indexed": _interpreted("indexed block", "r = o[None, :]\ntl.store(X + r, tl.load(X + r))"),
     "deferred": (

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import triton
+import triton.language as tl
 from incidents import standins
 
 from triton_matrix.base import targets
@@ -37,30 +38,39 @@ def arguments(kernel):
 
 def stand_in_for_torch():
     """Triton 2's libdevice asks torch whether this is ROCm before it names its functions."""
-    torch = types.ModuleType("torch")
-    torch.version = types.SimpleNamespace(hip=None)
-    sys.modules.setdefault("torch", torch)
-
-
-def compile_it(kernel, constexprs):
     if triton.__version__.startswith("2."):
-        stand_in_for_torch()
+        torch = types.ModuleType("torch")
+        torch.version = types.SimpleNamespace(hip=None)
+        sys.modules.setdefault("torch", torch)
+
+
+def compile_it(kernel, constexprs, target="cuda:90"):
+    stand_in_for_torch()
     given = {"X": "*fp32", **dict.fromkeys(arguments(kernel), "i32")}
-    result = compile_stages(kernel, given, constexprs, {"num_warps": 1}, None, targets.parse("cuda:90"))
-    return None if result.status == "ok" else result.reason
+    programs = constexprs.pop("num_ctas", 1)
+    options = {"num_warps": 1} if programs == 1 else {"num_warps": 1, "num_ctas": programs}
+    result = compile_stages(kernel, given, constexprs, options, None, targets.parse(target))
+    if result.status == "ok" and programs > 1 and not any("mapa" in str(text) for text in result.stages.values()):
+        return "the programs of a cluster exchange nothing"
+    return None if result.status in ("ok", "n/a") else result.reason
+
+
+def compile_it_for_hip(kernel, constexprs):
+    return compile_it(kernel, constexprs, "hip:gfx942")
 
 
 def interpret_it(kernel, constexprs):
     x = np.arange(16, dtype=np.float32)
-    tensor = standins.Tensor(x)
+    tensor = standins.Tensor(x.copy())
     kernel[(1,)](tensor, **arguments(kernel), **constexprs)
-    expected = {"LOW": np.minimum(np.arange(16, dtype=np.float32), 3)}
+    expected = {"LOW": np.minimum(x, 3), "DOTTED": np.full(16, x.sum() ** 2)}
     wanted = next((expected[name] for name in constexprs if name in expected), None)
     return None if wanted is None or (tensor.array == wanted).all() else f"wrong numbers: {tensor.array.tolist()}"
 
 
 def launch_it(kernel, constexprs):
     """Bind and compile as a launch does; what is recorded is the compile options that it took from the call."""
+    stand_in_for_torch()
     with standins.driver():
         x = standins.Tensor(np.ones(16, np.float32))
         compiled = kernel.run(x, **arguments(kernel), grid=(1,), warmup=True, **constexprs)
@@ -68,16 +78,20 @@ def launch_it(kernel, constexprs):
     return {name: getattr(metadata, name, None) for name in ("num_warps", "maxnreg")}
 
 
+ASK = {"codegen": compile_it, "hip": compile_it_for_hip, "interpreter": interpret_it, "launch": launch_it}
+
+
 def one(level, name, text, constexprs, folder, queue):
     try:
         kernel = load(name, text, folder)
-        queue.put({"codegen": compile_it, "interpreter": interpret_it, "launch": launch_it}[level](kernel, constexprs))
+        given = {key: getattr(tl, str(value)[3:], value) for key, value in constexprs.items()}
+        queue.put(ASK[level](kernel, given))
     except BaseException as error:
         queue.put(f"{type(error).__name__}: {error}")
 
 
 def main(level):
-    if level == "codegen":  # once, before the processes part: newer releases import all of Gluon with it
+    if level in ("codegen", "hip"):  # once, before the processes part: newer releases import all of Gluon with it
         importlib.import_module("triton.compiler.code_generator")
     found = {}
     fork = multiprocessing.get_context("fork")

@@ -69,6 +69,39 @@ def test_a_release_that_cannot_be_asked_about_is_one_sentence_and_exit_2(lint, o
     assert options[1] in err
 
 
+LAUNCH = "\n\ndef host(x, n):\n    k[(1,)](x, n, 16)\n"
+
+
+@pytest.mark.parametrize("form", sorted(output.FORMATS))
+def test_advice_is_no_finding_until_it_is_asked_for(lint, form):
+    status, out, _ = lint(KERNEL + "    pass\n" + LAUNCH, "--format", form)
+    assert (status, "num-warps-not-passed: launch" in out, "k.py:9" in out) == (0, False, False)
+    assert ("1 launches without num_warps" in out) == (form == "text")
+    status, out, _ = lint(KERNEL + "    pass\n" + LAUNCH, "--format", form, "--advice")
+    assert (status, "num-warps-not-passed" in out) == (1, True)
+    assert lint(KERNEL + "    pass\n" + LAUNCH, "--rule", "num-warps-not-passed")[0] == 1
+
+
+def test_the_backends_are_those_of_the_table_or_those_asked_for(lint, tmp_path):
+    text = KERNEL + "    pass\n\n\ndef host(x, n):\n    k[(1,)](x, n, 16, num_ctas=2)\n"
+    assert "num_ctas on HIP" in lint(text)[1]
+    assert "num_ctas on HIP" not in lint(text, "--backend", "cuda")[1]
+    (tmp_path / "constraints").mkdir()
+    row = '[cell.only]\npython = "3.11"\ntorch = "2.7.1"\ntriton = "3.3.1"\nplatforms = ["cuda"]\nwhy = "all"\n'
+    (tmp_path / "constraints" / "cells.toml").write_text(row)
+    assert "num_ctas on HIP" not in lint(text)[1]
+    assert "num_ctas on HIP" in lint(text, "--backend", "hip")[1]
+
+
+def test_a_file_that_is_not_parsed_is_named_and_the_others_are_checked(lint, tmp_path):
+    (tmp_path / "newer.py").write_text("import triton\ntype A B\n")
+    text = KERNEL + "    y = tl.rsqrt(n)\n"
+    status, out, err = lint(text, "newer.py")
+    assert (status, "tl.rsqrt" in out) == (2, True)
+    assert err.startswith("lint: not checked: newer.py is nothing that Python 3.")
+    assert lint(KERNEL + "    pass\n", "newer.py")[0] == 2
+
+
 def test_github_gets_one_command_a_finding(lint):
     text = KERNEL + "    y = tl.load(X, n > 0, 0.0, '', 'ca')\n    z = tl.rsqrt(n)\n"
     status, out, _ = lint(text, "--format", "github")
@@ -226,7 +259,7 @@ def test_the_verb_needs_no_triton_and_nothing_of_what_it_checks(tmp_path):
     ("name", "content", "said"),
     [
         ("gone.py", None, "there is no"),
-        ("bad.py", b"def k(:\n", "is not Python"),
+        ("bad.py", b"def k(:\n", "is nothing that Python 3."),
         ("binary.py", b"\xff\xfe\x00", "is not Python"),
         ("rule.py", b"x = 1  # lint: allow everything (why not)\n", "allows 'everything'"),
         ("folder", "dir", "holds no Python file"),

@@ -15,6 +15,7 @@ from triton_matrix.base.cells import find_root
 from triton_matrix.releases import bisect
 from triton_matrix.releases.searching import Answer, CannotAnswer, confirm
 
+from .. import launch_files
 from ..conftest import ENVS
 
 DATA = Path(__file__).parents[1] / "report" / "data"
@@ -204,6 +205,9 @@ def test_an_unknown_metric_is_refused_with_those_there_are():
             ["tests/harness/releases/test_bisect.py", "--metric", "registers", "--worse-than", "9"],
             "a test passes or fails",
         ),
+        ([str(DATA / "wide_backward.toml"), "--level", "device"], "allowed for a launch file are codegen, interpreter"),
+        ([str(DATA / "wide_backward.toml"), "--level", "interpreter", "--target", "cuda:90"], "are for level codegen"),
+        (["tests/harness/releases/test_bisect.py", "--level", "codegen"], "allowed for a test are interpreter, device"),
         (["tests/harness/releases/test_bisect.py", "--good", "1.0"], "triton is '1.0'; allowed are 2.3.1"),
     ],
 )
@@ -334,3 +338,41 @@ def test_a_kernel_that_its_own_module_changes_between_releases_is_said(release_p
     (tmp_path / "mine.py").write_text(BRANCHING.replace('"3.7"', '"0"'))
     done = run_bisect(*asked, "--envs", ENVS)
     assert "both say: fp64_instructions above 0, and so does every release between them" in done.stderr
+
+
+CHANGING = """
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def below_zero(x, out, N: tl.constexpr):
+    i = tl.arange(0, N)
+    tl.store(out + i, (tl.load(x + i) - 1).to(tl.int32))
+"""
+ZEROS = {"kind": "zeros"}
+
+
+def test_the_release_is_found_whose_interpreter_computes_something_else(release_python, tmp_path):
+    """A uint8 below zero is -1 up to 3.1.0 and 255 from 3.2.0 on; by its reference it is wrong from there on."""
+    for release in ("3.0.0", "3.1.0", "3.2.0", "3.3.1"):
+        release_python(release)
+    (tmp_path / "mine.py").write_text(CHANGING)
+    (tmp_path / "references.py").write_text("def right(x, out, N):\n    out[:] = -1\n")
+    args = {
+        "x": {"tensor": {"dtype": "u8", "shape": [16], "fill": ZEROS}},
+        "out": {"tensor": {"dtype": "i32", "shape": [16], "fill": ZEROS}},
+    }
+    launch = {"kernel": "mine.py:below_zero", "grid": [1], "args": args, "constexprs": {"N": 16}}
+    launch_files.write(tmp_path, plain=launch, judged={**launch, "reference": "references.py:right"})
+    ends = ["--level", "interpreter", "--good", "3.0.0", "--bad", "3.3.1", "--envs", ENVS]
+    done = run_bisect(tmp_path / "plain.toml", *ends)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = "changes with triton 3.2.0: from 'computes as 3.0.0 does' on 3.1.0 to 'computes as 3.2.0 does'"
+    assert said in done.stdout
+    assert "16 of 16 elements" in done.stdout
+    judged = run_bisect(tmp_path / "judged.toml", *ends)
+    assert "to 'computes as 3.2.0 does, wrong by its reference'" in judged.stdout, judged.stdout + judged.stderr
+    alike = run_bisect(tmp_path / "plain.toml", *ends[:3], "3.2.0", *ends[4:])
+    assert (alike.returncode, "both say: computes as 3.2.0 does" in alike.stderr) == (2, True)
+    assert "--label is 'no'; allowed are" in run_bisect(tmp_path / "plain.toml", *ends, "--label", "no").stderr
