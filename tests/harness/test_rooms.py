@@ -138,3 +138,38 @@ def test_a_circle_is_seen(tmp_path, files, expected):
         (tmp_path / "p" / name).write_text(text)
     known = modules(tmp_path / "p")
     assert circle({name: imported(name, path, known, inner=False) for name, path in known.items()}) == expected
+
+
+SHORT = ("evidence", "report")  # rooms whose functions are read at a glance
+MOST_BRANCHES, MOST_LINES = 15, 50
+
+
+def branches(function):
+    """Ways through a function: statements, conditional expressions, comprehensions and their conditions, and/or."""
+    count, left = 0, list(ast.iter_child_nodes(function))
+    while left:
+        node = left.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        count += isinstance(node, (ast.If, ast.While, ast.For, ast.ExceptHandler, ast.IfExp))
+        count += 1 + len(node.ifs) if isinstance(node, ast.comprehension) else 0
+        count += len(node.values) - 1 if isinstance(node, ast.BoolOp) else 0
+        left += ast.iter_child_nodes(node)
+    return count
+
+
+@pytest.mark.parametrize("folder", SHORT)
+def test_functions_of_the_report_are_short(folder):
+    long = {}
+    for path in sorted((PACKAGE / folder).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                size = branches(node), node.end_lineno - node.lineno + 1
+                if size[0] > MOST_BRANCHES or size[1] > MOST_LINES:
+                    long[f"{folder}/{path.name}: {node.name}"] = size
+    assert long == {}
+
+
+def test_branches_are_counted():
+    text = "def f(a):\n    for b in a or ():\n        if b:\n            return [c for c in b if c] if b else 0\n"
+    assert branches(ast.parse(text).body[0]) == 6

@@ -52,6 +52,11 @@ def named(names: Sequence[str], shown: int) -> str:
     return f"{', '.join(names[:shown])}{more}"
 
 
+def counted(names: Sequence[str], shown: int = 8) -> str:
+    """How many names there are, and the first of them: ``12: a, b and 10 more``."""
+    return f"{len(names)}: {named(names, shown)}"
+
+
 def short(commit: Optional[str]) -> str:
     """A commit as it is shown."""
     return (commit or "unknown")[:10]

@@ -8,15 +8,18 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base import commands, text
 from ..base.cells import Table, load_at
 from ..base.terms import RUN_LEVELS
 from ..report import expected
 from ..report.cli import NEEDS
-from ..report.matrix import Judged
 from . import jobs
+
+if TYPE_CHECKING:  # they need what the report needs, which is looked for first
+    from ..report.matrix import Matrix
+    from ..report.verdict import Verdicts
 
 TITLE = "Nightlies of the matrix"
 MARK = "<!-- triton-matrix nightly: this issue is written by its workflow -->"  # GitHub does not show it
@@ -46,10 +49,11 @@ def main(argv: list[str]) -> int:
     missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"it judges as the report does and needs {', '.join(missing)}: `nox -s nightly` has them")
-    from ..report.answer import judge  # not before it is known to be there
+    from ..report.answer import judge, matrix_of  # not before it is known to be there
+    from ..report.status import Asked
 
-    matrix = judge([options.evidence or table.root / "reports"], table)
-    lacking = troubles(matrix, table, nightlies)
+    verdicts = judge([options.evidence or table.root / "reports"], table)
+    matrix, lacking = matrix_of(verdicts, Asked()), troubles(verdicts, table, nightlies)
     body = render(matrix, nightlies, options.run, lacking)
     print(body)
     if options.publish:
@@ -57,17 +61,17 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def troubles(matrix: Judged, table: Table, nightlies: list[str]) -> list[str]:
+def troubles(verdicts: Verdicts, table: Table, nightlies: list[str]) -> list[str]:
     """What the nightly jobs were to leave and did not, and what is wrong with their timings: a sentence each."""
     wanted = jobs.expected(table, jobs.select(jobs.jobs(table), "schedule", None))
     on_cpu = [each for each in wanted if each.level == "interpreter"]
-    said = expected.unmet(matrix, on_cpu, table.releases, False)
-    said += expected.unrun(matrix, [each for each in wanted if each not in on_cpu], table.releases, False)
-    timed = [row for row in matrix.get("bench_runs", ()) if row["cell"] in nightlies and row["problem"]]
-    return [*said, *(f"{row['cell']} benchmarks: {row['problem']}" for row in timed)]
+    said = expected.unmet(verdicts, on_cpu, table.releases, False)
+    said += expected.unrun(verdicts, [each for each in wanted if each not in on_cpu], table.releases, False)
+    timed = [run for run in verdicts.facts.bench_runs if str(run.column) in nightlies and run.problem]
+    return [*said, *(f"{run.column} benchmarks: {run.problem}" for run in timed)]
 
 
-def render(matrix: Judged, cells: list[str], run: str, lacking: list[str]) -> str:
+def render(matrix: Matrix, cells: list[str], run: str, lacking: list[str]) -> str:
     """The issue's body: for each of the cells, what it resolved to and the report's own verdict and causes.
 
     Args:
@@ -96,7 +100,7 @@ def render(matrix: Judged, cells: list[str], run: str, lacking: list[str]) -> st
     return "\n".join(parts)
 
 
-def _causes(matrix: Judged, name: str) -> Iterator[str]:
+def _causes(matrix: Matrix, name: str) -> Iterator[str]:
     """Each group of failures of the cell that is not known: a test of it, and how that ended."""
     from ..report import markdown
 

@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 from ..base import commands
 from ..base.cells import Cell, Table, load_at
+from ..evidence.column import Column
 from ..report.expected import BENCH, Expected
 
 EVENTS = ("pull_request", "schedule")
@@ -44,7 +45,7 @@ def expected(table: Table, found: list[dict[str, Any]]) -> list[Expected]:
     listed: list[Expected] = []
     for job in found:
         if job["on"] == HOSTED:
-            listed.append(Expected(job["cell"], job["level"]))
+            listed.append(Expected(Column(job["cell"]), job["level"]))
         else:
             listed += _left_by_device(table, job["cell"], job["platform"])
     return listed
@@ -52,7 +53,7 @@ def expected(table: Table, found: list[dict[str, Any]]) -> list[Expected]:
 
 def _left_by_device(table: Table, cell: str, platform: str) -> list[Expected]:
     levels = ["device", *([BENCH] if table.has_benches else [])]
-    return [Expected(cell, level, platform) for level in levels]
+    return [Expected(Column(cell), level, platform) for level in levels]
 
 
 def select(found: list[dict[str, Any]], event: Optional[str], runners: Optional[str]) -> list[dict[str, Any]]:

@@ -90,6 +90,11 @@ def lacks(content: Mapping[str, Any]) -> str:
     for number, item in enumerate(entries):
         if not _is_entry(item):
             return f"its entry {number} is none"
+    return _not_as_given(entries, configurations)
+
+
+def _not_as_given(entries: list[dict[str, Any]], configurations: Mapping[str, Any]) -> str:
+    """That the entries are not those of the configurations, one for each; "" where they are."""
     said = Counter(
         (label, target) for target, asked in configurations.items() for labels in asked.values() for label in labels
     )

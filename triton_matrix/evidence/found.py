@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from ..base import text
 from . import runs
 from .atlas_runs import AtlasRun
+from .column import Column
 
 # worst first: a test that pytest lists twice (a failing body, then a failing teardown) keeps the worse outcome
 OUTCOMES = {"E": "error", "F": "failed", ".": "passed", "s": "skipped", "n": "n/a"}
@@ -37,10 +39,9 @@ class Suite:
     Attributes:
         run: its ``run-<level>.json``; None for a result of before runs had such files.
         counted: what its ``junit-<level>.xml`` counts; None where the run left none.
-        crash: the ``failure.json`` that is all the run left, as runs did before they had files of their own.
     """
 
-    cell: str
+    column: Column
     level: str
     date: str
     file: str
@@ -53,23 +54,42 @@ class Suite:
     seconds: float = 0.0
     run: Optional[runs.Run] = None
     counted: Optional[runs.Counted] = None
-    crash: Optional[Document] = None
 
     @property
     def folder(self) -> Path:
         """Where it lies: what lies beside it is of the same machine."""
         return Path(self.file).parent
 
+    @property
+    def commit(self) -> Optional[str]:
+        """Of the checkout that it was taken of."""
+        return self.properties.get("commit") or None
+
 
 @dataclass
 class Document:
-    """One JSON evidence file about a cell: its content, and where and when it comes from."""
+    """One JSON evidence file: what it is of, where and when it comes from, and its content.
 
-    cell: str
+    Attributes:
+        column: without a cell where the file is of no cell.
+    """
+
+    column: Column
     date: str
     file: str
     source: str
     content: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return Path(self.file).parent
+
+    @property
+    def commit(self) -> Optional[str]:
+        """Of the checkout that it was taken of."""
+        header: dict[str, Any] = self.content.get("triton_matrix") or self.content
+        return header.get("commit")
 
 
 @dataclass
@@ -85,11 +105,6 @@ class Atlas(Document):
     release: str = ""
     run: Optional[AtlasRun] = None
     there: bool = True
-
-    @property
-    def folder(self) -> Path:
-        """Where it lies."""
-        return Path(self.file).parent
 
 
 @dataclass(frozen=True)
@@ -125,6 +140,22 @@ class Evidence:
     def __bool__(self) -> bool:
         kinds = (self.suites, self.benches, self.bench_runs, self.unavailable, self.failures, self.atlas, self.launches)
         return any((*kinds, self.values, self.device))
+
+    @property
+    def date(self) -> Optional[str]:
+        """Of the newest result; None where there is none."""
+        return max((item.date for item in self._results()), default=None)
+
+    @property
+    def sources(self) -> list[str]:
+        """The folders that results are from."""
+        return sorted({item.source for item in self._results()})
+
+    def _results(self) -> Iterator[Union[Suite, Document]]:
+        yield from self.suites
+        kinds = (self.environments, self.benches, self.unavailable, self.failures, self.launches, self.bench_runs)
+        for kind in (*kinds, self.atlas, self.values, self.device):
+            yield from kind
 
 
 class Unusable(ValueError):

@@ -10,6 +10,7 @@ from typing import Optional
 from ..base import text
 from ..base.terms import LEVELS
 from . import runs
+from .column import parse
 from .found import OUTCOMES, Failure, Suite, Unusable, as_utc, shown
 
 NOT_APPLICABLE = "n/a: "  # how the pytest plugin begins the reason of a skip that is a known gap of the cell
@@ -40,8 +41,7 @@ def read_junit(path: Path, source: str) -> Suite:
                 elif element.tag == "testcase":  # pytest writes the suite's own properties before its first test
                     suite = suite or _suite(path, source, properties, timestamp)
             elif element.tag == "properties" and suite is None:
-                said = {item.get("name", ""): text.clean(item.get("value", "")) for item in element}
-                properties = {name: value for name, value in said.items() if value not in ("", "None")}
+                properties = _properties(element)
             elif element.tag == "testcase" and suite is not None:
                 _add_case(suite, counted, element)
                 element.clear()
@@ -55,6 +55,11 @@ def read_junit(path: Path, source: str) -> Suite:
     return suite
 
 
+def _properties(element: ET.Element) -> dict[str, str]:
+    said = {item.get("name", ""): text.clean(item.get("value", "")) for item in element}
+    return {name: value for name, value in said.items() if value not in ("", "None")}
+
+
 def _suite(path: Path, source: str, properties: dict[str, str], timestamp: Optional[str]) -> Suite:
     level = properties.get("level") or path.stem.removeprefix("junit-")
     if level not in LEVELS:
@@ -62,7 +67,8 @@ def _suite(path: Path, source: str, properties: dict[str, str], timestamp: Optio
     cell = properties.get("cell") or path.parent.name
     if "cell" in properties and path.name.startswith("junit-") and path.parent.name != cell:
         raise Unusable(f"says that it is of cell {cell!r} but lies in the folder {path.parent.name!r}")
-    return Suite(cell, level, as_utc(properties.get("date") or timestamp), shown(path), source, properties)
+    column = parse(cell, properties.get("triton", ""))
+    return Suite(column, level, as_utc(properties.get("date") or timestamp), shown(path), source, properties)
 
 
 def _count_header(counted: runs.Counted, element: ET.Element) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from ..base import text
 from ..base.terms import RUN_LEVELS
 from . import atlas_file, atlas_runs, bench_runs, runs, schemas
+from .column import NONE, parse
 from .found import OUTCOMES as OUTCOMES
 from .found import Atlas as Atlas
 from .found import Document as Document
@@ -72,24 +73,17 @@ def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
 
 
 def _pair(found: Evidence) -> None:
-    """Give each suite the run that it is of; a run, or a crash of a level, that left no suite is one without tests."""
+    """Give each suite the run that it is of; a run that left no suite is one without tests."""
     by_place = {(suite.folder, suite.level): suite for suite in found.suites}
     for document in found.runs:
         run = runs.from_json(document.content)
         suite = by_place.get((Path(document.file).parent, run.level))
         if suite is None:
             said = {**run.versions, **({"commit": run.commit} if run.commit else {})}
-            suite = Suite(run.cell, run.level, document.date, document.file, document.source, said)
+            column = parse(run.cell, run.versions.get("triton", ""))
+            suite = Suite(column, run.level, document.date, document.file, document.source, said)
             found.suites.append(suite)
         suite.run, suite.date = run, document.date
-    for document in [item for item in found.failures if item.content["stage"].startswith("run:")]:
-        found.failures.remove(document)
-        level = document.content["stage"].partition(":")[2]
-        if level not in RUN_LEVELS:
-            found.problems.append(Problem(document.file, f"is of stage {document.content['stage']!r}", True))
-            continue
-        crashed = Suite(document.cell, level, document.date, document.file, document.source, {}, crash=document)
-        found.suites.append(crashed)
 
 
 def _pair_atlas(found: list[Atlas], declared: list[Document], verb: str) -> None:
@@ -100,25 +94,9 @@ def _pair_atlas(found: list[Atlas], declared: list[Document], verb: str) -> None
         for release, opened in run.opened_by_release().items():
             if release not in there:
                 content: dict[str, Any] = {"triton": release, "date": opened, "commit": run.commit, "entries": []}
-                there[release] = Atlas("", "", document.file, document.source, content, release, there=False)
+                there[release] = Atlas(NONE, "", document.file, document.source, content, release, there=False)
                 found.append(there[release])
             there[release].run, there[release].date = run, max(there[release].date, as_utc(opened))
-
-
-def is_subject(cell: str) -> bool:
-    """Whether a row of the matrix is of another package than ours."""
-    return "@" in cell
-
-
-def table_cell(cell: str) -> str:
-    """The cell's name in the table: ``ambient`` for the row ``ambient-3.6.0`` of a matrix, and without a subject."""
-    return "ambient" if cell.startswith("ambient-") else cell.partition("@")[0]
-
-
-def session(cell: str) -> str:
-    """The command that runs the cell's suites; what the running Python has is taken as it is."""
-    options = "--no-venv --no-install " if table_cell(cell) == "ambient" else ""
-    return f"nox {options}-s tests-{table_cell(cell)}"
 
 
 def _read_file(found: Evidence, folder: Path, path: Path) -> None:
@@ -164,12 +142,7 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
     if not isinstance(content, dict):
         raise Unusable("is foreign: not an object", broken=path.name in NAMES)
     if "benchmarks" in content and "machine_info" in content and "schema" not in content:  # pytest-benchmark's own
-        if not content.get("triton_matrix"):
-            problem = "is foreign: a pytest-benchmark file that our bench did not write"
-            raise Unusable(problem, broken=path.name in NAMES)
-        _check(content, "benches")
-        about = content["triton_matrix"]
-        return "benches", Document(about["cell"], as_utc(about["date"]), shown(path), source, content)
+        return "benches", _bench(content, path, source)
     schema = str(content.get("schema") or "")
     if schema not in SCHEMAS:
         named = f"its schema is {schema!r}; known are {', '.join(SCHEMAS)}" if schema else "it names no schema"
@@ -183,7 +156,17 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
     for each in content.get("earlier", ()) if kind in OVER_RELEASES else ():
         as_utc(each["opened"])
     date = as_utc(content["opened" if kind in ("runs", "bench_runs", *OVER_RELEASES) else "date"])
-    return kind, Document(content.get("cell", ""), date, shown(path), source, content)
+    return kind, Document(parse(content.get("cell", "")), date, shown(path), source, content)
+
+
+def _bench(content: dict[str, Any], path: Path, source: str) -> Document:
+    about = content.get("triton_matrix")
+    if not about:
+        problem = "is foreign: a pytest-benchmark file that our bench did not write"
+        raise Unusable(problem, broken=path.name in NAMES)
+    _check(content, "benches")
+    column = parse(about["cell"], about["versions"].get("triton") or "")
+    return Document(column, as_utc(about["date"]), shown(path), source, content)
 
 
 def _atlas(content: dict[str, Any], path: Path, source: str) -> Atlas:
@@ -192,7 +175,7 @@ def _atlas(content: dict[str, Any], path: Path, source: str) -> Atlas:
     release = content["triton"]
     if path.stem != release:
         raise Unusable(f"says that it is of triton {release} but is called {path.name!r}")
-    return Atlas("", as_utc(content["date"]), shown(path), source, content, release)
+    return Atlas(NONE, as_utc(content["date"]), shown(path), source, content, release)
 
 
 def _check(content: dict[str, Any], kind: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -146,38 +146,71 @@ def read_journal(run: Run, path: Path) -> None:
             told = json.loads(line)
         except ValueError:
             continue
-        if "collected" in told:
-            run.collected, run.deselected = list(told["collected"]), int(told["deselected"])
-            run.selection, run.left_out = list(told["selection"]), list(told["left_out"])
-            run.overridden = list(told["overridden"])
-        elif "helpers" in told:
-            run.helpers, run.read = dict(told["helpers"]), dict(told["read"])
-        elif "uncollected" in told:
-            run.uncollected.append(told["uncollected"])
-        elif "begin" in told:
+        _hear(run, told)
+        if "begin" in told:
             begun[told["begin"]] = None
-        elif "end" in told:
-            run.finished.append(told["end"])
-            run.subtests += int(told["subtests"])
-            begun.pop(told["end"], None)
-        elif "kernels" in told:
-            run.kernels = sorted({*(run.kernels or ()), *told["kernels"]})
-        elif "launches" in told:
-            counts = run.launches.setdefault(told["test"], {})
-            for kernel, count in told["launches"].items():
-                counts[kernel] = counts.get(kernel, 0) + int(count)
-        elif "attempts" in told:
-            run.reruns[told["test"]] = int(told["attempts"])
-        elif "unheard" in told:
-            run.unheard.append(told["unheard"])
-        elif "note" in told:
-            run.notes.append(told["note"])
-        elif "problem" in told:
-            run.problem = run.problem or told["problem"]
-        elif "forked" in told:
-            test = told["forked"].get("end") or "a test"
-            run.problem = run.problem or f"{test} forked, and its child came back to go on with the suites"
+        begun.pop(told.get("end"), None)
     run.running = next(reversed(list(begun)), "")
+
+
+def _hear(run: Run, told: Mapping[str, Any]) -> None:
+    """Put one line of a journal into ``run``. Of its keys the first that is known says what the line tells."""
+    kind = next((key for key in _HEARD if key in told), None)
+    if kind is not None:
+        _HEARD[kind](run, told)
+
+
+def _hear_collected(run: Run, told: Mapping[str, Any]) -> None:
+    run.collected, run.deselected = list(told["collected"]), int(told["deselected"])
+    run.selection, run.left_out = list(told["selection"]), list(told["left_out"])
+    run.overridden = list(told["overridden"])
+
+
+def _hear_helpers(run: Run, told: Mapping[str, Any]) -> None:
+    run.helpers, run.read = dict(told["helpers"]), dict(told["read"])
+
+
+def _hear_end(run: Run, told: Mapping[str, Any]) -> None:
+    run.finished.append(told["end"])
+    run.subtests += int(told["subtests"])
+
+
+def _hear_kernels(run: Run, told: Mapping[str, Any]) -> None:
+    run.kernels = sorted({*(run.kernels or ()), *told["kernels"]})
+
+
+def _hear_launches(run: Run, told: Mapping[str, Any]) -> None:
+    counts = run.launches.setdefault(told["test"], {})
+    for kernel, count in told["launches"].items():
+        counts[kernel] = counts.get(kernel, 0) + int(count)
+
+
+def _hear_attempts(run: Run, told: Mapping[str, Any]) -> None:
+    run.reruns[told["test"]] = int(told["attempts"])
+
+
+def _hear_problem(run: Run, told: Mapping[str, Any]) -> None:
+    run.problem = run.problem or told["problem"]
+
+
+def _hear_forked(run: Run, told: Mapping[str, Any]) -> None:
+    test = told["forked"].get("end") or "a test"
+    run.problem = run.problem or f"{test} forked, and its child came back to go on with the suites"
+
+
+_HEARD: dict[str, Callable[[Run, Mapping[str, Any]], None]] = {
+    "collected": _hear_collected,
+    "helpers": _hear_helpers,
+    "uncollected": lambda run, told: run.uncollected.append(told["uncollected"]),
+    "end": _hear_end,
+    "kernels": _hear_kernels,
+    "launches": _hear_launches,
+    "attempts": _hear_attempts,
+    "unheard": lambda run, told: run.unheard.append(told["unheard"]),
+    "note": lambda run, told: run.notes.append(told["note"]),
+    "problem": _hear_problem,
+    "forked": _hear_forked,
+}
 
 
 @dataclass
@@ -226,9 +259,7 @@ def shortfall(run: Run, counted: Optional[Counted]) -> str:
     if cut:
         return cut
     if run.deselected or run.left_out:
-        said = f", by {' '.join(run.selection)!r}" if run.selection else ""
-        what = f"{run.deselected} tests were deselected" if run.deselected else f"{run.left_out[0]} was left out"
-        return f"a selection was run: {what}{said}"
+        return f"a selection was run: {_selected(run)}"
     if run.overridden:
         return f"PYTEST_ADDOPTS sets {run.overridden[0]!r}, which changes how the suites' tests are found or judged"
     if counted is None:
@@ -247,6 +278,11 @@ def shortfall(run: Run, counted: Optional[Counted]) -> str:
         more = f"; and {len(run.unheard) - 1} more" if len(run.unheard) > 1 else ""
         return f"a failure that pytest does not count: {run.unheard[0]}{more}"
     return ""
+
+
+def _selected(run: Run) -> str:
+    said = f", by {' '.join(run.selection)!r}" if run.selection else ""
+    return (f"{run.deselected} tests were deselected" if run.deselected else f"{run.left_out[0]} was left out") + said
 
 
 def of_kernels(launched: Mapping[str, int]) -> str:

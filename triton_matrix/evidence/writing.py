@@ -174,7 +174,7 @@ def failure(folder: Path, cell: str, stage: str, command: list[str], status: Opt
     """Keep what stopped a cell before its suites could say so themselves, in place of its older evidence.
 
     Args:
-        stage: ``provide``, ``resolve``, ``build`` or ``install``.
+        stage: ``provide``, ``resolve`` or ``install``.
         command: what was run; ``status`` its exit status, None where it never ended; ``tail`` its last lines.
     """
     found = {"schema": schemas.FAILURE, "cell": cell, "stage": stage, "command": command, "status": status}

@@ -19,9 +19,8 @@ from ..base.terms import LEVELS
 from ..codegen import metrics
 from ..codegen.cli import target_names
 from ..environments import stamped
-from ..evidence import atlas_file, reading, writing
+from ..evidence import atlas_file, causes, reading, writing
 from ..launches import naming
-from ..suites import causes
 from . import bisecting_values, codegen
 from .searching import Answer, Found, confirm, search
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-ENVIRONMENT = "environment"  # of suites/causes.toml: resolve, build, import
+ENVIRONMENT = "environment"  # of evidence/causes.toml: resolve, build, import
 
 
 @dataclass(frozen=True)

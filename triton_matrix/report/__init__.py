@@ -2,15 +2,19 @@
 
 The way of the data through these modules, one way only:
 
-    evidence.py      reads folders of evidence files; a broken or foreign file becomes a named problem
-    causes.py        what broke, from the table causes.toml
-    merge.py         folders -> one matrix: per cell and level the newest result wins, the others are listed
-    atlas.py         the codegen level: all releases in columns, and the codegen changes between them
-    benches.py       the device's timings, and which of them moved beyond the noise
-    compare_runs.py  this matrix against an earlier one, and cell against cell
-    verdict.py       verdicts, known failures, what was required, the exit status
+    results.py       each result of the evidence, annotated once: outdated, own, machine, whole or not, causes
+    current.py known.py   what it is annotated by: the checkout as it is now, and the failures that it accepts
+    selection.py     which of them count; the others are listed
+    rows.py          a row for each column, with the results that count at each level
+    atlas.py         what all releases made of the launches, in columns, and the changes between them
+    benches.py       the timings of devices, and how the benches ended
+    facts.py         all of these in order
+    compare_runs.py  this run against an earlier one, and cell against cell (speed.py, columns.py)
+    verdict.py       the verdict of every level, row and release
+    status.py        what is stale, the exit status and its reasons (expected.py: what must be there)
+    serialise.py     the content of matrix.json, with atlas_failures.py and launches.py; its types are in matrix.py
     terminal.py markdown.py page.py   the three ways to show it; their words and marks are in words.py
     answer.py        all of it in order, as the options of cli.py ask
 
-Needs Python 3.11 and the distributions jinja2, jsonschema and rich; nothing else in the package imports it.
+Needs Python 3.11 and the distributions jinja2, jsonschema and rich; nothing else in the package imports it but ``ci``.
 """

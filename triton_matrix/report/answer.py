@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import jsonschema
 
 from ..base import files, text
 from ..base.cells import Table, load_at
-from ..evidence import reading
-from . import compare_runs, expected, known, markdown, merge, page, terminal, verdict, words
+from ..evidence import reading, schemas
+from . import compare_runs, expected, facts, known, markdown, page, serialise, status, terminal, verdict, words
+from .compare_runs import Snapshot
 from .current import Current
-from .matrix import Changes, Found, Judged, Matrix
+from .facts import Facts
+from .known import Known
+from .matrix import Changes, Matrix, Pair
+from .status import Asked
+from .verdict import Verdicts
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """What the evidence is held against: the sources as they are now, and what is accepted.
+
+    Attributes:
+        changes: the file of accepted codegen changes.
+    """
+
+    current: Current
+    known: Known
+    changes: Path
 
 
 def answer(options: argparse.Namespace) -> int:
@@ -26,7 +45,7 @@ def answer(options: argparse.Namespace) -> int:
         OSError: the evidence cannot be read.
     """
     table = load_at(options.root)
-    asked = verdict.Asked(
+    asked = Asked(
         required=[expected.parse("--require", item, table) for item in options.require],
         expected=[expected.parse("--expect", item, table) for item in options.expect],
         releases=list(table.releases),
@@ -35,20 +54,27 @@ def answer(options: argparse.Namespace) -> int:
     )
     reports = options.reports or table.root / "reports"
     accepts = known.load(options.known or table.known, table.cells)
-    accepted = options.accepted or table.accepted
     current = Current(table, str(reports), options.allow_stale)
-    found = build([reports, *options.add], current, accepts, accepted)
+    checkout = Checkout(current, accepts, options.accepted or table.accepted)
+    today = read([reports, *options.add], checkout)
+    now = compare_runs.of_facts(today)
     changes: Optional[Changes] = None
     if options.against:
-        earlier = read_matrix(options.against, current, accepts, accepted)
-        changes = compare_runs.compare(found, earlier, str(options.against), accepts, options.allow_stale)
-    names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(found)
-    pair = compare_runs.cell_against_cell(found, *names) if names else None
-    judged = verdict.judge(found, changes, pair)
-    status, reasons = verdict.status(judged, asked)
-    matrix: Matrix = {**judged, "status": status, "status_reasons": reasons, "jobs": dict(asked.jobs)}
-    jsonschema.validate(matrix, schema())
-    out = options.out or reports
+        earlier = read_earlier(options.against, checkout)
+        changes = compare_runs.compare(now, earlier, str(options.against), accepts, options.allow_stale)
+    names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(today.rows)
+    pair = compare_runs.cell_against_cell(now, today.rows, *names) if names else None
+    matrix = matrix_of(verdict.judge(today, changes), asked, pair)
+    show(matrix, options.out or reports)
+    return matrix["status"]
+
+
+def show(matrix: Matrix, out: Path) -> None:
+    """Write the three files, then print the table.
+
+    Raises:
+        ValueError: a file cannot be written; what is printed is printed all the same.
+    """
     trouble: Optional[OSError] = None
     try:  # before anything is printed: a reader that goes away does not leave an older page
         content = json.dumps(matrix, separators=(",", ":"), sort_keys=True, allow_nan=False)
@@ -63,49 +89,69 @@ def answer(options: argparse.Namespace) -> int:
     print(f"page: {text.printable(str(out / 'index.html'))}")
     if unavailable := words.unavailable_line(matrix):  # last, where plain `nox` ends
         print(unavailable)
-    return status
 
 
-def judge(folders: list[Path], table: Table) -> Judged:
-    """The matrix of these folders, judged as the report does, with the table's own known failures.
+def judge(folders: list[Path], table: Table) -> Verdicts:
+    """The verdicts of these folders as the report gives them, with the table's own known failures.
 
     Raises:
         ValueError: the file of known failures, or of accepted codegen changes, is malformed.
     """
-    current = Current(table, str(folders[0]))
-    return verdict.judge(build(folders, current, known.load(table.known, table.cells), table.accepted))
+    accepts = known.load(table.known, table.cells)
+    return verdict.judge(read(folders, Checkout(Current(table, str(folders[0])), accepts, table.accepted)))
 
 
-def build(folders: list[Path], current: Current, accepts: known.Known, accepted: Path) -> Found:
-    """The matrix of these folders, not yet judged. A first folder that does not exist is an empty one."""
+def read(folders: list[Path], checkout: Checkout) -> Facts:
+    """What these folders say. A first folder that does not exist is an empty one."""
     kept = [folder for position, folder in enumerate(folders) if position or folder.is_dir()]
-    return merge.build(reading.read(kept), current, accepts, accepted)
+    return facts.build(reading.read(kept), checkout.current, checkout.known, checkout.changes)
 
 
-def read_matrix(path: Path, current: Current, accepts: known.Known, accepted: Path) -> Union[Found, Matrix]:
+def matrix_of(verdicts: Verdicts, asked: Asked, pair: Optional[Pair] = None) -> Matrix:
+    """The content of ``matrix.json``, checked against its schema."""
+    old = status.stale(verdicts)
+    content = serialise.matrix(verdicts, pair, old, status.status(verdicts, asked, old), asked.jobs)
+    return checked(content)
+
+
+def checked(content: Any) -> Matrix:
+    """Content as a matrix.
+
+    Raises:
+        jsonschema.ValidationError: it is none.
+    """
+    jsonschema.validate(content, schema())
+    matrix: Matrix = content
+    return matrix
+
+
+def read_earlier(path: Path, checkout: Checkout) -> Snapshot:
     """An earlier run: its ``matrix.json``, or a folder of evidence files.
 
     Raises:
         ValueError: no such path, or not a matrix of a schema this report knows; names the path.
     """
+    if path.is_dir() and (path / "matrix.json").is_file():
+        return read_earlier(path / "matrix.json", checkout)
     if path.is_dir():
-        if (path / "matrix.json").is_file():
-            return read_matrix(path / "matrix.json", current, accepts, accepted)
-        found = build([path], current, accepts, accepted)
-        ran = any(cell["levels"] for cell in found["cells"].values())
-        if not ran and not found["codegen"]["releases"] and not found["benches"]:
+        snapshot = compare_runs.of_facts(read([path], checkout))
+        if not snapshot.levels and not snapshot.codegen["releases"] and not snapshot.timings:
             raise ValueError(f"--against {path} holds no results")
-        return found
+        return snapshot
     try:
-        matrix: Matrix = reading.load_json(path.read_text(encoding="utf-8"))
-        jsonschema.validate(matrix, schema())
+        content = reading.load_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"--against {path}: there is no such file or folder") from None
-    except jsonschema.ValidationError as error:
-        raise ValueError(f"--against {path} is no {merge.SCHEMA}: {error.json_path}: {error.message[:200]}") from None
     except ValueError as error:
         raise ValueError(f"--against {path} is not JSON: {error}") from None
-    return matrix
+    said = content.get("schema") if isinstance(content, dict) else None
+    if said != schemas.MATRIX:
+        raise ValueError(f"--against {path} is no {schemas.MATRIX}: its schema is {said!r}")
+    try:
+        return compare_runs.of_matrix(checked(content))
+    except jsonschema.ValidationError as error:
+        wrong = f"{error.json_path}: {error.message[:200]}"
+        raise ValueError(f"--against {path} is no {schemas.MATRIX}: {wrong}") from None
 
 
 @cache

@@ -8,89 +8,169 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Optional, cast
+from typing import Any, Optional
 
-from ..base.terms import BAD, Verdict
+from ..base.cells import Table
+from ..bench.device import document as on_device
 from ..codegen import accepted, compare, reasons
-from ..evidence import atlas_file, schemas
-from ..evidence.reading import Atlas
+from ..evidence import atlas_file
 from ..values import entries as of_values
-from .benches import listed
-from .current import Current, Standing
-from .matrix import (
-    Changes,
-    Codegen,
-    Columns,
-    Entry,
-    FoundCodegen,
-    JudgedRelease,
-    Release,
-    Step,
-    Why,
-)
+from .columns import ABSENT, STATUS, worst_rows
+from .matrix import Columns, Entry, Step, Why
+from .results import ReleaseResult
 
 Changes_ = Callable[[Any, Any], list[compare.Change]]
-STATUS = {"ok": ".", "n/a": "n", "error": "E"}
-ABSENT = " "
 REASON = 1000  # characters of a reason that are kept
 ENDED = ("crash", "unanswered", "wrong")  # how an error came about, where it is known
-LEVELS_OF = {"codegen": "codegen", "values": "interpreter"}
 
 
-def build(found_files: Sequence[Atlas], current: Current, path: Path, verb: str = "codegen") -> FoundCodegen:
-    """The files of all releases, oldest first, as columns.
+@dataclass(frozen=True)
+class Release:
+    """What one release made of everything.
+
+    Attributes:
+        result: the file that this is from.
+        counts: status -> configurations.
+        wrong: of the errors, how many are launches that ran and are wrong by a reference.
+        worse: configurations that compiled for the worse, or computed something else, than in the release before.
+        accepted: of those, how many are accepted.
+        before: the release that it was compared with; None where it was with none.
+    """
+
+    result: ReleaseResult
+    counts: Mapping[str, int]
+    wrong: int
+    worse: int
+    accepted: int
+    before: Optional[str]
+
+    @property
+    def name(self) -> str:
+        """Of Triton."""
+        return self.result.record.release
+
+
+@dataclass(frozen=True)
+class OverReleases:
+    """What all releases made of all launches, by one verb.
+
+    Attributes:
+        verb: ``codegen``, ``values`` or ``device``.
+        columns: every configuration in every release.
+        releases: the oldest first.
+    """
+
+    verb: str
+    columns: Columns
+    releases: Mapping[str, Release]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What one release made of each configuration, in the order of ``ids``."""
+
+    status: str
+    reasons: dict[str, str]
+    ended: dict[str, str]
+    cpu_seconds: list[Optional[float]]
+    values: dict[str, list[Optional[float]]]
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """What releases changed of those before: rows for the worse, how much is compared, and unused acceptances."""
+
+    rows: list[dict[str, Any]]
+    steps: list[Step]
+    gone: list[str]
+
+
+def build(kept: Mapping[str, ReleaseResult], table: Table, path: Optional[Path], verb: str = "codegen") -> OverReleases:
+    """The files of all releases as columns.
 
     Args:
-        found_files: one per release.
-        current: the checkout that is asked about.
+        kept: the file of each release, the oldest first.
         path: the file that accepts changes between releases; no file accepts nothing.
-        verb: what wrote the files: ``codegen`` or ``values``.
+        verb: what wrote the files: ``codegen``, ``values``, or ``device`` of the bench.
 
     Raises:
         ValueError: the file is there and malformed.
     """
-    standings = {item.release: current.standing(item) for item in found_files}
     documents = [
-        item.content if standings[item.release].is_shown else {**item.content, "entries": []} for item in found_files
+        item.record.content if item.standing.is_shown else {**item.record.content, "entries": []}
+        for item in kept.values()
     ]
-    described: dict[str, Entry] = {}
-    metrics: dict[str, None] = {}
-    for document in documents:
-        for entry in document["entries"]:
-            if entry["id"] not in described:
-                described[entry["id"]] = _describe(entry)
-            metrics.update(dict.fromkeys(entry.get("metrics") or ()))
-    ids = sorted(described)
-    index = {name: position for position, name in enumerate(ids)}
-    found: FoundCodegen = {
-        "releases": [document["triton"] for document in documents],
-        "entries": [described[name] for name in ids],
-        "metrics": list(metrics),
-        "status": {},
-        "reasons": {},
-        "why": why(documents, list(current.table.releases)),
-        "ended": {},
-        "values": {metric: {} for metric in metrics},
-        "cpu_seconds": {},
-        "summary": {},
-        "changes": [],
-        "steps": [],
-        "gone": [],
+    entries, metrics = _entries(documents), _metrics(documents)
+    index = {entry["id"]: position for position, entry in enumerate(entries)}
+    made = {document["triton"]: _column(document, index) for document in documents}
+    changes = _changes(documents, entries, path, _changes_of(verb, documents))
+    columns: Columns = {
+        "releases": list(made),
+        "entries": entries,
+        "metrics": metrics,
+        "status": {release: column.status for release, column in made.items()},
+        "reasons": {release: column.reasons for release, column in made.items()},
+        "why": why(documents, list(table.releases)),
+        "ended": {release: column.ended for release, column in made.items()},
+        "values": {metric: _values(metric, made) for metric in metrics},
+        "cpu_seconds": {release: column.cpu_seconds for release, column in made.items()},
+        "changes": [{"entry": index[row["id"]], **row} for row in changes.rows],
+        "steps": changes.steps,
+        "gone": changes.gone,
     }
-    for item, document in zip(found_files, documents):
-        _add_release(found, document, index, standings[item.release], current.is_own(item))
-    _add_changes(found, documents, path, _changes_of(verb, documents))
-    return found
+    return OverReleases(verb, columns, {name: _release(kept[name], made[name], changes) for name in kept})
+
+
+def _entries(documents: Sequence[Mapping[str, Any]]) -> list[Entry]:
+    """Every configuration once, as the oldest release that has it describes it."""
+    described = {entry["id"]: entry for document in reversed(documents) for entry in reversed(document["entries"])}
+    return [_describe(described[name]) for name in sorted(described)]
+
+
+def _metrics(documents: Sequence[Mapping[str, Any]]) -> list[str]:
+    every = (entry.get("metrics") or () for document in documents for entry in document["entries"])
+    return list(dict.fromkeys(metric for metrics in every for metric in metrics))
+
+
+def _release(result: ReleaseResult, column: _Column, changes: _Changes) -> Release:
+    name = result.record.release
+    counts = {status: column.status.count(letter) for status, letter in STATUS.items()}
+    wrong = sum(how == "wrong" for how in column.ended.values())
+    rows = [row for row in changes.rows if row["to"] == name]
+    accepted_ = sum(bool(row["accepted"]) for row in rows)
+    before = next((step["before"] for step in changes.steps if step["after"] == name), None)
+    return Release(result, counts, wrong, len(rows) - accepted_, accepted_, before)
+
+
+def _column(document: Mapping[str, Any], index: Mapping[str, int]) -> _Column:
+    letters = [ABSENT] * len(index)
+    seconds: list[Optional[float]] = [None] * len(index)
+    column = _Column("", {}, {}, seconds, {})
+    for entry in document["entries"]:
+        position = index[entry["id"]]
+        letters[position] = STATUS[entry["status"]]
+        seconds[position] = entry.get("cpu_seconds")
+        if entry.get("reason"):
+            column.reasons[str(position)] = str(entry["reason"])[:REASON]
+        column.ended.update({str(position): how for how in ENDED if entry.get(how)})
+        for metric, value in (entry.get("metrics") or {}).items():
+            if isinstance(value, (int, float)):
+                column.values.setdefault(metric, [None] * len(index))[position] = value
+    return _Column("".join(letters), column.reasons, column.ended, seconds, column.values)
+
+
+def _values(metric: str, made: Mapping[str, _Column]) -> dict[str, list[Optional[float]]]:
+    return {release: column.values[metric] for release, column in made.items() if metric in column.values}
 
 
 def why(documents: Sequence[Mapping[str, Any]], known: Sequence[str]) -> list[Why]:
     """Each reason of the atlas once; ``known`` as of reasons.grouped."""
     return [
         {
-            "kind": cast(Literal["error", "warning"], each.kind),
+            "kind": "error" if each.kind == "error" else "warning",
             "text": each.text,
             "releases": each.releases,
             "of": {release: list(ids) for release, ids in each.of.items()},
@@ -112,82 +192,39 @@ def _describe(entry: Mapping[str, Any]) -> Entry:
     }
 
 
-def _add_release(
-    found: FoundCodegen, document: Mapping[str, Any], index: Mapping[str, int], standing: Standing, own: bool
-) -> None:
-    release = document["triton"]
-    letters = [ABSENT] * len(index)
-    columns: dict[str, list[Optional[float]]] = {metric: [None] * len(index) for metric in found["metrics"]}
-    said: dict[str, str] = {}
-    ended: dict[str, str] = {}
-    seconds: list[Optional[float]] = [None] * len(index)
-    for entry in document["entries"]:
-        position = index[entry["id"]]
-        letters[position] = STATUS[entry["status"]]
-        seconds[position] = entry.get("cpu_seconds")
-        if entry.get("reason"):
-            said[str(position)] = str(entry["reason"])[:REASON]
-        ended.update({str(position): how for how in ENDED if entry.get(how)})
-        for metric, value in (entry.get("metrics") or {}).items():
-            if isinstance(value, (int, float)):
-                columns[metric][position] = value
-    found["status"][release] = "".join(letters)
-    found["reasons"][release] = said
-    found["ended"][release] = ended
-    found["cpu_seconds"][release] = seconds
-    for metric, column in columns.items():
-        if any(value is not None for value in column):
-            found["values"][metric][release] = column
-    counts = {status: letters.count(letter) for status, letter in STATUS.items()}
-    found["summary"][release] = {
-        "date": document["date"],
-        "commit": document.get("commit"),
-        "sources": document.get("sources"),
-        "adapter": document.get("adapter"),
-        "counts": counts,
-        "worse": 0,
-        "accepted": 0,
-        "outdated": standing.outdated,
-        "own": own,
-        "left": standing.left,
-        "shortfall": standing.shortfall,
-        "unavailable": standing.unavailable,
-        "empty": [name for name, asked in document.get("configurations", {}).items() if not asked],
-    }
-
-
 def _changes_of(verb: str, documents: Sequence[Mapping[str, Any]]) -> Changes_:
     if verb == "codegen":
         return compare.changes
+    if verb == "device":
+        return on_device.changes
     return functools.partial(of_values.changes, compared=of_values.compared_in(documents))
 
 
-def _add_changes(atlas: FoundCodegen, documents: Sequence[Mapping[str, Any]], path: Path, changes: Changes_) -> None:
-    """Compare each release with the one before, and mark what the file at ``path`` accepts."""
-    entries = accepted.of_compiled(accepted.read(path) if path.is_file() else [], atlas["entries"])
-    index = {entry["id"]: position for position, entry in enumerate(atlas["entries"])}
+def _changes(
+    documents: Sequence[Mapping[str, Any]], compiled: Sequence[Entry], path: Optional[Path], changes: Changes_
+) -> _Changes:
+    """Each release against the one before, with what the file at ``path`` accepts marked."""
+    entries = accepted.of_compiled(accepted.read(path) if path and path.is_file() else [], compiled)
+    noted = _Changes([], [], [])
     for before, after in _pairs(documents):
         span = before["triton"], after["triton"]
         worse = [change for change in changes(before, after) if change.kind == "worse"]
         open_, unused = accepted.judge(worse, entries, *span)
-        atlas["gone"] += compare.unused_lines(unused)
-        coverage = compare.coverage(before, after)
-        counted: Step = {
-            "before": span[0],
-            "after": span[1],
-            "compared": len(coverage.compared),
-            "lines": coverage.lines(*span),
-        }
-        atlas["steps"].append(counted)
-        summary = atlas["summary"][after["triton"]]
-        summary["before"] = before["triton"]
-        reasons = {id(change): "" if change in open_ else _reason(change, entries, span) for change in worse}
-        for reason in dict.fromkeys(reasons.values()):
-            alike = [change for change in worse if reasons[id(change)] == reason]
-            for row, change in _rows(alike, *span):
-                kind: Literal["accepted", "worse"] = "accepted" if reason else "worse"
-                summary[kind] += 1
-                atlas["changes"].append({"entry": index[change.id], **row, "accepted": reason})
+        alike: dict[str, list[compare.Change]] = {}
+        for change in worse:
+            alike.setdefault("" if change in open_ else _reason(change, entries, span), []).append(change)
+        for reason, same in alike.items():
+            noted.rows.extend({**row, "accepted": reason} for row in worst_rows(same, *span))
+        noted.steps.append(_step(before, after))
+        noted.gone.extend(compare.unused_lines(unused))
+    return noted
+
+
+def _step(before: dict[str, Any], after: dict[str, Any]) -> Step:
+    """How much of two neighbours is compared."""
+    span, coverage = (before["triton"], after["triton"]), compare.coverage(before, after)
+    compared, lines = len(coverage.compared), coverage.lines(*span)
+    return {"before": span[0], "after": span[1], "compared": compared, "lines": lines}
 
 
 def _pairs(documents: Sequence[Mapping[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -200,114 +237,6 @@ def _pairs(documents: Sequence[Mapping[str, Any]]) -> Iterator[tuple[dict[str, A
         yield from itertools.pairwise(group)
 
 
-def nothing_compared(codegen: Codegen, allow_stale: bool, verb: str = "codegen") -> str:
-    """That no configuration of several releases is compared with another; "" where one is, or one release is there."""
-    there = [
-        name
-        for name, row in codegen["summary"].items()
-        if sum(row["counts"].values()) and (allow_stale or row["verdict"] != "stale")
-    ]
-    if len(there) < 2 or any(step["compared"] for step in codegen["steps"] if step["after"] in there):
-        return ""
-    what = "configuration" if verb == "codegen" else "launch"
-    return f"{verb}: of triton {', '.join(there)} no {what} is compared with that of another release"
-
-
-def judge(codegen: FoundCodegen, changes: Optional[Changes], verb: str = "codegen") -> Codegen:
-    """The atlas, or the values, with the verdict of every release, and its reason.
-
-    A release in which a kernel does not compile has failed; one that compiles for the worse than in an earlier run, or
-    than the release before it without being accepted, has regressed. A launch that never ran is no failure; one that is
-    not as its reference says is.
-    """
-    summary: dict[str, Release] = {}
-    for release, row in codegen["summary"].items():
-        computed = verb == "values"
-        ended = codegen["ended"][release].values()
-        errors = sum(how == "wrong" for how in ended) if computed else row["counts"]["error"]
-        ours = [each for each in changes["codegen"] if each["to"] == release] if changes else []
-        verdict: Verdict = "pass" if row["counts"]["ok"] else "n/a"
-        reason = ""
-        if row.get("shortfall"):
-            verdict, reason = "fail", row["shortfall"]
-        elif errors:
-            what = (
-                f"launch{'es' * (errors > 1)} wrong by a reference"
-                if computed
-                else f"kernel{'s' * (errors > 1)} did not compile"
-            )
-            verdict, reason = "fail", f"{errors} {what}"
-        elif ours:
-            verdict, reason = "regressed", f"{_count(len(ours))} since the earlier run"
-        elif row["worse"]:
-            said = _count(row["worse"], verb)
-            verdict, reason = "regressed", f"{said} since {row['before']}"
-        elif row.get("unavailable"):
-            verdict, reason = "unavailable", row["unavailable"]
-        judged: JudgedRelease = {**row, "verdict": verdict, "reason": reason}
-        summary[release] = cast(Release, judged)
-        if row.get("left") and not row["outdated"] and verdict not in BAD:
-            summary[release] = {**judged, "verdict": "stale", "was": verdict, "reason": row["left"]}
-    return {**codegen, "summary": summary}
-
-
-def run_against_run(new: Columns, old: Columns) -> list[dict[str, Any]]:
-    """Codegen changes for the worse within one and the same release: our code changed, not the compiler."""
-    rows = []
-    for release in [release for release in new["releases"] if release in old["releases"]]:
-        found = compare.changes(document(old, release), document(new, release))
-        rows += [row for row, _ in _rows([change for change in found if change.kind == "worse"], release, release)]
-    return rows
-
-
-def gone(new: Columns, old: Columns) -> list[dict[str, str]]:
-    """What compiled in a release of ``old`` and is not in that release of ``new``; releases that ``new`` lacks too."""
-    found = []
-    for release in old["releases"]:
-        was = [item["id"] for item in document(old, release)["entries"] if item["status"] == "ok"]
-        now = {item["id"] for item in document(new, release)["entries"]} if release in new["releases"] else set()
-        lost = [name for name in was if name not in now]
-        if lost:
-            found.append({"cell": f"triton {release}", "level": "codegen", "what": listed(lost)})
-    return found
-
-
-def _rows(worse: Sequence[compare.Change], before: str, after: str) -> list[tuple[dict[str, Any], compare.Change]]:
-    """One row per configuration with all that got worse in it, and the worst change of each; the worst first."""
-    rows: dict[str, tuple[dict[str, Any], compare.Change]] = {}
-    for change in worse:
-        name = change.id
-        if name in rows:
-            rows[name][0]["what"] += f"; {change.what}"
-            continue
-        metric = re.split(r"\W", change.what.removeprefix("narrower loads: "))[0]
-        rows[name] = {"id": name, "from": before, "to": after, "what": change.what, "metric": metric}, change
-    return list(rows.values())
-
-
-def _count(number: int, verb: str = "codegen") -> str:
-    if verb == "values":
-        return f"{number} launch{'es' * (number > 1)} changed"
-    return f"{number} configuration{'s' * (number > 1)} compiled for the worse"
-
-
 def _reason(change: compare.Change, entries: Sequence[accepted.Accepted], span: tuple[str, str]) -> str:
     """The reason of the first entry that accepts ``change``."""
     return next(entry.reason for entry in entries if not accepted.judge([change], [entry], *span)[0])
-
-
-def document(atlas: Columns, release: str) -> dict[str, Any]:
-    """One release's atlas file again, as far as comparing needs it."""
-    names = {letter: status for status, letter in STATUS.items()}
-    columns = {metric: of_release[release] for metric, of_release in atlas["values"].items() if release in of_release}
-    entries = []
-    for position, entry in enumerate(atlas["entries"]):
-        letter = atlas["status"][release][position]
-        if letter != ABSENT:
-            metrics = {metric: column[position] for metric, column in columns.items() if column[position] is not None}
-            reason = atlas["reasons"][release].get(str(position), "")
-            made = {"status": names[letter], "metrics": metrics, "reason": reason}
-            how = atlas["ended"][release].get(str(position))
-            seconds = atlas["cpu_seconds"][release][position]
-            entries.append({**entry, **made, **({how: True} if how else {}), "cpu_seconds": seconds or 0})
-    return {"schema": schemas.CODEGEN, "triton": release, "entries": entries}

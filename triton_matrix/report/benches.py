@@ -1,24 +1,19 @@
-"""Device timings out of the bench's files: one flat row each, and which of them got slower beyond the noise.
+"""Device timings out of the bench's files, one flat row each, and how the runs that they are of ended.
 
-``evidence.benchmark_file`` alone says what a row of a file may hold; ``bench.regression``, what is beyond the noise.
+``evidence.benchmark_file`` alone says what a row of a file may hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import Any, Optional
 
-from ..bench import regression
-from ..bench.runs import Run, gpus_called
-from ..bench.timings import OURS, timings
-from ..evidence import bench_runs, runs
-from ..evidence.reading import Document
-from . import machines
-from .current import Current
-from .matrix import BenchRun
-from .words import short
+from ..base.text import counted, short
+from ..bench.runs import gpus_called
+from ..bench.timings import timings
+from ..evidence.column import Column
+from .results import BenchResult, DeclaredBench, Place, Results
 
 # the keys of ``evidence.benchmark_file.EXTRA_INFO`` that a row keeps under the same name
 FIGURES = (
@@ -33,130 +28,165 @@ FIGURES = (
     "spread",
 )
 
-LISTED = 8  # names in a sentence; the count is always the full one
 
-
-@dataclass(frozen=True, order=True)
-class Place:
-    """What a benchmark file is of; of two files of the same place the newer one stands.
+@dataclass(frozen=True)
+class Timing:
+    """A row that a device timed.
 
     Attributes:
-        cell: the row of the matrix; ``ambient`` files stand under their Triton.
-        level: of the matrix.
-        gpu: the GPU's name; "" where none timed it.
-        settings: how the kernels were set up; "" where the suite did not say.
-        is_sweep: whether it is a fine sweep of sizes.
+        cell: the column, as it is shown; with ``gpu`` and ``settings`` the place that it is of.
+        on: what tells it from other timings of the column (:func:`told_apart`).
+        implementation: "ours" for this package.
+        median_s: in seconds.
+        figures: those of FIGURES that the file has.
     """
 
     cell: str
-    level: str
     gpu: str
     settings: str
-    is_sweep: bool = False
+    on: str
+    date: str
+    commit: Optional[str]
+    outdated: str
+    own: bool
+    triton: Optional[str]
+    name: str
+    implementation: str
+    median_s: float
+    figures: Mapping[str, Any]
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Cell, GPU and settings: only timings of one place are compared."""
+        return self.cell, self.gpu, self.settings
+
+    @property
+    def where(self) -> str:
+        """What it is of, whatever its age: ``ambient-3.6.0, H200``."""
+        apart = self.on.removesuffix(_age(self.commit)).removesuffix(", ")
+        return f"{self.cell}, {apart}" if apart else self.cell
 
 
-def place_of(document: Document) -> Place:
-    """Where a benchmark file belongs."""
-    run = Run(document.content)
-    triton = run.about["versions"].get("triton")
-    cell = f"ambient-{triton}" if document.cell == "ambient" and triton else document.cell
-    return Place(cell, run.about["level"], run.gpu if run.is_timed else "", run.settings, run.is_sweep)
+@dataclass(frozen=True)
+class BenchRun:
+    """A run of a bench, by its file of timings or by what it left in place of one.
 
-
-def selected(document: Document) -> bool:
-    """Whether rows were left out, so that the file is not of the whole suite."""
-    return bool(document.content["triton_matrix"].get("deselected"))
-
-
-def told_apart(timed: Mapping[Place, Document], outdated: Mapping[Place, str]) -> dict[Place, str]:
-    """What each place is called besides its cell: GPU and settings where there are several, a sweep, and its age.
-
-    Args:
-        timed: the file of each place.
-        outdated: why it is not of the checkout as it is now; "" where it is.
+    Attributes:
+        platform: whose GPU timed; "" without one, and where no file says it.
+        selected: whether rows were left out.
+        skipped: rows that the suite skipped.
+        problem: why it is no whole one, or what is wrong with its rows; "" where nothing is.
+        unanswered: whether the problem is that nothing can be told.
     """
-    places = list(timed)
-    called = gpus_called(place.gpu for place in places if place.gpu)
-    on = called if len(called) > 1 else {}
-    several = len({place.settings for place in places if place.settings}) > 1
-    names = {
-        place: (
-            on.get(place.gpu),
+
+    column: Column
+    level: str
+    platform: str
+    date: str
+    commit: Optional[str]
+    file: str
+    selected: bool
+    skipped: int
+    problem: str
+    unanswered: bool
+    outdated: str
+    own: bool
+
+
+def told_apart(timed: Mapping[Place, BenchResult]) -> dict[Place, str]:
+    """What each place is called besides its cell: GPU and settings where there are several, a sweep, and its age."""
+    called = gpus_called(place.gpu for place in timed if place.gpu)
+    several = len({place.settings for place in timed if place.settings}) > 1
+    names = {}
+    for place, item in timed.items():
+        parts = [
+            called.get(place.gpu, "") if len(called) > 1 else "",
             place.settings if several else "",
             "sweep" if place.is_sweep else "",
-            "some rows" if selected(timed[place]) else "",
-            f"stale, of commit {short(timed[place].content['triton_matrix'].get('commit'))}" if outdated[place] else "",
-        )
-        for place in places
-    }
-    return {place: ", ".join(filter(None, parts)) for place, parts in names.items()}
+            "some rows" if item.is_selection else "",
+            _age(item.about.get("commit")) if item.outdated else "",
+        ]
+        names[place] = ", ".join(filter(None, parts))
+    return names
 
 
-def rows(place: Place, on: str, document: Document) -> list[dict[str, Any]]:
-    """The timings of a benchmark file that a device made; none of a sweep, and on a CPU nothing of a GPU was timed.
+def _age(commit: Optional[str]) -> str:
+    """What is said of timings that are not of the checkout as it is now."""
+    return f"stale, of commit {short(commit)}"
 
-    Each row: ``cell``, ``gpu`` and ``settings`` of the place, ``on`` (what ``told_apart`` calls it), ``name`` (of the
-    row), ``implementation`` ("ours" for this package), ``median_s`` in seconds, ``triton``, and those of FIGURES that
-    the file has.
+
+def rows(timed: Mapping[Place, BenchResult], called: Mapping[Place, str]) -> list[Timing]:
+    """The timings that a device made; none of a sweep, and on a CPU nothing of a GPU was timed.
+
+    Args:
+        called: of :func:`told_apart`.
     """
-    if place.level != "device" or place.is_sweep:
-        return []
-    about = document.content["triton_matrix"]
-    where = {"cell": place.cell, "gpu": place.gpu, "settings": place.settings, "on": on}
-    where.update(date=document.date, commit=about.get("commit"))
-    found = []
-    for each in timings(document.content):
+    on_device = [place for place in timed if place.level == "device" and not place.is_sweep]
+    return [timing for place in on_device for timing in _rows(place, called[place], timed[place])]
+
+
+def _rows(place: Place, on: str, item: BenchResult) -> Iterator[Timing]:
+    for each in timings(item.record.content):
         if each.on_device:
             figures = {name: each.info[name] for name in FIGURES if each.info.get(name) is not None}
             figures.update({} if each.spread is None else {"spread": each.spread})
-            what = {"name": each.row, "implementation": each.implementation, **figures, "median_s": each.median}
-            found.append({**where, **what, "triton": about["versions"].get("triton")})
-    return found
+            yield Timing(
+                cell=str(place.column),
+                gpu=place.gpu,
+                settings=place.settings,
+                on=on,
+                date=item.date,
+                commit=item.about.get("commit"),
+                outdated=item.outdated,
+                own=item.own,
+                triton=item.about["versions"].get("triton"),
+                name=each.row,
+                implementation=each.implementation,
+                median_s=each.median,
+                figures=figures,
+            )
 
 
-def ended(
-    found: Iterable[Document], declared: Iterable[Document], kept: Collection[Document], current: Current
-) -> list[BenchRun]:
-    """Every run of the bench that says something: by its file of timings, and by its declaration where it left none.
-
-    Args:
-        found: all benchmark files.
-        declared: all declarations.
-        kept: those of the files that count.
-    """
-    of_run = {(Path(item.file).parent, item.content["triton_matrix"].get("run")) for item in found}
-    rows: list[dict[str, Any]] = []
-    for item in declared:
-        run = runs.from_json(item.content)
-        lost = "" if (Path(item.file).parent, run.id) in of_run else "it ended, and the timings that it left are gone"
-        problem = bench_runs.shortfall(run) or lost
-        if problem:
-            said = {"cell": item.cell, "level": run.level, "platform": "", "commit": run.commit, "problem": problem}
-            alone = {"selected": False, "skipped": 0, "unanswered": False}
-            rows.append({**said, **alone, **_of_file(item, current)})
-    for item in kept:
-        about, place = item.content["triton_matrix"], place_of(item)
-        problem, unanswered = _wrong_with(about)
-        whole = not selected(item) and not place.is_sweep
-        rows.append(
-            {
-                "cell": place.cell,
-                "level": place.level,
-                "platform": machines.platform_of(about["gpus"]),
-                "commit": about.get("commit"),
-                "selected": not whole,
-                "skipped": about.get("skipped", 0),
-                "problem": problem,
-                "unanswered": unanswered,
-                **_of_file(item, current),
-            }
-        )
-    return cast("list[BenchRun]", rows)
+def ended(results: Results, kept: Iterable[BenchResult]) -> list[BenchRun]:
+    """Every run of the bench that says something: by its file of timings, and by its declaration where it left none."""
+    of_run = {(item.record.folder, item.about.get("run")) for item in results.benches}
+    lost = (_declared(each, (each.record.folder, each.run.id) in of_run) for each in results.declared)
+    return [*(run for run in lost if run.problem), *map(_ended, kept)]
 
 
-def _of_file(item: Document, current: Current) -> dict[str, Any]:
-    about = {"date": item.date, "file": item.file}
-    return {**about, "outdated": current.outdated_bench(item), "own": current.is_own(item)}
+def _declared(declared: DeclaredBench, has_timings: bool) -> BenchRun:
+    return BenchRun(
+        column=declared.record.column,
+        level=declared.run.level,
+        platform="",
+        date=declared.record.date,
+        commit=declared.run.commit,
+        file=declared.record.file,
+        selected=False,
+        skipped=0,
+        problem=declared.shortfall or ("" if has_timings else "it ended, and the timings that it left are gone"),
+        unanswered=False,
+        outdated=declared.outdated,
+        own=declared.own,
+    )
+
+
+def _ended(item: BenchResult) -> BenchRun:
+    problem, unanswered = _wrong_with(item.about)
+    return BenchRun(
+        column=item.place.column,
+        level=item.place.level,
+        platform=item.platform,
+        date=item.date,
+        commit=item.about.get("commit"),
+        file=item.file,
+        selected=item.is_selection or item.place.is_sweep,
+        skipped=item.about.get("skipped", 0),
+        problem=problem,
+        unanswered=unanswered,
+        outdated=item.outdated,
+        own=item.own,
+    )
 
 
 def _wrong_with(about: Mapping[str, Any]) -> tuple[str, bool]:
@@ -166,120 +196,7 @@ def _wrong_with(about: Mapping[str, Any]) -> tuple[str, bool]:
         return f"{len(failed)} failed, first {failed[0]}", False
     if against.get("regressed"):
         worse = [row["row"] for row in against["regressed"]]
-        return f"{len(worse)} slower than {against['baseline']}, measured twice: {listed(worse)}", False
+        return f"{len(worse)} slower than {against['baseline']}, measured twice: {counted(worse)}", False
     if against and not against.get("compared"):
         return f"nothing was compared with {against.get('baseline')}, as was asked", True
     return "", False
-
-
-@dataclass
-class Compared:
-    """What comparing timings of two runs gave: our rows, worst or best first.
-
-    Attributes:
-        slower, faster: rows beyond the noise.
-        too_noisy: rows of which nothing can be told.
-        count: of the rows of which something can.
-    """
-
-    slower: list[dict[str, Any]]
-    faster: list[dict[str, Any]]
-    too_noisy: list[dict[str, Any]]
-    count: int
-
-
-def changes(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> Compared:
-    """How our rows in ``new`` differ from those in ``old``, per cell.
-
-    Only timings of one cell on the same kind of GPU, by the same settings, are compared.
-    """
-    new = list(new)
-    on = {_place(row): row["on"] for row in new}
-    now, before = _by_place(new), _by_place(old)
-    found = Compared([], [], [], 0)
-    for place in now.keys() & before.keys():
-        left, right = now[place], before[place]
-        noisy = regression.too_noisy(left, right)
-        found.count += len(left.keys() & right.keys()) - len(noisy)
-        worse, better = regression.slower(left, right), regression.slower(right, left)
-        # of a row that is faster, the slow-down is that of the earlier run against this one
-        ratios = [(change, 1 + change.slowdown, found.slower) for change in worse]
-        ratios += [(change, 1 / (1 + change.slowdown), found.faster) for change in better]
-        ratios += [(change, 1 + change.slowdown, found.too_noisy) for change in noisy]
-        for change, ratio, rows_ in ratios:
-            row = {"cell": place[0], "on": on[place], "name": change.row, "ratio": round(ratio, 3)}
-            row |= {"was_s": right[change.row].median, "now_s": left[change.row].median}
-            rows_.append({**row, "limit": change.limit} if rows_ is found.too_noisy else row)
-    for rows_ in (found.slower, found.too_noisy):
-        rows_.sort(key=lambda row: -row["ratio"])
-    found.faster.sort(key=lambda row: row["ratio"])
-    return found
-
-
-def gone(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """What was timed in ``old`` and is not in ``new``, a row per cell, GPU and settings."""
-    there = {(*_place(row), row["name"], row["implementation"]) for row in new}
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for row in old:
-        if (*_place(row), row["name"], row["implementation"]) not in there and row["implementation"] == OURS:
-            found.setdefault(_place(row), []).append(row["name"])
-    return [
-        {"cell": place[0], "level": f"benchmarks on {place[1]}", "what": listed(names)}
-        for place, names in found.items()
-    ]
-
-
-def listed(names: Sequence[str]) -> str:
-    """``12: the first, the second, ... and 4 more``."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{len(names)}: {', '.join(names[:LISTED])}{more}"
-
-
-def told(new: Iterable[Mapping[str, Any]], old: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
-    """(cell, row id) of what ``changes`` can say something about."""
-    now, before = _by_place(new), _by_place(old)
-    found = set()
-    for place in now.keys() & before.keys():
-        noisy = {change.row for change in regression.too_noisy(now[place], before[place])}
-        found |= {(place[0], name) for name in now[place].keys() & before[place].keys() - noisy}
-    return found
-
-
-def ratios(benches: Iterable[Mapping[str, Any]], left: str, right: str) -> list[dict[str, Any]]:
-    """Where two cells timed the same row on the same kind of GPU: how many times the left one's time the right took.
-
-    Timings of other sources than the checkout's are compared with those of the same commit only.
-    """
-    benches = list(benches)
-    on = {_place(row): row["on"] for row in benches}
-    places = _by_place(benches)
-    taken = {
-        _place(row): (bool(row.get("outdated")), row.get("commit") if row.get("outdated") else None) for row in benches
-    }
-    found = []
-    for place, of_right in places.items():
-        beside = (left, *place[1:])
-        of_left = places.get(beside, {})
-        if place[0] != right or not of_left or taken[place] != taken[beside]:
-            continue
-        beyond = {change.row for change in regression.slower(of_right, of_left)}
-        beyond |= {change.row for change in regression.slower(of_left, of_right)}
-        for name in of_right.keys() & of_left.keys():
-            ratio = round(of_right[name].median / of_left[name].median, 3)
-            found.append({"name": name, "on": on[place], "ratio": ratio, "beyond_noise": name in beyond})
-    return sorted(found, key=lambda row: (-abs(row["ratio"] - 1), row["name"], row["on"]))
-
-
-def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    """(cell, GPU, settings); a matrix of before the settings were kept apart has none."""
-    return row["cell"], row["gpu"], row.get("settings", "")
-
-
-def _by_place(benches: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], dict[str, regression.Entry]]:
-    """``_place`` -> row's name -> what comparing needs; rows of ours only."""
-    places: dict[tuple[str, str, str], dict[str, regression.Entry]] = {}
-    for row in benches:
-        if row["implementation"] == OURS:
-            entry = regression.Entry(row["median_s"], row.get("spread"), row.get("share_of_copy"))
-            places.setdefault(_place(row), {})[row["name"]] = entry
-    return places

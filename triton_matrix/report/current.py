@@ -15,10 +15,14 @@ from typing import Any, Optional
 from .. import values
 from ..base import reads, sources
 from ..base.cells import Table
+from ..bench.device import document
 from ..codegen.cache import OUR_CODE_DIGEST
 from ..evidence import atlas_file, atlas_runs, benchmark_file, runs
-from ..evidence.reading import Atlas, Document, Suite, is_subject, table_cell
+from ..evidence.column import Column
+from ..evidence.reading import Atlas, Document, Suite
 from ..suites import chosen, incidents
+
+Part = tuple[atlas_runs.AtlasRun, atlas_runs.Asked]  # a run, and what it asked of one release
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,10 @@ class Current:
 
     def outdated(self, suite: Suite) -> str:
         """Why a suite's result is not of the checkout as it is now; "" where it is, or is another package's."""
-        if is_subject(suite.cell) or suite.crash is not None:
+        if suite.column.subject:
             return ""
         run = suite.run
-        if table_cell(suite.cell) not in self.table.cells:
+        if suite.column.cell not in self.table.cells:
             return f"{self.table.path.name} has no cell of that name now"
         if run is not None and run.suites != self.suites:
             return "other suites are run now" if self.suites else "its suites are no longer there"
@@ -92,29 +96,44 @@ class Current:
             name = atlas_runs.NAMES[atlas_file.verb_of(atlas.content)]
             return Standing(shortfall=f"no {name} beside it says that it was asked for")
         ages = [atlas_file.of_other_sources(run.sources, run.hook, self.table, self.sources) for run, _ in asked]
-        now = [each for each, age in zip(asked, ages) if not age]
         own = self._outdated_atlas(atlas) if atlas.there else ""
-        if not now:
+        if all(ages):
             return Standing(outdated=own or ages[0])
+        left = [f"{', '.join(part.targets)}: {age}" for (_, part), age in zip(asked, ages) if age]
+        return self._of_now(atlas, [each for each, age in zip(asked, ages) if not age], own, "; ".join(left))
+
+    def _of_now(
+        self, atlas: Atlas, now: list[tuple[atlas_runs.AtlasRun, atlas_runs.Asked]], own: str, left: str
+    ) -> Standing:
+        """The same where some of it is of the checkout as it is now.
+
+        Args:
+            now: what is.
+            own: why the file itself is not; "" where it is.
+            left: what is not.
+        """
         content = atlas.content if atlas.there else None
         short = next(filter(None, (atlas_runs.shortfall(run, part, content) for run, part in now)), "")
+        if short:
+            return Standing(shortfall=short, is_shown=not own)
         lacking = [part.reason for _, part in now if part.outcome == atlas_runs.UNAVAILABLE]
-        if short or len(lacking) == len(now):
-            return Standing(shortfall=short, unavailable="" if short else lacking[0], is_shown=not own)
-        left = [f"{', '.join(part.targets)}: {age}" for (_, part), age in zip(asked, ages) if age]
-        return Standing(outdated=own, left="; ".join(left), unavailable="; ".join(lacking))
+        if len(lacking) == len(now):
+            return Standing(unavailable=lacking[0], is_shown=not own)
+        return Standing(outdated=own, left=left, unavailable="; ".join(lacking))
 
     def _outdated_atlas(self, atlas: Atlas) -> str:
         if atlas.content.get("hook") is None and self.table.package.atlas:
             return "it is of a launch file, and not of the package's atlas"
-        computed = atlas_file.verb_of(atlas.content) == "values"
-        code = values.code_digest() if computed else OUR_CODE_DIGEST
+        verb = atlas_file.verb_of(atlas.content)
+        code = OUR_CODE_DIGEST
+        if verb != "codegen":
+            code = values.code_digest() if verb == "values" else document.code_digest()
         return atlas_file.outdated(atlas.content, self.table, self.sources, code)
 
     def outdated_bench(self, document: Document) -> str:
         """The same of a benchmark file, or of a run of the bench."""
         said = document.content.get("triton_matrix") or document.content
-        pins = self._pins(document.cell, (said.get("inputs") or {}).get("pins"))
+        pins = self._pins(document.column, (said.get("inputs") or {}).get("pins"))
         old = benchmark_file.outdated(said, self.sources, runs.Inputs(self._bench_suite, pins))
         return old or self._read_changed(said)
 
@@ -142,14 +161,14 @@ class Current:
         names = tuple(run.suites)
         if names not in self._suites:
             self._suites[names] = sources.suites_digest(self.table, chosen.folder(self.table), names)
-        return runs.Inputs(self._suites[names], self._pins(suite.cell, run.inputs.pins))
+        return runs.Inputs(self._suites[names], self._pins(suite.column, run.inputs.pins))
 
-    def _pins(self, column: str, of_run: Optional[str]) -> Optional[str]:
+    def _pins(self, column: Column, of_run: Optional[str]) -> Optional[str]:
         """Digest of a cell's pins and row as they are now.
 
         A nightly is resolved anew for each run: where the checkout has no pins of it, there are only those of the run.
         """
-        cell = self.table.cells.get(table_cell(column))
+        cell = self.table.cells.get(column.cell)
         if cell is None or (cell.nightly and not self.table.pins(cell).is_file()):
             return of_run
         return sources.pins_digest(self.table, cell)

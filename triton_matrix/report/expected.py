@@ -13,12 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..base.cells import PLATFORMS, Table
 from ..base.terms import BAD, LEVELS
-from ..evidence.reading import is_subject, table_cell
-from .matrix import Codegen, Judged
+from ..evidence import column
+from ..evidence.column import NONE, Column
+
+if TYPE_CHECKING:  # the job list of CI is made in any Python, and without what the report needs
+    from .benches import BenchRun
+    from .verdict import Judged, Verdicts
 
 ATLAS, BENCH = ("codegen", "values"), "bench"
 ON_GPUS = ("device", BENCH)
@@ -31,21 +35,21 @@ class Expected:
     """One result that must be there.
 
     Attributes:
-        cell: a row of the table; "" for the atlas and the values, which are of no cell.
+        column: of a row of the table; NONE for the atlas and the values, which are of no cell.
         level: one of the matrix, or ``bench``.
         platform: whose GPU it must be from; "" where any will do.
         release: of the atlas; "" for every one in the table.
     """
 
-    cell: str
+    column: Column
     level: str
     platform: str = ""
     release: str = ""
 
     def __str__(self) -> str:
-        if not self.cell:
+        if self.column == NONE:
             return f"{self.level}:{self.release}" if self.release else self.level
-        return f"{self.cell}:{self.level}" + (f"@{self.platform}" if self.platform else "")
+        return f"{self.column}:{self.level}" + (f"@{self.platform}" if self.platform else "")
 
 
 def parse(option: str, text: str, table: Table) -> Expected:
@@ -59,7 +63,7 @@ def parse(option: str, text: str, table: Table) -> Expected:
         release = rest if cell else ""
         if release and release not in table.releases:
             raise ValueError(f"{option} {text!r}: the table's releases are {', '.join(table.releases)}")
-        return Expected("", cell or text, release=release)
+        return Expected(NONE, cell or text, release=release)
     level, on, platform = rest.partition("@")
     wrong = bool(on) and (level not in ON_GPUS or platform not in PLATFORMS)
     if not cell or wrong or level not in (*LEVELS, BENCH):
@@ -68,8 +72,9 @@ def parse(option: str, text: str, table: Table) -> Expected:
             f"@PLATFORM, of {', '.join(PLATFORMS)}; {' and '.join(ATLAS)}, with or without :RELEASE, are of releases"
         )
         raise ValueError(f"{option} {text!r}: it is {forms}")
-    table.cell(table_cell(cell))
-    return Expected(cell, level, platform)
+    named = column.parse(cell)
+    table.cell(named.cell)
+    return Expected(named, level, platform)
 
 
 def jobs(given: Iterable[str]) -> dict[str, str]:
@@ -83,7 +88,7 @@ def jobs(given: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def unmet(matrix: Judged, expected: Iterable[Expected], releases: Iterable[str], allow_stale: bool) -> list[str]:
+def unmet(verdicts: Verdicts, expected: Iterable[Expected], releases: Iterable[str], allow_stale: bool) -> list[str]:
     """What to say of what is expected and not there, or not of the checkout as it is now.
 
     Args:
@@ -91,73 +96,67 @@ def unmet(matrix: Judged, expected: Iterable[Expected], releases: Iterable[str],
         releases: every release of the atlas in the table.
     """
     listed = list(dict.fromkeys(expected))
-    found = [_unmet(matrix, each, allow_stale) for each in listed if each.level not in ATLAS]
-    for verb in ATLAS:
+    said = [_unmet(verdicts, each, allow_stale) for each in listed if each.level not in ATLAS]
+    for verb, judged in ((ATLAS[0], verdicts.codegen), (ATLAS[1], verdicts.values)):
         # the atlas is of no cell: where level codegen of one is asked for, all of its releases are
         wanted = [[each.release] if each.release else releases for each in listed if each.level == verb]
         names = dict.fromkeys(name for some in wanted for name in some)
-        found += _unmet_releases(matrix["codegen"] if verb == "codegen" else matrix["values"], verb, names, allow_stale)
-    return [*filter(None, found)]
+        said += _unmet_releases(judged, verb, names, allow_stale)
+    return [*filter(None, said)]
 
 
-def unrun(matrix: Judged, required: Iterable[Expected], releases: Iterable[str], allow_stale: bool) -> list[str]:
+def unrun(verdicts: Verdicts, required: Iterable[Expected], releases: Iterable[str], allow_stale: bool) -> list[str]:
     """The same of what must also have run a test: a level whose tests were all skipped did not."""
     sentences = []
     for each in required:
-        if each.level == BENCH or not each.cell:
-            sentences += unmet(matrix, [each], releases, allow_stale)
+        if each.level == BENCH or each.column == NONE:
+            sentences += unmet(verdicts, [each], releases, allow_stale)
             continue
-        found = _levels(matrix, each)
+        levels = _levels(verdicts, each)
         good = ("pass", *BAD)
-        if not any(row["verdict"] in good or (allow_stale and row.get("was") in good) for row in found):
-            because = next((f": {row['reason']}" for row in found), "")
+        if not any(level.verdict in good or (allow_stale and level.was in good) for level in levels):
+            because = next((f": {level.reason}" for level in levels), "")
             sentences.append(f"required but not there: {_named(each)}{because}")
     return sentences
 
 
 def _named(each: Expected) -> str:
-    what = f"benchmarks of cell {each.cell}" if each.level == BENCH else f"level {each.level} of cell {each.cell}"
+    of = f"of cell {each.column}"
+    what = f"benchmarks {of}" if each.level == BENCH else f"level {each.level} {of}"
     return what + (f" on {each.platform}" if each.platform else "")
 
 
-def _unmet(matrix: Judged, each: Expected, allow_stale: bool) -> str:
-    found = _benches(matrix, each) if each.level == BENCH else _levels(matrix, each)
-    if any(allow_stale or not row.get("outdated") for row in found):
+def _unmet(verdicts: Verdicts, each: Expected, allow_stale: bool) -> str:
+    if each.level == BENCH:
+        ages = [run.outdated for run in _benches(verdicts, each)]
+    else:
+        ages = [level.result.outdated for level in _levels(verdicts, each)]
+    if any(allow_stale or not age for age in ages):
         return ""
-    why = next((f"it is stale: {row['outdated']}" for row in found), "nothing says how it ended")
+    why = f"it is stale: {ages[0]}" if ages else "nothing says how it ended"
     return f"expected but not there: {_named(each)}: {why}"
 
 
-def _levels(matrix: Judged, each: Expected) -> list[Mapping[str, Any]]:
+def _levels(verdicts: Verdicts, each: Expected) -> list[Judged]:
     """The results of a cell and level, on the platform."""
-    rows = [matrix["cells"][name]["levels"].get(each.level) for name in matrix["cells"] if is_row_of(name, each.cell)]
-    return [row for row in rows if row and each.platform in ("", *row.get("platforms", ()))]
+    rows = [row for column, row in verdicts.rows.items() if column.of(each.column)]
+    levels = [row.levels[each.level] for row in rows if each.level in row.levels]
+    return [level for level in levels if each.platform in ("", *level.platforms)]
 
 
-def _benches(matrix: Judged, each: Expected) -> list[Mapping[str, Any]]:
+def _benches(verdicts: Verdicts, each: Expected) -> list[BenchRun]:
     """The runs of a cell's whole bench that timed on a GPU of the platform, or that are said not to be whole."""
-    return [
-        row
-        for row in matrix.get("bench_runs", ())
-        if is_row_of(row["cell"], each.cell)
-        and row["level"] == "device"
-        and not row["selected"]
-        and each.platform in ("", row["platform"])
-    ]
+    runs = [run for run in verdicts.facts.bench_runs if run.level == "device" and not run.selected]
+    return [run for run in runs if run.column.of(each.column) and each.platform in ("", run.platform)]
 
 
-def _unmet_releases(over: Codegen, verb: str, releases: Iterable[str], allow_stale: bool) -> list[str]:
+def _unmet_releases(judged: Mapping[str, Judged], verb: str, releases: Iterable[str], allow_stale: bool) -> list[str]:
     """What to say of the releases that a verb should have and that left no result, those with one reason at once."""
     alike: dict[str, list[str]] = {}
     for release in releases:
-        row = over["summary"].get(release)
-        if row is None or (row["verdict"] == "stale" and not allow_stale):
-            alike.setdefault(row["reason"] if row else "nothing says how it ended", []).append(release)
-        elif row["unavailable"]:
+        level = judged.get(release)
+        if level is None or (level.verdict == "stale" and not allow_stale):
+            alike.setdefault(level.reason if level else "nothing says how it ended", []).append(release)
+        elif level.unavailable:
             alike.setdefault("it could not be provided", []).append(release)
     return [f"expected but not there: {verb} of {', '.join(names)}: {why}" for why, names in alike.items()]
-
-
-def is_row_of(name: str, cell: str) -> bool:
-    """Whether a row is of a cell: ``ambient`` has one for each Triton. Another package under its suites is another."""
-    return name == cell or (table_cell(name) == cell and not is_subject(name))

@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from ..base import files
 from ..base.terms import LEVELS
-from ..evidence.reading import table_cell
+from ..evidence import column
 
 # names that no suite has and that have nothing in common: a pattern that matches all of them says nothing
 NAMES_OF_NOTHING = {"test": ("q7.w3::x_9", "zj.k5.v8::Y2::b4[f-6]", "m::g[0]"), "benchmark": ("d1-c6-h", "u/s.t", "p2")}
@@ -144,7 +144,7 @@ def _trouble(row: Mapping[str, Any], keys: tuple[str, ...], cells: Collection[st
         if key not in keys:
             return f"has {key!r}; allowed are {', '.join(keys)}"
     cell, level = row["cell"], row.get("level", "device")
-    if table_cell(cell) not in cells and not any(_like(cell, name) for name in cells):
+    if column.parse(cell).cell not in cells and not any(_like(cell, name) for name in cells):
         return f"has cell = {cell!r}, which is no row of cells.toml; allowed are {', '.join(cells)}"
     if not any(_like(level, name) for name in LEVELS):
         return f"has level = {level!r}; allowed are {', '.join(LEVELS)}, and * and ? in them"

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ..base import tables
-from . import launches, words
+from . import words
 from .matrix import Matrix
 
 LIMIT = 60_000  # bytes; GitHub refuses a comment beyond 65,536 characters
@@ -20,10 +20,10 @@ def render(matrix: Matrix) -> str:
     sections = [
         ("Why it is not green", _list(matrix["status_reasons"])),
         ("What changed", _list(words.change_lines(matrix["changes"]))),
-        ("Not of this checkout as it is now", _list(words.stale_lines(matrix))),
+        ("Not of this checkout as it is now", _list(matrix["stale"])),
         ("Cells and levels", _cells(matrix)),
         ("Kernels", _list(words.kernel_lines(matrix))),
-        ("Launches", _list(launches.lines(matrix))),
+        ("Launches", _list(words.launch_lines(matrix))),
         ("To know of the runs", _list(words.note_lines(matrix))),
         ("Passed with much skipped", _list(words.skipped_lines(matrix))),
         ("On several machines", _list(words.machine_lines(matrix))),

@@ -1,27 +1,23 @@
-"""What ``reports/matrix.json`` holds, as types. :mod:`schema` makes its JSON Schema from them.
+"""What ``reports/matrix.json`` holds, as types; :mod:`serialise` writes it, :mod:`schema` makes its JSON Schema.
 
-The report's steps pass these on: :mod:`merge` gives a :class:`Found`, in which nothing is judged; :mod:`compare_runs`
-gives what differs; :mod:`verdict` makes a :class:`Matrix` of both. A key that not every reader of an older file knows
-may be missing there; a change that an older reader would misread gets a new number in ``schema``.
+A change that an older reader would misread gets a new number in ``schema``.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Optional, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypedDict
 
 from ..base.terms import Verdict
 from ..evidence import schemas
-from ..suites.causes import Cause
+from ..evidence.causes import Cause
+
+if TYPE_CHECKING:
+    from typing_extensions import NotRequired as NotRequired
+else:
+    from typing import NotRequired as NotRequired  # from Python 3.11 on, which the report needs
 
 Count = Annotated[int, {"minimum": 0}]
 Counts = dict[str, Count]
-
-
-class LevelBase(TypedDict):
-    """What a level's evidence says, before it is judged."""
-
-    date: str
-    counts: Counts
 
 
 class OnMachine(TypedDict):
@@ -36,44 +32,39 @@ class OnMachine(TypedDict):
     unlaunched: Annotated[str, 'that no Triton kernel ran; "" where one did']
 
 
-class FoundLevel(LevelBase, total=False):
-    """What not every level has: the suites' own figures, and those of a level codegen."""
+class Level(TypedDict):
+    """A level as matrix.json holds it."""
 
+    date: str
+    counts: Counts
+    verdict: Verdict
+    reason: str
     commit: Optional[str]
     outdated: Annotated[str, 'why it is not of the checkout as it is now; "" where it is']
     own: Annotated[bool, "whether it lies in the checkout's own folder of evidence"]
-    shortfall: Annotated[str, 'why its run is not a whole one; "" where it is']
-    file: str
-    source: str
-    platforms: Annotated[list[str], "whose GPUs gave the results that count"]
-    causes: dict[Cause, int]
-    gone: Annotated[list[str], "known failures that no longer occur, are no test, or accept whatever fails"]
-    launched: Annotated[Counts, "how often each kernel of the package ran; empty where it was not counted"]
-    unlaunched: Annotated[str, 'that no Triton kernel ran; "" where one did, or the package has none']
-    waits: Annotated[bool, "whether the suites are written for a GPU, so that this level may say nothing of kernels"]
-    reruns: Annotated[Counts, "tests that passed, and not at the first attempt, and how many they took"]
-    notes: Annotated[list[str], "what a reader should know of the run, and no failure"]
-    seconds: float
-    versions: Annotated[dict[str, str], "as resolved"]
-    gpu: Optional[str]
-    machines: Annotated[list[OnMachine], "where there are several; the worst of them is what the level says"]
-    skips: Annotated[list[list[Any]], "reasons of skipped tests and how many"]
-    outcomes: Annotated[str, "one letter for each of `tests`"]
-    environment: Annotated[Optional[int], "index into `environments`"]
-    release: Annotated[str, "of a level codegen: the Triton release in the atlas"]
-
-
-class JudgedLevel(FoundLevel):
-    """A level, judged."""
-
-    verdict: Verdict
-    reason: str
-
-
-class Level(JudgedLevel, total=False):
-    """A level as matrix.json holds it."""
-
-    was: Annotated[Verdict, "of a stale level: what it was"]
+    was: NotRequired[Annotated[Verdict, "of a stale level: what it was"]]
+    # what not every level has: the suites' own figures, and those of a level codegen
+    shortfall: NotRequired[Annotated[str, 'why its run is not a whole one; "" where it is']]
+    file: NotRequired[str]
+    source: NotRequired[str]
+    platforms: NotRequired[Annotated[list[str], "whose GPUs gave the results that count"]]
+    causes: NotRequired[dict[Cause, int]]
+    gone: NotRequired[
+        Annotated[list[str], "known failures that no longer occur, are no test, or accept whatever fails"]
+    ]
+    launched: NotRequired[Annotated[Counts, "how often each kernel of the package ran; empty where it was not counted"]]
+    unlaunched: NotRequired[Annotated[str, 'that no Triton kernel ran; "" where one did, or the package has none']]
+    waits: NotRequired[Annotated[bool, "whether the suites are for a GPU, so that it may say nothing of kernels"]]
+    reruns: NotRequired[Annotated[Counts, "tests that passed, and not at the first attempt, and how many they took"]]
+    notes: NotRequired[Annotated[list[str], "what a reader should know of the run, and no failure"]]
+    seconds: NotRequired[float]
+    versions: NotRequired[Annotated[dict[str, str], "as resolved"]]
+    gpu: NotRequired[Optional[str]]
+    machines: NotRequired[Annotated[list[OnMachine], "where there are several; the level is the worst of them"]]
+    skips: NotRequired[Annotated[list[list[Any]], "reasons of skipped tests and how many"]]
+    outcomes: NotRequired[Annotated[str, "one letter for each of `tests`"]]
+    environment: NotRequired[Annotated[Optional[int], "index into `environments`"]]
+    release: NotRequired[Annotated[str, "of a level codegen: the Triton release in the atlas"]]
 
 
 class Stopped(TypedDict):
@@ -94,26 +85,22 @@ class Unavailable(TypedDict):
     date: str
 
 
-class Row(TypedDict):
-    """What the table says of a cell."""
+class Column(TypedDict):
+    """What a row is of."""
 
+    cell: Annotated[str, "of the table"]
+    triton: Annotated[str, 'of the cell ambient: what was there; else ""']
+    subject: Annotated[str, 'package and version that is under the suites in place of the own; else ""']
+
+
+class Cell(TypedDict):
+    """A row of the matrix."""
+
+    column: Column
     why: str
     asked: Annotated[dict[str, str], "the row's pins; what was resolved stands in the levels"]
     platforms: list[str]
     gaps: list[dict[str, str]]
-
-
-class FoundCell(Row):
-    """A cell before it is judged."""
-
-    levels: Annotated[dict[str, FoundLevel], "only levels that ran"]
-    unavailable: Optional[Unavailable]
-    stopped: Optional[Stopped]
-
-
-class Cell(Row):
-    """A cell, judged."""
-
     verdict: Verdict
     reason: str
     levels: Annotated[dict[str, Level], "only levels that ran"]
@@ -143,7 +130,7 @@ class Failure(TypedDict):
     where: Annotated[list[Where], {"minItems": 1}]
 
 
-class TimingBase(TypedDict):
+class Timing(TypedDict):
     """A benchmark's row."""
 
     cell: str
@@ -151,72 +138,47 @@ class TimingBase(TypedDict):
     implementation: str
     median_s: Annotated[float, {"exclusiveMinimum": 0}]
     gpu: str
-
-
-class Timing(TimingBase, total=False):
-    """What not every timing has; ``on`` tells it from other timings of the cell."""
-
-    on: str
+    on: Annotated[str, "what tells it from other timings of the cell"]
     settings: str
     triton: Optional[str]
     date: str
     commit: Optional[str]
     outdated: Annotated[str, 'why it is not of the checkout as it is now; "" where it is']
     own: Annotated[bool, "whether it lies in the checkout's own folder of evidence"]
-    spread: Optional[float]
-    share_of_copy: Optional[float]
+    spread: NotRequired[Optional[float]]
+    share_of_copy: NotRequired[Optional[float]]
 
 
-class ReleaseBase(TypedDict):
-    """What an atlas file says, before it is judged."""
+class Release(TypedDict):
+    """A release of the atlas."""
 
     date: str
     counts: Counts
     worse: Annotated[Count, "configurations that compiled for the worse than in the release before"]
     accepted: Annotated[Count, "of those, how many are accepted"]
-
-
-class FoundRelease(ReleaseBase, total=False):
-    """What files of older reports lack."""
-
+    before: NotRequired[Annotated[str, "the release that it was compared with"]]
     commit: Optional[str]
     adapter: Optional[str]
     sources: Annotated[Optional[str], "digest of the package's sources"]
     outdated: str
     own: bool
-    before: Annotated[str, "the release that it was compared with"]
     shortfall: Annotated[str, 'why it is no whole answer to what was asked of it; "" where it is']
     unavailable: Annotated[str, 'why this machine could not provide it; "" where it did']
     left: Annotated[str, 'what was asked besides and is not of the checkout as it is now; "" where all is']
     empty: Annotated[list[str], "targets that were asked for and that the package gives no configuration for"]
-
-
-class JudgedRelease(FoundRelease):
-    """A release of the atlas, judged."""
-
     verdict: Verdict
     reason: str
+    was: NotRequired[Verdict]
 
 
-class Release(JudgedRelease, total=False):
-    """A release as matrix.json holds it."""
-
-    was: Verdict
-
-
-class EntryBase(TypedDict):
-    """A configuration of the atlas."""
+class Entry(TypedDict):
+    """A configuration of the atlas, and what it is made of."""
 
     id: str
     kernel: str
     settings: list[str]
     target: str
     label: str
-
-
-class Entry(EntryBase, total=False):
-    """What it is made of."""
-
     constexprs: dict[str, Any]
     options: dict[str, Any]
 
@@ -256,14 +218,8 @@ class Columns(TypedDict):
     gone: Annotated[list[str], "accepted codegen changes that no longer occur"]
 
 
-class FoundCodegen(Columns):
-    """The atlas before it is judged."""
-
-    summary: dict[str, FoundRelease]
-
-
 class Codegen(Columns):
-    """The atlas, judged."""
+    """The atlas of all releases."""
 
     summary: dict[str, Release]
 
@@ -342,52 +298,30 @@ class File(TypedDict):
     file: str
 
 
-class MergedBase(TypedDict):
-    """What judging leaves as it is, in every file."""
+class Matrix(TypedDict):
+    """The content of ``reports/matrix.json``."""
 
     schema: Annotated[str, {"const": schemas.MATRIX}]
     date: Annotated[Optional[str], "date of the newest evidence, ISO, UTC"]
     commits: Annotated[list[str], "commits the kept results were taken at, the newest result's first"]
+    cells: dict[str, Cell]
     tests: Annotated[list[str], "every test id, sorted; `outcomes` of a level holds one letter for each"]
     outcomes: Annotated[dict[str, str], "letter -> outcome; a blank means that the test was not there"]
+    codegen: Codegen
+    values: Annotated[Codegen, "what launches computed, as the atlas says what was compiled"]
+    launches: list[KernelRow]
     failures: list[Failure]
     environments: list[dict[str, Any]]
     benches: list[Timing]
+    bench_runs: list[BenchRun]
     incidents: list[dict[str, Any]]
+    stale: Annotated[list[str], "what is not of the checkout as it is now, since when and why, one sentence each"]
     problems: Annotated[list[Problem], "files that were left out"]
     superseded: Annotated[list[Superseded], "results that another one replaced"]
     sources: Annotated[list[str], "the folders that were merged"]
     files: Annotated[list[File], "the raw files of the kept results"]
-
-
-class Merged(MergedBase, total=False):
-    """What files of older reports lack."""
-
-    bench_runs: list[BenchRun]
-
-
-class Found(Merged):
-    """Everything that the evidence says, before it is judged."""
-
-    cells: dict[str, FoundCell]
-    codegen: FoundCodegen
-    values: Annotated[FoundCodegen, "what launches computed, as the atlas says what was compiled"]
-
-
-class Judged(Merged):
-    """Everything, judged; the exit status is still to come."""
-
-    cells: dict[str, Cell]
-    codegen: Codegen
-    values: Annotated[Codegen, "what launches computed, as the atlas says what was compiled"]
-    launches: list[KernelRow]
     changes: Annotated[Optional[Changes], "against an earlier run; null where none was named"]
     cell_against_cell: Optional[Pair]
-
-
-class Matrix(Judged):
-    """The content of ``reports/matrix.json``."""
-
     jobs: Annotated[dict[str, str], "what CI says of its jobs: success, failure, cancelled, skipped, unplanned"]
     status: Annotated[Literal[0, 1, 2], "0 all passed, 1 a cell failed or regressed, 2 there is no answer"]
     status_reasons: list[str]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import launches, words
+from . import words
 from .matrix import Matrix
 
 
@@ -38,9 +38,9 @@ def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
     for name, cell in matrix["cells"].items():
         if cell["reason"]:
             console.print(_line(cell["verdict"], f"{name}: {cell['reason']}"))
-    _section(console, "Not of this checkout as it is now", words.stale_lines(matrix), CHANGES_SHOWN)
+    _section(console, "Not of this checkout as it is now", matrix["stale"], CHANGES_SHOWN)
     _section(console, "Kernels", words.kernel_lines(matrix), CHANGES_SHOWN)
-    _section(console, "Launches", launches.lines(matrix), CHANGES_SHOWN)
+    _section(console, "Launches", words.launch_lines(matrix), CHANGES_SHOWN)
     _section(console, "To know of the runs", words.note_lines(matrix), CHANGES_SHOWN)
     _section(console, "Passed with much skipped", words.skipped_lines(matrix), CHANGES_SHOWN)
     _section(console, "On several machines", words.machine_lines(matrix), CHANGES_SHOWN)

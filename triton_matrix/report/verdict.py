@@ -1,257 +1,280 @@
-"""Verdicts of cells and levels, required results, and the exit status."""
+"""Verdicts of levels, cells and releases, each with its reason, made of the results that count."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Optional, cast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Optional, Union
 
 from ..base.terms import BAD, VERDICTS, Verdict
-from ..evidence.reading import NEEDS_GPU, is_subject, session
-from ..suites import causes
-from . import atlas, atlas_failures, expected, launches, words
-from .expected import Expected
-from .matrix import Cell, Changes, Codegen, Failure, Found, FoundCell, FoundLevel, Judged, JudgedLevel, Level, Pair
-
-OK: Literal[0] = 0
-FAILED: Literal[1] = 1
-CANNOT_SAY: Literal[2] = 2
-
-
-def judge(found: Found, changes: Optional[Changes] = None, pair: Optional[Pair] = None) -> Judged:
-    """Everything of ``found`` with the verdict of every level, cell and release, and its reason.
-
-    Args:
-        changes: what differs from an earlier run; without one nothing has regressed since.
-        pair: two cells against each other; it is passed on.
-    """
-    codegen, values = atlas.judge(found["codegen"], changes), atlas.judge(found["values"], None, "values")
-    for each in (codegen, values):
-        each["summary"] = {name: _stale(row) if row["outdated"] else row for name, row in each["summary"].items()}
-    newly = {(row["cell"], row["level"]): row["count"] for row in changes["newly_failing"]} if changes else {}
-    slower = Counter(str(row["cell"]) for row in (changes["slower"] if changes else ()) if not row["accepted"])
-    cells: dict[str, Cell] = {}
-    for name, cell in found["cells"].items():
-        levels: dict[str, Level] = {}
-        for level, row in cell["levels"].items():
-            lost = slower[name] if level == "device" else 0
-            verdict, reason = _level_verdict(row, newly.get((name, level), 0), lost)
-            judged: JudgedLevel = {**row, "verdict": verdict, "reason": reason}
-            levels[level] = _stale(judged) if row["outdated"] else cast(Level, judged)
-        of_release = None if is_subject(name) else _codegen_level(codegen, cell)
-        if of_release and "codegen" not in levels:
-            levels["codegen"] = of_release
-        verdict, reason = _cell_verdict(name, cell, levels)
-        cells[name] = {**cell, "levels": levels, "verdict": verdict, "reason": reason}
-    failures = [*found["failures"], *atlas_failures.failures(codegen, changes, cells)]
-    failures += atlas_failures.failures(values, None, cells, "values")
-    return {
-        **found,
-        "cells": cells,
-        "codegen": codegen,
-        "values": values,
-        "launches": launches.rows(codegen, values),
-        "failures": sorted(failures, key=_importance),
-        "changes": changes,
-        "cell_against_cell": pair,
-    }
-
-
-def _stale(level: Any) -> Any:
-    """A judged level or release that is not of the checkout as it is now: ``stale``, and ``was`` keeps what it was."""
-    when = f"{level['verdict']} of {level['date']}, commit {words.short(level['commit'])}"
-    return {**level, "was": level["verdict"], "verdict": "stale", "reason": f"{when}: {level['outdated']}"}
-
-
-def _importance(group: Failure) -> tuple[bool, bool, int]:
-    """Ours before other packages', unknown before known, many before few."""
-    others = all(is_subject(where["cell"]) for where in group["where"])
-    return others, bool(group["known"]), -group["count"]
+from ..base.text import short
+from ..evidence.causes import Cause
+from ..evidence.column import Column
+from ..evidence.reading import NEEDS_GPU
+from .atlas import OverReleases, Release
+from .facts import Facts
+from .matrix import Changes
+from .results import LaunchesResult, ReleaseResult, SuiteResult
+from .rows import Level, Row
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked of a report besides what it finds.
+class Judged:
+    """A level or a release, judged.
 
     Attributes:
-        required: results that must be there and have run a test.
-        expected: results that must be there, if only to say that every test was skipped.
-        releases: every release of the atlas in the table.
-        jobs: what CI says of its jobs.
-        allow_stale: whether a stale result counts as what it was.
+        of: what is judged.
+        was: of a stale one: what it was.
     """
 
-    required: Sequence[Expected] = ()
-    expected: Sequence[Expected] = ()
-    releases: Collection[str] = ()
-    jobs: Mapping[str, str] = field(default_factory=dict)
-    allow_stale: bool = False
+    of: Union[Level, LaunchesResult, Release]
+    verdict: Verdict
+    reason: str
+    was: Optional[Verdict] = None
+
+    @property
+    def result(self) -> Union[SuiteResult, LaunchesResult, ReleaseResult]:
+        """The one result that it says most of."""
+        if isinstance(self.of, LaunchesResult):
+            return self.of
+        return self.of.shown if isinstance(self.of, Level) else self.of.result
+
+    @property
+    def date(self) -> str:
+        """When that was taken; of a release as its file says it."""
+        of = self.result
+        return str(of.record.content["date"]) if isinstance(of, ReleaseResult) else of.date
+
+    @property
+    def shortfall(self) -> str:
+        """Why it is no whole answer to what was asked; "" where it is."""
+        of = self.result
+        if isinstance(of, LaunchesResult):
+            return ""
+        return of.shortfall if isinstance(of, SuiteResult) else of.standing.shortfall
+
+    @property
+    def unavailable(self) -> str:
+        """Of a release: why this machine could not provide it; "" where it did."""
+        return self.of.result.standing.unavailable if isinstance(self.of, Release) else ""
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Whose GPUs gave the results that count."""
+        return self.of.platforms if isinstance(self.of, Level) else ()
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it failed or regressed."""
+        return self.verdict in BAD
 
 
-def status(matrix: Judged, asked: Asked) -> tuple[Literal[0, 1, 2], list[str]]:
-    """The exit status and the sentences that explain it.
+@dataclass(frozen=True)
+class JudgedRow:
+    """A row, judged. Its level codegen is that of its Triton release."""
 
-    0: every result is fine. 1: a cell failed or regressed. 2: the question cannot be answered: no results, evidence
-    that cannot be read, a required result that is missing, or one of ours that is stale. A definite failure outranks
-    an unanswered question.
+    row: Row
+    levels: Mapping[str, Judged]
+    verdict: Verdict
+    reason: str
+
+    @property
+    def release(self) -> str:
+        """The Triton release that its level codegen is of; "" where it is of none."""
+        of = self.levels["codegen"].of if "codegen" in self.levels else None
+        return of.name if isinstance(of, Release) else ""
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """All verdicts, and what they are of.
+
+    Attributes:
+        changes: what differs from an earlier run; None where none was named.
+        slower: cell -> how many of its timings are slower than then and not accepted.
     """
-    allow_stale = asked.allow_stale
-    stale = list(words.stale_levels(matrix))
-    bad = [
-        f"{name}: {cell['verdict']}: {cell['reason']}"
-        for name, cell in matrix["cells"].items()
-        if cell["verdict"] in BAD and not is_subject(name)
-    ]
-    shown = [cell["levels"]["codegen"] for cell in matrix["cells"].values() if "codegen" in cell["levels"]]
-    of_cells = {level.get("release") for level in shown}
-    bad += _bad_releases(matrix["codegen"], "codegen", of_cells)
-    bad += _bad_releases(matrix["values"], "values", ())
-    if allow_stale:
-        bad += [f"{where}: {row['was']}: {row['reason']}" for where, row in stale if row["was"] in BAD]
-    listed = matrix["changes"]["slower"] if matrix["changes"] else ()
-    slower = Counter(str(row["cell"]) for row in listed if not row["accepted"])
-    devices = {name: cell["levels"]["device"] for name, cell in matrix["cells"].items() if "device" in cell["levels"]}
-    said = {name for name, level in devices.items() if level["verdict"] in BAD}
-    bad += [
-        f"{name}: {count} benchmark{'s' * (count > 1)} slower than in the earlier run, beyond the noise"
-        for name, count in slower.items()
-        if name not in said
-    ]
-    timed = [row for row in matrix.get("bench_runs", ()) if allow_stale or not row["outdated"]]
-    wrong = [(row["unanswered"], f"{row['cell']} benchmarks: {row['problem']}") for row in timed if row["problem"]]
-    bad += [sentence for unanswered, sentence in wrong if not unanswered]
-    bad += [
-        f"incident {row['test']} on {row['cell']}: it shows where it should not, or does not where it should"
-        for row in matrix["incidents"]
-        if "date" in row and row["outcome"] == "failed" and (allow_stale or not row["outdated"])
-    ]
-    bad += [f"codegen: {sentence}" for sentence in matrix["codegen"]["gone"]]
-    bad += [f"values: {sentence}" for sentence in matrix["values"]["gone"]]
-    bad += matrix["changes"]["gone"] if matrix["changes"] else []
-    bad += [f"job {name}: {result}" for name, result in asked.jobs.items() if result == "failure"]
-    unanswered = [f"{row['file']} {row['problem']}" for row in matrix["problems"] if row["broken"]]
-    unanswered += [sentence for cannot_say, sentence in wrong if cannot_say]
-    unanswered += expected.unrun(matrix, asked.required, asked.releases, allow_stale)
-    unanswered += expected.unmet(matrix, asked.expected, asked.releases, allow_stale)
-    unanswered += [f"job {name}: {result}" for name, result in asked.jobs.items() if result in expected.NEVER_ENDED]
-    unanswered += _nothing_compared(matrix["changes"])
-    unanswered += filter(None, [atlas.nothing_compared(matrix["codegen"], allow_stale)])
-    unanswered += filter(None, [atlas.nothing_compared(matrix["values"], allow_stale, "values")])
-    if not allow_stale:
-        unanswered += [f"{where}: stale: {row['reason']}" for where, row in stale if row["own"]]
-    found: list[Mapping[str, Any]] = [row for cell in matrix["cells"].values() for row in cell["levels"].values()]
-    found += [*matrix["codegen"]["summary"].values(), *matrix["values"]["summary"].values()]
-    found = [row for row in found if sum(row["counts"].values()) or row.get("shortfall")]
-    counting: list[Mapping[str, Any]] = [row for row in timed if row["level"] == "device"]
-    counting += [row for row in found if allow_stale or row["verdict"] != "stale"]
-    if not counting and not any(cell["stopped"] for cell in matrix["cells"].values()):
-        there = found or matrix.get("bench_runs")
-        none = "no result is of the checkout as it is now" if there else "there are no results"
-        unanswered.append(f"{none}: run `nox`, or name a folder that holds some with --add")
-    return (FAILED if bad else CANNOT_SAY if unanswered else OK), [*bad, *unanswered]
+
+    facts: Facts
+    rows: Mapping[Column, JudgedRow]
+    codegen: Mapping[str, Judged]
+    values: Mapping[str, Judged]
+    device: Mapping[str, Judged]
+    changes: Optional[Changes]
+    slower: Mapping[str, int]
 
 
-def _bad_releases(over: Codegen, verb: str, of_cells: Collection[Any]) -> list[str]:
-    """Releases that failed or regressed, those for one reason at once, without those that stand in a cell."""
-    alike: dict[str, list[str]] = {}
-    for release, row in over["summary"].items():
-        if row["verdict"] in BAD and release not in of_cells:
-            alike.setdefault(f"{row['verdict']}: {row['reason']}", []).append(release)
-    return [f"{verb} of {', '.join(releases)}: {said}" for said, releases in alike.items()]
+def judge(facts: Facts, changes: Optional[Changes] = None) -> Verdicts:
+    """The verdict of every level, row and release, and its reason.
+
+    Args:
+        changes: what differs from an earlier run; without one nothing has regressed since.
+    """
+    codegen, values, device = (
+        _releases(facts.codegen, changes),
+        _releases(facts.values, None),
+        _releases(facts.device, None),
+    )
+    newly = {(row["cell"], row["level"]): row["count"] for row in changes["newly_failing"]} if changes else {}
+    slower = Counter(str(row["cell"]) for row in (changes["slower"] if changes else ()) if not row["accepted"])
+    rows = {}
+    for column, row in facts.rows.items():
+        levels: dict[str, Judged] = {}
+        for name, of in row.levels.items():
+            lost = slower[str(column)] if name == "device" else 0
+            levels[name] = _level(of, newly.get((str(column), name), 0), lost)
+        release = codegen.get(_release_of(row))
+        if release and not column.subject:
+            levels.setdefault("codegen", release)
+        rows[column] = _row(row, levels)
+    return Verdicts(facts, rows, codegen, values, device, changes, slower)
 
 
-def _level_verdict(level: FoundLevel, newly_failing: int, slower: int) -> tuple[Verdict, str]:
-    counts = level["counts"]
-    if "ok" in counts:  # what another package launched, compiled
-        said = ", ".join(f"{count} {cause}" for cause, count in sorted(level["causes"].items(), key=lambda kv: -kv[1]))
-        findings = sum(level["causes"].values())
-        return ("fail", f"{findings} findings: {said}") if findings else ("pass" if counts["ok"] else "n/a", "")
-    failing = words.failing(counts)
+def _releases(over: OverReleases, changes: Optional[Changes]) -> dict[str, Judged]:
+    """The verdict of every release, and its reason.
+
+    A release in which a kernel does not compile has failed; one that compiles for the worse than in an earlier run, or
+    than the release before it without being accepted, has regressed. A launch that never ran is no failure; one that is
+    not as its reference says is.
+    """
+    since = Counter(str(row["to"]) for row in (changes["codegen"] if changes else ()))
+    return {name: _aged(_release(release, over.verb, since[name])) for name, release in over.releases.items()}
+
+
+def _release(release: Release, verb: str, since: int) -> Judged:
+    computed = verb == "values"
+    standing = release.result.standing
+    errors = release.wrong if computed else release.counts["error"]
+    if standing.shortfall:
+        return Judged(release, "fail", standing.shortfall)
+    if errors and computed:
+        return Judged(release, "fail", f"{errors} launch{'es' * (errors > 1)} wrong by a reference")
+    if errors and verb == "device":
+        return Judged(release, "fail", f"{errors} launch{'es' * (errors > 1)} did not run, or computed wrong numbers")
+    if errors:
+        return Judged(release, "fail", f"{errors} kernel{'s' * (errors > 1)} did not compile")
+    if since:
+        return Judged(release, "regressed", f"{_worse(since, verb)} since the earlier run")
+    if release.worse:
+        return Judged(release, "regressed", f"{_worse(release.worse, verb)} since {release.before}")
+    if standing.unavailable:
+        return Judged(release, "unavailable", standing.unavailable)
+    return Judged(release, "pass" if release.counts["ok"] else "n/a", "")
+
+
+def _worse(number: int, verb: str) -> str:
+    if verb == "values":
+        return f"{number} launch{'es' * (number > 1)} changed"
+    if verb == "device":
+        return f"{number} launch{'es' * (number > 1)} slower"
+    return f"{number} configuration{'s' * (number > 1)} compiled for the worse"
+
+
+def _aged(judged: Judged) -> Judged:
+    """``stale`` where it is not of the checkout as it is now; ``was`` keeps what it was."""
+    of, result = judged.of, judged.result
+    if result.outdated:
+        reason = f"{judged.verdict} of {judged.date}, commit {short(result.record.commit)}: {result.outdated}"
+        return Judged(of, "stale", reason, judged.verdict)
+    if isinstance(result, ReleaseResult) and result.standing.left and not judged.is_bad:
+        return Judged(of, "stale", result.standing.left, judged.verdict)
+    return judged
+
+
+def _level(of: Union[Level, LaunchesResult], newly_failing: int, slower: int) -> Judged:
+    if isinstance(of, LaunchesResult):
+        findings = len(of.findings)
+        if findings:
+            return Judged(of, "fail", f"{findings} findings: {_by_cause(of.causes)}")
+        return Judged(of, "pass" if of.counts["ok"] else "n/a", "")
+    verdict, reason = _changed(of.shown, newly_failing, slower) or _wrong(of) or _without_a_pass(of.shown)
+    return _aged(Judged(of, verdict, reason))
+
+
+def _changed(shown: SuiteResult, newly_failing: int, slower: int) -> Optional[tuple[Verdict, str]]:
+    """By an earlier run; None where that says nothing."""
     if newly_failing:
-        return "regressed", f"{newly_failing} of {failing} failing tests passed in the earlier run"
-    if slower and not failing:
+        return "regressed", f"{newly_failing} of {shown.failing} failing tests passed in the earlier run"
+    if slower and not shown.failing:
         return "regressed", f"{slower} benchmark{'s' * (slower > 1)} slower than in the earlier run, beyond the noise"
-    if failing:
-        said = ", ".join(f"{count} {cause}" for cause, count in sorted(level["causes"].items(), key=lambda kv: -kv[1]))
-        return "fail", f"{failing} failing: {said}"
-    if level["shortfall"]:
-        return "fail", f"{causes.of_shortfall(level['shortfall'])[0]}: {level['shortfall']}"
+    return None
+
+
+def _wrong(level: Level) -> Optional[tuple[Verdict, str]]:
+    """What is wrong with a level by itself; None where nothing is."""
+    shown, counts = level.shown, level.counts
+    if shown.failing:
+        return "fail", f"{shown.failing} failing: {_by_cause(shown.causes)}"
+    if shown.shortfall:
+        return "fail", f"{shown.shortfall_cause}: {shown.shortfall}"
     if counts["known"] and not counts["passed"]:
         return "fail", f"no test passed: each of the {counts['known']} failures is known, and nothing else ran"
-    if level["gone"]:
-        return "fail", level["gone"][0]
+    return ("fail", level.gone[0]) if level.gone else None
+
+
+def _by_cause(causes: Mapping[Cause, int]) -> str:
+    return ", ".join(f"{count} {cause}" for cause, count in sorted(causes.items(), key=lambda item: -item[1]))
+
+
+def _without_a_pass(shown: SuiteResult) -> tuple[Verdict, str]:
+    """Of a level in which nothing is wrong: whether a test passed, and a kernel ran."""
+    counts, skips = shown.counts, shown.record.skips.most_common()
+    if not sum(counts.values()):
+        return "fail", "harness: pytest ran no test"
     if not counts["passed"]:
-        if not sum(counts.values()):
-            return "fail", "harness: pytest ran no test"
-        reason = level["skips"][0][0] if level["skips"] else "no reason recorded"
-        return (
-            "n/a" if counts["n/a"] and not counts["skipped"] else "unavailable"
-        ), f"every test was skipped: {reason}"
-    if level["unlaunched"]:
-        return _unlaunched(level)
-    return "pass", ""
-
-
-def _unlaunched(level: FoundLevel) -> tuple[Verdict, str]:
-    """Of a level whose tests passed without a kernel: where they are written for a GPU, they wait for one."""
-    skipped = sum(count for reason, count in level["skips"] if reason.startswith(NEEDS_GPU))
-    if level["waits"] and skipped:
-        return "unavailable", f"no Triton kernel ran, and {skipped} tests need a GPU"
-    return "fail", level["unlaunched"]
-
-
-def _codegen_level(codegen: Codegen, cell: FoundCell) -> Optional[Level]:
-    """The codegen level of a cell is that of its Triton release in the atlas."""
-    ran = [level["versions"].get("triton") for level in cell["levels"].values() if level.get("versions")]
-    release = str(next(filter(None, ran), None) or cell["asked"].get("triton")).split("+")[0]
-    row = codegen["summary"].get(release)
-    if row is None:
-        return None
-    level: Level = {
-        "date": row["date"],
-        "commit": row["commit"],
-        "counts": row["counts"],
-        "verdict": row["verdict"],
-        "reason": row["reason"],
-        "own": row["own"],
-        "outdated": row["outdated"],
-        "release": release,
-    }
-    return {**level, "was": row["was"]} if "was" in row else level
-
-
-def _cell_verdict(name: str, cell: FoundCell, levels: Mapping[str, Level]) -> tuple[Verdict, str]:
-    stopped = cell["stopped"]
-    if stopped:
-        if stopped["status"] is None:
-            return "fail", f"stopped at {stopped['stage']}: {stopped['tail']}"
-        return "fail", f"stopped at {stopped['stage']} with status {stopped['status']}"
-    # what another machine once found of other sources is shown, and is no part of today's verdict
-    counting = {level: row for level, row in levels.items() if row["verdict"] != "stale" or row["own"]}
-    ours = not is_subject(name)
-    ran = {level: row for level, row in counting.items() if level != "codegen" or not ours}
-    if counting:
-        level, worst = min(counting.items(), key=lambda item: VERDICTS.index(item[1]["verdict"]))
-        if worst["verdict"] in BAD or (worst["verdict"] == "stale" and ran):
-            return worst["verdict"], f"{level}: {worst['reason']}"
-    if not ran and cell["unavailable"]:
-        return cell["unavailable"]["verdict"], cell["unavailable"]["reason"]
-    old = {level: row for level, row in levels.items() if row["verdict"] == "stale" and level != "codegen"}
-    if not ran and old:
-        level, row = next(iter(old.items()))
-        return "stale", f"{level}: {row['reason']}"
-    if not ran:
-        only = "compiled only, " if levels else ""
-        return "unavailable", f"{only}no suite has run: `{session(name)}`"
-    if any(row["verdict"] == "pass" for row in ran.values()):
+        reason = skips[0][0] if skips else "no reason recorded"
+        unfit = counts["n/a"] and not counts["skipped"]
+        return "n/a" if unfit else "unavailable", f"every test was skipped: {reason}"
+    if not shown.unlaunched:
         return "pass", ""
-    return worst["verdict"], worst["reason"]
+    # where the suites are written for a GPU, they wait for one
+    waiting = sum(count for reason, count in skips if reason.startswith(NEEDS_GPU))
+    if shown.waits and waiting:
+        return "unavailable", f"no Triton kernel ran, and {waiting} tests need a GPU"
+    return "fail", shown.unlaunched
 
 
-def _nothing_compared(changes: Optional[Changes]) -> list[str]:
-    """What to say where both runs have timings in common, and nothing can be told of any of them."""
-    if changes is None or not changes["too_noisy"] or changes["compared"]:
-        return []
-    count = len(changes["too_noisy"])
-    return [f"timings against {changes['against']}: each of the {count} is too noisy to tell"]
+def _release_of(row: Row) -> str:
+    """The Triton release of a row: what a level resolved to, else what the table asks for."""
+    ran = [of.versions.get("triton") for of in row.levels.values() if isinstance(of, Level)]
+    asked = row.cell.triton if row.cell else None
+    return str(next(filter(None, ran), None) or asked).split("+")[0]
+
+
+def _row(row: Row, levels: Mapping[str, Judged]) -> JudgedRow:
+    verdict, reason = _stopped(row) or _by_levels(row, levels)
+    return JudgedRow(row, levels, verdict, reason)
+
+
+def _stopped(row: Row) -> Optional[tuple[Verdict, str]]:
+    if row.stopped is None:
+        return None
+    said = row.stopped.content
+    if said["status"] is None:
+        return "fail", f"stopped at {said['stage']}: {said['tail']}"
+    return "fail", f"stopped at {said['stage']} with status {said['status']}"
+
+
+def _by_levels(row: Row, levels: Mapping[str, Judged]) -> tuple[Verdict, str]:
+    # what another machine once found of other sources is shown, and is no part of today's verdict
+    counting = {name: level for name, level in levels.items() if level.verdict != "stale" or level.result.own}
+    ran = {name: level for name, level in counting.items() if name != "codegen" or row.column.subject}
+    worst = min(counting, key=lambda name: VERDICTS.index(counting[name].verdict), default="")
+    if worst and (counting[worst].is_bad or (counting[worst].verdict == "stale" and ran)):
+        return counting[worst].verdict, f"{worst}: {counting[worst].reason}"
+    if not ran:
+        return _not_run(row, levels)
+    if any(level.verdict == "pass" for level in ran.values()):
+        return "pass", ""
+    return counting[worst].verdict, counting[worst].reason
+
+
+def _not_run(row: Row, levels: Mapping[str, Judged]) -> tuple[Verdict, str]:
+    """Of a row of which no suite of today's says anything."""
+    if row.unavailable:
+        return row.unavailable.content["verdict"], row.unavailable.content["reason"]
+    for name, level in levels.items():
+        if level.verdict == "stale" and name != "codegen":
+            return "stale", f"{name}: {level.reason}"
+    only = "compiled only, " if levels else ""
+    return "unavailable", f"{only}no suite has run: `{row.column.session()}`"

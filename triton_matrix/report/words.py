@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Optional
 
+from ..base import versions
 from ..base.terms import LEVELS as LEVELS
 from ..base.text import named
 from ..base.text import short as short
 from ..bench.regression import THRESHOLD
 from ..bench.table import noise as noise
-from ..evidence.reading import is_subject
 from ..evidence.runs import of_kernels as of_kernels
-from .matrix import Changes, Judged, Matrix
+from .columns import LEVELS_OF
+from .matrix import Changes, Matrix
 
 KERNELS_NAMED = 4  # of those that never ran, in a sentence
 MARKS = {"regressed": "↘", "fail": "✗", "pass": "✓", "stale": "◷", "n/a": "∅", "unavailable": "○", "not run": "·"}
@@ -62,6 +63,23 @@ def _never(kernels: list[str]) -> str:
     more = f" and {len(kernels) - KERNELS_NAMED} more" if len(kernels) > KERNELS_NAMED else ""
     names = [kernel.rpartition(":")[2] for kernel in kernels[:KERNELS_NAMED]]
     return f"; never: {', '.join(names)}{more}" if kernels else ""
+
+
+def launch_lines(matrix: Matrix) -> list[str]:
+    """Each kernel that has a launch: its verdicts by level, with their ranges of releases."""
+    found = []
+    for row in matrix["launches"]:
+        parts = []
+        for level, by_release in row["levels"].items():
+            known = matrix["codegen" if level == LEVELS_OF["codegen"] else "values"]["releases"]
+            known = list(by_release) if level == LEVELS_OF["device"] else known  # those of this machine, oldest first
+            alike: dict[str, list[str]] = {}
+            for release, verdict in by_release.items():
+                alike.setdefault(verdict, []).append(release)
+            said = [f"{verdict} {versions.ranges(releases, known)}" for verdict, releases in alike.items()]
+            parts.append(f"{level}: {'; '.join(said) or 'not run'}")
+        found.append(f"{row['kernel']}: {' | '.join(parts)}")
+    return found
 
 
 def note_lines(matrix: Matrix) -> list[str]:
@@ -119,7 +137,7 @@ def on(what: str, told_apart: str) -> str:
 
 def headline(matrix: Matrix) -> str:
     """The answer in one sentence: how many cells stand how."""
-    verdicts: list[str] = [cell["verdict"] for name, cell in matrix["cells"].items() if not is_subject(name)]
+    verdicts: list[str] = [cell["verdict"] for cell in matrix["cells"].values() if not cell["column"]["subject"]]
     others = len(matrix["cells"]) - len(verdicts)
     counted = [(name, verdicts.count(name)) for name in MARKS]
     said = ", ".join(f"{count} {name}" for name, count in counted if count)
@@ -129,38 +147,6 @@ def headline(matrix: Matrix) -> str:
     return f"{len(verdicts)} cells: {said}{beside}" if verdicts else f"no cells{beside}"
 
 
-def stale_levels(matrix: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What is stale: where, such as ``triton3x device``, and the level."""
-    for name, cell in matrix["cells"].items():
-        for level, found in cell["levels"].items():
-            if found["verdict"] == "stale" and not is_subject(name) and level != "codegen":
-                yield f"{name} {level}", found
-    for verb, over in (("codegen", matrix["codegen"]), ("values", matrix["values"])):
-        for release, row in over["summary"].items():
-            if row["verdict"] == "stale":
-                yield f"{verb} of {release}", row
-    apart: dict[str, Mapping[str, Any]] = {}
-    for timing in matrix["benches"]:
-        age = f"stale, of commit {short(timing.get('commit'))}"
-        told = timing.get("on", "").removesuffix(age).removesuffix(", ")
-        apart.setdefault(f"{on(timing['cell'], told)} benchmarks", timing)
-    for bench in matrix.get("bench_runs", ()):
-        if bench["problem"]:  # it may have left no timing
-            apart.setdefault(f"{bench['cell']} benchmarks", bench)
-    for seen in matrix["incidents"]:
-        if "date" in seen:  # of the verb; those of a cell are of its level
-            apart.setdefault("incidents of bare releases", seen)
-    for where, old in apart.items():
-        if old.get("outdated"):
-            when = f"of {old.get('date')}, commit {short(old.get('commit'))}"
-            yield where, {"reason": f"{when}: {old['outdated']}", "own": old["own"], "was": "pass"}
-
-
-def stale_lines(matrix: Matrix) -> list[str]:
-    """What is stale, since when and why, one sentence each."""
-    return [f"{where}: stale: {row['reason']}" for where, row in stale_levels(matrix)]
-
-
 def machine_lines(matrix: Matrix) -> list[str]:
     """What each machine found, where a cell ran on several at a level, one sentence each."""
     lines = []
@@ -168,7 +154,7 @@ def machine_lines(matrix: Matrix) -> list[str]:
         for level, found in cell["levels"].items():
             for on in found.get("machines", ()):
                 failed = f"{on['failing']} failing, " if on["failing"] else ""
-                said = on["shortfall"] or on.get("unlaunched") or f"{failed}{on['passed']} passed"
+                said = on["shortfall"] or on["unlaunched"] or f"{failed}{on['passed']} passed"
                 lines.append(f"{name} {level} on {on['machine']}: {said}")
     return lines
 
@@ -201,7 +187,7 @@ def change_lines(changes: Optional[Changes]) -> list[str]:
 def _noise_lines(changes: Changes) -> list[str]:
     """Timings of which nothing can be told, one sentence for each cell and machine."""
     apart: dict[str, list[Mapping[str, Any]]] = {}
-    for row in changes.get("too_noisy", ()):
+    for row in changes["too_noisy"]:
         apart.setdefault(on(row["cell"], row["on"]), []).append(row)
     lines = []
     for where, rows in apart.items():
@@ -214,13 +200,13 @@ def _noise_lines(changes: Changes) -> list[str]:
 
 def bench_lines(matrix: Matrix) -> list[str]:
     """Rows of a bench that were skipped, so that nothing is known of them: one sentence for each file."""
-    timed = [row for row in matrix.get("bench_runs", ()) if row["skipped"] and row["level"] == "device"]
+    timed = [row for row in matrix["bench_runs"] if row["skipped"] and row["level"] == "device"]
     return [f"{row['cell']} benchmarks: {row['skipped']} rows were skipped" for row in timed]
 
 
 def unavailable_line(matrix: Matrix) -> str:
     """Which releases of the atlas this machine could not provide, in one sentence; "" where there is none."""
-    lacking = [name for name, row in matrix["codegen"]["summary"].items() if row.get("unavailable")]
+    lacking = [name for name, row in matrix["codegen"]["summary"].items() if row["unavailable"]]
     if not lacking:
         return ""
     why = str(matrix["codegen"]["summary"][lacking[0]]["unavailable"]).splitlines()  # a command, then what it said
@@ -231,7 +217,7 @@ def not_compared_lines(matrix: Matrix) -> list[str]:
     """What of the atlas is not compared: targets without a configuration, and what only one release has or knows."""
     empty: dict[str, list[str]] = {}
     for release, row in matrix["codegen"]["summary"].items():
-        for target in row.get("empty", ()):
+        for target in row["empty"]:
             empty.setdefault(target, []).append(release)
     lines = [
         f"{target}: asked for, and the package's atlas gives no configuration for it (triton {', '.join(releases)})"

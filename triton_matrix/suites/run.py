@@ -18,7 +18,8 @@ from ..base import commands, compiler_variables, locks, per_gpu, sources
 from ..base.cells import Cell, Table, load_at
 from ..base.terms import RUN_LEVELS
 from ..base.text import masked
-from ..evidence import installed, reading, runs, toolchain, writing
+from ..evidence import installed, runs, toolchain, writing
+from ..evidence.column import parse
 from . import chosen, fit
 
 PLUGINS = ("triton_matrix.suites.pytest_plugin", "triton_matrix.suites.imports")
@@ -66,7 +67,8 @@ def main(argv: list[str]) -> int:
     if missing:
         raise ValueError(f"cell {cell.name} needs {', '.join(missing)} in {sys.executable}; add it there")
     column = cell.name if options.column is None else options.column
-    if column != cell.name and reading.table_cell(column) in table.cells and not column.startswith(f"{cell.name}@"):
+    named = parse(column)
+    if column != cell.name and named.cell in table.cells and not (named.cell == cell.name and named.subject):
         raise ValueError(
             f"the column is {column!r}, which is another row's; allowed are {cell.name} and {cell.name}@..."
         )
@@ -106,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _all_suites(table: Table, column: str) -> list[str]:
     """What a whole run of the column is: the package's suites, or those that ask what any subject must answer."""
-    return chosen.paths(table, table.package.subject.get("suites", ()) if "@" in column else ())
+    return chosen.paths(table, table.package.subject.get("suites", ()) if parse(column).subject else ())
 
 
 def _count_gpus() -> tuple[int, str]:
@@ -146,7 +148,7 @@ def _declare(asked: Asked, level: str) -> runs.Run:
     commit, dirty = toolchain.git_state(table.root)
     suites = sources.suites_digest(table, chosen.folder(table), asked.suites)
     inputs = runs.Inputs(suites, sources.pins_digest(table, cell))
-    wheel = installed.wheel(table, cell, "@" in asked.folder.name)
+    wheel = installed.wheel(table, cell, bool(parse(asked.folder.name).subject))
     column, now = asked.folder.name, toolchain.now()
     run = runs.Run(uuid.uuid4().hex, column, level, now, commit, dirty, wheel, inputs, list(asked.suites))
     run.versions, other = fit.versions(), fit.pinned_otherwise()
@@ -195,7 +197,7 @@ def _run_level(asked: Asked, level: str) -> int:
     other = compiler_variables.replacing(os.environ) if level == "device" else {}
     if other:
         run.problem = f"other code than this Triton compiles was run: the shell sets {', '.join(other)}"
-    old = "" if "@" in folder.name else runs.outdated(run, run.wheel, None)
+    old = "" if parse(folder.name).subject else runs.outdated(run, run.wheel, None)
     if old:
         print(f"run: the package in {sys.prefix} is not of this checkout's sources: {old}", file=sys.stderr, flush=True)
     writing.open_run(folder, run)

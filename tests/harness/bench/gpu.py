@@ -182,13 +182,15 @@ class Machine:
         lines += [f"{name} = {value}" for name, value in options.items()]
         write(self.root / "launches" / f"{kernel}.toml", "\n".join(lines) + "\n")
 
-    def bench(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def bench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the verb over the launches."""
+        return self.verb("bench", "--launches", "launches", *arguments)
+
+    def verb(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a verb on this machine."""
         env = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_", "PYTEST", "NOX"))}
         here = Path(triton_matrix.__file__).resolve().parents[1]
         env["PYTHONPATH"] = os.pathsep.join(map(str, [*self._paths, here]))
         env.update({"STAND_IN_UUID": self.folder.name} if self.has_gpu else {}, PYTHONDONTWRITEBYTECODE="1")
-        command = [sys.executable, "-m", "triton_matrix", "bench", "--launches", "launches", *arguments]
-        return subprocess.run(
-            command, cwd=self.root, env=env, capture_output=True, text=True, check=False, timeout=timeout
-        )
+        command = [sys.executable, "-m", "triton_matrix", *arguments]
+        return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False, timeout=60)

@@ -8,7 +8,7 @@ import tempfile
 import pytest
 
 from triton_matrix.base import per_gpu
-from triton_matrix.report import machines
+from triton_matrix.evidence import toolchain
 
 from .. import standins
 from .toy import KNOWN, bench
@@ -90,5 +90,5 @@ def test_gpus_of_one_name_are_machines_of_their_own():
         *("--rows", "a"),
         *("--", "--devices"),
     ]
-    assert machines.called({"name": "H200", "device": 1}) == "H200 (GPU 1)"
-    assert machines.called({"name": "H200"}) == "H200"
+    assert toolchain.called({"name": "H200", "device": 1}) == "H200 (GPU 1)"
+    assert toolchain.called({"name": "H200"}) == "H200"

@@ -3,6 +3,7 @@
 import pytest
 
 from triton_matrix.base.cells import load_at
+from triton_matrix.evidence.column import Column
 from triton_matrix.evidence.found import Document
 from triton_matrix.report.current import Current
 
@@ -35,8 +36,8 @@ def outdated(root):
     """Why the timings, and the run that they are of, are not of the repository as it is now."""
     reports = str(root / "reports")
     current = Current(load_at(root), reports)
-    run = Document("ambient", "", "run-bench.json", reports, declared(root))
-    timings = Document("ambient", "", "benchmark.json", reports, written(root))
+    run = Document(Column("ambient"), "", "run-bench.json", reports, declared(root))
+    timings = Document(Column("ambient"), "", "benchmark.json", reports, written(root))
     assert current.outdated_bench(run) == current.outdated_bench(timings)
     return current.outdated_bench(timings)
 

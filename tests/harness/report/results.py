@@ -9,7 +9,7 @@ from pathlib import Path
 from triton_matrix.base import sources
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.codegen.cache import OUR_CODE_DIGEST
-from triton_matrix.evidence import atlas_file, atlas_runs, benchmark_file, reading, schemas
+from triton_matrix.evidence import atlas_file, atlas_runs, benchmark_file, column, reading, schemas
 from triton_matrix.suites import chosen, incidents
 
 RECORDED = Path(__file__).parent / "data" / "recorded"
@@ -37,7 +37,7 @@ def make_current(folder):
         elif content.get("schema") == schemas.INCIDENTS:
             content["sources"] = incidents.digest(TABLE)
         elif content.get("schema") == schemas.RUN:
-            cell = TABLE.cells.get(reading.table_cell(content["cell"]))
+            cell = TABLE.cells.get(column.parse(content["cell"]).cell)
             digest = sources.package_digest(TABLE)
             content["wheel"] = {"checkout": digest, "installed": digest}
             content["suites"] = chosen.paths(TABLE)
@@ -72,7 +72,7 @@ def retake(junit, **changed):
     old = junit.with_name("run-interpreter.json")
     content = {**json.loads(old.read_text()), **changed}
     cases = list(suite.counted.cases)
-    content.update(cell=suite.cell, level=suite.level, opened=suite.date, collected=cases, finished=cases)
+    content.update(cell=junit.parent.name, level=suite.level, opened=suite.date, collected=cases, finished=cases)
     if changed.get("closed", "") is not None:
         content["closed"] = suite.date
     old.unlink()

@@ -46,4 +46,4 @@ def test_a_matrix_of_another_schema_is_refused(report, tmp_path, recorded):
     (tmp_path / "matrix.json").write_text('{"schema": "triton-matrix/matrix/9"}')
     found = report(recorded / "none", "--against", tmp_path / "matrix.json")
     assert found["exit_status"] == 2
-    assert "is no triton-matrix/matrix/3" in found["err"]
+    assert "is no triton-matrix/matrix/4" in found["err"]

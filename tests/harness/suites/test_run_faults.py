@@ -70,19 +70,20 @@ def test_a_triton_that_pythonpath_brings_is_no_pass(checkout, provided, tmp_path
 # 2
 
 
-def crashed_elsewhere(folder, date):
-    """What a GPU machine left whose level device crashed, in the words of before runs had files of their own."""
-    found = {"schema": "triton-matrix/failure/1", "cell": "small", "stage": "run:device", "command": ["python"]}
-    found |= {"status": -11, "tail": "pytest ended without leaving a result", "date": date}
+def crashed_elsewhere(green, folder, date):
+    """What a GPU machine left whose level device crashed: a run that was closed, and no JUnit file beside it."""
+    run = json.loads(green.evidence("run-interpreter.json").read_text())
+    run |= {"id": "another", "level": "device", "opened": date, "closed": date, "status": -11}
+    run |= {"collected": None, "finished": [], "launches": {}}
     (folder / "small").mkdir(parents=True)
-    (folder / "small" / "failure.json").write_text(json.dumps(found))
+    (folder / "small" / "run-device.json").write_text(json.dumps(run))
     return folder
 
 
 @pytest.mark.parametrize("minutes", [5, -5])
 def test_a_crash_on_a_gpu_machine_is_not_hidden_by_a_pass_of_another_level(green, tmp_path, minutes):
     date = (datetime.now(timezone.utc) + timedelta(minutes=minutes)).isoformat(timespec="seconds")
-    status, matrix, _ = green.report("--add", crashed_elsewhere(tmp_path / "gpu", date))
+    status, matrix, _ = green.report("--add", crashed_elsewhere(green, tmp_path / "gpu", date))
     assert status == 1
     assert matrix["cells"]["small"]["verdict"] == "fail"
     assert matrix["cells"]["small"]["levels"]["device"]["verdict"] == "fail"

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ...base import compiler_variables, reads
+from ...codegen.compare import Change
 from ...evidence import atlas_file, schemas
 from ...launches import naming
 from ...launches.launched import Launched
 from ...launches.sources import digest_with_siblings
 from .. import bandwidth
-from .judging import FAILING, SLOWER, Judged
+from .judging import FAILING, MOVED, SLOWER, Judged
 from .rounds import Times
 from .varying import Varied
 
@@ -175,9 +176,15 @@ def write(folder: Path, content: Mapping[str, Any]) -> Path:
     return path
 
 
-def is_slower(entry: Mapping[str, Any]) -> bool:
-    """Whether a launch's entry says that it is slower."""
-    return any(each["kind"] == SLOWER for each in entry.get("verdicts", ()))
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """Launches that are slower in a release, or whose best options moved, as changes from the one before it."""
+    old = {item["id"] for item in before["entries"]}
+    return [
+        Change("worse", item["kernel"], tuple(item["settings"]), item["target"], f"{each['kind']}: {each['what']}", "")
+        for item in after["entries"]
+        for each in item.get("verdicts", ())
+        if item["id"] in old and each["kind"] in (SLOWER, MOVED)
+    ]
 
 
 def about(root: Path, *, of_launches: bool) -> dict[str, Any]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from triton_matrix.evidence import reading
-from triton_matrix.suites import causes
+from triton_matrix.evidence import causes, column, reading
 
 
 @pytest.mark.parametrize(
@@ -51,14 +50,14 @@ def test_every_row_of_the_table_names_a_cause_and_gives_a_hint():
 
 def test_a_lone_case_is_named_whole_in_its_command():
     test = "correctness.test_sizes::test_results_are_as_exact_as_torch[5-1-fp32]"
-    assert causes.command("triton3x", "interpreter", [test]).endswith(
+    assert causes.command(column.parse("triton3x"), "interpreter", [test]).endswith(
         "-k 'test_results_are_as_exact_as_torch[5-1-fp32]'"
     )
-    assert causes.command("ambient-3.6.0", "device", [test]).startswith(
+    assert causes.command(column.parse("ambient-3.6.0"), "device", [test]).startswith(
         "nox --no-venv --no-install -s tests-ambient -- "
     )
     many = [f"correctness.test_sizes::test_{letter}" for letter in "abcdefgh"]
-    assert causes.command("triton3x", "device", many) == "nox -s tests-triton3x -- --level device"
+    assert causes.command(column.parse("triton3x"), "device", many) == "nox -s tests-triton3x -- --level device"
 
 
 def test_failures_that_differ_in_numbers_addresses_and_paths_have_one_root():

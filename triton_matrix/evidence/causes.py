@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from ..base import files
-from ..evidence.reading import Document, Failure, Suite, is_subject, session
+from .column import Column
+from .found import Document, Failure
 
 Cause = Literal["environment", "launch", "compile", "numerics", "codegen", "speed", "harness"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
+WHOLE_RUN = "the whole run"  # stands where a test's name would, of what is wrong with none of them
 NO_ROW = "no row of causes.toml matches: add one when its cause is known"
 TESTS_KEPT = 50  # test ids kept per group and cell; the count is always the full one
 _K_NAME = re.compile(r"[\w:+.\[\]/-]+")  # what pytest's -k takes as one name
@@ -47,53 +50,64 @@ class Row:
     hint: str
 
 
-@dataclass
-class Group:
-    """Failures with one root cause.
+@dataclass(frozen=True)
+class Finding:
+    """One failure put down to its cause.
 
     Attributes:
-        message: what one of them says, to one line.
-        tests: cell -> level -> ids of the tests (at most TESTS_KEPT each).
-        counts: cell -> level -> how many there are.
-        known: the reason where a row of known failures accepts all of them.
+        test: the id of what failed.
+        key: what failures of one root have in common.
+        message: what it says, to one line.
+        known: the reason where a row of known failures accepts it.
     """
+
+    test: str
+    cause: Cause
+    key: str
+    message: str
+    hint: str
+    example: str
+    known: str = ""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where failures of one root occurred.
+
+    Attributes:
+        cell: a column of the report, or a bare release.
+        tests: at most TESTS_KEPT of ``count``.
+        command: what runs them again.
+        is_ours: whether they count: what fails of another package under our suites does not.
+    """
+
+    cell: str
+    level: str
+    count: int
+    tests: tuple[str, ...]
+    command: str
+    is_ours: bool = True
+
+
+@dataclass(frozen=True)
+class Group:
+    """Failures with one root cause; the fields are those of a finding."""
 
     cause: Cause
     message: str
     hint: str
     example: str
-    known: str = ""
-    tests: dict[str, dict[str, list[str]]] = field(default_factory=dict)
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    known: str
+    count: int
+    where: tuple[Where, ...]
 
-    @property
-    def count(self) -> int:
-        """How many tests failed of this root, over all cells."""
-        return sum(count for levels in self.counts.values() for count in levels.values())
 
-    def add(self, cell: str, level: str, test: str) -> None:
-        """Count one more failing test."""
-        counts = self.counts.setdefault(cell, {})
-        counts[level] = counts.get(level, 0) + 1
-        tests = self.tests.setdefault(cell, {}).setdefault(level, [])
-        if len(tests) < TESTS_KEPT:
-            tests.append(test)
+@dataclass
+class _Root:
+    """Where the failures of one root are, while they are counted: (column, level) -> ids of the tests."""
 
-    def as_json(self) -> dict[str, Any]:
-        """The group as matrix.json holds it, with the commands that reproduce it."""
-        where = [
-            {
-                "cell": cell,
-                "level": level,
-                "count": count,
-                "tests": self.tests[cell][level],
-                "command": command(cell, level, self.tests[cell][level]),
-            }
-            for cell, levels in sorted(self.counts.items())
-            for level, count in sorted(levels.items())
-        ]
-        described = {"cause": self.cause, "message": self.message, "hint": self.hint, "example": self.example}
-        return {**described, "known": self.known or None, "count": self.count, "where": where}
+    first: Finding
+    tests: dict[tuple[Column, str], list[str]] = field(default_factory=dict)
 
 
 @cache
@@ -139,8 +153,8 @@ def root_key(message: str) -> str:
     return message[:160]
 
 
-def group(groups: dict[tuple[str, str], Group], suite: Suite, failure: Failure, known: str = "") -> Cause:
-    """Put ``failure`` into the group of its root, making one where it is the first. Returns its cause."""
+def found_in(failure: Failure, known: str = "") -> Finding:
+    """A failing test with its cause, and ``known``, the reason where it is accepted."""
     cause, hint = classify(failure)
     message = headline(failure)
     key = root_key(message)
@@ -150,51 +164,56 @@ def group(groups: dict[tuple[str, str], Group], suite: Suite, failure: Failure, 
     if cause == "launch" and unbound:  # one parameter, whichever kernel declares it and whoever binds the call
         key = unbound.group("names")
     text = "\n".join(failure.text.strip().splitlines()[-14:])
-    found = groups.setdefault((cause, f"{key}|{known}"), Group(cause, message, hint, text, known))
-    found.add(suite.cell, suite.level, failure.test)
-    return cause
+    return Finding(failure.test, cause, f"{key}|{known}", message, hint, text, known)
 
 
-def group_document(groups: dict[tuple[str, str], Group], document: Document) -> None:
-    """Put a cell that stopped before its suites ran (``failure.json``) into its group."""
-    found = document.content
-    stage, _, level = found["stage"].partition(":")
-    tail = str(found["tail"]).strip()
+def of_stop(document: Document) -> Finding:
+    """Why a cell stopped before its suites ran (``failure.json``)."""
+    said = document.content
+    stage, tail = said["stage"], str(said["tail"]).strip()
     failure = Failure(f"{stage} of the cell", "setup", "", tail)
     cause, hint = classify(failure)
-    if hint == NO_ROW and stage != "run":
+    if hint == NO_ROW:
         cause, hint = "environment", "the cell's environment could not be made: see the command's last lines"
     last = tail.splitlines()[-1].strip() if tail else "no output"
-    message = f"{stage}: `{shlex.join(map(str, found['command']))[:120]}` ended with status {found['status']}: {last}"
-    group_ = groups.setdefault((cause, root_key(message)), Group(cause, message[:300], hint, tail[-2000:]))
-    group_.add(document.cell, level or "interpreter", f"{stage} of the cell")
+    message = f"{stage}: `{shlex.join(map(str, said['command']))[:120]}` ended with status {said['status']}: {last}"
+    return Finding(failure.test, cause, root_key(message), message[:300], hint, tail[-2000:])
 
 
-def of_shortfall(sentence: str) -> tuple[Cause, str]:
+def of_shortfall(sentence: str) -> Finding:
     """The cause and a hint where a run was not a whole one."""
-    cause, hint = classify(Failure("the whole run", "call", sentence, ""))
-    if cause == "environment":
-        return cause, hint
-    return (
-        "harness",
-        "what was running ended the process, or something selected tests: run the level again as it stands",
-    )
+    cause, hint = classify(Failure(WHOLE_RUN, "call", sentence, ""))
+    if cause != "environment":
+        cause = "harness"
+        hint = "what was running ended the process, or something selected tests: run the level again as it stands"
+    return Finding(WHOLE_RUN, cause, root_key(sentence), sentence[:300], hint, sentence)
 
 
-def group_shortfall(groups: dict[tuple[str, str], Group], suite: Suite, sentence: str) -> None:
-    """Put a run that was not a whole one into its group."""
-    cause, hint = of_shortfall(sentence)
-    group_ = groups.setdefault((cause, root_key(sentence)), Group(cause, sentence[:300], hint, sentence))
-    group_.add(suite.cell, suite.level, "the whole run")
+def grouped(findings: Iterable[tuple[Column, str, Finding]]) -> list[Group]:
+    """Findings with their column and level, those of one root as one group, in the order of the first of each."""
+    roots: dict[tuple[Cause, str], _Root] = {}
+    for column, level, finding in findings:
+        root = roots.setdefault((finding.cause, finding.key), _Root(finding))
+        root.tests.setdefault((column, level), []).append(finding.test)
+    return [_group(root) for root in roots.values()]
 
 
-def command(cell: str, level: str, tests: list[str]) -> str:
+def _group(root: _Root) -> Group:
+    where = []
+    for (column, level), tests in sorted(root.tests.items()):
+        kept = tests[:TESTS_KEPT]
+        again = command(column, level, kept)
+        where.append(Where(str(column), level, len(tests), tuple(kept), again, not column.subject))
+    first = root.first
+    count = sum(each.count for each in where)
+    return Group(first.cause, first.message, first.hint, first.example, first.known, count, tuple(where))
+
+
+def command(column: Column, level: str, tests: list[str]) -> str:
     """The command that runs these tests again in their cell, at their level."""
-    subject = ""
-    if is_subject(cell):  # the column names the release
-        name, _, version = cell.partition("@")[2].rpartition("-")
-        subject = f"--subject {name}=={version} "
-    nox = f"{session(cell)} -- {subject}--level {level}"
+    name, _, version = column.subject.rpartition("-")
+    subject = f"--subject {name}=={version} " if column.subject else ""
+    nox = f"{column.session()} -- {subject}--level {level}"
     if level == "codegen":
         return nox if subject else "nox -s codegen"
     names = [test.rsplit("::", 1)[-1] for test in tests if "::" in test]

@@ -1,0 +1,75 @@
+"""What the evidence says before it is judged: the rows with the results that count, the releases, the timings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..evidence.causes import Group
+from ..evidence.column import Column
+from ..evidence.reading import Evidence
+from . import atlas, benches, results, rows, selection
+from .atlas import OverReleases
+from .benches import BenchRun, Timing
+from .current import Current
+from .known import Known
+from .results import Place
+from .rows import Row
+from .selection import Selection
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is judged.
+
+    Attributes:
+        evidence: all that was read.
+        selection: which of it counts.
+        rows: in the order in which they are shown.
+        codegen, values, device: what the releases made of all launches.
+        failures: what is wrong in the rows, by its root.
+        benches: what each place of timings is called besides its cell.
+        timings: what devices timed.
+        bench_runs: how the benches ended.
+    """
+
+    evidence: Evidence
+    selection: Selection
+    rows: Mapping[Column, Row]
+    codegen: OverReleases
+    values: OverReleases
+    device: OverReleases
+    failures: tuple[Group, ...]
+    benches: Mapping[Place, str]
+    timings: tuple[Timing, ...]
+    bench_runs: tuple[BenchRun, ...]
+
+
+def build(evidence: Evidence, current: Current, known: Known, accepted: Path) -> Facts:
+    """Everything of the evidence that counts.
+
+    Args:
+        current: the checkout that is asked about; a cell of its table without any evidence still has its row.
+        known: accepted failures.
+        accepted: the file of accepted codegen changes.
+
+    Raises:
+        ValueError: that file is there and malformed.
+    """
+    annotated = results.annotate(evidence, current, known)
+    selected = selection.select(annotated)
+    kept = selected.kept
+    of_columns, called = rows.build(kept, current.table, known), benches.told_apart(kept.benches)
+    return Facts(
+        evidence,
+        selected,
+        of_columns,
+        atlas.build(kept.codegen, current.table, accepted),
+        atlas.build(kept.values, current.table, accepted, "values"),
+        atlas.build(kept.device, current.table, None, "device"),
+        tuple(rows.failures(of_columns)),
+        called,
+        tuple(benches.rows(kept.benches, called)),
+        tuple(benches.ended(annotated, kept.benches.values())),
+    )
