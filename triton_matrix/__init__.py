@@ -8,8 +8,8 @@
     suites        a cell's tests, the pytest plugin, incidents
     launches      what a launch is: its file, capture, and how its kernel is found and loaded
     codegen       one Triton: compile a launch, measure, compare
-    bench         timing
     values        one Triton: what a launch computes, in its interpreter, and how that compares
+    bench         timing, of suites and of launches
     releases      many Tritons: atlas, history, bisect
     report        evidence -> verdict -> terminal, Markdown, page
     ci            the job list, the issue of the nightlies

@@ -80,7 +80,8 @@ def _values(launch: Launch, n_cols: int) -> dict[str, Any]:
     for name, kind in launch.args.items():
         if kind.startswith("*"):
             shape, fill = filled[name]
-            made[name] = {"tensor": {"dtype": kind[1:], "shape": shape, "fill": fill}}
+            about = {"dtype": kind[1:], "shape": shape, "fill": fill}
+            made[name] = {"tensor": {**about, "scratch": True} if name == "Exchange" else about}
         else:
             made[name] = numbers[name]
     return made

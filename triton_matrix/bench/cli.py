@@ -19,6 +19,7 @@ from ..base.terms import LEVELS
 from ..evidence import bench_runs, benchmark_file, installed, runs, toolchain, writing
 from . import regression
 from . import table as lines
+from .device import cli as device
 from .runner import NO_ROWS, Ended, Runner, level_here, suite_of
 
 PACKAGES = ("pytest", "pytest_benchmark")  # what else a suite needs, its own imports say
@@ -37,6 +38,10 @@ def main(argv: list[str]) -> int:
     if options.devices is not None:
         reports = files.as_given(options.reports or load_at(options.root).reports)
         return per_gpu.each("bench", per_gpu.without(argv), per_gpu.numbers(options.devices), reports)
+    if options.launches is not None:
+        if pytest_args:
+            raise ValueError(f"the argument {pytest_args[0]!r} is none of bench --launches, which runs no pytest")
+        return device.main(options)
     return _bench(options, [argument for argument in pytest_args if argument != "--"])
 
 
@@ -61,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--budget", type=float, default=0.1, help="seconds of rounds per measurement (default: 0.1)")
     add("--against", metavar="FILE|CELL", help="compare with a stored benchmark.json, or with another cell's")
     add("--threshold", type=float, default=regression.THRESHOLD, help="slow-down never called (default: 0.05)")
+    device.add_options(parser)
     return parser
 
 

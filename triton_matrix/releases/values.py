@@ -16,10 +16,11 @@ from ..codegen import accepted
 from ..environments import stamped
 from ..evidence import atlas_file, schemas
 from ..evidence.atlas_file import INTERPRETER
-from . import computed, launched
+from ..launches import launched
+from ..launches.launched import Launched
+from . import computed
 from .codegen import UNAVAILABLE, reasons_of, rows_of, table_of
 from .declared import declare
-from .launched import Launched
 from .summary import Told, tell_problems
 from .told_values import report
 

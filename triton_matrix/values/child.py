@@ -7,14 +7,13 @@ goes to ``arrays``, a file for each storage, called by its digest.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 if __name__ == "__main__" and not __package__:  # run by its path: find the package that it is part of
     sys.path[0] = str(Path(__file__).resolve().parents[2])
@@ -30,7 +29,6 @@ from . import arrays, device, forked, reference, running
 from .executor import Executor
 from .outcomes import ABOUT, LOST, READ, ROWS
 from .repairs import REPAIRS
-from .tensors import Storage, Tensor
 
 Compute = Callable[[Any], running.Computed]
 _KEYS = ("launches", "level", "target", "torch", "source_root", "without", "most", "seconds")
@@ -199,36 +197,8 @@ def _row(compute: Compute, launch: Any, folder: Path) -> dict[str, Any]:
     }
     if done.status in ("computed", "late"):
         with listening.quietly():
-            row |= {"whole": done.whole, "storages": _storages(done.tensors, folder)}
+            row |= {"whole": done.whole, "storages": arrays.keep(done.tensors, folder)}
     return row
-
-
-def _storages(tensors: Mapping[str, Tensor], folder: Path) -> list[dict[str, Any]]:
-    """Keep what was written into each storage; gives a row for each."""
-    rows: list[dict[str, Any]] = []
-    for storage, names in _by_storage(tensors):
-        tensor = tensors[names[0]]
-        bits = storage.of(tensor.element)
-        places = np.flatnonzero(storage.written[: bits.nbytes].reshape(len(bits), -1).any(axis=1))
-        about: dict[str, Any] = {"args": names, "dtype": tensor.element.name, "read": storage.read}
-        about |= {"shape": tensor.shape, "strides": tensor.strides, "offset": tensor.offset, "written": len(places)}
-        if len(places):
-            said = tensor.element.name.encode() + places.tobytes() + bits[places].tobytes()
-            about["digest"] = hashlib.sha256(said).hexdigest()
-            about["kept"] = arrays.write(folder, about["digest"], places, bits)
-        rows.append(about)
-    return rows
-
-
-def _by_storage(tensors: Mapping[str, Tensor]) -> list[tuple[Storage, list[str]]]:
-    found: list[tuple[Storage, list[str]]] = []
-    for name, tensor in tensors.items():
-        same: Optional[list[str]] = next((names for storage, names in found if storage is tensor.storage), None)
-        if same is None:
-            found.append((tensor.storage, [name]))
-        else:
-            same.append(name)
-    return found
 
 
 if __name__ == "__main__":
