@@ -8,12 +8,14 @@
     suites        a cell's tests, the pytest plugin, incidents
     launches      what a launch is: its file, capture, and how its kernel is found and loaded
     codegen       one Triton: compile a launch, measure, compare
-    bench         timing
     values        one Triton: what a launch computes, in its interpreter, and how that compares
+    bench         timing, of suites and of launches
     releases      many Tritons: atlas, history, bisect
     report        evidence -> verdict -> terminal, Markdown, page
-    lint          the static check of kernels
     ci            the job list, the issue of the nightlies
+    init          another package's noxfile, table and workflow
+    scan          a package's name -> its kernels on every Triton, and the range
+    lint          the static check of kernels, off the way
 
 Importing this package imports neither torch nor triton.
 """

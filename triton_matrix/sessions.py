@@ -16,11 +16,12 @@ from typing import Any, Optional, Union
 import nox
 
 from .__main__ import VERBS
-from .base import commands, files, locks
+from .base import commands, env_vars, files, locks
 from .base.cells import Cell, Table, load
 from .environments import harness, interpreters, provide
 from .evidence import writing
 from .releases.codegen import UNAVAILABLE
+from .report import cli as report_cli
 from .suites import chosen, run
 
 # Plain `nox` goes on without a cell that cannot be had here and lists it; asked for by name, that is an error. Children
@@ -28,9 +29,7 @@ from .suites import chosen, run
 # one that a shell has from elsewhere says nothing.
 SELECTORS = ("-s", "-e", "--session", "--sessions", "-t", "--tags", "-k", "--keywords")
 PLAIN = "TRITON_MATRIX_PLAIN"
-OF_A_RUN = ("CELL", "COLUMN", "LEVEL", "EVIDENCE", "RUN", "SUITES", "TIMEOUT", "SUBJECT", "SUBJECT_NAME")
 OF_ATLAS = ("codegen", "values")  # verbs over releases; of the cells' releases they are part of plain `nox`
-REPORT_PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that the report runs on
 
 
 def table_at(path: Path) -> Table:
@@ -79,8 +78,8 @@ def configure(table: Table) -> None:
     nox.options.error_on_missing_interpreters = True
     nox.options.sessions = [f"tests-{name}" for name in table.cells]
     os.environ[commands.PARENT] = str(os.getpid())
-    for name in OF_A_RUN:  # what a run says to its tests is no setting: left in a shell, it would make evidence false
-        os.environ.pop(f"TRITON_MATRIX_{name}", None)
+    for name in env_vars.OF_A_RUN:  # left in a shell, it would make evidence false
+        os.environ.pop(name, None)
     own = sys.argv[1 : sys.argv.index("--")] if "--" in sys.argv else sys.argv[1:]
     if "NOXSESSION" not in os.environ and not any(argument.split("=")[0] in SELECTORS for argument in own):
         os.environ[PLAIN] = str(os.getpid())
@@ -157,9 +156,10 @@ def add_reporting(table: Table, verb: str) -> None:
 
 def report_python() -> Optional[str]:
     """The interpreter of the report; None is the one that runs nox, which then says itself what it lacks."""
-    if sys.version_info[:2] >= (3, 11):
+    oldest = report_cli.OLDEST_PYTHON
+    if sys.version_info[:2] >= oldest:
         return None
-    return next(filter(None, map(interpreters.find_python, REPORT_PYTHONS)), None)
+    return next(filter(None, map(interpreters.find_python, (f"3.{minor}" for minor in range(oldest[1], 15)))), None)
 
 
 def add_verbs(table: Table, *verbs: str) -> None:
@@ -203,7 +203,7 @@ def python_of(cell: Cell) -> Union[str, bool]:
 
 def prepare(session: nox.Session, table: Table, cell: Cell) -> None:
     """Provide the cell's environment, or end the session with the one sentence that says what was needed."""
-    reports = table.root / "reports" / cell.name
+    reports = table.reports / cell.name
     if cell.ambient:
         lacking = ambient_lacks(session)
         if lacking:

@@ -1,4 +1,4 @@
-"""What the plan needs to know of a device, and the devices that it knows by name. Standard library only."""
+"""What the plan needs to know of a device. Standard library only."""
 
 from __future__ import annotations
 
@@ -47,20 +47,8 @@ class DeviceProperties:
         return max(1, threads // self.warp_size)
 
 
-TARGETS: dict[str, DeviceProperties] = {
-    device.arch: device
-    for device in (
-        DeviceProperties("cuda:80", 108),
-        DeviceProperties("cuda:90", 132),
-        DeviceProperties("cuda:100", 148),
-        DeviceProperties("hip:gfx90a", 110, warp_size=64),
-        DeviceProperties("hip:gfx942", 304, warp_size=64),
-        DeviceProperties("hip:gfx950", 256, warp_size=64),
-        DeviceProperties("hip:gfx1100", 96, warp_size=32),
-        # few "multiprocessors", so that programs loop over several rows also in small tests
-        DeviceProperties("interpreter", 4),
-    )
-}
+# few "multiprocessors", so that programs loop over several rows also in small tests
+INTERPRETER = DeviceProperties("interpreter", 4)
 
 
 def release_numbers(version: str) -> tuple[int, ...]:

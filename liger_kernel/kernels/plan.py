@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from .device import TARGETS, DeviceProperties
+from .device import DeviceProperties
 from .geometry import (
     BYTES,
     align,
@@ -30,7 +30,6 @@ from .settings import PACKED_KINDS, Settings, backward_settings, forward_setting
 
 __all__ = [
     "BYTES",
-    "TARGETS",
     "DeviceProperties",
     "Launch",
     "Settings",

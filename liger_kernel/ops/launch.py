@@ -18,7 +18,7 @@ import torch
 import triton
 
 from ..kernels import layer_norm as kernels
-from ..kernels.device import TARGETS, DeviceProperties
+from ..kernels.device import INTERPRETER, DeviceProperties
 from ..kernels.plan import Launch
 from .direct import TAKES_CONSTANTS, DirectLaunch, direct_launch, hooked
 from .utils import is_hip
@@ -119,7 +119,7 @@ def device_properties(device: torch.device, n_multiprocessors: Optional[int] = N
         n_multiprocessors: how many of the device's the launches get, where that is not all of them.
     """
     if device.type == "cpu":
-        return TARGETS["interpreter"]
+        return INTERPRETER
     properties = torch.cuda.get_device_properties(device)
     if torch.version.hip is not None:
         arch = "hip:" + properties.gcnArchName.split(":")[0]

@@ -7,9 +7,8 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from liger_kernel.kernels.plan import TARGETS, DeviceProperties, Launch, backward_plan, forward_plan
+from liger_kernel.kernels.plan import DeviceProperties, Launch, backward_plan, forward_plan
 from triton_matrix.base import targets
-from triton_matrix.base.devices import DEVICES
 
 KERNELS = "liger_kernel.kernels.layer_norm"
 N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of tokens is
@@ -81,17 +80,17 @@ def _values(launch: Launch, n_cols: int) -> dict[str, Any]:
     for name, kind in launch.args.items():
         if kind.startswith("*"):
             shape, fill = filled[name]
-            made[name] = {"tensor": {"dtype": kind[1:], "shape": shape, "fill": fill}}
+            about = {"dtype": kind[1:], "shape": shape, "fill": fill}
+            made[name] = {"tensor": {**about, "scratch": True} if name == "Exchange" else about}
         else:
             made[name] = numbers[name]
     return made
 
 
-def device_of(target: str) -> DeviceProperties:
-    """What the plan knows of a target; of one it has no row for, what the product has that stands for it."""
-    if target in TARGETS:
-        return TARGETS[target]
-    return DeviceProperties(target, DEVICES[target].multiprocessors, warp_size=targets.parse(target).warp_size)
+def device_of(name: str) -> DeviceProperties:
+    """What the plan is told of the product that stands for a target."""
+    target = targets.parse(name)
+    return DeviceProperties(name, target.gpu.multiprocessors, target.warp_size, target.max_threads_per_block)
 
 
 def _launches(target: str) -> Iterator[tuple[str, int, str, Launch]]:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from liger_kernel.kernels import plan
+from liger_kernel.kernels import geometry, plan, settings
+from triton_matrix.base import targets
 from triton_matrix.codegen import accepted
 
 from . import layer_norm as atlas
 
-GPUS = [target for target in plan.TARGETS if target != "interpreter"]
+GPUS = list(targets.DEFAULT)
 ACCEPTED = Path(__file__).with_name("accepted.toml")
 
 
@@ -103,3 +104,18 @@ def test_every_kernel_without_inline_assembly_and_without_a_split_row_is_compute
     ways = ("forward", "forward_unaligned", "forward_packed", "backward", "backward_unaligned", "backward_reduce")
     assert {f"_layer_norm_{way}_kernel" for way in ways} <= computed
     assert not any("grid" in each for each in atlas.configurations(["cuda:80"]))
+
+
+def test_what_the_plan_says_of_gpus_itself_is_what_their_rows_say():
+    """The product cannot ask the harness, so these stand twice."""
+    cuda = targets.of_family("cuda")
+    assert {each.limits.registers for each in cuda} == {geometry.REGISTERS}
+    assert {each.limits.registers_per_thread for each in cuda} == {geometry.MOST_REGISTERS}
+    assert {each.max_threads_per_block for each in targets.TARGETS.values()} == {
+        plan.DeviceProperties("", 1).max_threads_per_program
+    }
+    tuned = json.loads(Path(settings.__file__).with_name("tuned.json").read_text(encoding="utf-8"))["devices"]
+    for entry in tuned:
+        gpu = targets.parse(entry["arch"]).gpu
+        if entry.get("product", "") in gpu.product:
+            assert entry["n_multiprocessors"] == gpu.multiprocessors, entry["provenance"]

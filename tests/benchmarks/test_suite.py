@@ -7,7 +7,6 @@ import pytest
 
 pytest.importorskip("torch", reason="run in a cell, or install torch and triton")
 
-from liger_kernel.kernels import plan as launch_plan
 from triton_matrix.bench.timing import Timer
 
 from .layer_norm import launches
@@ -74,7 +73,7 @@ def test_wrong_results_are_not_timed(suite):
 
 def test_the_settings_are_those_that_the_plan_chooses(monkeypatch):
     monkeypatch.delenv("LIGER_KERNEL_TUNED", raising=False)
-    monkeypatch.setattr(launches, "_properties", lambda device: launch_plan.TARGETS["cuda:90"])
+    monkeypatch.setattr(launches, "_properties", lambda device: launches.device_of("cuda:90"))
     assert launches.settings("cuda") == "tuned table"
     monkeypatch.setenv("LIGER_KERNEL_TUNED", "0")
     assert launches.settings("cuda") == "general rule"

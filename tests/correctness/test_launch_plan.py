@@ -15,11 +15,12 @@ from liger_kernel.kernels.parameters import PARAMETERS
 from liger_kernel.kernels.plan import backward_plan, forward_plan
 from liger_kernel.kernels.settings import check_table
 
+from .devices import DEVICES, H100, INTERPRETER
 from .test_sizes import SIZES
 
-# The named targets, and a product with tuned settings of its own
-H200 = dataclasses.replace(launch_plan.TARGETS["cuda:90"], name="NVIDIA H200")
-TARGETS = {**launch_plan.TARGETS, "cuda:90 H200": H200}
+# and a product with tuned settings of its own
+H200 = dataclasses.replace(H100, name="NVIDIA H200")
+TARGETS = {**DEVICES, "cuda:90 H200": H200}
 # One row, fewer rows than a target has multiprocessors, and more rows than any number of programs
 ROWS = (1, 33, 100_003)
 NEEDS = [dict(zip(("need_dx", "need_dw", "need_db"), flags)) for flags in itertools.product([True, False], repeat=3)]
@@ -74,7 +75,7 @@ def test_every_program_of_a_split_row_has_a_slot_that_is_read(target):
 
 @pytest.mark.parametrize("tuned", [False, True])
 def test_two_elements_share_a_register_where_rows_start_between_words_nowhere(tuned):
-    device = dataclasses.replace(TARGETS["cuda:90"], tuned=tuned)
+    device = dataclasses.replace(H100, tuned=tuned)
     for plan in (forward_plan, backward_plan):
         packed, odd, single = (
             plan(9, n_cols, dtype, device)[0] for n_cols, dtype in ((65536, "bf16"), (65535, "bf16"), (65536, "fp32"))
@@ -101,7 +102,7 @@ def test_a_program_of_rows_that_are_not_aligned_keeps_to_those_that_start_alike(
 @pytest.mark.parametrize("tuned", [False, True])
 @pytest.mark.parametrize("dtype", launch_plan.BYTES)
 def test_a_block_holds_every_column_of_its_rows(dtype, tuned):
-    device = dataclasses.replace(TARGETS["cuda:90"], tuned=tuned)
+    device = dataclasses.replace(H100, tuned=tuned)
     around = (2**k + offset for k in range(9, 18) for offset in range(-9, 10))
     for n_cols, plan in itertools.product(around, (forward_plan, backward_plan)):
         launch = plan(4096, n_cols, dtype, device)[0]
@@ -114,13 +115,13 @@ def test_a_block_holds_every_column_of_its_rows(dtype, tuned):
 @pytest.mark.parametrize("plan", [forward_plan, backward_plan])
 def test_a_block_too_small_for_unaligned_rows_is_an_error(plan):
     settings = launch_plan.Settings("unaligned", 1, 8192, 16)
-    assert plan(9, 8195, "fp32", TARGETS["cuda:90"], settings=settings)[0].constexprs["BLOCK_N"] == 8192
+    assert plan(9, 8195, "fp32", H100, settings=settings)[0].constexprs["BLOCK_N"] == 8192
     with pytest.raises(ValueError, match="block_n is 8192; unaligned rows of 8197 columns need at least 16384"):
-        plan(9, 8197, "fp32", TARGETS["cuda:90"], settings=settings)
+        plan(9, 8197, "fp32", H100, settings=settings)
 
 
 def test_a_row_of_the_table_may_hold_for_earlier_releases_of_triton_only():
-    device = TARGETS["cuda:90"]
+    device = H100
     newest, old, later = (
         backward_plan(4096, 8192, "bf16", dataclasses.replace(device, triton=triton))
         for triton in ("", "3.1.0", "3.10.0+git1234")
@@ -130,7 +131,7 @@ def test_a_row_of_the_table_may_hold_for_earlier_releases_of_triton_only():
 
 
 def test_a_row_of_the_table_may_hold_from_a_release_on():
-    device = TARGETS["cuda:90"]
+    device = H100
     before, since, newest = (
         forward_plan(4096, 65536, "bf16", dataclasses.replace(device, triton=triton))[0].kernel
         for triton in ("2.3.1", "3.0.0", "")
@@ -140,14 +141,14 @@ def test_a_row_of_the_table_may_hold_from_a_release_on():
 
 
 def test_a_product_of_an_architecture_may_have_settings_of_its_own():
-    assert forward_plan(4096, 512, "bf16", H200) != forward_plan(4096, 512, "bf16", TARGETS["cuda:90"])
+    assert forward_plan(4096, 512, "bf16", H200) != forward_plan(4096, 512, "bf16", H100)
     fewer = dataclasses.replace(H200, n_multiprocessors=100)  # a part of one, which nobody measured
     assert forward_plan(4096, 512, "bf16", fewer) == forward_plan(
         4096, 512, "bf16", dataclasses.replace(fewer, tuned=False)
     )
 
 
-@pytest.mark.parametrize("device", [TARGETS["cuda:90"], H200], ids=["H100", "H200"])
+@pytest.mark.parametrize("device", [H100, H200], ids=["H100", "H200"])
 @pytest.mark.parametrize("triton", ["2.3.1", "3.0.0", "3.6.0", "3.9.0"])
 def test_rows_are_kept_as_words_only_where_they_have_an_even_length(device, triton):
     device = dataclasses.replace(device, triton=triton)
@@ -171,7 +172,7 @@ def test_rows_are_kept_as_words_only_where_they_have_an_even_length(device, trit
 def test_settings_of_words_are_refused_where_rows_have_none(kind, n_cols, dtype, named):
     settings = launch_plan.Settings(kind, 1, 1024, 4)
     with pytest.raises(ValueError, match=named):
-        forward_plan(9, n_cols, dtype, TARGETS["cuda:90"], settings=settings)
+        forward_plan(9, n_cols, dtype, H100, settings=settings)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -207,7 +208,7 @@ def _is_constant(parameter: inspect.Parameter) -> bool:
 
 
 def test_the_plan_reads_no_environment(monkeypatch):
-    device = TARGETS["cuda:90"]
+    device = H100
     before = forward_plan(4096, 4096, "bf16", device)
     monkeypatch.setenv("LIGER_KERNEL_TUNED", "0")
     assert forward_plan(4096, 4096, "bf16", device) == before
@@ -259,7 +260,7 @@ def test_the_sizes_of_the_suites_reach_every_kernel_that_the_interpreter_can_run
     def launched(sizes):
         for n_rows, n_cols in sizes:
             for plan in (forward_plan, backward_plan):
-                yield from (launch.kernel for launch in plan(n_rows, n_cols, "fp32", TARGETS["interpreter"]))
+                yield from (launch.kernel for launch in plan(n_rows, n_cols, "fp32", INTERPRETER))
 
     everything = itertools.product(ROWS, launch_plan.branch_sizes())
     assert set(launched(SIZES)) == set(launched(everything))
@@ -272,12 +273,12 @@ def test_every_kernel_is_in_a_plan():
 
 @pytest.mark.parametrize("plan", [forward_plan, backward_plan])
 def test_the_plan_is_a_function_of_its_arguments(plan):
-    assert plan(33, 1000, "bf16", TARGETS["cuda:90"]) == plan(33, 1000, "bf16", TARGETS["cuda:90"])
+    assert plan(33, 1000, "bf16", H100) == plan(33, 1000, "bf16", H100)
 
 
 @pytest.mark.parametrize("plan", [forward_plan, backward_plan])
 def test_zero_rows_need_no_launch(plan):
-    assert plan(0, 1000, "fp32", TARGETS["cuda:90"]) == ()
+    assert plan(0, 1000, "fp32", H100) == ()
 
 
 @pytest.mark.parametrize("n_cols", [1000, 65537])
@@ -285,7 +286,7 @@ def test_zero_rows_need_no_launch(plan):
     "needs", NEEDS, ids=lambda needs: "".join(n[-1] for n, wanted in needs.items() if wanted) or "-"
 )
 def test_a_backward_launches_only_what_is_wanted(needs, n_cols):
-    launches = backward_plan(33, n_cols, "fp32", TARGETS["cuda:90"], **needs)
+    launches = backward_plan(33, n_cols, "fp32", H100, **needs)
     assert bool(launches) == any(needs.values())
     reduces = ["dW_partial" in launch.args and "n_partials" in launch.values for launch in launches]
     assert any(reduces) == (needs["need_dw"] or needs["need_db"])
@@ -296,7 +297,7 @@ def test_a_backward_launches_only_what_is_wanted(needs, n_cols):
 
 @pytest.mark.parametrize("plan", [forward_plan, backward_plan])
 def test_more_than_2_to_the_31_rows_are_counted_in_64_bits(plan):
-    for launch in plan(FROM_2_TO_THE_31, 1, "bf16", TARGETS["cuda:90"]):
+    for launch in plan(FROM_2_TO_THE_31, 1, "bf16", H100):
         assert launch.args.get("n_rows", "i64") == "i64", launch
 
 
@@ -308,4 +309,4 @@ def test_more_than_2_to_the_31_rows_are_counted_in_64_bits(plan):
 )
 def test_a_plan_for_nothing_that_exists_is_refused(plan, arguments, named):
     with pytest.raises(ValueError, match=named):
-        plan(*arguments, TARGETS["cuda:90"])
+        plan(*arguments, H100)

@@ -18,6 +18,7 @@ from liger_kernel.ops.launch import PreparedLaunch
 from liger_kernel.ops.launch import device_properties as properties_of
 
 from .api import liger_layer_norm
+from .devices import H100
 from .inputs import FP16, FP32, problem
 from .reference import evaluate
 
@@ -86,7 +87,7 @@ def test_parameters_in_fp32_reach_the_launcher(device, launches):
 
 def test_a_limit_on_registers_is_planned_for_every_triton_that_knows_one_and_no_other():
     limited = Settings("split", 1, 2048, 4, max_registers=128)
-    device = launch_plan.TARGETS["cuda:90"]
+    device = H100
     for release, options in (("", {"maxnreg": 128}), ("3.0.0", {"maxnreg": 128}), ("2.3.1", {})):
         there = dataclasses.replace(device, triton=release)
         launch = launch_plan.forward_plan(9, 16384, "fp16", there, settings=limited)[0]
@@ -106,7 +107,7 @@ def test_every_option_that_the_plan_names_is_passed(max_registers, monkeypatch):
 
     monkeypatch.setattr(kernels, "_layer_norm_forward_split_kernel", Kernel())
     settings = Settings("split", 1, 2048, 4, max_registers=max_registers)
-    launch = launch_plan.forward_plan(9, 16384, "fp16", launch_plan.TARGETS["cuda:90"], settings=settings)[0]
+    launch = launch_plan.forward_plan(9, 16384, "fp16", H100, settings=settings)[0]
     PreparedLaunch(launch).first(dict.fromkeys(launch.args, 0), aligned=True)
     assert handed == {**launch.constexprs, **launch.options, "grid": launch.grid}
     assert ("maxnreg" in handed) == bool(max_registers)

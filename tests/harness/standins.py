@@ -27,6 +27,7 @@ python = "{HERE}"
 torch = "2.7.1"
 triton = "3.3.1"
 platforms = ["cuda"]
+requires = []
 why = "quick: its torch and Triton are stand-ins, all else is real"
 """
 PYPROJECT = """

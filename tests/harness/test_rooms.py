@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import triton_matrix
+from triton_matrix.base import env_vars
 from triton_matrix.base.cells import find_root
 
 ROOT = find_root(Path(__file__).parent)
@@ -17,7 +19,8 @@ ORDER = (
     ("environments",),
     ("suites", "launches"),
     ("codegen",),
-    ("bench", "values"),
+    ("values",),
+    ("bench",),
     ("releases",),
     ("report",),
     ("ci", "init"),
@@ -75,6 +78,12 @@ def arrows():
 
 def test_every_folder_and_file_of_the_harness_has_its_place_in_the_order():
     assert {room(name) for name in modules(PACKAGE)} - {""} == set(RANK) | set(ASIDE)
+
+
+def test_the_package_lists_its_rooms_in_that_order():
+    listed = [line.split()[0] for line in triton_matrix.__doc__.splitlines() if line.startswith("    ")]
+    folders = [room for rooms in ORDER for room in rooms if (PACKAGE / room).is_dir()]
+    assert listed == [*folders, *ASIDE]
 
 
 def test_arrows_between_rooms_only_go_down():
@@ -173,3 +182,16 @@ def test_functions_of_the_report_are_short(folder):
 def test_branches_are_counted():
     text = "def f(a):\n    for b in a or ():\n        if b:\n            return [c for c in b if c] if b else 0\n"
     assert branches(ast.parse(text).body[0]) == 6
+
+
+def test_no_module_spells_the_name_of_a_variable_that_has_an_owner():
+    owned = {value for name, value in vars(env_vars).items() if name.isupper()}
+    spelled = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.name != "env_vars.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Constant) and node.value in owned)
+        or (isinstance(node, ast.keyword) and node.arg in owned)
+    ]
+    assert spelled == []

@@ -8,6 +8,9 @@ from typing import Any, Optional
 import numpy as np
 import triton
 
+from triton_matrix.base import targets
+from triton_matrix.launches import driver_standin
+
 
 class Dtype:
     """Named as torch's dtypes are: Triton reads the last word of its text."""
@@ -81,38 +84,18 @@ def from_bfloat16(tensor: Tensor) -> np.ndarray:
     return (tensor.array.astype(np.uint32) << 16).view(np.float32)
 
 
-class Driver:
-    """Names a GPU that is not there: enough for a launch to bind its arguments and compile."""
-
-    def get_current_device(self) -> int:
-        return 0
-
-    def get_current_stream(self, device: int) -> int:
-        return 0
-
-    def get_current_target(self) -> Any:
-        if triton.__version__.startswith("2."):
-            return ("cuda", 90)
-        from triton.backends.compiler import GPUTarget
-
-        return GPUTarget("cuda", 90, 32)
-
-
 @contextlib.contextmanager
 def driver():
-    """Let Triton's launcher find :class:`Driver` in place of a GPU's."""
+    """Let Triton's launcher find, in place of a GPU's driver, one that names a GPU that is not there."""
     from triton.runtime import driver as triton_driver
 
-    if triton.__version__.startswith("2."):
-        before, triton_driver._obj = triton_driver._obj, Driver()
-        try:
-            yield
-        finally:
+    before = vars(triton_driver).get("_obj")
+    driver_standin.install(targets.parse("cuda:90"))
+    try:
+        yield
+    finally:
+        if triton.__version__.startswith("2."):
             triton_driver._obj = before
-    else:
-        triton_driver.set_active(Driver())
-        try:
-            yield
-        finally:
+        else:
             with contextlib.suppress(RuntimeError):  # without a GPU there is no driver to go back to
                 triton_driver.reset_active()

@@ -13,7 +13,6 @@ import itertools
 import json
 import platform
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from triton_matrix.codegen import compile_kernel
 from triton_matrix.codegen import metrics as metric
 from triton_matrix.codegen.compile import unknown_to
 from triton_matrix.evidence import schemas, toolchain
+from triton_matrix.launches import driver_standin
 from triton_matrix.launches.loading import unwrap
 
 from .plugin import answer_for_the_gpu, ensure_subject
@@ -55,7 +55,7 @@ class Recorder:
             raise Bound
 
         triton.compiler.compile = stop  # where 2.3 looks it up
-        _use_a_driver_without_a_gpu()
+        driver_standin.install(targets.parse("cuda:90"))
         bind = JITFunction.run
 
         def run(kernel: Any, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> None:
@@ -71,27 +71,6 @@ class Recorder:
             self.launched.append((kernel, args, kwargs, problem))
 
         JITFunction.run = run
-
-
-def _use_a_driver_without_a_gpu() -> None:
-    import triton
-    from triton.runtime import driver
-
-    target: Any = ("cuda", 90)
-    if not triton.__version__.startswith("2."):
-        from triton.backends.compiler import GPUTarget
-
-        target = GPUTarget("cuda", 90, 32)
-    standin = types.SimpleNamespace(
-        get_benchmarker=lambda: None,  # the autotuner of 3.2 and 3.3 asks when a kernel is decorated
-        get_current_device=lambda: 0,
-        get_current_stream=lambda device: 0,
-        get_current_target=lambda: target,
-    )
-    if hasattr(driver, "set_active"):
-        driver.set_active(standin)
-    else:
-        driver._obj = standin
 
 
 def record(sizes: tuple[int, ...], dtypes: tuple[str, ...]) -> list[dict[str, Any]]:

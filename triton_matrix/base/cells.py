@@ -6,8 +6,10 @@ bisect, the CI matrix) takes it from here, so adding one is adding a row.
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -146,6 +148,11 @@ class Table:
         return self.path.parent.parent
 
     @property
+    def reports(self) -> Path:
+        """The folder of the evidence, there or not."""
+        return self.root / "reports"
+
+    @property
     def accepted(self) -> Path:
         """The file of accepted codegen changes, there or not."""
         return self.root / "tests" / "atlas" / "accepted.toml"
@@ -187,6 +194,11 @@ def find_root(start: Optional[Path] = None) -> Path:
     raise ValueError(f"no constraints/cells.toml at or above {start}; name the repo root with --root")
 
 
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """The option ``--root`` of every verb that reads the table."""
+    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+
+
 def load_at(start: Optional[Path] = None) -> Table:
     """The table of the checkout at or above ``start``; ValueError as of :func:`find_root` and :func:`load`."""
     return load(find_root(start) / "constraints" / "cells.toml")
@@ -204,11 +216,14 @@ def load(path: Optional[Path] = None) -> Table:
     """
     path = Path(path) if path is not None else find_root() / "constraints" / "cells.toml"
     raw = files.read_toml(path, "the table")
-    wrong = schema.trouble(raw) or next(filter(None, (_contradiction(*row) for row in raw["cell"].items())), None)
+    wrong = schema.trouble(raw)
     if wrong:
         raise ValueError(masked(f"{path.name} {wrong}"))
-    cells = {name: _cell(name, row) for name, row in raw["cell"].items()}
-    releases = {version: Release(triton=version, **_frozen(row)) for version, row in raw.get("release", {}).items()}
+    cells = {name: _cell(name, row, f"{path.name} [cell.{name}]") for name, row in raw["cell"].items()}
+    releases = {
+        version: _release(version, row, f'{path.name} [release."{version}"]')
+        for version, row in raw.get("release", {}).items()
+    }
     package = _package(path.resolve(), raw.get("package", {}))
     for known in _known_from(path, package.oldest):
         releases.setdefault(known.triton, known)
@@ -219,17 +234,44 @@ def load(path: Optional[Path] = None) -> Table:
     return Table(path.resolve(), cells, ordered, package, raw.get("platform", {}))
 
 
-def _contradiction(name: str, row: Mapping[str, Any]) -> Optional[str]:
-    """What the keys of a cell's row say against each other, as a sentence, or None."""
-    where = f"[cell.{name}]"
-    for key, needed in (("torch", "python"), ("triton", "python"), ("torch", "triton"), ("triton", "torch")):
+def with_named(table: Table, named: Iterable[Optional[str]]) -> Table:
+    """The table with further releases that were asked for by name: any of an index, from the oldest known on.
+
+    Raises:
+        ValueError: it is no release, or older than any that is known.
+    """
+    releases = dict(table.releases)
+    for version in filter(None, named):
+        if version not in releases:
+            pair = pairs.nearest(version) if versions.is_release(version) else None
+            if pair is None:
+                oldest, known = pairs.known()[0].triton, ", ".join(table.releases)
+                allowed = f"{known} ({table.path.parent.name}/{table.path.name}), or another release from {oldest} on"
+                raise ValueError(f"triton is {version!r}; allowed are {allowed}")
+            # its own torch is not known: that of the nearest release
+            releases[version] = _release(version, {"torch": pair.torch[0]}, version)
+    ordered = {version: releases[version] for version in sorted(releases, key=versions.key)}
+    return dataclasses.replace(table, releases=ordered)
+
+
+def _whole(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with what is known of its Triton, where it says nothing else itself."""
+    triton = row.get("triton", "nightly")
+    return dict(row) if triton == "nightly" else {**pairs.row_of(triton), **row}
+
+
+def _contradiction(row: Mapping[str, Any]) -> Optional[str]:
+    """What the keys of a cell's row say against each other, as the end of a sentence, or None."""
+    for key, needed in (("torch", "triton"), ("triton", "torch"), ("torch", "python")):
         if key in row and needed not in row:
-            return f"{where}: {key} is {schema.show(row[key])}; a row with {key} needs {needed} too"
+            return f"{key} is {schema.show(row[key])}; a row with {key} needs {needed} too"
     for key in ("torch", "triton"):
         if row.get(key) == "nightly" and "index" not in row:
-            return f'{where}: {key} is "nightly"; such a row needs index too, the only place that it may come from'
+            return f'{key} is "nightly"; such a row needs index too, the only place that it may come from'
     if "index" in row and "torch" not in row:
-        return f"{where}: index is {schema.show(row['index'])}; a row with index needs python, torch and triton too"
+        return f"index is {schema.show(row['index'])}; a row with index needs python, torch and triton too"
+    if "python" in row and "torch" not in row:
+        return f"python is {schema.show(row['python'])}; a row with python needs torch and triton too"
     return None
 
 
@@ -248,8 +290,23 @@ def _known_from(path: Path, oldest: Optional[str]) -> list[Release]:
     return [row for row in known.values() if versions.key(row.triton) >= versions.key(oldest)]
 
 
-def _cell(name: str, row: Mapping[str, Any]) -> Cell:
-    return Cell(name=name, **{**_frozen(row), "gaps": tuple(Gap(**gap) for gap in row.get("gaps", ()))})
+def _cell(name: str, row: Mapping[str, Any], where: str) -> Cell:
+    whole = _checked(row, where)
+    return Cell(name=name, **{**_frozen(whole), "gaps": tuple(Gap(**gap) for gap in whole.get("gaps", ()))})
+
+
+def _release(version: str, row: Mapping[str, Any], where: str) -> Release:
+    whole = _checked({"triton": version, **row}, where)
+    return Release(version, whole["python"], whole["torch"], tuple(whole.get("requires", ())))
+
+
+def _checked(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A whole row, or the ValueError of one that says too little."""
+    whole = _whole(row)
+    wrong = _contradiction(whole)
+    if wrong:
+        raise ValueError(masked(f"{where}: {wrong}"))
+    return whole
 
 
 def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:

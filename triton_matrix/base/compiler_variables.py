@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from . import env_vars
+
 PREFIXES = ("TRITON_", "AMDGCN_", "NVPTX_", "MLIR_", "LLVM_", "PTXAS_")
 NAMES = (
     "ALLOW_LHS_TMEM_LAYOUT_CONVERSION",
@@ -50,7 +52,7 @@ def of_run(environ: Mapping[str, str]) -> dict[str, str]:
 def found(environ: Mapping[str, str]) -> dict[str, str]:
     """Those that are set, sorted by name, but not the one of level interpreter. An empty one is not set to Triton."""
     names = [name for name in sorted(environ) if environ[name] and _is_one(name)]
-    return {name: environ[name] for name in names if name != "TRITON_INTERPRET"}
+    return {name: environ[name] for name in names if name != env_vars.INTERPRET}
 
 
 def without(environ: Mapping[str, str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ POLL_S = 0.2
 
 def of_cell(table: Table, cell: Cell) -> contextlib.AbstractContextManager[None]:
     """Hold the cell in this checkout: its environments and its folder of evidence; ValueError as of :func:`held`."""
-    return held(table.root / "reports" / f".{cell.name}.lock", f"cell {cell.name} of {table.root}")
+    return held(table.reports / f".{cell.name}.lock", f"cell {cell.name} of {table.root}")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,8 @@ from typing import Any, Optional
 
 from . import files, versions
 
+# Every distribution that owns ``import triton``: PyTorch's indexes call it otherwise by platform and age.
+DISTRIBUTIONS = ("triton-rocm", "pytorch-triton-rocm", "triton-xpu", "pytorch-triton-xpu", "pytorch-triton", "triton")
 PYTHON = "3.11"  # the one interpreter that spans every known Triton
 
 
@@ -63,6 +65,25 @@ def of(triton: str) -> Optional[Pair]:
     """The pair of a Triton, or of the known release of the same minor: 3.5.0 needs what 3.5.1 does. None: unknown."""
     minor = triton.split(".")[:2]
     return next((pair for pair in known() if pair.triton.split(".")[:2] == minor), None)
+
+
+def nearest(triton: str) -> Optional[Pair]:
+    """:func:`of` a Triton; of one that is newer than all of them, the newest. None: an older one that is unknown."""
+    newest = known()[-1]
+    return of(triton) or (newest if versions.key(triton) > versions.key(newest.triton) else None)
+
+
+def row_of(triton: str) -> dict[str, Any]:
+    """What the row of a Triton says by default: ``python``, ``requires`` and ``gaps``, and ``torch`` where it is known.
+
+    A release that is newer than all of them needs what the newest one needs.
+    """
+    pair = nearest(triton)
+    row: dict[str, Any] = {"python": PYTHON}
+    if pair:
+        row = {"python": str(pair.python()), "requires": pair.requires, "gaps": pair.gaps}
+        row.update({"torch": pair.torch[0]} if pair.triton == triton else {})
+    return row
 
 
 @functools.cache

@@ -83,7 +83,7 @@ _CELL = _row(
     gaps=_list(_GAP, "a list of { level = ..., feature = ..., reason = ... }"),
     why=_SENTENCE,
 )
-_RELEASE_ROW = _row("a row of key = value", ("python", "torch"), python=_PYTHON, torch=_TORCH, requires=_REQUIRES)
+_RELEASE_ROW = _row("a row of key = value", python=_PYTHON, torch=_TORCH, requires=_REQUIRES)
 _FILES = _list(_text(_PATH, "a path below tests/"), "a list of paths below tests/")
 _SUBJECT = _row(
     "a row of key = value",

@@ -50,8 +50,12 @@ def is_release(version: Optional[str]) -> bool:
     return version is not None and re.fullmatch(r"\d+(\.\d+)+", version) is not None
 
 
-def ranges(some: Collection[str], known: Sequence[str]) -> str:
-    """Some of the releases ``known``, which are in order, as text: "2.3.1 - 3.2.0, 3.4.0"."""
+def ranges(some: Collection[str], known: Sequence[str], open_end: bool = False) -> str:
+    """Some of the releases ``known``, which are in order, as text: "2.3.1 - 3.2.0, 3.4.0".
+
+    Args:
+        open_end: a range that reaches the newest of them has no end: "3.4.0 -".
+    """
     runs: list[list[str]] = []
     for before, release in zip(("", *known), known):
         if release in some:
@@ -59,13 +63,16 @@ def ranges(some: Collection[str], known: Sequence[str]) -> str:
                 runs[-1].append(release)
             else:
                 runs.append([release])
-    return ", ".join(run[0] if len(run) == 1 else f"{run[0]} - {run[-1]}" for run in runs)
+    if open_end and runs and runs[-1][-1] == known[-1]:
+        runs[-1] = [runs[-1][0], ""]
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]} - {run[-1]}".rstrip() for run in runs)
 
 
 def within(text: str, known: Sequence[str]) -> frozenset[str]:
     """The releases that a text of :func:`ranges` names."""
     found: set[str] = set()
     for part in text.split(", "):
-        first, _, last = part.partition(" - ")
-        found.update(known[known.index(first) : known.index(last or first) + 1])
+        first, dash, last = part.partition(" -")
+        until = known.index(last.strip()) if last else len(known) - 1 if dash else known.index(first)
+        found.update(known[known.index(first) : until + 1])
     return frozenset(found)

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import commands, compiler_variables, files, locks, per_gpu
-from ..base.cells import Cell, Table, load_at
+from ..base.cells import Cell, Table, add_root, load_at
 from ..base.terms import LEVELS
 from ..evidence import bench_runs, benchmark_file, installed, runs, toolchain, writing
 from . import regression
 from . import table as lines
+from .device import cli as device
 from .runner import NO_ROWS, Ended, Runner, level_here, suite_of
 
 PACKAGES = ("pytest", "pytest_benchmark")  # what else a suite needs, its own imports say
@@ -35,8 +36,12 @@ def main(argv: list[str]) -> int:
     """
     options, pytest_args = _parser().parse_known_args(argv)
     if options.devices is not None:
-        reports = files.as_given(options.reports or load_at(options.root).root / "reports")
+        reports = files.as_given(options.reports or load_at(options.root).reports)
         return per_gpu.each("bench", per_gpu.without(argv), per_gpu.numbers(options.devices), reports)
+    if options.launches is not None:
+        if pytest_args:
+            raise ValueError(f"the argument {pytest_args[0]!r} is none of bench --launches, which runs no pytest")
+        return device.main(options)
     return _bench(options, [argument for argument in pytest_args if argument != "--"])
 
 
@@ -49,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--cell", default="ambient", help="a row of constraints/cells.toml (default: ambient)")
-    add("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    add_root(parser)
     add("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
     add(
         "--devices",
@@ -61,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--budget", type=float, default=0.1, help="seconds of rounds per measurement (default: 0.1)")
     add("--against", metavar="FILE|CELL", help="compare with a stored benchmark.json, or with another cell's")
     add("--threshold", type=float, default=regression.THRESHOLD, help="slow-down never called (default: 0.05)")
+    device.add_options(parser)
     return parser
 
 
@@ -73,7 +79,7 @@ def _bench(options: argparse.Namespace, pytest_args: list[str]) -> int:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"cell {cell.name} needs {', '.join(missing)} in {sys.executable}; install it there")
-    reports = files.as_given(options.reports or table.root / "reports")
+    reports = files.as_given(options.reports or table.reports)
     folder = reports / cell.name
     base = benchmark_file.read(_baseline(options.against, reports)) if options.against else None
     with locks.held(reports / f".{cell.name}.lock", f"the evidence {folder}"):

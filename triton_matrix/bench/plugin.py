@@ -17,7 +17,7 @@ from typing import Any, Callable, Optional, Union
 
 import pytest
 
-from ..base import per_gpu
+from ..base import env_vars, per_gpu
 from ..base.cells import load_at
 from ..base.files import write_text
 from ..base.listening import Notes, paused
@@ -285,7 +285,7 @@ def compiled(record: Record) -> Callable[[Configuration], None]:
 @pytest.hookimpl(hookwrapper=True, optionalhook=True)
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> Iterator[None]:
     """Say what the file is evidence of, before and around what a suite adds; keep its rounds to the nanosecond."""
-    cell = os.environ.get("TRITON_MATRIX_CELL", "ambient")
+    cell = os.environ.get(env_vars.CELL, "ambient")
     root: Optional[Path] = config.rootpath
     pattern = config.getoption("bench_rows")
     output_json["triton_matrix"] = header(cell, level_of(config), f"rows {pattern}" if pattern else "all", root)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files
+from ..base import commands, env_vars, files
 from ..base.cells import Cell, Table
 
 PATTERN = "bench_*.py"
@@ -66,13 +66,12 @@ class Runner:
         self._arguments = [*pytest_args, named]
         package = Path(__file__).resolve().parents[2]
         path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
-        said = {"CELL": cell.name, "EVIDENCE": str(evidence), "SUITES": named}
-        own = {**{f"TRITON_MATRIX_{name}": value for name, value in said.items()}, "PYTHONPATH": path}
+        own = {env_vars.CELL: cell.name, env_vars.EVIDENCE: str(evidence), env_vars.SUITES: named, "PYTHONPATH": path}
         self._env = {files.STARTED_IN: os.getcwd(), **os.environ, **own}
-        for name in ("TRITON_INTERPRET", "TRITON_MATRIX_LEVEL", "TRITON_MATRIX_RUN", "PYTHONOPTIMIZE"):
+        for name in (env_vars.INTERPRET, env_vars.LEVEL, env_vars.RUN, "PYTHONOPTIMIZE"):
             self._env.pop(name, None)
         if level == "interpreter":
-            self._env["TRITON_INTERPRET"] = "1"
+            self._env[env_vars.INTERPRET] = "1"
 
     def run(self, rows: Optional[str], journal: Path) -> Ended:
         """Run the suite.

@@ -134,14 +134,17 @@ class Timer:
             self._flush_seconds = self._mean_seconds(self._stream.flush)
 
     @paused()
-    def __call__(self, call: Call) -> Measurement:
+    def __call__(self, call: Call, before: Call = lambda: None) -> Measurement:
         """Warm ``call`` up, then time as many rounds of it as the budget allows.
 
         A compilation or an autotuning that the first calls cause stays outside. ``call`` must not synchronise.
+
+        Args:
+            before: enqueued before each round, on a device, and not timed: what fills memory again that a call changes.
         """
         if self.device == "cpu":
             return Measurement("host", self._host_rounds(call))
-        return self._device_rounds(call)
+        return self._device_rounds(call, before)
 
     @paused()
     def host_seconds(
@@ -186,19 +189,21 @@ class Timer:
             call()
         return (time.perf_counter() - start) / calls
 
-    def _device_rounds(self, call: Call) -> Measurement:
+    def _device_rounds(self, call: Call, before: Call) -> Measurement:
         for _ in range(WARM_UP_CALLS):
+            before()
             call()
-        device_seconds = self._mean_seconds(call)
+        device_seconds = self._mean_seconds(lambda: (before(), call()))
         start = time.perf_counter()
         for _ in range(ESTIMATE_CALLS):
+            before()
             call()
         host_seconds = (time.perf_counter() - start) / ESTIMATE_CALLS
         flushes = min(MAX_FLUSHES, max(1, math.ceil(HEAD_START * host_seconds / self._flush_seconds)))
         while True:
             round_seconds = device_seconds + flushes * self._flush_seconds
             rounds = rounds_for(self.budget, round_seconds, self.min_rounds, self.max_rounds)
-            found = self._enqueue_rounds(call, rounds, flushes)
+            found = self._enqueue_rounds(call, before, rounds, flushes)
             in_time = tuple(seconds for seconds, late in found if not late)
             if len(in_time) >= self.min_rounds:
                 return Measurement("device", in_time)
@@ -206,22 +211,23 @@ class Timer:
                 return Measurement("device", tuple(seconds for seconds, _ in found), len(found) - len(in_time))
             flushes = min(MAX_FLUSHES, 2 * flushes)
 
-    def _enqueue_rounds(self, call: Call, rounds: int, flushes: int) -> list[tuple[float, bool]]:
+    def _enqueue_rounds(self, call: Call, before: Call, rounds: int, flushes: int) -> list[tuple[float, bool]]:
         """Rounds behind so many flushes each: (seconds, whether the device began before all was enqueued)."""
         self._stream.synchronize()
         events = [self._event_pair() for _ in range(rounds)]
         late = []
         for _ in range(flushes):
             self._stream.flush()
-        for before, after in events:
+        for start, end in events:
+            before()
             for _ in range(flushes):
                 self._stream.flush()
-            before.record()
+            start.record()
             call()
-            after.record()
-            late.append(bool(before.query()))
+            end.record()
+            late.append(bool(start.query()))
         self._stream.synchronize()
-        return [(before.elapsed_time(after) / 1e3, was_late) for (before, after), was_late in zip(events, late)]
+        return [(start.elapsed_time(end) / 1e3, was_late) for (start, end), was_late in zip(events, late)]
 
     def _host_rounds(self, call: Call) -> tuple[float, ...]:
         for _ in range(WARM_UP_CALLS):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base import commands, text
-from ..base.cells import Table, load_at
+from ..base.cells import Table, add_root, load_at
 from ..base.terms import RUN_LEVELS
 from ..report import expected
 from ..report.cli import NEEDS
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--evidence", type=Path, help="evidence of all jobs (default: reports/ in the repo root)")
     parser.add_argument("--run", default="", metavar="URL", help="the CI run that the evidence is from")
     parser.add_argument("--publish", action="store_true", help="open, update or close the issue")
-    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    add_root(parser)
     options = parser.parse_args(argv)
     table = load_at(options.root)
     nightlies = [cell.name for cell in table.cells.values() if cell.nightly]
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
     from ..report.answer import judge, matrix_of  # not before it is known to be there
     from ..report.status import Asked
 
-    verdicts = judge([options.evidence or table.root / "reports"], table)
+    verdicts = judge([options.evidence or table.reports], table)
     matrix, lacking = matrix_of(verdicts, Asked()), troubles(verdicts, table, nightlies)
     body = render(matrix, nightlies, options.run, lacking)
     print(body)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any, Optional
 
 from ..base import commands
-from ..base.cells import Cell, Table, load_at
+from ..base.cells import Cell, Table, add_root, load_at
 from ..evidence.column import Column
 from ..report.expected import BENCH, Expected
 
@@ -25,7 +24,7 @@ def main(argv: list[str]) -> int:
     Exit status 2 for a bad table, a platform without a runner, or an empty list: an empty matrix would be green.
     """
     parser = argparse.ArgumentParser(prog="python -m triton_matrix ci-matrix", description=main.__doc__)
-    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    add_root(parser)
     parser.add_argument("--event", choices=EVENTS, help="only the jobs of this event (default: all)")
     parser.add_argument("--on", choices=RUNNERS, help="only the jobs of these runners (default: all)")
     parser.add_argument("--expect", action="store_true", help="print what `report` is to expect of these jobs instead")

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from ..base import versions
+from ..base import language, versions
 from ..base.targets import Target
 from ..launches.signature import Signature
 from . import ptxas
 
-NEWEST_TRIED = "3.9.0"
 OnStage = Optional[Callable[[str, Any, dict[str, Any]], None]]
 
 
@@ -297,9 +296,9 @@ def choose(version: str) -> tuple[Adapter35, str]:
     for since, adapter in ADAPTERS:
         if wanted >= versions.key(since):
             remark = ""
-            if wanted > versions.key(NEWEST_TRIED):
+            if wanted > versions.key(language.newest()):
                 remark = (
-                    f"Triton {version} is newer than {NEWEST_TRIED}, the newest one tried;"
+                    f"Triton {version} is newer than {language.newest()}, the newest one that was surveyed;"
                     f" compiling with the adapter for {since} and later"
                 )
             return adapter(), remark

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import compiler_variables, locks, records
+from ..base import compiler_variables, env_vars, locks, records
 from ..base.files import write_text
 from ..base.listening import is_library
 from ..base.reads import Reads, changed
@@ -217,7 +217,7 @@ def installed() -> str:
 
 def default_folder() -> Path:
     """``$TRITON_MATRIX_CACHE``, or triton-matrix/codegen in the user's cache folder."""
-    own = os.environ.get("TRITON_MATRIX_CACHE")
+    own = os.environ.get(env_vars.CACHE)
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(own) if own else Path(base) / "triton-matrix" / "codegen"
 

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, compiler_variables, reads, records, targets
+from ..base import commands, compiler_variables, env_vars, pairs, reads, records, targets
 from ..evidence import atlas_file
 from ..launches import hook, launch_file, loading
 from ..launches.configuration import Configuration
@@ -20,8 +20,6 @@ from .cache import OUR_CODE_DIGEST, Cache, default_folder
 from .compile import Result
 from .entries import entry
 from .many import Rows, Settings, compile_all
-
-_DISTRIBUTIONS = ("triton", "triton-rocm", "pytorch-triton-rocm", "pytorch-triton")
 
 
 @commands.exit_status("compile", named=False)  # the verb `codegen` passes the sentence on under its own name
@@ -55,7 +53,7 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     if options.progress is not None:
         os.set_inheritable(options.progress, False)  # a tool that outlives its compiler must not keep it open
-    os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
+    os.environ.pop(env_vars.INTERPRET, None)  # it would hand out interpreted functions, which cannot be compiled
     variables = compiler_variables.found(os.environ)
     if variables:
         print(f"compiled with {compiler_variables.shown(variables)}, as this shell has it", file=sys.stderr)
@@ -107,10 +105,10 @@ def add_loading_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--source-root", type=Path, metavar="DIR", help="where the kernels' absolute imports start (default: found)")
     add("--configs", type=int, metavar="N", help="of a tuned kernel, only the first N configurations (default: all)")
-    add("--import-seconds", type=float, default=120, metavar="S", help="importing a kernel's module may take this long")
-    add(
-        "--compile-seconds", type=float, default=300, metavar="S", help="compiling one configuration may take this long"
-    )
+    loading, compiling = Settings.import_seconds, Settings.compile_seconds
+    long = "may take this long (default: %(default)s)"
+    add("--import-seconds", type=float, default=loading, metavar="S", help=f"importing a kernel's module {long}")
+    add("--compile-seconds", type=float, default=compiling, metavar="S", help=f"compiling one configuration {long}")
 
 
 def settings_of(options: argparse.Namespace, torch_version: Optional[str]) -> Settings:
@@ -207,7 +205,7 @@ def check_release(asked: str, found: str) -> None:
 
 def installed_triton() -> str:
     """The version of the Triton in this Python, without importing it; raises ValueError when there is none."""
-    for name in _DISTRIBUTIONS:
+    for name in pairs.DISTRIBUTIONS:
         try:
             return importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -239,7 +239,7 @@ def unknown_to(target: Target, version: str) -> str:
         what = "has no HIP backend" if target.backend == "hip" and version < "3" else "does not know this target"
         return f"this Triton {what}; {target.name} needs {target.since} or later"
     if target.until and versions.key(version) > versions.key(target.until):
-        return f"this Triton no longer knows this target; {target.name} needs {target.until} or earlier"
+        return f"{target.ended}; {target.name} needs {target.until} or earlier"
     return ""
 
 

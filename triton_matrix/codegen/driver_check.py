@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 from ..base import files, tables, targets
 from ..base.targets import Target
-from ..launches import hook, loading
+from ..launches import dtypes, hook, loading
 from ..launches.configuration import Configuration
 from ..launches.loading import unwrap
 from . import cuda_metrics
@@ -158,12 +158,10 @@ def launch_compiles(fn: Any, configuration: Configuration) -> bytes:
     import torch
     from triton.runtime.jit import MockTensor
 
-    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    dtypes |= {"i32": torch.int32, "i64": torch.int64}
     arguments: dict[str, Any] = {}
     for name, kind in configuration.args.items():
         if kind.startswith("*"):
-            arguments[name] = MockTensor(dtypes[kind[1:]])
+            arguments[name] = MockTensor(getattr(torch, dtypes.TORCH[kind[1:]]))
         elif kind.startswith("fp"):
             arguments[name] = 1.0e-5
         else:

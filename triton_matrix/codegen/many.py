@@ -42,8 +42,8 @@ class Settings:
     source_root: Optional[Path] = None
     torch_version: Optional[str] = None
     configs: Optional[int] = None
-    import_seconds: float = 120
-    compile_seconds: float = 300
+    import_seconds: float = worker.IMPORT_SECONDS
+    compile_seconds: float = worker.COMPILE_SECONDS
 
 
 def compile_all(

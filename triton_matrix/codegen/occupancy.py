@@ -33,7 +33,9 @@ def cuda_blocks(limits: CudaLimits, registers: int, num_warps: int, shared: int)
             return 0
         warps = limits.registers // limits.sub_partitions // per_warp * limits.sub_partitions
         fits.append(warps // num_warps)
-    fits.append(limits.shared // _round_up(shared + limits.shared_reserved, limits.shared_granule))
+    taken = _round_up(shared + limits.shared_reserved, limits.shared_granule)
+    if taken:
+        fits.append(limits.shared // taken)
     return min(fits)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from ..base import files, targets
+from ..base import env_vars, files, targets
 from ..launches import hook, kernel_source, launch_file, loading, naming, signing, tuned
 from ..launches.configuration import Configuration
 from . import adapters, compile, ptxas
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     the kernel's ``source``, ``own`` and one result per swap.
     """
     request = json.loads(Path(argv[0]).read_text(encoding="utf-8"))
-    os.environ.pop("TRITON_INTERPRET", None)  # it would hand out interpreted functions, which cannot be compiled
+    os.environ.pop(env_vars.INTERPRET, None)  # it would hand out interpreted functions, which cannot be compiled
     try:
         if "release" in request:
             check_release(request["release"], installed_triton())

@@ -27,7 +27,8 @@ from ..launches.standins import is_users
 from . import crashes, metrics, ptxas
 from .compile import Result, failure_result
 
-SECONDS_EACH = 300.0  # after which the compiler is taken to hang
+# after which importing a kernel's module, or compiling one configuration, is taken to hang, where nothing else is asked
+IMPORT_SECONDS, COMPILE_SECONDS = 120, 300
 REPEATS = 3  # of a compilation that takes long; its CPU time is their median
 _LOG_BYTES = 1 << 19  # of each end of what a child printed
 _STACK = signal.SIGURG  # asks for it; LLVM has handlers of its own for SIGUSR1 and SIGUSR2
@@ -47,7 +48,7 @@ def surviving_crashes(jobs: Sequence[Job]) -> Iterator[Result]:
         while start < len(jobs):
             with child(_doing(jobs[start:]), log) as (receive, how_it_ended):
                 while start < len(jobs):
-                    result = receive(SECONDS_EACH)
+                    result = receive(COMPILE_SECONDS)
                     start += 1
                     if result is None:
                         yield ended(how_it_ended(), log)

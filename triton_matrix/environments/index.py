@@ -25,7 +25,7 @@ from typing import Any, Optional
 
 from packaging import utils
 
-from ..base import commands, files
+from ..base import commands, files, pairs
 from ..base.cells import Cell, Table
 from ..base.text import masked
 from ..evidence import toolchain
@@ -34,7 +34,7 @@ from .contents import Contents
 from .pins import Pin
 
 MAX_AGE_DAYS = 30
-TRITONS = ("triton-rocm", "pytorch-triton-rocm", "triton-xpu", "pytorch-triton-xpu", "pytorch-triton", "triton")
+TRITONS = pairs.DISTRIBUTIONS
 FROM_INDEX = ("torch", "torchvision", "torchaudio", *TRITONS)
 DEV = ">=0.dev0"  # a requirement that names a pre-release is how uv is told to take them, for this package only
 

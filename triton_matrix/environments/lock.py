@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..base import commands, files
-from ..base.cells import Cell, Table, load_at
+from ..base.cells import Cell, Table, add_root, load_at
 from ..base.schema import GROUPS
 from . import builds, index, listing, pins, provide, wheel
 
@@ -23,7 +22,7 @@ def main(argv: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m triton_matrix lock", description=main.__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"cells, or {', '.join(GROUPS)} (default: all)")
-    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    add_root(parser)
     parser.add_argument("--upgrade", action="store_true", help="take newer versions of what the file already pins")
     options = parser.parse_args(argv)
     table = load_at(options.root)
@@ -81,7 +80,7 @@ def compile_from_index(table: Table, cell: Cell) -> int:
         ValueError: the index cannot be reached, or has no torch with its Triton.
         commands.ToolError: uv found no solution.
     """
-    reports = table.root / "reports" / cell.name
+    reports = table.reports / cell.name
     try:
         provide.check_index(cell)
         return index.lock(table, cell)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import commands, files, sources, text
-from ..base.cells import PLATFORMS, Cell, Table, load_at
+from ..base.cells import PLATFORMS, Cell, Table, add_root, load_at
 from ..evidence import toolchain
 from . import builds, contents, index, interpreters, manifest, pins, slim, wheel
 from .contents import Contents
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--platform", choices=PLATFORMS, help="of the package's wheel (default: the cell's first)")
     parser.add_argument("--slim", action="store_true", help="drop from the wheels what running does not need")
     parser.add_argument("--split", metavar="SIZE", help="cut larger files into pieces of this size, such as 60MiB")
-    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    add_root(parser)
     options = parser.parse_args(argv)
     table = load_at(options.root)
     piece = parse_size(options.split) if options.split else None

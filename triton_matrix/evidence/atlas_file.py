@@ -1,6 +1,7 @@
 """The atlas file: what one Triton release made of configurations. Its shape is in evidence.schema.json.
 
-What it computed of launches is a file of the same shape, under another schema: its only target is ``interpreter``.
+What it computed of launches is a file of the same shape, under another schema: its only target is ``interpreter``. So
+is what became of launches on a GPU, with timings besides.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from ..base import cells, compiler_variables, files, reads, sources, text
 from . import schemas, toolchain
 
 SCHEMA = schemas.CODEGEN
-VERBS = {schemas.CODEGEN: "codegen", schemas.VALUES: "values"}
+VERBS = {schemas.CODEGEN: "codegen", schemas.VALUES: "values", schemas.DEVICE: "device"}
+_DID = {"codegen": "compiled", "values": "computed", "device": "ran"}
 INTERPRETER = "interpreter"
 # of what an entry is, besides its release, target and configuration: only what agrees in all of it is compared or kept
 QUESTION = ("sources", "hook", "variables", "shell", "configs", "extra", "harness")
@@ -164,7 +166,7 @@ def outdated(content: Mapping[str, Any], table: cells.Table, now: str, harness: 
     if row and content.get("row", row_of(row)) != row_of(row):
         return "its row of the table was changed since"
     if content.get("harness") != harness:
-        return f"another version of the harness {'computed' if content['schema'] == schemas.VALUES else 'compiled'} it"
+        return f"another version of the harness {_DID[verb_of(content)]} it"
     changed = reads.changed(content["read"], table.root)
     if changed:
         return f"{changed}, which a kernel's module or the hook reads, was changed since"

@@ -1,6 +1,7 @@
 """A run over releases: declared before it starts, closed when it ends, and what is missing of what it asked for.
 
-The verb ``codegen`` opens ``run-codegen.json`` beside the atlas files, ``values`` ``run-values.json``. It names the
+The verb ``codegen`` opens ``run-codegen.json`` beside the atlas files, ``values`` ``run-values.json``, and a bench of
+launches ``run-device.json``. It names the
 releases and targets, the configurations of each as soon as the release has told them, and how each release ended. A
 release's last whole file stays until the new one takes its place. A run that asks for less takes nothing back: what an
 older run asked for and this one does not stays asked, under ``earlier``.
@@ -16,11 +17,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import files, text
-from . import schemas, toolchain
+from . import file_names, schemas, toolchain
 
-SCHEMAS = {"codegen": schemas.CODEGEN_RUN, "values": schemas.VALUES_RUN}  # by verb
+SCHEMAS = {"codegen": schemas.CODEGEN_RUN, "values": schemas.VALUES_RUN, "device": schemas.DEVICE_RUN}  # by verb
 DONE, FAILED, UNAVAILABLE = "done", "failed", "unavailable"
-NAMES = {verb: f"run-{verb}.json" for verb in SCHEMAS}
+NAMES = {verb: file_names.run(verb) for verb in SCHEMAS}
 NAME = NAMES["codegen"]
 LISTED = 3  # configurations named in a sentence; the count is always the full one
 Targets = dict[str, Optional[list[str]]]

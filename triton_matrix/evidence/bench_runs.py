@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import runs, schemas
+from . import file_names, runs, schemas
 
-NAME, JOURNAL = "run-bench.json", ".run-bench.journal"
+NAME, JOURNAL = file_names.run("bench"), ".run-bench.journal"
 
 
 def as_json(run: runs.Run) -> dict[str, Any]:

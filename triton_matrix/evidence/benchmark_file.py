@@ -13,10 +13,10 @@ from typing import Any, Optional
 
 from ..base import files, sources
 from ..base.cells import Cell, Table
-from . import runs
+from . import file_names, runs
 from .schemas import BENCHMARK
 
-NAME, SWEEP = "benchmark.json", "sweep.json"
+NAME, SWEEP = file_names.BENCHMARK, "sweep.json"
 OURS = "ours"
 
 # The block ``triton_matrix`` of a file; those up to ``gpus`` are always there.

@@ -130,6 +130,8 @@ class Evidence:
     atlas_runs: list[Document] = field(default_factory=list)
     values: list[Atlas] = field(default_factory=list)
     values_runs: list[Document] = field(default_factory=list)
+    device: list[Atlas] = field(default_factory=list)
+    device_runs: list[Document] = field(default_factory=list)
     launches: list[Document] = field(default_factory=list)
     incidents: list[Document] = field(default_factory=list)
     runs: list[Document] = field(default_factory=list)
@@ -137,7 +139,7 @@ class Evidence:
 
     def __bool__(self) -> bool:
         kinds = (self.suites, self.benches, self.bench_runs, self.unavailable, self.failures, self.atlas, self.launches)
-        return any((*kinds, self.values))
+        return any((*kinds, self.values, self.device))
 
     @property
     def date(self) -> Optional[str]:
@@ -152,7 +154,7 @@ class Evidence:
     def _results(self) -> Iterator[Union[Suite, Document]]:
         yield from self.suites
         kinds = (self.environments, self.benches, self.unavailable, self.failures, self.launches, self.bench_runs)
-        for kind in (*kinds, self.atlas, self.values):
+        for kind in (*kinds, self.atlas, self.values, self.device):
             yield from kind
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..base import text
 from ..base.terms import RUN_LEVELS
-from . import atlas_file, atlas_runs, bench_runs, runs, schemas
+from . import atlas_file, atlas_runs, bench_runs, file_names, runs, schemas
 from .column import NONE, parse
 from .found import OUTCOMES as OUTCOMES
 from .found import Atlas as Atlas
@@ -31,10 +31,10 @@ from .junit import NOT_APPLICABLE as NOT_APPLICABLE
 from .junit import read_junit as read_junit
 
 # written by this report itself, or inputs of other tools that live beside the evidence
-DERIVED = {"matrix.json", "index.html", "summary.md"}
+DERIVED = {file_names.MATRIX, file_names.PAGE, file_names.SUMMARY}
 # a file of such a name is damaged, not foreign, when it does not say what it is
-NAMES = {"environment.json", "unavailable.json", "failure.json", "benchmark.json", "launches.json"}
-NAMES |= {*atlas_runs.NAMES.values(), bench_runs.NAME, *(f"run-{level}.json" for level in RUN_LEVELS)}
+NAMES = {file_names.ENVIRONMENT, file_names.UNAVAILABLE, file_names.FAILURE, file_names.BENCHMARK, file_names.LAUNCHES}
+NAMES |= {*atlas_runs.NAMES.values(), bench_runs.NAME, *map(file_names.run, RUN_LEVELS)}
 
 
 def read(folders: list[Path]) -> Evidence:
@@ -53,6 +53,7 @@ def read(folders: list[Path]) -> Evidence:
     _pair(found)
     _pair_atlas(found.atlas, found.atlas_runs, "codegen")
     _pair_atlas(found.values, found.values_runs, "values")
+    _pair_atlas(found.device, found.device_runs, "device")
     return found
 
 
@@ -123,12 +124,14 @@ SCHEMAS = {
     schemas.CODEGEN_RUN: "atlas_runs",
     schemas.VALUES: "values",
     schemas.VALUES_RUN: "values_runs",
+    schemas.DEVICE: "device",
+    schemas.DEVICE_RUN: "device_runs",
     schemas.LAUNCHES: "launches",
     schemas.INCIDENTS: "incidents",
 }
 
 
-OVER_RELEASES = ("atlas_runs", "values_runs")
+OVER_RELEASES = ("atlas_runs", "values_runs", "device_runs")
 
 
 def _read_json(path: Path, source: str) -> tuple[str, Document]:
@@ -138,7 +141,7 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
         raise Unusable(f"is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise Unusable("is foreign: not an object", broken=path.name in NAMES)
-    if "benchmarks" in content and "machine_info" in content:  # pytest-benchmark's own format
+    if "benchmarks" in content and "machine_info" in content and "schema" not in content:  # pytest-benchmark's own
         return "benches", _bench(content, path, source)
     schema = str(content.get("schema") or "")
     if schema not in SCHEMAS:
@@ -146,7 +149,7 @@ def _read_json(path: Path, source: str) -> tuple[str, Document]:
         raise Unusable(f"is foreign: {named}", broken=schema.startswith("triton-matrix/") or path.name in NAMES)
     kind = SCHEMAS[schema]
     _check(content, kind)
-    if kind in ("atlas", "values"):
+    if kind in ("atlas", "values", "device"):
         return kind, _atlas(content, path, source)
     if kind in ("runs", "bench_runs") and path.parent.name != content["cell"]:
         raise Unusable(f"says that it is of cell {content['cell']!r} but lies in the folder {path.parent.name!r}")

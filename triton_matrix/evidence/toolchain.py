@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, compiler_variables, files, per_gpu
+from ..base import commands, compiler_variables, env_vars, files, per_gpu
 from ..base.cells import load
 from ..base.text import masked
 from . import schemas
@@ -65,7 +65,7 @@ def git_state(root: Optional[Path]) -> tuple[Optional[str], Optional[bool]]:
     Where the sources were copied without their git history (a container, a GPU machine), ``TRITON_MATRIX_COMMIT`` says
     which commit they are.
     """
-    told = os.environ.get("TRITON_MATRIX_COMMIT")
+    told = os.environ.get(env_vars.COMMIT)
     if told or root is None:
         return told or None, None
     try:
@@ -163,7 +163,7 @@ def _package(root: Optional[Path]) -> dict[str, Any]:
     if root is None or not (root / "constraints" / "cells.toml").is_file():
         return {"version": None, "origin": "unknown", "requires": []}
     package = load(root / "constraints" / "cells.toml").package
-    name, module = os.environ.get("TRITON_MATRIX_SUBJECT_NAME", package.name), package.module
+    name, module = os.environ.get(env_vars.SUBJECT_NAME, package.name), package.module
     found = _import(module)
     if isinstance(found, dict):
         return {"version": None, "origin": "absent", "requires": [], **found}
@@ -181,10 +181,10 @@ def _package(root: Optional[Path]) -> dict[str, Any]:
 
 def _subject() -> Optional[dict[str, str]]:
     """The package under test where it is not ours: set by the run that put it here."""
-    requirement = os.environ.get("TRITON_MATRIX_SUBJECT")
+    requirement = os.environ.get(env_vars.SUBJECT)
     if not requirement:
         return None
-    dist = metadata.distribution(os.environ["TRITON_MATRIX_SUBJECT_NAME"])
+    dist = metadata.distribution(os.environ[env_vars.SUBJECT_NAME])
     return {"requirement": requirement, "name": dist.metadata["Name"], "version": dist.version}
 
 

@@ -14,10 +14,9 @@ from xml.sax.saxutils import quoteattr
 from ..base import files, text
 from ..base.terms import RUN_LEVELS
 from ..base.text import masked
-from . import bench_runs, reading, runs, schemas, toolchain
+from . import bench_runs, file_names, reading, runs, schemas, toolchain
 
 _COLUMN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
-ENVIRONMENT, FAILURE, UNAVAILABLE = "environment.json", "failure.json", "unavailable.json"
 
 
 def column_folder(reports: Path, column: str) -> Path:
@@ -33,17 +32,17 @@ def column_folder(reports: Path, column: str) -> Path:
 
 def run_file(folder: Path, level: str) -> Path:
     """Where a level's run is declared."""
-    return folder / f"run-{level}.json"
+    return folder / file_names.run(level)
 
 
 def junit_file(folder: Path, level: str) -> Path:
     """Where a level's JUnit file stands; while it is written it stands at :func:`partial_junit`."""
-    return folder / f"junit-{level}.xml"
+    return folder / file_names.junit(level)
 
 
 def partial_junit(folder: Path, level: str) -> Path:
     """What pytest writes; it becomes the level's JUnit file once it is known to be whole."""
-    return folder / f".junit-{level}.xml.partial"
+    return folder / f".{file_names.junit(level)}.partial"
 
 
 def journal_file(folder: Path, level: str) -> Path:
@@ -53,12 +52,12 @@ def journal_file(folder: Path, level: str) -> Path:
 
 def launches_file(folder: Path) -> Path:
     """What another package launched, in its column's folder."""
-    return folder / "launches.json"
+    return folder / file_names.LAUNCHES
 
 
 def environment(folder: Path, content: dict[str, Any]) -> None:
     """Write what a cell's Python is, as :func:`toolchain.record` gives it."""
-    _write(folder / ENVIRONMENT, content)
+    _write(folder / file_names.ENVIRONMENT, content)
 
 
 def open_run(folder: Path, run: runs.Run) -> None:
@@ -66,7 +65,7 @@ def open_run(folder: Path, run: runs.Run) -> None:
     for path in (junit_file(folder, run.level), partial_junit(folder, run.level), journal_file(folder, run.level)):
         _remove(path)
     _write(run_file(folder, run.level), run.as_json())
-    for name in (UNAVAILABLE, FAILURE):  # of before the cell could be provided
+    for name in (file_names.UNAVAILABLE, file_names.FAILURE):  # of before the cell could be provided
         _remove(folder / name)
 
 
@@ -178,16 +177,16 @@ def failure(folder: Path, cell: str, stage: str, command: list[str], status: Opt
         command: what was run; ``status`` its exit status, None where it never ended; ``tail`` its last lines.
     """
     found = {"schema": schemas.FAILURE, "cell": cell, "stage": stage, "command": command, "status": status}
-    _write(folder / FAILURE, {**found, "tail": tail, "date": toolchain.now()})
-    _remove(folder / UNAVAILABLE)
+    _write(folder / file_names.FAILURE, {**found, "tail": tail, "date": toolchain.now()})
+    _remove(folder / file_names.UNAVAILABLE)
     forget_results(folder)
 
 
 def unavailable(folder: Path, cell: str, reason: str, verdict: str = "unavailable") -> None:
     """Keep why a cell could not be provided, in place of older evidence: what did not run never shows as passed."""
     found = {"schema": schemas.UNAVAILABLE, "cell": cell, "verdict": verdict, "reason": reason}
-    _write(folder / UNAVAILABLE, {**found, "date": toolchain.now()})
-    _remove(folder / FAILURE)
+    _write(folder / file_names.UNAVAILABLE, {**found, "date": toolchain.now()})
+    _remove(folder / file_names.FAILURE)
     forget_results(folder)
 
 
@@ -199,7 +198,7 @@ def begin_providing(folder: Path, cell: str, command: list[str]) -> None:
     tail = "it began and never ended: it was killed, or still runs"
     found = {"schema": schemas.FAILURE, "cell": cell, "stage": "provide", "command": command, "status": None}
     try:
-        _write(folder / FAILURE, {**found, "tail": tail, "date": toolchain.now()})
+        _write(folder / file_names.FAILURE, {**found, "tail": tail, "date": toolchain.now()})
     except OSError:
         forget_results(folder)  # nothing can be written, and nothing older may stand
         raise
@@ -207,14 +206,14 @@ def begin_providing(folder: Path, cell: str, command: list[str]) -> None:
 
 def end_providing(folder: Path) -> None:
     """The cell's environment is there."""
-    for name in (FAILURE, UNAVAILABLE):
+    for name in (file_names.FAILURE, file_names.UNAVAILABLE):
         _remove(folder / name)
 
 
 def why_unavailable(folder: Path) -> Optional[str]:
     """The sentence that :func:`unavailable` kept, or None."""
     try:
-        return str(reading.load_json((folder / UNAVAILABLE).read_text(encoding="utf-8"))["reason"])
+        return str(reading.load_json((folder / file_names.UNAVAILABLE).read_text(encoding="utf-8"))["reason"])
     except FileNotFoundError:
         return None
 
@@ -229,7 +228,7 @@ def forget_results(folder: Path) -> None:
     for level in RUN_LEVELS:
         for path in (junit_file(folder, level), run_file(folder, level)):
             _remove(path)
-    _remove(folder / ENVIRONMENT)
+    _remove(folder / file_names.ENVIRONMENT)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..base import pairs
 from ..base.cells import Package
 from ..environments import harness
 from .choice import Choice, Row
@@ -66,15 +67,12 @@ def table(choice: Choice) -> str:
 
 
 def _cell(row: Row) -> str:
-    lines = [f"[cell.{row.name}]", f"python = {_toml(row.python)}", f"torch = {_toml(row.torch)}"]
-    lines += [f"triton = {_toml(row.pair.triton)}", 'platforms = ["cuda"]']
-    if row.pair.requires:
-        lines.append(f"requires = {_toml(row.pair.requires)}")
-    lines.append(f"why = {_toml(row.why)}")
-    if row.pair.gaps:
-        gaps = [", ".join(f"{key} = {_toml(value)}" for key, value in gap.items()) for gap in row.pair.gaps]
-        lines += ["gaps = [", *(f"    {{ {gap} }}," for gap in gaps), "]"]
-    return "\n".join(lines) + "\n"
+    """A row of the table; what is known of its Triton is not said again."""
+    usual = pairs.row_of(row.pair.triton)
+    lines = [f"[cell.{row.name}]", f"triton = {_toml(row.pair.triton)}"]
+    chosen = {"torch": row.torch, "python": row.python}
+    lines += [f"{key} = {_toml(value)}" for key, value in chosen.items() if value != usual[key]]
+    return "\n".join([*lines, 'platforms = ["cuda"]', f"why = {_toml(row.why)}"]) + "\n"
 
 
 def workflow(branch: str, name: str, below: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from .signing import DTYPES, POINTEE_TYPES, is_none
 
-TENSOR = ("dtype", "shape", "strides", "offset", "storage", "fill", "unknown", "written")
+TENSOR = ("dtype", "shape", "strides", "offset", "storage", "fill", "unknown", "written", "scratch")
 DESCRIPTOR = (*TENSOR, "block_shape", "padding")
 FILE_LIMIT = 1 << 20  # bytes of a launch's compressed integers, all its files together
 MEMORY_LIMIT = 1 << 26  # bytes of the integers of one tensor
@@ -78,6 +78,8 @@ def _check_tensor(where: str, kind: str, about: Any) -> None:
     offset = about.get("offset", 0)
     if type(offset) is not int or offset < 0:
         raise ArgumentError(f"{where}.offset is {offset!r}; allowed is an integer from 0 up, in elements")
+    if type(about.get("scratch", False)) is not bool:
+        raise ArgumentError(f"{where}.scratch is {about['scratch']!r}; allowed are true and false")
     fill = about.get("fill", {})
     if not isinstance(fill, Mapping) or (fill.get("kind") == "file" and not _is_file_name(fill.get("name"))):
         raise ArgumentError(f"{where}.fill is {fill!r:.120}; a file lies beside the launch and is called <digest>.bin")

@@ -38,20 +38,23 @@ class Loader:
     """Loads kernels for one target. It changes this process's import system: use it in a process of its own.
 
     Args:
-        target: what questions to the GPU are answered for.
+        target: what questions to the GPU are answered for; None: this machine's own GPU answers them.
         source_root: where absolute imports start; None finds it from the kernel's file.
         torch_version: what a torch that is not installed says to be.
     """
 
-    def __init__(self, target: Target, source_root: Optional[Path] = None, torch_version: Optional[str] = None) -> None:
+    def __init__(
+        self, target: Optional[Target], source_root: Optional[Path] = None, torch_version: Optional[str] = None
+    ) -> None:
         self._source_root = source_root
         self._local = packages.LocalFinder()
-        known = torch_standin.answers(target, torch_version)
+        known = torch_standin.answers(target, torch_version) if target else {}
         self._stand_ins = Finder(known, ["torch"], self._local.own)
-        driver_standin.install(target)
-        if importlib.util.find_spec("torch") is not None:
-            importlib.import_module("torch")
-            torch_standin.tell_real(target)
+        if target:
+            driver_standin.install(target)
+            if importlib.util.find_spec("torch") is not None:
+                importlib.import_module("torch")
+                torch_standin.tell_real(target)
         _forget_users_modules()
         sys.argv = [""]  # a module that reads it reads nothing of ours
         sys.meta_path[:0] = [packages.NotingFinder(self._local), self._local]

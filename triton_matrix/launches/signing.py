@@ -12,26 +12,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Optional
 
 from ..base import versions
+from . import dtypes
 from .signature import Signature
 
-SCALAR_TYPES = ("i1", "i8", "i16", "i32", "i64", "u1", "u8", "u16", "u32", "u64", "fp16", "bf16", "fp32", "fp64")
-POINTEE_TYPES = (*SCALAR_TYPES, "fp8e4nv", "fp8e5", "fp8e4b15", "fp8e4b8", "fp8e5b16")
-DTYPES = {
-    "float8e4nv": "float8e4nv",
-    "float8_e4m3fn": "float8e4nv",
-    "float8e5": "float8e5",
-    "float8_e5m2": "float8e5",
-    "float8e4b8": "float8e4b8",
-    "float8_e4m3fnuz": "float8e4b8",
-    "float8e5b16": "float8e5b16",
-    "float8_e5m2fnuz": "float8e5b16",
-    "float16": "float16",
-    "bfloat16": "bfloat16",
-    "float32": "float32",
-    "float64": "float64",
-    "bool": "int1",
-    **{name: name for name in ("int1", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")},
-}
+SCALAR_TYPES, POINTEE_TYPES = dtypes.SCALARS, dtypes.NAMES
+# what a launch may call a type, torch's names among them, -> what triton.language calls it
+DTYPES = {language: language for language in dtypes.OF_LANGUAGE}
+DTYPES |= {torch: dtypes.LANGUAGE[name] for torch, name in dtypes.OF_TORCH.items()}
 _DTYPE = re.compile(r"(?:tl|triton\.language|torch)\.(\w+)")
 _DESCRIPTOR = re.compile(r"tensordesc<(\w+)\[([\d, ]+)\]>")
 

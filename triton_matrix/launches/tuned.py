@@ -9,16 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from . import dtypes
 from .configuration import Configuration
 from .loading import unwrap
 from .signing import is_none
 from .standins import StandInError
 from .torch_standin import Dtype
-
-_TORCH = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32", "fp64": "float64", "fp8e5": "float8_e5m2"}
-_TORCH |= {"fp8e4nv": "float8_e4m3fn", "fp8e4b8": "float8_e4m3fnuz", "fp8e5b16": "float8_e5m2fnuz", "i1": "bool"}
-_TORCH |= {"i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64", "u8": "uint8", "u16": "uint16"}
-_TORCH |= {"u32": "uint32", "u64": "uint64"}
 
 
 @dataclass(frozen=True)
@@ -147,7 +143,7 @@ class _Pointer:
     """A tensor as a heuristic may look at it: it is there, and it has a dtype."""
 
     def __init__(self, kind: str) -> None:
-        self.dtype: Any = _dtype(_TORCH.get(kind.lstrip("k*"), "float32"))
+        self.dtype: Any = _dtype(dtypes.TORCH.get(kind.lstrip("k*"), "float32"))
         self.is_cuda = True
 
     def data_ptr(self) -> int:

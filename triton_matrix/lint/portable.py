@@ -1,4 +1,4 @@
-"""Which releases have what: the language as ``language.json`` surveys it, and how releases behave beyond its names.
+"""Which releases have what: the language as it was surveyed, and how releases behave beyond its names.
 
 The survey is read off every release of the table (survey.py). :data:`BEHAVIOURS` is what no survey shows: a kernel that
 some release compiles or interprets differently. tests/harness/lint compiles or runs an example of each on the releases
@@ -8,11 +8,11 @@ that it names, and tests/incidents/test_portable.py compares the survey with the
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ..base import language as language_survey
 from ..base import versions
 from . import survey
 from .finding import Finding
@@ -55,14 +55,14 @@ class Behaviour:
 
 BEHAVIOURS = {
     "global": Behaviour(
-        "codegen", "3.0.0 - 3.9.0", "a module global that is no constexpr is a NameError; pass it as a parameter"
+        "codegen", "3.0.0 -", "a module global that is no constexpr is a NameError; pass it as a parameter"
     ),
     "global None": Behaviour(
         "codegen", "3.0.0 - 3.2.0", "a module global that is None is a NameError; pass it as a parameter"
     ),
     "annotated global": Behaviour(
         "codegen",
-        "3.3.1 - 3.9.0",
+        "3.3.1 -",
         "a global annotated as tl.constexpr is a NameError; write NAME = tl.constexpr(value), or pass it",
     ),
     "constexpr global": Behaviour(
@@ -78,7 +78,7 @@ BEHAVIOURS = {
     ),
     "min or max of a block": Behaviour(
         "interpreter",
-        "2.3.1 - 3.9.0",
+        "2.3.1 -",
         "Python's own min and max compare whole blocks and give wrong numbers; write tl.minimum or tl.maximum",
     ),
     "min or max as a shape": Behaviour(
@@ -89,10 +89,8 @@ BEHAVIOURS = {
     "tl.math": Behaviour(
         "interpreter", "2.3.1", "tl.math is libdevice, which ends the process; for rsqrt write 1 / tl.sqrt(x)"
     ),
-    "libdevice": Behaviour(
-        "interpreter", "2.3.1 - 3.9.0", "libdevice does not run interpreted; write it with what tl has"
-    ),
-    "block pointer": Behaviour("codegen", "3.9.0", "block pointers are gone; write pointers and a mask"),
+    "libdevice": Behaviour("interpreter", "2.3.1 -", "libdevice does not run interpreted; write it with what tl has"),
+    "block pointer": Behaviour("codegen", "3.9.0 -", "block pointers are gone; write pointers and a mask"),
     "libdevice by attribute": Behaviour(
         "codegen",
         "2.3.1 - 3.5.1",
@@ -100,13 +98,13 @@ BEHAVIOURS = {
     ),
     "CUDA's libdevice on HIP": Behaviour(
         "codegen",
-        "3.0.0 - 3.9.0",
+        "3.0.0 -",
         "HIP has no such function; write from triton.language.extra import libdevice",
         "hip",
     ),
     "HIP's libdevice on CUDA": Behaviour(
         "codegen",
-        "2.3.1 - 3.9.0",
+        "2.3.1 -",
         "CUDA has no such function; write from triton.language.extra import libdevice",
         "cuda",
     ),
@@ -118,11 +116,11 @@ BEHAVIOURS = {
     ),
     "constant out of range": Behaviour(
         "codegen",
-        "3.3.1 - 3.9.0",
+        "3.3.1 -",
         "an integer constant has the type of its operand, which it must fit; make the operand wider first",
     ),
     "dot of bf16": Behaviour(
-        "interpreter", "2.3.1 - 3.9.0", "tl.dot multiplies bf16 as bit patterns; give it fp32 when interpreted"
+        "interpreter", "2.3.1 -", "tl.dot multiplies bf16 as bit patterns; give it fp32 when interpreted"
     ),
     "fp16 atomic_add": Behaviour(
         "interpreter", "2.3.1 - 3.2.0", "tl.atomic_add takes no fp16; add in fp32 when interpreted"
@@ -134,7 +132,7 @@ BEHAVIOURS = {
         "cuda",
     ),
     "num_ctas on HIP": Behaviour(
-        "codegen", "3.0.0 - 3.9.0", "HIP reduces nothing with num_ctas > 1, and refuses it from 3.5.1 on", "hip"
+        "codegen", "3.0.0 -", "HIP reduces nothing with num_ctas > 1, and refuses it from 3.5.1 on", "hip"
     ),
 }
 NARROW = {"int8": (-(2**7), 2**7), "uint8": (0, 2**8), "int16": (-(2**15), 2**15), "uint16": (0, 2**16)}
@@ -281,12 +279,6 @@ def _releases_of(interval: str, releases: tuple[str, ...]) -> frozenset[str]:
     return versions.within(interval, list(releases))
 
 
-@functools.cache
-def _data() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(survey.DATA.read_text(encoding="utf-8"))
-    return found
-
-
 def behaviour(source: Source, line: int, kernel: str, name: str, language: Language) -> Iterator[Finding]:
     """The finding of a behaviour in a line, where a supported release shows it."""
     broken = language.broken(name)
@@ -305,10 +297,10 @@ def language(
     Raises:
         ValueError: one is no release number, or no release of the survey lies between them.
     """
-    releases = tuple(_data()["releases"])
+    releases = tuple(language_survey.survey()["releases"])
     first, last = versions.key(oldest or releases[0]), versions.key(newest or releases[-1])
     supported = frozenset(release for release in releases if first <= versions.key(release) <= last)
     if not supported:
         asked = f"--oldest is {oldest or releases[0]!r} and --newest is {newest or releases[-1]!r}"
         raise ValueError(f"{asked}; allowed are two with at least one of {', '.join(releases)} between them")
-    return Language(_data(), releases, supported, backends)
+    return Language(language_survey.survey(), releases, supported, backends)

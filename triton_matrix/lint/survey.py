@@ -19,10 +19,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files, versions
+from ..base import files, language, versions
 
 LANGUAGE = "triton.language"
-DATA = Path(__file__).with_name("language.json")
 # what the compiler itself gives to a builtin; no caller passes it
 HIDDEN = ("_builder", "_generator", "_semantic")
 # modules of the language that kernels have no use for
@@ -170,7 +169,10 @@ def _signature(name: str, function: Any) -> Iterator[tuple[list[str], int]]:
 
 
 def merge(surveys: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Surveys of several releases as one: what has each thing, as ranges of releases such as "3.0.0 - 3.8.0"."""
+    """Surveys of several releases as one: what has each thing, as ranges of releases.
+
+    A range that reaches the newest of them has no end, "3.0.0 -": a release that is not surveyed has what that one has.
+    """
     by_release = {found["release"]: found for found in surveys}
     releases = sorted(by_release, key=versions.key)
 
@@ -182,7 +184,7 @@ def merge(surveys: Iterable[dict[str, Any]]) -> dict[str, Any]:
                 having.setdefault(item, []).append(release)
         merged: dict[str, list[str]] = {}
         for item in sorted(having):
-            merged.setdefault(versions.ranges(having[item], releases), []).append(item)
+            merged.setdefault(versions.ranges(having[item], releases, open_end=True), []).append(item)
         return dict(sorted(merged.items()))
 
     modules = sorted({name for found in by_release.values() for name in found["names"]})
@@ -201,7 +203,7 @@ def merge(surveys: Iterable[dict[str, Any]]) -> dict[str, Any]:
 def _limits(name: str, releases: list[str], by_release: dict[str, dict[str, Any]]) -> dict[str, int]:
     counts = {release: by_release[release]["positions"].get(name) for release in releases}
     return {
-        versions.ranges([release for release in releases if counts[release] == count], releases): count
+        versions.ranges([release for release in releases if counts[release] == count], releases, open_end=True): count
         for count in sorted({count for count in counts.values() if count is not None})
     }
 
@@ -209,7 +211,7 @@ def _limits(name: str, releases: list[str], by_release: dict[str, dict[str, Any]
 def main(argv: list[str]) -> int:
     if argv[:1] == ["--merge"]:
         surveys = [json.loads(Path(name).read_text(encoding="utf-8")) for name in argv[1:]]
-        files.write_text(DATA, json.dumps(merge(surveys), indent=1) + "\n")
+        files.write_text(language.PATH, json.dumps(merge(surveys), indent=1) + "\n")
     else:
         print(json.dumps(survey()))
     return 0

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, compiler_variables, locks, versions
+from ..base import cells, commands, compiler_variables, env_vars, locks, versions
 from ..base.terms import LEVELS
 from ..codegen import metrics
 from ..codegen.cli import target_names
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     Exit status: 0 it was found; 1 it was found, and something contradicts a single change; 2 it cannot be answered.
     """
     options = _parser().parse_args(argv)
-    table = cells.load_at(options.root)
+    table = cells.with_named(cells.load_at(options.root), (options.good, options.bad))
     versions = choose(list(table.releases), options.good, options.bad)
     envs = (options.envs or table.root / ".nox" / "bisect-releases").resolve()
     commands.uv()
@@ -58,12 +58,9 @@ def choose(known: Sequence[str], one: Optional[str], other: Optional[str]) -> li
     """The releases from one end to the other, oldest first; ``--good`` may be the newer one.
 
     Raises:
-        ValueError: an end that is not in the table, or both ends alike.
+        ValueError: both ends are alike.
     """
     ends = [one or known[0], other or known[-1]]
-    for version in ends:
-        if version not in known:
-            raise ValueError(f"triton is {version!r}; allowed are {', '.join(known)} (constraints/cells.toml)")
     first, last = sorted(known.index(version) for version in ends)
     if first == last:
         raise ValueError(f"both ends are triton {ends[0]}; they must be two releases")
@@ -94,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--torch", default="newest", metavar="VERSION|pair", help="of a test: the torch beside every release")
     add("--all", action="store_true", help="of a test: ask every release between the ends, as a launch does anyway")
     add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/bisect-releases)")
-    add("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    cells.add_root(parser)
     return parser
 
 
@@ -230,9 +227,9 @@ def run_test(python: Path, test: str, level: str, root: Path, folder: Path, seco
     junit = writing.junit_file(folder, level)
     junit.unlink(missing_ok=True)
     env = {**compiler_variables.without(os.environ), "PYTHONPATH": str(root)}
-    env.update(TRITON_MATRIX_LEVEL=level, TRITON_MATRIX_CELL="ambient")
+    env.update({env_vars.LEVEL: level, env_vars.CELL: "ambient"})
     if level == "interpreter":
-        env["TRITON_INTERPRET"] = "1"
+        env[env_vars.INTERPRET] = "1"
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", test, f"--junitxml={junit}"]
     try:
         done = commands.captured(command, cwd=root / "tests", env=env, timeout_s=seconds)

@@ -10,9 +10,9 @@ from typing import Any, Optional
 from ..base import cells
 from ..evidence import atlas_file, schemas
 from ..evidence.atlas_file import INTERPRETER
-from ..launches import naming
+from ..launches import launched, naming
 from ..values import entries as of_values
-from . import computed, launched
+from . import computed
 from .asking import Outcome
 from .declared import declare
 from .searching import Answer

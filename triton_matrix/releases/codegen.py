@@ -16,7 +16,7 @@ from typing import Any, Optional
 from ..base import cells, commands, compiler_variables, locks, targets
 from ..codegen import accepted
 from ..codegen.cli import add_loading_options, settings_of, target_names
-from ..evidence import atlas_file
+from ..evidence import atlas_file, file_names
 from ..launches import launch_file
 from .asking import Outcome
 from .asking import Request as Request
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     A release that this machine cannot provide makes it 1; with --cells, where plain ``nox`` goes on without it, 3.
     """
     options = _parser().parse_args(argv)
-    table = cells.load_at(options.root)
+    table = table_of(options)
     rows = rows_of(options, table)
     if not rows:
         print(f"codegen: no cell of {table.path.name} pins a release of Triton", file=sys.stderr)
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
             known = ", ".join(table.releases)
             raise ValueError(f"{accepted_path.name} accepts {entry}; the table's releases are {known}: remove it")
     reasons = reasons_of(options.accept or [])
-    reports = (table.root / "reports" / "codegen").resolve()
+    reports = (table.reports / "codegen").resolve()
     request = Request(
         launches=launches,
         atlas=table.package.atlas,
@@ -124,7 +124,7 @@ def _compared(
             accepted.write(accepted_path, entries)
             judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
         of_all = set(request.names) >= set(targets.DEFAULT) and not options.triton
-        status = report_atlas(told, atlases, judged, request.out / "summary.md" if of_all else None)
+        status = report_atlas(told, atlases, judged, request.out / file_names.SUMMARY if of_all else None)
     tell_problems(told.outcomes)
     if told.unavailable and status != 1:
         return UNAVAILABLE if options.cells else max(status, 1)
@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--launches", type=Path, metavar="PATH", help="what this file, or each *.toml of a folder, says"
     )
-    parser.add_argument("--triton", metavar="A,B,...", help="only these releases")
+    parser.add_argument("--triton", metavar="A,B,...", help="only these releases, which may be others than the table's")
     parser.add_argument(
         "--cells",
         action="store_true",
@@ -162,8 +162,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     parser.add_argument("--no-cache", action="store_true", help="compile everything again")
     parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
-    parser.add_argument("--root", type=Path, help="the checkout (default: found from the current folder upwards)")
+    cells.add_root(parser)
     return parser
+
+
+def table_of(options: argparse.Namespace) -> cells.Table:
+    """The checkout's table, with the releases that --triton, --from and --to name beside those of its own.
+
+    Raises:
+        ValueError: as of ``cells.load_at`` and ``cells.with_named``.
+    """
+    named = [*(options.triton or "").split(","), options.from_, options.to]
+    return cells.with_named(cells.load_at(options.root), named)
 
 
 def rows_of(options: argparse.Namespace, table: cells.Table) -> list[cells.Release]:
@@ -181,16 +191,13 @@ def choose(rows: Any, named: Optional[str], from_: Optional[str], to: Optional[s
     """The rows asked for: ``from_`` and ``to`` as they are named, which may be a downgrade, else the oldest first.
 
     Raises:
-        ValueError: a release that the table does not have, or ends that are not two.
+        ValueError: ends that are not two.
     """
     if bool(from_) != bool(to):
         raise ValueError("--from and --to go together")
     if from_ and named:
         raise ValueError("--triton names releases, and so do --from and --to; give one of the two")
     wanted = [str(from_), str(to)] if from_ else named.split(",") if named else list(rows)
-    for version in wanted:
-        if version not in rows:
-            raise ValueError(f"triton is {version!r}; allowed are {', '.join(rows)} (constraints/cells.toml)")
     if from_ and from_ == to:
         raise ValueError(f"--from and --to are both {from_}; they are two releases")
     return [rows[version] for version in (wanted if from_ else rows) if version in wanted]

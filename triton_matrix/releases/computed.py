@@ -17,10 +17,10 @@ from ..base import cells, commands, reads, versions
 from ..environments import stamped
 from ..evidence import atlas_file, schemas
 from ..evidence.atlas_file import INTERPRETER
+from ..launches.launched import Launched
 from ..values import computing, entries, outcomes
 from .asking import Outcome
 from .declared import Declared
-from .launched import Launched
 from .progress import Progress
 
 LIMIT = 2 << 30  # bytes of values that are kept; beyond it the oldest go, and are computed again where they are needed

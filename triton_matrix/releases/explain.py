@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     Exit status 0: it is said. 1: the two do not differ, or a tool failed. 2: it cannot be asked.
     """
     options = _parser().parse_args(argv)
-    table = cells.load_at(options.root)
+    table = cells.with_named(cells.load_at(options.root), (options.from_, options.to))
     rows = choose(table.releases, None, options.from_, options.to)
     asked, imported = request(options, table)
     envs = (options.envs or table.root / ".nox" / "codegen").resolve()
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
             print(f"triton {rows[0].triton} and {rows[1].triton} do not differ: {problem}")
             return 1
         found = telling.document(both, metric, verdict, toolchain.now())
-        out = options.json or table.root / "reports" / "explain" / f"{file_name(found)}.json"
+        out = options.json or table.reports / "explain" / f"{file_name(found)}.json"
         files.write_json(out, found)
         print(telling.render(both, metric, verdict, options.markdown))
     return 0
@@ -120,5 +120,5 @@ def _parser() -> argparse.ArgumentParser:
     add("--keep", type=Path, metavar="DIR", help="leave every stage's text here")
     add("--markdown", action="store_true", help="print Markdown tables")
     add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
-    add("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    cells.add_root(parser)
     return parser

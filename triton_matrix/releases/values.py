@@ -16,10 +16,11 @@ from ..codegen import accepted
 from ..environments import stamped
 from ..evidence import atlas_file, schemas
 from ..evidence.atlas_file import INTERPRETER
-from . import computed, launched
-from .codegen import UNAVAILABLE, reasons_of, rows_of
+from ..launches import launched
+from ..launches.launched import Launched
+from . import computed
+from .codegen import UNAVAILABLE, reasons_of, rows_of, table_of
 from .declared import declare
-from .launched import Launched
 from .summary import Told, tell_problems
 from .told_values import report
 
@@ -34,7 +35,7 @@ def main(argv: list[str]) -> int:
     A release that this machine cannot provide makes it 1; with --cells, where plain ``nox`` goes on without it, 3.
     """
     options = _parser().parse_args(argv)
-    table = cells.load_at(options.root)
+    table = table_of(options)
     rows = rows_of(options, table)
     if not options.launches and not table.package.atlas:
         raise ValueError(f"{table.path.name} [package] names no atlas, and no launch was given; see docs/values.md")
@@ -48,7 +49,7 @@ def main(argv: list[str]) -> int:
     if not launches:
         print(NO_LAUNCH, file=sys.stderr)
         return UNAVAILABLE if options.cells else 2
-    out = table.root / "reports" / "values"
+    out = table.reports / "values"
     out = out / "launches" / options.launches[0].resolve().stem if options.launches else out
     root = options.launches[0].resolve() if options.launches else table.root
     request = computed.Request(
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> int:
         no_cache=options.no_cache,
         settings={"most": options.most, "seconds": options.seconds, "source_root": options.source_root},
     )
-    if request.of_launches and request.out == table.root / "reports" / "values":
+    if request.of_launches and request.out == table.reports / "values":
         raise ValueError(f"--out is {str(request.out)!r}, the folder of the package's own launches; name another one")
     has_entries = table.accepted.is_file() and not request.of_launches
     entries = accepted.read(table.accepted) if has_entries else []
@@ -117,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "launches", nargs="*", type=Path, metavar="DIR_OR_FILE", help="launches (default: those of the package's atlas)"
     )
-    add("--triton", metavar="A,B,...", help="only these releases")
+    add("--triton", metavar="A,B,...", help="only these releases, which may be others than the table's")
     add("--cells", action="store_true", help="only the releases of the table's cells")
     add("--from", dest="from_", metavar="A", help="compare two releases: from this one ...")
     add("--to", metavar="B", help="... to that one; an earlier one judges a downgrade")
@@ -138,5 +139,5 @@ def _parser() -> argparse.ArgumentParser:
     add("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     add("--no-cache", action="store_true", help="compute everything again")
     add("--markdown", action="store_true", help="print Markdown tables")
-    add("--root", type=Path, help="the checkout (default: found from the current folder upwards)")
+    cells.add_root(parser)
     return parser

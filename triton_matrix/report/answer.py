@@ -13,7 +13,7 @@ import jsonschema
 
 from ..base import files, text
 from ..base.cells import Table, load_at
-from ..evidence import reading, schemas
+from ..evidence import file_names, reading, schemas
 from . import compare_runs, expected, facts, known, markdown, page, serialise, status, terminal, verdict, words
 from .compare_runs import Snapshot
 from .current import Current
@@ -52,7 +52,7 @@ def answer(options: argparse.Namespace) -> int:
         jobs=expected.jobs(options.job),
         allow_stale=options.allow_stale,
     )
-    reports = options.reports or table.root / "reports"
+    reports = options.reports or table.reports
     accepts = known.load(options.known or table.known, table.cells)
     current = Current(table, str(reports), options.allow_stale)
     checkout = Checkout(current, accepts, options.accepted or table.accepted)
@@ -78,9 +78,9 @@ def show(matrix: Matrix, out: Path) -> None:
     trouble: Optional[OSError] = None
     try:  # before anything is printed: a reader that goes away does not leave an older page
         content = json.dumps(matrix, separators=(",", ":"), sort_keys=True, allow_nan=False)
-        files.write_text(out / "matrix.json", content + "\n")
-        files.write_text(out / "summary.md", markdown.render(matrix))
-        files.write_text(out / "index.html", page.render(matrix, out))
+        files.write_text(out / file_names.MATRIX, content + "\n")
+        files.write_text(out / file_names.SUMMARY, markdown.render(matrix))
+        files.write_text(out / file_names.PAGE, page.render(matrix, out))
     except OSError as error:
         trouble = error
     terminal.show(matrix)
@@ -131,8 +131,8 @@ def read_earlier(path: Path, checkout: Checkout) -> Snapshot:
     Raises:
         ValueError: no such path, or not a matrix of a schema this report knows; names the path.
     """
-    if path.is_dir() and (path / "matrix.json").is_file():
-        return read_earlier(path / "matrix.json", checkout)
+    if path.is_dir() and (path / file_names.MATRIX).is_file():
+        return read_earlier(path / file_names.MATRIX, checkout)
     if path.is_dir():
         snapshot = compare_runs.of_facts(read([path], checkout))
         if not snapshot.levels and not snapshot.codegen["releases"] and not snapshot.timings:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base.cells import Table
+from ..bench.device import document as on_device
 from ..codegen import accepted, compare, reasons
 from ..evidence import atlas_file
 from ..values import entries as of_values
@@ -57,7 +58,7 @@ class OverReleases:
     """What all releases made of all launches, by one verb.
 
     Attributes:
-        verb: ``codegen`` or ``values``.
+        verb: ``codegen``, ``values`` or ``device``.
         columns: every configuration in every release.
         releases: the oldest first.
     """
@@ -87,13 +88,13 @@ class _Changes:
     gone: list[str]
 
 
-def build(kept: Mapping[str, ReleaseResult], table: Table, path: Path, verb: str = "codegen") -> OverReleases:
+def build(kept: Mapping[str, ReleaseResult], table: Table, path: Optional[Path], verb: str = "codegen") -> OverReleases:
     """The files of all releases as columns.
 
     Args:
         kept: the file of each release, the oldest first.
         path: the file that accepts changes between releases; no file accepts nothing.
-        verb: what wrote the files: ``codegen`` or ``values``.
+        verb: what wrote the files: ``codegen``, ``values``, or ``device`` of the bench.
 
     Raises:
         ValueError: the file is there and malformed.
@@ -194,14 +195,16 @@ def _describe(entry: Mapping[str, Any]) -> Entry:
 def _changes_of(verb: str, documents: Sequence[Mapping[str, Any]]) -> Changes_:
     if verb == "codegen":
         return compare.changes
+    if verb == "device":
+        return on_device.changes
     return functools.partial(of_values.changes, compared=of_values.compared_in(documents))
 
 
 def _changes(
-    documents: Sequence[Mapping[str, Any]], compiled: Sequence[Entry], path: Path, changes: Changes_
+    documents: Sequence[Mapping[str, Any]], compiled: Sequence[Entry], path: Optional[Path], changes: Changes_
 ) -> _Changes:
     """Each release against the one before, with what the file at ``path`` accepts marked."""
-    entries = accepted.of_compiled(accepted.read(path) if path.is_file() else [], compiled)
+    entries = accepted.of_compiled(accepted.read(path) if path and path.is_file() else [], compiled)
     noted = _Changes([], [], [])
     for before, after in _pairs(documents):
         span = before["triton"], after["triton"]

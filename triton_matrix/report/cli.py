@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..base import commands
+from ..base import cells, commands
 
 NEEDS = ("jinja2", "jsonschema", "rich")
+OLDEST_PYTHON = (3, 11)
 
 
 @commands.exit_status("report", {OSError: 2})
@@ -22,7 +23,7 @@ def main(argv: list[str]) -> int:
     """
     options = _parser().parse_args(argv)
     missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
-    if missing or sys.version_info < (3, 11):
+    if missing or sys.version_info < OLDEST_PYTHON:
         here = f"{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}"
         lacks = f" and lacks {', '.join(missing)}" if missing else ""
         raise ValueError(f"it needs Python 3.11 and {', '.join(NEEDS)}; {here}{lacks}")
@@ -40,7 +41,7 @@ def _pair(text: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m triton_matrix report", description=main.__doc__)
     add: Any = parser.add_argument
-    add("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    cells.add_root(parser)
     add("--reports", type=Path, help="the evidence (default: reports/ in the repo root)")
     add("--add", type=Path, action="append", default=[], metavar="DIR", help="evidence of another machine; repeatable")
     add("--against", type=Path, metavar="DIR_OR_JSON", help="an earlier run: its matrix.json or its evidence")

@@ -17,7 +17,8 @@ from .matrix import Columns
 
 STATUS = {"ok": ".", "n/a": "n", "error": "E"}
 ABSENT = " "
-LEVELS_OF = {"codegen": "codegen", "values": "interpreter"}  # verb -> the level at which its results were obtained
+# verb -> the level at which its results were obtained
+LEVELS_OF = {"codegen": "codegen", "values": "interpreter", "device": "device"}
 
 
 def worst_rows(worse: Sequence[compare.Change], before: str, after: str) -> list[dict[str, Any]]:

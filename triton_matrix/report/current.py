@@ -15,6 +15,7 @@ from typing import Any, Optional
 from .. import values
 from ..base import reads, sources
 from ..base.cells import Table
+from ..bench.device import document
 from ..codegen.cache import OUR_CODE_DIGEST
 from ..evidence import atlas_file, atlas_runs, benchmark_file, runs
 from ..evidence.column import Column
@@ -123,8 +124,10 @@ class Current:
     def _outdated_atlas(self, atlas: Atlas) -> str:
         if atlas.content.get("hook") is None and self.table.package.atlas:
             return "it is of a launch file, and not of the package's atlas"
-        computed = atlas_file.verb_of(atlas.content) == "values"
-        code = values.code_digest() if computed else OUR_CODE_DIGEST
+        verb = atlas_file.verb_of(atlas.content)
+        code = OUR_CODE_DIGEST
+        if verb != "codegen":
+            code = values.code_digest() if verb == "values" else document.code_digest()
         return atlas_file.outdated(atlas.content, self.table, self.sources, code)
 
     def outdated_bench(self, document: Document) -> str:

@@ -27,7 +27,7 @@ class Facts:
         evidence: all that was read.
         selection: which of it counts.
         rows: in the order in which they are shown.
-        codegen, values: what the releases made of all launches.
+        codegen, values, device: what the releases made of all launches.
         failures: what is wrong in the rows, by its root.
         benches: what each place of timings is called besides its cell.
         timings: what devices timed.
@@ -39,6 +39,7 @@ class Facts:
     rows: Mapping[Column, Row]
     codegen: OverReleases
     values: OverReleases
+    device: OverReleases
     failures: tuple[Group, ...]
     benches: Mapping[Place, str]
     timings: tuple[Timing, ...]
@@ -66,6 +67,7 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         of_columns,
         atlas.build(kept.codegen, current.table, accepted),
         atlas.build(kept.values, current.table, accepted, "values"),
+        atlas.build(kept.device, current.table, None, "device"),
         tuple(rows.failures(of_columns)),
         called,
         tuple(benches.rows(kept.benches, called)),

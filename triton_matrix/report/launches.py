@@ -1,4 +1,4 @@
-"""Kernel by Triton: what became of each launched kernel at the levels that need no GPU, side by side."""
+"""Kernel by Triton: what became of each launched kernel at each level, side by side."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _OF_LETTER: Mapping[str, Verdict] = {STATUS["ok"]: "pass", STATUS["n/a"]: "n/a",
 def rows(verdicts: Verdicts) -> list[KernelRow]:
     """A row for each kernel that has a launch: level -> release -> the worst verdict among its entries there."""
     facts = verdicts.facts
-    both = [(facts.codegen, verdicts.codegen), (facts.values, verdicts.values)]
-    kernels = sorted({entry["kernel"] for entry in facts.values.columns["entries"]})
+    all_levels = [(facts.codegen, verdicts.codegen), (facts.values, verdicts.values), (facts.device, verdicts.device)]
+    kernels = sorted({entry["kernel"] for over in (facts.values, facts.device) for entry in over.columns["entries"]})
     return [
         {
             "kernel": kernel,
-            "levels": {LEVELS_OF[over.verb]: _of_kernel(kernel, over, judged) for over, judged in both},
+            "levels": {LEVELS_OF[over.verb]: _of_kernel(kernel, over, judged) for over, judged in all_levels},
         }
         for kernel in kernels
     ]

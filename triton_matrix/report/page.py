@@ -16,6 +16,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from ..base import versions
 from ..codegen import metrics
 from . import words
 from .matrix import Matrix
@@ -44,6 +45,7 @@ def render(matrix: Matrix, out: Path) -> str:
     codegen = matrix["codegen"]
     return environment.get_template("page.html.j2").render(
         matrix=matrix,
+        launched_by=_launched_by(matrix),
         changed=words.change_lines(matrix["changes"]),
         verdicts=_counted(sorted((cell["verdict"] for cell in matrix["cells"].values()), key=list(words.MARKS).index)),
         causes=_counted(group["cause"] for group in matrix["failures"]),
@@ -70,6 +72,12 @@ def _counted(values: Any) -> dict[str, int]:
     for value in values:
         found[value] = found.get(value, 0) + 1
     return found
+
+
+def _launched_by(matrix: Matrix) -> list[str]:
+    """The releases in which some kernel's launch was run, on a GPU or in an interpreter, the oldest first."""
+    ran = (of for row in matrix["launches"] for level, of in row["levels"].items() if level != "codegen")
+    return sorted({release for of in ran for release in of}, key=versions.key)
 
 
 @cache

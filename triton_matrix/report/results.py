@@ -107,7 +107,7 @@ class LaunchesResult(Result[Document]):
 
 @dataclass(frozen=True)
 class ReleaseResult(Result[Atlas]):
-    """What one Triton release made of the launches that were asked for: compiled, or computed."""
+    """What one Triton release made of the launches that were asked for: compiled, computed, or ran."""
 
     standing: Standing
 
@@ -188,6 +188,7 @@ class Results:
     codegen: tuple[ReleaseResult, ...]
     values: tuple[ReleaseResult, ...]
     incidents: tuple[IncidentsResult, ...]
+    device: tuple[ReleaseResult, ...] = ()
 
 
 def annotate(evidence: Evidence, current: Current, known: Known) -> Results:
@@ -203,6 +204,7 @@ def annotate(evidence: Evidence, current: Current, known: Known) -> Results:
         tuple(_release(each, current) for each in evidence.atlas),
         tuple(_release(each, current) for each in evidence.values),
         tuple(_incidents(each, current) for each in evidence.incidents),
+        tuple(_release(each, current) for each in evidence.device),
     )
 
 

@@ -35,7 +35,7 @@ class Kept:
     Attributes:
         suites: column -> level -> one for each kind of machine, the least telling first.
         stopped, unavailable: where nothing answers them.
-        codegen, values: by release, the oldest first.
+        codegen, values, device: by release, the oldest first.
         incidents: the run over bare releases that says most.
     """
 
@@ -46,6 +46,7 @@ class Kept:
     launches: Mapping[Column, LaunchesResult]
     codegen: Mapping[str, ReleaseResult]
     values: Mapping[str, ReleaseResult]
+    device: Mapping[str, ReleaseResult]
     incidents: Optional[IncidentsResult]
 
 
@@ -70,6 +71,7 @@ def select(results: Results) -> Selection:
     launches, older_launches = newest(results.launches, lambda item: item.record.column, _age)
     codegen, older_codegen = newest(results.codegen, lambda item: item.record.release, _release_order)
     values, older_values = newest(results.values, lambda item: item.record.release, _release_order)
+    device, older_device = newest(results.device, lambda item: item.record.release, _release_order)
     seen = sorted(results.incidents, key=lambda item: (not item.outdated, item.date))
     kept = Kept(
         suites,
@@ -79,10 +81,11 @@ def select(results: Results) -> Selection:
         launches,
         {name: codegen[name] for name in sorted(codegen, key=versions.key)},
         {name: values[name] for name in sorted(values, key=versions.key)},
+        {name: device[name] for name in sorted(device, key=versions.key)},
         seen[-1] if seen else None,
     )
-    older = [*replaced, *unanswered, *outweighed, *older_benches, *older_launches, *older_codegen, *older_values]
-    return Selection(kept, tuple(older))
+    older = [*replaced, *unanswered, *outweighed, *older_benches, *older_launches]
+    return Selection(kept, (*older, *older_codegen, *older_values, *older_device))
 
 
 def newest(

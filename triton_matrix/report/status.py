@@ -69,7 +69,7 @@ def stale(verdicts: Verdicts) -> list[Stale]:
         for name, level in row.levels.items()
         if level.verdict == "stale" and name != "codegen"
     ]
-    for verb, judged in (("codegen", verdicts.codegen), ("values", verdicts.values)):
+    for verb, judged in (("codegen", verdicts.codegen), ("values", verdicts.values), ("device", verdicts.device)):
         releases = ((name, level) for name, level in judged.items() if level.verdict == "stale")
         listed += [Stale(f"{verb} of {name}", level.reason, level.result.own, level.was) for name, level in releases]
     apart: dict[str, Stale] = {}
@@ -118,6 +118,7 @@ def _bad(verdicts: Verdicts, asked: Asked, old: Sequence[Stale]) -> Iterator[str
     alone = {name: level for name, level in verdicts.codegen.items() if name not in of_rows}
     yield from _bad_releases(alone, "codegen")
     yield from _bad_releases(verdicts.values, "values")
+    yield from _bad_releases(verdicts.device, "launches on a GPU")
     if asked.allow_stale:
         yield from (f"{each.where}: {each.was}: {each.reason}" for each in old if each.was in BAD)
     yield from _slower(verdicts)

@@ -99,6 +99,7 @@ class Verdicts:
     rows: Mapping[Column, JudgedRow]
     codegen: Mapping[str, Judged]
     values: Mapping[str, Judged]
+    device: Mapping[str, Judged]
     changes: Optional[Changes]
     slower: Mapping[str, int]
 
@@ -109,7 +110,11 @@ def judge(facts: Facts, changes: Optional[Changes] = None) -> Verdicts:
     Args:
         changes: what differs from an earlier run; without one nothing has regressed since.
     """
-    codegen, values = _releases(facts.codegen, changes), _releases(facts.values, None)
+    codegen, values, device = (
+        _releases(facts.codegen, changes),
+        _releases(facts.values, None),
+        _releases(facts.device, None),
+    )
     newly = {(row["cell"], row["level"]): row["count"] for row in changes["newly_failing"]} if changes else {}
     slower = Counter(str(row["cell"]) for row in (changes["slower"] if changes else ()) if not row["accepted"])
     rows = {}
@@ -122,7 +127,7 @@ def judge(facts: Facts, changes: Optional[Changes] = None) -> Verdicts:
         if release and not column.subject:
             levels.setdefault("codegen", release)
         rows[column] = _row(row, levels)
-    return Verdicts(facts, rows, codegen, values, changes, slower)
+    return Verdicts(facts, rows, codegen, values, device, changes, slower)
 
 
 def _releases(over: OverReleases, changes: Optional[Changes]) -> dict[str, Judged]:
@@ -144,6 +149,8 @@ def _release(release: Release, verb: str, since: int) -> Judged:
         return Judged(release, "fail", standing.shortfall)
     if errors and computed:
         return Judged(release, "fail", f"{errors} launch{'es' * (errors > 1)} wrong by a reference")
+    if errors and verb == "device":
+        return Judged(release, "fail", f"{errors} launch{'es' * (errors > 1)} did not run, or computed wrong numbers")
     if errors:
         return Judged(release, "fail", f"{errors} kernel{'s' * (errors > 1)} did not compile")
     if since:
@@ -158,6 +165,8 @@ def _release(release: Release, verb: str, since: int) -> Judged:
 def _worse(number: int, verb: str) -> str:
     if verb == "values":
         return f"{number} launch{'es' * (number > 1)} changed"
+    if verb == "device":
+        return f"{number} launch{'es' * (number > 1)} slower"
     return f"{number} configuration{'s' * (number > 1)} compiled for the worse"
 
 

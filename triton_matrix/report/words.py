@@ -72,6 +72,7 @@ def launch_lines(matrix: Matrix) -> list[str]:
         parts = []
         for level, by_release in row["levels"].items():
             known = matrix["codegen" if level == LEVELS_OF["codegen"] else "values"]["releases"]
+            known = list(by_release) if level == LEVELS_OF["device"] else known  # those of this machine, oldest first
             alike: dict[str, list[str]] = {}
             for release, verdict in by_release.items():
                 alike.setdefault(verdict, []).append(release)

@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 import pytest
 
-from ..base import sources
+from ..base import env_vars, sources
 from ..base.cells import Table, load_at
 
 
@@ -65,7 +65,7 @@ def _installed(path: Path) -> bool:
 
 def _table(config: Any) -> Optional[Table]:
     """The table, where a cell with a wheel of its own is what runs."""
-    name = os.environ.get("TRITON_MATRIX_CELL", "ambient")
+    name = os.environ.get(env_vars.CELL, "ambient")
     try:
         table = load_at(config.rootpath)
         return None if table.cell(name).ambient else table

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, compiler_variables, marked, sources, tables, versions
-from ..base.cells import Release, Table, load_at
+from ..base import commands, compiler_variables, env_vars, marked, sources, tables, versions
+from ..base.cells import Release, Table, add_root, load_at
 from ..environments import stamped
 from ..evidence import schemas, toolchain, writing
 
@@ -72,7 +72,7 @@ def _environ(level: str, path: Iterable[Path], cache: str) -> dict[str, str]:
     """The environment of a process that observes: its level, its imports, and a cache that nothing is in yet."""
     env = compiler_variables.without(os.environ)
     if level == "interpreter":
-        env["TRITON_INTERPRET"] = "1"
+        env[env_vars.INTERPRET] = "1"
     env.update(TRITON_CACHE_DIR=cache, PYTHONPATH=os.pathsep.join(map(str, path)), PYTHONDONTWRITEBYTECODE="1")
     return env
 
@@ -171,7 +171,7 @@ def main(argv: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m triton_matrix incidents", description=main.__doc__)
     parser.add_argument("--triton", metavar="A,B,...", help="only these releases")
-    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    add_root(parser)
     parser.add_argument("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: reports/incidents.json")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
@@ -189,7 +189,7 @@ def main(argv: list[str]) -> int:
     commit, dirty = toolchain.git_state(table.root)
     document = {"schema": schemas.INCIDENTS, "date": toolchain.now(), "commit": commit, "dirty": dirty, "rows": rows}
     document["sources"] = digest(table)
-    writing.incidents(options.out or table.root / "reports" / "incidents.json", document)
+    writing.incidents(options.out or table.reports / "incidents.json", document)
     print(text_table(rows, markdown=options.markdown))
     for row in rows:
         if "missing" in row:

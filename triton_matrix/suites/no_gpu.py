@@ -13,6 +13,7 @@ from typing import Any, Optional
 
 import pytest
 
+from ..base import env_vars
 from ..evidence.reading import NEEDS_GPU
 
 # what torch and Triton say where there is no GPU
@@ -41,7 +42,7 @@ def missing_gpu(error: Optional[BaseException]) -> str:
 
 
 def _applies() -> bool:
-    if os.environ.get("TRITON_MATRIX_LEVEL") != "interpreter":
+    if os.environ.get(env_vars.LEVEL) != "interpreter":
         return False
     if importlib.util.find_spec("torch") is None:
         return True

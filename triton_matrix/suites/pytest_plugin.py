@@ -24,6 +24,7 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from ..base import env_vars
 from ..base.cells import Cell, load_at
 from ..base.listening import Notes
 from ..base.terms import RUN_LEVELS
@@ -39,7 +40,7 @@ NOTES: list[Notes] = []  # of the run, where this process is one
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Keep the parser: it tells what the words of PYTEST_ADDOPTS mean. Listen from before the first conftest."""
     PARSERS.append(parser)
-    if os.environ.get("TRITON_MATRIX_RUN"):
+    if os.environ.get(env_vars.RUN):
         NOTES.append(watch.listen())
 
 
@@ -52,15 +53,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and record what this Python is before any suite runs."""
     config.addinivalue_line("markers", "device(reason): needs a GPU; the reason says what it proves there")
     config.addinivalue_line("markers", "needs(feature): what a cell may lack at a level; see gaps in cells.toml")
-    seconds, late = (os.environ.pop(f"TRITON_MATRIX_{name}", None) for name in ("TIMEOUT", "LATE"))
+    seconds, late = (os.environ.pop(name, None) for name in (env_vars.TIMEOUT, env_vars.LATE))
     if late:
         seconds = config.getoption("timeout", None)
     if seconds and not config.option.usepdb:
         config.pluginmanager.register(Limit(float(seconds), float(late or 0)))
     # a test may start pytest again: what that does is no part of this run
-    evidence, run = (os.environ.pop(f"TRITON_MATRIX_{name}", None) for name in ("EVIDENCE", "RUN"))
+    evidence, run = (os.environ.pop(name, None) for name in (env_vars.EVIDENCE, env_vars.RUN))
     if evidence and not config.option.collectonly:
-        found = toolchain.record(os.environ.get("TRITON_MATRIX_COLUMN") or cell_name(), config.rootpath)
+        found = toolchain.record(os.environ.get(env_vars.COLUMN) or cell_name(), config.rootpath)
         stamp = installed.stamped()
         found["other_builds"] = stamp.get("other_builds") or []
         found["wheel"] = {key: stamp.get(key) for key in ("sources", "files", "commit", "dirty")}
@@ -109,19 +110,19 @@ def _own_limit(item: pytest.Item) -> Optional[float]:
 
 def cell_name() -> str:
     """The name of the cell that this run is for."""
-    return os.environ.get("TRITON_MATRIX_CELL", "ambient")
+    return os.environ.get(env_vars.CELL, "ambient")
 
 
 def current_level() -> str:
     """The level of this run, ``interpreter`` or ``device``; a contradiction in the environment is a usage error."""
-    interpreting = os.environ.get("TRITON_INTERPRET") == "1"
+    interpreting = os.environ.get(env_vars.INTERPRET) == "1"
     level = "interpreter" if interpreting else "device"
-    asked = os.environ.get("TRITON_MATRIX_LEVEL", level)
+    asked = os.environ.get(env_vars.LEVEL, level)
     if asked not in RUN_LEVELS:
-        raise pytest.UsageError(f"TRITON_MATRIX_LEVEL is {asked!r}; allowed are {', '.join(RUN_LEVELS)}")
+        raise pytest.UsageError(f"{env_vars.LEVEL} is {asked!r}; allowed are {', '.join(RUN_LEVELS)}")
     if asked != level:
         raise pytest.UsageError(
-            f"TRITON_MATRIX_LEVEL is {asked!r} but TRITON_INTERPRET is {os.environ.get('TRITON_INTERPRET')!r}; "
+            f"{env_vars.LEVEL} is {asked!r} but TRITON_INTERPRET is {os.environ.get(env_vars.INTERPRET)!r}; "
             "level interpreter needs TRITON_INTERPRET=1, level device needs it unset"
         )
     return level

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ..base import commands, compiler_variables, locks, per_gpu, sources
-from ..base.cells import Cell, Table, load_at
+from ..base import commands, compiler_variables, env_vars, locks, per_gpu, sources
+from ..base.cells import Cell, Table, add_root, load_at
 from ..base.terms import RUN_LEVELS
 from ..base.text import masked
 from ..evidence import installed, runs, toolchain, writing
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
         if options.level == "interpreter":
             raise ValueError("devices are for level device, and the level is interpreter")
         asked_for = [*per_gpu.without(argv), *([] if options.level else ["--level", "device"])]
-        reports = (options.reports or table.root / "reports").resolve()
+        reports = (options.reports or table.reports).resolve()
         return per_gpu.each("run", asked_for, per_gpu.numbers(options.devices), reports)
     cell = table.cell(options.cell)
     missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
         raise ValueError(
             f"the column is {column!r}, which is another row's; allowed are {cell.name} and {cell.name}@..."
         )
-    folder = writing.column_folder((options.reports or table.root / "reports").resolve(), column)
+    folder = writing.column_folder((options.reports or table.reports).resolve(), column)
     suites = chosen.paths(table, options.suite) if options.suite else _all_suites(table, column)
     selection = [argument for argument in pytest_args if argument != "--"]
     asked = Asked(table, cell, folder, suites, options.plugin, selection)
@@ -96,7 +96,7 @@ def main(argv: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m triton_matrix run", description=main.__doc__)
     parser.add_argument("--cell", default="ambient", help="a row of constraints/cells.toml (default: ambient)")
-    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    add_root(parser)
     parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
     parser.add_argument("--devices", metavar="N,N", help="a process for each of these GPUs, at once, at level device")
     parser.add_argument("--level", choices=RUN_LEVELS, help="only this level")
@@ -114,7 +114,7 @@ def _all_suites(table: Table, column: str) -> list[str]:
 def _count_gpus() -> tuple[int, str]:
     """How many GPUs torch sees, asked in a process of its own so that this one stays light; and why nobody can say."""
     code = "import torch; print('gpus', torch.cuda.device_count() if torch.cuda.is_available() else 0)"
-    env = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    env = {name: value for name, value in os.environ.items() if name != env_vars.INTERPRET}
     probe = [sys.executable, "-c", code]
     try:
         done = subprocess.run(probe, capture_output=True, text=True, env=env, timeout=PROBE_S, check=False)
@@ -134,9 +134,9 @@ def _limit(table: Table, env: dict[str, str]) -> list[str]:
     """
     seconds = table.package.timeout
     if importlib.util.find_spec("pytest_timeout") is not None:
-        env["TRITON_MATRIX_LATE"] = str(min(seconds, LATE_S))
+        env[env_vars.LATE] = str(min(seconds, LATE_S))
         return ["-p", "timeout", f"--timeout={seconds}"]
-    env["TRITON_MATRIX_TIMEOUT"] = str(seconds)
+    env[env_vars.TIMEOUT] = str(seconds)
     missing = f"there is no pytest-timeout in {sys.executable}"
     print(f"{missing}: a test that takes more than {seconds} s ends the whole level", flush=True)
     return []
@@ -172,12 +172,12 @@ def _run_level(asked: Asked, level: str) -> int:
     misfit = fit.misfit(cell, level)
     if misfit:
         return _refuse(asked, level, misfit)
-    env = {**os.environ, "TRITON_MATRIX_CELL": cell.name, "TRITON_MATRIX_LEVEL": level}
-    env["TRITON_MATRIX_COLUMN"] = folder.name
-    for name in ("TRITON_INTERPRET", "PYTHONOPTIMIZE"):  # which leaves out every assert that pytest does not rewrite
+    env = {**os.environ, env_vars.CELL: cell.name, env_vars.LEVEL: level}
+    env[env_vars.COLUMN] = folder.name
+    for name in (env_vars.INTERPRET, "PYTHONOPTIMIZE"):  # which leaves out every assert that pytest does not rewrite
         env.pop(name, None)
     if level == "interpreter":
-        env["TRITON_INTERPRET"] = "1"
+        env[env_vars.INTERPRET] = "1"
     if cell.ambient:  # nothing is installed there: the source tree is what is tested, and the evidence says so
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [*chosen.sources(table), env.get("PYTHONPATH")]))
     plugins = [*PLUGINS, *(["triton_matrix.suites.no_gpu"] if table.package.needs_gpu else []), asked.plugin]
@@ -202,8 +202,8 @@ def _run_level(asked: Asked, level: str) -> int:
     if old:
         print(f"run: the package in {sys.prefix} is not of this checkout's sources: {old}", file=sys.stderr, flush=True)
     writing.open_run(folder, run)
-    env.update(TRITON_MATRIX_EVIDENCE=str(folder), TRITON_MATRIX_RUN=run.id)
-    env["TRITON_MATRIX_SUITES"] = os.pathsep.join(asked.suites)
+    env.update({env_vars.EVIDENCE: str(folder), env_vars.RUN: run.id})
+    env[env_vars.SUITES] = os.pathsep.join(asked.suites)
     partial = str(writing.partial_junit(folder, level))
     if "$" in partial:  # pytest puts variables into it, and would write elsewhere
         partial = os.path.relpath(partial, chosen.folder(table))

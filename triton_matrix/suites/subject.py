@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands
-from ..base.cells import Cell, Table, load_at
+from ..base import commands, env_vars
+from ..base.cells import Cell, Table, add_root, load_at
 from ..base.terms import LEVELS
 from ..environments import interpreters, provide, stamped
 from ..evidence import writing
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m triton_matrix subject", description=main.__doc__)
     parser.add_argument("subject", metavar="REQUIREMENT", help="such as liger-kernel==0.5.10, or a local path")
     parser.add_argument("--cell", required=True, help="a row of constraints/cells.toml")
-    parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
+    add_root(parser)
     parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
     parser.add_argument("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/subjects)")
     parser.add_argument("--level", choices=LEVELS, help="only this level")
@@ -50,9 +50,9 @@ def main(argv: list[str]) -> int:
     python = install(table, cell, options.subject, (options.envs or table.root / ".nox" / "subjects").resolve())
     name, version = check(python, options.subject, hook["provides"])
     column = f"{cell.name}@{name}-{version}"
-    reports = (options.reports or table.root / "reports").resolve()
-    env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "TRITON_INTERPRET")}
-    env.update(TRITON_MATRIX_SUBJECT=options.subject, TRITON_MATRIX_SUBJECT_NAME=name)
+    reports = (options.reports or table.reports).resolve()
+    env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", env_vars.INTERPRET)}
+    env.update({env_vars.SUBJECT: options.subject, env_vars.SUBJECT_NAME: name})
     common = ["--cell", cell.name, "--root", str(table.root), "--column", column]
     suite = [str(python), "-m", "triton_matrix", "run", *common, "--reports", str(reports)]
     suite += ["--plugin", hook["plugin"]] if "plugin" in hook else []

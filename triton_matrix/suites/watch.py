@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 import pytest
 
-from ..base import reads, sources
+from ..base import env_vars, reads, sources
 from ..base.cells import Table, find_root, load_at
 from ..base.listening import INSTALLED, Notes, is_library, listening
 from ..base.reads import Reads
@@ -54,8 +54,8 @@ def register(config: pytest.Config, parser: pytest.Parser, folder: Path, level: 
         heard: what is noted of this process's reading.
     """
     table = load_at(config.rootpath)
-    distribution = os.environ.get("TRITON_MATRIX_SUBJECT_NAME", table.package.name)
-    in_place = table.cell(os.environ["TRITON_MATRIX_CELL"]).ambient
+    distribution = os.environ.get(env_vars.SUBJECT_NAME, table.package.name)
+    in_place = table.cell(os.environ[env_vars.CELL]).ambient
     files = sources.tested(table, None if in_place else distribution)
     suites = [Path(os.path.normpath(chosen.folder(table) / name)) for name in _asked()]
     journal = Journal(writing.journal_file(folder, level), parser, table, suites, heard)
@@ -166,7 +166,7 @@ class Journal:
 
 def _asked() -> list[str]:
     """The suites that the verb asked for."""
-    return list(filter(None, os.environ.get("TRITON_MATRIX_SUITES", "").split(os.pathsep)))
+    return list(filter(None, os.environ.get(env_vars.SUITES, "").split(os.pathsep)))
 
 
 def helpers(table: Table, known: Set[Path]) -> dict[str, str]:

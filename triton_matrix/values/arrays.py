@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
 from . import filling
 from .dtypes import DTYPES
+from .tensors import Storage, Tensor
 
 KEPT = 1 << 18  # elements of a storage that are kept; of more, a share by lot and the digest of all
+
+
+def keep(tensors: Mapping[str, Tensor], folder: Path) -> list[dict[str, Any]]:
+    """Keep what was written into each storage that is not scratch; gives a row for each."""
+    rows: list[dict[str, Any]] = []
+    for storage, names in _by_storage(tensors):
+        tensor = tensors[names[0]]
+        if all(tensors[name].scratch for name in names):
+            storage.written[:] = False
+        bits = storage.of(tensor.element)
+        places = np.flatnonzero(storage.written[: bits.nbytes].reshape(len(bits), -1).any(axis=1))
+        about: dict[str, Any] = {"args": names, "dtype": tensor.element.name, "read": storage.read}
+        about |= {"shape": tensor.shape, "strides": tensor.strides, "offset": tensor.offset, "written": len(places)}
+        if len(places):
+            said = tensor.element.name.encode() + places.tobytes() + bits[places].tobytes()
+            about["digest"] = hashlib.sha256(said).hexdigest()
+            about["kept"] = write(folder, about["digest"], places, bits)
+        rows.append(about)
+    return rows
+
+
+def _by_storage(tensors: Mapping[str, Tensor]) -> list[tuple[Storage, list[str]]]:
+    found: list[tuple[Storage, list[str]]] = []
+    for name, tensor in tensors.items():
+        same: Optional[list[str]] = next((names for storage, names in found if storage is tensor.storage), None)
+        if same is None:
+            found.append((tensor.storage, [name]))
+        else:
+            same.append(name)
+    return found
 
 
 def write(folder: Path, digest: str, places: Any, bits: Any) -> int:

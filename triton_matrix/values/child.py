@@ -7,14 +7,13 @@ goes to ``arrays``, a file for each storage, called by its digest.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 if __name__ == "__main__" and not __package__:  # run by its path: find the package that it is part of
     sys.path[0] = str(Path(__file__).resolve().parents[2])
@@ -22,7 +21,7 @@ if __name__ == "__main__" and not __package__:  # run by its path: find the pack
 
 import numpy as np
 
-from ..base import listening, reads, targets
+from ..base import env_vars, listening, reads, targets
 from ..codegen import cache
 from ..codegen.cli import installed_triton
 from ..launches import loading
@@ -30,7 +29,6 @@ from . import arrays, device, forked, reference, running
 from .executor import Executor
 from .outcomes import ABOUT, LOST, READ, ROWS
 from .repairs import REPAIRS
-from .tensors import Storage, Tensor
 
 Compute = Callable[[Any], running.Computed]
 _KEYS = ("launches", "level", "target", "torch", "source_root", "without", "most", "seconds")
@@ -73,7 +71,7 @@ def main(request: Path, out: Path) -> int:
 
 def _interpreted(asked: Mapping[str, Any], out: Path, folder: Path) -> tuple[int, reads.Reads]:
     """A row for each launch: from what was kept, else computed; gives how many were, and what all modules read."""
-    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported
+    os.environ[env_vars.INTERPRET] = "1"  # read when Triton is imported
     kept = _kept(asked)
     level, settings = asked.get("level", "interpreter"), [asked.get("most", 64), asked.get("seconds", 20.0)]
     read: list[reads.Reads] = []
@@ -139,7 +137,7 @@ class _Work:
 
 
 def _on_device(launches: list[dict[str, Any]], out: Path, folder: Path) -> int:
-    os.environ.pop("TRITON_INTERPRET", None)
+    os.environ.pop(env_vars.INTERPRET, None)
 
     def computed(launch: Any) -> running.Computed:
         return device.compute(loading.load(launch["kernel"]), launch, loading.load)
@@ -199,36 +197,8 @@ def _row(compute: Compute, launch: Any, folder: Path) -> dict[str, Any]:
     }
     if done.status in ("computed", "late"):
         with listening.quietly():
-            row |= {"whole": done.whole, "storages": _storages(done.tensors, folder)}
+            row |= {"whole": done.whole, "storages": arrays.keep(done.tensors, folder)}
     return row
-
-
-def _storages(tensors: Mapping[str, Tensor], folder: Path) -> list[dict[str, Any]]:
-    """Keep what was written into each storage; gives a row for each."""
-    rows: list[dict[str, Any]] = []
-    for storage, names in _by_storage(tensors):
-        tensor = tensors[names[0]]
-        bits = storage.of(tensor.element)
-        places = np.flatnonzero(storage.written[: bits.nbytes].reshape(len(bits), -1).any(axis=1))
-        about: dict[str, Any] = {"args": names, "dtype": tensor.element.name, "read": storage.read}
-        about |= {"shape": tensor.shape, "strides": tensor.strides, "offset": tensor.offset, "written": len(places)}
-        if len(places):
-            said = tensor.element.name.encode() + places.tobytes() + bits[places].tobytes()
-            about["digest"] = hashlib.sha256(said).hexdigest()
-            about["kept"] = arrays.write(folder, about["digest"], places, bits)
-        rows.append(about)
-    return rows
-
-
-def _by_storage(tensors: Mapping[str, Tensor]) -> list[tuple[Storage, list[str]]]:
-    found: list[tuple[Storage, list[str]]] = []
-    for name, tensor in tensors.items():
-        same: Optional[list[str]] = next((names for storage, names in found if storage is tensor.storage), None)
-        if same is None:
-            found.append((tensor.storage, [name]))
-        else:
-            same.append(name)
-    return found
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """A launch's values in each release against those in the one before: ``python compare.py REQUEST.json OUT.json``.
 
 Run by a Python that has numpy. REQUEST has ``launches``, launch -> release -> the row and the folder of
-:class:`Outcome`, oldest release first; or ``pairs``, a list of ``launch``, ``before`` and ``after`` (the same), and
-``reference``, whether the first is what a reference says. OUT is a list of :class:`Change`; of pairs, one for each.
+:class:`Outcome`, oldest release first; or ``pairs``, a list of ``launch``, ``before`` and ``after`` (the same),
+``reference``, whether the first is what a reference says, and where a GPU ran it ``device``, whether the kernel has
+dots. OUT is a list of :class:`Change`; of pairs, one for each.
 """
 
 from __future__ import annotations
@@ -27,8 +28,12 @@ from .outcomes import Change, Difference, Outcome
 # of the 8-bit floats, 2**-2 or 2**-3. Integers do not round.
 ROUNDING = {"fp64": 1e-7, "fp32": 1.3e-6, "bf16": 1.6e-2, "fp16": 1e-3, "fp8e5": 0.25, "fp8e5b16": 0.25}
 ROUNDING |= {"fp8e4nv": 0.125, "fp8e4b8": 0.125, "fp8e4b15": 0.125}
-# a reference sums in fp64, or in another order: of 2**14 numbers in fp32 that is sqrt(2**14) * 2**-24
+# a reference sums in fp64, or in another order, as each compiler for a GPU does: of 2**14 numbers in fp32 that is
+# sqrt(2**14) * 2**-24
 FROM_REFERENCE = {**ROUNDING, "fp32": 1e-5}
+# What is left of two numbers of the inputs' size that are subtracted: units in the last place of fp32, of that size
+LEFT_OVER = 4 * 2**-23
+WITH_DOTS = {**FROM_REFERENCE, "fp32": 2**-9}  # a GPU may round what a dot multiplies to tf32, of 10 bits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,14 +83,16 @@ def main(request: Path, out: Path) -> int:
 def _of_pair(pair: Mapping[str, Any]) -> Change:
     """How one outcome differs from another; ``values`` without a difference where nothing that is kept does."""
     before, after = (Outcome(pair["launch"], pair[of]["row"], Path(pair[of]["folder"])) for of in ("before", "after"))
-    bounds = FROM_REFERENCE if pair["reference"] else ROUNDING
+    bounds = FROM_REFERENCE if pair["reference"] or "device" in pair else ROUNDING
+    bounds = WITH_DOTS if pair.get("device") else bounds
     old, new = written(before), written(after)
+    floor = LEFT_OVER * max(float(each.row.get("scale", 0)) for each in (before, after))
     if pair["reference"]:  # of a sample, the reference says more than was run
         sampled = len(after.programs) < after.row["total"]
         of_both = {each.argument for each in old}
         old = [dataclasses.replace(each, whole=sampled) for each in old]
         new = [each for each in new if each.argument in of_both]
-    return _told(pair["launch"], "", "", differences(old, new, bounds), reference=pair["reference"])
+    return _told(pair["launch"], "", "", differences(old, new, bounds, floor), reference=pair["reference"])
 
 
 def changes(releases: Mapping[str, Outcome]) -> list[Change]:
@@ -150,13 +157,18 @@ def written(outcome: Outcome) -> list[Written]:
 
 
 def differences(
-    before: Sequence[Written], after: Sequence[Written], bounds: Mapping[str, float] = ROUNDING
+    before: Sequence[Written], after: Sequence[Written], bounds: Mapping[str, float] = ROUNDING, floor: float = 0.0
 ) -> list[Difference]:
-    """Each storage whose values differ; ``bounds`` is the relative difference that rounding explains, by type."""
+    """Each storage whose values differ.
+
+    Args:
+        bounds: the relative difference that rounding explains, by type.
+        floor: the absolute one, of fp32.
+    """
     newer = {each.argument: each for each in after}
     pairs: list[tuple[Optional[Written], Optional[Written]]] = [(old, newer.pop(old.argument, None)) for old in before]
     pairs += [(None, new) for new in newer.values()]
-    found = [_difference(old, new, bounds) for old, new in pairs if not _same(old, new)]
+    found = [_difference(old, new, bounds, floor) for old, new in pairs if not _same(old, new)]
     return [each for each in found if each is not None]
 
 
@@ -164,7 +176,9 @@ def _same(old: Optional[Written], new: Optional[Written]) -> bool:
     return old is not None and new is not None and (old.count, old.digest) == (new.count, new.digest)
 
 
-def _difference(old: Optional[Written], new: Optional[Written], bounds: Mapping[str, float]) -> Optional[Difference]:
+def _difference(
+    old: Optional[Written], new: Optional[Written], bounds: Mapping[str, float], floor: float
+) -> Optional[Difference]:
     """How a storage differs; None where all that is kept of it is the same."""
     either = old or new
     assert either is not None
@@ -181,9 +195,9 @@ def _difference(old: Optional[Written], new: Optional[Written], bounds: Mapping[
         size = np.abs(a - b)
         relative = np.where(same, 0.0, size / np.maximum(np.abs(a), np.abs(b)))
     finite = both & np.isfinite(a) & np.isfinite(b)
-    explained = same | (
-        finite & (size <= _bound(a, b, finite, bounds.get(either.dtype.name, 0.0))) & (either.dtype.kind == "float")
-    )
+    bound = _bound(a, b, finite, bounds.get(either.dtype.name, 0.0))
+    bound = np.maximum(bound, floor if either.dtype.name == "fp32" else 0.0)
+    explained = same | (finite & (size <= bound) & (either.dtype.kind == "float"))
     worst = int(np.argmax(np.where(same, -1.0, np.where(finite, size, np.inf))))
     numbers = finite & ~same
     return Difference(
@@ -203,7 +217,9 @@ def _difference(old: Optional[Written], new: Optional[Written], bounds: Mapping[
 def _places(old: Optional[Written], new: Optional[Written]) -> Any:
     """The places to compare: what either wrote; beside a whole storage, what the other one wrote."""
     if old is not None and new is not None and old.whole != new.whole:
-        return (new if old.whole else old).places
+        whole, part = (old, new) if old.whole else (new, old)
+        # of a large storage only a share is kept: what is not was written all the same
+        return part.places if len(whole.places) == whole.count else np.intersect1d(part.places, whole.places)
     return np.union1d(old.places if old else [], new.places if new else []).astype(np.int64)
 
 

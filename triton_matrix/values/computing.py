@@ -15,6 +15,7 @@ from typing import Any, Optional
 from ..base import commands, compiler_variables, reads
 from ..base.children import Children
 from ..base.reads import Reads
+from ..codegen.worker import IMPORT_SECONDS
 from ..launches.sources import digest_with_siblings
 from .outcomes import LOST, READ, Change, Outcome, change_of, read
 
@@ -122,7 +123,7 @@ def shared(
 
     def ask(number: int) -> dict[str, Outcome]:
         request = {**settings, "launches": list(shares[number])}
-        return _of_one(python, request, folder / str(number), 120 + 20.0 * len(shares[number]))
+        return _of_one(python, request, folder / str(number), IMPORT_SECONDS + 20.0 * len(shares[number]))
 
     with concurrent.futures.ThreadPoolExecutor(max(1, len(shares))) as pool:
         return {name: outcome for rows in pool.map(ask, range(len(shares))) for name, outcome in rows.items()}

@@ -59,13 +59,14 @@ def prepared(launch: Mapping[str, Any]) -> Prepared:
     Args:
         launch: ``name``, ``kernel`` (``file.py:function``), ``grid`` (1 to 3 numbers), and
             ``args``: parameter -> a number, a truth value, None, a text, or a table of one of these:
-            ``{"tensor": {dtype, shape, strides?, offset?, storage?, fill?}}``,
+            ``{"tensor": {dtype, shape, strides?, offset?, storage?, fill?, scratch?}}``,
             ``{"descriptor": {...the same, block_shape, padding?}}``, ``{"tuple": [...]}``,
             ``{"number": "nan" | "inf" | "-inf"}``.
             ``constexprs``: the same without tensors, and ``{"dtype": name}``, ``{"function": reference}``.
             ``options`` (num_warps and the like) mean nothing to an interpreter. ``reference`` names the function that
             says what it should have written (:mod:`reference`).
-            Tensors that name the same ``storage`` share it; whose fill comes first fills it. Shapes, strides and
+            Tensors that name the same ``storage`` share it; whose fill comes first fills it. What a ``scratch`` tensor
+            holds afterwards is no result, and is not kept. Shapes, strides and
             offsets are in elements.
 
     Raises:
@@ -148,6 +149,7 @@ class _Maker:
         if fresh:
             row = tensor.storage.of(dtype)
             row[...] = filling.filled(about.get("fill", {"kind": "zeros"}), len(row), dtype)
+        tensor.scratch = bool(about.get("scratch"))
         self._tensors[name] = tensor
         return tensor
 

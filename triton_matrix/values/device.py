@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -29,21 +29,62 @@ def compute(kernel: Any, launch: Mapping[str, Any], load: Callable[[str], Any]) 
         ValueError: the description cannot be.
     """
     prepared = description.prepared(launch)
-    memory = _Memory()
     started = time.perf_counter()
     status, reason = "computed", ""
     try:
-        args = {name: memory.argument(value, load) for name, value in prepared.args.items()}
-        constexprs = {name: memory.argument(value, load) for name, value in prepared.constexprs.items()}
-        options = launch.get("options", {})
-        innermost(kernel)[tuple(launch["grid"])](**args, **constexprs, **options)
-        memory.bring_back()
+        held = Held(kernel, launch, prepared, load)
+        held.run()
+        held.bring_back()
     except Exception as problem:
         status, reason = status_of(problem)
+    return computed(launch, prepared, status, reason, time.perf_counter() - started)
+
+
+def computed(
+    launch: Mapping[str, Any], prepared: description.Prepared, status: str, reason: str, seconds: float
+) -> Computed:
+    """What became of a launch on a device, where all of its programs run or none counts."""
     grid = launch["grid"]
-    programs = description.chosen(grid, int(np.prod(grid))) if status == "computed" else []
-    seconds = time.perf_counter() - started
-    return Computed(status, reason, programs, int(np.prod(grid)), [], {}, seconds, prepared.tensors, whole=True)
+    total = int(np.prod(grid))
+    programs = description.chosen(grid, total) if status == "computed" else []
+    return Computed(status, reason, programs, total, [], {}, seconds, prepared.tensors, whole=True)
+
+
+class Held:
+    """A launch with its memory on the GPU, to be run any number of times.
+
+    Args:
+        kernel, load: as of :func:`compute`.
+        prepared: its memory and arguments as they are filled.
+    """
+
+    def __init__(
+        self, kernel: Any, launch: Mapping[str, Any], prepared: description.Prepared, load: Callable[[str], Any]
+    ) -> None:
+        self._memory, self._kernel, self._grid = _Memory(), innermost(kernel), tuple(launch["grid"])
+        given = {**prepared.args, **prepared.constexprs}
+        self._arguments = {name: self._memory.argument(value, load) for name, value in given.items()}
+        self._options = dict(launch.get("options", {}))
+
+    def compiled(self, options: Optional[Mapping[str, Any]] = None) -> Any:
+        """What Triton compiles for it, which is not run; options are as of :meth:`run`."""
+        return self._kernel.warmup(grid=self._grid, **self._arguments, **{**self._options, **(options or {})})
+
+    def run(self, options: Optional[Mapping[str, Any]] = None) -> None:
+        """Enqueue it, with options that stand in for its own."""
+        self._kernel[self._grid](**self._arguments, **{**self._options, **(options or {})})
+
+    def bring_back(self) -> None:
+        """Copy what the GPU holds into the launch's own memory. All of what changed at all counts as written."""
+        self._memory.bring_back()
+
+    def is_as_brought_back(self) -> bool:
+        """Whether the GPU holds, bit by bit, what was brought back."""
+        return self._memory.is_as_brought_back()
+
+    def restore(self) -> None:
+        """Enqueue what fills again all that was changed when it was brought back."""
+        self._memory.restore()
 
 
 def require() -> None:
@@ -79,6 +120,8 @@ class _Memory:
     def __init__(self) -> None:
         self._torch: Any = importlib.import_module("torch")
         self._copies: list[tuple[Storage, Any]] = []
+        self._origins: list[tuple[Any, Any]] = []  # what changed, and what it was filled with
+        self._left: list[tuple[Any, Any]] = []  # what changed, and what it was then
 
     def argument(self, value: Any, load: Callable[[str], Any]) -> Any:
         """A value of the description as a kernel on the GPU takes it."""
@@ -111,9 +154,22 @@ class _Memory:
         return found
 
     def bring_back(self) -> None:
-        """Copy what the GPU holds into the launch's own memory. All of what changed at all counts as written."""
+        """As of :class:`Held`."""
         for storage, copy in self._copies:
             found = copy.cpu().numpy()
             storage.read = True
-            storage.written[:] = bool((found != storage.bytes).any())
+            changed = bool((found != storage.bytes).any())
+            storage.written[:] = changed
+            if changed:
+                self._origins.append((copy, self._torch.from_numpy(storage.bytes.copy()).cuda()))
+                self._left.append((copy, copy.clone()))
             storage.bytes[:] = found
+
+    def is_as_brought_back(self) -> bool:
+        """As of :class:`Held`."""
+        return all(bool((copy == left).all()) for copy, left in self._left)
+
+    def restore(self) -> None:
+        """As of :class:`Held`."""
+        for copy, origin in self._origins:
+            copy.copy_(origin)

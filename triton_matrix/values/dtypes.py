@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..launches import dtypes as names
+
 
 @dataclass(frozen=True)
 class Small:
@@ -66,20 +68,19 @@ class Dtype:
 
 
 def _rows() -> dict[str, Dtype]:
-    rows = [
-        Dtype("i1", "int1", "bool", np.bool_, "bool"),
-        *(Dtype(f"i{n}", f"int{n}", f"int{n}", getattr(np, f"int{n}"), "int") for n in (8, 16, 32, 64)),
-        *(Dtype(f"u{n}", f"uint{n}", f"uint{n}", getattr(np, f"uint{n}"), "int") for n in (8, 16, 32, 64)),
-        Dtype("fp16", "float16", "float16", np.float16, "float"),
-        Dtype("bf16", "bfloat16", "bfloat16", np.uint16, "float"),
-        Dtype("fp32", "float32", "float32", np.float32, "float"),
-        Dtype("fp64", "float64", "float64", np.float64, "float"),
-        Dtype("fp8e5", "float8e5", "float8_e5m2", np.uint8, "float", Small(5, 2, 15, infinite=True)),
-        Dtype("fp8e4nv", "float8e4nv", "float8_e4m3fn", np.uint8, "float", Small(4, 3, 7)),
-        Dtype("fp8e4b8", "float8e4b8", "float8_e4m3fnuz", np.uint8, "float", Small(4, 3, 8, unsigned_zero=True)),
-        Dtype("fp8e5b16", "float8e5b16", "float8_e5m2fnuz", np.uint8, "float", Small(5, 2, 16, unsigned_zero=True)),
-        Dtype("fp8e4b15", "float8e4b15", "float8e4b15", np.uint8, "float", Small(4, 3, 15, no_nan=True)),
-    ]
+    small = {
+        "fp8e5": Small(5, 2, 15, infinite=True),
+        "fp8e4nv": Small(4, 3, 7),
+        "fp8e4b8": Small(4, 3, 8, unsigned_zero=True),
+        "fp8e5b16": Small(5, 2, 16, unsigned_zero=True),
+        "fp8e4b15": Small(4, 3, 15, no_nan=True),
+    }
+    bits = {"i1": np.bool_, "bf16": np.uint16, **dict.fromkeys(small, np.uint8)}
+    rows = []
+    for name, language in names.LANGUAGE.items():
+        kind = "bool" if name == "i1" else "int" if name[0] in "iu" else "float"
+        storage = bits.get(name) or getattr(np, language)
+        rows.append(Dtype(name, language, names.TORCH.get(name, language), storage, kind, small.get(name)))
     return {row.name: row for row in rows}
 
 

@@ -17,8 +17,8 @@ from ..base import commands
 from ..base.listening import listening
 from ..base.reads import Reads
 from ..codegen.many import notes_of_modules
+from ..codegen.worker import IMPORT_SECONDS
 
-LOADING = 120  # seconds after which importing a kernel's module is taken to hang
 Launch = Mapping[str, Any]
 Row = dict[str, Any]
 
@@ -81,7 +81,7 @@ def _work(launches: Sequence[Launch], start: Callable[[], Callable[[Any], Row]],
             compute = start()
             for launch in launches:
                 say(rows, {"begin": launch["name"]})
-                signal.alarm(LOADING)
+                signal.alarm(IMPORT_SECONDS)
                 row = compute(launch)
                 loaded()
                 count = sum(map(len, notes.found.values()))
@@ -102,5 +102,5 @@ def _how(status: int) -> str:
         return f"its process ended with status {os.WEXITSTATUS(status)}"
     number = os.WTERMSIG(status)
     if number == signal.SIGALRM:
-        return f"does not load: importing its module took more than {LOADING} s"
+        return f"does not load: importing its module took more than {IMPORT_SECONDS} s"
     return f"its process ended with {signal.Signals(number).name}"

@@ -70,10 +70,15 @@ class TorchName:
 
 
 class Tensor:
-    """A view of a storage. Two of them are equal when they are the same: an interpreter looks for itself by ``==``."""
+    """A view of a storage. Two of them are equal when they are the same: an interpreter looks for itself by ``==``.
+
+    Attributes:
+        scratch: whether what a kernel leaves there is no result.
+    """
 
     device = "cpu"
     is_cuda = False
+    scratch = False
 
     def __init__(
         self,

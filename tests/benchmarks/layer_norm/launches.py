@@ -6,19 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from liger_kernel.kernels import plan as launch_plan
+from triton_matrix.base import targets
 from triton_matrix.launches import Configuration
 
 from .rows import Row
 from .runs import GENERAL, TUNED
 
 KERNELS = "liger_kernel.kernels.layer_norm"
-TARGETS = tuple(launch_plan.TARGETS)
+TARGETS = tuple(targets.TARGETS)
 COMPILED_DTYPE = "bf16"
 COMPILED_ROWS = 4096
 COMPILED_COLS = {
     "full": (512, 1024, 2048, 4096, 6144, 8192, 12288, 16384, 32768, 65536, 131072),
     "quick": (1024, 16384),
 }
+
+
+def device_of(name: str) -> launch_plan.DeviceProperties:
+    """What the plan is told of the product that stands for a target."""
+    target = targets.parse(name)
+    return launch_plan.DeviceProperties(name, target.gpu.multiprocessors, target.warp_size)
 
 
 def launches(row: Row, device: str) -> list[dict[str, Any]]:
@@ -46,22 +53,22 @@ def settings(device: str) -> str:
     return GENERAL if tuned is None else TUNED
 
 
-def compile_rows(table: str, targets: Sequence[str]) -> dict[str, tuple[Configuration, int]]:
+def compile_rows(table: str, names: Sequence[str]) -> dict[str, tuple[Configuration, int]]:
     """The distinct kernels of a table's sizes; the sizes that the plan uses one for share it.
 
     Args:
         table: ``full`` or ``quick`` (for the sweep, as for quick).
-        targets: such as ``cuda:90``.
+        names: targets, such as ``cuda:90``.
 
     Returns:
         Row's name -> what to compile, and the N that it is compiled as (a parameter that is a multiple of 16 compiles
         differently).
     """
     found: dict[Any, tuple[str, Configuration, int]] = {}
-    for target in targets:
+    for target in names:
         for n_cols in COMPILED_COLS.get(table, COMPILED_COLS["quick"]):
             for make in (launch_plan.forward_plan, launch_plan.backward_plan):
-                for launch in make(COMPILED_ROWS, n_cols, COMPILED_DTYPE, launch_plan.TARGETS[target]):
+                for launch in make(COMPILED_ROWS, n_cols, COMPILED_DTYPE, device_of(target)):
                     constexprs = tuple(sorted(launch.constexprs.items()))
                     key = (target, launch.kernel, constexprs, *launch.options.items())
                     name = f"compile-{target}-{launch.kernel.strip('_')}-{COMPILED_DTYPE}-{n_cols}"

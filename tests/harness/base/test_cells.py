@@ -1,9 +1,11 @@
 """The table of cells: what a row may say, and what a bad row is answered with."""
 
+import dataclasses
+
 import pytest
 
 from triton_matrix.base import versions
-from triton_matrix.base.cells import find_root, load
+from triton_matrix.base.cells import find_root, load, with_named
 
 ROW = '[cell.new]\npython = "3.11"\ntorch = "2.7.1"\ntriton = "3.3.1"\nplatforms = ["cuda"]\nwhy = "a reason"\n'
 
@@ -74,7 +76,10 @@ def test_a_gap_is_found_by_level_and_feature():
         ('[cell.new]\nplatforms = ["cuda"]\n', "the key 'why' is missing"),
         (ROW.replace('"cuda"', '"cuda", "metal"'), "metal"),
         (ROW + 'gaps = [{ level = "gpu", feature = "x", reason = "y" }]\n', 'gaps[0].level is "gpu"'),
-        (ROW + '[release]\n"3.4.0" = { python = "3.11" }\n', "the key 'torch' is missing"),
+        (
+            ROW + '[release]\n"3.4.9" = { python = "3.11" }\n',
+            '[release."3.4.9"]: triton is "3.4.9"; a row with triton needs torch too',
+        ),
     ],
 )
 def test_a_bad_table_is_answered_with_the_row_and_the_key(table_of, text, says):
@@ -91,3 +96,20 @@ def test_an_unknown_cell_is_answered_with_those_there_are():
 def test_no_table_above_a_folder_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(ValueError, match="--root"):
         find_root(tmp_path)
+
+
+def test_any_release_may_be_named_beside_those_of_the_table_and_takes_its_place_among_them():
+    table = load()
+    named = with_named(table, ["3.7.0", "", None, "3.9.0"])
+    assert [each for each in named.releases if each not in table.releases] == ["3.7.0"]
+    assert list(named.releases) == sorted(named.releases, key=versions.key)
+    known = table.releases["3.7.1"]  # what it needs is what the known release of its minor does
+    assert named.releases["3.7.0"] == dataclasses.replace(known, triton="3.7.0")
+
+
+@pytest.mark.parametrize("version", ["2.2.0", "1.0", "newest", "3.7.0+git1234"])
+def test_what_is_no_release_or_older_than_any_known_is_refused_by_name(version):
+    with pytest.raises(
+        ValueError, match=r"allowed are 2\.3\.1, .*constraints/cells\.toml\), or another .* from 2\.3\.1 on"
+    ):
+        with_named(load(), [version])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from triton_matrix.base import pairs, versions
+from triton_matrix.base import files, pairs, versions
 from triton_matrix.base.cells import find_root, load
 
 TABLE = load(find_root(Path(__file__).parent) / "constraints" / "cells.toml")
@@ -12,15 +12,19 @@ CELLS = [cell for cell in TABLE.cells.values() if versions.is_release(cell.trito
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_a_cell_of_our_table_says_of_its_pair_what_is_known_of_it(cell):
-    known = {pair.triton: pair for pair in pairs.known()}
-    if cell.triton not in known:
-        pytest.skip(f"Triton {cell.triton} has a cell only; a row of pairs.toml makes `init` choose it")
-    pair = known[cell.triton]
-    assert cell.torch in pair.torch
-    assert cell.requires == pair.requires
-    assert [vars(gap) for gap in cell.gaps] == list(pair.gaps)
-    assert pair.python(lambda each: each == cell.python) == cell.python
+def test_a_cell_of_our_table_takes_from_its_pair_what_its_row_does_not_say(cell):
+    pair = next(each for each in pairs.known() if each.triton == cell.triton)
+    row = files.read_toml(TABLE.path, "the table")["cell"][cell.name]
+    assert cell.torch == row.get("torch", pair.torch[0])
+    assert cell.python == row.get("python", pair.python())
+    assert cell.requires == tuple(row.get("requires", pair.requires))
+    assert [vars(gap) for gap in cell.gaps] == row.get("gaps", list(pair.gaps))
+
+
+def test_our_table_says_nothing_twice():
+    for name, row in files.read_toml(TABLE.path, "the table")["cell"].items():
+        known = pairs.row_of(row["triton"]) if versions.is_release(row.get("triton")) else {}
+        assert [key for key in known if key in row and row[key] == known[key]] == [], name
 
 
 def test_every_known_triton_from_the_oldest_on_is_a_release_of_our_atlas():

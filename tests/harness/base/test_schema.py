@@ -80,7 +80,7 @@ WRONG = {
     ),
     "an index is a folder": (ROW + 'index = "wheels"\n', '[cell.new]: index is "wheels"; allowed is the address'),
     "a date": (ROW.replace('"3.11"', "2026-11-25"), '[cell.new]: python is "2026-11-25"; allowed is major.minor'),
-    "a torch without its python": ('[cell.a]\nplatforms = ["cuda"]\nwhy = "w"\ntorch = "2.7.1"\n', "needs python too"),
+    "a torch without its triton": ('[cell.a]\nplatforms = ["cuda"]\nwhy = "w"\ntorch = "2.7.1"\n', "needs triton too"),
     "a nightly without its index": (ROW.replace('"2.7.1"', '"nightly"'), "such a row needs index too"),
 }
 

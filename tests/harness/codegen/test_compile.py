@@ -202,7 +202,7 @@ from liger_kernel.kernels import layer_norm
 from liger_kernel.kernels import plan as launch_plan
 from triton_matrix.codegen import compile_kernel
 
-device, bad = launch_plan.TARGETS["cuda:90"], []
+device, bad = launch_plan.DeviceProperties("cuda:90", 132), []
 for n_cols, (has_w, has_b) in itertools.product((65, 65537), itertools.product((True, False), repeat=2)):
     launches = [*launch_plan.forward_plan(9, n_cols, "fp32", device, has_w=has_w, has_b=has_b)]
     for need_dx, need_dw in itertools.product((True, False), repeat=2):

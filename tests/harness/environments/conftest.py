@@ -103,7 +103,9 @@ def world(tmp_path, standins, monkeypatch, venv):
     with standins.serving(tmp_path / "index") as (address, asked):
         root = tmp_path / "checkout"
         own = '[package]\nname = "tiny"\ntest = []\n'
-        table = standins.TABLE.replace('[package]\nname = "tiny"\n', own) + 'requires = ["numpy<2"]\n'
+        table = standins.TABLE.replace('[package]\nname = "tiny"\n', own).replace(
+            "requires = []", 'requires = ["numpy<2"]'
+        )
         standins.write_checkout(root, table)
         standins.write_uv_config(tmp_path / "config", address)
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

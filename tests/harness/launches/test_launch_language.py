@@ -2,9 +2,6 @@
 
 import pytest
 
-from triton_matrix.base import compile_options
-from triton_matrix.lint import portable
-
 from .test_loading import COPY, HEAD, LAUNCH, NEWEST, OLDEST, ask, statuses
 
 __all__ = ["ask"]
@@ -161,11 +158,3 @@ def test_a_configuration_that_a_tuner_passes_over_is_no_error_unless_none_is_lef
         kernel = HEAD + COPY.replace("@triton.jit", tuned.format(warps=warps))
         _, entries, _ = ask(NEWEST, {"mine.py": kernel}, LAUNCH, "hip:gfx942")
         assert [entry["status"] for entry in sorted(entries, key=lambda each: each["options"]["num_warps"])] == expected
-
-
-def test_the_table_of_options_is_what_the_linter_s_survey_read_in_the_wheels():
-    language = portable.language()
-    surveyed = {name for names in language.data["options"].values() for name in names}
-    assert set(compile_options.COMPILE_OPTIONS) == surveyed
-    for name, (since, until) in compile_options.COMPILE_OPTIONS.items():
-        assert language.spell(language.having(language.data["options"], name)) in (since, f"{since} - {until}"), name

@@ -126,13 +126,9 @@ def test_the_ends_may_be_named_in_either_order():
     assert bisect.choose(VERSIONS, None, "3.0.0") == ["2.3.1", "3.0.0"]
 
 
-@pytest.mark.parametrize(
-    ("ends", "sentence"),
-    [(("9.9.9", None), "'9.9.9'; allowed are 2.3.1"), (("3.0.0", "3.0.0"), "must be two releases")],
-)
-def test_impossible_ends_are_refused(ends, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        bisect.choose(VERSIONS, *ends)
+def test_impossible_ends_are_refused():
+    with pytest.raises(ValueError, match="must be two releases"):
+        bisect.choose(VERSIONS, "3.0.0", "3.0.0")
 
 
 def entry(name, status="ok", **metrics):

@@ -84,7 +84,6 @@ ROWS = load(ROOT / "constraints" / "cells.toml").releases
         ((None, "3.4.0", None), "--from and --to go together"),
         ((None, "3.4.0", "3.4.0"), "--from and --to are both 3.4.0; they are two releases"),
         (("3.4.0", "3.3.1", "3.4.0"), "give one of the two"),
-        (("3.4.9", None, None), "triton is '3.4.9'; allowed are 2.3.1, "),
     ],
 )
 def test_releases_that_cannot_be_asked_are_refused_in_one_sentence(arguments, sentence):

@@ -182,7 +182,7 @@ def test_a_kernel_that_ends_its_process_is_an_error_of_that_release_and_the_othe
     [
         (["--most", "1"], "--most is 1; allowed is a number above 1"),
         (["--seconds", "0"], "--seconds is 0.0; allowed is a number above 0"),
-        (["--triton", "9.9.9"], "triton is '9.9.9'; allowed are"),
+        (["--triton", "1.9.9"], "triton is '1.9.9'; allowed are"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_status_2(tmp_path, capfd, options, said):

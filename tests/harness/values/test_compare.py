@@ -134,3 +134,37 @@ def test_a_launch_that_ended_its_process_has_crashed(tmp_path):
         "one": "computed",
         "two": "crashed",
     }
+
+
+def on_device(before, after, **more):
+    """What comparing says of what an interpreter and a GPU computed, asked as the bench asks it."""
+    sides = {
+        name: {"row": {**each.row, "total": 1}, "folder": str(each.folder)}
+        for name, each in (("before", before), ("after", after))
+    }
+    return compare._of_pair({"launch": "launch", "reference": True, "device": False, **sides, **more})
+
+
+def test_of_a_share_that_is_kept_only_what_both_keep_is_compared(outcome):
+    """A GPU's storage is whole; of a large one a share is kept, and the rest was written all the same."""
+    interpreted = outcome([1.0, 2.0, 3.0, 4.0])
+    share = outcome([1.0, 3.5], places=[0, 2], whole=True)
+    share.row["storages"][0]["written"] = 4
+    change = on_device(interpreted, share)
+    assert change.differences[0].of == 2
+    assert change.differences[0].index == (2,)
+
+
+def test_a_gpu_may_sum_in_another_order_and_round_what_a_dot_multiplies(outcome):
+    before, after, dot = outcome([1.0] * 4), outcome([1.0 + 6e-6] * 4, whole=True), outcome([1.001] * 4, whole=True)
+    assert on_device(before, after).kind == "rounding"
+    assert changes(before, before, after)[0].kind == "values"
+    assert on_device(before, dot).kind == "values"
+    assert on_device(before, dot, device=True).kind == "rounding"
+
+
+def test_what_is_left_of_large_numbers_is_held_against_their_size(outcome):
+    before, after = outcome([1e-3] * 4), outcome([1e-3 + 2e-7] * 4, whole=True)
+    assert on_device(before, after).kind == "values"
+    before.row["scale"] = 1.0
+    assert on_device(before, after).kind == "rounding"

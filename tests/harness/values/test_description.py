@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from triton_matrix.values import description, dtypes, filling
+from triton_matrix.values import arrays, description, dtypes, filling
 
 COPY = {"name": "copy", "kernel": "mine.py:copy", "grid": [2]}
 
@@ -64,3 +64,11 @@ def test_a_range_is_kept_to_and_both_of_its_ends_are_there():
     made = filling.filled(recipe, 4096, dtypes.find("fp32"))
     assert (np.nanmin(made), np.nanmax(made)) == (-1.5, 3.0)
     assert 0.2 < np.isnan(made).mean() < 0.3
+
+
+def test_what_a_scratch_tensor_holds_is_no_result(tmp_path):
+    about = {"dtype": "fp32", "shape": [4]}
+    made = description.prepared({**COPY, "args": {"y": {"tensor": about}, "s": {"tensor": {**about, "scratch": True}}}})
+    for tensor in made.tensors.values():
+        tensor.storage.written[:] = True
+    assert [row["written"] for row in arrays.keep(made.tensors, tmp_path)] == [4, 0]

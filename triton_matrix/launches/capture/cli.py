@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ...base import commands, targets
+from ...base import commands, env_vars, targets
 from . import journal, writing
 
 MOST = 8  # launches of a kernel
@@ -138,9 +138,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _environment(options: argparse.Namespace) -> dict[str, str]:
     env = {**os.environ}
-    env.pop("TRITON_INTERPRET", None)
+    env.pop(env_vars.INTERPRET, None)
     if options.interpret:
-        env["TRITON_INTERPRET"] = "1"
+        env[env_vars.INTERPRET] = "1"
     else:
         env["PYTEST_ADDOPTS"] = f"{env.get('PYTEST_ADDOPTS', '')} --assert=plain".strip()
     return env

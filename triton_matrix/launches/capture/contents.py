@@ -15,24 +15,11 @@ from typing import Any, Optional
 
 import torch
 
-from .. import arguments
+from .. import arguments, dtypes
 from ..signing import POINTEE_TYPES
 
 SAMPLE = 1 << 22  # elements of a tensor of floats that are looked at
 _ALIGNED = 256  # bytes; storages begin at a multiple, as a GPU's allocator and `values` make them
-_KINDS = {
-    "float16": "fp16",
-    "bfloat16": "bf16",
-    "float32": "fp32",
-    "float64": "fp64",
-    "float8_e4m3fn": "fp8e4nv",
-    "float8_e4m3fnuz": "fp8e4b8",
-    "float8_e5m2": "fp8e5",
-    "float8_e5m2fnuz": "fp8e5b16",
-    "bool": "i1",
-    **{f"int{bits}": f"i{bits}" for bits in (8, 16, 32, 64)},
-    **{f"uint{bits}": f"u{bits}" for bits in (8, 16, 32, 64)},
-}
 
 
 @dataclass
@@ -133,7 +120,7 @@ def kind(dtype: Any) -> str:
         TypeError: Triton has no such type.
     """
     name = str(dtype).rpartition(".")[2]
-    found = _KINDS.get(name, name)
+    found = dtypes.OF_TORCH.get(name, name)
     if found not in POINTEE_TYPES:
         raise TypeError(f"a tensor of {name}")
     return found

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from ...base.compile_options import COMPILE_OPTIONS
+from ...base import compile_options, env_vars
 from .. import local_kernels
 from ..tuned import settings_of_config
 from .journal import Journal
@@ -67,7 +67,7 @@ class Recorder:
 
         for kind in (JITFunction, tuner.Autotuner, tuner.Heuristics):
             kind.run = self._taking_over(kind.run, kind is tuner.Autotuner)
-        if os.environ.get("TRITON_INTERPRET") == "1":
+        if os.environ.get(env_vars.INTERPRET) == "1":
             from triton.runtime.interpreter import InterpretedFunction
 
             self._take_over_interpreted(InterpretedFunction)
@@ -118,7 +118,8 @@ class Recorder:
         parameters = inspect.signature(function).parameters
         given = dict(zip(parameters, args))
         given |= {name: value for name, value in kwargs.items() if name in parameters}
-        options = {n: v for n, v in kwargs.items() if n not in parameters and n in COMPILE_OPTIONS and v is not None}
+        beside = {name: value for name, value in kwargs.items() if name not in parameters and value is not None}
+        options = {name: value for name, value in beside.items() if name in compile_options.known()}
         said = {name: plain(value) for name, value in options.items()}
         launch = Launch(reference, {}, {}, said, _tuned(kernel, given, options), None, "?")
         if not names_it(reference, kernel):  # a factory made its tuner: what is found again has none
@@ -183,7 +184,7 @@ def _tuned(kernel: Any, given: dict[str, Any], options: dict[str, Any]) -> dict[
     found = {name: value for name, value in found.items() if name not in given and name not in options}
     said: dict[str, Any] = {
         "constexprs": {name: constexpr(value) for name, value in found.items() if name in parameters},
-        "options": {name: plain(value) for name, value in found.items() if name in COMPILE_OPTIONS},
+        "options": {name: plain(value) for name, value in found.items() if name in compile_options.known()},
     }
     return {name: table for name, table in said.items() if table}
 

@@ -7,10 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from .. import arguments
+from .. import arguments, dtypes
 from .references import python_function, reference_of
-
-_LANGUAGE = {"int1": "i1", "fp16": "float16", "bf16": "bfloat16", "fp32": "float32", "fp64": "float64"}
 
 
 def tensors(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -61,7 +59,7 @@ def _descriptor(name: str, value: Any, contents: Any) -> Any:
 
 def _kind(dtype: Any) -> str:
     name = str(dtype).rpartition(".")[2]
-    return {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "float64": "fp64"}.get(name, name)
+    return dtypes.OF_TORCH.get(name, name)
 
 
 def constexpr(value: Any) -> Any:
@@ -81,7 +79,7 @@ def constexpr(value: Any) -> Any:
             return {"function": reference}
     module, name = type(value).__module__, str(value).rpartition(".")[2]
     if type(value).__name__ == "dtype" and module.startswith("triton"):
-        return f"tl.{_LANGUAGE.get(name, name)}"
+        return f"tl.{dtypes.LANGUAGE.get(name, name)}"
     if type(value).__name__ == "dtype" and module.startswith("torch"):
         return f"torch.{name}"
     if hasattr(value, "__index__"):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...base import targets
+from ...base import env_vars, targets
 from ...codegen import adapters
 from ...launches import loading, signing
 from ..dtypes import DTYPES
@@ -35,7 +35,7 @@ def version() -> str:
 
 def types(launches: Sequence[Mapping[str, Any]], target: str = "cuda:90") -> dict[str, dict[str, Any]]:
     """Launch -> ``type`` of its result, or ``error`` with the reason, by the Triton of this process."""
-    os.environ.pop("TRITON_INTERPRET", None)
+    os.environ.pop(env_vars.INTERPRET, None)
     adapter, _ = adapters.choose(version())
     chosen = targets.parse(target)
     loader = loading.Loader(chosen)

@@ -1,4 +1,4 @@
-"""The launches that the verb ``values`` asks about, from launch files or the hook of the package's atlas."""
+"""The launches that a verb asks about, from launch files or the hook of the package's atlas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from ..base import commands, compiler_variables
 from ..base.reads import Reads
-from ..launches import describing, launch_file, naming
+from . import describing, launch_file, naming
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,74 @@
+"""What launches did on a GPU, in the report: the package's own, whose folder of launches is its atlas."""
+
+import json
+
+import pytest
+
+from .gpu import CELLS, Machine, write
+
+pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
+
+KERNELS = """
+@triton.jit
+def copy(x, out):
+    triton.takes(10)
+    out[:] = x
+
+@triton.jit
+def other(x, out):
+    triton.takes(10 if V == "3.6.0" else 20)
+    out[:] = x
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    made = Machine(tmp_path_factory.mktemp("reported"))
+    write(made.root / "constraints" / "cells.toml", CELLS.replace('"toy"', '"toy"\natlas = "launches"'))
+    made.kernels(KERNELS)
+    made.launch("copy")
+    made.launch("other")
+    assert made.verb("bench", "--launches", "--triton-path", str(made.newer)).returncode == 1
+    return made
+
+
+def reported(machine):
+    done = machine.verb("report")
+    return done, json.loads((machine.root / "reports" / "matrix.json").read_text())
+
+
+def test_a_kernel_has_its_verdict_of_level_device_in_every_triton(machine):
+    done, matrix = reported(machine)
+    rows = {row["kernel"]: row["levels"]["device"] for row in matrix["launches"]}
+    assert rows == {
+        "repository.toys:copy": {"3.6.0": "pass", "3.9.0": "pass"},
+        "repository.toys:other": {"3.6.0": "pass", "3.9.0": "regressed"},
+    }
+    assert "launches on a GPU of 3.9.0: regressed: 1 launch slower since 3.6.0" in " ".join(matrix["status_reasons"])
+    assert done.returncode == 1
+
+
+def test_the_page_shows_it(machine):
+    reported(machine)
+    page = (machine.root / "reports" / "index.html").read_text()
+    assert 'title="device: regressed"' in page
+    assert 'title="codegen: not run"' in page
+
+
+def test_a_run_that_was_not_closed_is_red(machine):
+    path = machine.root / "reports" / "device" / "run-device.json"
+    whole = path.read_text()
+    path.write_text(json.dumps({**json.loads(whole), "closed": None}))
+    try:
+        done, matrix = reported(machine)
+        assert done.returncode == 1
+        assert any("never closed" in reason for reason in matrix["status_reasons"])
+    finally:
+        path.write_text(whole)
+
+
+def test_of_other_sources_it_is_stale(machine):
+    machine.kernels(KERNELS.replace("20", "10"))
+    done, matrix = reported(machine)
+    assert {row["levels"]["device"]["3.9.0"] for row in matrix["launches"]} == {"stale"}
+    assert done.returncode == 2

@@ -1,0 +1,22 @@
+"""The environment variables by which the verbs and the processes that they start speak to each other.
+
+docs/variables.md tells what a user may set.
+"""
+
+from __future__ import annotations
+
+CELL = "TRITON_MATRIX_CELL"
+LEVEL = "TRITON_MATRIX_LEVEL"
+COLUMN = "TRITON_MATRIX_COLUMN"
+EVIDENCE = "TRITON_MATRIX_EVIDENCE"
+RUN = "TRITON_MATRIX_RUN"
+SUITES = "TRITON_MATRIX_SUITES"
+TIMEOUT = "TRITON_MATRIX_TIMEOUT"
+LATE = "TRITON_MATRIX_LATE"
+SUBJECT = "TRITON_MATRIX_SUBJECT"
+SUBJECT_NAME = "TRITON_MATRIX_SUBJECT_NAME"
+COMMIT = "TRITON_MATRIX_COMMIT"
+CACHE = "TRITON_MATRIX_CACHE"
+# What a run says to its tests: no setting.
+OF_A_RUN = (CELL, COLUMN, LEVEL, EVIDENCE, RUN, SUITES, TIMEOUT, LATE, SUBJECT, SUBJECT_NAME)
+INTERPRET = "TRITON_INTERPRET"  # Triton's own

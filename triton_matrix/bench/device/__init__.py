@@ -1,0 +1,12 @@
+"""Launches at level device: in every Triton at hand, their values compared and their times taken in turns.
+
+worker.py       the process of one Triton; served.py: what it does with a launch
+workers.py      those processes, asked from outside
+rounds.py       times taken in turns
+run.py          launches, one after the other
+varying.py      the best of several options, and where it moved
+interpreted.py  what interpreters computed, to hold values against
+judging.py      verdicts
+document.py     the file of a Triton; told.py: what the terminal shows
+cli.py          ``bench --launches``
+"""

@@ -1,0 +1,215 @@
+"""``bench --launches``: launches on this machine's GPU, in every Triton at hand."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from ...base import cells, files, locks, per_gpu, reads
+from ...evidence import atlas_runs, toolchain
+from ...evidence.atlas_runs import Asked, AtlasRun
+from ...launches import launched
+from ...launches.launched import Launched
+from ..table import wrapped
+from . import document, run, told, varying, workers
+from .interpreted import Evidence
+from .judging import Table, judge
+from .workers import Failed, Worker
+
+VERB = "device"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the verb ``bench`` that are for launches."""
+    add = parser.add_argument_group("launches").add_argument
+    add("--launches", nargs="*", type=Path, metavar="PATH", help="run launches (default: of the package's atlas)")
+    add("--triton-path", type=Path, action="append", default=[], metavar="DIR", help="an unpacked Triton, to run too")
+    add("--vary", metavar="num_warps,num_stages", help="find each Triton's best configuration; say where it moved")
+    add("--seconds", type=float, default=60.0, metavar="S", help="a launch that takes longer is ended (default: 60)")
+    add("--source-root", type=Path, metavar="DIR", help="where the kernels' absolute imports start (default: found)")
+    add("--values", type=Path, metavar="DIR", help="what interpreters computed (default: where `values` puts it)")
+    add("--envs", type=Path, metavar="DIR", help="folder of the environments of `values` (default: .nox/codegen)")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Exit status 0; 1: a launch does not run, computes otherwise, is slower, or its optimum moved; 2: cannot ask."""
+    table = cells.load_at(options.root)
+    table.cell(options.cell)
+    names = [each.strip() for each in options.vary.split(",")] if options.vary else []
+    varying.check(names)
+    if not options.seconds > 0 or not options.budget > 0:
+        raise ValueError(f"seconds is {options.seconds}, budget {options.budget}; allowed are numbers above 0")
+    paths = [files.as_given(path) for path in options.launches]
+    launches, read = _launches(paths, table)
+    reports = files.as_given(options.reports or table.root / "reports")
+    below = Path("launches", paths[0].stem) if paths else Path()
+    # each cell's own Triton is another one: their files lie apart
+    folder = reports / VERB / (options.cell if options.cell != "ambient" else "") / below
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(locks.held(folder / ".device.lock", f"the launches in {folder}"))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="triton-matrix-device-")))
+        triton = [files.as_given(path) for path in options.triton_path]
+        there = stack.enter_context(workers.started(triton, scratch / "workers"))
+        gpu = _gpu(there)
+        stack.enter_context(per_gpu.timing(gpu["uuid"] or str(gpu.get("device", 0))))
+        copies = {name: _of_gpu(worker)["copy"] for name, worker in there.items()}
+        root = (paths[0] if paths[0].is_dir() else paths[0].parent) if paths else table.root
+        source_root = str(files.as_given(options.source_root)) if options.source_root else None
+        interpreters = options.values or table.root / "reports" / "values" / below
+        envs = files.as_given(options.envs or table.root / ".nox" / "codegen")
+        evidence = Evidence(files.as_given(interpreters), envs / "values" / "arrays", root)
+        turn = options.budget / run.TURNS
+        settings = run.Settings(options.seconds, turn, source_root, names, evidence.written, scratch / "arrays")
+        bench = _Bench(table, launches, read, root, folder, there, gpu, copies, of_launches=bool(paths))
+        print(f"level device, {gpu['name']}, triton {', '.join(there)}: {_asked(launches, names)}", flush=True)
+        return bench.run(settings, evidence, scratch)
+
+
+def _asked(launches: Sequence[Launched], names: Sequence[str]) -> str:
+    said = _count(len(launches))
+    if names:
+        each = " x ".join(f"{name} {', '.join(map(str, varying.VALUES[name]))}" for name in names)
+        said += f", each as launched and with {each}"
+    return said
+
+
+def _count(launches: int) -> str:
+    return "1 launch" if launches == 1 else f"{launches} launches"
+
+
+def _launches(paths: Sequence[Path], table: cells.Table) -> tuple[list[Launched], reads.Reads]:
+    """What is asked about, and what a hook that gives it reads.
+
+    Raises:
+        ValueError: nothing says which launches, or one of them cannot be.
+    """
+    atlas = table.package.atlas
+    if paths or (atlas and (table.root / atlas).is_dir()):
+        return launched.of_files(paths or [table.root / str(atlas)]), {}
+    if not atlas:
+        raise ValueError(f"{table.path.name} [package] names no atlas, and --launches names no launch")
+    with tempfile.TemporaryDirectory() as scratch:
+        found, read = launched.of_hook(atlas, table.root, sys.executable, Path(scratch))
+    if not found:
+        raise ValueError(f"atlas is {atlas!r}; no launch of it has a grid and values")
+    return found, read
+
+
+def _of_gpu(worker: Worker) -> dict[str, Any]:
+    try:
+        answer = worker.ask(workers.START_S, do="gpu")
+    except Failed as problem:
+        raise ValueError(f"triton {worker.triton}: the GPU cannot be used: {problem}") from None
+    if "none" in answer:
+        raise ValueError(answer["none"])
+    return answer
+
+
+def _gpu(there: Mapping[str, Worker]) -> dict[str, Any]:
+    """What every worker runs on."""
+    return dict(_of_gpu(next(iter(there.values())))["gpu"])
+
+
+class _Bench:
+    """A run over launches: declared, run, judged, kept and told."""
+
+    def __init__(
+        self,
+        table: cells.Table,
+        launches: Sequence[Launched],
+        read: reads.Reads,
+        root: Path,
+        folder: Path,
+        there: Mapping[str, Worker],
+        gpu: Mapping[str, Any],
+        copies: Mapping[str, Optional[float]],
+        *,
+        of_launches: bool,
+    ) -> None:
+        self._launches, self._read, self._root, self._folder = launches, read, root, folder
+        self._workers, self._gpu, self._copies, self._of_launches = there, gpu, copies, of_launches
+        self._about = document.about(table.root, of_launches=of_launches)
+        self._table = table
+
+    def run(self, settings: run.Settings, evidence: Evidence, scratch: Path) -> int:
+        """Run what is declared; returns the exit status."""
+        start = time.perf_counter()
+        declared = self._declare()
+        count = 0
+
+        def done(label: str) -> None:
+            nonlocal count
+            count += 1
+            print(f"[{count}/{len(self._launches)}] {label}", file=sys.stderr, flush=True)
+
+        found, cut = run.Found(read={release: [] for release in self._workers}), None
+        try:
+            run.run(self._launches, self._workers, settings, found, done)
+        except (KeyboardInterrupt, SystemExit) as interrupt:  # what was found is kept, and is not all that was asked
+            cut = interrupt
+        judged = judge(
+            self._launches, found, sys.executable, evidence, settings.arrays, self._gpu["arch"], scratch / "compared"
+        )
+        for release, worker in self._workers.items():
+            of_release = {label: rows[release] for label, rows in judged.items()}
+            read = reads.merged([self._read, *found.read[release]])
+            content = document.make(
+                self._about,
+                worker.versions,
+                self._gpu,
+                self._copies[release],
+                [each for each in self._launches if each.refused or each.label in judged],
+                of_release,
+                found.varied,
+                read,
+                self._root,
+            )
+            document.write(self._folder, content)
+            declared.releases[release].outcome = atlas_runs.FAILED if cut else atlas_runs.DONE
+            declared.releases[release].reason = f"it was interrupted after {_count(count)}" if cut else ""
+        declared.closed = toolchain.now()
+        atlas_runs.write(self._folder, declared)
+        for line in told.lines(judged, self._copies, found.varied) if judged else ():
+            print("\n".join(wrapped(line)))
+        if cut:
+            print(f"bench: interrupted after {count} of {_count(len(self._launches))}", file=sys.stderr)
+            raise cut
+        return self._status(judged, evidence, time.perf_counter() - start)
+
+    def _declare(self) -> AtlasRun:
+        """Say what is asked, before anything runs."""
+        sources, hook = (None, None) if self._of_launches else (self._about["sources"], self._about["hook"])
+        target, labels = self._gpu["arch"], [each.label for each in self._launches]
+        declared = atlas_runs.open_run(
+            self._folder, list(self._workers), [target], self._table.root, sources, hook, whole=True, verb=VERB
+        )
+        declared.releases = {release: Asked({target: labels}) for release in self._workers}
+        atlas_runs.write(self._folder, declared)
+        return declared
+
+    def _status(self, table: Table, evidence: Evidence, seconds: float) -> int:
+        refused = [each for each in self._launches if each.refused]
+        for each in refused:
+            print(f"n/a: {each.label}: {each.refused}")
+        if evidence.stale:
+            print(f"what interpreters computed is stale and not used: triton {', '.join(evidence.stale)}")
+        rows = [judged for of in table.values() for judged in of.values()]
+        ran, bad = sum(each.row.failed is None for each in rows), sum(each.is_bad for each in rows)
+        compared = sum(each.compared for each in rows)
+        held = sum(each.interpreted is not None for each in rows)
+        print(
+            f"\n{_count(len(table))} on triton {', '.join(self._workers)}: {ran} of {len(rows)} ran,"
+            f" {compared} compared, {held} with an interpreter, {bad} bad, {seconds:.0f} s\nwrote {self._folder}"
+        )
+        if bad:
+            return 1
+        if not ran or (len(self._workers) > 1 and not compared):
+            print("bench: no launch ran" if not ran else "bench: no launch is compared", file=sys.stderr)
+            return 2
+        return 0
