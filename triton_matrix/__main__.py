@@ -1,4 +1,4 @@
-"""``python -m triton_matrix <verb>``: a table of verbs; a verb's module is imported only when it is asked for."""
+"""``python -m triton_matrix <verb>``: a verb's module is imported only when it is asked for."""
 
 from __future__ import annotations
 
@@ -10,42 +10,7 @@ import sys
 from typing import Optional
 
 from .base import commands
-
-# verb -> (module of this package, function taking argv and returning the exit status, what the verb does)
-VERBS = {
-    "scan": ("scan.cli", "main", "from a package's name to the Tritons that its kernels work with, with no file"),
-    "init": ("init.cli", "main", "write the noxfile, table and workflow of another package's repository"),
-    "lock": ("environments.lock", "main", "compile the constraint files of the table's rows"),
-    "provide": ("environments.provide", "main", "install a cell's pins and this checkout's wheel into an environment"),
-    "run": ("suites.run", "main", "run a cell's suites in this Python and leave its evidence files"),
-    "environment": ("evidence.toolchain", "main", "write what this Python resolved to: versions, GPU, platform"),
-    "compile": ("codegen.cli", "main", "compile kernels for named GPU targets, with no GPU, in this Python's Triton"),
-    "codegen": (
-        "releases.codegen",
-        "main",
-        "the same in every Triton release, and what changed between them",
-    ),
-    "values": ("releases.values", "main", "what launches compute in every Triton release, with no GPU and no torch"),
-    "capture": ("launches.capture.cli", "main", "run a command and write every launch that it makes as a launch file"),
-    "launch": ("launches.skeleton", "main", "a launch file to start from, guessed from a kernel's source"),
-    "compare": ("codegen.compare", "main", "codegen changes between two atlas files, worst first"),
-    "history": ("releases.history", "main", "one metric of one kernel over all Triton releases"),
-    "bench": ("bench.cli", "main", "run the benchmarks of a cell in this Python"),
-    "report": ("report.cli", "main", "merge the evidence files into one answer: table, Markdown, page"),
-    "bisect": (
-        "releases.bisect",
-        "main",
-        "find the first Triton release at which a test, a compiled kernel or its values change",
-    ),
-    "explain": ("releases.explain", "main", "at which stage of the compiler a change between two releases enters"),
-    "wheelhouse": ("environments.wheelhouse", "main", "gather what a cell needs, for a machine with no network"),
-    "nightly": ("ci.issue", "main", "what the nightly cells found, as one issue"),
-    "ci-matrix": ("ci.jobs", "main", "the job list of CI, from the table, as JSON"),
-    "incidents": ("suites.incidents", "main", "look at what really broke once, in every Triton release"),
-    "subject": ("suites.subject", "main", "run a cell's suites against another package instead of ours"),
-    "lint": ("lint.cli", "main", "check kernel sources for what breaks on a Triton that the package supports"),
-}
-
+from .verbs import VERBS
 
 INTERRUPTED = 128 + signal.SIGINT  # as a shell says it of a command that Ctrl-C ended
 UNREAD = 128 + signal.SIGPIPE  # and of one whose reader went away, as `| head -1` does
@@ -54,7 +19,7 @@ UNREAD = 128 + signal.SIGPIPE  # and of one whose reader went away, as `| head -
 def usage() -> str:
     """The list of verbs, one per line."""
     width = max(map(len, VERBS))
-    lines = [f"  {verb:{width}}  {what}" for verb, (_, _, what) in VERBS.items()]
+    lines = [f"  {name:{width}}  {verb.what}" for name, verb in VERBS.items()]
     return "\n".join(["usage: python -m triton_matrix <verb> [options]", "", *lines])
 
 
@@ -94,8 +59,7 @@ def _run(verb: str, rest: list[str]) -> int:
         print(f"unknown verb {verb!r}; allowed are {', '.join(VERBS)}", file=sys.stderr)
         return 2
     commands.end_with_nox()
-    module, function, _ = VERBS[verb]
-    return int(getattr(importlib.import_module(f".{module}", __package__), function)(rest))
+    return int(importlib.import_module(f".{VERBS[verb].module}", __package__).main(rest))
 
 
 def _drop_output() -> None:

@@ -15,14 +15,14 @@ from typing import Any, Optional, Union
 
 import nox
 
-from .__main__ import VERBS
 from .base import commands, env_vars, files, locks
 from .base.cells import Cell, Table, load
 from .environments import harness, interpreters, provide
 from .evidence import writing
-from .releases.codegen import UNAVAILABLE
+from .releases.codegen_cli import UNAVAILABLE
 from .report import cli as report_cli
-from .suites import chosen, run
+from .suites import run, test_paths
+from .verbs import VERBS
 
 # Plain `nox` goes on without a cell that cannot be had here and lists it; asked for by name, that is an error. Children
 # of `nox -j` are always given a name, so the first process says in the environment that it is plain, with its own id:
@@ -179,7 +179,7 @@ def add_verbs(table: Table, *verbs: str) -> None:
 
 def doc_of(verb: str) -> str:
     """What a verb does, as a sentence: ``nox -l`` prints it."""
-    what = VERBS[verb][2]
+    what = VERBS[verb].what
     return f"{what[0].upper()}{what[1:]}."
 
 
@@ -240,7 +240,7 @@ def inside(session: nox.Session, table: Table, *args: str) -> None:
     other = harness.other_in(Path(session.bin).parent) if session.venv_backend != "none" else ""
     if other:  # --no-install: an older harness may take for a pass what this one does not
         session.error(f"the environment's triton_matrix is {other}, not {harness.version()}; run without --no-install")
-    with session.chdir(chosen.folder(table)):
+    with session.chdir(test_paths.folder(table)):
         env = {"PYTHONPATH": harness.unpacked(table)} if session.venv_backend == "none" else {}
         env[files.STARTED_IN] = session.invoked_from
         _, rest = wheelhouse_and_rest(session)

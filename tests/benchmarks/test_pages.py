@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from triton_matrix.base import marked
+from triton_matrix.base import markdown_sections
 
 from .layer_norm import render, runs
 from .layer_norm.peers import OURS
@@ -13,7 +13,7 @@ from .layer_norm.render import Outputs
 from .layer_norm.runs import Run
 from .reports import variant
 
-BEGIN, END = marked.marks(render.PART)
+BEGIN, END = markdown_sections.marks(render.PART)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 from triton_matrix.base import cells
 from triton_matrix.evidence import atlas_runs
-from triton_matrix.releases import codegen
+from triton_matrix.releases import codegen_cli
 
 ROOT = cells.find_root(Path(__file__).parent)
 RELEASES = ("3.3.1", "3.9.0")
@@ -100,7 +100,7 @@ class Package:
 
     def codegen(self, *options: str) -> int:
         """Run the verb; its exit status."""
-        return codegen.main(self._options(*options))
+        return codegen_cli.main(self._options(*options))
 
     def start(self, *options: str, env: dict[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
         """Start the verb, which compiles everything anew."""

@@ -25,6 +25,7 @@ ORDER = (
     ("report",),
     ("ci", "init"),
     ("scan",),
+    ("verbs",),
     ("__main__",),
     ("sessions",),
 )

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from triton_matrix.__main__ import INTERRUPTED, UNREAD, VERBS, main
+from triton_matrix.__main__ import INTERRUPTED, UNREAD, main
 from triton_matrix.base import cells, commands
+from triton_matrix.verbs import VERBS
 
 ROOT = cells.find_root(Path(__file__).parent)
 # verb -> arguments that it cannot take, run in a folder whose table is not TOML and that has nothing else
@@ -54,8 +55,7 @@ def bad_table(tmp_path):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_shares_the_exit_statuses(verb):
-    module, function, _ = VERBS[verb]
-    assert vars(getattr(importlib.import_module(f"triton_matrix.{module}"), function)).get("verb") == verb
+    assert vars(importlib.import_module(f"triton_matrix.{VERBS[verb].module}").main).get("verb") == verb
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from . import files, pairs, schema, versions
+from .display_text import masked
 from .schema import PLATFORMS as PLATFORMS
-from .text import masked
 
 LAUNCHES = "launches"  # the folder of a package's launches, where its table names no other
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from .children import Children
-from .text import clean, masked
+from .display_text import clean, masked
 
 TAIL_LINES = 15
 PARENT = "TRITON_MATRIX_PARENT"  # the process id of the nox that started a verb

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional, Union
 
-from .terms import LEVELS
+from .levels import LEVELS
 
 PLATFORMS = ("cuda", "rocm", "xpu", "cpu")
 # dependency groups of pyproject.toml that may have a constraint file of their own beside the cells'

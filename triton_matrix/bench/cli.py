@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 from ..base import commands, compiler_variables, files, locks, per_gpu
 from ..base.cells import Cell, Table, add_root, load_at
-from ..base.terms import LEVELS
+from ..base.levels import LEVELS
 from ..evidence import bench_runs, benchmark_file, installed, runs, toolchain, writing
 from . import regression
 from . import table as lines

@@ -20,11 +20,11 @@ import pytest
 from ..base import env_vars, per_gpu
 from ..base.cells import load_at
 from ..base.files import write_text
+from ..base.levels import LEVELS
 from ..base.listening import Notes, paused
-from ..base.terms import LEVELS
 from ..evidence import toolchain
 from ..launches import Configuration
-from ..suites import watch
+from ..suites import run_journal
 from . import bandwidth, compiling, hooks, table
 from .header import header
 from .runner import JOURNAL as _JOURNAL
@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """
     _PARSERS.append(parser)
     if os.environ.get(_JOURNAL):
-        _NOTES.append(watch.listen())
+        _NOTES.append(run_journal.listen())
     group = parser.getgroup("triton-matrix bench")
     group.addoption("--bench-level", default="auto", help="device, interpreter or codegen (auto: device with a GPU)")
     group.addoption("--bench-rows", default=None, help="regular expression on a row's name")
@@ -78,13 +78,13 @@ def pytest_configure(config: pytest.Config) -> None:
     journal = os.environ.pop(_JOURNAL, None)  # a row may start pytest again: that is no part of this run
     if journal:
         known = load_at(config.rootpath)
-        told = watch.Journal(Path(journal), _PARSERS[-1], known, [suite_of(known)], _NOTES[-1])
+        told = run_journal.Journal(Path(journal), _PARSERS[-1], known, [suite_of(known)], _NOTES[-1])
         config.pluginmanager.register(told)
 
 
 def pytest_unconfigure() -> None:
     """Listen no longer."""
-    watch.READING.close()
+    run_journal.READING.close()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base import commands, text
+from ..base import commands, display_text
 from ..base.cells import Table, add_root, load_at
-from ..base.terms import RUN_LEVELS
+from ..base.levels import RUN_LEVELS
 from ..report import expected
 from ..report.cli import NEEDS
 from . import jobs
@@ -81,7 +81,7 @@ def render(matrix: Matrix, cells: list[str], run: str, lacking: list[str]) -> st
 
     found_in = f" in [this run]({run})" if run else ""
     parts = [MARK, f"What the nightly cells found{found_in}. Kept up to date by that run.", ""]
-    parts += [f"- {markdown.code(text.clean(sentence))}" for sentence in lacking]
+    parts += [f"- {markdown.code(display_text.clean(sentence))}" for sentence in lacking]
     for name in cells:
         cell = matrix["cells"][name]
         resolved = [_resolved(row) for row in matrix["environments"] if row["cell"] == name]
@@ -91,7 +91,10 @@ def render(matrix: Matrix, cells: list[str], run: str, lacking: list[str]) -> st
             parts.append(f"- {level}: {_counted(cell['levels'][level]['counts'])}")
         parts += [f"- {level}: did not run" for level in RUN_LEVELS if level not in cell["levels"]]
         if cell["reason"]:
-            parts += ["", markdown.code(text.clean(cell["reason"]))]  # as code: it may hold names of tests, or mention
+            parts += [
+                "",
+                markdown.code(display_text.clean(cell["reason"])),
+            ]  # as code: it may hold names of tests, or mention
         found = list(_causes(matrix, name))
         parts += [f"\n{cause}" for cause in found[:CAUSES]]
         if len(found) > CAUSES:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..base import files, text, versions
+from ..base import display_text, files, versions
 from ..launches import naming
 from . import metrics
 
@@ -204,7 +204,7 @@ def _lines(entries: Sequence[Accepted]) -> list[str]:
         by_target.setdefault((entry.from_, entry.to, entry.target), []).append(entry.settings)
     lines: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for (from_, to, target), settings in by_target.items():
-        lines.setdefault((from_, to, tuple(sorted(set(settings), key=text.natural))), []).append(target)
+        lines.setdefault((from_, to, tuple(sorted(set(settings), key=display_text.natural))), []).append(target)
     ordered = sorted(lines.items(), key=lambda item: (versions.key(item[0][0]), versions.key(item[0][1]), item[1]))
     return [
         f"{_toml(f'{from_} -> {to} on {chr(32).join(sorted(targets))}')} = [{', '.join(map(_toml, settings))}]"

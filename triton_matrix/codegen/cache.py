@@ -25,12 +25,12 @@ from ..base.files import write_text
 from ..base.listening import is_library
 from ..base.reads import Reads, changed
 from ..base.sources import sha256
-from ..launches import sources
+from ..launches import import_names
 from ..launches.configuration import Configuration
 from ..launches.loading import KernelError, file_of
-from . import many
+from . import batches
+from .batches import Rows, Settings
 from .compile import Result
-from .many import Rows, Settings
 
 KEPT = 20_000  # rows per release; the oldest go first
 WAIT_S = 10  # for another run that writes its results; what is not kept is compiled again
@@ -109,7 +109,7 @@ class Kept:
             path = file_of(kernel)
             if path is None:
                 raise KernelError(f"kernel is {kernel!r}; its module has no Python source")
-            sources.check(path)
+            import_names.check(path)
             self._files[kernel] = str(path)
         return self._files[kernel]
 
@@ -241,4 +241,4 @@ def triton_files() -> str:
     return found.hexdigest()
 
 
-OUR_CODE_DIGEST = sources.digest_with_siblings(Path(many.__file__))
+OUR_CODE_DIGEST = import_names.digest_with_siblings(Path(batches.__file__))

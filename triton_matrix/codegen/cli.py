@@ -16,10 +16,10 @@ from ..evidence import atlas_file
 from ..launches import hook, launch_file, loading
 from ..launches.configuration import Configuration
 from . import adapters, table
+from .batches import Rows, Settings, compile_all
 from .cache import OUR_CODE_DIGEST, Cache, default_folder
 from .compile import Result
 from .entries import entry
-from .many import Rows, Settings, compile_all
 
 
 @commands.exit_status("compile", named=False)  # the verb `codegen` passes the sentence on under its own name

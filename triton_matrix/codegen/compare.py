@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, tables, targets, text
+from ..base import cells, commands, display_text, tables, targets
 from ..evidence import atlas_file
 from ..launches import naming
 from . import accepted, metrics
@@ -110,7 +110,7 @@ class Coverage:
             found.append((f"{metric} is not known in {where}, and not compared", ids, LISTED_ALIKE))
         count = "{} configuration{}".format
         return [
-            f"{what}: {count(len(ids), 's' * (len(ids) > 1))}: {text.named(ids, shown)}"
+            f"{what}: {count(len(ids), 's' * (len(ids) > 1))}: {display_text.named(ids, shown)}"
             for what, ids, shown in found
             if ids
         ]
@@ -157,7 +157,7 @@ def beside(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     found = coverage(before, after)
     if not found.compared:
         raise ValueError(found.why_nothing(*names))
-    commits = [text.short(content.get("commit")) for content in (before, after)]
+    commits = [display_text.short(content.get("commit")) for content in (before, after)]
     alike = names[0] == names[1] or atlas_file.question(before) == atlas_file.question(after)
     sources = f"of other sources: {names[0]} of commit {commits[0]}, {names[1]} of commit {commits[1]}"
     return [*([] if alike else [sources]), *found.lines(*names)]
@@ -237,20 +237,24 @@ def _worse(old: dict[str, Any], new: dict[str, Any], target: str) -> Iterable[tu
     for name in more(metrics.of_role("fp64")):
         yield both(name), "fp64", new[name], now(name)
     for name in more(metrics.of_role("shared")):
-        passed = _no_longer_fit(old[name], new[name], target.partition(":")[0])
+        passed = _no_longer_fit(old[name], new[name], target)
         if passed:
             yield f"{both(name)}: more than {' and '.join(passed)} allows a block", "shared", new[name], now(name)
 
 
-def _no_longer_fit(before: int, after: int, backend: str) -> list[str]:
-    """The targets of a family on which a block may have ``before`` bytes of shared memory and not ``after``."""
-    found = []
-    for target in targets.of_family(backend):
-        limits = target.limits
-        allowed = limits.shared_per_block if isinstance(limits, targets.CudaLimits) else limits.lds_per_block
-        if before <= allowed < after:
-            found.append(f"{target.name} ({allowed})")
-    return found
+def _no_longer_fit(before: int, after: int, compiled_for: str) -> list[str]:
+    """The targets of a family on which a block may have ``before`` bytes of shared memory and not ``after``.
+
+    Those older than the oldest that is compiled for by default say something only to who compiles for them.
+    """
+    family = targets.of_family(compiled_for.partition(":")[0])
+    names = [target.name for target in family]
+    first = min(names.index(name) for name in (*targets.DEFAULT, compiled_for) if name in names)
+    return [
+        f"{target.name} ({target.shared_per_block})"
+        for target in family[first:]
+        if before <= target.shared_per_block < after
+    ]
 
 
 def _slower_to_compile(old: dict[str, Any], new: dict[str, Any]) -> Iterable[tuple[str, str, float, Values]]:

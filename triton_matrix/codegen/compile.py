@@ -13,7 +13,7 @@ from ..base.targets import CudaLimits, Target
 from ..launches.loading import unwrap
 from ..launches.signing import NotInThisRelease, sign
 from ..launches.standins import strictly
-from . import adapters, causes, crashes, cuda_metrics, diagnostics, hip_metrics, ptxas
+from . import adapters, compile_errors, crashes, cuda_metrics, diagnostics, hip_metrics, ptxas
 
 _TUNERS_SKIP = ("CompileTimeAssertionFailure", "PTXASError", "OutOfResources")  # what an autotuner catches
 
@@ -162,7 +162,7 @@ def failed(problem: BaseException, heard: str, printed: str, function: Any = Non
         function: the kernel, where one was compiled.
         ptx: what ptxas was given, if it ran.
     """
-    cause, located = causes.sentence(problem, function)
+    cause, located = compile_errors.sentence(problem, function)
     if located:
         failure = crashes.Failure(diagnostics.REFUSAL, cause)
     elif ptxas.disk_is_full():

@@ -27,7 +27,7 @@ from packaging import utils
 
 from ..base import commands, files, pairs
 from ..base.cells import Cell, Table
-from ..base.text import masked
+from ..base.display_text import masked
 from ..evidence import toolchain
 from . import builds, pins, wheel
 from .contents import Contents

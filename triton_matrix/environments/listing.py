@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base import marked, tables
+from ..base import markdown_sections, tables
 from ..base.cells import Table
 
 PART = "cells"
@@ -12,9 +12,9 @@ _HEADINGS = ("cell", "Python", "torch", "Triton", "why", "without a GPU", "with 
 def update(table: Table) -> bool:
     """Write the cells of ``table`` into its README; False where that has no place for them."""
     readme = table.root / "README.md"
-    if not marked.has(readme, PART):
+    if not markdown_sections.has(readme, PART):
         return False
-    marked.replace(readme, PART, markdown(table))
+    markdown_sections.replace(readme, PART, markdown(table))
     return True
 
 

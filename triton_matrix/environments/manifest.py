@@ -11,7 +11,7 @@ from typing import Any
 from packaging import utils
 from packaging.version import Version
 
-from ..base import files, schema, sources, text
+from ..base import display_text, files, schema, sources
 from ..base.cells import Cell, Table
 from . import pins
 from .pins import Pin
@@ -137,7 +137,7 @@ def open_house(table: Table, cell: Cell, folder: Path) -> dict[str, Any]:
         raise ValueError(f"--wheelhouse {folder}: {shown}; copy it again")
     foreign = [sentence for name in found["files"] if (sentence := _foreign(table, cell, name, found))]
     if foreign:
-        raise ValueError(f"--wheelhouse {folder}: {text.named(foreign, 3)}; {again}")
+        raise ValueError(f"--wheelhouse {folder}: {display_text.named(foreign, 3)}; {again}")
     return found
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, files, sources, text
+from ..base import commands, display_text, files, sources
 from ..base.cells import PLATFORMS, Cell, Table, add_root, load_at
 from ..evidence import toolchain
 from . import builds, contents, index, interpreters, manifest, pins, slim, wheel
@@ -138,7 +138,7 @@ def install(table: Table, cell: Cell, python: str, folder: Path) -> Contents:
     alone = manifest.unpinned(table, cell, found)
     if alone:
         what = "no pin of this checkout has the hash of"
-        print(f"{what} {len(alone)} of its files, only the manifest: {text.named(alone, 8)}", flush=True)
+        print(f"{what} {len(alone)} of its files, only the manifest: {display_text.named(alone, 8)}", flush=True)
     inside = contents.begin(python)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)

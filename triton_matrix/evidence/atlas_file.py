@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, compiler_variables, files, reads, sources, text
+from ..base import cells, compiler_variables, display_text, files, reads, sources
 from . import schemas, toolchain
 
 SCHEMA = schemas.CODEGEN
@@ -102,7 +102,7 @@ def _not_as_given(entries: list[dict[str, Any]], configurations: Mapping[str, An
     there = Counter((item["label"], item["target"]) for item in entries)
     lost = [*empty, *(" ".join(key) for key in said - there)]
     if lost:
-        return f"it has no entry of {text.named(lost, 3)}"
+        return f"it has no entry of {display_text.named(lost, 3)}"
     more = [" ".join(key) for key in there - said]
     return f"it has an entry of {more[0]} that no configuration gave" if more else ""
 
@@ -206,7 +206,7 @@ def ages(contents: Sequence[Mapping[str, Any]], table: Optional[cells.Table], ha
     alike: dict[tuple[Any, str, str], list[str]] = {}
     for each in contents:
         why = outdated(each, table, now, harness) if table else ""
-        alike.setdefault((question(each), text.short(each.get("commit")), why), []).append(each["triton"])
+        alike.setdefault((question(each), display_text.short(each.get("commit")), why), []).append(each["triton"])
     if len({asked for asked, _, _ in alike}) == 1 and not any(why for _, _, why in alike):
         return []
     return [

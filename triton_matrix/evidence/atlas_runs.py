@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files, text
+from ..base import display_text, files
 from . import file_names, schemas, toolchain
 
 SCHEMAS = {"codegen": schemas.CODEGEN_RUN, "values": schemas.VALUES_RUN, "device": schemas.DEVICE_RUN}  # by verb
@@ -145,7 +145,7 @@ def open_run(
 
 def write(folder: Path, run: AtlasRun) -> None:
     """Write the run's file, whole or not at all; OSError where that fails."""
-    files.write_json(folder / NAMES[run.verb], text.cleaned(run.as_json()))
+    files.write_json(folder / NAMES[run.verb], display_text.cleaned(run.as_json()))
 
 
 def _without(old: AtlasRun, new: AtlasRun) -> AtlasRun:
@@ -175,7 +175,7 @@ def shortfall(run: AtlasRun, asked: Asked, content: Optional[Mapping[str, Any]])
         return "its file is not there, or cannot be read"
     missing = absent(asked.targets, content)
     if missing:
-        return f"its file lacks what was asked for, {text.named(missing, LISTED)}"
+        return f"its file lacks what was asked for, {display_text.named(missing, LISTED)}"
     return ""
 
 

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 from ..base import files
 from .column import Column
-from .found import Document, Failure
+from .documents import Document, Failure
 
 Cause = Literal["environment", "launch", "compile", "numerics", "codegen", "speed", "harness"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)

@@ -7,11 +7,11 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Optional
 
-from ..base import text
-from ..base.terms import LEVELS
+from ..base import display_text
+from ..base.levels import LEVELS
 from . import runs
 from .column import parse
-from .found import OUTCOMES, Failure, Suite, Unusable, as_utc, shown
+from .documents import OUTCOMES, Failure, Suite, Unusable, as_utc, shown
 
 NOT_APPLICABLE = "n/a: "  # how the pytest plugin begins the reason of a skip that is a known gap of the cell
 NEEDS_GPU = "needs a GPU"  # and of one that another machine could run
@@ -56,7 +56,7 @@ def read_junit(path: Path, source: str) -> Suite:
 
 
 def _properties(element: ET.Element) -> dict[str, str]:
-    said = {item.get("name", ""): text.clean(item.get("value", "")) for item in element}
+    said = {item.get("name", ""): display_text.clean(item.get("value", "")) for item in element}
     return {name: value for name, value in said.items() if value not in ("", "None")}
 
 
@@ -82,17 +82,17 @@ def _count_header(counted: runs.Counted, element: ET.Element) -> None:
 def _add_case(suite: Suite, counted: runs.Counted, element: ET.Element) -> None:
     # of a file that cannot be collected pytest gives no class, and the file's dotted name as the name
     parts = filter(None, (element.get("classname"), element.get("name")))
-    identity = text.clean("::".join(parts))
+    identity = display_text.clean("::".join(parts))
     counted.cases[identity] += 1
     test = identity.removeprefix("tests.")
     _add_seconds(suite, test, element.get("time") or "0")
     outcome = "."
     for child in element:
-        message = text.clean((child.get("message") or "").strip())
+        message = display_text.clean((child.get("message") or "").strip())
         if child.tag in ("failure", "error"):
             outcome = "F" if child.tag == "failure" else "E"
             counted.held["failures" if outcome == "F" else "errors"] += 1
-            said = text.clean((child.text or "")[-TEXT_KEPT:])
+            said = display_text.clean((child.text or "")[-TEXT_KEPT:])
             suite.failures.append(Failure(test, "call" if outcome == "F" else "setup", message, said))
         elif child.tag == "skipped":
             outcome = "n" if message.startswith(NOT_APPLICABLE) else "s"
@@ -103,7 +103,7 @@ def _add_case(suite: Suite, counted: runs.Counted, element: ET.Element) -> None:
     suite.outcomes[test] = min(outcome, known, key=order.index)
     found = element.find("properties")
     if found is not None and test.startswith("incidents"):
-        values = {item.get("name", ""): text.clean(item.get("value", "")) for item in found}
+        values = {item.get("name", ""): display_text.clean(item.get("value", "")) for item in found}
         suite.incidents.append({"test": test, "outcome": OUTCOMES[suite.outcomes[test]], **values})
 
 

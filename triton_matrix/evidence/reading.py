@@ -12,20 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..base import text
-from ..base.terms import RUN_LEVELS
+from ..base import display_text
+from ..base.levels import RUN_LEVELS
 from . import atlas_file, atlas_runs, bench_runs, file_names, runs, schemas
 from .column import NONE, parse
-from .found import OUTCOMES as OUTCOMES
-from .found import Atlas as Atlas
-from .found import Document as Document
-from .found import Evidence as Evidence
-from .found import Failure as Failure
-from .found import Problem as Problem
-from .found import Suite as Suite
-from .found import Unusable as Unusable
-from .found import as_utc, shown
-from .found import load_json as load_json
+from .documents import OUTCOMES as OUTCOMES
+from .documents import Atlas as Atlas
+from .documents import Document as Document
+from .documents import Evidence as Evidence
+from .documents import Failure as Failure
+from .documents import Problem as Problem
+from .documents import Suite as Suite
+from .documents import Unusable as Unusable
+from .documents import as_utc, shown
+from .documents import load_json as load_json
 from .junit import NEEDS_GPU as NEEDS_GPU
 from .junit import NOT_APPLICABLE as NOT_APPLICABLE
 from .junit import read_junit as read_junit
@@ -108,7 +108,7 @@ def _read_file(found: Evidence, folder: Path, path: Path) -> None:
         kind, document = _read_json(path, source)
         getattr(found, kind).append(document)
     except Unusable as error:
-        found.problems.append(Problem(shown(path), text.clean(str(error)), error.broken))
+        found.problems.append(Problem(shown(path), display_text.clean(str(error)), error.broken))
     except OSError as error:
         found.problems.append(Problem(shown(path), f"cannot be read: {error.strerror}", True))
 

@@ -16,7 +16,7 @@ from typing import Any, Optional
 
 from ..base import commands, compiler_variables, env_vars, files, per_gpu
 from ..base.cells import load
-from ..base.text import masked
+from ..base.display_text import masked
 from . import schemas
 
 SCHEMA = schemas.ENVIRONMENT

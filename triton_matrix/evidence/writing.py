@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Optional
 from xml.sax.saxutils import quoteattr
 
-from ..base import files, text
-from ..base.terms import RUN_LEVELS
-from ..base.text import masked
+from ..base import display_text, files
+from ..base.display_text import masked
+from ..base.levels import RUN_LEVELS
 from . import bench_runs, file_names, reading, runs, schemas, toolchain
 
 _COLUMN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
@@ -26,7 +26,7 @@ def column_folder(reports: Path, column: str) -> Path:
         ValueError: a name that is no plain name of a folder.
     """
     if not _COLUMN.fullmatch(column):
-        raise ValueError(f"the column is {text.printable(column)!r}; allowed are letters, digits and . _ + @ -")
+        raise ValueError(f"the column is {display_text.printable(column)!r}; allowed are letters, digits and . _ + @ -")
     return reports / column
 
 
@@ -232,7 +232,7 @@ def forget_results(folder: Path) -> None:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    files.write_json(path, text.cleaned(content))
+    files.write_json(path, display_text.cleaned(content))
 
 
 def _remove(path: Path) -> None:

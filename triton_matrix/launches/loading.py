@@ -20,7 +20,7 @@ from typing import Any, Optional
 from ..base import listening
 from ..base.targets import Target
 from . import driver_standin, local_kernels, packages, torch_standin
-from .sources import import_name
+from .import_names import import_name
 from .standins import Finder, StandIn, StandInError, is_users, way_out
 
 _GLUON = "is written in Gluon, not in Triton's language; only kernels of triton.language are compiled"

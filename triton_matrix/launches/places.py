@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import sources
+from . import import_names
 
 LONGEST = 120  # characters of a source line
 _INSTALLED = ("/site-packages/", "/dist-packages/")
@@ -48,7 +48,7 @@ def shown(path: str) -> str:
             return path.rpartition(folder)[2]
     file = Path(path)
     try:
-        root, _ = sources.import_name(file)
+        root, _ = import_names.import_name(file)
         return file.relative_to(root).as_posix()
     except (OSError, ValueError):
         return file.name

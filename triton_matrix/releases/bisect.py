@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import cells, commands, compiler_variables, env_vars, locks, versions
-from ..base.terms import LEVELS
+from ..base.levels import LEVELS
 from ..codegen import metrics
 from ..codegen.cli import target_names
 from ..environments import stamped
 from ..evidence import atlas_file, causes, reading, writing
 from ..launches import naming
-from . import bisecting_values, codegen
+from . import bisecting_values, codegen_cli
 from .searching import Answer, Found, confirm, search
 
 PASSES, FAILS, COMPILES, DOES_NOT_COMPILE = "passes", "fails", "compiles", "does not compile"
@@ -111,12 +111,12 @@ def _asking_launches(
     if (options.metric is None) != (options.worse_than is None):
         raise ValueError("--metric and --worse-than go together: the metric, and the value beyond which it changed")
     names = tuple(target_names(options.target or ["cuda:90"]))
-    request = codegen.Request(
+    request = codegen_cli.Request(
         file, None, table.root, names, tuple(options.with_), envs, envs / "launches" / file.stem, False
     )
 
     def ask(version: str) -> Answer:
-        outcome = codegen.run([table.releases[version]], request, 1)[0]
+        outcome = codegen_cli.run([table.releases[version]], request, 1)[0]
         if outcome.problem:
             return Answer(None, outcome.problem)
         entries = labelled(atlas_file.read(outcome.path)["entries"], options.label)

@@ -10,13 +10,13 @@ from typing import Any, Optional
 from ..base import cells
 from ..evidence import atlas_file, schemas
 from ..evidence.atlas_file import INTERPRETER
-from ..launches import launched, naming
+from ..launches import launch_list, naming
 from ..values import entries as of_values
-from . import computed
-from .asking import Outcome
-from .declared import declare
+from . import value_runs
+from .compile_runs import Outcome
+from .run_file import declare
 from .searching import Answer
-from .values import MOST, SECONDS
+from .values_cli import MOST, SECONDS
 
 DOES_NOT_RUN, WRONG = "does not run", "wrong by its reference"
 
@@ -36,13 +36,13 @@ def asking(
     Raises:
         ValueError: no launch is called ``label``.
     """
-    launches = launched.of_files([file])
+    launches = launch_list.of_files([file])
     if label is not None:
         named = [each for each in launches if naming.fits(label, each.kernel, list(each.settings), INTERPRETER)]
         if not named:
             raise ValueError(f"--label is {label!r}; allowed are {', '.join(each.label for each in launches)}")
         launches = named
-    request = computed.Request(
+    request = value_runs.Request(
         launches=launches,
         read={},
         root=file.parent,
@@ -59,7 +59,7 @@ def asking(
     def ask(release: str) -> Answer:
         if not answers:
             declared = declare(request.out, rows, [INTERPRETER], table, of_launches=True, whole=False, verb="values")
-            outcomes = computed.run(rows, request, os.cpu_count() or 1, declared)
+            outcomes = value_runs.run(rows, request, os.cpu_count() or 1, declared)
             declared.close()
             answers.update(judged(outcomes, _documents(outcomes)))
         return answers[release]

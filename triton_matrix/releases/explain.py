@@ -15,7 +15,7 @@ from typing import Any, Optional
 from ..base import cells, commands, files, targets
 from ..environments import stamped
 from ..evidence import toolchain
-from .codegen import choose
+from .codegen_cli import choose
 from .explaining import compiling, judging, telling
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base import commands, files, tables, text, versions
+from ..base import commands, display_text, files, tables, versions
 from ..codegen import compare
 from ..evidence import atlas_file, atlas_runs
 from ..launches import naming
@@ -47,7 +47,7 @@ def series(atlases: Sequence[dict[str, Any]], kernel: str, target: str, metric: 
             if item["target"] == target and naming.fits(kernel, item["kernel"], item["settings"], target):
                 line = result.setdefault(item["label"], ["-"] * len(atlases))
                 line[index] = item["metrics"].get(metric, "-") if item["status"] == "ok" else item["status"]
-    return dict(sorted(result.items(), key=lambda item: text.natural(item[0])))
+    return dict(sorted(result.items(), key=lambda item: display_text.natural(item[0])))
 
 
 def not_whole(atlases: Sequence[dict[str, Any]], folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Optional
 from ..base import files, tables
 from ..codegen import accepted, compare, reasons, table
 from ..codegen.accepted import Accepted
-from .asking import Outcome
+from .compile_runs import Outcome
 
 NOTHING = "nothing is compared: no configuration compiled in two consecutive releases"
 

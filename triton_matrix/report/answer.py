@@ -11,15 +11,15 @@ from typing import Any, Optional
 
 import jsonschema
 
-from ..base import files, text
+from ..base import display_text, files
 from ..base.cells import Table, load_at
 from ..evidence import file_names, reading, schemas
-from . import compare_runs, expected, facts, known, markdown, page, serialise, status, terminal, verdict, words
+from . import compare_runs, expected, facts, known, markdown, page, sentences, serialise, status, terminal, verdict
 from .compare_runs import Snapshot
-from .current import Current
 from .facts import Facts
 from .known import Known
 from .matrix import Changes, Matrix, Pair
+from .standing import Current
 from .status import Asked
 from .verdict import Verdicts
 
@@ -86,8 +86,8 @@ def show(matrix: Matrix, out: Path) -> None:
     terminal.show(matrix)
     if trouble:
         raise ValueError(f"{trouble.filename or out} cannot be written: {trouble.strerror}")
-    print(f"page: {text.printable(str(out / 'index.html'))}")
-    if unavailable := words.unavailable_line(matrix):  # last, where plain `nox` ends
+    print(f"page: {display_text.printable(str(out / 'index.html'))}")
+    if unavailable := sentences.unavailable_line(matrix):  # last, where plain `nox` ends
         print(unavailable)
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ..base.text import counted, short
-from ..bench.runs import gpus_called
+from ..base.display_text import counted, short
+from ..bench.stored_runs import gpus_called
 from ..bench.timings import timings
 from ..evidence.column import Column
 from .results import BenchResult, DeclaredBench, Place, Results

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..base.text import counted
+from ..base.display_text import counted
 from ..codegen import compare
 from ..evidence import schemas
 from .matrix import Columns

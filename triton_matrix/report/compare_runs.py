@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Optional
 
-from ..base.terms import LEVELS
-from ..base.text import counted
+from ..base.display_text import counted
+from ..base.levels import LEVELS
 from ..evidence import causes
 from ..evidence.column import Column
 from ..evidence.reading import OUTCOMES

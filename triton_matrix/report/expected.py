@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..base.cells import PLATFORMS, Table
-from ..base.terms import BAD, LEVELS
+from ..base.levels import BAD, LEVELS
 from ..evidence import column
 from ..evidence.column import NONE, Column
 

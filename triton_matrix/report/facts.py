@@ -12,11 +12,11 @@ from ..evidence.reading import Evidence
 from . import atlas, benches, results, rows, selection
 from .atlas import OverReleases
 from .benches import BenchRun, Timing
-from .current import Current
 from .known import Known
 from .results import Place
 from .rows import Row
 from .selection import Selection
+from .standing import Current
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import files
-from ..base.terms import LEVELS
+from ..base.levels import LEVELS
 from ..evidence import column
 
 # names that no suite has and that have nothing in common: a pattern that matches all of them says nothing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..base.terms import VERDICTS, Verdict
+from ..base.levels import VERDICTS, Verdict
 from .atlas import OverReleases
 from .columns import LEVELS_OF, STATUS
 from .matrix import KernelRow

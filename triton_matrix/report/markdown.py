@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ..base import tables
-from . import words
+from . import sentences
 from .matrix import Matrix
 
 LIMIT = 60_000  # bytes; GitHub refuses a comment beyond 65,536 characters
@@ -16,21 +16,21 @@ CELL_REASON = 140
 
 def render(matrix: Matrix) -> str:
     """The whole summary. What does not fit is counted, and the page is named."""
-    head = f"## {words.headline(matrix)}\n\n{_when(matrix)}\n"
+    head = f"## {sentences.headline(matrix)}\n\n{_when(matrix)}\n"
     sections = [
         ("Why it is not green", _list(matrix["status_reasons"])),
-        ("What changed", _list(words.change_lines(matrix["changes"]))),
+        ("What changed", _list(sentences.change_lines(matrix["changes"]))),
         ("Not of this checkout as it is now", _list(matrix["stale"])),
         ("Cells and levels", _cells(matrix)),
-        ("Kernels", _list(words.kernel_lines(matrix))),
-        ("Launches", _list(words.launch_lines(matrix))),
-        ("To know of the runs", _list(words.note_lines(matrix))),
-        ("Passed with much skipped", _list(words.skipped_lines(matrix))),
-        ("On several machines", _list(words.machine_lines(matrix))),
+        ("Kernels", _list(sentences.kernel_lines(matrix))),
+        ("Launches", _list(sentences.launch_lines(matrix))),
+        ("To know of the runs", _list(sentences.note_lines(matrix))),
+        ("Passed with much skipped", _list(sentences.skipped_lines(matrix))),
+        ("On several machines", _list(sentences.machine_lines(matrix))),
         ("Failures by cause", _failures(matrix)),
-        ("Accepted codegen changes", _list(words.accepted_lines(matrix))),
-        ("Not compared in the atlas", _list(words.not_compared_lines(matrix))),
-        ("Not provided here", _list(filter(None, [words.unavailable_line(matrix)]))),
+        ("Accepted codegen changes", _list(sentences.accepted_lines(matrix))),
+        ("Not compared in the atlas", _list(sentences.not_compared_lines(matrix))),
+        ("Not provided here", _list(filter(None, [sentences.unavailable_line(matrix)]))),
         ("Left out", _list(f"{row['file']} {row['problem']}" for row in matrix["problems"])),
         ("Replaced by newer results", _list(f"{row['file']} ({row['date']})" for row in matrix["superseded"])),
     ]
@@ -48,7 +48,7 @@ def render(matrix: Matrix) -> str:
 
 
 def _when(matrix: Matrix) -> str:
-    commits = ", ".join(f"`{words.short(commit)}`" for commit in matrix["commits"][:3]) or "unknown"
+    commits = ", ".join(f"`{sentences.short(commit)}`" for commit in matrix["commits"][:3]) or "unknown"
     against = f" Against `{matrix['changes']['against']}`." if matrix["changes"] else ""
     return f"Newest result {matrix['date'] or 'none'}, commit {commits}, exit status {matrix['status']}.{against}"
 
@@ -58,9 +58,9 @@ def _cells(matrix: Matrix) -> list[str]:
     rows = []
     for name, cell in matrix["cells"].items():
         reason = f": {cell['reason']}" if cell["reason"] else ""
-        verdict = f"{words.MARKS[cell['verdict']]} **{cell['verdict']}**{_plain(reason)[:CELL_REASON]}"
-        levels = [words.level_line(cell["levels"].get(level)) for level in words.LEVELS]
-        rows.append([name, verdict, *words.toolchain(cell).values(), *levels])
+        verdict = f"{sentences.MARKS[cell['verdict']]} **{cell['verdict']}**{_plain(reason)[:CELL_REASON]}"
+        levels = [sentences.level_line(cell["levels"].get(level)) for level in sentences.LEVELS]
+        rows.append([name, verdict, *sentences.toolchain(cell).values(), *levels])
     return tables.render(headings, rows, markdown=True, labels=len(headings)).splitlines()
 
 

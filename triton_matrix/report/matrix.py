@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypedDict
 
-from ..base.terms import Verdict
+from ..base.levels import Verdict
 from ..evidence import schemas
 from ..evidence.causes import Cause
 

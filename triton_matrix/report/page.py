@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from ..base import versions
 from ..codegen import metrics
-from . import words
+from . import sentences
 from .matrix import Matrix
 
 FOLDER = Path(__file__).parent
@@ -41,13 +41,15 @@ def render(matrix: Matrix, out: Path) -> str:
     )
     environment.filters["link"] = lambda file: os.path.relpath(file, out)
     environment.filters["code"] = _code
-    environment.globals.update(words=words, marks=words.MARKS, levels=words.LEVELS)
+    environment.globals.update(sentences=sentences, marks=sentences.MARKS, levels=sentences.LEVELS)
     codegen = matrix["codegen"]
     return environment.get_template("page.html.j2").render(
         matrix=matrix,
         launched_by=_launched_by(matrix),
-        changed=words.change_lines(matrix["changes"]),
-        verdicts=_counted(sorted((cell["verdict"] for cell in matrix["cells"].values()), key=list(words.MARKS).index)),
+        changed=sentences.change_lines(matrix["changes"]),
+        verdicts=_counted(
+            sorted((cell["verdict"] for cell in matrix["cells"].values()), key=list(sentences.MARKS).index)
+        ),
         causes=_counted(group["cause"] for group in matrix["failures"]),
         incidents=_incidents(matrix),
         worse=sorted(codegen["changes"], key=lambda row: bool(row["accepted"])),
@@ -111,7 +113,7 @@ def _embedded(matrix: Matrix) -> str:
             ],
         },
         "benches": [
-            {"run": words.on(row["cell"], row["on"]), **_wanted(row, wanted)}
+            {"run": sentences.on(row["cell"], row["on"]), **_wanted(row, wanted)}
             for row in matrix["benches"]
             if _is_drawn(row)
         ],

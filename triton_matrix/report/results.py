@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Generic, Optional, TypeVar
 
 from ..base.cells import Table
-from ..bench.runs import Run as Bench
+from ..bench.stored_runs import Run as Bench
 from ..codegen import metrics as codegen_metrics
 from ..evidence import bench_runs, causes, runs
 from ..evidence.column import Column
 from ..evidence.reading import OUTCOMES, Atlas, Document, Evidence, Failure, Suite
 from ..evidence.toolchain import called
 from ..suites.incidents import as_expected
-from .current import Current, Standing
 from .known import Known
+from .standing import Current, Standing
 
 Record = TypeVar("Record", Suite, Document, Atlas)
 PLATFORM_OF = {"cuda": "cuda", "hip": "rocm"}

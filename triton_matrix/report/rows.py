@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Optional, Union
 
 from ..base.cells import Cell, Table
-from ..base.terms import LEVELS
+from ..base.levels import LEVELS
 from ..evidence import causes
 from ..evidence.column import AMBIENT, Column
 from ..evidence.reading import Document

@@ -10,7 +10,7 @@ import types
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from ..base.terms import LEVELS
+from ..base.levels import LEVELS
 from ..evidence import schemas
 from .matrix import Matrix, NotRequired
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.text import counted
+from ..base.display_text import counted
 from ..bench import regression
 from ..bench.timings import OURS
 from .benches import Timing

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Optional
 
-from ..base.terms import BAD, Verdict
-from ..base.text import short
+from ..base.display_text import short
+from ..base.levels import BAD, Verdict
 from . import expected
 from .atlas import OverReleases
 from .expected import Expected

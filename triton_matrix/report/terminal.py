@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import words
+from . import sentences
 from .matrix import Matrix
 
 
@@ -39,25 +39,25 @@ def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
         if cell["reason"]:
             console.print(_line(cell["verdict"], f"{name}: {cell['reason']}"))
     _section(console, "Not of this checkout as it is now", matrix["stale"], CHANGES_SHOWN)
-    _section(console, "Kernels", words.kernel_lines(matrix), CHANGES_SHOWN)
-    _section(console, "Launches", words.launch_lines(matrix), CHANGES_SHOWN)
-    _section(console, "To know of the runs", words.note_lines(matrix), CHANGES_SHOWN)
-    _section(console, "Passed with much skipped", words.skipped_lines(matrix), CHANGES_SHOWN)
-    _section(console, "On several machines", words.machine_lines(matrix), CHANGES_SHOWN)
-    _section(console, "What changed", words.change_lines(matrix["changes"]), CHANGES_SHOWN)
+    _section(console, "Kernels", sentences.kernel_lines(matrix), CHANGES_SHOWN)
+    _section(console, "Launches", sentences.launch_lines(matrix), CHANGES_SHOWN)
+    _section(console, "To know of the runs", sentences.note_lines(matrix), CHANGES_SHOWN)
+    _section(console, "Passed with much skipped", sentences.skipped_lines(matrix), CHANGES_SHOWN)
+    _section(console, "On several machines", sentences.machine_lines(matrix), CHANGES_SHOWN)
+    _section(console, "What changed", sentences.change_lines(matrix["changes"]), CHANGES_SHOWN)
     if matrix["failures"]:
         console.print("\nFailures by cause", style="bold")
         for group in matrix["failures"][:GROUPS_SHOWN]:
             _group(console, group)
         if len(matrix["failures"]) > GROUPS_SHOWN:
             console.print(f"  and {len(matrix['failures']) - GROUPS_SHOWN} more causes: see the page")
-    _section(console, "Accepted codegen changes", words.accepted_lines(matrix), GROUPS_SHOWN)
-    _section(console, "Not compared in the atlas", words.not_compared_lines(matrix), CHANGES_SHOWN)
+    _section(console, "Accepted codegen changes", sentences.accepted_lines(matrix), GROUPS_SHOWN)
+    _section(console, "Not compared in the atlas", sentences.not_compared_lines(matrix), CHANGES_SHOWN)
     _section(console, "Left out", [f"{row['file']} {row['problem']}" for row in matrix["problems"]], CHANGES_SHOWN)
     _section(
         console, "Replaced by newer results", [f"{row['file']} ({row['date']})" for row in matrix["superseded"]], 8
     )
-    console.print(f"\n{words.headline(matrix)}; exit status {matrix['status']}", style="bold")
+    console.print(f"\n{sentences.headline(matrix)}; exit status {matrix['status']}", style="bold")
     # a cell's own reason stands above already
     said = {f"{name}: {cell['verdict']}: {cell['reason']}" for name, cell in matrix["cells"].items()}
     for reason in [reason for reason in matrix["status_reasons"] if reason not in said]:
@@ -69,21 +69,23 @@ def _cells(matrix: Matrix) -> Table:
     table.add_column("cell", overflow="fold", max_width=18)
     for name in ("python", "torch", "triton"):
         table.add_column(name, overflow="fold", max_width=14 if name == "torch" else 10)
-    for level in words.LEVELS:
+    for level in sentences.LEVELS:
         table.add_column(level, overflow="fold", max_width=20)
     for name, cell in matrix["cells"].items():
-        levels = [_level(cell["levels"].get(level)) for level in words.LEVELS]
-        table.add_row(Text(name, style=words.STYLES.get(cell["verdict"], "")), *words.toolchain(cell).values(), *levels)
+        levels = [_level(cell["levels"].get(level)) for level in sentences.LEVELS]
+        table.add_row(
+            Text(name, style=sentences.STYLES.get(cell["verdict"], "")), *sentences.toolchain(cell).values(), *levels
+        )
     return table
 
 
 def _level(level: Optional[Mapping[str, Any]]) -> Text:
-    style = words.STYLES.get(level["verdict"], "") if level else "dim"
-    return Text(words.level_line(level), style=style)
+    style = sentences.STYLES.get(level["verdict"], "") if level else "dim"
+    return Text(sentences.level_line(level), style=style)
 
 
 def _line(mark: str, text: str) -> Text:
-    return Text(f"{words.MARKS[mark]} {mark:11} {text}", style=words.STYLES.get(mark, ""))
+    return Text(f"{sentences.MARKS[mark]} {mark:11} {text}", style=sentences.STYLES.get(mark, ""))
 
 
 def _group(console: Console, group: Mapping[str, Any]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional, Union
 
-from ..base.terms import BAD, VERDICTS, Verdict
-from ..base.text import short
+from ..base.display_text import short
+from ..base.levels import BAD, VERDICTS, Verdict
 from ..evidence.causes import Cause
 from ..evidence.column import Column
 from ..evidence.reading import NEEDS_GPU

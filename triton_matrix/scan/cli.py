@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from ..base import cells, commands, files, locks, pairs, targets
+from ..codegen.batches import Settings
 from ..codegen.cli import target_names
-from ..codegen.many import Settings
 from ..evidence import atlas_file, atlas_runs
 from ..init import choice
 from ..launches import guess, launch_file
 from ..lint import kernels as lint
 from ..lint import output, portable
 from ..lint.finding import Finding
-from ..releases import asking, summary
-from ..releases.codegen import OF_CELLS, choose
-from ..releases.declared import Declared
-from . import bounds, capturing, told
+from ..releases import compile_runs, summary
+from ..releases.codegen_cli import OF_CELLS, choose
+from ..releases.run_file import Declared
+from . import answer, bounds, capturing
 from .bounds import Kernel
 from .package import Scanned, bring
 
@@ -144,15 +144,15 @@ class Scan:
         said += [each for each in (each.replace(f"{self.scanned.root}/", "") for each in unread) if each not in said]
         return [each for each in found if not _beside(Path(each.path), self.scanned.root)]
 
-    def _compiled(self, asked: Sequence[cells.Release], launches: Path, envs: Path) -> list[asking.Outcome]:
+    def _compiled(self, asked: Sequence[cells.Release], launches: Path, envs: Path) -> list[compile_runs.Outcome]:
         out = self.out / "codegen"
         extra = tuple(self.options.with_ or ())
         settings = Settings(None, None, self.options.configs, 120, COMPILE_S)
-        request = asking.Request(launches, None, self.scanned.root, self.names, extra, envs, out, False, settings)
+        request = compile_runs.Request(launches, None, self.scanned.root, self.names, extra, envs, out, False, settings)
         releases = [row.triton for row in asked]
         run = atlas_runs.open_run(out, releases, self.names, self.scanned.root, None, None, whole=False)
         declared = Declared(out, run)
-        outcomes = asking.run(list(asked), request, self.options.jobs, declared)
+        outcomes = compile_runs.run(list(asked), request, self.options.jobs, declared)
         declared.close()
         return outcomes
 
@@ -174,12 +174,12 @@ class Scan:
         wider = [release for release in found[0].bad if choice.allows(limits, known[release])]
         portable = [each for each in findings if each.rule in ("not-portable", "compile-option-parameter")]
         worse = self._worse(kernels, atlases)
-        lines = told.ranges(found, declared, wider, kernels)
+        lines = answer.ranges(found, declared, wider, kernels)
         parts: list[tuple[str, Any]] = [
-            (f"{told.summary(kernels)}, {', '.join(self.names)}", told.rows(kernels, backends, releases)),
+            (f"{answer.summary(kernels)}, {', '.join(self.names)}", answer.rows(kernels, backends, releases)),
             ("how it was learned", said or ["nothing to say"]),
         ]
-        unknown = told.unknown(kernels, backends, releases)
+        unknown = answer.unknown(kernels, backends, releases)
         parts += [("not known", unknown)] if unknown else []
         if portable:
             parts.append(("the linter", output.text(portable, (), False).replace(f"{root}/", "").splitlines()))
@@ -201,9 +201,9 @@ class Scan:
             "said": list(said),
             "worse": worse,
         }
-        files.write_json(self.out / "scan.json", told.as_json(about, kernels, found))
-        files.write_text(self.out / "index.html", told.page(f"{self.scanned.title}: Tritons", parts))
-        print(told.text(parts))
+        files.write_json(self.out / "scan.json", answer.as_json(about, kernels, found))
+        files.write_text(self.out / "index.html", answer.page(f"{self.scanned.title}: Tritons", parts))
+        print(answer.text(parts))
         print(f"{self.out / 'index.html'}, scan.json beside it", file=sys.stderr)
         fails = any(kernel.how != bounds.GUESSED and kernel.on(b, bounds.FAILS) for kernel in kernels for b in backends)
         hit = {"worse": bool(worse), "compile": fails, "range": bool(wider)}

@@ -19,7 +19,7 @@ from typing import Any, Optional
 from packaging.requirements import InvalidRequirement, Requirement
 
 from ..base import commands, files
-from ..base.text import masked
+from ..base.display_text import masked
 from ..environments import project
 
 ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz")

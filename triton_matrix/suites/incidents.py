@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, compiler_variables, env_vars, marked, sources, tables, versions
+from ..base import commands, compiler_variables, env_vars, markdown_sections, sources, tables, versions
 from ..base.cells import Release, Table, add_root, load_at
 from ..environments import stamped
 from ..evidence import schemas, toolchain, writing
@@ -160,7 +160,7 @@ def write_docs(path: Path, document: Mapping[str, Any]) -> None:
     """Put the table and each incident's description between the marks of a Markdown file; ValueError if it has none."""
     table = text_table(document["rows"], markdown=True)
     body = f"Measured on {document['date'][:10]}.\n\n{table}\n\n{describe(document['rows'])}"
-    marked.replace(path, "incidents", body)
+    markdown_sections.replace(path, "incidents", body)
 
 
 @commands.exit_status("incidents", {commands.ToolError: 2, subprocess.TimeoutExpired: 2})

@@ -26,11 +26,11 @@ import pytest
 
 from ..base import env_vars
 from ..base.cells import Cell, load_at
+from ..base.levels import RUN_LEVELS
 from ..base.listening import Notes
-from ..base.terms import RUN_LEVELS
 from ..evidence import installed, toolchain, writing
 from ..evidence.reading import NEEDS_GPU, NOT_APPLICABLE
-from . import watch
+from . import run_journal
 
 RECORD = pytest.StashKey[dict[str, Any]]()
 PARSERS: list[pytest.Parser] = []  # pytest's own, the last one that began
@@ -41,12 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Keep the parser: it tells what the words of PYTEST_ADDOPTS mean. Listen from before the first conftest."""
     PARSERS.append(parser)
     if os.environ.get(env_vars.RUN):
-        NOTES.append(watch.listen())
+        NOTES.append(run_journal.listen())
 
 
 def pytest_unconfigure() -> None:
     """Listen no longer."""
-    watch.READING.close()
+    run_journal.READING.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,7 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
         except OSError as error:
             raise pytest.UsageError(f"{error.filename or evidence} cannot be written: {error.strerror}") from None
         if run:
-            watch.register(config, PARSERS[-1], Path(evidence), current_level(), NOTES[-1] if NOTES else None)
+            run_journal.register(config, PARSERS[-1], Path(evidence), current_level(), NOTES[-1] if NOTES else None)
 
 
 class Limit:

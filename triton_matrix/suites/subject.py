@@ -18,7 +18,7 @@ from typing import Any, Optional
 
 from ..base import commands, env_vars
 from ..base.cells import Cell, Table, add_root, load_at
-from ..base.terms import LEVELS
+from ..base.levels import LEVELS
 from ..environments import interpreters, provide, stamped
 from ..evidence import writing
 

@@ -16,7 +16,7 @@ from ..base import commands, compiler_variables, reads
 from ..base.children import Children
 from ..base.reads import Reads
 from ..codegen.worker import IMPORT_SECONDS
-from ..launches.sources import digest_with_siblings
+from ..launches.import_names import digest_with_siblings
 from .outcomes import LOST, READ, Change, Outcome, change_of, read
 
 CHILD, COMPARE = Path(__file__).with_name("child.py"), Path(__file__).with_name("compare.py")

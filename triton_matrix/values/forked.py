@@ -16,7 +16,7 @@ from typing import Any
 from ..base import commands
 from ..base.listening import listening
 from ..base.reads import Reads
-from ..codegen.many import notes_of_modules
+from ..codegen.batches import notes_of_modules
 from ..codegen.worker import IMPORT_SECONDS
 
 Launch = Mapping[str, Any]

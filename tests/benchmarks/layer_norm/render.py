@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from triton_matrix.base import files, marked
-from triton_matrix.bench.runs import gpus_called
+from triton_matrix.base import files, markdown_sections
+from triton_matrix.bench.stored_runs import gpus_called
 
 from . import comparisons, conditions, goals, run_tables
 from .markdown import DASH, section
@@ -87,15 +87,17 @@ def write(runs: Sequence[Run], outputs: Outputs) -> list[Path]:
     from . import plotting
 
     plots, block = plot_paths(runs, outputs), summary(runs, outputs)
-    if not marked.has(outputs.page, PART):
-        raise ValueError(f"the page is {outputs.page}; it must hold the lines {' and '.join(marked.marks(PART))}")
+    if not markdown_sections.has(outputs.page, PART):
+        raise ValueError(
+            f"the page is {outputs.page}; it must hold the lines {' and '.join(markdown_sections.marks(PART))}"
+        )
     full, sweeps = tables_and_sweeps(runs)
     for drawn, path in plots.items():
         if drawn == SWEEPS:
             plotting.write_sweep(sweeps, path)
         else:
             plotting.write([run for run in full if run.gpu == drawn], path)
-    marked.replace(outputs.page, PART, block)
+    markdown_sections.replace(outputs.page, PART, block)
     files.write_text(outputs.tables, f"{HEAD}\n{document(runs, outputs)}\n")
     return [outputs.page, outputs.tables, *plots.values()]
 

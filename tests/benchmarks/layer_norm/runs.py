@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from triton_matrix.bench import runs as stored
-from triton_matrix.bench.runs import short_gpu
+from triton_matrix.bench import stored_runs as stored
+from triton_matrix.bench.stored_runs import short_gpu
 from triton_matrix.evidence import benchmark_file
 
 from . import goals, tables

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from triton_matrix.base import commands
-from triton_matrix.base.text import masked
+from triton_matrix.base.display_text import masked
 
 
 def test_the_output_of_a_tool_comes_back():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from triton_matrix.launches import launched
+from triton_matrix.launches import launch_list
 from triton_matrix.values import entries
 from triton_matrix.values.outcomes import Outcome
 
@@ -45,7 +45,7 @@ def ran(tmp_path_factory):
     for name in SAID:
         machine.launch(name)
     folder, items = machine.root / ".nox" / "codegen" / "values" / "arrays", []
-    asked = launched.of_files([machine.root / "launches"])
+    asked = launch_list.of_files([machine.root / "launches"])
     for launch in asked:
         tensors = description.prepared(launch.asked).tensors
         with_values = SAID[launch.settings[0]](tensors["x"].array)

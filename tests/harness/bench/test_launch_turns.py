@@ -2,11 +2,11 @@
 
 import pytest
 
-from triton_matrix.bench.device import judging, run, told, varying
+from triton_matrix.bench.device import judging, run, terminal, varying
 from triton_matrix.bench.device.interpreted import Evidence
 from triton_matrix.bench.device.rounds import Times, taken
 from triton_matrix.bench.device.workers import Failed
-from triton_matrix.launches.launched import Launched
+from triton_matrix.launches.launch_list import Launched
 
 LAUNCH = Launched("toys:copy", ("copy",), {"kernel": f"{__file__}:copy", "grid": [1], "options": {"num_warps": 4}})
 OPTIONS = ["num_warps", "num_stages"]
@@ -107,7 +107,7 @@ def test_the_optimum_that_moved_is_named(tmp_path):
 def test_the_best_is_shown_with_what_the_launch_itself_takes(tmp_path):
     older = Worker(by_warps(w2=30, w4=20, w8=12, w16=20))
     found, rows = judged(tmp_path, ["num_warps"], v3_9_0=older)
-    shown = told.lines({LAUNCH.label: rows}, {"v3.9.0": None}, found.varied)
+    shown = terminal.lines({LAUNCH.label: rows}, {"v3.9.0": None}, found.varied)
     assert shown[-1].split() == ["v3.9.0", "num_warps", "8", "12.0", "20.0"]
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from triton_matrix.base.cells import load_at
 from triton_matrix.evidence.column import Column
-from triton_matrix.evidence.found import Document
-from triton_matrix.report.current import Current
+from triton_matrix.evidence.documents import Document
+from triton_matrix.report.standing import Current
 
 from .toy import KNOWN, SUITE, bench, declared, written
 

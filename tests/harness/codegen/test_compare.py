@@ -89,6 +89,16 @@ def test_shared_memory_that_a_listed_gpu_of_the_family_has_not_is_worse():
     assert "hip" not in found[0].what
 
 
+def test_an_older_gpu_than_those_of_the_default_counts_for_who_compiles_for_it():
+    """A T4 (sm_75) has 64 KiB for a block."""
+    before, after = step({**CUDA, "shared_bytes": 49152}, shared_bytes=81920)
+    assert [change.kind for change in compare.changes(before, after)] == ["info"]
+    for content in (before, after):
+        for entry in content["entries"]:
+            entry["target"] = "cuda:75"
+    assert compare.changes(before, after)[0].what.endswith("more than cuda:75 (65536) allows a block")
+
+
 def test_shared_memory_that_grows_within_every_limit_is_the_first_info():
     before, after = step({**CUDA, "shared_bytes": 1536}, shared_bytes=3072, registers=72)
     found = compare.changes(before, after)

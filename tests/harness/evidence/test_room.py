@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import triton_matrix
-from triton_matrix.base import terms
+from triton_matrix.base import levels
 from triton_matrix.evidence import reading, schemas
 
 PACKAGE = Path(triton_matrix.__file__).parent
@@ -36,11 +36,11 @@ def test_every_schema_of_the_evidence_is_named_once():
 
 
 def test_levels_and_verdicts_are_listed_once():
-    lists = {f'("{a}", "{b}"' for a in terms.LEVELS for b in terms.LEVELS if a != b}
+    lists = {f'("{a}", "{b}"' for a in levels.LEVELS for b in levels.LEVELS if a != b}
     found = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
-        if path.name != "terms.py" and any(listed in code_of(path) for listed in lists)
+        if path.name != "levels.py" and any(listed in code_of(path) for listed in lists)
     }
     # the levels of what is observed in every release are others: build is one of them
     assert found <= {"suites/incidents.py"}

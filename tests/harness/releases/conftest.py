@@ -2,7 +2,7 @@
 
 import pytest
 
-from triton_matrix.releases import codegen
+from triton_matrix.releases import codegen_cli
 
 from ..conftest import ENVS, ROOT
 
@@ -46,7 +46,7 @@ def ask(release_python, tmp_path, capfd):
             arguments += ["--triton", "3.3.1,3.9.0"]
         if "--target" not in options:
             arguments += ["--target", "cuda:90"]
-        status = codegen.main([*arguments, *options])
+        status = codegen_cli.main([*arguments, *options])
         said = capfd.readouterr()
         return status, said.out, said.err
 

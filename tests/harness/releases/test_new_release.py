@@ -15,7 +15,7 @@ import pytest
 from triton_matrix.base import cells
 from triton_matrix.ci import jobs
 from triton_matrix.environments import listing, lock
-from triton_matrix.releases import bisect, codegen, values
+from triton_matrix.releases import bisect, codegen_cli, values_cli
 
 from .. import atlas_package
 
@@ -97,8 +97,8 @@ def test_a_new_triton_is_one_row(package, capsys):
     assert lock.main(["new", "--root", str(root)]) == 0
     assert f"triton=={NEW} " in (root / "constraints" / "new.txt").read_text()
     where = ["--root", str(root), "--envs", str(package.envs)]
-    assert codegen.main([*where, "--target", "cuda:90,hip:gfx942"]) == 0, capsys.readouterr()
+    assert codegen_cli.main([*where, "--target", "cuda:90,hip:gfx942"]) == 0, capsys.readouterr()
     summary = package.report()["codegen"]["summary"]
     assert (summary[NEW]["verdict"], summary[NEW]["counts"]["ok"]) == ("pass", 4)
-    assert values.main([str(root / "launch.toml"), *where]) == 0, capsys.readouterr()
+    assert values_cli.main([str(root / "launch.toml"), *where]) == 0, capsys.readouterr()
     assert json.loads((package.folder / f"{NEW}.json").read_text())["triton"] == NEW

@@ -10,7 +10,7 @@ from triton_matrix.base import locks, sources
 from triton_matrix.base.cells import load_at
 from triton_matrix.codegen import accepted
 from triton_matrix.evidence import atlas_file
-from triton_matrix.releases import asking, codegen, history, summary
+from triton_matrix.releases import codegen_cli, compile_runs, history, summary
 
 from ..atlases import atlas, entry
 from ..conftest import ENVS, ROOT
@@ -42,7 +42,7 @@ def test_what_is_n_a_in_every_release_was_not_asked(ask, options):
 
 
 def answered(*releases):
-    return summary.Told([asking.Outcome(release, Path(release)) for release in releases], 0.0, False, releases)
+    return summary.Told([compile_runs.Outcome(release, Path(release)) for release in releases], 0.0, False, releases)
 
 
 def test_one_release_has_nothing_to_be_compared_with(capsys):
@@ -105,7 +105,7 @@ def test_what_is_accepted_of_a_release_that_is_gone_is_refused(tmp_path, capsys)
     path = tmp_path / "accepted.toml"
     entry = accepted.Accepted("toys:k", "", "cuda:90", "3.3.9", "3.4.0", "compile", "x")
     accepted.write(path, [entry])
-    assert codegen.main(["--root", str(ROOT), "--accepted", str(path), "--out", str(tmp_path)]) == 2
+    assert codegen_cli.main(["--root", str(ROOT), "--accepted", str(path), "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert (
         "accepted.toml accepts toys:k cuda:90 (compile) from 3.3.9 to 3.4.0; the table's releases are 2.3.1, " in said
@@ -128,7 +128,7 @@ def test_two_configurations_of_one_name_are_refused(release_python, tmp_path, ca
     (tmp_path / "hook.py").write_text(HOOK)
     (tmp_path / "accepted.toml").write_text("")
     options = ["--root", str(tmp_path), "--envs", str(ENVS), "--accepted", str(tmp_path / "accepted.toml")]
-    assert codegen.main([*options, "--target", "cuda:90,cuda:80"]) == 2
+    assert codegen_cli.main([*options, "--target", "cuda:90,cuda:80"]) == 2
     assert f"its entry 2 is called '{tmp_path.name}.k:k cuda:90', like one before it" in capfd.readouterr().err
     assert not list((tmp_path / "reports" / "codegen").glob("3.*.json"))
 

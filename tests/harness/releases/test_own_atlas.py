@@ -6,7 +6,7 @@ A change that was accepted between two consecutive releases may be larger betwee
 from __future__ import annotations
 
 from triton_matrix.base.cells import load
-from triton_matrix.releases import codegen
+from triton_matrix.releases import codegen_cli
 
 from ..conftest import ENVS, ROOT
 
@@ -16,5 +16,5 @@ def test_nothing_is_worse_between_the_releases_of_the_cells_that_is_not_accepted
     table = load(ROOT / "constraints" / "cells.toml")
     for release in {cell.triton for cell in table.cells.values()} & {*table.releases}:
         release_python(release)
-    status = codegen.main(["--cells", "--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path)])
+    status = codegen_cli.main(["--cells", "--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path)])
     assert status == 0, capsys.readouterr()

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from triton_matrix.evidence import atlas_runs
-from triton_matrix.releases import values
+from triton_matrix.releases import values_cli
 
 from .. import launch_files
 from ..atlas_package import RELEASES, ROOT, Package
@@ -43,7 +43,7 @@ class Launches(Package):
         return self.root / "reports" / "values"
 
     def values(self, *options):
-        return values.main(self._options(*options))
+        return values_cli.main(self._options(*options))
 
     def start_values(self, **env):
         command = [sys.executable, "-m", "triton_matrix", "values", *self._options("--no-cache")]

@@ -3,7 +3,7 @@
 import pytest
 
 from triton_matrix.evidence import atlas_file, schemas
-from triton_matrix.releases import values
+from triton_matrix.releases import values_cli
 
 from .. import launch_files
 from ..conftest import ENVS, ROOT
@@ -104,7 +104,7 @@ def found(release_python, tmp_path_factory):
     asked = {**{name: launch for name, (launch, _) in CHANGES.items()}, **WRONG, **RIGHT}
     launch_files.write(folder, **asked)
     options = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(folder / "out"), "--no-cache"]
-    assert values.main([str(folder), "--triton", ",".join(RELEASES), *options]) == 1
+    assert values_cli.main([str(folder), "--triton", ",".join(RELEASES), *options]) == 1
     files = [atlas_file.read(folder / "out" / f"{release}.json", schemas.VALUES) for release in RELEASES]
     by_name = [{item["settings"][0]: item for item in content["entries"]} for content in files]
     return {name: [items[name] for items in by_name] for name in asked}

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
 from triton_matrix.__main__ import UNREAD
 from triton_matrix.base.cells import find_root
-from triton_matrix.report import markdown, words
+from triton_matrix.report import markdown, sentences
 
 from .results import count_again, retake
 
@@ -41,7 +41,7 @@ def test_an_incident_shows_in_a_table_of_cells(report, copy):
 def test_the_table_fits_100_columns_without_colour(report, recorded):
     found = report(recorded / "num_warps", "--against", recorded / "none")
     lines = found["said"].splitlines()
-    table = lines[: next(number for number, line in enumerate(lines) if line[:1] in words.MARKS.values())]
+    table = lines[: next(number for number, line in enumerate(lines) if line[:1] in sentences.MARKS.values())]
     assert max(map(len, table)) <= 100
     assert "\x1b" not in found["said"]
     row = next(line for line in table if line.startswith("triton231 "))

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from triton_matrix.base import commands, marked
+from triton_matrix.base import commands, markdown_sections
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.evidence import schemas
 from triton_matrix.suites import incidents
@@ -155,7 +155,7 @@ def test_what_was_seen_is_written_between_the_marks_of_a_page(tmp_path):
     }
     row = {"id": "a:codegen", "incident": "a", "release": "2.3.1", "shown": True, "expected": True, "detail": "d | e"}
     document = {"date": "2026-11-21T21:00:00+00:00", "rows": [{**row, "about": about, "seconds": 0.25}]}
-    begin, end = marked.marks("incidents")
+    begin, end = markdown_sections.marks("incidents")
     path = tmp_path / "incidents.md"
     path.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     for _ in range(2):  # writing again changes nothing

@@ -7,6 +7,6 @@ run.py          launches, one after the other
 varying.py      the best of several options, and where it moved
 interpreted.py  what interpreters computed, to hold values against
 judging.py      verdicts
-document.py     the file of a Triton; told.py: what the terminal shows
+document.py     the file of a Triton; terminal.py: what the terminal shows
 cli.py          ``bench --launches``
 """

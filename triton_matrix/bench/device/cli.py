@@ -14,10 +14,10 @@ from typing import Any, Optional
 from ...base import cells, files, locks, per_gpu, reads
 from ...evidence import atlas_runs, toolchain
 from ...evidence.atlas_runs import Asked, AtlasRun
-from ...launches import launched
-from ...launches.launched import Launched
+from ...launches import launch_list
+from ...launches.launch_list import Launched
 from ..table import wrapped
-from . import document, run, told, varying, workers
+from . import document, run, terminal, varying, workers
 from .interpreted import Evidence
 from .judging import Table, judge
 from .workers import Failed, Worker
@@ -91,11 +91,11 @@ def _launches(paths: Sequence[Path], table: cells.Table) -> tuple[list[Launched]
     """
     atlas = table.package.atlas
     if paths or (atlas and (table.root / atlas).is_dir()):
-        return launched.of_files(paths or [table.root / str(atlas)]), {}
+        return launch_list.of_files(paths or [table.root / str(atlas)]), {}
     if not atlas:
         raise ValueError(f"{table.path.name} [package] names no atlas, and --launches names no launch")
     with tempfile.TemporaryDirectory() as scratch:
-        found, read = launched.of_hook(atlas, table.root, sys.executable, Path(scratch))
+        found, read = launch_list.of_hook(atlas, table.root, sys.executable, Path(scratch))
     if not found:
         raise ValueError(f"atlas is {atlas!r}; no launch of it has a grid and values")
     return found, read
@@ -175,7 +175,7 @@ class _Bench:
             declared.releases[release].reason = f"it was interrupted after {_count(count)}" if cut else ""
         declared.closed = toolchain.now()
         atlas_runs.write(self._folder, declared)
-        for line in told.lines(judged, self._copies, found.varied) if judged else ():
+        for line in terminal.lines(judged, self._copies, found.varied) if judged else ():
             print("\n".join(wrapped(line)))
         if cut:
             print(f"bench: interrupted after {count} of {_count(len(self._launches))}", file=sys.stderr)

@@ -19,8 +19,8 @@ from ...base import compiler_variables, reads
 from ...codegen.compare import Change
 from ...evidence import atlas_file, schemas
 from ...launches import naming
-from ...launches.launched import Launched
-from ...launches.sources import digest_with_siblings
+from ...launches.import_names import digest_with_siblings
+from ...launches.launch_list import Launched
 from .. import bandwidth
 from .judging import FAILING, MOVED, SLOWER, Judged
 from .rounds import Times
@@ -163,13 +163,15 @@ def _stats(seconds: Sequence[float]) -> dict[str, Any]:
 
 def write(folder: Path, content: Mapping[str, Any]) -> Path:
     """Write a release's file, one line for each launch; returns its path."""
-    from ...base import files, text
+    from ...base import display_text, files
 
     path = folder / f"{content['triton']}.json"
     listed = {key: content[key] for key in ("entries", "benchmarks")}
-    head = json.dumps(text.cleaned({key: value for key, value in content.items() if key not in listed}), indent=1)
+    head = json.dumps(
+        display_text.cleaned({key: value for key, value in content.items() if key not in listed}), indent=1
+    )
     rows = [
-        f'"{key}": [\n' + ",\n".join(json.dumps(text.cleaned(each)) for each in of) + "\n]"
+        f'"{key}": [\n' + ",\n".join(json.dumps(display_text.cleaned(each)) for each in of) + "\n]"
         for key, of in listed.items()
     ]
     files.write_text(path, head[:-2] + ",\n " + ",\n ".join(rows) + "\n}\n")

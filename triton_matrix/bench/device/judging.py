@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from ...codegen import compare
 from ...launches import naming
-from ...launches.launched import Launched
+from ...launches.launch_list import Launched
 from ...values import computing
 from ...values.outcomes import Change
 from .interpreted import Evidence, Interpreted

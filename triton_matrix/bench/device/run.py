@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ...base import reads
-from ...launches.launched import Launched
+from ...launches.import_names import import_name
+from ...launches.launch_list import Launched
 from ...launches.loading import file_of
-from ...launches.sources import import_name
 from .. import regression
 from .rounds import TURNS, Times, taken
 from .varying import Varied, vary

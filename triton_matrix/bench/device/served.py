@@ -15,8 +15,8 @@ import triton
 from ...base import targets
 from ...base.listening import Notes, listening
 from ...codegen import adapters, cuda_metrics, ptxas
+from ...codegen.batches import notes_of_modules
 from ...codegen.compile import failed
-from ...codegen.many import notes_of_modules
 from ...codegen.occupancy import cuda_blocks
 from ...evidence import toolchain
 from ...launches import loading

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base import files
-from ...base.text import printable
+from ...base.display_text import printable
 from .journal import Captured
 
 

@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from ...base import cells, commands, files, marked, versions
-from ...base.text import cleaned
+from ...base import cells, commands, files, markdown_sections, versions
+from ...base.display_text import cleaned
 from . import releases
 
 
@@ -55,7 +55,7 @@ def _merge(folder: Path, out: Path) -> int:
     paths = sorted(files.as_given(folder).glob("*.json"))
     if not paths:
         raise ValueError(f"--merge is {str(folder)!r}; this folder holds no *.json")
-    marked.replace(out, "semantics", table.markdown(table.read(paths)))
+    markdown_sections.replace(out, "semantics", table.markdown(table.read(paths)))
     return 0
 
 

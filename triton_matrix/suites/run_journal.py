@@ -20,10 +20,10 @@ from ..base.cells import Table, find_root, load_at
 from ..base.listening import INSTALLED, Notes, is_library, listening
 from ..base.reads import Reads
 from ..evidence import writing
-from . import chosen
-from .launched import Launched
+from . import test_paths
+from .launch_plugin import Launched
 from .left_out import LeftOut
-from .unheard import Unheard
+from .silent_failures import Unheard
 
 # how those of pytest's settings begin that `-o` may set in a whole run: they change what is printed and kept, and two
 # are stricter (pytest 9 turns --strict-markers into `-o`)
@@ -57,7 +57,7 @@ def register(config: pytest.Config, parser: pytest.Parser, folder: Path, level: 
     distribution = os.environ.get(env_vars.SUBJECT_NAME, table.package.name)
     in_place = table.cell(os.environ[env_vars.CELL]).ambient
     files = sources.tested(table, None if in_place else distribution)
-    suites = [Path(os.path.normpath(chosen.folder(table) / name)) for name in _asked()]
+    suites = [Path(os.path.normpath(test_paths.folder(table) / name)) for name in _asked()]
     journal = Journal(writing.journal_file(folder, level), parser, table, suites, heard)
     config.pluginmanager.register(journal)
     config.pluginmanager.register(LeftOut(journal.tell, table.root, suites))

@@ -16,13 +16,13 @@ from ..codegen import accepted
 from ..environments import stamped
 from ..evidence import atlas_file, schemas
 from ..evidence.atlas_file import INTERPRETER
-from ..launches import launched
-from ..launches.launched import Launched
-from . import computed
-from .codegen import UNAVAILABLE, reasons_of, rows_of, table_of
-from .declared import declare
+from ..launches import launch_list
+from ..launches.launch_list import Launched
+from . import value_runs
+from .codegen_cli import UNAVAILABLE, reasons_of, rows_of, table_of
+from .run_file import declare
 from .summary import Told, tell_problems
-from .told_values import report
+from .values_summary import report
 
 NO_LAUNCH = "values: no launch of the package's atlas has a grid and values"
 MOST, SECONDS = 64, 10.0  # programs of a launch, and what they may take together
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
     out = table.reports / "values"
     out = out / "launches" / options.launches[0].resolve().stem if options.launches else out
     root = options.launches[0].resolve() if options.launches else table.root
-    request = computed.Request(
+    request = value_runs.Request(
         launches=launches,
         read=read,
         root=root if root.is_dir() else root.parent,
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
         whole = not (options.triton or options.from_ or options.cells)
         of_launches = request.of_launches
         declared = declare(request.out, rows, [INTERPRETER], table, of_launches=of_launches, whole=whole, verb="values")
-        outcomes = computed.run(rows, request, options.jobs, declared)
+        outcomes = value_runs.run(rows, request, options.jobs, declared)
         declared.close()
         told = Told(outcomes, time.perf_counter() - start, options.markdown, list(table.releases))
         found = [atlas_file.read(each.path, schemas.VALUES) for each in outcomes if not each.problem]
@@ -97,7 +97,7 @@ def _launches(
     """The launches that are asked about, and what a hook that gives them reads."""
     folder = table.root / str(table.package.atlas)
     if options.launches or folder.is_dir():
-        return launched.of_files(options.launches or [folder]), {}
+        return launch_list.of_files(options.launches or [folder]), {}
     envs = options.envs or table.root / ".nox" / "codegen"
     for row in sorted(rows, key=lambda row: versions.key(row.triton), reverse=True):
         try:
@@ -105,7 +105,7 @@ def _launches(
         except commands.ToolError:  # the run says so of each release
             continue
         with tempfile.TemporaryDirectory() as scratch:
-            return launched.of_hook(str(table.package.atlas), table.root, str(python), Path(scratch))
+            return launch_list.of_hook(str(table.package.atlas), table.root, str(python), Path(scratch))
     raise ValueError(f"atlas is {table.package.atlas!r}, which no release here can be asked for")
 
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from triton_matrix.evidence import atlas_runs, schemas
-from triton_matrix.releases import values
+from triton_matrix.releases import values_cli
 
 from .. import launch_files
 from ..conftest import ENVS, ROOT
@@ -68,7 +68,7 @@ def ask(release_python, tmp_path, capfd):
         launch_files.write(tmp_path / "launches", **{f"n{number}": each for number, each in enumerate(launches)})
         arguments = [str(tmp_path / "launches"), "--root", str(ROOT), "--envs", str(ENVS), *options]
         arguments += ["--out", str(tmp_path / "out"), *([] if cache else ["--no-cache"])]
-        status = values.main(arguments)
+        status = values_cli.main(arguments)
         said = capfd.readouterr()
         files = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "out").glob("[0-9]*.json")}
         return status, said.out, said.err, files
@@ -152,13 +152,13 @@ def test_an_edit_of_the_kernel_is_computed_again(ask):
 
 def test_a_run_is_declared_before_it_starts_and_closed_when_it_ended(ask, tmp_path, monkeypatch):
     seen = []
-    compute = values.computed.values.compute
+    compute = values_cli.value_runs.values.compute
 
     def watched(*given, **named):
         seen.append(atlas_runs.read(tmp_path / "out", "values"))
         return compute(*given, **named)
 
-    monkeypatch.setattr(values.computed.values, "compute", watched)
+    monkeypatch.setattr(values_cli.value_runs.values, "compute", watched)
     ask(about("third", "fp32"))
     assert seen[0].closed is None
     assert list(seen[0].releases) == [OLD, NEW]
@@ -187,12 +187,12 @@ def test_a_kernel_that_ends_its_process_is_an_error_of_that_release_and_the_othe
 )
 def test_bad_input_is_one_sentence_and_exit_status_2(tmp_path, capfd, options, said):
     launch_files.write(tmp_path, a=about("third", "fp32"))
-    assert values.main([str(tmp_path), "--root", str(ROOT), *options]) == 2
+    assert values_cli.main([str(tmp_path), "--root", str(ROOT), *options]) == 2
     assert said in capfd.readouterr().err
 
 
 def test_a_folder_without_a_launch_is_refused(tmp_path, capfd):
-    assert values.main([str(tmp_path), "--root", str(ROOT)]) == 2
+    assert values_cli.main([str(tmp_path), "--root", str(ROOT)]) == 2
     assert "this folder holds no *.toml" in capfd.readouterr().err
 
 

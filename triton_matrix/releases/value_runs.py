@@ -17,11 +17,11 @@ from ..base import cells, commands, reads, versions
 from ..environments import stamped
 from ..evidence import atlas_file, schemas
 from ..evidence.atlas_file import INTERPRETER
-from ..launches.launched import Launched
+from ..launches.launch_list import Launched
 from ..values import computing, entries, outcomes
-from .asking import Outcome
-from .declared import Declared
+from .compile_runs import Outcome
 from .progress import Progress
+from .run_file import Declared
 
 LIMIT = 2 << 30  # bytes of values that are kept; beyond it the oldest go, and are computed again where they are needed
 Documents = dict[str, dict[str, Any]]  # release -> content of its file

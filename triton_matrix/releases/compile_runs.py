@@ -16,11 +16,11 @@ from typing import Any, Optional
 
 from ..base import cells, commands, compiler_variables
 from ..base.children import Children
-from ..codegen.many import Settings
+from ..codegen.batches import Settings
 from ..environments import stamped
 from ..evidence import atlas_file, atlas_runs
-from .declared import Declared
 from .progress import Progress
+from .run_file import Declared
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from ..codegen import accepted
 from ..codegen.cli import add_loading_options, settings_of, target_names
 from ..evidence import atlas_file, file_names
 from ..launches import launch_file
-from .asking import Outcome
-from .asking import Request as Request
-from .asking import run as run
-from .declared import declare
+from .compile_runs import Outcome
+from .compile_runs import Request as Request
+from .compile_runs import run as run
+from .run_file import declare
 from .summary import Told, accept, report_atlas, report_launches, report_pair, tell_problems
 
 OF_CELLS = ("cuda:90", "hip:gfx942")  # a GPU of each platform, for plain `nox`

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..base import versions
-from ..base.terms import LEVELS as LEVELS
-from ..base.text import named
-from ..base.text import short as short
+from ..base.display_text import named
+from ..base.display_text import short as short
+from ..base.levels import LEVELS as LEVELS
 from ..bench.regression import THRESHOLD
 from ..bench.table import noise as noise
 from ..evidence.runs import of_kernels as of_kernels

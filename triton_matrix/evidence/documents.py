@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from ..base import text
+from ..base import display_text
 from . import runs
 from .atlas_runs import AtlasRun
 from .column import Column
@@ -184,7 +184,7 @@ def as_utc(date: Optional[str]) -> str:
 
 
 def load_json(raw: str) -> Any:
-    """A JSON file's content, fit to be shown (:func:`triton_matrix.base.text.cleaned`).
+    """A JSON file's content, fit to be shown (:func:`triton_matrix.base.display_text.cleaned`).
 
     Raises:
         ValueError: it is not JSON; Python's own reader also takes NaN, infinity and numbers of any size.
@@ -202,11 +202,11 @@ def load_json(raw: str) -> Any:
         return int(word)
 
     try:
-        return text.cleaned(json.loads(raw, parse_float=number, parse_int=whole, parse_constant=number))
+        return display_text.cleaned(json.loads(raw, parse_float=number, parse_int=whole, parse_constant=number))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 
 
 def shown(path: Path) -> str:
     """A path that may be shown; a name of a file is any bytes."""
-    return text.printable(str(path))
+    return display_text.printable(str(path))

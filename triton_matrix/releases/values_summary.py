@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import tables, text, versions
+from ..base import display_text, tables, versions
 from ..codegen import accepted, compare, reasons
 from ..codegen.accepted import Accepted
 from ..values import entries as of_values
@@ -96,10 +96,12 @@ def _aside(found: Sequence[Mapping[str, Any]], known: Sequence[str]) -> list[str
         if item["metrics"]["programs"] < item["metrics"]["programs_of"]
     ]
     if samples:
-        lines.append(f"info: a sample of the programs ran, the same in every release: {text.named(samples, NAMED)}")
+        lines.append(
+            f"info: a sample of the programs ran, the same in every release: {display_text.named(samples, NAMED)}"
+        )
     outside = [name for name, item in items.items() if any(key.startswith("outside") for key in item["metrics"])]
     if outside:
-        lines.append(f"info: loads or stores outside of the launch's tensors: {text.named(outside, NAMED)}")
+        lines.append(f"info: loads or stores outside of the launch's tensors: {display_text.named(outside, NAMED)}")
     repaired: dict[str, dict[str, set[str]]] = {}
     for each in found:
         for item in each["entries"]:

@@ -9,7 +9,7 @@ import pytest
 
 from triton_matrix.base import targets
 from triton_matrix.base.cells import load
-from triton_matrix.releases import codegen
+from triton_matrix.releases import codegen_cli
 
 from ..conftest import ENVS, ROOT
 from .conftest import CALLED, COPY
@@ -45,7 +45,7 @@ def measured(release_python, tmp_path_factory):
         release_python(release)
     out = tmp_path_factory.mktemp("atlas")
     arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(out), "--launches", str(LAUNCH)]
-    assert codegen.main([*arguments, "--triton", ",".join(FOUR_WARPS), "--target", "cuda:90"]) == 0
+    assert codegen_cli.main([*arguments, "--triton", ",".join(FOUR_WARPS), "--target", "cuda:90"]) == 0
     result = {}
     for release in FOUR_WARPS:
         for item in json.loads((out / f"{release}.json").read_text())["entries"]:
@@ -88,13 +88,13 @@ ROWS = load(ROOT / "constraints" / "cells.toml").releases
 )
 def test_releases_that_cannot_be_asked_are_refused_in_one_sentence(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
-        codegen.choose(ROWS, *arguments)
+        codegen_cli.choose(ROWS, *arguments)
 
 
 def test_releases_come_oldest_first_however_they_are_named_but_for_the_two_of_a_pair():
-    assert [row.triton for row in codegen.choose(ROWS, "3.4.0,2.3.1", None, None)] == ["2.3.1", "3.4.0"]
+    assert [row.triton for row in codegen_cli.choose(ROWS, "3.4.0,2.3.1", None, None)] == ["2.3.1", "3.4.0"]
     for pair in (["3.3.1", "3.9.0"], ["3.9.0", "3.3.1"]):
-        assert [row.triton for row in codegen.choose(ROWS, None, *pair)] == pair
+        assert [row.triton for row in codegen_cli.choose(ROWS, None, *pair)] == pair
 
 
 def test_a_downgrade_is_judged_from_the_newer_release_to_the_older(ask):
@@ -109,9 +109,9 @@ def test_a_downgrade_is_judged_from_the_newer_release_to_the_older(ask):
 
 
 def test_bad_options_end_with_status_2_and_one_sentence(capsys):
-    assert codegen.main(["--root", str(ROOT), "--triton", "9.9.9"]) == 2
-    assert codegen.main(["--root", str(ROOT), "--target", "cuda:1"]) == 2
-    assert codegen.main(["--root", str(ROOT), "--accept", "speed=none"]) == 2
+    assert codegen_cli.main(["--root", str(ROOT), "--triton", "1.9.9"]) == 2
+    assert codegen_cli.main(["--root", str(ROOT), "--target", "cuda:1"]) == 2
+    assert codegen_cli.main(["--root", str(ROOT), "--accept", "speed=none"]) == 2
     assert capsys.readouterr().err.count("\n") == 3
 
 
@@ -123,7 +123,7 @@ def test_a_launch_file_that_does_not_fit_its_kernel_ends_with_status_2(release_p
     )
     launch.write_text(launch.read_text().replace('n_cols = "i32"\n', ""))
     arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path), "--triton", "3.9.0"]
-    assert codegen.main([*arguments, "--launches", str(launch), "--target", "cuda:90"]) == 2
+    assert codegen_cli.main([*arguments, "--launches", str(launch), "--target", "cuda:90"]) == 2
     assert not os.path.exists(tmp_path / "3.9.0.json")
     assert "'n_cols'" in capfd.readouterr().err
 
@@ -264,5 +264,5 @@ def test_what_a_launch_refuses_before_it_compiles_does_not_compile(release_pytho
     )
     arguments = ["--root", str(ROOT), "--envs", str(ENVS), "--out", str(tmp_path / "out"), "--no-cache"]
     arguments += ["--launches", str(tmp_path / "launch.toml"), "--triton", "2.3.1", "--target", "cuda:90"]
-    assert codegen.main(arguments) == 1
+    assert codegen_cli.main(arguments) == 1
     assert 'does not compile: AssertionError: Function "range" is being called from a Triton' in capfd.readouterr().out

@@ -9,7 +9,7 @@ import pytest
 
 from triton_matrix.base import cells
 from triton_matrix.evidence import atlas_runs
-from triton_matrix.releases import codegen
+from triton_matrix.releases import codegen_cli
 
 from ..atlas_package import BOTH, RELEASES, TABLE, Package
 from ..conftest import ENVS
@@ -213,7 +213,7 @@ def test_a_release_that_cannot_be_provided_is_named_last_and_is_red_where_it_is_
         assert found["exit_status"] == 2
         assert "expected but not there: codegen of 3.9.0: it could not be provided" in found["said"]
     assert package.codegen("--cells", *envs) == 0  # what the cells need is there
-    assert package.codegen("--triton", "3.9.0", "--cells", *envs) in (2, codegen.UNAVAILABLE)
+    assert package.codegen("--triton", "3.9.0", "--cells", *envs) in (2, codegen_cli.UNAVAILABLE)
 
 
 def test_what_is_there_of_now_does_not_hide_that_a_release_could_not_be_provided(answered, without_network):
@@ -282,5 +282,5 @@ def test_a_table_whose_cells_pin_no_release_has_nothing_to_compile_for_plain_nox
     path = package.root / "constraints" / "cells.toml"
     path.write_text(TABLE + '[cell.ambient]\nplatforms = ["cuda"]\nwhy = "what is there"\n')
     assert list(cells.load(path).releases) == ["3.9.0"]
-    assert package.codegen("--cells") == codegen.UNAVAILABLE
+    assert package.codegen("--cells") == codegen_cli.UNAVAILABLE
     assert "no cell of cells.toml pins a release of Triton" in capfd.readouterr().err
