@@ -193,6 +193,7 @@ def _run_level(asked: Asked, level: str) -> int:
         status = commands.run_group(command, cwd=test_paths.folder(table), env=env)
         print(f"a selection was run: the evidence of cell {cell.name} is left as it was", flush=True)
         return status if status in (0, 1) else 2
+    commands.drop_pytest_options(env)
     run = _declare(asked, level)
     variables = compiler_variables.of_run(os.environ)
     if variables:
