@@ -19,7 +19,7 @@ from ..base.cells import Table, find_root, load_at
 from ..base.listening import INSTALLED, Notes, is_library, listening
 from ..base.reads import Reads
 from ..evidence import writing
-from . import test_paths
+from . import suite_paths
 from .launch_plugin import Launched
 from .left_out import LeftOut
 from .silent_failures import Unheard
@@ -40,7 +40,7 @@ def register(config: pytest.Config, folder: Path, level: str, heard: Optional[No
     distribution = os.environ.get(env_vars.SUBJECT_NAME, table.package.name)
     in_place = table.cell(os.environ[env_vars.CELL]).ambient
     files = sources.tested(table, None if in_place else distribution)
-    suites = [Path(os.path.normpath(test_paths.folder(table) / name)) for name in _asked()]
+    suites = [Path(os.path.normpath(suite_paths.folder(table) / name)) for name in _asked()]
     journal = Journal(writing.journal_file(folder, level), table, suites, heard)
     config.pluginmanager.register(journal)
     config.pluginmanager.register(LeftOut(journal.tell, table.root, suites))
