@@ -8,24 +8,15 @@ and over all rows:
 No atomics: every program writes its share of dw and db to its own partial row, and one small kernel adds the partial
 rows in a fixed order, so that a repeat gives the same bits.
 
-Arguments of every kernel here:
-    dY, X, dX     [n_rows, N_COLS], contiguous, fp32 / fp16 / bf16
-    W             [N_COLS], of X's dtype or fp32; read only where HAS_W
-    Mean, RSTD    [n_rows], fp32, as forward stored them
-    dW_partial, dB_partial    [partial rows, N_COLS], fp32
-    N_COLS        a constant, so that the compiler knows how rows are aligned and drops registers that no column needs
-    NEED_DX, NEED_DW, NEED_DB say which results are wanted; nothing is computed for the others
+Tensors are contiguous. N_COLS is a constant of every kernel, as in forward. NEED_DX, NEED_DW and NEED_DB say which
+results are wanted; nothing is computed for the others.
 """
 
 import triton
 import triton.language as tl
 
 from .loops import pipelined, with_loops
-
-
-@triton.jit
-def _add_two(a0, a1, b0, b1):
-    return a0 + b0, a1 + b1
+from .sums import add_two
 
 
 @triton.jit
@@ -57,7 +48,15 @@ def _layer_norm_backward_kernel(
     NEED_DW: tl.constexpr,
     NEED_DB: tl.constexpr,
 ):
-    """A persistent program takes ROWS rows at a time and keeps its share of dw and db in registers throughout.
+    """dx of ROWS whole rows at a time, and the program's share of dw and db, which stays in registers throughout.
+
+    dY, X, dX                 [n_rows, N_COLS], fp32 / fp16 / bf16
+    W                         [N_COLS], X's dtype or fp32; read only where HAS_W
+    Mean, RSTD                [n_rows], fp32: as forward stored them
+    dW_partial, dB_partial    [programs, N_COLS], fp32
+    Settings                  "tile": ROWS, BLOCK_N, PREFETCH, STAGES and KEEP_W are those of that name; programs
+                              bounds the grid
+    Why                       the default: such a row is read once, and dw and db leave the registers once a program
 
     The next tiles are under way, in their own dtype, while this one is worked on: STAGES - 1 of them are copied to
     shared memory (loops.py), or PREFETCH of them, 0 to 2, are loaded into registers. With KEEP_W w stays in registers
@@ -118,7 +117,7 @@ def _layer_norm_backward_kernel(
             # dy is 0 in a masked column, so what xhat holds there adds nothing
             if STAGES > 1:
                 # one reduction, so that the warps wait for each other once; Triton 2.3.1's interpreter has no such one
-                total, products = tl.reduce((g, g * xhat), 1, _add_two)
+                total, products = tl.reduce((g, g * xhat), 1, add_two)
             else:
                 total = tl.sum(g, axis=1)
                 products = tl.sum(g * xhat, axis=1)
@@ -147,7 +146,14 @@ def _layer_norm_backward_wide_dx_kernel(
     BLOCK_N: tl.constexpr,
     HAS_W: tl.constexpr,
 ):
-    """A program computes dx of one row after another in chunks of BLOCK_N, for rows too wide to hold in registers.
+    """dx of one row after another, in chunks of BLOCK_N.
+
+    dY, X, dX     [n_rows, N_COLS], fp32 / fp16 / bf16
+    W             [N_COLS], X's dtype or fp32; read only where HAS_W
+    Mean, RSTD    [n_rows], fp32: as forward stored them
+    Settings      "wide": BLOCK_N is block_n; programs bounds the grid. Launched where dx is wanted
+    Why           rows too wide for registers, where no programs may share one. The row is read twice, and a share of
+                  dw and db as wide as it has no place beside it
 
     The second read goes from the end of the row to its start: what was read last is what the L2 still holds.
     """
@@ -201,7 +207,15 @@ def _layer_norm_backward_wide_dwdb_kernel(
     NEED_DW: tl.constexpr,
     NEED_DB: tl.constexpr,
 ):
-    """Program (p, c) adds rows p * rows_per_program ... of the columns of slice c into partial row p of dw and db."""
+    """Partial row p of dw and db, of the columns of slice c: program (p, c) adds rows p * rows_per_program and on.
+
+    dY, X                     [n_rows, N_COLS], fp32 / fp16 / bf16
+    Mean, RSTD                [n_rows], fp32: as forward stored them
+    dW_partial, dB_partial    [n_partials, N_COLS], fp32
+    Settings                  "wide", for which the plan chooses ROWS, BLOCK_N and rows_per_program by itself. Launched
+                              where dw or db is wanted
+    Why                       dw and db of rows too wide for registers: a slice of columns fits
+    """
     cols = tl.expand_dims(tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N), 0)
     col_mask = cols < N_COLS
     dw = tl.zeros([ROWS, BLOCK_N], tl.float32)
@@ -252,9 +266,15 @@ def _layer_norm_backward_reduce_kernel(
     NEED_DW: tl.constexpr,
     NEED_DB: tl.constexpr,
 ):
-    """Program (c, r) adds all partial rows of BLOCK_N columns of dw, or of db, in a fixed order.
+    """dw and db out of their partial rows: program (c, r) adds BLOCK_N columns of result r, in a fixed order.
 
-    dW, dB: [N_COLS], in W's and B's dtype. Of those that are wanted dw is result 0, and db the last.
+    dW_partial, dB_partial    [n_partials, N_COLS], fp32
+    dW                        [N_COLS], W's dtype
+    dB                        [N_COLS], B's dtype
+    Settings                  every kind of backward ends in it; the plan chooses ROWS and BLOCK_N by itself
+    Why                       without atomics a repeat gives the same bits
+
+    Of the results that are wanted dw is the first, and db the last.
     """
     cols = tl.expand_dims(tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N), 0)
     result = tl.program_id(1)

@@ -4,12 +4,8 @@ All kernels keep to the subset of Triton that 2.3.1 and every later release shar
 two-dimensional [ROWS, BLOCK_N] tiles, `tl.expand_dims` instead of indexing with None, sums in fp32, no scalar made by
 a reduction, and no parameter named like a compile option (Triton 2.3.1 would drop it from the call).
 
-Arguments of every kernel here:
-    X, Y          [n_rows, N_COLS], contiguous, fp32 / fp16 / bf16
-    W, B          [N_COLS], of X's dtype or fp32; read only where HAS_W / HAS_B
-    Mean, RSTD    [n_rows], fp32: the statistics kept for backward
-    n_rows, eps
-    N_COLS        a constant, so that the compiler knows how rows are aligned and drops registers that no column needs
+Tensors are contiguous. N_COLS is a constant of every kernel, so that the compiler knows how rows are aligned and drops
+registers that no column needs.
 """
 
 import triton
@@ -32,8 +28,16 @@ def _layer_norm_forward_kernel(
     HAS_W: tl.constexpr,
     HAS_B: tl.constexpr,
 ):
-    """One program normalises ROWS whole rows, held in registers between the two passes of the variance."""
-    # 64-bit from the first product on: n_rows * N_COLS may pass 2**31, and so may n_rows alone
+    """y, mean and rstd of ROWS whole rows a program, held in registers between the two passes of the variance.
+
+    X, Y          [n_rows, N_COLS], fp32 / fp16 / bf16
+    W, B          [N_COLS], X's dtype or fp32; read only where HAS_W / HAS_B
+    Mean, RSTD    [n_rows], fp32: kept for backward
+    Settings      "tile": ROWS is rows, BLOCK_N is block_n, at least N_COLS
+    Why           the default: such a row is read once, and several short ones fill a program
+    """
+    # 64-bit from the first product on: n_rows * N_COLS may pass 2**31, and so may n_rows alone. A tile from the start,
+    # since a scalar of Triton 2.3.1's interpreter has no `to`
     rows = tl.full([ROWS], ROWS, tl.int64) * tl.program_id(0) + tl.arange(0, ROWS)
     cols = tl.expand_dims(tl.arange(0, BLOCK_N), 0)
     row_mask = rows < n_rows
@@ -77,7 +81,14 @@ def _layer_norm_forward_wide_kernel(
     HAS_W: tl.constexpr,
     HAS_B: tl.constexpr,
 ):
-    """A program normalises one row after another in chunks of BLOCK_N, for rows too wide to hold in registers.
+    """y, mean and rstd of one row after another, in chunks of BLOCK_N.
+
+    X, Y          [n_rows, N_COLS], fp32 / fp16 / bf16
+    W, B          [N_COLS], X's dtype or fp32; read only where HAS_W / HAS_B
+    Mean, RSTD    [n_rows], fp32: kept for backward
+    Settings      "wide": BLOCK_N is block_n; programs bounds the grid
+    Why           rows too wide for registers, where no programs may share one: on ROCm, interpreted, with few
+                  multiprocessors. The row is read twice
 
     Every lane runs Welford's update over its own columns, so no chunk waits for a reduction; the lanes are combined
     once at the end (Chan, Golub, LeVeque 1979). The second read of the row goes from its end to its start: what was
@@ -87,6 +98,7 @@ def _layer_norm_forward_wide_kernel(
     n_chunks: tl.constexpr = (N_COLS + BLOCK_N - 1) // BLOCK_N
     lane_count = tl.where(lanes + (n_chunks - 1) * BLOCK_N < N_COLS, n_chunks * 1.0, n_chunks - 1.0)
     for row in range(tl.program_id(0), n_rows, tl.num_programs(0)):
+        # a tile, since a scalar of Triton 2.3.1's interpreter has no `to`
         rows = tl.full([1], 0, tl.int64) + row
         row_start = tl.expand_dims(rows * N_COLS, 1)
 

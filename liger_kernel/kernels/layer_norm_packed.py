@@ -6,48 +6,41 @@ A row of 49152 elements so fits into the registers of one program, 24 words in e
 written once, and no program waits for another. Every pass over the row unpacks the words anew. What a pass unpacks is
 not kept, because the next pass reads the words through a zero that only the pass before it gives.
 
-Rows have an even length. Arguments as in layer_norm_forward.py.
 """
 
 import triton
 import triton.language as tl
 
-from .packed import as_words, high, load_words, low, word
+from .packed import as_words, half, load_halves, not_before, pack_halves, zero_unless_nan
 
 
 @triton.jit
 def _sum_of(words, origin, mask, pointer):
     """element - origin, the two of each word added up, in fp32; 0 where masked."""
-    return tl.where(mask, (low(words, pointer) - origin) + (high(words, pointer) - origin), 0.0)
+    return tl.where(mask, (half(words, pointer, 0) - origin) + (half(words, pointer, 1) - origin), 0.0)
 
 
 @triton.jit
 def _squares_of(words, mean, mask, pointer):
     """(element - mean) ** 2, the two of each word added up; 0 where masked."""
-    first = low(words, pointer) - mean
-    second = high(words, pointer) - mean
+    first = half(words, pointer, 0) - mean
+    second = half(words, pointer, 1) - mean
     return tl.where(mask, first * first + second * second, 0.0)
 
 
 @triton.jit
 def _store_chunk(Y, y_words, W, B, words, cols, mask, mean, rstd, HAS_W: tl.constexpr, HAS_B: tl.constexpr):
-    first = (low(words, Y) - mean) * rstd
-    second = (high(words, Y) - mean) * rstd
+    first = (half(words, Y, 0) - mean) * rstd
+    second = (half(words, Y, 1) - mean) * rstd
     if HAS_W:
-        w_first, w_second = load_words(W, cols, mask)
+        w_first, w_second = load_halves(W, cols, mask)
         first = first * w_first
         second = second * w_second
     if HAS_B:
-        b_first, b_second = load_words(B, cols, mask)
+        b_first, b_second = load_halves(B, cols, mask)
         first = first + b_first
         second = second + b_second
-    tl.store(y_words + cols, word(first, second, Y), mask=mask)
-
-
-@triton.jit
-def _zero_after(number):
-    """An int32 0 that no compiler knows before the number; 1 where the number is NaN, and so is the result."""
-    return (number != number).to(tl.int32)
+    tl.store(y_words + cols, pack_halves(first, second, Y), mask=mask)
 
 
 @triton.jit
@@ -76,7 +69,13 @@ def _layer_norm_forward_packed_kernel(
     HAS_W: tl.constexpr,
     HAS_B: tl.constexpr,
 ):
-    """One program normalises one row, held as up to 6 chunks of BLOCK_N elements.
+    """y, mean and rstd of one row a program, held as CHUNKS chunks of BLOCK_N elements, of which there are up to 6.
+
+    X, Y          [n_rows, N_COLS], fp16 / bf16, N_COLS even
+    W, B          [N_COLS], X's dtype or fp32; read only where HAS_W / HAS_B
+    Mean, RSTD    [n_rows], fp32: kept for backward
+    Settings      "packed": BLOCK_N is block_n, CHUNKS as many as hold the row
+    Why           a row of up to 49152 elements fits into the registers of one program
 
     The last pass goes chunk by chunk, so that w and b of one chunk alone are in registers.
     """
@@ -86,6 +85,7 @@ def _layer_norm_forward_packed_kernel(
     x_words = as_words(X, 2) + row * row_words
     y_words = as_words(Y, 2) + row * row_words
     cols = tl.expand_dims(tl.arange(0, block), 0)
+    # each chunk has a name of its own, since Triton before 3.3 has no tuple that a loop fills
     x0 = _load_chunk(x_words, cols, 0, CHUNKS, row_words, block)
     x1 = _load_chunk(x_words, cols, 1, CHUNKS, row_words, block)
     x2 = _load_chunk(x_words, cols, 2, CHUNKS, row_words, block)
@@ -107,13 +107,13 @@ def _layer_norm_forward_packed_kernel(
     if CHUNKS > 5:
         total += _sum_of(x5, origin, cols + 5 * block < row_words, X)
     mean = origin + tl.expand_dims(tl.sum(total, axis=1) / N_COLS, 1)
-    zero = _zero_after(mean)
-    x0 = x0 ^ zero
-    x1 = x1 ^ zero
-    x2 = x2 ^ zero
-    x3 = x3 ^ zero
-    x4 = x4 ^ zero
-    x5 = x5 ^ zero
+    zero = zero_unless_nan(mean)
+    x0 = not_before(x0, zero, 2)
+    x1 = not_before(x1, zero, 2)
+    x2 = not_before(x2, zero, 2)
+    x3 = not_before(x3, zero, 2)
+    x4 = not_before(x4, zero, 2)
+    x5 = not_before(x5, zero, 2)
     squares = _squares_of(x0, mean, cols < row_words, X)
     if CHUNKS > 1:
         squares += _squares_of(x1, mean, cols + 1 * block < row_words, X)
@@ -129,20 +129,20 @@ def _layer_norm_forward_packed_kernel(
     tl.store(Mean + rows, mean)
     tl.store(RSTD + rows, rstd)
 
-    zero = _zero_after(rstd)
-    _store_chunk(Y, y_words, W, B, x0 ^ zero, cols, cols < row_words, mean, rstd, HAS_W, HAS_B)
+    zero = zero_unless_nan(rstd)
+    _store_chunk(Y, y_words, W, B, not_before(x0, zero, 2), cols, cols < row_words, mean, rstd, HAS_W, HAS_B)
     if CHUNKS > 1:
         at = cols + 1 * block
-        _store_chunk(Y, y_words, W, B, x1 ^ zero, at, at < row_words, mean, rstd, HAS_W, HAS_B)
+        _store_chunk(Y, y_words, W, B, not_before(x1, zero, 2), at, at < row_words, mean, rstd, HAS_W, HAS_B)
     if CHUNKS > 2:
         at = cols + 2 * block
-        _store_chunk(Y, y_words, W, B, x2 ^ zero, at, at < row_words, mean, rstd, HAS_W, HAS_B)
+        _store_chunk(Y, y_words, W, B, not_before(x2, zero, 2), at, at < row_words, mean, rstd, HAS_W, HAS_B)
     if CHUNKS > 3:
         at = cols + 3 * block
-        _store_chunk(Y, y_words, W, B, x3 ^ zero, at, at < row_words, mean, rstd, HAS_W, HAS_B)
+        _store_chunk(Y, y_words, W, B, not_before(x3, zero, 2), at, at < row_words, mean, rstd, HAS_W, HAS_B)
     if CHUNKS > 4:
         at = cols + 4 * block
-        _store_chunk(Y, y_words, W, B, x4 ^ zero, at, at < row_words, mean, rstd, HAS_W, HAS_B)
+        _store_chunk(Y, y_words, W, B, not_before(x4, zero, 2), at, at < row_words, mean, rstd, HAS_W, HAS_B)
     if CHUNKS > 5:
         at = cols + 5 * block
-        _store_chunk(Y, y_words, W, B, x5 ^ zero, at, at < row_words, mean, rstd, HAS_W, HAS_B)
+        _store_chunk(Y, y_words, W, B, not_before(x5, zero, 2), at, at < row_words, mean, rstd, HAS_W, HAS_B)

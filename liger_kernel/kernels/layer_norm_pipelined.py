@@ -11,15 +11,15 @@ one row, then collects those of the row before it, which all programs of the row
 A program of a split row waits inside one instruction sequence of PTX (`_wait`): every thread reads the slots until
 none is empty. A slot is written once, so that all threads see the same words, and no barrier is inside the wait.
 
-Rows have an even length. Arguments as in layer_norm_split.py.
 """
 
 import triton
 import triton.language as tl
 
-from .layer_norm_split import _publish, _sum_both, _unpack
+from .exchange import publish, published
 from .loops import pipelined, with_loops
-from .packed import as_words, high, low, not_before, word
+from .packed import as_words, half, held_half, hold_half, not_before, pack_halves, zero_after
+from .sums import sum_all, sum_both
 
 # lint: allow not-interpreted (the plan launches no kernel of this file in an interpreter)
 SAMPLE = tl.constexpr(32)  # elements of a row whose mean its sums are taken about: one for each thread of a warp
@@ -44,39 +44,6 @@ def _wait(slots, lanes, SPLIT: tl.constexpr):
     )
 
 
-@triton.jit
-def _hold(vector, cols, mask, HALF: tl.constexpr):
-    """What a program holds of weight or bias for `_half`: the words, or with fp32 parameters the elements of a half."""
-    if vector.dtype.element_ty == tl.float32:
-        held = tl.load(vector + (2 * cols + HALF), mask=mask, other=0.0)
-    else:
-        held = tl.load(as_words(vector, 2) + cols, mask=mask, other=0)
-    return held
-
-
-@triton.jit
-def _half(held, vector, zero, HALF: tl.constexpr):
-    """The first or second element of each word of weight or bias, in fp32; not before the compiler knows `zero`."""
-    if vector.dtype.element_ty == tl.float32:
-        element = held
-    elif HALF == 0:
-        element = low(not_before(held, zero, 2), vector)
-    else:
-        element = high(not_before(held, zero, 2), vector)
-    return element
-
-
-@triton.jit
-def _zero_after(number, rstd):
-    """An int32 0, since no rstd is negative; no compiler knows that, nor the number before it is computed."""
-    return ((number != 0.0) & (rstd < 0.0)).to(tl.int32)
-
-
-@triton.jit
-def _sum_in_row(tile):
-    return tl.sum(tl.sum(tile, axis=1), axis=0)
-
-
 @with_loops
 @triton.jit
 def _layer_norm_forward_pipelined_kernel(
@@ -97,7 +64,16 @@ def _layer_norm_forward_pipelined_kernel(
     HAS_W: tl.constexpr,
     HAS_B: tl.constexpr,
 ):
-    """Persistent: group p // SPLIT takes every (number of groups)-th row, program p BLOCK_N of its columns."""
+    """y, mean and rstd; group p // SPLIT takes every (number of groups)-th row, program p BLOCK_N of its columns.
+
+    X, Y          [n_rows, N_COLS], fp16 / bf16, N_COLS even
+    W, B          [N_COLS], X's dtype or fp32; read only where HAS_W / HAS_B
+    Mean, RSTD    [n_rows], fp32: kept for backward
+    Exchange      [n_rows, SPLIT], int64, zeros: the slots (exchange.py)
+    Settings      "pipelined": BLOCK_N and STAGES are those of that name, SPLIT as many programs as hold a row, LANES
+                  lanes that read its slots; programs bounds the grid
+    Why           long rows: the loads of the next ones take no registers, which so hold a longer part
+    """
     row_words: tl.constexpr = N_COLS // 2
     block_words: tl.constexpr = BLOCK_N // 2
     part = tl.program_id(0) % SPLIT
@@ -112,11 +88,11 @@ def _layer_norm_forward_pipelined_kernel(
     x_words = as_words(X, 2)
     y_words = as_words(Y, 2)
     if HAS_W:
-        w_first = _hold(W, cols, mask, 0)
-        w_second = _hold(W, cols, mask, 1)
+        w_first = hold_half(W, cols, mask, 0)
+        w_second = hold_half(W, cols, mask, 1)
     if HAS_B:
-        b_first = _hold(B, cols, mask, 0)
-        b_second = _hold(B, cols, mask, 1)
+        b_first = hold_half(B, cols, mask, 0)
+        b_second = hold_half(B, cols, mask, 1)
     whole: tl.constexpr = N_COLS % BLOCK_N == 0  # no program has fewer columns than its block
     # read a pass early; a number carried over two passes would keep Triton from copying rows ahead
     sample = part * BLOCK_N + tl.arange(0, SAMPLE)
@@ -134,19 +110,19 @@ def _layer_norm_forward_pipelined_kernel(
         ahead = following + n_groups
         wanted = (sample < N_COLS) & (ahead < n_rows)
         sample_coming = tl.load(X + ahead.to(tl.int64) * N_COLS + sample, mask=wanted, other=0.0)
-        first = low(x_next, X) - origin
-        second = high(x_next, X) - origin
+        first = half(x_next, X, 0) - origin
+        second = half(x_next, X, 1) - origin
         if not whole:
             first = tl.where(mask, first, 0.0)
             second = tl.where(mask, second, 0.0)
-        total, squares = _sum_both(first + second, first * first + second * second)
+        total, squares = sum_both(first + second, first * first + second * second)
         part_mean = origin + total / count
         squares = squares - total * (total / count)
-        _publish(Exchange + following.to(tl.int64) * SPLIT + part, part_mean, squares, following < n_rows)
+        publish(Exchange + following.to(tl.int64) * SPLIT + part, part_mean, squares, following < n_rows)
 
         row = following - n_groups
         slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
-        means, squares = _unpack(_wait(slots, lanes, SPLIT))
+        means, squares = published(_wait(slots, lanes, SPLIT))
         # about the first part's mean (Chan, Golub, LeVeque 1979)
         centre = tl.sum(tl.where(lanes == 0, means, 0.0), axis=0)
         offset = means - centre
@@ -156,17 +132,17 @@ def _layer_norm_forward_pipelined_kernel(
         rstd = 1 / tl.sqrt((squares - total / N_COLS * total) / N_COLS + eps)
         tl.store(Mean + row, mean, mask=(part == 0) & (row >= 0))
         tl.store(RSTD + row, rstd, mask=(part == 0) & (row >= 0))
-        zero = _zero_after(mean, rstd)
-        first = (low(x, X) - mean) * rstd
-        second = (high(x, X) - mean) * rstd
+        zero = zero_after(mean, rstd)
+        first = (half(x, X, 0) - mean) * rstd
+        second = (half(x, X, 1) - mean) * rstd
         if HAS_W:
-            first = first * _half(w_first, W, zero, 0)
-            second = second * _half(w_second, W, zero, 1)
+            first = first * held_half(w_first, W, zero, 0)
+            second = second * held_half(w_second, W, zero, 1)
         if HAS_B:
-            first = first + _half(b_first, B, zero, 0)
-            second = second + _half(b_second, B, zero, 1)
+            first = first + held_half(b_first, B, zero, 0)
+            second = second + held_half(b_second, B, zero, 1)
         offsets = row.to(tl.int64) * row_words + cols
-        tl.store(y_words + offsets, word(first, second, Y), mask=mask & (row >= 0))
+        tl.store(y_words + offsets, pack_halves(first, second, Y), mask=mask & (row >= 0))
         x = not_before(x_next, zero, 2)
 
 
@@ -193,7 +169,15 @@ def _layer_norm_backward_pipelined_kernel(
     NEED_DW: tl.constexpr,
     NEED_DB: tl.constexpr,
 ):
-    """Persistent, as forward; the share of dw and db stays in registers.
+    """dx, and the program's share of dw and db, which stays in registers; rows are shared as in forward.
+
+    dY, X, dX                 [n_rows, N_COLS], fp16 / bf16, N_COLS even
+    W                         [N_COLS], X's dtype or fp32; read only where HAS_W
+    Mean, RSTD                [n_rows], fp32: as forward stored them
+    dW_partial, dB_partial    [groups, N_COLS], fp32
+    Exchange                  [n_rows, SPLIT], int64, zeros: the slots (exchange.py)
+    Settings                  "pipelined": BLOCK_N, STAGES, SPLIT and LANES as in forward; programs bounds the grid
+    Why                       long rows: as in forward, and dw and db of more columns stay in registers
 
     With SPLIT 1, and where dx is not wanted, there is nothing to wait for: a pass works on one row alone.
     """
@@ -213,8 +197,8 @@ def _layer_norm_backward_pipelined_kernel(
     db_first = tl.zeros([1, block_words], tl.float32)
     db_second = tl.zeros([1, block_words], tl.float32)
     if HAS_W:
-        w_first = _hold(W, cols, mask, 0)
-        w_second = _hold(W, cols, mask, 1)
+        w_first = hold_half(W, cols, mask, 0)
+        w_second = hold_half(W, cols, mask, 1)
     # read a pass early; a number carried over two passes would keep Triton from copying rows ahead
     mean_coming = tl.load(Mean + group)
     rstd_coming = tl.load(RSTD + group)
@@ -239,38 +223,38 @@ def _layer_norm_backward_pipelined_kernel(
         rstd_coming = tl.load(RSTD + ahead, mask=ahead < n_rows, other=0.0)
         zero = 0
         if NEED_DX:
-            g_first = low(dy_next, X)
-            g_second = high(dy_next, X)
+            g_first = half(dy_next, X, 0)
+            g_second = half(dy_next, X, 1)
             if HAS_W:
-                g_first = g_first * _half(w_first, W, 0, 0)
-                g_second = g_second * _half(w_second, W, 0, 1)
+                g_first = g_first * held_half(w_first, W, 0, 0)
+                g_second = g_second * held_half(w_second, W, 0, 1)
             # dy is 0 in a masked column, so what x holds there adds nothing
-            products = g_first * (low(x_next, X) - mean) + g_second * (high(x_next, X) - mean)
-            c1 = _sum_in_row(g_first + g_second)
-            c2 = _sum_in_row(products) * rstd
-            zero = _zero_after(c2, rstd)
+            products = g_first * (half(x_next, X, 0) - mean) + g_second * (half(x_next, X, 1) - mean)
+            c1 = sum_all(g_first + g_second)
+            c2 = sum_all(products) * rstd
+            zero = zero_after(c2, rstd)
             dy_next = not_before(dy_next, zero, 2)
             x_next = not_before(x_next, zero, 2)
         row = following
         if exchanges:
-            _publish(Exchange + following.to(tl.int64) * SPLIT + part, c1, c2, following < n_rows)
+            publish(Exchange + following.to(tl.int64) * SPLIT + part, c1, c2, following < n_rows)
             row = following - n_groups
             mean = mean_before
             rstd = rstd_before
             mean_before = tl.load(Mean + following, mask=following < n_rows, other=0.0)
             rstd_before = tl.load(RSTD + following, mask=following < n_rows, other=0.0)
             slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
-            first, second = _unpack(_wait(slots, lanes, SPLIT))
+            first, second = published(_wait(slots, lanes, SPLIT))
             c1 = tl.sum(tl.where(lanes < SPLIT, first, 0.0), axis=0)
             c2 = tl.sum(tl.where(lanes < SPLIT, second, 0.0), axis=0)
-            zero = _zero_after(c2, rstd)
+            zero = zero_after(c2, rstd)
         else:
             dy = dy_next
             x = x_next
-        g_first = low(dy, X)
-        g_second = high(dy, X)
-        x_first = low(x, X) - mean
-        x_second = high(x, X) - mean
+        g_first = half(dy, X, 0)
+        g_second = half(dy, X, 1)
+        x_first = half(x, X, 0) - mean
+        x_second = half(x, X, 1) - mean
         if NEED_DW:
             dw_first += g_first * (x_first * rstd)
             dw_second += g_second * (x_second * rstd)
@@ -279,14 +263,14 @@ def _layer_norm_backward_pipelined_kernel(
             db_second += g_second
         if NEED_DX:
             if HAS_W:
-                g_first = g_first * _half(w_first, W, zero, 0)
-                g_second = g_second * _half(w_second, W, zero, 1)
+                g_first = g_first * held_half(w_first, W, zero, 0)
+                g_second = g_second * held_half(w_second, W, zero, 1)
             k1 = c1 / N_COLS * rstd
             k2 = c2 / N_COLS * rstd * rstd
             dx_first = g_first * rstd - (x_first * k2 + k1)
             dx_second = g_second * rstd - (x_second * k2 + k1)
             offsets = row.to(tl.int64) * row_words + cols
-            tl.store(as_words(dX, 2) + offsets, word(dx_first, dx_second, dX), mask=mask & (row >= 0))
+            tl.store(as_words(dX, 2) + offsets, pack_halves(dx_first, dx_second, dX), mask=mask & (row >= 0))
         if exchanges:
             dy = dy_next
             x = x_next

@@ -1,36 +1,23 @@
 # mypy: disable-error-code="attr-defined"
 # inside a kernel `row` of a range is a Triton scalar, which has `.to`
 """LayerNorm kernels for rows that several programs share: each holds BLOCK_N columns in registers, so that a row of any
-length is read once and written once.
-
-SPLIT neighbouring programs work on the same row and need each other's two sums. Each writes its two fp32 numbers as
-one 64-bit word to a slot of its own and reads the slots of its row until none is empty. A word of zero is an empty
-slot, so the buffer is zeroed before the launch; the word holds the inverted bits of the two numbers, so that no result
-of arithmetic can be mistaken for an empty slot (both numbers would have to be NaNs with every bit set). A 64-bit word
-is written whole or not at all, and it is all that is exchanged, so no fence is needed; every program adds the numbers
-in the same order, so a repeat gives the same bits.
-
-Waiting is safe where the SPLIT programs of a row can all be on the device at once and programs start in the order of
-their number: the rows of earlier programs finish without later ones. The launch plan splits rows only on devices where
-that holds, over far fewer programs than the device runs at a time.
+length is read once and written once. exchange.py says how its programs tell each other their sums.
 
 What the loop that waits depends on must be the same in all warps, or some would leave it while others meet the
 barriers that Triton may put into it. Warps that each read the slots for themselves can see different values, so every
 lane of the tile of slots belongs to one thread alone (LANES is at least twice the threads of a program: one thread
 reads two 64-bit words at once), and the count of empty slots reaches all warps through one reduction over all.
 
-Scalars made by a reduction are what the interpreter of 2.3.1 cannot do, and every interpreter runs programs one after
-another, so that a split row would wait for ever: these kernels run on a device only.
-
-Arguments as in layer_norm_forward.py and layer_norm_backward.py, and
-    Exchange      [n_rows, SPLIT], int64, zeros
-    PACK          elements that a register holds of a row that waits (packed.py)
+Scalars made by a reduction are what the interpreter of Triton 2.3.1 cannot do, and no interpreter can wait: these
+kernels run on a device only.
 """
 
 import triton
 import triton.language as tl
 
+from .exchange import publish, published
 from .packed import as_words, halves, load_vector, not_before, pack, unpack
+from .sums import add_three, sum_all, sum_both
 
 # Four programs of 128 threads on a multiprocessor leave a thread 128 registers. The backward of packed rows keeps to
 # that if it loads the next row after the sums of this one; Triton 2, which knows no limit on registers, if it loads it
@@ -40,34 +27,8 @@ TRITON_2 = tl.constexpr(triton.__version__.startswith("2."))
 
 
 @triton.jit
-def _publish(slot, first, second, wanted):
-    """Write two fp32 scalars to the slot, where wanted."""
-    high = first.to(tl.int32, bitcast=True).to(tl.int64) << 32
-    low = second.to(tl.int32, bitcast=True).to(tl.int64) & 0xFFFFFFFF
-    tl.store(slot, (high | low) ^ -1, mask=wanted)
-
-
-@triton.jit
 def _read(slots, lanes, wanted, SPLIT: tl.constexpr):
     return tl.load(slots + lanes, mask=(lanes < SPLIT) & wanted, other=-1, volatile=True)
-
-
-@triton.jit
-def _unpack(words):
-    words = words ^ -1
-    first = (words >> 32).to(tl.int32).to(tl.float32, bitcast=True)
-    second = words.to(tl.int32).to(tl.float32, bitcast=True)
-    return first, second
-
-
-@triton.jit
-def _add_two(a0, a1, b0, b1):
-    return a0 + b0, a1 + b1
-
-
-@triton.jit
-def _add_three(a0, a1, a2, b0, b1, b2):
-    return a0 + b0, a1 + b1, a2 + b2
 
 
 @triton.jit
@@ -77,7 +38,7 @@ def _add_parts(words, lanes, origin, STATISTICS: tl.constexpr, N_COLS: tl.conste
     With STATISTICS the numbers are a part's mean and sum of squared deviations, and what they add are the sums of
     x - origin and (x - origin) ** 2 (Chan, Golub, LeVeque 1979).
     """
-    first, second = _unpack(words)
+    first, second = published(words)
     if STATISTICS:
         count = tl.minimum(tl.maximum(N_COLS - lanes * BLOCK_N, 0), BLOCK_N)  # the last part may be shorter
         offset = first - origin
@@ -89,19 +50,7 @@ def _add_parts(words, lanes, origin, STATISTICS: tl.constexpr, N_COLS: tl.conste
 @triton.jit
 def _sum(words, lanes, origin, STATISTICS: tl.constexpr, N_COLS: tl.constexpr, BLOCK_N: tl.constexpr):
     n_empty, first, second = _add_parts(words, lanes, origin, STATISTICS, N_COLS, BLOCK_N)
-    return tl.reduce((n_empty, first, second), 0, _add_three)
-
-
-@triton.jit
-def _sum_all(tile):
-    """The sum of a tile of two dimensions; the first lies within threads."""
-    return tl.sum(tl.sum(tile, axis=0), axis=0)
-
-
-@triton.jit
-def _sum_both(first, second):
-    first, second = tl.reduce((first, second), 0, _add_two)
-    return tl.reduce((first, second), 0, _add_two)
+    return tl.reduce((n_empty, first, second), 0, add_three)
 
 
 @triton.jit
@@ -111,12 +60,12 @@ def _publish_statistics(slot, x, mask, count, wanted):
     Both are taken about an origin, and the mean is corrected by what the deviations from it add up to: the rounding of
     one long sum would show in rows without variance.
     """
-    origin = _sum_all(x) / count
+    origin = sum_all(x) / count
     deviation = tl.where(mask, x - origin, 0.0)
-    total, squares = _sum_both(deviation, deviation * deviation)
+    total, squares = sum_both(deviation, deviation * deviation)
     mean = origin + total / count
     squares = squares - total * (total / count)
-    _publish(slot, mean, squares, wanted)
+    publish(slot, mean, squares, wanted)
     return mean
 
 
@@ -139,7 +88,15 @@ def _layer_norm_forward_split_kernel(
     HAS_W: tl.constexpr,
     HAS_B: tl.constexpr,
 ):
-    """Persistent: group p // SPLIT takes every (number of groups)-th row, program p its columns p % SPLIT * BLOCK_N ...
+    """y, mean and rstd; group p // SPLIT takes every (number of groups)-th row, program p BLOCK_N of its columns.
+
+    X, Y          [n_rows, N_COLS], fp32 / fp16 / bf16
+    W, B          [N_COLS], X's dtype or fp32; read only where HAS_W / HAS_B
+    Mean, RSTD    [n_rows], fp32: kept for backward
+    Exchange      [n_rows, SPLIT], int64, zeros: the slots (exchange.py)
+    Settings      "split": BLOCK_N is block_n, SPLIT as many programs as hold a row, PACK 2 where rows are words, LANES
+                  lanes that read its slots; programs bounds the grid
+    Why           rows too wide for the registers of one program, of any dtype and length, on every Triton
 
     Three rows are under way: one loading, one whose statistics are published, one that collects and is written.
     """
@@ -214,9 +171,17 @@ def _layer_norm_backward_split_kernel(
     NEED_DW: tl.constexpr,
     NEED_DB: tl.constexpr,
 ):
-    """Persistent: group p // SPLIT takes every (number of groups)-th row, program p its columns p % SPLIT * BLOCK_N ...
+    """dx, and the program's share of dw and db, which stays in registers; rows are shared as in forward.
 
-    The share of dw and db stays in registers. Three rows are under way: one loading, one whose sums are published, one
+    dY, X, dX                 [n_rows, N_COLS], fp32 / fp16 / bf16
+    W                         [N_COLS], X's dtype or fp32; read only where HAS_W
+    Mean, RSTD                [n_rows], fp32: as forward stored them
+    dW_partial, dB_partial    [groups, N_COLS], fp32
+    Exchange                  [n_rows, SPLIT], int64, zeros: the slots (exchange.py)
+    Settings                  "split": BLOCK_N, SPLIT, PACK and LANES as in forward; programs bounds the grid
+    Why                       as in forward
+
+    Three rows are under way: one loading, one whose sums are published, one
     that collects its sums and is written. dw and db take the last of these: taken with its sums, their terms would be
     kept in registers over the wait.
     """
@@ -262,8 +227,8 @@ def _layer_norm_backward_split_kernel(
                 g = g * load_vector(W, cols, mask, PACK)
             xhat = (unpack(x_next, X, PACK) - mean_next) * rstd_next
             slot = Exchange + following.to(tl.int64) * SPLIT + part
-            c1_part, c2_part = _sum_both(g, g * xhat)
-            _publish(slot, c1_part, c2_part, following < n_rows)
+            c1_part, c2_part = sum_both(g, g * xhat)
+            publish(slot, c1_part, c2_part, following < n_rows)
         if not early:
             # here their registers and those of the sums are not wanted at once
             dy_coming = tl.load(dy_words + offsets, mask=mask & (coming < n_rows), other=0)

@@ -11,9 +11,6 @@ one, and 16 elements would then take 8 registers of each thread. Scalars made by
 of Triton 2.3.1 cannot do: these kernels run on a device, or interpreted from 3.0 on.
 
 Persistent: a program holds one row and has the next one under way; w, b and its share of dw and db stay in registers.
-
-Arguments as in layer_norm_forward.py and layer_norm_backward.py, and
-    ALIGN         elements in 16 bytes; the number of programs is a multiple of it
 """
 
 import triton
@@ -81,6 +78,15 @@ def _layer_norm_forward_unaligned_kernel(
     HAS_W: tl.constexpr,
     HAS_B: tl.constexpr,
 ):
+    """y, mean and rstd of one row at a time, of those that start alike.
+
+    X, Y          [n_rows, N_COLS], fp32 / fp16 / bf16
+    W, B          [N_COLS], X's dtype or fp32; read only where HAS_W / HAS_B
+    Mean, RSTD    [n_rows], fp32: kept for backward
+    Settings      "unaligned": BLOCK_N holds the longest body, ALIGN is the elements in 16 bytes; programs bounds the
+                  grid, which is a multiple of ALIGN
+    Why           rows of an odd length, whose widest loads are a few bytes otherwise
+    """
     step = tl.num_programs(0)
     head, body = _head_and_body(N_COLS, ALIGN)
     cols = tl.arange(0, BLOCK_N)
@@ -143,6 +149,15 @@ def _layer_norm_backward_unaligned_kernel(
     NEED_DW: tl.constexpr,
     NEED_DB: tl.constexpr,
 ):
+    """dx of one row at a time, and the program's share of dw and db, which stays in registers.
+
+    dY, X, dX                 [n_rows, N_COLS], fp32 / fp16 / bf16
+    W                         [N_COLS], X's dtype or fp32; read only where HAS_W
+    Mean, RSTD                [n_rows], fp32: as forward stored them
+    dW_partial, dB_partial    [programs, N_COLS], fp32
+    Settings                  "unaligned": BLOCK_N and ALIGN as in forward; programs bounds the grid
+    Why                       as in forward
+    """
     step = tl.num_programs(0)
     head, body = _head_and_body(N_COLS, ALIGN)
     cols = tl.arange(0, BLOCK_N)

@@ -1,9 +1,14 @@
 """Two 16-bit elements in one 32-bit register: what a kernel holds of a row for later takes half the registers so.
 
 A compiled kernel keeps a loaded 16-bit element in a register of its own, on every Triton from 2.3.1 to 3.9.0. Rows that
-are loaded early, or that wait for a sum, are therefore read as 32-bit words and unpacked where they are used. A tile of
-words is [1, n]; its elements are [PACK, n], the PACK elements of a word in one thread. With PACK 1 a word is an element
-of any dtype. Rows of words need an even number of columns and tensors that start at a multiple of 4 bytes.
+are loaded early, or that wait for a sum, are therefore read as 32-bit words and unpacked where they are used. Rows of
+words need an even number of columns and tensors that start at a multiple of 4 bytes.
+
+A word has two halves: 0 is its first element, 1 its second. Kernels take them out in one of two ways:
+
+    `unpack`, `pack`          both halves as one tile: words are [1, n], elements [PACK, n], those of a word in one
+                              thread. With PACK 1 a word is an element of any dtype, so one kernel serves all rows.
+    `half`, `pack_halves`     each half as a tile of its own, [1, n] as the words, and one instruction packs both.
 """
 
 import os
@@ -68,45 +73,29 @@ def pack(elements, pointer, PACK: tl.constexpr):
 
 
 @triton.jit
-def not_before(words, zero, PACK: tl.constexpr):
-    """The words, which no compiler can unpack before it knows `zero`, an int32 scalar that is 0.
-
-    Two uses of a row would otherwise share one unpacking, whose result is then kept from the first to the second.
-    """
-    if PACK == 2:
-        words = words ^ zero
-    return words
-
-
-@triton.jit
-def low(words, pointer):
-    """The first element of each word, as fp32. `pointer` is to the elements that the words hold."""
+def half(words, pointer, HALF: tl.constexpr):
+    """One element of each word, as fp32. `pointer` is to the elements that the words hold."""
     if pointer.dtype.element_ty == tl.bfloat16:
-        element = (words << 16).to(tl.float32, bitcast=True)
-    else:
+        if HALF == 0:
+            element = (words << 16).to(tl.float32, bitcast=True)
+        else:
+            element = (words & -65536).to(tl.float32, bitcast=True)
+    elif HALF == 0:
         element = words.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-    return element
-
-
-@triton.jit
-def high(words, pointer):
-    """The second element of each word, as fp32."""
-    if pointer.dtype.element_ty == tl.bfloat16:
-        element = (words & -65536).to(tl.float32, bitcast=True)
     else:
         element = (words >> 16).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
     return element
 
 
 @triton.jit
-def word(first, second, pointer):
+def pack_halves(first, second, pointer):
     """Words of two elements in fp32, rounded to what `pointer` points to.
 
     One instruction for both; element by element, a conversion takes eight times as long as any other instruction.
     """
     if INTERPRETED:
-        low_bits = first.to(pointer.dtype.element_ty).to(tl.int16, bitcast=True).to(tl.int32) & 0xFFFF
-        words = second.to(pointer.dtype.element_ty).to(tl.int16, bitcast=True).to(tl.int32) << 16 | low_bits
+        first_bits = first.to(pointer.dtype.element_ty).to(tl.int16, bitcast=True).to(tl.int32) & 0xFFFF
+        words = second.to(pointer.dtype.element_ty).to(tl.int16, bitcast=True).to(tl.int32) << 16 | first_bits
     elif pointer.dtype.element_ty == tl.bfloat16:
         words = tl.inline_asm_elementwise(
             "cvt.rn.bf16x2.f32 $0, $1, $2;", "=r,r,r", [second, first], dtype=tl.int32, is_pure=True, pack=1
@@ -119,13 +108,59 @@ def word(first, second, pointer):
 
 
 @triton.jit
-def load_words(vector, cols, mask):
-    """Weight or bias at the words `cols` of a row, as (first, second) elements in fp32; 0 where masked."""
+def load_halves(vector, cols, mask):
+    """Weight or bias at the words `cols` of a row, each half as fp32 [1, n]; 0 where masked."""
     if vector.dtype.element_ty == tl.float32:
         first = tl.load(vector + cols * 2, mask=mask, other=0.0)
         second = tl.load(vector + cols * 2 + 1, mask=mask, other=0.0)
     else:
         words = tl.load(as_words(vector, 2) + cols, mask=mask, other=0)
-        first = low(words, vector)
-        second = high(words, vector)
+        first = half(words, vector, 0)
+        second = half(words, vector, 1)
     return first, second
+
+
+@triton.jit
+def hold_half(vector, cols, mask, HALF: tl.constexpr):
+    """What a program keeps of weight or bias for `held_half`: the words, or of fp32 the elements of that half."""
+    if vector.dtype.element_ty == tl.float32:
+        held = tl.load(vector + (2 * cols + HALF), mask=mask, other=0.0)
+    else:
+        held = tl.load(as_words(vector, 2) + cols, mask=mask, other=0)
+    return held
+
+
+@triton.jit
+def held_half(held, vector, zero, HALF: tl.constexpr):
+    """What is held of weight or bias, as fp32; not before the compiler knows `zero`, an int32 scalar that is 0."""
+    if vector.dtype.element_ty == tl.float32:
+        element = held
+    else:
+        element = half(not_before(held, zero, 2), vector, HALF)
+    return element
+
+
+@triton.jit
+def not_before(words, zero, PACK: tl.constexpr):
+    """The words, which no compiler can unpack before it knows `zero`, an int32 scalar that is 0.
+
+    Two uses of a row would otherwise share one unpacking, whose result is then kept from the first to the second.
+    """
+    if PACK == 2:
+        words = words ^ zero
+    return words
+
+
+@triton.jit
+def zero_after(number, rstd):
+    """An int32 0, since no rstd is negative; no compiler knows that, nor the number before it is computed."""
+    return ((number != 0.0) & (rstd < 0.0)).to(tl.int32)
+
+
+@triton.jit
+def zero_unless_nan(number):
+    """An int32 0 that no compiler knows before the number, and no rstd is needed for; 1 where the number is NaN.
+
+    For words of which nothing is computed but what is then NaN itself.
+    """
+    return (number != number).to(tl.int32)

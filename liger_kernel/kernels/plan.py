@@ -8,7 +8,7 @@ each kernel takes, `device` describes what it runs on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -26,7 +26,7 @@ from .geometry import (
     unaligned_programs,
 )
 from .parameters import Types, parameter_types
-from .settings import PACKED_KINDS, Settings, backward_settings, forward_settings, tuned_settings
+from .settings import Settings, backward_settings, forward_settings, refusal, tuned_settings
 
 __all__ = [
     "BYTES",
@@ -81,6 +81,7 @@ class Launch:
 class _Problem:
     """What all launches of one plan share; `switches` are the constexprs that say what is there and what is wanted."""
 
+    direction: str
     n_rows: int
     n_cols: int
     types: Types
@@ -131,14 +132,17 @@ def forward_plan(
         w_dtype, b_dtype: of weight and bias, where not the input's.
         has_w, has_b: whether there is a weight, a bias.
         settings: used instead of those the plan would choose.
+
+    Raises:
+        ValueError: an argument that no plan takes, or settings that such rows or the device cannot have.
     """
     _check(n_rows, n_cols, dtype)
     if n_rows == 0:
         return ()
     chosen = settings or forward_settings(n_rows, n_cols, dtype, device)
     types = Types(dtype, w_dtype or dtype, b_dtype or dtype)
-    problem = _Problem(n_rows, n_cols, types, device, {"HAS_W": has_w, "HAS_B": has_b})
-    return (_main_launch(problem, "forward", chosen, _tile(chosen)),)
+    problem = _Problem("forward", n_rows, n_cols, types, device, {"HAS_W": has_w, "HAS_B": has_b})
+    return tuple(_row_launches(problem, chosen))
 
 
 def backward_plan(
@@ -161,6 +165,9 @@ def backward_plan(
         n_rows, n_cols, dtype, w_dtype, b_dtype, has_w, settings: as in `forward_plan`.
         need_dx, need_dw, need_db: which results are wanted.
 
+    Raises:
+        ValueError: as in `forward_plan`.
+
     A launch whose `values` hold "n_partials" reads that many partial rows of dw and db.
     """
     _check(n_rows, n_cols, dtype)
@@ -169,87 +176,121 @@ def backward_plan(
     chosen = settings or backward_settings(n_rows, n_cols, dtype, device)
     types = Types(dtype, w_dtype or dtype, b_dtype or dtype)
     switches = {"HAS_W": has_w, "NEED_DX": need_dx, "NEED_DW": need_dw, "NEED_DB": need_db}
-    problem = _Problem(n_rows, n_cols, types, device, switches)
-    if chosen.kind == "wide":
-        launches, n_partials = _wide_backward(problem, chosen)
-    else:
-        tile = {**_tile(chosen), "PREFETCH": chosen.prefetch, "STAGES": chosen.stages, "KEEP_W": chosen.keep_w}
-        launches = [_main_launch(problem, "backward", chosen, tile)]
-        n_partials = launches[0].grid[0] // launches[0].constexprs.get("SPLIT", 1)
+    problem = _Problem("backward", n_rows, n_cols, types, device, switches)
+    launches = _row_launches(problem, chosen)
     if need_dw or need_db:
+        # each program, or each SPLIT of them, has left a partial row
+        n_partials = launches[-1].grid[0] // launches[-1].constexprs.get("SPLIT", 1)
         launches.append(_reduce_launch(problem, n_partials))
     return tuple(launches)
 
 
-def _main_launch(problem: _Problem, direction: str, chosen: Settings, tile: dict[str, Any]) -> Launch:
-    """The launch that walks the rows; `tile` are the constexprs of the kernel that holds whole rows.
+def _row_launches(problem: _Problem, chosen: Settings) -> list[Launch]:
+    """The launches that walk the rows, in the chosen settings.
 
     Raises:
-        ValueError: the settings' kind cannot work on such rows, or its block does not hold them.
+        ValueError: the device has no kernel of the settings' kind, or it cannot work on such rows.
     """
-    n_rows, n_cols, device, dtype = problem.n_rows, problem.n_cols, problem.device, problem.types.x
-    if chosen.kind == "wide":
-        grid = (min(n_rows, device.n_multiprocessors * chosen.programs),)
-        shape = {"BLOCK_N": chosen.block_n}
-        return problem.launch("_layer_norm_forward_wide_kernel", grid, chosen, shape, problem.switches)
-    if chosen.kind == "unaligned":
-        block_n = body_block(n_cols, dtype)
-        if block_n > chosen.block_n:
-            raise ValueError(f"block_n is {chosen.block_n}; unaligned rows of {n_cols} columns need at least {block_n}")
-        grid = (unaligned_programs(n_rows, dtype, chosen.programs, device),)
-        shape = {"BLOCK_N": block_n, "ALIGN": align(dtype)}
-        return problem.launch(f"_layer_norm_{direction}_unaligned_kernel", grid, chosen, shape, problem.switches)
-    split = cdiv(n_cols, chosen.block_n)
-    if chosen.kind in PACKED_KINDS and elements_in_a_word(n_cols, dtype) != 2:
-        raise ValueError(f"kind is {chosen.kind!r}; rows of {n_cols} columns of {dtype} are no words of two elements")
-    if chosen.kind == "packed":
-        if split > MOST_CHUNKS:
-            raise ValueError(f"block_n is {chosen.block_n}; {n_cols} columns are more than {MOST_CHUNKS} packed chunks")
-        shape = {"CHUNKS": split, "BLOCK_N": chosen.block_n}
-        return problem.launch("_layer_norm_forward_packed_kernel", (n_rows,), chosen, shape, problem.switches)
-    n_groups = groups(n_rows, chosen.rows, split, chosen.programs, device)
-    slots = n_rows * split if problem.switches.get("NEED_DX", True) else 0
-    if chosen.kind == "pipelined":
-        lanes_read = max(2, next_power_of_2(split))
-        shape = {"SPLIT": split, "BLOCK_N": chosen.block_n, "LANES": lanes_read, "STAGES": chosen.stages}
-        kernel, grid = f"_layer_norm_{direction}_pipelined_kernel", (n_groups * split,)
-        slots = 0 if split == 1 and direction == "backward" else slots
-        return problem.launch(kernel, grid, chosen, shape, problem.switches, exchange_slots=slots)
+    why = refusal(chosen, problem.direction, problem.n_cols, problem.types.x, problem.device)
+    if why:
+        raise ValueError(why)
+    return BUILDERS[chosen.kind](problem, chosen)
+
+
+def _tiles(problem: _Problem, chosen: Settings) -> list[Launch]:
+    if chosen.block_n < problem.n_cols:
+        raise ValueError(f"block_n is {chosen.block_n}; a tile of {problem.n_cols} columns needs at least as many")
+    shape, n_programs = _tile(chosen), cdiv(problem.n_rows, chosen.rows)
+    if problem.direction == "backward":
+        shape.update(PREFETCH=chosen.prefetch, STAGES=chosen.stages, KEEP_W=chosen.keep_w)
+        n_programs = groups(problem.n_rows, chosen.rows, 1, chosen.programs, problem.device)
+    return [problem.launch(f"_layer_norm_{problem.direction}_kernel", (n_programs,), chosen, shape, problem.switches)]
+
+
+def _packed(problem: _Problem, chosen: Settings) -> list[Launch]:
+    n_cols, chunks = problem.n_cols, cdiv(problem.n_cols, chosen.block_n)
+    if chunks > MOST_CHUNKS:
+        raise ValueError(f"block_n is {chosen.block_n}; {n_cols} columns are more than {MOST_CHUNKS} packed chunks")
+    shape, grid = {"CHUNKS": chunks, "BLOCK_N": chosen.block_n}, (problem.n_rows,)
+    return [problem.launch("_layer_norm_forward_packed_kernel", grid, chosen, shape, problem.switches)]
+
+
+def _split(problem: _Problem, chosen: Settings) -> list[Launch]:
+    n_cols, device, split = problem.n_cols, problem.device, cdiv(problem.n_cols, chosen.block_n)
     if split == 1:
-        persistent = direction == "backward"
-        grid = (n_groups if persistent else cdiv(n_rows, chosen.rows),)
-        return problem.launch(f"_layer_norm_{direction}_kernel", grid, chosen, tile, problem.switches)
-    # the grid is a whole number of groups of SPLIT programs
+        raise ValueError(f"block_n is {chosen.block_n}; a row of {n_cols} columns is split into blocks of fewer")
     shape = {
         "SPLIT": split,
         "BLOCK_N": chosen.block_n,
-        "PACK": elements_in_a_word(n_cols, dtype),
+        "PACK": elements_in_a_word(n_cols, problem.types.x),
         "LANES": lanes(split, device, device.warps(chosen.num_warps)),
     }
-    kernel, grid = f"_layer_norm_{direction}_split_kernel", (n_groups * split,)
-    return problem.launch(kernel, grid, chosen, shape, problem.switches, exchange_slots=slots)
+    return [_shared_rows_launch(problem, chosen, shape, problem.n_rows * split)]
 
 
-def _wide_backward(problem: _Problem, chosen: Settings) -> tuple[list[Launch], int]:
-    """Rows too wide for registers: dx row by row, then dw and db in slices of columns; and the partial rows."""
-    n_rows, n_cols, n_multiprocessors = problem.n_rows, problem.n_cols, problem.device.n_multiprocessors
+def _pipelined(problem: _Problem, chosen: Settings) -> list[Launch]:
+    split = cdiv(problem.n_cols, chosen.block_n)
+    lanes_read = max(2, next_power_of_2(split))
+    shape = {"SPLIT": split, "BLOCK_N": chosen.block_n, "LANES": lanes_read, "STAGES": chosen.stages}
+    # forward exchanges the sums of a whole row too, a pass later
+    slots = 0 if split == 1 and problem.direction == "backward" else problem.n_rows * split
+    return [_shared_rows_launch(problem, chosen, shape, slots)]
+
+
+def _shared_rows_launch(problem: _Problem, chosen: Settings, shape: dict[str, Any], slots: int) -> Launch:
+    """Of a kernel whose grid is a whole number of groups of SPLIT programs."""
+    n_programs = groups(problem.n_rows, chosen.rows, shape["SPLIT"], chosen.programs, problem.device) * shape["SPLIT"]
+    kernel = f"_layer_norm_{problem.direction}_{chosen.kind}_kernel"
+    slots = slots if problem.switches.get("NEED_DX", True) else 0
+    return problem.launch(kernel, (n_programs,), chosen, shape, problem.switches, exchange_slots=slots)
+
+
+def _unaligned(problem: _Problem, chosen: Settings) -> list[Launch]:
+    n_cols, dtype = problem.n_cols, problem.types.x
+    block_n = body_block(n_cols, dtype)
+    if block_n > chosen.block_n:
+        raise ValueError(f"block_n is {chosen.block_n}; unaligned rows of {n_cols} columns need at least {block_n}")
+    grid = (unaligned_programs(problem.n_rows, dtype, chosen.programs, problem.device),)
+    shape = {"BLOCK_N": block_n, "ALIGN": align(dtype)}
+    kernel = f"_layer_norm_{problem.direction}_unaligned_kernel"
+    return [problem.launch(kernel, grid, chosen, shape, problem.switches)]
+
+
+def _wide(problem: _Problem, chosen: Settings) -> list[Launch]:
+    """Rows too wide for registers; backward has dx row by row, then dw and db in slices of columns."""
+    grid = (min(problem.n_rows, problem.device.n_multiprocessors * chosen.programs),)
+    shape = {"BLOCK_N": chosen.block_n}
+    if problem.direction == "forward":
+        return [problem.launch("_layer_norm_forward_wide_kernel", grid, chosen, shape, problem.switches)]
     launches = []
     if problem.switches["NEED_DX"]:
-        grid: tuple[int, ...] = (min(n_rows, n_multiprocessors * chosen.programs),)
-        shape = {"BLOCK_N": chosen.block_n}
         launches.append(problem.launch("_layer_norm_backward_wide_dx_kernel", grid, chosen, shape, ["HAS_W"]))
+    if problem.switches["NEED_DW"] or problem.switches["NEED_DB"]:
+        launches.append(_wide_dwdb_launch(problem))
+    return launches
+
+
+def _wide_dwdb_launch(problem: _Problem) -> Launch:
+    n_rows, n_cols, n_multiprocessors = problem.n_rows, problem.n_cols, problem.device.n_multiprocessors
     # enough slices and shares of the rows to give every multiprocessor about four programs
     block_n = max(512, min(DWDB_TILE, next_power_of_2(n_cols // (4 * n_multiprocessors))))
     slices = cdiv(n_cols, block_n)
     rows = DWDB_TILE // block_n
     shares = min(cdiv(n_rows, rows), cdiv(4 * n_multiprocessors, slices))
     rows_per_program = cdiv(cdiv(n_rows, shares), rows) * rows
-    n_partials = cdiv(n_rows, rows_per_program)
-    if problem.switches["NEED_DW"] or problem.switches["NEED_DB"]:
-        kernel, settings = "_layer_norm_backward_wide_dwdb_kernel", Settings("wide", rows, block_n, 8)
-        grid, shape, values = (n_partials, slices), _tile(settings), {"rows_per_program": rows_per_program}
-        launches.append(problem.launch(kernel, grid, settings, shape, ["NEED_DW", "NEED_DB"], values))
-    return launches, n_partials
+    kernel, settings = "_layer_norm_backward_wide_dwdb_kernel", Settings("wide", rows, block_n, 8)
+    grid, values = (cdiv(n_rows, rows_per_program), slices), {"rows_per_program": rows_per_program}
+    return problem.launch(kernel, grid, settings, _tile(settings), ["NEED_DW", "NEED_DB"], values)
+
+
+BUILDERS: dict[str, Callable[[_Problem, Settings], list[Launch]]] = {
+    "tile": _tiles,
+    "packed": _packed,
+    "split": _split,
+    "pipelined": _pipelined,
+    "wide": _wide,
+    "unaligned": _unaligned,
+}
 
 
 def _reduce_launch(problem: _Problem, n_partials: int) -> Launch:

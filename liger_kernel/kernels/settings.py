@@ -14,11 +14,8 @@ from typing import Any, Optional
 
 from .device import DeviceProperties
 from .geometry import BYTES, body_block, can_wait, cdiv, elements_in_a_word, is_aligned, next_power_of_2
+from .kinds import DIRECTIONS, KINDS
 
-KINDS = ("tile", "packed", "split", "pipelined", "wide", "unaligned")
-SPLIT_KINDS = ("split", "pipelined")  # their programs may share a row, and wait for each other
-PACKED_KINDS = ("packed", "pipelined")  # they hold two elements of 16 bits in each register, whatever the length
-DIRECTIONS = ("forward", "backward")
 # what a row of the table says of where it holds, beside its settings
 _RANGE = {"from": int, "up_to": int, "since": str, "before": str}
 
@@ -28,10 +25,7 @@ class Settings:
     """How one kernel cuts up the matrix. Elements and rows are per program.
 
     Attributes:
-        kind: "tile", whole rows held in registers; "packed", forward of one row in chunks of words of two elements;
-            "split", rows cut over several programs that exchange their sums; "pipelined", rows of words, whole or
-            split, copied ahead to shared memory; "wide", rows walked in chunks and read twice; "unaligned", one row at
-            a time whose length is no multiple of 16 bytes.
+        kind: which kernels; one of `kinds.KINDS`.
         rows, block_n: shape of the tile that a program holds at a time.
         num_warps, num_stages: compile options; num_warps is in warps of 32 threads and is converted to the device's.
         programs: persistent programs per multiprocessor, where the kernel is persistent.
@@ -94,7 +88,7 @@ def forward_settings(n_rows: int, n_cols: int, dtype: str, device: DevicePropert
         return _for_few_rows(tile, n_rows, device)
     split = Settings("split", 1, 4096, 4, programs=8 // BYTES[dtype])
     split = _for_odd_rows(split, n_cols, dtype)
-    if _never_hangs(split, n_cols, device):
+    if not refusal(split, "forward", n_cols, dtype, device):
         return split
     return Settings("wide", 1, 8192, 32)
 
@@ -118,9 +112,21 @@ def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProper
     programs, max_registers = (4, 128) if BYTES[dtype] == 2 else (3, 168)
     split = Settings("split", 1, 2048, 4, programs=programs, max_registers=max_registers)
     split = _for_odd_rows(split, n_cols, dtype)
-    if _never_hangs(split, n_cols, device):
+    if not refusal(split, "backward", n_cols, dtype, device):
         return split
     return Settings("wide", 1, 8192, 32)
+
+
+def refusal(settings: Settings, direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> str:
+    """Why the device cannot run such rows in these settings, in one sentence; "" where it can."""
+    kind, parts = KINDS[settings.kind], cdiv(n_cols, settings.block_n)
+    waits = (settings.num_warps, settings.programs, settings.max_registers, device)
+    why = kind.lacks(direction, device)
+    if not why and kind.in_words and elements_in_a_word(n_cols, dtype) != 2:
+        why = f"rows of {n_cols} columns of {dtype} are no words of two elements"
+    if not why and kind.shares_rows and parts > 1 and not can_wait(n_cols, settings.block_n, *waits):
+        why = f"{parts} programs of a row would wait for each other, for which {device.arch} has too few places"
+    return f"kind is {settings.kind!r}; {why}" if why else ""
 
 
 def tuned_settings(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Optional[Settings]:
@@ -188,7 +194,7 @@ def _tuned_table() -> list[dict[str, Any]]:
 def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Iterator[Settings]:
     """The settings of the rows that hold, in the order of the table, of the first device in it that this one is.
 
-    Rows of the table whose kernels need words of two elements hold for lengths that have them.
+    A row of the table whose kernels cannot run such rows does not hold for them.
     """
     size = f"{BYTES[dtype]} bytes"
     for entry in _tuned_table():
@@ -199,18 +205,10 @@ def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DevicePropertie
                 in_range = row.get("from", 0) <= n_cols <= row["up_to"]
                 has_release = "before" not in row or device.compiled_before(row["before"])
                 has_release &= "since" not in row or not device.compiled_before(row["since"])
-                has_words = row["kind"] not in PACKED_KINDS or elements_in_a_word(n_cols, dtype) == 2
                 settings = _for_odd_rows(_settings_of(row), n_cols, dtype)
-                if in_range and has_release and has_words and _never_hangs(settings, n_cols, device):
+                if in_range and has_release and not refusal(settings, direction, n_cols, dtype, device):
                     yield settings
             return
-
-
-def _never_hangs(settings: Settings, n_cols: int, device: DeviceProperties) -> bool:
-    """Whether no program waits for one that gets no place on the device."""
-    if settings.kind not in SPLIT_KINDS or settings.block_n >= n_cols:
-        return True
-    return can_wait(n_cols, settings.block_n, settings.num_warps, settings.programs, settings.max_registers, device)
 
 
 def _for_few_rows(settings: Settings, n_rows: int, device: DeviceProperties) -> Settings:

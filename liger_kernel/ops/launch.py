@@ -8,10 +8,11 @@ of 16 bytes, is checked here.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 import torch
@@ -26,18 +27,18 @@ from .utils import is_hip
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "0") == "1"
 REPEATS = not INTERPRETED and not is_hip()  # nobody has tried it on ROCm
 
-# the values of the parameters of all kernels of a direction, by name: tensors or their addresses, and numbers
-Values = Mapping[str, Any]
+# the values of the parameters of all kernels of a direction, in one order: tensors or their addresses, and numbers
+Values = tuple[Any, ...]
 
 
 class PreparedLaunch:
-    """One launch of the plan, bound to its kernel."""
+    """One launch of the plan, bound to its kernel; `names` are those of the values that it will be given."""
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, names: Sequence[str]) -> None:
         self.plan = launch
-        self._pick: Callable[[Values], tuple[Any, ...]] = operator.itemgetter(*launch.args)
-        names = getattr(kernels, launch.kernel).arg_names
-        constants = [launch.constexprs[name] for name in names if name in launch.constexprs]
+        self._pick: Callable[[Values], Values] = operator.itemgetter(*map(names.index, launch.args))
+        parameters = getattr(kernels, launch.kernel).arg_names
+        constants = [launch.constexprs[name] for name in parameters if name in launch.constexprs]
         self._constants = tuple(constants) if TAKES_CONSTANTS else ()
         self._compiled: Optional[Callable[..., Any]] = None
         self._direct: Optional[DirectLaunch] = None
@@ -71,16 +72,17 @@ class PreparedLaunch:
 
 
 class Launches:
-    """The launches of one forward or backward on one device, in order.
+    """The launches of one forward or backward on one device, in order; `names` are those of a call's values.
 
     A call tries `again` with addresses, and where that returns False calls `first` with the tensors.
     """
 
-    def __init__(self, plan: Sequence[Launch], device: torch.device) -> None:
+    def __init__(self, plan: Sequence[Launch], device: torch.device, names: Sequence[str]) -> None:
         self.plan = tuple(plan)
-        self._launches = tuple(PreparedLaunch(launch) for launch in plan)
+        self._launches = tuple(PreparedLaunch(launch, names) for launch in plan)
         pointers = {name for launch in plan for name, kind in launch.args.items() if kind.startswith("*")}
-        self._pointers: Callable[[Values], tuple[Any, ...]] = operator.itemgetter(*sorted(pointers)) if plan else tuple
+        positions = sorted(map(names.index, pointers))
+        self._pointers: Callable[[Values], Values] = operator.itemgetter(*positions) if plan else tuple
         self._device = device
         self._repeats = False
 
@@ -119,7 +121,7 @@ def device_properties(device: torch.device, n_multiprocessors: Optional[int] = N
         n_multiprocessors: how many of the device's the launches get, where that is not all of them.
     """
     if device.type == "cpu":
-        return INTERPRETER
+        return dataclasses.replace(INTERPRETER, triton=triton.__version__)
     properties = torch.cuda.get_device_properties(device)
     if torch.version.hip is not None:
         arch = "hip:" + properties.gcnArchName.split(":")[0]

@@ -21,6 +21,12 @@ from .launch import Launches, device_properties, require_device
 
 NO_VECTOR = (None, None, None)
 Direction = TypeVar("Direction", "Forward", "Backward")
+# the parameters of the kernels of a direction, in the order in which a call hands their values over
+FORWARD = ("X", "W", "B", "Y", "Mean", "RSTD", "Exchange", "n_rows", "eps")
+BACKWARD = (
+    *("dY", "X", "W", "Mean", "RSTD", "dX", "dW", "dB", "dW_partial", "dB_partial", "Exchange"),
+    *("n_rows", "n_partials", "rows_per_program"),
+)
 DTYPES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 
 
@@ -91,7 +97,7 @@ class Forward:
             has_w=problem.has_w,
             has_b=problem.has_b,
         )
-        self.launches = Launches(plan, problem.device)
+        self.launches = Launches(plan, problem.device, FORWARD)
         self.slots = exchange_slots(plan)
 
 
@@ -112,8 +118,8 @@ class Backward:
             need_db=needs_db,
         )
         decided = {name: value for launch in plan for name, value in launch.values.items()}
-        self.launches = Launches(plan, problem.device)
-        self.numbers = {"n_rows": problem.n_rows, **decided}
+        self.launches = Launches(plan, problem.device, BACKWARD)
+        self.numbers = tuple({"n_rows": problem.n_rows, **decided}.get(name, 0) for name in BACKWARD[-3:])
         self.slots = exchange_slots(plan)
         size = aligned(decided.get("n_partials", 0) * problem.n_cols)
         self.n_partials = size * (needs_dw + needs_db)
@@ -160,22 +166,20 @@ def run_forward(
         B = X if B is None else flat(B)
         exchange = _exchange(forward.slots, problem.device)
         mean_at = statistics.data_ptr()
-        numbers = {"n_rows": problem.n_rows, "eps": eps}
-        addresses = {
-            "X": X.data_ptr(),
-            "W": W.data_ptr(),
-            "B": B.data_ptr(),
-            "Y": y.data_ptr(),
-            "Mean": mean_at,
-            "RSTD": mean_at + 4 * problem.rstd_at,
-            "Exchange": 0 if exchange is None else exchange.data_ptr(),
-            **numbers,
-        }
+        numbers = (problem.n_rows, eps)
+        addresses = (
+            X.data_ptr(),
+            W.data_ptr(),
+            B.data_ptr(),
+            y.data_ptr(),
+            mean_at,
+            mean_at + 4 * problem.rstd_at,
+            0 if exchange is None else exchange.data_ptr(),
+            *numbers,
+        )
         if not forward.launches.again(addresses):
-            mean, rstd = problem.split(statistics)
             exchange = _nothing(torch.int64, problem.device) if exchange is None else exchange
-            tensors = {"X": X, "W": W, "B": B, "Y": y, "Mean": mean, "RSTD": rstd, "Exchange": exchange}
-            forward.launches.first({**tensors, **numbers})
+            forward.launches.first((X, W, B, y, *problem.split(statistics), exchange, *numbers))
     return problem, X, y, statistics
 
 
@@ -211,37 +215,29 @@ def run_backward(
         exchange = _exchange(backward.slots, device)
         mean_at, partials_at = mean.data_ptr(), partials.data_ptr()
         # a kernel does not touch what is not wanted
-        addresses = {
-            "dY": dY.data_ptr(),
-            "X": X.data_ptr(),
-            "W": W.data_ptr(),
-            "Mean": mean_at,
-            "RSTD": mean_at + 4 * problem.rstd_at if rstd is None else rstd.data_ptr(),
-            "dX": 0 if dx is None else dx.data_ptr(),
-            "dW": 0 if dw is None else dw.data_ptr(),
-            "dB": 0 if db is None else db.data_ptr(),
-            "dW_partial": partials_at,
-            "dB_partial": partials_at + 4 * backward.db_partial_at,
-            "Exchange": 0 if exchange is None else exchange.data_ptr(),
-            **backward.numbers,
-        }
+        addresses = (
+            dY.data_ptr(),
+            X.data_ptr(),
+            W.data_ptr(),
+            mean_at,
+            mean_at + 4 * problem.rstd_at if rstd is None else rstd.data_ptr(),
+            0 if dx is None else dx.data_ptr(),
+            0 if dw is None else dw.data_ptr(),
+            0 if db is None else db.data_ptr(),
+            partials_at,
+            partials_at + 4 * backward.db_partial_at,
+            0 if exchange is None else exchange.data_ptr(),
+            *backward.numbers,
+        )
         if not launches.again(addresses):
             if rstd is None:
                 mean, rstd = problem.split(mean)
-            tensors = {
-                "dY": dY,
-                "X": X,
-                "W": W,
-                "Mean": mean,
-                "RSTD": rstd,
-                "dX": _nothing(problem.dtype, device) if dx is None else dx,
-                "dW": _nothing(problem.w_dtype, device) if dw is None else dw,
-                "dB": _nothing(problem.b_dtype, device) if db is None else db,
-                "dW_partial": partials,
-                "dB_partial": partials[backward.db_partial_at :],
-                "Exchange": _nothing(torch.int64, device) if exchange is None else exchange,
-            }
-            launches.first({**tensors, **backward.numbers})
+            dX = _nothing(problem.dtype, device) if dx is None else dx
+            dW = _nothing(problem.w_dtype, device) if dw is None else dw
+            dB = _nothing(problem.b_dtype, device) if db is None else db
+            exchange = _nothing(torch.int64, device) if exchange is None else exchange
+            shares = (partials, partials[backward.db_partial_at :])
+            launches.first((dY, X, W, mean, rstd, dX, dW, dB, *shares, exchange, *backward.numbers))
     return dx, dw, db
 
 

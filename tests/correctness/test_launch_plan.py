@@ -11,11 +11,12 @@ import triton.language as tl
 
 from liger_kernel.kernels import layer_norm as kernels
 from liger_kernel.kernels import plan as launch_plan
+from liger_kernel.kernels.kinds import KINDS
 from liger_kernel.kernels.parameters import PARAMETERS
 from liger_kernel.kernels.plan import backward_plan, forward_plan
-from liger_kernel.kernels.settings import check_table
+from liger_kernel.kernels.settings import backward_settings, check_table, forward_settings
 
-from .devices import DEVICES, H100, INTERPRETER
+from .devices import DEVICES, H100, INTERPRETER, device_of
 from .test_sizes import SIZES
 
 # and a product with tuned settings of its own
@@ -173,6 +174,73 @@ def test_settings_of_words_are_refused_where_rows_have_none(kind, n_cols, dtype,
     settings = launch_plan.Settings(kind, 1, 1024, 4)
     with pytest.raises(ValueError, match=named):
         forward_plan(9, n_cols, dtype, H100, settings=settings)
+
+
+def test_every_kind_has_a_builder_and_nothing_else_has_one():
+    assert set(launch_plan.BUILDERS) == set(KINDS)
+
+
+MI300X = device_of("hip:gfx942")
+OLD_H100, OLD_INTERPRETER = (dataclasses.replace(device, triton="2.3.1") for device in (H100, INTERPRETER))
+NO_CUDA = "it runs on CUDA devices only, and this is"
+
+
+# n_cols is a length that each kind takes, on a device that has it, in blocks of 4096
+@pytest.mark.parametrize(
+    ("kind", "plan", "device", "named"),
+    [
+        ("packed", forward_plan, MI300X, f"{NO_CUDA} hip:gfx942"),
+        ("packed", forward_plan, OLD_INTERPRETER, "it needs Triton 3.0 or later on an interpreter"),
+        ("packed", backward_plan, H100, "it has no backward kernel"),
+        ("split", forward_plan, MI300X, f"{NO_CUDA} hip:gfx942"),
+        ("split", backward_plan, INTERPRETER, f"{NO_CUDA} an interpreter"),
+        ("pipelined", forward_plan, MI300X, f"{NO_CUDA} hip:gfx942"),
+        ("pipelined", backward_plan, INTERPRETER, f"{NO_CUDA} an interpreter"),
+        ("pipelined", backward_plan, OLD_H100, "it needs Triton 3.0 or later on cuda:90, and this is Triton 2.3.1"),
+        ("unaligned", forward_plan, OLD_INTERPRETER, "it needs Triton 3.0 or later on an interpreter"),
+    ],
+)
+def test_a_kind_that_a_device_or_its_triton_cannot_run_is_refused_whatever_settings_say(kind, plan, device, named):
+    settings = launch_plan.Settings(kind, 1, 4096, 8)
+    with pytest.raises(ValueError, match=f"^kind is '{kind}'; {named}") as refused:
+        plan(9, 4098 if kind == "unaligned" else 16384, "bf16", device, settings=settings)
+    assert len(str(refused.value).splitlines()) == 1
+    newest = INTERPRETER if kind == "unaligned" else H100
+    there = forward_plan(9, 4098 if kind == "unaligned" else 16384, "bf16", newest, settings=settings)
+    assert kind in there[0].kernel
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind].shares_rows])
+@pytest.mark.parametrize("plan", [forward_plan, backward_plan])
+def test_rows_that_would_wait_for_ever_are_refused_whatever_settings_say(kind, plan):
+    settings = launch_plan.Settings(kind, 1, 2048, 4, programs=1)
+    few = dataclasses.replace(H100, n_multiprocessors=8)  # as a green context has them
+    assert plan(9, 65536, "bf16", dataclasses.replace(H100, n_multiprocessors=1000), settings=settings)
+    with pytest.raises(ValueError, match="; 32 programs of a row would wait for each other, "):
+        plan(9, 65536, "bf16", few, settings=settings)
+
+
+@pytest.mark.parametrize("plan", [forward_plan, backward_plan])
+@pytest.mark.parametrize(
+    ("kind", "n_cols", "named"),
+    [
+        ("tile", 1025, "block_n is 1024; a tile of 1025 columns needs at least as many"),
+        ("split", 1024, "block_n is 1024; a row of 1024 columns is split into blocks of fewer"),
+    ],
+)
+def test_a_block_that_is_not_of_the_kind_is_refused(kind, n_cols, named, plan):
+    with pytest.raises(ValueError, match=named):
+        plan(9, n_cols, "bf16", H100, settings=launch_plan.Settings(kind, 1, 1024, 4))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("triton", ["2.3.1", "3.0.0", "3.9.0"])
+def test_no_plan_of_its_own_is_refused(target, triton):
+    device = dataclasses.replace(TARGETS[target], triton=triton)
+    for n_cols, dtype in itertools.product(launch_plan.branch_sizes(), launch_plan.BYTES):
+        for plan, choose in ((forward_plan, forward_settings), (backward_plan, backward_settings)):
+            chosen = choose(4096, n_cols, dtype, device)
+            assert plan(4096, n_cols, dtype, device) == plan(4096, n_cols, dtype, device, settings=chosen)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -108,7 +108,7 @@ def test_every_option_that_the_plan_names_is_passed(max_registers, monkeypatch):
     monkeypatch.setattr(kernels, "_layer_norm_forward_split_kernel", Kernel())
     settings = Settings("split", 1, 2048, 4, max_registers=max_registers)
     launch = launch_plan.forward_plan(9, 16384, "fp16", H100, settings=settings)[0]
-    PreparedLaunch(launch).first(dict.fromkeys(launch.args, 0), aligned=True)
+    PreparedLaunch(launch, tuple(launch.args)).first((0,) * len(launch.args), aligned=True)
     assert handed == {**launch.constexprs, **launch.options, "grid": launch.grid}
     assert ("maxnreg" in handed) == bool(max_registers)
 

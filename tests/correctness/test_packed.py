@@ -10,15 +10,16 @@ import triton.language as tl
 
 from liger_kernel.kernels.packed import (
     as_words,
+    half,
     halves,
-    high,
+    held_half,
+    hold_half,
+    load_halves,
     load_vector,
-    load_words,
-    low,
     not_before,
     pack,
+    pack_halves,
     unpack,
-    word,
 )
 from liger_kernel.ops.problem import flat
 from liger_kernel.ops.utils import compare_version
@@ -56,28 +57,33 @@ def test_packed_elements_are_those_of_the_row(dtype, param_dtype, device):
 
 
 @triton.jit
-def _scale_words(X, W, Y, First, Second, N_COLS: tl.constexpr, BLOCK_N: tl.constexpr):
+def _scale_halves(X, W, Y, First, Second, N_COLS: tl.constexpr, BLOCK_N: tl.constexpr, HELD: tl.constexpr):
     cols = tl.expand_dims(tl.arange(0, BLOCK_N // 2), 0)
     mask = cols < N_COLS // 2
     words = tl.load(as_words(X, 2) + cols, mask=mask, other=0)
-    w_first, w_second = load_words(W, cols, mask)
-    first = low(words, X) * w_first
-    second = high(words, X) * w_second
+    if HELD:
+        w_first = held_half(hold_half(W, cols, mask, 0), W, 0, 0)
+        w_second = held_half(hold_half(W, cols, mask, 1), W, 0, 1)
+    else:
+        w_first, w_second = load_halves(W, cols, mask)
+    first = half(words, X, 0) * w_first
+    second = half(words, X, 1) * w_second
     tl.store(First + cols, first, mask=mask)
     tl.store(Second + cols, second, mask=mask)
-    tl.store(as_words(Y, 2) + cols, word(first, second, Y), mask=mask)
+    tl.store(as_words(Y, 2) + cols, pack_halves(first, second, Y), mask=mask)
 
 
 # Both elements of a word by themselves, and two made into a word by one instruction
+@pytest.mark.parametrize("held", [False, True])
 @pytest.mark.parametrize("param_dtype", [None, torch.float32], ids=["as-x", "fp32"])
 @pytest.mark.parametrize("dtype", HALF_DTYPES)
-def test_the_elements_of_a_word_are_those_of_the_row(dtype, param_dtype, device):
+def test_the_elements_of_a_word_are_those_of_the_row(dtype, param_dtype, held, device):
     if device == "cpu" and compare_version("triton", operator.lt, "3.0"):
         pytest.skip("the interpreter of Triton 2 reads no pointer as another type: run with 3.0 or on a GPU")
     x = normal(N_COLS, dtype=dtype, device=device)
     w = normal(N_COLS, dtype=param_dtype or dtype, device=device, seed=1)
     y, first, second = torch.empty_like(x), *torch.empty(2, N_COLS // 2, device=device)
-    _scale_words[(1,)](x, w, y, first, second, N_COLS=N_COLS, BLOCK_N=64, num_warps=1)
+    _scale_halves[(1,)](x, w, y, first, second, N_COLS=N_COLS, BLOCK_N=64, HELD=held, num_warps=1)
     product = x.float() * w.float()
     assert torch.equal(torch.stack([first, second], dim=1).flatten(), product)
     if device == "cpu":  # interpreters round bf16 down

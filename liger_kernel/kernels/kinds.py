@@ -1,0 +1,74 @@
+"""The kinds of kernels that cut up the matrix, one row each, and where each can run. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+from .device import DeviceProperties
+
+DIRECTIONS = ("forward", "backward")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the kernels of one kind do and need.
+
+    Attributes:
+        does: how they cut up the matrix.
+        directions: those that have a kernel of this kind.
+        in_words: they hold two elements of 16 bits in each register, so that they take no other rows.
+        shares_rows: their programs may share a row, and wait for each other.
+        cuda_only: they hold PTX, or wait as only CUDA devices are known to let them.
+        since: the first Triton that compiles them.
+        interpreted_since: the first Triton whose interpreter runs them; None: none does.
+    """
+
+    does: str
+    directions: tuple[str, ...] = DIRECTIONS
+    in_words: bool = False
+    shares_rows: bool = False
+    cuda_only: bool = False
+    since: str = "2.3"
+    interpreted_since: Optional[str] = "2.3"
+
+    def lacks(self, direction: str, device: DeviceProperties) -> str:
+        """Why the device, or the Triton that compiles for it, has no kernel of this kind; "" where it has one."""
+        if direction not in self.directions:
+            return f"it has no {direction} kernel"
+        interpreted = device.arch == "interpreter"
+        here = "an interpreter" if interpreted else device.arch
+        since = self.interpreted_since if interpreted else self.since
+        if since is None or (self.cuda_only and not interpreted and not device.is_cuda):
+            return f"it runs on CUDA devices only, and this is {here}"
+        if device.compiled_before(since):
+            return f"it needs Triton {since} or later on {here}, and this is Triton {device.triton}"
+        return ""
+
+
+KINDS = {
+    "tile": Kind("whole rows are held in registers"),
+    "packed": Kind(
+        "forward of one row in chunks of words of two elements",
+        directions=("forward",),
+        in_words=True,
+        cuda_only=True,
+        interpreted_since="3.0",
+    ),
+    "split": Kind(
+        "rows are cut over several programs that exchange their sums",
+        shares_rows=True,
+        cuda_only=True,
+        interpreted_since=None,
+    ),
+    "pipelined": Kind(
+        "rows of words, whole or split, are copied ahead to shared memory",
+        in_words=True,
+        shares_rows=True,
+        cuda_only=True,
+        since="3.0",
+        interpreted_since=None,
+    ),
+    "wide": Kind("rows are walked in chunks and read twice"),
+    "unaligned": Kind("one row at a time, whose length is no multiple of 16 bytes", interpreted_since="3.0"),
+}

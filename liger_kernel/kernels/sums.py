@@ -1,0 +1,29 @@
+"""Several sums in one reduction, so that the warps of a program wait for each other once and not once a sum."""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def add_two(a0, a1, b0, b1):
+    """For `tl.reduce`: two sums side by side."""
+    return a0 + b0, a1 + b1
+
+
+@triton.jit
+def add_three(a0, a1, a2, b0, b1, b2):
+    """For `tl.reduce`: three sums side by side."""
+    return a0 + b0, a1 + b1, a2 + b2
+
+
+@triton.jit
+def sum_all(tile):
+    """The sum of a tile of two dimensions, as a scalar; the first dimension lies within threads."""
+    return tl.sum(tl.sum(tile, axis=0), axis=0)
+
+
+@triton.jit
+def sum_both(first, second):
+    """The sums of two such tiles, as scalars."""
+    first, second = tl.reduce((first, second), 0, add_two)
+    return tl.reduce((first, second), 0, add_two)
