@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ _BITWISE = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift)
 _POINTERS = {"load", "store", "make_block_ptr", "advance"} | {f"atomic_{name}" for name in _ATOMICS}
 
 
-BESIDE = {"tests", "test", "benchmarks", "benchmark", "docs", "build", "dist", "triton_matrix"}
+BESIDE = {"tests", "test", "benchmarks", "benchmark", "docs", "build", "dist", "reports", "triton_matrix"}
+# what a guess is tried with where it does not compile: other data, other switches, other sizes
+_OTHERWISE = (("bf16", "fp16"), ("bf16", "fp32"), ('"*bf16"', '"*i32"'), ("= false", "= true"), ("= 64", "= 16"))
 
 
 @dataclass(frozen=True)
@@ -64,16 +67,33 @@ def kernels(root: Path) -> tuple[list[Kernel], dict[Path, str]]:
     found: dict[str, Kernel] = {}
     unread: dict[Path, str] = {}
     called: set[str] = set()  # by kernels
-    for file in sorted(root.rglob("*.py")):
-        inside = file.relative_to(root).parts
-        if BESIDE & set(inside) or any(part.startswith(".") for part in inside):
-            continue
+    for file in python_files(root):
         here, problem, used = _of_file(file)
         found |= {kernel.reference: kernel for kernel in here}
         called |= used
         if problem:
             unread[file] = problem
     return [kernel for kernel in found.values() if kernel.name not in called], unread
+
+
+def python_files(root: Path) -> list[Path]:
+    """The package's own files at and below ``root``: no tests and benchmarks, nothing hidden, no environment."""
+    found = []
+    for place, folders, names in os.walk(root):
+        kept = (each for each in folders if each not in BESIDE and not each.startswith("."))
+        folders[:] = [each for each in kept if not Path(place, each, "pyvenv.cfg").is_file()]
+        found += [Path(place, name) for name in names if name.endswith(".py") and not name.startswith(".")]
+    return sorted(found)
+
+
+def otherwise(launch: str) -> Iterator[str]:
+    """Other guesses for a launch that was guessed and does not compile."""
+    seen = {launch}
+    for old, new in _OTHERWISE:
+        other = launch.replace(old, new)
+        if other not in seen:
+            seen.add(other)
+            yield other
 
 
 def of_file(file: Path) -> tuple[list[Kernel], str]:

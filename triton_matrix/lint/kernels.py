@@ -53,8 +53,7 @@ def check_each(paths: Iterable[Path], languages: Iterable[Language]) -> tuple[li
     launched = {name for found in seen.values() for launch in found for name in launch.kernel.split(" or ")}
     helpers = _called_by_kernels(sources) - launched
     allowed = {source.path: allowances(source) for source in sources}
-    of_launches = {each.path: check_launches(each, calls[each.path], follower, seen[each.path]) for each in sources}
-    of_launches = {path: list(findings) for path, findings in of_launches.items()}
+    of_launches = {each.path: [*check_launches(each, calls[each.path], follower, seen[each.path])] for each in sources}
     nodes = {source.path: unguarded(source) for source in sources}
     several = []
     for language in languages:
