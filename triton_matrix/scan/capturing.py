@@ -14,6 +14,7 @@ from typing import Optional
 from ..base import commands, files, pairs
 from ..environments import stamped
 from ..init import choice, modules
+from ..suites import test_paths
 from . import interpreter
 from .package import Scanned
 
@@ -73,17 +74,12 @@ def commands_of(root: Path, suites: Sequence[str] = ()) -> Iterator[list[str]]:
         suites: paths below the root; without one: those that the package's settings name.
     """
     suites = suites or choice.suites_of(root)
-    if has_tests(root, suites):
+    if test_paths.hold_tests(root / each for each in suites):
         yield [*PYTEST, *suites]
         return
     for folder in EXAMPLES:
         for file in sorted((root / folder).rglob("*.py")):
             yield [file.relative_to(root).as_posix()]
-
-
-def has_tests(root: Path, suites: Sequence[str]) -> bool:
-    """Whether suites hold a file that may have tests in it."""
-    return any(path.name not in ("conftest.py", "__init__.py") for path in choice.test_files(root, suites))
 
 
 def _environment(scanned: Scanned, pair: pairs.Pair, torch: str, envs: Path) -> tuple[Path, list[str]]:

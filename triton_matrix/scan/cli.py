@@ -13,7 +13,7 @@ from typing import Any, Optional
 from ..base import cells, commands, locks, pairs, targets
 from ..codegen.cli import target_names
 from ..launches import guess
-from ..releases.codegen_cli import OF_CELLS, choose
+from ..releases.codegen_cli import OF_CELLS, UNAVAILABLE, choose
 from . import capturing, interpreter, of_cells
 from .package import Scanned, bring
 from .run import How, Scan
@@ -76,7 +76,8 @@ def _of_package(scanned: Scanned, out: Path, how: How, options: argparse.Namespa
         return capturing.capture(scanned, how.envs, folder, options.seconds, options.torch)
 
     status, content = Scan(scanned, out, how, unasked).run(found, asked, capture, start)
-    return max(status, int(bool(content and options.fail_on and _hits(content)[options.fail_on])))
+    hit = bool(content and options.fail_on and _hits(content)[options.fail_on])
+    return max(1 if status == UNAVAILABLE else status, int(hit))
 
 
 def _hits(content: dict[str, Any]) -> dict[str, bool]:

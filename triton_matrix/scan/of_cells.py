@@ -17,6 +17,7 @@ from typing import Optional
 from ..base import cells, files, locks, sources
 from ..base.sources import package_digest
 from ..environments import harness, project
+from ..evidence import file_names
 from ..launches import guess
 from ..releases.codegen_cli import UNAVAILABLE
 from ..suites import test_paths
@@ -24,7 +25,6 @@ from . import capturing
 from .package import Scanned
 from .run import How, Scan
 
-FOLDER = "launches"  # below reports/: a reader of evidence leaves out folders of that name
 KEPT = "captured.json"
 
 
@@ -44,7 +44,7 @@ def scan(table: cells.Table, how: How, seconds: float) -> int:
         print(f"scan: {lacks}", file=sys.stderr)
         return UNAVAILABLE
     scanned = Scanned(table.root, project.read(table.root), "", str(table.root))
-    out = table.reports / FOLDER
+    out = table.reports / file_names.SCANNED
     with locks.held(out / ".scan.lock", f"the scan in {out}"):
         asking = Scan(scanned, out, how, [], package_digest(table))
         status, content = asking.run(

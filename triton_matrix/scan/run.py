@@ -18,6 +18,7 @@ from ..lint import kernels as lint
 from ..lint import output, portable
 from ..lint.finding import Finding
 from ..releases import compile_runs, summary
+from ..releases.codegen_cli import UNAVAILABLE
 from ..releases.run_file import Declared
 from . import answer, bounds, launched, trial
 from .bounds import Kernel
@@ -78,6 +79,8 @@ class Scan:
     ) -> tuple[int, Optional[dict[str, Any]]]:
         """All steps; the exit status but for what is found, and the answer as scan.json has it.
 
+        Exit status 1: a release has no answer; UNAVAILABLE: only since it cannot be had here.
+
         Args:
             found: the package's kernels, and files that could not be parsed with what is said of them.
             asked: the releases.
@@ -100,7 +103,9 @@ class Scan:
         if not atlases:
             return 2, None
         content = self._tell(kernels, releases, everything, atlases, time.perf_counter() - start)
-        return int(any(outcome.problem for outcome in outcomes)), content
+        if any(outcome.problem and not outcome.unavailable for outcome in outcomes):
+            return 1, content
+        return UNAVAILABLE if any(outcome.unavailable for outcome in outcomes) else 0, content
 
     def _lint(self, releases: Sequence[str]) -> tuple[dict[tuple[str, str], list[Finding]], list[Finding]]:
         """What the linter says of the package's own files, by release and backend, and of all of these together."""
