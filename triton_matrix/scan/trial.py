@@ -96,9 +96,9 @@ class Trial:
             said = next((str(each.get("reason", "")) for each in entries.get(kernel.name, [])), "")
             if not said.startswith(NOT_LOADED):
                 continue
-            missing = _NO_MODULE.search(said)
-            for each in self._roots(missing[1]) if missing else ():
-                wanted.setdefault(("--source-root", each.relative_to(self.root).as_posix()), []).append(number)
+            for name in dict.fromkeys([*_NO_MODULE.findall(said), *_WITH.findall(said)]):
+                for each in self._roots(name):
+                    wanted.setdefault(("--source-root", each.relative_to(self.root).as_posix()), []).append(number)
             for name in _WITH.findall(said):
                 wanted.setdefault(("--with", name), []).append(number)
         by_most = sorted(wanted.items(), key=lambda item: -len(item[1]))
@@ -107,10 +107,8 @@ class Trial:
             answers = self._asked({number: found[number].launch for number in numbers}, *given)
             loads = [number for number in numbers if not _is_unloaded(answers.get(kernels[number].name, []))]
             loads = [number for number in loads if kernels[number].name in answers]
-            of = f"{len(loads)} of {len(numbers)} kernels that do not load without it"
-            yield (
-                f"`{option} {what}` was tried: {of} load" if loads else f"`{option} {what}` was tried and does not help"
-            )
+            of = f"{len(loads)} of {len(numbers)} kernels that do not load without it load"
+            yield f"`{option} {what}` was tried: {of if loads else 'it does not help'}"
 
     def _roots(self, module: str) -> list[Path]:
         """Folders of the package from which a module that is not found would be imported."""

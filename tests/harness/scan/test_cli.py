@@ -28,13 +28,16 @@ FMA = "tl.fma(tl.load(x_ptr + at), 2.0, 1.0)"  # not in 2.3.1
 def scan(release_python, tmp_path, capfd):
     """Scan a package with this source on 2.3.1 and 3.4.0; gives the exit status, the answer and what was printed."""
 
-    def run(source, *options, launch=""):
+    def run(source, *options, launch="", **more):
         for release in ("2.3.1", "3.4.0"):
             release_python(release)
         given = tmp_path / "given"
         (given / "toys").mkdir(parents=True)
         (given / "toys" / "k.py").write_text(source)
         (given / "pyproject.toml").write_text(PROJECT.replace("3.0", "2.3") if "--fail-on" in options else PROJECT)
+        for path, text in more.items():
+            (given / path).parent.mkdir(parents=True)
+            (given / path).write_text(text)
         if launch:
             (given / "launches").mkdir()
             (given / "launches" / "a.toml").write_text(launch)
