@@ -26,7 +26,6 @@ from .package import Scanned
 
 WORSE_SHOWN = 12  # lines of what got worse
 IMPORT_S = 120.0  # of a kernel's module
-COMPILE_S = 60.0  # of one configuration
 PORTABLE = ("not-portable", "compile-option-parameter")  # rules on what a release lacks
 
 
@@ -118,7 +117,7 @@ class Scan:
 
     def _request(self, launches: Path, out: Path) -> compile_runs.Request:
         how = self.how
-        settings = Settings(how.source_root, None, how.configs, IMPORT_S, COMPILE_S)
+        settings = Settings(how.source_root, None, how.configs, IMPORT_S, trial.COMPILE_S)
         root = self.scanned.root
         return compile_runs.Request(launches, None, root, how.names, how.extra, how.envs, out, False, settings)
 
@@ -132,10 +131,11 @@ class Scan:
         return outcomes
 
     def _compiled_once(
-        self, row: cells.Release, launches: Path, extra: Sequence[str], source_root: Optional[Path]
+        self, row: cells.Release, launches: Path, seconds: float, extra: Sequence[str], source_root: Optional[Path]
     ) -> compile_runs.Outcome:
         request = self._request(launches, self.out / "trial")
-        settings = replace(request.settings, source_root=source_root or self.how.source_root)
+        root = source_root or self.how.source_root
+        settings = replace(request.settings, source_root=root, compile_seconds=seconds)
         request = replace(request, names=self.how.names[:1], extra=(*self.how.extra, *extra), settings=settings)
         request.out.mkdir(parents=True, exist_ok=True)
         (outcome,) = compile_runs.run([row], request, 1)

@@ -21,13 +21,16 @@ from . import bounds, launched
 from .bounds import Kernel
 
 SECONDS = 120.0  # for guessing otherwise
+COMPILE_S = 60.0  # of one launch
+TRY_S = 20.0  # of one that is tried; a guess that takes longer is none to keep
 MOST_TRIED = 3  # requirements or folders that are tried
 NOT_LOADED = "does not load: "
 _WITH = re.compile(r"`--with (\S+)`")
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 
-# compiles the launch files of a folder; arguments: the folder, what is installed besides, where imports start
-Compile = Callable[[Path, Sequence[str], Optional[Path]], Outcome]
+# compiles the launch files of a folder; arguments: the folder, seconds for each, what is installed besides, where
+# imports start
+Compile = Callable[[Path, float, Sequence[str], Optional[Path]], Outcome]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Trial:
         Args:
             found: the first of ``kernels``, as they were found, with their first guesses.
         """
-        outcome = self.compile(self.launches, (), None)
+        outcome = self.compile(self.launches, COMPILE_S, (), None)
         if outcome.unavailable:
             return []
         entries = _by_kernel(outcome)
@@ -85,7 +88,7 @@ class Trial:
         shutil.rmtree(self.scratch, ignore_errors=True)
         for number, text in texts.items():
             files.write_text(self.scratch / f"{number:04}.toml", text)
-        return _by_kernel(self.compile(self.scratch, extra, source_root))
+        return _by_kernel(self.compile(self.scratch, TRY_S, extra, source_root))
 
     def _what_helps(
         self, kernels: Sequence[Kernel], found: Sequence[guess.Kernel], entries: Mapping[str, list[Mapping[str, Any]]]
