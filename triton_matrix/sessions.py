@@ -50,7 +50,7 @@ def from_table(noxfile: str) -> Table:
     Returns:
         The table: each row is ``tests-<cell>``, and ``bench-<cell>`` where the package has a bench suite. Beside them
         are ``bench`` (all of those), ``codegen``, ``values`` (where there is an atlas ``codegen-cells`` and
-        ``values-cells`` too), ``report``, ``bisect``, ``lock``, ``wheelhouse`` and ``ci-matrix``.
+        ``values-cells`` too, else ``launches``), ``report``, ``bisect``, ``lock``, ``wheelhouse`` and ``ci-matrix``.
 
     Raises:
         ValueError: as of :func:`triton_matrix.base.cells.load`.
@@ -67,7 +67,11 @@ def from_table(noxfile: str) -> Table:
     of_cells = []
     for verb in OF_ATLAS if table.package.atlas else ():
         of_cells.append(add_of_cells(table, verb))
-    nox.options.sessions = [*(f"tests-{name}" for name in table.cells), *of_cells, "report"]
+    if not table.package.atlas and table.package.kernels:
+        add_launches(table)
+        of_cells.append("launches")
+    tests = [f"tests-{name}" for name in table.cells if test_paths.has_tests(table)]
+    nox.options.sessions = [*tests, *of_cells, "report"]
     return table
 
 
@@ -138,6 +142,17 @@ def add_of_cells(table: Table, verb: str) -> str:
 
     of_cells.__doc__ = f"Run the verb {verb} for the cells' own Tritons, as plain nox does."
     return f"{verb}-cells"
+
+
+def add_launches(table: Table) -> None:
+    """Make the session that learns of kernels whose launches nobody wrote down, part of plain ``nox``."""
+
+    @nox.session(python=False)
+    def launches(session: nox.Session) -> None:
+        """Compile the kernels for the cells' own Tritons, as the tests launch them, else as guessed; no GPU needed."""
+        command = [sys.executable, "-m", "triton_matrix", "scan", "--cells", *session.posargs]
+        allowed = [0, UNAVAILABLE] if is_plain() else [0]
+        session.run(*command, "--root", str(table.root), external=True, success_codes=allowed)
 
 
 def add_reporting(table: Table, verb: str) -> None:

@@ -24,6 +24,7 @@ from .compile import Result, compile_stages, measure, unknown_to
 from .diagnostics import OUTSIDE
 
 BATCH = 16  # results measured together: one disassembler start each, and no more than this many binaries in memory
+REFUSED = "cannot be asked: "  # begins the reason of a launch that does not fit its kernel
 _KEPT_STAGES = ("cubin", "amdgcn")
 Rows = list[tuple[Configuration, Result]]
 
@@ -48,21 +49,21 @@ class Settings:
 
 def compile_all(
     configurations: list[Configuration], settings: Settings, done: Callable[[int, Rows], None]
-) -> dict[int, str]:
+) -> dict[int, Result]:
     """Compile each configuration and hand its rows to ``done``: one, or one for each configuration of its tuner.
 
     Args:
         done: called once per configuration with its index and rows, metrics in place and stages dropped.
 
     Returns:
-        by index, why a configuration does not fit its kernel and was not compiled; ``done`` is not called for it.
+        by index, a configuration that does not fit its kernel and was not compiled; ``done`` is not called for it.
     """
     import triton
     import triton.compiler
 
     with contextlib.suppress(ImportError):
         import torch  # noqa: F401
-    refused: dict[int, str] = {}
+    refused: dict[int, Result] = {}
     batch = _Batch(done)
     broken: dict[str, Result] = {}  # by kernel: why importing it does not end well on any target
     groups: dict[tuple[str, Optional[Path]], list[int]] = {}
@@ -115,7 +116,7 @@ class _Group:
         settings: Settings,
         broken: dict[str, Result],
         batch: _Batch,
-        refused: dict[int, str],
+        refused: dict[int, Result],
     ) -> None:
         self._all, self._todo, self._settings, self._broken = configurations, list(indices), settings, broken
         self._batch, self._refused = batch, refused
@@ -152,7 +153,8 @@ class _Group:
                 elif kind == "points":
                     self._expected = content
                 elif kind == "refused":
-                    self._refused[self._todo.pop(0)] = content
+                    refused = Result("error", reason=f"{REFUSED}{content}", reads=self._reads)
+                    self._refused[self._todo.pop(0)] = refused
                 elif kind == "failed":
                     self._finish([(self._all[self._todo[0]], content)])
                 elif kind == "result":

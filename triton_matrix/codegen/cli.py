@@ -16,9 +16,8 @@ from ..evidence import atlas_file
 from ..launches import hook, launch_file, loading
 from ..launches.configuration import Configuration
 from . import adapters, table
-from .batches import Rows, Settings, compile_all
+from .batches import REFUSED, Rows, Settings, compile_all
 from .cache import OUR_CODE_DIGEST, Cache, default_folder
-from .compile import Result
 from .entries import entry
 
 
@@ -145,7 +144,7 @@ def run(
             found[index] = kept
         else:
             missing.append(index)
-    refused: dict[int, str] = {}
+    unfit = 0
     if missing:
 
         def done(position: int, rows: Rows) -> None:
@@ -155,15 +154,17 @@ def run(
             _tell(progress, f"progress {len(found)} {len(configurations)}")
 
         try:
-            why = compile_all([configurations[index] for index in missing], settings, done)
+            refused = compile_all([configurations[index] for index in missing], settings, done)
+            for position, result in refused.items():
+                unfit += 1
+                done(position, [(configurations[missing[position]], result)])
         finally:
             cache.save()
-        refused = {missing[position]: sentence for position, sentence in why.items()}
-    _tell(progress, f"compiled {len(missing)} {len(configurations)}")
-    if refused and all(result.status == "n/a" for rows in found.values() for _, result in rows):
-        raise ValueError("\n".join(dict.fromkeys(refused.values())))
-    for index, sentence in refused.items():
-        found[index] = [(configurations[index], Result("error", reason=f"cannot be asked: {sentence}"))]
+    _tell(progress, f"compiled {len(missing) - unfit} {len(configurations) - unfit}")
+    results = [result for rows in found.values() for _, result in rows]
+    sentences = dict.fromkeys(each.reason.removeprefix(REFUSED) for each in results if each.reason.startswith(REFUSED))
+    if sentences and all(each.status == "n/a" or each.reason.startswith(REFUSED) for each in results):
+        raise ValueError("\n".join(sentences))
     return found
 
 

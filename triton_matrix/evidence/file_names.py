@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 ENVIRONMENT, FAILURE, UNAVAILABLE = "environment.json", "failure.json", "unavailable.json"
+SCANNED = "launches"  # the folder of what the package's own launches say; a reader of evidence passes over it
 BENCHMARK, LAUNCHES = "benchmark.json", "launches.json"
 MATRIX, SUMMARY, PAGE = "matrix.json", "summary.md", "index.html"  # made of the others
 

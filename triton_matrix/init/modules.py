@@ -109,7 +109,7 @@ def _named(tool: Mapping[str, Any]) -> Iterator[Any]:
     yield from (said("maturin", "python-source"), said("pdm", "build", "package-dir"))
     yield said("uv", "build-backend", "module-root")
     yield from said("setuptools", "packages", "find", "where") or ()
-    yield from (said("setuptools", "package-dir") or {}).values()
+    yield from _homes_of_packages(said("setuptools", "package-dir") or {})
     yield from (each.get("from") for each in said("poetry", "packages") or () if isinstance(each, Mapping))
     wheels = said("scikit-build", "wheel", "packages") or ()
     listed = [*(wheels.values() if isinstance(wheels, Mapping) else wheels)]
@@ -117,11 +117,20 @@ def _named(tool: Mapping[str, Any]) -> Iterator[Any]:
     yield from (str(Path(each).parent) for each in listed if isinstance(each, str))
 
 
+def _homes_of_packages(folders: Mapping[str, Any]) -> Iterator[str]:
+    """Of setuptools' package-dir: the home of all packages, called "", and those that a package of its own lies in."""
+    for package, folder in folders.items():
+        parts, inside = Path(str(folder)).parts, tuple(package.split(".")) if package else ()
+        if parts[len(parts) - len(inside) :] == inside:
+            yield str(Path(*parts[: len(parts) - len(inside)]))
+
+
 def _named_by_setup_cfg(root: Path) -> list[str]:
     parser = project.setup_cfg(root)
     folders = parser.get("options", "package_dir", fallback="").splitlines()
     where = parser.get("options.packages.find", "where", fallback="").split()
-    return [*where, *(line.partition("=")[2].strip() for line in folders if "=" in line)]
+    named = (line.partition("=") for line in folders if "=" in line)
+    return [*where, *_homes_of_packages({package.strip(): folder.strip() for package, _, folder in named})]
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,10 +28,13 @@ _SIZE = re.compile(
 )
 _ATOMICS = ("add", "max", "min", "cas", "xchg", "and", "or")
 _LAUNCHED = {"program_id", "store", *(f"atomic_{name}" for name in _ATOMICS)}  # a kernel calls one of these
+_BITWISE = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift)
 _POINTERS = {"load", "store", "make_block_ptr", "advance"} | {f"atomic_{name}" for name in _ATOMICS}
 
 
-BESIDE = {"tests", "test", "benchmarks", "benchmark", "docs", "build", "dist", "triton_matrix"}
+BESIDE = {"tests", "test", "benchmarks", "benchmark", "docs", "build", "dist", "reports", "triton_matrix"}
+# what a guess is tried with where it does not compile: other data, other switches, other sizes
+_OTHERWISE = (("bf16", "fp16"), ("bf16", "fp32"), ('"*bf16"', '"*i32"'), ("= false", "= true"), ("= 64", "= 16"))
 
 
 @dataclass(frozen=True)
@@ -63,16 +67,33 @@ def kernels(root: Path) -> tuple[list[Kernel], dict[Path, str]]:
     found: dict[str, Kernel] = {}
     unread: dict[Path, str] = {}
     called: set[str] = set()  # by kernels
-    for file in sorted(root.rglob("*.py")):
-        inside = file.relative_to(root).parts
-        if BESIDE & set(inside) or any(part.startswith(".") for part in inside):
-            continue
+    for file in python_files(root):
         here, problem, used = _of_file(file)
         found |= {kernel.reference: kernel for kernel in here}
         called |= used
         if problem:
             unread[file] = problem
     return [kernel for kernel in found.values() if kernel.name not in called], unread
+
+
+def python_files(root: Path) -> list[Path]:
+    """The package's own files at and below ``root``: no tests and benchmarks, nothing hidden, no environment."""
+    found = []
+    for place, folders, names in os.walk(root):
+        kept = (each for each in folders if each not in BESIDE and not each.startswith("."))
+        folders[:] = [each for each in kept if not Path(place, each, "pyvenv.cfg").is_file()]
+        found += [Path(place, name) for name in names if name.endswith(".py") and not name.startswith(".")]
+    return sorted(found)
+
+
+def otherwise(launch: str) -> Iterator[str]:
+    """Other guesses for a launch that was guessed and does not compile."""
+    seen = {launch}
+    for old, new in _OTHERWISE:
+        other = launch.replace(old, new)
+        if other not in seen:
+            seen.add(other)
+            yield other
 
 
 def of_file(file: Path) -> tuple[list[Kernel], str]:
@@ -153,7 +174,8 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
     positional = [*node.args.posonlyargs, *node.args.args]
     defaulted = {each.arg for each in positional[len(positional) - len(node.args.defaults) :]}
     pointers, descriptors = _pointers(node, {each.arg for each in parameters}), _descriptors(node)
-    indices = _indices(node, {each.arg for each in parameters})
+    names = {each.arg for each in parameters}
+    indices = _indices(node, names) | _bitwise(node, names)
     added = _added(node, {each.arg for each in parameters})
     args: dict[str, Any] = {}
     constexprs: dict[str, Any] = {}
@@ -256,6 +278,39 @@ def _indices(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
             found |= {_base(call.args[0], assigned, parameters, set()) for call in loads}
             named = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
             todo |= set() if loads else named - seen - parameters
+    return found - {""}
+
+
+def _bitwise(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
+    """The pointers whose loaded values are shifted, masked or joined bit by bit, or to which that is stored."""
+    assigned = _assigned(node)
+    todo: list[ast.expr] = []
+    results: set[str] = set()
+    for each in ast.walk(node):
+        if isinstance(each, ast.BinOp) and isinstance(each.op, _BITWISE):
+            todo += [each.left, each.right]
+        elif isinstance(each, ast.AugAssign) and isinstance(each.op, _BITWISE) and isinstance(each.target, ast.Name):
+            todo += [each.target, each.value]
+            results.add(each.target.id)
+    found: set[str] = set()
+    seen: set[str] = set()
+    while todo:
+        value = todo.pop()
+        if isinstance(value, ast.BinOp):
+            todo += [value.left, value.right]
+        elif isinstance(value, ast.Name) and value.id not in seen:
+            seen.add(value.id)
+            todo += assigned.get(value.id, [])
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "load":
+            found.add(_base(value.args[0] if value.args else None, assigned, parameters, set()))
+    for call in _method_calls(node):
+        if call.func.attr == "store" and len(call.args) > 1:
+            stored = call.args[1]
+            of = [stored, *(assigned.get(stored.id, []) if isinstance(stored, ast.Name) else [])]
+            if (isinstance(stored, ast.Name) and stored.id in results) or any(
+                isinstance(each, ast.BinOp) and isinstance(each.op, _BITWISE) for each in of
+            ):
+                found.add(_base(call.args[0], assigned, parameters, set()))
     return found - {""}
 
 

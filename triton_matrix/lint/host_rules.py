@@ -33,13 +33,15 @@ ONE_SIDE = re.compile(r"TYPE_CHECKING")
 Tests = (ast.If, ast.IfExp, ast.While)
 
 
-def check_host(source: Source, calls: Iterable[HostCall], language: Language, follower: Follower) -> Iterator[Finding]:
+def check_host(
+    source: Source, nodes: list[ast.AST], calls: Iterable[HostCall], language: Language, follower: Follower
+) -> Iterator[Finding]:
     """Every finding in a file outside the bodies of its kernels.
 
     Args:
+        nodes: as :func:`unguarded` gives them.
         calls: of the file.
     """
-    nodes = unguarded(source)
     heads = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
     for node in nodes:
         if isinstance(node, ast.Import):

@@ -21,7 +21,7 @@ from typing import Optional
 from . import portable
 from .finding import Finding
 from .follow import Follower
-from .host_rules import check_host
+from .host_rules import check_host, unguarded
 from .kernel_rules import check_kernels
 from .launches import Launch, check_launches, host_calls, launches
 from .portable import Language
@@ -40,23 +40,33 @@ def check(paths: Iterable[Path], language: Optional[Language] = None) -> tuple[l
     Raises:
         ValueError: a path that does not exist or holds no Python file.
     """
-    language = language or portable.language()
+    (found,), unread = check_each(paths, [language or portable.language()])
+    return found, unread
+
+
+def check_each(paths: Iterable[Path], languages: Iterable[Language]) -> tuple[list[list[Finding]], list[str]]:
+    """The same for each of several languages; the files are read once."""
     sources, unread = read_all(paths)
     follower = Follower(sources)
     calls = {source.path: host_calls(source) for source in sources}
     seen = {source.path: list(launches(source, calls[source.path], follower)) for source in sources}
     launched = {name for found in seen.values() for launch in found for name in launch.kernel.split(" or ")}
     helpers = _called_by_kernels(sources) - launched
-    found: set[Finding] = set()
-    for source in sources:
-        findings = {
-            *check_kernels(source, language, helpers),
-            *check_host(source, calls[source.path], language, follower),
-            *check_launches(source, calls[source.path], follower, seen[source.path]),
-        }
-        allowed = allowances(source)
-        found |= {item for item in findings if item.rule not in allowed.get(item.line, ())}
-    return sorted(found), unread
+    allowed = {source.path: allowances(source) for source in sources}
+    of_launches = {each.path: [*check_launches(each, calls[each.path], follower, seen[each.path])] for each in sources}
+    nodes = {source.path: unguarded(source) for source in sources}
+    several = []
+    for language in languages:
+        found: set[Finding] = set()
+        for source in sources:
+            findings = {
+                *check_kernels(source, language, helpers),
+                *check_host(source, nodes[source.path], calls[source.path], language, follower),
+                *of_launches[source.path],
+            }
+            found |= {item for item in findings if item.rule not in allowed[source.path].get(item.line, ())}
+        several.append(sorted(found))
+    return several, unread
 
 
 def seen_launches(paths: Iterable[Path]) -> list[Launch]:

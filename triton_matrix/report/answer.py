@@ -87,8 +87,8 @@ def show(matrix: Matrix, out: Path) -> None:
     if trouble:
         raise ValueError(f"{trouble.filename or out} cannot be written: {trouble.strerror}")
     print(f"page: {display_text.printable(str(out / 'index.html'))}")
-    if unavailable := sentences.unavailable_line(matrix):  # last, where plain `nox` ends
-        print(unavailable)
+    for line in sentences.not_here_lines(matrix):  # last, where plain `nox` ends
+        print(line)
 
 
 def judge(folders: list[Path], table: Table) -> Verdicts:

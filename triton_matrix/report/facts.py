@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..evidence import file_names, scan_file
 from ..evidence.causes import Group
 from ..evidence.column import Column
-from ..evidence.reading import Evidence
+from ..evidence.documents import shown
+from ..evidence.reading import Evidence, Problem
 from . import atlas, benches, results, rows, selection
 from .atlas import OverReleases
 from .benches import BenchRun, Timing
 from .known import Known
+from .matrix import Scan
 from .results import Place
 from .rows import Row
 from .selection import Selection
@@ -32,6 +35,7 @@ class Facts:
         benches: what each place of timings is called besides its cell.
         timings: what devices timed.
         bench_runs: how the benches ended.
+        scan: what its own launches say of the package's kernels.
     """
 
     evidence: Evidence
@@ -44,6 +48,7 @@ class Facts:
     benches: Mapping[Place, str]
     timings: tuple[Timing, ...]
     bench_runs: tuple[BenchRun, ...]
+    scan: Scan
 
 
 def build(evidence: Evidence, current: Current, known: Known, accepted: Path) -> Facts:
@@ -72,4 +77,22 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
         called,
         tuple(benches.rows(kept.benches, called)),
         tuple(benches.ended(annotated, kept.benches.values())),
+        _scan(evidence, current),
     )
+
+
+def _scan(evidence: Evidence, current: Current) -> Scan:
+    """What `nox -s launches` left in the checkout's own folder of evidence; a file that cannot be read is a problem."""
+    command = "nox -s codegen-cells" if current.table.package.atlas else "nox -s launches"
+    found = Scan(lines=[], outdated="", command=command)
+    path = Path(current.own) / file_names.SCANNED / scan_file.NAME
+    if path.is_file():
+        try:
+            content = scan_file.read(path)
+        except ValueError as problem:
+            evidence.problems.append(Problem(shown(path), str(problem), True))
+            return found
+        other = content["sources"] != current.sources and not current.allow_stale
+        found["lines"] = content["lines"]
+        found["outdated"] = f"the sources are not those of {content['date']}; `{command}` asks again" if other else ""
+    return found

@@ -231,6 +231,14 @@ class KernelRow(TypedDict):
     levels: Annotated[dict[str, dict[str, Verdict]], "level -> release -> the worst verdict of its entries"]
 
 
+class Scan(TypedDict):
+    """What the package's own launches, captured or guessed, say of its kernels."""
+
+    lines: Annotated[list[str], "how many kernels there are, and the range of Tritons; empty where nobody asked"]
+    outdated: Annotated[str, 'why it is not of the checkout as it is now; "" where it is']
+    command: Annotated[str, "what asks for GPUs that are not here"]
+
+
 class Changes(TypedDict):
     """What is different from an earlier run."""
 
@@ -310,6 +318,7 @@ class Matrix(TypedDict):
     codegen: Codegen
     values: Annotated[Codegen, "what launches computed, as the atlas says what was compiled"]
     launches: list[KernelRow]
+    scan: Scan
     failures: list[Failure]
     environments: list[dict[str, Any]]
     benches: list[Timing]

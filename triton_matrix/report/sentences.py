@@ -213,6 +213,25 @@ def unavailable_line(matrix: Matrix) -> str:
     return f"codegen: could not be provided: triton {', '.join(lacking)}; of {lacking[0]}: {why[min(1, len(why) - 1)]}"
 
 
+def scan_lines(matrix: Matrix) -> list[str]:
+    """What the package's own launches say of its kernels, for GPUs that are not here."""
+    scan = matrix["scan"]
+    return [*scan["lines"], *([scan["outdated"]] if scan["outdated"] else [])]
+
+
+def not_here_lines(matrix: Matrix) -> list[str]:
+    """What this machine could not provide or answer, and the command that gets further."""
+    return [line for line in (unavailable_line(matrix), _further(matrix)) if line]
+
+
+def _further(matrix: Matrix) -> str:
+    """Said where a cell has no answer and nothing was compiled; "" elsewhere."""
+    waiting = any(cell["verdict"] == "unavailable" for cell in matrix["cells"].values())
+    if not waiting or matrix["scan"]["lines"] or matrix["codegen"]["releases"]:
+        return ""
+    return f"what can be known here: `{matrix['scan']['command']}` compiles the kernels for GPUs that are not here"
+
+
 def not_compared_lines(matrix: Matrix) -> list[str]:
     """What of the atlas is not compared: targets without a configuration, and what only one release has or knows."""
     empty: dict[str, list[str]] = {}

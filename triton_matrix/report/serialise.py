@@ -53,6 +53,7 @@ def matrix(
         "codegen": _releases(facts.codegen, verdicts.codegen),
         "values": _releases(facts.values, verdicts.values),
         "launches": launches.rows(verdicts),
+        "scan": facts.scan,
         "files": [{"what": what, "file": file} for what, file in _files(facts, shown)],
         "incidents": [*_incidents(shown), *_incidents_of_releases(selection.kept)],
         "stale": [f"{each.where}: stale: {each.reason}" for each in old],

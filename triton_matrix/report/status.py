@@ -200,6 +200,9 @@ def _nothing_compared(over: OverReleases, judged: Mapping[str, Judged], allow_st
 def _no_result(verdicts: Verdicts, asked: Asked) -> Iterator[str]:
     """That nothing says anything about the checkout as it is now."""
     runs = verdicts.facts.bench_runs
+    scan = verdicts.facts.scan
+    if scan["lines"] and not scan["outdated"]:
+        return
     levels = [level for row in verdicts.rows.values() for level in row.levels.values()]
     levels += [*verdicts.codegen.values(), *verdicts.values.values()]
     there = [level for level in levels if sum(level.of.counts.values()) or level.shortfall]

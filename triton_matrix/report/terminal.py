@@ -41,6 +41,7 @@ def show(matrix: Matrix, file: Optional[TextIO] = None) -> None:
     _section(console, "Not of this checkout as it is now", matrix["stale"], CHANGES_SHOWN)
     _section(console, "Kernels", sentences.kernel_lines(matrix), CHANGES_SHOWN)
     _section(console, "Launches", sentences.launch_lines(matrix), CHANGES_SHOWN)
+    _section(console, "Kernels for GPUs that are not here", sentences.scan_lines(matrix), CHANGES_SHOWN)
     _section(console, "To know of the runs", sentences.note_lines(matrix), CHANGES_SHOWN)
     _section(console, "Passed with much skipped", sentences.skipped_lines(matrix), CHANGES_SHOWN)
     _section(console, "On several machines", sentences.machine_lines(matrix), CHANGES_SHOWN)

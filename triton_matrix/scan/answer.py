@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..base import tables
+from ..evidence import schemas
 from . import bounds
 from .bounds import BACKENDS, FAILS, NOT_REACHED, OK, UNKNOWN, Kernel, Range
 
-SCHEMA = "triton-matrix/scan/1"
 _STYLE = "body{font:15px/1.5 system-ui,sans-serif;max-width:80rem;margin:2rem auto;padding:0 1rem}"
 _STYLE += (
     "table{border-collapse:collapse;display:block;overflow-x:auto}td,th{border:1px solid #8884;padding:.2rem .6rem;"
@@ -100,7 +100,7 @@ def as_json(about: dict[str, Any], kernels: Sequence[Kernel], found: Sequence[Ra
         }
         for each in found
     ]
-    return {"schema": SCHEMA, **about, "ranges": of_backends, "kernels": listed}
+    return {"schema": schemas.SCAN, **about, "ranges": of_backends, "kernels": listed}
 
 
 def page(title: str, parts: Sequence[tuple[str, Any]]) -> str:

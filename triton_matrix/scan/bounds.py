@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import targets, versions
+from ..codegen.batches import REFUSED
 from ..codegen.compile import unknown_to
 from ..launches import naming
 from ..lint.finding import Finding
@@ -136,7 +137,7 @@ def _judged(kernel: Kernel, entries: Sequence[Mapping[str, Any]], lint: str) -> 
     if not failed:
         return (UNKNOWN, lint) if lint else (UNKNOWN, "")
     said = re.sub(r" \(/\S*\)?", "", str(failed[0].get("reason", "")).replace("\n", " "))  # where a module lies here
-    ours = failed[0].get("unanswered") or _OURS.search(said) or said.startswith("cannot be asked")
+    ours = failed[0].get("unanswered") or _OURS.search(said) or said.startswith(REFUSED)
     if kernel.how != GUESSED and not ours:
         return FAILS, lint or said
     if lint:

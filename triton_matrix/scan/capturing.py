@@ -14,11 +14,14 @@ from typing import Optional
 from ..base import commands, files, pairs
 from ..environments import stamped
 from ..init import choice, modules
+from ..suites import test_paths
+from . import interpreter
 from .package import Scanned
 
 MOST = 2  # launches of a kernel: the atlas compiles each for every release and target
 EXAMPLES = ("examples", "example", "benchmarks", "benchmark")
 PYTEST = ("pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors")
+NOTHING = "nothing was captured: there are no tests and no examples"
 QUIET_S = 30.0  # a command that brings no new launch for so long is ended
 
 
@@ -37,7 +40,7 @@ def capture(scanned: Scanned, envs: Path, out: Path, seconds: float, torch: Opti
     """
     asked = list(commands_of(scanned.root))
     if not asked:
-        return ["nothing was captured: there are no tests and no examples"]
+        return [NOTHING]
     limits, _ = choice.limits_of(scanned.project)
     fit = [pair for pair in reversed(pairs.known()) if choice.allows(limits, pair)]
     fit = [pair for pair in fit or reversed(pairs.known()) if torch is None or torch in pair.torch]
@@ -48,20 +51,30 @@ def capture(scanned: Scanned, envs: Path, out: Path, seconds: float, torch: Opti
         python, said = _environment(scanned, fit[0], torch or fit[0].torch[0], envs)
     except (commands.ToolError, ValueError) as problem:
         return [f"nothing was captured: no environment with torch: {str(problem).splitlines()[-1]}"]
+    return [*said, *run(python, scanned.root, asked, out, seconds)]
+
+
+def run(python: Path, root: Path, asked: Sequence[Sequence[str]], out: Path, seconds: float) -> list[str]:
+    """Run these commands in an environment that has torch; says how it went, one sentence each."""
     until = time.monotonic() + seconds
+    said = []
     for number, command in enumerate(asked):
         left = until - time.monotonic()
         if left < 1:
             said.append(f"{len(asked) - number} more commands were not run: --seconds is {seconds:g}")
             break
-        said.append(_captured(python, scanned.root, out / str(number), left, command))
+        said.append(_captured(python, root, out / str(number), left, command))
     return said
 
 
-def commands_of(root: Path) -> Iterator[list[str]]:
-    """What is run: pytest over the package's suites; where there are none, each example."""
-    suites = choice.suites_of(root)
-    if suites:
+def commands_of(root: Path, suites: Sequence[str] = ()) -> Iterator[list[str]]:
+    """What is run: pytest over the package's suites; where these hold no test, each example.
+
+    Args:
+        suites: paths below the root; without one: those that the package's settings name.
+    """
+    suites = suites or choice.suites_of(root)
+    if test_paths.hold_tests(root / each for each in suites):
         yield [*PYTEST, *suites]
         return
     for folder in EXAMPLES:
@@ -76,7 +89,7 @@ def _environment(scanned: Scanned, pair: pairs.Pair, torch: str, envs: Path) -> 
     test = list(choice.test_requirements(scanned.project)[0])
     home = envs / f"scan-{scanned.project.name}"
     last: Optional[Exception] = None
-    python = pair.python(lambda each: choice.runs_on(scanned.project, each)) or pairs.PYTHON
+    python = interpreter.of_pair(pair, scanned.project) or pairs.PYTHON
     for wanted, lacks in (([*own, *test], ""), (own, "what its tests need"), ([], "its dependencies")):
         try:
             made = stamped.make(home, python, [*base, *wanted], overrides=base[:2])
@@ -91,6 +104,7 @@ def _captured(python: Path, root: Path, out: Path, seconds: float, command: Sequ
     paths = [str(home) for home in modules.homes_of(root)]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg"}
     options = ["-o", str(out), "--seconds", f"{seconds:.0f}", "--most", str(MOST), "--quiet-seconds", f"{QUIET_S:g}"]
+    options += ["--no-check"]  # the trial does it
     whole = [str(python), "-m", "triton_matrix", "capture", *options, "--", *command]
     done = commands.captured(whole, cwd=root, env=env)
     lines = [line for line in done.stdout.splitlines() if line.strip()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..base.cells import Table
@@ -24,6 +24,21 @@ def folder(table: Table) -> Path:
 def sources(table: Table) -> list[str]:
     """The folders of the checkout from which its own module is imported where no wheel is installed."""
     return [str(folder) for folder in homes(table.root, table.package.module) or [table.root]]
+
+
+def has_tests(table: Table) -> bool:
+    """Whether the suites hold a file that may have tests in it."""
+    try:
+        suites = [folder(table) / name for name in paths(table)]
+    except ValueError:
+        return False
+    return hold_tests(suites)
+
+
+def hold_tests(suites: Iterable[Path]) -> bool:
+    """The same of files and folders."""
+    found = (path for suite in suites for path in ([suite] if suite.is_file() else suite.rglob("*.py")))
+    return any(path.name not in ("conftest.py", "__init__.py") for path in found)
 
 
 def paths(table: Table, named: Sequence[str] = ()) -> list[str]:

@@ -11,10 +11,13 @@ KERNEL = "import triton\n"
 HATCH = '[tool.hatch.build.targets.wheel]\npackages = ["lib/py/kern"]\n'
 POETRY = '[tool.poetry]\npackages = [{ include = "kern", from = "lib" }]\n'
 SETUPTOOLS = '[tool.setuptools]\npackage-dir = { "" = "code" }\n'
+OWN_FOLDER = '[tool.setuptools]\npackage-dir = {{ "kern" = "{}" }}\npackages = ["kern"]\n'
 LAYOUTS = {
     "a namespace": ("my.ns", {"src/my/ns/__init__.py": KERNEL}, '[tool.setuptools.packages.find]\nwhere = ["src"]\n'),
     "a deep one": ("my.ns.kern", {"src/my/ns/kern/__init__.py": "", "src/my/ns/kern/k.py": KERNEL}, ""),
     "a namespace to the end": ("my.ns", {"my/ns/k.py": KERNEL}, ""),
+    "a package's own folder": ("kern", {"kern/__init__.py": KERNEL}, OWN_FOLDER.format("kern")),
+    "one in another": ("kern", {"lib/kern/__init__.py": KERNEL}, OWN_FOLDER.format("lib/kern")),
     "maturin": ("kern", {"python/kern/__init__.py": KERNEL}, '[tool.maturin]\npython-source = "python"\n'),
     "hatch": ("kern", {"lib/py/kern/__init__.py": KERNEL}, HATCH),
     "poetry": ("kern", {"lib/kern/__init__.py": KERNEL}, POETRY),

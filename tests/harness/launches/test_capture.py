@@ -120,7 +120,7 @@ def test_every_launch_file_can_be_read_again(release_python, capture, tmp_path):
     ("arguments", "status", "sentence"),
     [
         (["-o", "launches"], 2, "capture: no command; write it behind --"),
-        (["--target", "cuda:1", "--", "x.py"], 2, "capture: target is 'cuda:1'; allowed are cuda:80"),
+        (["--target", "cuda:1", "--", "x.py"], 2, "capture: target is 'cuda:1'; allowed are cuda:70, cuda:75, cuda:80"),
         (["--", "no_such_script"], 1, "capture: there is no script 'no_such_script' in this Python"),
         (["--", "python", "-c", "print('nothing')"], 1, "0 launches of 0 kernels, 0 files in launches"),
     ],
@@ -196,3 +196,38 @@ def test_of_many_launches_a_few_are_kept_and_the_others_counted(release_python, 
     assert ([each["x_ptr"] for each in kept], "copy-3" in launches) == (["*fp32", "*fp32"], False)
     assert [each["n"] for each in kept] == [4096, 4095]  # not 8192, which is 4096 to a compiler
     assert "capture: copy: 2 more distinct launches are left out; --most is 2" in done.stderr
+
+
+def test_what_was_written_is_compiled_once_and_what_does_not_is_said(release_python, capture, tmp_path):
+    broken = "@triton.jit\ndef broken(x_ptr):\n    tl.store(x_ptr, tl.nosuch(1.0))\n\n"
+    (tmp_path / "mine.py").write_text(SCRIPT.replace("def make(", broken + "def make(") + "    broken[(1,)](x)\n")
+    done, _ = capture(release_python("3.9.0"), "--", "mine.py")
+    said = [line for line in done.stderr.splitlines() if line.startswith("capture: on triton")]
+    assert len(said) == 1, done.stderr
+    assert said[0].startswith("capture: on triton 3.9.0, ")
+    assert "mine:broken[" in said[0]
+    assert "has no attribute 'nosuch'" in said[0]
+    (tmp_path / "launches" / "broken-1.toml").unlink()
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    assert (
+        "each launch compiles on triton 3.9.0 for cuda:90"
+        in capture(release_python("3.9.0"), "--", "mine.py")[0].stderr
+    )
+    assert "compiles" not in capture(release_python("3.9.0"), "--no-check", "--", "mine.py")[0].stderr
+
+
+def test_an_installed_copy_is_called_by_the_file_of_the_checkout(release_python, capture, tmp_path):
+    installed = tmp_path / "env" / "lib" / "site-packages"
+    for folder in (installed, tmp_path / "src"):
+        folder.mkdir(parents=True)
+        (folder / "mine.py").write_text(SCRIPT)
+    (installed / "other.py").write_text(SCRIPT)  # of another project: it stays where it is
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'mine'\n")
+    (tmp_path / "go.py").write_text(
+        "import mine, other\n"
+        "for each in (mine, other):\n    each.copy[(1,)](each.Tensor('torch.float32'), None, 4, 1, 0.5, None, 'a')\n"
+    )
+    python = release_python("3.9.0")
+    done, launches = capture(python, "--", "go.py", PYTHONPATH=f"{ROOT}:{installed}")
+    kernels = {launch["kernel"] for launch in launches.values()}
+    assert kernels == {"../src/mine.py:copy", "../env/lib/site-packages/other.py:copy"}, done.stderr

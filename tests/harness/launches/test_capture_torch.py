@@ -185,3 +185,17 @@ def test_integers_beyond_the_limit_are_refused_with_a_sentence_and_compile(captu
     said = describe(captured).refused
     assert said == {"many-1": "args.x_ptr: the launch's integers take more than 1,048,576 bytes, compressed"}
     assert launch_file.expand(launch_file.read(captured / "many-1.toml"), ["cuda:90"])[0].args == {"x_ptr": "*i64"}
+
+
+def test_why_nothing_was_recorded_of_tensors_that_hold_nothing_is_said(capture, torch_python, tmp_path):
+    (tmp_path / "mine.py").write_text(textwrap.dedent(SCRIPT))
+    (tmp_path / "go.py").write_text(
+        "import torch\nfrom mine import copy\n\n"
+        "x = torch.ones(64, device='cuda')\nn = int(x.sum().item())\n"
+        "copy[(1,)](x, None, n, 1, 0.5, KIND=None, NAME='gelu')\n"
+    )
+    done, launches = capture(torch_python, "--tensors", "meta", "--", "go.py", PYTHONPATH=f"{ROOT}:{tmp_path}")
+    assert (done.returncode, launches) == (1, {})
+    assert "go.py:5: item needs values, which tensors on meta do not hold" in done.stderr
+    assert "nothing was recorded, since tensors on meta hold no values; leave out `--tensors meta`" in done.stderr
+    assert "copy-1" in capture(torch_python, "--", "go.py", PYTHONPATH=f"{ROOT}:{tmp_path}")[1]

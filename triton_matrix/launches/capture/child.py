@@ -21,6 +21,7 @@ from .recorder import Recorder
 def main(wanted: dict[str, Any]) -> None:
     """Run the command, and note in ``wanted["folder"]`` what it launches. The exit status is the command's."""
     target = targets.parse(wanted["target"])
+    journal = Journal(Path(wanted["folder"]))
     real = _has_gpu()
     if not real:
         driver_standin.install(target)
@@ -32,8 +33,7 @@ def main(wanted: dict[str, Any]) -> None:
         else:
             from . import gpu_standin
 
-            gpu_standin.install(target, wanted["tensors"], judged=wanted["interpret"])
-    journal = Journal(Path(wanted["folder"]))
+            gpu_standin.install(target, wanted["tensors"], judged=wanted["interpret"], valueless=journal.valueless)
     recorder = Recorder(journal, runs=real or wanted["interpret"], most=wanted["most"])
     recorder.install()
     atexit.register(recorder.finish)

@@ -17,6 +17,8 @@ from ...base import commands, env_vars, targets
 from . import journal, writing
 
 MOST = 8  # launches of a kernel
+NO_VALUES = "nothing was recorded, since tensors on meta hold no values; leave out `--tensors meta`"
+NO_VALUES += ", or give --interpret where launches depend on what others compute"
 STEP_S = 0.2  # how often it is looked whether a limit is reached
 PROGRESS_S = 5.0  # how often progress is said
 
@@ -46,6 +48,11 @@ def main(argv: list[str]) -> int:
         written = writing.write(options.out, captured, Path(folder), note)
     for sentence in [*sorted(captured.problems), *_others(options.out, written)]:
         print(f"capture: {sentence}", file=sys.stderr)
+    if not written and captured.valueless:
+        print(f"capture: {NO_VALUES}", file=sys.stderr)
+    if written and not options.no_check:
+        for sentence in _refused(options):
+            print(f"capture: {sentence}", file=sys.stderr)
     kernels = {launch["kernel"] for launch in captured.launches.values()}
     left = {name.rpartition(":")[2]: count for name, count in sorted(captured.left_out.items())}
     for name, count in left.items():
@@ -104,6 +111,25 @@ def _watched(process: subprocess.Popen[Any], folder: Path, options: argparse.Nam
             raise Ended(f"since nothing new came for {options.quiet_seconds:g} s")
 
 
+def _refused(options: argparse.Namespace) -> list[str]:
+    """A sentence for each launch that this Python's Triton does not compile for the target: one of a tuner's is tried.
+
+    A process of its own does it, as ``compile`` does: here torch and Triton may stand in for a GPU.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "compiled.json"
+        asked = ["--launches", str(options.out), "--target", options.target, "--configs", "1", "--quiet"]
+        command = [sys.executable, "-m", "triton_matrix", "compile", *asked, "--json", str(found)]
+        done = commands.captured(command, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+        if not found.is_file():
+            last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+            return [f"whether what was written compiles is not known: {last}"]
+        content = json.loads(found.read_text(encoding="utf-8"))
+    failed = [item for item in content["entries"] if item["status"] == "error"]
+    said = [f"on triton {content['triton']}, {item['label']}: {item['reason'].splitlines()[0]}" for item in failed]
+    return said or [f"each launch compiles on triton {content['triton']} for {options.target}"]
+
+
 def _others(folder: Path, written: list[str]) -> list[str]:
     """The sentence about files that lie in the folder and that this run did not write; none where there are none."""
     names = sorted({path.name for path in folder.glob("*.toml")} - set(written))
@@ -133,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     quiet = "end it when nothing new came for so long, once there are launches"
     add("--quiet-seconds", type=float, metavar="S", help=quiet)
     add("--tensors", choices=("cpu", "meta"), default="cpu", help="where tensors live that ask for a GPU")
+    add("--no-check", action="store_true", help="do not compile each launch once to say which does not")
     return parser
 
 

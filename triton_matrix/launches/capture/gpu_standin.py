@@ -5,23 +5,25 @@ from __future__ import annotations
 import contextlib
 import sys
 import types
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from ...base.targets import Target
-from .. import torch_standin
+from .. import standins, torch_standin
 from . import zeroed
 
 _CUDA = torch.device("cuda", 0)
 
 
-def install(target: Target, tensors: str, judged: bool) -> None:
+def install(target: Target, tensors: str, judged: bool, valueless: Callable[[str], None]) -> None:
     """Answer for ``target`` where torch is asked about the GPU, and put what asks for one on ``tensors``.
 
     Args:
         tensors: ``cpu`` or ``meta``.
         judged: whether comparisons of values mean anything; where launches do not run, they all succeed.
+        valueless: told where a value is needed that a tensor on ``meta`` does not hold, in one sentence.
     """
     torch_standin.tell_real(target)
     cuda: Any = torch.cuda
@@ -42,7 +44,7 @@ def install(target: Target, tensors: str, judged: bool) -> None:
         torch.equal = lambda *args, **kwargs: True
         torch.testing.assert_close = lambda *args, **kwargs: None
         torch.testing.assert_allclose = lambda *args, **kwargs: None
-    zeroed.enter(_Mapped(tensors))
+    zeroed.enter(_Mapped(tensors, valueless))
 
 
 class _OfGenerators(type):
@@ -73,8 +75,9 @@ class _Stream(types.SimpleNamespace):
 class _Mapped(zeroed.Zeroed):
     """Takes every request for the GPU to another device, and lets tensors say that they are on the GPU."""
 
-    def __init__(self, tensors: str) -> None:
+    def __init__(self, tensors: str, valueless: Callable[[str], None]) -> None:
         super().__init__()
+        self._valueless = valueless
         self._device = torch.device(tensors)
         tensor: Any = torch.Tensor
         self._says = {tensor.is_cuda.__get__: True, tensor.device.__get__: _CUDA, tensor.get_device: 0}
@@ -86,7 +89,13 @@ class _Mapped(zeroed.Zeroed):
         if func in self._stays:
             return args[0]
         mapped = {name: self._map(value) for name, value in (kwargs or {}).items()}
-        return super().__torch_function__(func, types, tuple(map(self._map, args)), mapped)
+        try:
+            return super().__torch_function__(func, types, tuple(map(self._map, args)), mapped)
+        except (RuntimeError, NotImplementedError) as problem:
+            if self._device.type == "meta" and "meta" in str(problem).lower():
+                name = getattr(func, "__name__", str(func))
+                self._valueless(f"{standins.place()}: {name} needs values, which tensors on meta do not hold")
+            raise
 
     def _map(self, value: Any) -> Any:
         if isinstance(value, torch.device):

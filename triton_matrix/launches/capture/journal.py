@@ -11,6 +11,7 @@ from typing import Any
 from .selection import Selection
 
 _LINES = "journal.jsonl"
+MOST_VALUELESS = 8  # sentences on values that were not there
 EVERY_S = 1.0  # how often counts are written while launches come
 
 
@@ -28,6 +29,12 @@ class Journal:
         if sentence not in self._problems:
             self._problems.add(sentence)
             self._say({"problem": sentence})
+
+    def valueless(self, sentence: str) -> None:
+        """Note where the command needed a value that a tensor on ``meta`` does not hold; each sentence once."""
+        if sentence not in self._problems and len(self._problems) < MOST_VALUELESS:
+            self._problems.add(sentence)
+            self._say({"problem": sentence, "valueless": True})
 
     def launch(self, key: str, launch: dict[str, Any], files: dict[str, bytes], selection: Selection) -> None:
         """Note a launch that is kept, and those that it took the place of."""
@@ -64,7 +71,8 @@ class Captured:
         total: how many launches came, as far as it was written down; so are counts and left_out.
         counts: key -> how often it came.
         left_out: kernel -> distinct launches of it that are not kept.
-        problems: a sentence for each launch that no file can say.
+        problems: a sentence for each launch that no file can say, and for values that were not there.
+        valueless: whether some are of values that were not there.
     """
 
     launches: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -74,6 +82,7 @@ class Captured:
     counts: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    valueless: bool = False
 
 
 def read(folder: Path) -> Captured:
@@ -96,6 +105,7 @@ def read(folder: Path) -> Captured:
             found.launches.pop(said["drop"], None)
         elif "problem" in said:
             found.problems.append(said["problem"])
+            found.valueless |= "valueless" in said
         else:
             found.total, found.counts, found.left_out = said["total"], said["counts"], said["left_out"]
     return found

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ...base import sources
 from .. import local_kernels
+from ..packages import PROJECT_FILES
 
 
 def python_function(kernel: Any) -> Any:
@@ -29,7 +31,7 @@ def reference_of(kernel: Any, function: Any) -> str:
     same = [name for name, value in names.items() if value is kernel]
     same += [name for name, value in names.items() if python_function(value) is function]
     if same:
-        return f"{Path(file).resolve()}:{same[0]}"
+        return f"{checkouts_own(Path(file))}:{same[0]}"
     name = function.__qualname__
     if "<locals>" in name:
         local_kernels.source(Path(file), name)
@@ -39,7 +41,24 @@ def reference_of(kernel: Any, function: Any) -> str:
             found = getattr(found, part, None)
         if found is None or python_function(found) is not function:
             raise local_kernels.LocalError("is not what its module calls so; no reference names it")
-    return f"{Path(file).resolve()}:{name}"
+    return f"{checkouts_own(Path(file))}:{name}"
+
+
+def checkouts_own(file: Path) -> Path:
+    """The checkout's file of which an installed copy was imported; the file itself where it is not one.
+
+    The checkout is the project that the current folder lies in.
+    """
+    file = file.resolve()
+    installed = next((each for each in file.parents if each.name in ("site-packages", "dist-packages")), None)
+    here = Path.cwd().resolve()
+    root = next((each for each in (here, *here.parents) if any((each / name).exists() for name in PROJECT_FILES)), here)
+    if installed is None:
+        return file
+    inside = file.relative_to(installed)
+    module = ".".join(inside.with_suffix("").parts)
+    own = (home / inside for home in sources.homes(root, module))
+    return next((each for each in own if each.is_file()), file)
 
 
 def names_it(reference: str, kernel: Any) -> bool:

@@ -1,0 +1,40 @@
+"""Launches are tried once: a guess that does not compile is guessed otherwise, and what would help is tried."""
+
+import pytest
+
+from triton_matrix.evidence import scan_file
+
+from .test_cli import SOURCE, scan
+
+__all__ = ["scan"]
+SHIFTED = "tl.load(x_ptr + at).to(tl.int32, bitcast=True)"  # of the guesses only that of 32 bits
+
+
+def test_a_guess_that_does_not_compile_is_guessed_otherwise(scan):
+    _, found, _ = scan(SOURCE.format(body=SHIFTED))
+    (kernel,) = found["kernels"]
+    assert (kernel["how"], kernel["status"]["cuda"]["3.4.0"]) == ("guessed", "ok")
+
+
+@pytest.mark.parametrize(
+    ("source", "files", "said"),
+    [
+        ("from helpers.sizes import N", {"lib/helpers/sizes.py": "N = 4"}, "`--source-root lib` was tried: 1 of 1"),
+        ("import nosuchdist_x\nN = int(nosuchdist_x.N)", {}, "`--with nosuchdist_x` was tried: it does not help"),
+    ],
+)
+def test_what_would_help_kernels_that_do_not_load_is_tried_before_it_is_said(scan, source, files, said):
+    kernel = SOURCE.format(body="tl.load(x_ptr + at) * M").replace("BLOCK: tl.constexpr", "BLOCK: tl.constexpr, M=N")
+    _, found, _ = scan(f"{source}\n{kernel}", **files)
+    assert [each for each in found["said"] if each.startswith(said)], found["said"]
+    assert found["kernels"][0]["how"] == "not reached"
+
+
+def test_the_answer_is_of_its_schema(scan, tmp_path):
+    scan(SOURCE.format(body=SHIFTED))
+    pytest.importorskip("jsonschema")
+    content = scan_file.read(tmp_path / "out" / "scan.json")
+    assert content["kernels"]
+    scan_file.write(tmp_path / "other", {**content, "kernels": [{**content["kernels"][0], "how": "known"}]})
+    with pytest.raises(ValueError, match=r"is no triton-matrix/scan/1: .*how"):
+        scan_file.read(tmp_path / "other" / "scan.json")

@@ -1,0 +1,136 @@
+"""Each launch compiled once, on one release, before all of them are asked: what a guess lacks, and what would help.
+
+A guess that does not compile is guessed otherwise. Where kernels do not load, what their failure names is tried.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import files
+from ..evidence import atlas_file
+from ..launches import guess
+from ..releases.compile_runs import Outcome
+from . import bounds, launched
+from .bounds import Kernel
+
+SECONDS = 120.0  # for guessing otherwise
+COMPILE_S = 60.0  # of one launch
+TRY_S = 20.0  # of one that is tried; a guess that takes longer is none to keep
+MOST_TRIED = 3  # requirements or folders that are tried
+NOT_LOADED = "does not load: "
+_WITH = re.compile(r"`--with (\S+)`")
+_NO_MODULE = re.compile(r"No module named '([\w.]+)'")
+
+# compiles the launch files of a folder; arguments: the folder, seconds for each, what is installed besides, where
+# imports start
+Compile = Callable[[Path, float, Sequence[str], Optional[Path]], Outcome]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a trial needs.
+
+    Attributes:
+        root: the package's folder.
+        launches: the folder of all launch files.
+        scratch: a folder for those that are tried.
+        compile: on the release of the trial.
+    """
+
+    root: Path
+    launches: Path
+    scratch: Path
+    compile: Compile
+
+    def run(self, kernels: Sequence[Kernel], found: Sequence[guess.Kernel]) -> list[str]:
+        """Settle the guesses, in the files of ``launches``; the sentences that say what would help.
+
+        Args:
+            found: the first of ``kernels``, as they were found, with their first guesses.
+        """
+        outcome = self.compile(self.launches, COMPILE_S, (), None)
+        if outcome.unavailable:
+            return []
+        entries = _by_kernel(outcome)
+        self._guess_otherwise(kernels, found, entries)
+        return [*self._what_helps(kernels, found, entries)]
+
+    def _guess_otherwise(
+        self, kernels: Sequence[Kernel], found: Sequence[guess.Kernel], entries: Mapping[str, list[Mapping[str, Any]]]
+    ) -> None:
+        until = time.monotonic() + SECONDS
+        left: dict[int, Iterator[str]] = {}
+        for number, kernel in enumerate(kernels[: len(found)]):
+            said = entries.get(kernel.name, [])
+            if kernel.how == bounds.GUESSED and not _compiles(said) and not _is_unloaded(said):
+                left[number] = guess.otherwise(found[number].launch)
+        while left and time.monotonic() < until:
+            texts = {number: text for number, others in left.items() if (text := next(others, ""))}
+            answers = self._asked(texts, (), None)
+            for number in list(left):
+                if number not in texts or _compiles(answers.get(kernels[number].name, [])):
+                    del left[number]
+                    if number in texts:
+                        files.write_text(launched.guessed_file(self.launches, number), texts[number])
+
+    def _asked(
+        self, texts: Mapping[int, str], extra: Sequence[str], source_root: Optional[Path]
+    ) -> dict[str, list[Mapping[str, Any]]]:
+        if not texts:
+            return {}
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        for number, text in texts.items():
+            files.write_text(self.scratch / f"{number:04}.toml", text)
+        return _by_kernel(self.compile(self.scratch, TRY_S, extra, source_root))
+
+    def _what_helps(
+        self, kernels: Sequence[Kernel], found: Sequence[guess.Kernel], entries: Mapping[str, list[Mapping[str, Any]]]
+    ) -> Iterator[str]:
+        """Of kernels that do not load: what their failures name, tried on those of them that were found in files."""
+        wanted: dict[tuple[str, str], list[int]] = {}
+        for number, kernel in enumerate(kernels[: len(found)]):
+            said = next((str(each.get("reason", "")) for each in entries.get(kernel.name, [])), "")
+            if not said.startswith(NOT_LOADED):
+                continue
+            for name in dict.fromkeys([*_NO_MODULE.findall(said), *_WITH.findall(said)]):
+                for each in self._roots(name):
+                    wanted.setdefault(("--source-root", each.relative_to(self.root).as_posix()), []).append(number)
+            for name in _WITH.findall(said):
+                wanted.setdefault(("--with", name), []).append(number)
+        by_most = sorted(wanted.items(), key=lambda item: -len(item[1]))
+        for (option, what), numbers in by_most[:MOST_TRIED]:
+            given = ([what], None) if option == "--with" else ((), self.root / what)
+            answers = self._asked({number: found[number].launch for number in numbers}, *given)
+            loads = [number for number in numbers if not _is_unloaded(answers.get(kernels[number].name, []))]
+            loads = [number for number in loads if kernels[number].name in answers]
+            of = f"{len(loads)} of {len(numbers)} kernels that do not load without it load"
+            yield f"`{option} {what}` was tried: {of if loads else 'it does not help'}"
+
+    def _roots(self, module: str) -> list[Path]:
+        """Folders of the package from which a module that is not found would be imported."""
+        top = module.partition(".")[0]
+        below = {each for file in guess.python_files(self.root) for each in (file.with_suffix(""), *file.parents)}
+        found = {each.parent for each in below if each.name == top and self.root in each.parent.parents}
+        return sorted(found)[:MOST_TRIED]
+
+
+def _by_kernel(outcome: Outcome) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for item in () if outcome.problem else atlas_file.read(outcome.path)["entries"]:
+        found.setdefault(item["kernel"], []).append(item)
+    return found
+
+
+def _compiles(entries: Sequence[Mapping[str, Any]]) -> bool:
+    return any(item["status"] == "ok" for item in entries)
+
+
+def _is_unloaded(entries: Sequence[Mapping[str, Any]]) -> bool:
+    return any(str(item.get("reason", "")).startswith(NOT_LOADED) for item in entries)
