@@ -16,7 +16,8 @@ from ..base import display_text, files, versions
 from ..launches import naming
 from . import metrics
 
-CAUSES = ("crash", "compile", "run", "values", "spills", "scratch", "occupancy", "loads", "fp64", "shared", "time")
+_WORSE_CODE = ("dot", "spills", "scratch", "occupancy", "loads", "fp64", "shared", "time")
+CAUSES = ("crash", "compile", "run", "values", *_WORSE_CODE)
 WITHOUT_VALUE = ("crash", "compile", "run")  # nothing is worse
 NOT_EXACT = ("time",)  # may be there in one run and not in the next, so that an entry for it is never stale
 OF_VALUES = ("absolute", "differing")  # the largest difference, and of how many elements
@@ -26,7 +27,7 @@ _HEAD = """\
 # one that is not listed here, on one that is worse than it was when it was accepted, and on a line that no longer
 # occurs. docs/codegen.md says how to read this; `nox -s codegen -- --accept CAUSE=REASON` writes it.
 #
-#   what     crash, compile, run, values, spills, scratch, occupancy, loads, fp64, shared, time
+#   what     crash, compile, run, values, dot, spills, scratch, occupancy, loads, fp64, shared, time
 #   worst    the worst value of each metric that is accepted in this group
 #   below    module:kernel, then "FROM -> TO on TARGET ..." = the configurations
 """

@@ -35,11 +35,13 @@ class Compiled:
         stages: the text or bytes of each stage by name.
         shared: bytes of shared memory that a launch asks for.
         num_warps: of one block.
+        num_ctas: blocks of a cluster.
     """
 
     stages: dict[str, Any]
     shared: int
     num_warps: int
+    num_ctas: int = 1
 
 
 class Adapter35:
@@ -322,4 +324,5 @@ def _run(
             on_stage(name, kept[name], metadata)
         if name == LAST_STAGE[target.backend]:
             break
-    return Compiled(kept, int(metadata.get("shared") or 0), int(metadata["num_warps"]))
+    num_ctas = int(metadata.get("num_ctas") or 1)
+    return Compiled(kept, int(metadata.get("shared") or 0), int(metadata["num_warps"]), num_ctas)
