@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -225,8 +225,11 @@ def load(path: Optional[Path] = None) -> Table:
         for version, row in raw.get("release", {}).items()
     }
     package = _package(path.resolve(), raw.get("package", {}))
-    for known in _known_from(path, package.oldest):
-        releases.setdefault(known.triton, known)
+    pythons = {cell.python for cell in cells.values() if cell.python}
+    for known in _known_from(path, package.oldest, pythons):
+        own = {cell.python for cell in cells.values() if cell.triton == known.triton and cell.python}
+        if known.python in own or not own:
+            releases.setdefault(known.triton, known)
     for cell in cells.values():
         if versions.is_release(cell.triton) and cell.triton and cell.python and cell.torch:
             releases.setdefault(cell.triton, Release(cell.triton, cell.python, cell.torch, cell.requires))
@@ -275,14 +278,17 @@ def _contradiction(row: Mapping[str, Any]) -> Optional[str]:
     return None
 
 
-def known_releases() -> list[Release]:
-    """Every Triton that the harness knows, oldest first, as a row of the atlas."""
-    return [Release(pair.triton, str(pair.python()), pair.torch[0], pair.requires) for pair in pairs.known()]
+def known_releases(allowed: Callable[[str], bool] = lambda python: True) -> list[Release]:
+    """Every Triton that the harness knows and that has wheels for an ``allowed`` Python, oldest first, as a row."""
+    rows = [(pair, pair.python(allowed)) for pair in pairs.known()]
+    return [Release(pair.triton, python, pair.torch[0], pair.requires) for pair, python in rows if python]
 
 
-def _known_from(path: Path, oldest: Optional[str]) -> list[Release]:
-    """Every Triton that the harness knows from ``oldest`` on."""
-    known = {row.triton: row for row in known_releases()}
+def _known_from(path: Path, oldest: Optional[str], pythons: Collection[str]) -> list[Release]:
+    """Every Triton that the harness knows from ``oldest`` on, with one of the cells' Pythons where it has wheels."""
+    usual = {row.triton: row for row in known_releases()}
+    known = {**usual, **{row.triton: row for row in known_releases(pythons.__contains__)}}
+    known = {triton: known[triton] for triton in usual}
     if oldest is None:
         return []
     if oldest not in known:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Optional
 
-from ..base import cells, commands, files, locks, sources
+from ..base import cells, commands, files, locks, pairs, sources
 from . import contents, harness, interpreters
 
 STAMP = "triton-matrix-requirements.txt"
@@ -57,16 +57,19 @@ def of_release(row: cells.Release, extra: Sequence[str], folder: Path) -> Path:
     Args:
         extra: requirements to install beside Triton; all requests for a release share one environment. What lies at a
             local path is installed anew where it is not what it was.
-        folder: the environments' folder; the release names the environment in it.
+        folder: the environments' folder; the release names the environment in it, and its Python where it is not the
+            usual one.
 
     Raises:
         commands.ToolError, ValueError: as of :func:`make`.
     """
     # packaging: kernel files compare versions with it, and it needs nothing itself
     requirements = [f"triton=={row.triton}", "packaging", *row.requires]
+    usual = row.python == pairs.row_of(row.triton)["python"]
+    name = row.triton if usual else f"{row.triton}-py{row.python.replace('.', '')}"
     if not extra:
-        return make(folder / row.triton, row.python, requirements)
-    return _with_extras(folder / f"{row.triton}-with", row.python, requirements, extra)
+        return make(folder / name, row.python, requirements)
+    return _with_extras(folder / f"{name}-with", row.python, requirements, extra)
 
 
 def _with_extras(home: Path, python: str, requirements: Sequence[str], extra: Sequence[str]) -> Path:

@@ -56,6 +56,18 @@ def test_a_row_is_all_that_a_new_release_needs(table_of):
     assert table.pins(table.cell("new")).name == "new.txt"
 
 
+def test_a_release_of_the_atlas_has_the_python_of_its_cell_else_one_of_the_cells_that_it_has_wheels_for(table_of):
+    rows = '[package]\nname = "toys"\noldest = "2.3.1"\n'
+    rows += "".join(
+        f'[cell.{name}]\ntriton = "{triton}"\npython = "{python}"\nplatforms = ["cuda"]\nwhy = "toys need it"\n'
+        for name, triton, python in (("a", "3.4.0", "3.13"), ("b", "3.3.1", "3.12"))
+    )
+    found = {triton: row.python for triton, row in table_of(rows).releases.items()}
+    assert (found["3.4.0"], found["3.3.1"]) == ("3.13", "3.12")
+    assert found["3.9.0"] == "3.12"  # the nearest to the usual one
+    assert found["2.3.1"] == "3.11"  # which has none for 3.12
+
+
 def test_versions_sort_as_numbers():
     assert versions.key("3.10.0") > versions.key("3.9.1") > versions.key("3.9.0+git1")
 
