@@ -144,21 +144,24 @@ def of_compiled(entries: Sequence[Accepted], compiled: Iterable[Mapping[str, Any
 def judge(found: Iterable[Any], accepted: Sequence[Accepted], from_: str, to: str) -> tuple[list[Any], list[Accepted]]:
     """The worse changes that no entry covers, and the entries for exactly these releases that do not occur.
 
-    An entry holds between its own two releases and for any wider pair around them.
+    An entry holds between its own two releases and for any wider pair around them; one for what is derived from a
+    release, such as a variant, for its own two alone.
 
     Args:
         found: changes from ``from_`` to ``to`` (of compare.changes).
     """
-    around = [
-        entry
-        for entry in accepted
-        if versions.key(from_) <= versions.key(entry.from_) and versions.key(entry.to) <= versions.key(to)
-    ]
+    around = [entry for entry in accepted if _is_around(entry, from_, to)]
     worse = [change for change in found if change.kind == "worse"]
     open_ = [change for change in worse if not any(entry.covers(change) for entry in around)]
     exactly = [entry for entry in around if (entry.from_, entry.to) == (from_, to) and entry.what not in NOT_EXACT]
     unused = [entry for entry in exactly if not any(entry.occurs_in(change) for change in worse)]
     return open_, unused
+
+
+def _is_around(entry: Accepted, from_: str, to: str) -> bool:
+    if any("+" in name for name in (entry.from_, entry.to, from_, to)):
+        return (entry.from_, entry.to) == (from_, to)
+    return bool(versions.key(from_) <= versions.key(entry.from_) and versions.key(entry.to) <= versions.key(to))
 
 
 def of_change(change: Any, from_: str, to: str, reason: str) -> Accepted:
