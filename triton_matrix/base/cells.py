@@ -38,7 +38,7 @@ class Cell:
         platforms: where the cell can exist, the preferred one first.
         why: why the cell exists.
         python: the interpreter's ``major.minor``; None means the Python that is running.
-        torch: an exact version, ``"nightly"``, or None (whatever is there).
+        torch: an exact version, ``"nightly"`` or ``"rc"`` (what its index has), or None (whatever is there).
         triton: likewise.
         requires: further requirements that this pair needs.
         index: the only index that torch and its Triton may come from; None means the user's own indexes.
@@ -62,8 +62,8 @@ class Cell:
 
     @property
     def nightly(self) -> bool:
-        """True where the cell's torch is not a release and its pins age."""
-        return self.torch == "nightly"
+        """True where the cell's torch is not a release, but of last night or of the next one, and its pins age."""
+        return self.torch in schema.UNRELEASED
 
     def gap(self, level: str, feature: str) -> Optional[str]:
         """The reason why ``feature`` cannot run at ``level`` in this cell, or None where it can."""
@@ -288,7 +288,7 @@ def _variant(name: str, row: Mapping[str, Any], where: str) -> Variant:
 def _whole(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with what is known of its Triton, where it says nothing else itself."""
     triton = row.get("triton", "nightly")
-    return dict(row) if triton == "nightly" else {**pairs.row_of(triton), **row}
+    return dict(row) if triton in schema.UNRELEASED else {**pairs.row_of(triton), **row}
 
 
 def _contradiction(row: Mapping[str, Any]) -> Optional[str]:
@@ -297,8 +297,8 @@ def _contradiction(row: Mapping[str, Any]) -> Optional[str]:
         if key in row and needed not in row:
             return f"{key} is {schema.show(row[key])}; a row with {key} needs {needed} too"
     for key in ("torch", "triton"):
-        if row.get(key) == "nightly" and "index" not in row:
-            return f'{key} is "nightly"; such a row needs index too, the only place that it may come from'
+        if row.get(key) in schema.UNRELEASED and "index" not in row:
+            return f'{key} is "{row[key]}"; such a row needs index too, the only place that it may come from'
     if "index" in row and "torch" not in row:
         return f"index is {schema.show(row['index'])}; a row with index needs python, torch and triton too"
     if "python" in row and "torch" not in row:
