@@ -77,7 +77,10 @@ def _origin(name: str, names: Sequence[str]) -> Optional[str]:
         if nearer in names:
             return nearer
     older = [each for each in names if "+" not in each and key(each) <= key(name)]
-    return max(older, key=key) if older else next((each for each in names[: names.index(name)]), None)
+    if older:
+        return max(older, key=key)
+    before = names[: names.index(name)]
+    return before[-1] if before else None
 
 
 def is_release(version: Optional[str]) -> bool:

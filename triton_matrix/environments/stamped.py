@@ -83,6 +83,7 @@ def of_release(row: cells.Release, extra: Sequence[str], folder: Path) -> Path:
     except commands.ToolError as problem:
         if _NO_RELEASE.search(problem.tail) and own.partition("==")[0] in problem.tail:
             where = display_text.masked(row.index) if row.index else "the index"
+            shutil.rmtree(home, ignore_errors=True)
             asked = own.removeprefix("triton==")
             raise NoSuchRelease(f"triton is {asked!r}, and {where} has no such release") from None
         raise

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from triton_matrix.releases import codegen_cli
+from triton_matrix.environments import interpreters
+from triton_matrix.releases import codegen_cli, values_cli
 
 from ..conftest import ENVS, ROOT
 
@@ -96,3 +97,35 @@ def test_what_cannot_be_asked_is_one_sentence_and_status_2(ask, arguments, sente
     assert (status, out) == (2, "")
     assert sentence in err
     assert err.count("\n") == 1
+
+
+COMPUTED = """\
+kernel = "product.py:scale_and_add"
+grid = [1]
+[args]
+x_ptr = {tensor = {dtype = "fp32", shape = [64], fill = {kind = "normal", mean = 0.0, deviation = 1.0}}}
+y_ptr = {tensor = {dtype = "fp32", shape = [64], fill = {kind = "normal", mean = 0.0, deviation = 1.0}}}
+out_ptr = {tensor = {dtype = "fp32", shape = [64], fill = {kind = "zeros"}}}
+a = 0.5
+n = 64
+[constexprs]
+BLOCK = 64
+"""
+
+
+def test_another_python_is_a_column_at_levels_codegen_and_interpreter(ask, release_python, tmp_path, capfd):
+    """The one test that makes an environment of another Python and Triton, which takes 20 s and more."""
+    python = next((each for each in ("3.13", "3.12") if interpreters.find_python(each)), None)
+    if python is None:
+        pytest.skip("needs Python 3.13 or 3.12 beside this one")
+    release_python("3.9.0")
+    name = f"3.9.0+py{python}"
+    status, _, err, found = ask("--triton", "3.9.0", "--python", python)
+    assert (status, list(found)) == (0, [name]), err
+    assert found[name]["python"].startswith(f"{python}.")
+    (tmp_path / "computed.toml").write_text(COMPUTED)
+    arguments = ["--triton", "3.9.0", "--python", python, "--envs", str(ENVS), "--out", str(tmp_path / "values")]
+    assert values_cli.main([str(tmp_path / "computed.toml"), "--root", str(ROOT), *arguments]) == 0, capfd.readouterr()
+    content = json.loads((tmp_path / "values" / f"{name}.json").read_text())
+    assert content["python"].startswith(f"{python}.")
+    assert [item["status"] for item in content["entries"]] == ["ok"]
