@@ -96,6 +96,15 @@ def test_a_step_over_several_releases_is_covered_by_the_steps_within(file):
     assert accepted.judge(found, entries, "3.4.0", "3.5.1")[0] == found
 
 
+@pytest.mark.parametrize(
+    ("from_", "to", "open_"),
+    [("3.4.0", "3.4.0+plain", 0), ("3.4.0+plain", "3.4.0", 1), ("3.3.1", "3.5.1", 1), ("3.4.0", "3.4.0+other", 1)],
+)
+def test_what_a_switch_makes_worse_is_accepted_of_that_switch_and_in_that_direction_alone(from_, to, open_):
+    found = compare.changes(*step(spill_stores=2))
+    assert len(accepted.judge(found, [one(from_="3.4.0", to="3.4.0+plain")], from_, to)[0]) == open_
+
+
 def test_an_entry_of_a_target_that_was_not_compiled_is_not_called_gone():
     here, there = one(), one(target="hip:gfx90a")
     assert accepted.of_compiled([there, here], [{"target": "cuda:90"}]) == [here]
