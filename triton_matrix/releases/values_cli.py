@@ -24,7 +24,7 @@ from .run_file import declare
 from .summary import Told, tell_problems
 from .values_summary import report
 
-NO_LAUNCH = "values: no launch of the package's atlas has a grid and values"
+NO_LAUNCH = "values: no launch of the package's atlas has a grid and values; [package] values = false says so"
 MOST, SECONDS = 64, 10.0  # programs of a launch, and what they may take together
 
 
