@@ -29,7 +29,7 @@ sessions.from_table(__file__)
 
 @pytest.fixture
 def machine(venv, tmp_path):
-    """A repository with launches and no bench suite, beside a Python with nox and the torch and Triton that stand in."""
+    """A repository with launches and no bench suite, and a Python with nox and the stand-ins."""
     made = Machine(tmp_path)
     write(made.root / "noxfile.py", NOXFILE)
     made.kernels(KERNELS)
@@ -47,9 +47,7 @@ def nox(machine, *arguments, **more):
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     env["PATH"] = os.pathsep.join([str(machine.folder / "python" / "bin"), env["PATH"]])
     command = ["python", "-m", "nox", *arguments]
-    return subprocess.run(
-        command, cwd=machine.root, env={**env, **more}, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(command, cwd=machine.root, env={**env, **more}, capture_output=True, text=True, check=False)
 
 
 def test_the_session_runs_the_launches_on_the_gpu_that_is_there(machine):
