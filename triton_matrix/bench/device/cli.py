@@ -26,6 +26,7 @@ from . import accepting, document, run, terminal, varying, workers
 from .beside import Beside
 from .interpreted import Evidence
 from .judging import Held, Table, judge
+from .run import Found
 from .workers import Failed, Worker
 
 VERB = "device"
@@ -210,7 +211,7 @@ class _Bench:
             count += 1
             print(f"[{count}/{len(self._launches)}] {label}", file=sys.stderr, flush=True)
 
-        found, cut = run.Found(read={release: [] for release in self._workers}), None
+        found, cut = Found(read={release: [] for release in self._workers}), None
         try:
             run.run(self._launches, self._workers, settings, found, done)
         except (KeyboardInterrupt, SystemExit) as interrupt:  # what was found is kept, and is not all that was asked
@@ -241,7 +242,7 @@ class _Bench:
         declared.closed = toolchain.now()
         atlas_runs.write(self._folder, declared)
 
-    def _keep(self, judged: Table, found: run.Found) -> None:
+    def _keep(self, judged: Table, found: Found) -> None:
         """Write each release's file."""
         for release, worker in self._workers.items():
             content = document.make(
