@@ -1,4 +1,4 @@
-"""Judge the wrong numbers in stored files of launches on a GPU once more, by today's rules: ``judged_again FOLDER ...``.
+"""Judge the wrong numbers in stored files of launches on a GPU once more, by today's rules.
 
 The files keep digests of what was written and, of each verdict, the argument that differs most, by how much. So of the
 launches of this checkout's atlas it can be said again whether that argument is a result, and whether rounding explains
@@ -23,7 +23,7 @@ from triton_matrix.launches import launch_list
 from triton_matrix.values import compare, description, tensors
 
 VERDICT = re.compile(
-    r"against (?P<against>.+?): (?P<argument>\w+): \d+ of \d+ elements differ(?:, by up to (?P<absolute>\S+) \(.*?\))?; "
+    r"against .+?: (?P<argument>\w+): \d+ of \d+ elements differ(?:, by up to (?P<absolute>\S+) \(.*?\))?; "
     r"\[.*?\] is (?P<is>[^,]+), (?:then|and should be) (?P<other>.+)"
 )
 Launches = Mapping[str, description.Prepared]
