@@ -43,6 +43,8 @@ def launches(tensor):
         "queue": ({"lock": tensor("i32", [1]), "out": tensor("i32", [1])}, {}),
         "endless": ({"out": tensor("i32", [1])}, {}),
         "tanh": ({"x": tensor("fp32", [8], **values([0, 0.5, -0.5, 1, 2, 20, -20, 1e-3])), "out": out}, block),
+        "methods": ({"x": eight, "out": out}, block),
+        "exponent": ({"x": eight, "out": tensor("i32", [8])}, block),
         "assembly": ({"x": tensor("i32", [8], **COUNT), "out": tensor("i32", [8])}, block),
         "through_descriptor": (
             {"x": {"descriptor": {"dtype": "fp32", "shape": [8], "fill": COUNT, "block_shape": [8]}}, "out": out},
@@ -117,6 +119,16 @@ def test_a_kernel_computes_what_its_source_says_to_a_compiler(computed, release,
     outcome = computed(release)[name]
     assert (outcome.status, outcome.row["reason"]) == ("computed", "")
     assert written(outcome) == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("release", ["3.3.1", NEWEST])
+@pytest.mark.parametrize(
+    ("name", "expected"), [("methods", [0, 1, 1, 2, 2, 2, 2, 3]), ("exponent", [-(2**31), 0, 1, 1, 2, 2, 2, 2])]
+)
+def test_what_came_with_3_0_is_computed_where_it_is(computed, release, name, expected):
+    outcome = computed(release)[name]
+    assert (outcome.status, outcome.row["reason"]) == ("computed", "")
+    assert written(outcome) == expected
 
 
 @pytest.mark.parametrize("release", [OLDEST, "3.3.1", NEWEST])
