@@ -155,7 +155,7 @@ def test_what_an_interpreter_cannot_do_is_told_apart_from_what_does_not_run(comp
 
 def test_a_program_without_end_is_late(child, launches, tmp_path):
     outcome = child(NEWEST, tmp_path, [launches["endless"]], seconds=0.5)["endless"]
-    assert (outcome.status, outcome.row["reason"]) == ("late", "0 of 1 programs ran in 0.5 s")
+    assert (outcome.status, outcome.row["reason"]) == ("late", "0 of 1 programs ran in 0.5 s of CPU time")
 
 
 def test_descriptors_and_functions_of_elements_are_computed_where_the_language_has_them(computed):
