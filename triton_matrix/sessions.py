@@ -48,9 +48,10 @@ def from_table(noxfile: str) -> Table:
         noxfile: the noxfile's ``__file__``; the table is ``constraints/cells.toml`` beside it.
 
     Returns:
-        The table: each row is ``tests-<cell>``, and ``bench-<cell>`` where the package has a bench suite. Beside them
-        are ``bench`` (all of those), ``codegen``, ``values`` (where there is an atlas ``codegen-cells`` and
-        ``values-cells`` too, else ``launches``), ``report``, ``bisect``, ``lock``, ``wheelhouse`` and ``ci-matrix``.
+        The table: each row is ``tests-<cell>``, and ``bench-<cell>`` where the package has a bench suite or launches
+        to run. Beside them are ``bench`` (all of those), ``codegen``, ``values`` (where there is an atlas
+        ``codegen-cells``, where its launches are run ``values-cells``, else ``launches``), ``report``, ``bisect``,
+        ``lock``, ``wheelhouse`` and ``ci-matrix``.
 
     Raises:
         ValueError: as of :func:`triton_matrix.base.cells.load`.
@@ -59,13 +60,13 @@ def from_table(noxfile: str) -> Table:
     configure(table)
     for cell in table.cells.values():
         add_cell(table, cell)
-    if table.has_benches:
+    if table.has_benches or table.has_values:
         add_bench(table)
     add_verbs(table, *OF_ATLAS, "lock", "wheelhouse", "ci-matrix")
     for verb in ("report", "bisect"):
         add_reporting(table, verb)
     of_cells = []
-    for verb in OF_ATLAS if table.package.atlas else ():
+    for verb in OF_ATLAS if table.has_values else OF_ATLAS[:1] if table.package.atlas else ():
         of_cells.append(add_of_cells(table, verb))
     if not table.package.atlas and table.package.kernels:
         add_launches(table)
@@ -95,7 +96,7 @@ def is_plain() -> bool:
 
 
 def add_cell(table: Table, cell: Cell) -> None:
-    """Make a row of the table the session ``tests-<cell>``; ``bench-<cell>`` too, if the package has benchmarks."""
+    """Make a row of the table the session ``tests-<cell>``; ``bench-<cell>`` too, if there is something to time."""
 
     @nox.session(
         name=f"tests-{cell.name}", python=python_of(cell), tags=["tests", *cell.platforms], allow_parallel=True
@@ -108,7 +109,7 @@ def add_cell(table: Table, cell: Cell) -> None:
             inside(session, table, "run", "--cell", cell.name)
 
     tests.__doc__ = f"Build cell {cell.name} and run its suites: {cell.why}."
-    if not table.has_benches:
+    if not (table.has_benches or table.has_values):
         return
 
     @nox.session(name=f"bench-{cell.name}", python=python_of(cell), tags=["bench", *cell.platforms])
@@ -117,7 +118,7 @@ def add_cell(table: Table, cell: Cell) -> None:
             prepare(session, table, cell)
             inside(session, table, "bench", "--cell", cell.name)
 
-    bench.__doc__ = f"Run the benchmarks of cell {cell.name}."
+    bench.__doc__ = f"Run the benchmarks of cell {cell.name}, or launches on its GPU."
 
 
 def add_bench(table: Table) -> None:

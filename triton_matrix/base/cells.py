@@ -129,6 +129,7 @@ class Package:
             wheel differs by platform. Such a package's backend takes the settings ``platform`` and ``triton``.
         atlas: ``path/to/file.py:function``. The function takes names of targets and gives the configurations of the
             atlas as dictionaries; see docs/launches.md. Or a folder of launches; by default ``launches/``.
+        values: whether the launches of the atlas are run as well as compiled: in interpreters, and on CI's GPUs.
         bench: the folder of the bench suite.
         timeout: seconds that a test may take; one that takes longer fails.
         level_timeout: seconds that a level's suites may take together; what takes longer is ended, and no result.
@@ -148,6 +149,7 @@ class Package:
     test: tuple[str, ...] = ("pytest>=8", "hypothesis")
     platform: Optional[str] = None
     atlas: Optional[str] = None
+    values: bool = True
     bench: str = "tests/benchmarks"
     timeout: int = 600
     level_timeout: int = 7200
@@ -198,6 +200,11 @@ class Table:
     def known(self) -> Path:
         """The file of known failures, there or not."""
         return self.root / "tests" / "known.toml"
+
+    @property
+    def has_values(self) -> bool:
+        """Whether the package's launches are run as well as compiled."""
+        return bool(self.package.atlas) and self.package.values
 
     @property
     def has_benches(self) -> bool:

@@ -111,6 +111,7 @@ _PACKAGE = _row(
     test=_REQUIRES,
     platform=_text(_PATH, "the path of a Python file below the repo root"),
     atlas=_text(f"{_PATH}:{_MODULE}|{_FOLDER}", "path/to/file.py:function, or a folder of launches"),
+    values={"type": "boolean", "description": "true or false"},
     bench=_text(_PATH, "the path of a folder below the repo root"),
     timeout=_SECONDS,
     level_timeout=_SECONDS,
@@ -123,7 +124,7 @@ _PACKAGE = _row(
 _RUNNER = _list(_text(r"[^\n]*\S[^\n]*", "a label"), 'a list of labels, such as ["self-hosted", "cuda"]', at_least=1)
 
 # beside the groups: folders under reports/ that hold the atlas, and the rows that the cell ambient has in a report
-_TAKEN = (*GROUPS, "codegen", "values", "launches")
+_TAKEN = (*GROUPS, "codegen", "values", "device", "launches")
 _CELL_NAME = f"(?!({'|'.join(_TAKEN)}|ambient-.*)$){_NAME}"
 _CELL_NAMES = "letters, digits, dots, hyphens and underscores, a letter or digit first and last, "
 _CELL_NAMES += f"not {', '.join(_TAKEN)} or ambient-..."

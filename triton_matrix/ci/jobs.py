@@ -8,8 +8,8 @@ from typing import Any, Optional
 
 from ..base import commands
 from ..base.cells import Cell, Table, add_root, load_at
-from ..evidence.column import Column
-from ..report.expected import BENCH, Expected
+from ..evidence.column import NONE, Column
+from ..report.expected import BENCH, DEVICE, Expected
 
 EVENTS = ("pull_request", "schedule")
 RUNNERS = ("hosted", "device")
@@ -47,11 +47,14 @@ def expected(table: Table, found: list[dict[str, Any]]) -> list[Expected]:
             listed.append(Expected(Column(job["cell"]), job["level"]))
         else:
             listed += _left_by_device(table, job["cell"], job["platform"])
-    return listed
+            if table.has_values:  # of ambient it is not known which release it has
+                release = table.cell(job["cell"]).triton
+                listed.append(Expected(NONE, DEVICE, release=str(release) if release in table.releases else ""))
+    return list(dict.fromkeys(listed))
 
 
 def _left_by_device(table: Table, cell: str, platform: str) -> list[Expected]:
-    levels = ["device", *([BENCH] if table.has_benches else [])]
+    levels = [DEVICE, *([BENCH] if table.has_benches else [])]
     return [Expected(Column(cell), level, platform) for level in levels]
 
 
@@ -82,9 +85,7 @@ def jobs(table: Table) -> list[dict[str, Any]]:
     pinned = [cell for cell in table.cells.values() if not cell.ambient]
     found = [_interpreter(table, cell) for cell in pinned]
     if table.releases and table.package.atlas:
-        # a hook may give no whole launch; a folder holds them
-        computed = (table.root / table.package.atlas).is_dir()
-        for verb in ("codegen", *(["values"] if computed else [])):
+        for verb in ("codegen", *(["values"] if table.has_values else [])):
             found.append(_job(table, verb, None, verb, HOSTED, [f"nox -s {verb}"]))
     for cell in table.cells.values():
         found += [_device(table, cell, platform) for platform in dict.fromkeys(cell.platforms)]
@@ -105,6 +106,7 @@ def _device(table: Table, cell: Cell, platform: str) -> dict[str, Any]:
         *_renew(cell),
         f"{nox} -s tests-{cell.name} -- --level device",
         *([f"{nox} -s bench-{cell.name}"] if table.has_benches else []),
+        *([f"{nox} -s bench-{cell.name} -- --launches"] if table.has_values else []),
         f"nox -s report -- {left}",
     ]
     return _job(table, f"{cell.name}-device-{platform}", cell, "device", platform, commands)

@@ -135,6 +135,17 @@ def _step(said: str, where: str) -> tuple[str, str, list[str]]:
     return words[0], words[2], words[4:]
 
 
+def reasons_of(given: list[str]) -> dict[str, str]:
+    """--accept options by cause; raises ValueError for one that is not CAUSE=REASON."""
+    reasons = {}
+    for item in given:
+        cause, _, reason = item.partition("=")
+        if cause not in CAUSES or not reason.strip():
+            raise ValueError(f"--accept is {item!r}; allowed is CAUSE=REASON, cause one of {', '.join(CAUSES)}")
+        reasons[cause] = reason.strip()
+    return reasons
+
+
 def of_compiled(entries: Sequence[Accepted], compiled: Iterable[Mapping[str, Any]]) -> list[Accepted]:
     """The entries of the targets that ``compiled`` (an atlas's entries) has: of the others nothing can be said."""
     targets = {item["target"] for item in compiled}

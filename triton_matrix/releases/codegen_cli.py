@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
         if not {versions.plain(entry.from_), versions.plain(entry.to)} <= set(table.releases):
             known = ", ".join(table.releases)
             raise ValueError(f"{accepted_path.name} accepts {entry}; the table's releases are {known}: remove it")
-    reasons = reasons_of(options.accept or [])
+    reasons = accepted.reasons_of(options.accept or [])
     reports = (table.reports / "codegen").resolve()
     request = Request(
         launches=launches,
@@ -257,16 +257,3 @@ def choose(rows: Any, named: Optional[str], from_: Optional[str], to: Optional[s
     if from_ and from_ == to:
         raise ValueError(f"--from and --to are both {from_}; they are two releases")
     return [rows[version] for version in (wanted if from_ else rows) if version in wanted]
-
-
-def reasons_of(given: list[str]) -> dict[str, str]:
-    """--accept options by cause; raises ValueError for one that is not CAUSE=REASON."""
-    reasons = {}
-    for item in given:
-        cause, _, reason = item.partition("=")
-        if cause not in accepted.CAUSES or not reason.strip():
-            raise ValueError(
-                f"--accept is {item!r}; allowed is CAUSE=REASON, cause one of {', '.join(accepted.CAUSES)}"
-            )
-        reasons[cause] = reason.strip()
-    return reasons

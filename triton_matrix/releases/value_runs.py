@@ -18,12 +18,11 @@ from ..environments import stamped
 from ..evidence import atlas_file, schemas
 from ..evidence.atlas_file import INTERPRETER
 from ..launches.launch_list import Launched
-from ..values import computing, entries, outcomes
+from ..values import computing, entries, kept, outcomes
 from .compile_runs import Outcome
 from .progress import Progress
 from .run_file import Declared
 
-LIMIT = 2 << 30  # bytes of values that are kept; beyond it the oldest go, and are computed again where they are needed
 Documents = dict[str, dict[str, Any]]  # release -> content of its file
 
 
@@ -166,6 +165,9 @@ class _Run:
             for release, content in others.items():
                 if content["compared"] != before[release]:
                     atlas_file.write(request.out / f"{release}.json", content)
+            items = [item for content in (*others.values(), *documents.values()) for item in content["entries"]]
+            storages = [each for item in items for each in item.get("storages", ())]
+            kept.within(request.arrays, {each["digest"] for each in storages if each["written"]})
         except (OSError, commands.ToolError) as problem:
             return f"its answer cannot be kept: {problem}"
         return ""

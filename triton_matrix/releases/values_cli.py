@@ -19,12 +19,12 @@ from ..evidence.atlas_file import INTERPRETER
 from ..launches import launch_list
 from ..launches.launch_list import Launched
 from . import value_runs
-from .codegen_cli import UNAVAILABLE, add_naming_options, reasons_of, rows_of, table_of
+from .codegen_cli import UNAVAILABLE, add_naming_options, rows_of, table_of
 from .run_file import declare
 from .summary import Told, tell_problems
 from .values_summary import report
 
-NO_LAUNCH = "values: no launch of the package's atlas has a grid and values"
+NO_LAUNCH = "values: no launch of the package's atlas has a grid and values; [package] values = false says so"
 MOST, SECONDS = 64, 10.0  # programs of a launch, and what they may take together
 
 
@@ -68,7 +68,7 @@ def main(argv: list[str]) -> int:
         raise ValueError(f"--out is {str(request.out)!r}, the folder of the package's own launches; name another one")
     has_entries = table.accepted.is_file() and not request.of_launches
     entries = accepted.read(table.accepted) if has_entries else []
-    reasons = reasons_of(options.accept or [])
+    reasons = accepted.reasons_of(options.accept or [])
     with locks.held(request.out / ".values.lock", f"the values in {request.out}"):
         variables = compiler_variables.left_out(os.environ)
         if variables:

@@ -7,6 +7,7 @@
     triton3x:bench@cuda         the timings of the whole bench suite, on a GPU of that platform
     codegen                     the atlas of every release in the table; codegen:3.4.0 of one
     values                      what launches compute in every release; values:3.4.0 of one
+    device                      what launches did on a GPU, in some release; device:3.4.0 in that one
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ if TYPE_CHECKING:  # the job list of CI is made in any Python, and without what 
     from .benches import BenchRun
     from .verdict import Judged, Verdicts
 
-ATLAS, BENCH = ("codegen", "values"), "bench"
-ON_GPUS = ("device", BENCH)
+DEVICE, BENCH = "device", "bench"
+ATLAS, ON_GPUS = ("codegen", "values", DEVICE), (DEVICE, BENCH)
 RESULTS = ("success", "failure", "cancelled", "skipped", "unplanned")  # the first four as GitHub says them of a job
 NEVER_ENDED = ("cancelled", "skipped")
 
@@ -35,10 +36,10 @@ class Expected:
     """One result that must be there.
 
     Attributes:
-        column: of a row of the table; NONE for the atlas and the values, which are of no cell.
+        column: of a row of the table; NONE for the atlas and what launches did, which are of no cell.
         level: one of the matrix, or ``bench``.
         platform: whose GPU it must be from; "" where any will do.
-        release: of the atlas; "" for every one in the table.
+        release: of the atlas; "" for every one in the table, on a GPU for any.
     """
 
     column: Column
@@ -96,10 +97,14 @@ def unmet(verdicts: Verdicts, expected: Iterable[Expected], releases: Iterable[s
         releases: every release of the atlas in the table.
     """
     listed = list(dict.fromkeys(expected))
-    said = [_unmet(verdicts, each, allow_stale) for each in listed if each.level not in ATLAS]
-    for verb, judged in ((ATLAS[0], verdicts.codegen), (ATLAS[1], verdicts.values)):
-        # the atlas is of no cell: where level codegen of one is asked for, all of its releases are
-        wanted = [[each.release] if each.release else releases for each in listed if each.level == verb]
+    # where level codegen of a cell is asked for, all releases of the atlas are
+    of_cells = [each for each in listed if each.column != NONE and each.level != ATLAS[0]]
+    said = [_unmet(verdicts, each, allow_stale) for each in of_cells]
+    for verb, judged in zip(ATLAS, (verdicts.codegen, verdicts.values, verdicts.device)):
+        asked = [each.release for each in listed if each.level == verb and each not in of_cells]
+        if verb == DEVICE and "" in asked:
+            said.append(_unmet_any(judged, allow_stale))
+        wanted = [[name] if name else [] if verb == DEVICE else releases for name in asked]
         names = dict.fromkeys(name for some in wanted for name in some)
         said += _unmet_releases(judged, verb, names, allow_stale)
     return [*filter(None, said)]
@@ -148,6 +153,14 @@ def _benches(verdicts: Verdicts, each: Expected) -> list[BenchRun]:
     """The runs of a cell's whole bench that timed on a GPU of the platform, or that are said not to be whole."""
     runs = [run for run in verdicts.facts.bench_runs if run.level == "device" and not run.selected]
     return [run for run in runs if run.column.of(each.column) and each.platform in ("", run.platform)]
+
+
+def _unmet_any(judged: Mapping[str, Judged], allow_stale: bool) -> str:
+    """What to say where no release has an answer: which Tritons a machine with a GPU has is its own affair."""
+    if any(allow_stale or level.verdict != "stale" for level in judged.values()):
+        return ""
+    why = next((level.reason for level in judged.values()), "nothing says how it ended")
+    return f"expected but not there: launches on a GPU: {why}"
 
 
 def _unmet_releases(judged: Mapping[str, Judged], verb: str, releases: Iterable[str], allow_stale: bool) -> list[str]:

@@ -25,7 +25,7 @@ def keep(tensors: Mapping[str, Tensor], folder: Path) -> list[dict[str, Any]]:
         if all(tensors[name].scratch for name in names):
             storage.written[:] = False
         bits = storage.of(tensor.element)
-        places = np.flatnonzero(storage.written[: bits.nbytes].reshape(len(bits), -1).any(axis=1))
+        places = np.flatnonzero(storage.written[: bits.nbytes].reshape(len(bits), bits.itemsize).any(axis=1))
         about: dict[str, Any] = {"args": names, "dtype": tensor.element.name, "read": storage.read}
         about |= {"shape": tensor.shape, "strides": tensor.strides, "offset": tensor.offset, "written": len(places)}
         if len(places):

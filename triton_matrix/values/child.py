@@ -13,7 +13,7 @@ import platform
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 if __name__ == "__main__" and not __package__:  # run by its path: find the package that it is part of
     sys.path[0] = str(Path(__file__).resolve().parents[2])
@@ -117,7 +117,9 @@ class _Work:
     def __init__(self, asked: Mapping[str, Any], folder: Path) -> None:
         left_out = asked.get("without", ())
         self._asked, self._folder = asked, folder
-        self._executor = Executor([repair for repair in REPAIRS if repair.row.name not in left_out])
+        self._executor: Optional[Executor] = None
+        if asked.get("level") != "reference":  # which is no kernel, and needs no interpreter
+            self._executor = Executor([repair for repair in REPAIRS if repair.row.name not in left_out])
 
     def start(self) -> Callable[[Any], dict[str, Any]]:
         """What computes a launch, with modules that are loaded anew; called in a process of its own."""
@@ -127,7 +129,7 @@ class _Work:
         loader = loading.Loader(target, root and Path(root), asked.get("torch"))
 
         def computed(launch: Any) -> running.Computed:
-            if asked.get("level") == "reference":
+            if self._executor is None:
                 return reference.compute(loader.load(launch["reference"]), launch)
             kernel = loader.load(launch["kernel"])
             forked.loaded()

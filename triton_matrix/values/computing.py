@@ -17,8 +17,10 @@ from ..base.children import Children
 from ..base.reads import Reads
 from ..codegen.worker import IMPORT_SECONDS
 from ..launches.import_names import digest_with_siblings
-from .outcomes import LOST, READ, Change, Outcome, change_of, read
+from .outcomes import ENDED, LOST, READ, Change, Outcome, change_of, read
 
+HANGS = 20  # times its budget of CPU time that a launch may take here: a machine may do other things too
+TIMED_OUT = 124
 CHILD, COMPARE = Path(__file__).with_name("child.py"), Path(__file__).with_name("compare.py")
 PACKAGE = CHILD.parents[2]  # the folder that triton_matrix is imported from
 
@@ -61,7 +63,7 @@ def compute(
 
     def ask(release: str, asked: Sequence[Mapping[str, Any]], turn: str) -> Optional[dict[str, Outcome]]:
         request = {"code": code_digest(), **settings, "launches": list(asked), "torch": (torch or {}).get(release)}
-        timeout_s = 60 + float(settings.get("seconds", 20)) * len(asked)
+        timeout_s = 60 + HANGS * float(settings.get("seconds", 20)) * len(asked)
         try:
             found = _of_one(pythons[release], request, folder / release / turn, timeout_s, children)
         except commands.ToolError as problem:
@@ -88,7 +90,8 @@ def compute(
     again = []
     for launch in launches:
         ran = [len(rows[launch["name"]].programs) for rows in found.values() if rows[launch["name"]].status == "late"]
-        if ran and min(ran) > 1:
+        ran = [count for count in ran if count > 1]
+        if ran:
             again.append({**launch, "most": min(ran)})
     if again:
         for release, rows in all_releases(list(found), again, "again").items():
@@ -144,12 +147,17 @@ def _of_one(
             done = commands.captured(command, env=_environ(request, out), timeout_s=timeout_s, children=children)
             status, said = done.returncode, done.stderr
         except subprocess.TimeoutExpired:
-            status, said = 124, f"it took more than {timeout_s:g} s"
+            status, said = TIMED_OUT, f"took more than {timeout_s:g} s together"
         arrays = Path(request["arrays"]) if request.get("arrays") else None
         rows = read(out, arrays) if (out / "rows.jsonl").is_file() else {}
+        if status == TIMED_OUT:  # which is no fault of the launch that was under way
+            for name, outcome in rows.items():
+                if outcome.row["reason"] == ENDED:
+                    row = {"launch": name, "status": "late", "reason": f"this release's launches {said}"}
+                    rows[name] = Outcome(name, row, outcome.folder)
         last = "\n".join(said.strip().splitlines()[-commands.TAIL_LINES :])
         crashed = any(outcome.status == "crashed" for outcome in rows.values())
-        if (status not in (0, LOST) and not crashed) or not rows:
+        if (status not in (0, LOST, TIMED_OUT) and not crashed) or not rows:
             raise commands.ToolError(command, status, last)
         found.update(rows)
         left, turn = [launch for launch in left if launch["name"] not in found], turn + 1

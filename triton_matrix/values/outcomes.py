@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 ABOUT = "about.json"  # versions of what computed
 LOST = 3  # exit status of a child whose GPU was lost: what is left needs a new process
+ENDED = "the process ended in it"  # of a launch that began, and of which nothing else is known
 READ = "read.json"  # what the modules read, and how many launches were computed
 ROWS = "rows.jsonl"  # a line for each launch as it begins, one as it ends
 
@@ -119,6 +120,6 @@ def read(folder: Path, arrays: Optional[Path] = None) -> dict[str, Outcome]:
             continue
         name = row.get("begin") or row["launch"]
         if "begin" in row:
-            row = {"launch": name, "status": "crashed", "reason": "the process ended in it"}
+            row = {"launch": name, "status": "crashed", "reason": ENDED}
         found[name] = Outcome(name, row, arrays or folder)
     return found

@@ -19,6 +19,7 @@ from .repairs.language import argument
 from .repairs.rewriting import rewritten
 from .turns import Turns
 
+HANGS = 10  # times its budget of CPU time that a launch may take
 WAITING = 512  # programs of a grid that is run whole where some of them wait for others
 
 
@@ -38,7 +39,7 @@ class Computed:
         total: programs of the whole grid.
         repairs: what it went through.
         outside: elements loaded and stored outside of its tensors; a device does not tell.
-        seconds: of running its programs.
+        seconds: of CPU time, of running its programs.
         tensors: parameter -> its tensor, as the launch left it.
         whole: whether all of a storage counts as written where some of it was: a device does not tell, nor does an
             interpreter without repairs.
@@ -63,7 +64,7 @@ def compute(
     Args:
         kernel: what ``load`` gave for it; a jitted function, or an autotuner around one.
         most: programs to run at most.
-        seconds: after which the rest is left.
+        seconds: of CPU time, after which the rest is left.
         load: the function that a reference names, for constexprs that are functions.
 
     Raises:
@@ -102,7 +103,7 @@ def _computed(
     except Waits:
         raise
     except Late:
-        status, reason = "late", f"{len(run.done)} of {len(programs)} programs ran in {seconds:g} s"
+        status, reason = "late", f"{len(run.done)} of {len(programs)} programs ran in {seconds:g} s of CPU time"
     except NotApplicable as problem:
         status, reason = "n/a", str(problem)
     except Exception as problem:
@@ -136,7 +137,7 @@ class _Run:
     def __init__(self, executor: Executor, launch: Mapping[str, Any], load: Callable[[str], Any]) -> None:
         self._executor, self._launch, self._load = executor, launch, load
         self._prepared = description.prepared(launch)
-        self._started = time.perf_counter()
+        self._started = time.process_time()
         self.done: list[tuple[int, int, int]] = []
         executor.begin()
         for tensor in self._prepared.tensors.values():
@@ -152,7 +153,7 @@ class _Run:
             int(np.prod(self._launch["grid"])),
             sorted(executor.touched),
             dict(executor.memory.outside),
-            time.perf_counter() - self._started,
+            time.process_time() - self._started,
             self._prepared.tensors,
             whole=not executor.repairs,
         )
@@ -210,15 +211,23 @@ class _Run:
 
 @contextlib.contextmanager
 def _within(seconds: Optional[float]) -> Iterator[None]:
-    """Raise Late in the code under way once so many seconds have passed."""
+    """Raise Late in the code under way once it took so many seconds of CPU time: what else the machine does is no
+    reason to run fewer programs. Code that stands still takes none; it may stand HANGS times as long.
+    """
 
     def late(*signalled: Any) -> None:
         raise Late
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds or 0)
+    timers = (
+        (signal.SIGPROF, signal.ITIMER_PROF, seconds or 0),
+        (signal.SIGALRM, signal.ITIMER_REAL, HANGS * (seconds or 0)),
+    )
+    before = [signal.signal(number, late) for number, _, _ in timers]
+    for _, timer, limit in timers:
+        signal.setitimer(timer, limit)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for (number, timer, _), was in zip(timers, before):
+            signal.setitimer(timer, 0)
+            signal.signal(number, was)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from . import dtypes
 
 ALIGNMENT = 256  # bytes; a GPU's allocator aligns so
+SAMPLE = 1 << 16  # elements that say how large a tensor's numbers are
 
 
 class Storage:
@@ -183,3 +184,14 @@ def extent(shape: Sequence[int], strides: Sequence[int], offset: int = 0) -> int
     if 0 in shape:
         return offset
     return offset + 1 + sum((size - 1) * step for size, step in zip(shape, strides))
+
+
+def scale(tensors: Mapping[str, Tensor]) -> float:
+    """The size of what a launch reads: the largest root of the mean square among its tensors of floats, as filled."""
+    sizes = [0.0]
+    for tensor in tensors.values():
+        if tensor.element.kind == "float":
+            values = dtypes.decode(tensor.storage.of(tensor.element)[:SAMPLE], tensor.element).astype("float64")
+            values = values[np.isfinite(values)]
+            sizes.append(float(np.sqrt(np.mean(np.square(values)))) if len(values) else 0.0)
+    return max(sizes)

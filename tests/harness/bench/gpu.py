@@ -143,6 +143,9 @@ def triton_at(folder: Path, version: str) -> Path:
     """A folder with a Triton, as unpacked."""
     write(folder / "triton" / "__init__.py", TRITON.format(version=version))
     write(folder / "triton" / "compiler" / "__init__.py", COMPILER)
+    driver = "import types\ndriver = types.SimpleNamespace(set_active=lambda driver: None)\n"
+    write(folder / "triton" / "runtime" / "__init__.py", driver)
+    write(folder / f"triton-{version}.dist-info" / "METADATA", f"Name: triton\nVersion: {version}\n")
     tool = folder / "triton" / "backends" / "nvidia" / "bin" / "cuobjdump"
     write(tool, '#!/bin/sh\ncat "$2"\n')
     tool.chmod(0o755)

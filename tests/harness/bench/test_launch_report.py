@@ -32,8 +32,8 @@ def machine(tmp_path_factory):
     return made
 
 
-def reported(machine):
-    done = machine.verb("report")
+def reported(machine, *options):
+    done = machine.verb("report", *options)
     return done, json.loads((machine.root / "reports" / "matrix.json").read_text())
 
 
@@ -67,8 +67,28 @@ def test_a_run_that_was_not_closed_is_red(machine):
         path.write_text(whole)
 
 
+def lacking(matrix):
+    return [reason for reason in matrix["status_reasons"] if reason.startswith("expected but not there")]
+
+
+def test_what_a_job_was_to_leave_is_there(machine):
+    assert lacking(reported(machine, "--expect", "device")[1]) == []
+
+
+def test_that_a_job_left_nothing_is_red(machine):
+    path = machine.root / "reports" / "device"
+    path.rename(machine.root / "aside")
+    try:
+        done, matrix = reported(machine, "--expect", "device")
+        assert done.returncode == 2
+        assert lacking(matrix) == ["expected but not there: launches on a GPU: nothing says how it ended"]
+    finally:
+        (machine.root / "aside").rename(path)
+
+
 def test_of_other_sources_it_is_stale(machine):
     machine.kernels(KERNELS.replace("20", "10"))
-    done, matrix = reported(machine)
+    done, matrix = reported(machine, "--expect", "device")
     assert {row["levels"]["device"]["3.9.0"] for row in matrix["launches"]} == {"stale"}
+    assert "launches on a GPU: pass of" in lacking(matrix)[0]
     assert done.returncode == 2

@@ -41,8 +41,8 @@ def judged(tmp_path, options=(), **workers):
     settings = run.Settings(1, 0.01, None, options, lambda label: [], tmp_path)
     found = run.Found(read={release: [] for release in by_release})
     run.run([LAUNCH], by_release, settings, found, lambda label: None)
-    evidence = Evidence(tmp_path / "none", tmp_path, tmp_path)
-    table = judging.judge([LAUNCH], found, "python", evidence, tmp_path, "cuda:90", tmp_path)
+    held = judging.Held(Evidence(tmp_path / "none", tmp_path, tmp_path))
+    table = judging.judge([LAUNCH], found, "python", held, tmp_path, "cuda:90", tmp_path)
     return found, table[LAUNCH.label]
 
 

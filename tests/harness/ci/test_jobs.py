@@ -66,6 +66,7 @@ def test_every_cell_has_its_jobs_with_the_tables_labels(root, capsys):
         "old-interpreter",
         "night-interpreter",
         "codegen",
+        "values",
         "old-device-cuda",
         "night-device-rocm",
         "ambient-device-cuda",
@@ -86,9 +87,20 @@ def test_a_package_with_no_atlas_and_no_bench_suite_has_no_job_for_them(root, ca
     assert "old-device-cuda" in found
 
 
+def test_a_package_whose_launches_are_only_compiled_says_so_and_has_no_job_that_runs_them(root, capsys):
+    (root / "constraints" / "cells.toml").write_text(TABLE.replace("[package]", "[package]\nvalues = false"))
+    found = listed(root, capsys)
+    assert "codegen" in found
+    assert "values" not in found
+    assert [command for job in found.values() for command in job["commands"] if "--launches" in command] == []
+    assert jobs.main(["--root", str(root), "--expect"]) == 0
+    assert not {"values", "device", "device:2.3.1"} & {*capsys.readouterr().out.split()}
+
+
 def test_a_device_job_is_red_where_its_gpu_is_not_seen(root, capsys):
     for job in listed(root, capsys, "--on", "device").values():
-        tests, last = job["commands"][-3], job["commands"][-1]
+        tests, bench, launches, last = job["commands"][-4:]
+        assert launches == f"{bench} -- --launches"
         assert tests.endswith(f"-s tests-{job['cell']} -- --level device")
         required = [f"--require {job['cell']}:{level}@{job['platform']}" for level in ("device", "bench")]
         assert last == f"nox -s report -- {' '.join(required)}"
@@ -109,12 +121,12 @@ def test_nothing_is_installed_into_a_vendors_python(root, capsys):
 
 def test_the_report_is_to_expect_what_each_job_leaves_on_each_platform(root, capsys):
     assert jobs.main(["--root", str(root), "--event", "pull_request", "--expect"]) == 0
-    left = ["old:interpreter", "codegen", "old:device@cuda", "old:bench@cuda"]
-    left += ["ambient:device@cuda", "ambient:bench@cuda", "ambient:device@rocm", "ambient:bench@rocm"]
+    left = ["old:interpreter", "codegen", "values", "old:device@cuda", "old:bench@cuda", "device:2.3.1"]
+    left += ["ambient:device@cuda", "ambient:bench@cuda", "device", "ambient:device@rocm", "ambient:bench@rocm"]
     assert capsys.readouterr().out == " ".join(f"--expect {each}" for each in left) + "\n"
     (root / "tests" / "benchmarks").rmdir()
     assert jobs.main(["--root", str(root), "--event", "schedule", "--expect"]) == 0
-    assert capsys.readouterr().out == "--expect night:interpreter --expect night:device@rocm\n"
+    assert capsys.readouterr().out == "--expect night:interpreter --expect night:device@rocm --expect device\n"
 
 
 def test_the_report_reads_all_that_ci_is_to_expect(root):

@@ -27,6 +27,7 @@ name = "tiny"
 test = ["pytest>=8", "hypothesis", "pytest-benchmark"]
 kernels = false # to launch: its torch is a stand-in
 atlas = "tests/atlas/hook.py:configurations"
+values = false # its launches have neither a grid nor values
 
 [cell.small]
 python = "{HERE}"

@@ -33,6 +33,15 @@ PACKAGE_TESTS = """
 import pytest, torch
 from mine import copy
 
+class Side(torch.cuda.Stream):
+    pass
+
+def test_streams_and_events_are_classes(stream: torch.cuda.Stream | None = None, event: torch.cuda.Event | None = None):
+    if not isinstance(torch.cuda.current_stream(), torch.cuda.Stream) or isinstance(Side(), torch.cuda.Event):
+        raise ValueError("what is asked of a stream is no stream")
+    with torch.cuda.device(0), torch.cuda.stream(Side()):
+        torch.cuda.Event(enable_timing=True).record()
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_copy(dtype):
@@ -69,7 +78,7 @@ def test_a_package_s_tests_are_captured_without_a_gpu(capture, torch_python, tmp
     done, launches = capture(
         torch_python, *extra, "--", "pytest", "-q", "test_mine.py", PYTHONPATH=f"{ROOT}:{tmp_path}"
     )
-    assert "2 passed" in done.stdout, done.stdout
+    assert "3 passed" in done.stdout, done.stdout
     assert sorted({each["args"]["x_ptr"]["tensor"]["dtype"] for each in launches.values()}) == ["fp16", "fp32"]
     assert {each["constexprs"]["NAME"] for each in launches.values()} == {"gelu", "after the assertions", "backward"}
 

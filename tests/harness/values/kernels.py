@@ -121,6 +121,18 @@ def tanh(x, out, BLOCK: tl.constexpr):
 
 
 @triton.jit
+def methods(x, out, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    tl.store(out + i, (-1 - tl.load(x + i)).abs().log2().floor())
+
+
+@triton.jit
+def exponent(x, out, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    tl.store(out + i, libdevice.ilogb(tl.load(x + i)))
+
+
+@triton.jit
 def assembly(x, out, BLOCK: tl.constexpr):
     i = tl.arange(0, BLOCK)
     y = tl.inline_asm_elementwise("mov.b32 $0, $1;", "=r,r", [tl.load(x + i)], dtype=tl.int32, is_pure=True, pack=1)

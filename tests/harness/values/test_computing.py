@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from triton_matrix import values
+from triton_matrix.values import computing
 
 KERNELS = """
 import os
@@ -23,7 +24,18 @@ def before(x, out, BLOCK: tl.constexpr):
 
 
 def wait():
-    time.sleep(0.2)
+    end = time.process_time() + 0.2
+    while time.process_time() < end:
+        pass
+
+
+def sleep():
+    time.sleep(600)
+
+
+@triton.jit
+def hangs(out):
+    sleep()
 
 
 @triton.jit
@@ -80,6 +92,14 @@ def test_a_launch_that_ends_its_process_has_crashed_and_the_others_are_computed(
         "before": "computed",
         "once more": "computed",
     }
+
+
+def test_what_takes_too_long_in_all_is_late_and_no_fault_of_its_launch(pythons, launch, tensor, tmp_path):
+    good = launch("before", {"x": tensor("u8", [4]), "out": tensor("i32", [4])}, BLOCK=4)
+    request = {"launches": [launch("hangs", {"out": tensor("i32", [1])}), good], "seconds": 1000}
+    found = computing._of_one(pythons["3.9.0"], request, tmp_path / "out", 15)
+    assert {name: each.status for name, each in found.items()} == {"hangs": "late", "before": "computed"}
+    assert found["hangs"].row["reason"] == "this release's launches took more than 15 s together"
 
 
 def test_two_launches_of_one_name_are_refused(launch, tmp_path):

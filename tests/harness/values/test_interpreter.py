@@ -43,6 +43,8 @@ def launches(tensor):
         "queue": ({"lock": tensor("i32", [1]), "out": tensor("i32", [1])}, {}),
         "endless": ({"out": tensor("i32", [1])}, {}),
         "tanh": ({"x": tensor("fp32", [8], **values([0, 0.5, -0.5, 1, 2, 20, -20, 1e-3])), "out": out}, block),
+        "methods": ({"x": eight, "out": out}, block),
+        "exponent": ({"x": eight, "out": tensor("i32", [8])}, block),
         "assembly": ({"x": tensor("i32", [8], **COUNT), "out": tensor("i32", [8])}, block),
         "through_descriptor": (
             {"x": {"descriptor": {"dtype": "fp32", "shape": [8], "fill": COUNT, "block_shape": [8]}}, "out": out},
@@ -119,6 +121,16 @@ def test_a_kernel_computes_what_its_source_says_to_a_compiler(computed, release,
     assert written(outcome) == pytest.approx(expected, rel=1e-7)
 
 
+@pytest.mark.parametrize("release", ["3.3.1", NEWEST])
+@pytest.mark.parametrize(
+    ("name", "expected"), [("methods", [0, 1, 1, 2, 2, 2, 2, 3]), ("exponent", [-(2**31), 0, 1, 1, 2, 2, 2, 2])]
+)
+def test_what_came_with_3_0_is_computed_where_it_is(computed, release, name, expected):
+    outcome = computed(release)[name]
+    assert (outcome.status, outcome.row["reason"]) == ("computed", "")
+    assert written(outcome) == expected
+
+
 @pytest.mark.parametrize("release", [OLDEST, "3.3.1", NEWEST])
 def test_a_product_of_bf16_tiles_is_that_of_their_values(computed, launches, release):
     tile = launches["dot"]["args"]["x"]["tensor"]["fill"]
@@ -143,7 +155,7 @@ def test_what_an_interpreter_cannot_do_is_told_apart_from_what_does_not_run(comp
 
 def test_a_program_without_end_is_late(child, launches, tmp_path):
     outcome = child(NEWEST, tmp_path, [launches["endless"]], seconds=0.5)["endless"]
-    assert (outcome.status, outcome.row["reason"]) == ("late", "0 of 1 programs ran in 0.5 s")
+    assert (outcome.status, outcome.row["reason"]) == ("late", "0 of 1 programs ran in 0.5 s of CPU time")
 
 
 def test_descriptors_and_functions_of_elements_are_computed_where_the_language_has_them(computed):

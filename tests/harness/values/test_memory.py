@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from triton_matrix.values import dtypes, filling, memory, tensors
+from triton_matrix.values import arrays, description, dtypes, filling, memory, tensors
 
 FP32, I32, U8 = (dtypes.find(name) for name in ("fp32", "i32", "u8"))
 BELL = [-0.10756602138280869, 2.4468495845794678, -0.7824040651321411]
@@ -127,3 +127,16 @@ def test_a_program_that_looks_for_ever_is_told_so(held):
         store.looked(place, look, found)
     with pytest.raises(memory.NotApplicable, match="waits for what none of those that run does"):
         store.looked(place, look, found)
+
+
+def test_a_tensor_without_elements_is_kept_as_what_nothing_was_written_to(tmp_path):
+    prepared = description.prepared(
+        {
+            "kernel": "toys.py:none",
+            "grid": [1],
+            "args": {"x": {"tensor": {"dtype": "i32", "shape": [0], "fill": {"kind": "zeros"}}}},
+            "name": "none",
+        }
+    )
+    (row,) = arrays.keep(prepared.tensors, tmp_path)
+    assert row["written"] == 0

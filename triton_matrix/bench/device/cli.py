@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 import tempfile
 import time
@@ -11,15 +12,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from ... import values
 from ...base import cells, files, locks, per_gpu, reads
+from ...codegen import accepted, compare
+from ...codegen.accepted import Accepted
 from ...evidence import atlas_runs, toolchain
 from ...evidence.atlas_runs import Asked, AtlasRun
 from ...launches import launch_list
 from ...launches.launch_list import Launched
+from ...values import kept, outcomes
 from ..table import wrapped
-from . import document, run, terminal, varying, workers
+from . import accepting, document, run, terminal, varying, workers
+from .beside import Beside
 from .interpreted import Evidence
-from .judging import Table, judge
+from .judging import Held, Table, judge
+from .run import Found
 from .workers import Failed, Worker
 
 VERB = "device"
@@ -35,6 +42,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--source-root", type=Path, metavar="DIR", help="where the kernels' absolute imports start (default: found)")
     add("--values", type=Path, metavar="DIR", help="what interpreters computed (default: where `values` puts it)")
     add("--envs", type=Path, metavar="DIR", help="folder of the environments of `values` (default: .nox/codegen)")
+    add(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="CAUSE=REASON",
+        help="write what is wrong into the accepted file; causes: compile, run, values",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -45,12 +59,16 @@ def main(options: argparse.Namespace) -> int:
     varying.check(names)
     if not options.seconds > 0 or not options.budget > 0:
         raise ValueError(f"seconds is {options.seconds}, budget {options.budget}; allowed are numbers above 0")
+    reasons = accepted.reasons_of(options.accept)
+    if reasons and options.launches:
+        raise ValueError("--accept is of the package's own launches; give --launches without a path")
     paths = [files.as_given(path) for path in options.launches]
     launches, read = _launches(paths, table)
     reports = files.as_given(options.reports or table.root / "reports")
     below = Path("launches", paths[0].stem) if paths else Path()
     # each cell's own Triton is another one: their files lie apart
-    folder = reports / VERB / (options.cell if options.cell != "ambient" else "") / below
+    folders = {name: reports / VERB / (name if name != "ambient" else "") / below for name in table.cells}
+    folder = folders.pop(options.cell)
     with contextlib.ExitStack() as stack:
         stack.enter_context(locks.held(folder / ".device.lock", f"the launches in {folder}"))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="triton-matrix-device-")))
@@ -63,12 +81,42 @@ def main(options: argparse.Namespace) -> int:
         source_root = str(files.as_given(options.source_root)) if options.source_root else None
         interpreters = options.values or table.root / "reports" / "values" / below
         envs = files.as_given(options.envs or table.root / ".nox" / "codegen")
-        evidence = Evidence(files.as_given(interpreters), envs / "values" / "arrays", root)
+        arrays = envs / "values" / "arrays"  # of all cells and interpreters: they are held against one another
+        evidence = Evidence(files.as_given(interpreters), arrays, root)
         turn = options.budget / run.TURNS
-        settings = run.Settings(options.seconds, turn, source_root, names, evidence.written, scratch / "arrays")
+        settings = run.Settings(options.seconds, turn, source_root, names, evidence.written, arrays)
         bench = _Bench(table, launches, read, root, folder, there, gpu, copies, of_launches=bool(paths))
         print(f"level device, {gpu['name']}, triton {', '.join(there)}: {_asked(launches, names)}", flush=True)
-        return bench.run(settings, evidence, scratch)
+        status = bench.run(settings, evidence, folders, scratch, reasons)
+        kept.within(arrays, bench.written)
+        return status
+
+
+def _references(
+    launches: Sequence[Launched], root: Optional[Path], source_root: Optional[str], arrays: Path, folder: Path
+) -> dict[str, outcomes.Outcome]:
+    """What launches' references say, of those that name one.
+
+    Args:
+        root: of the package whose launches they are; None where a user named them.
+    """
+    asked = [each.asked for each in launches if not each.refused and each.asked.get("reference")]
+    if not asked:
+        return {}
+    given = filter(None, [str(root) if root else "", *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    settings: dict[str, Any] = {"level": "reference", "source_root": source_root, "arrays": str(arrays)}
+    problem: list[str] = []
+    found = values.compute(
+        {"": sys.executable},
+        asked,
+        folder,
+        ended=lambda release, computed, why: problem.append(why),
+        path=[str(Path(each).resolve()) for each in given],
+        **settings,
+    )
+    if "" not in found:
+        raise ValueError(f"the references cannot be asked: {problem[0]}")
+    return found[""]
 
 
 def _asked(launches: Sequence[Launched], names: Sequence[str]) -> str:
@@ -136,10 +184,25 @@ class _Bench:
         self._workers, self._gpu, self._copies, self._of_launches = there, gpu, copies, of_launches
         self._about = document.about(table.root, of_launches=of_launches)
         self._table = table
+        self.written: set[str] = set()  # digests that this run's files name
 
-    def run(self, settings: run.Settings, evidence: Evidence, scratch: Path) -> int:
-        """Run what is declared; returns the exit status."""
+    def run(
+        self,
+        settings: run.Settings,
+        evidence: Evidence,
+        others: Mapping[str, Path],
+        scratch: Path,
+        reasons: Mapping[str, str],
+    ) -> int:
+        """Run what is declared; returns the exit status.
+
+        Args:
+            others: cell -> the folder of its files.
+            reasons: cause -> why what is wrong is accepted from now on.
+        """
         start = time.perf_counter()
+        root = None if self._of_launches else self._table.root  # asked first: what cannot be costs no GPU time
+        references = _references(self._launches, root, settings.source_root, settings.arrays, scratch / "reference")
         declared = self._declare()
         count = 0
 
@@ -148,39 +211,66 @@ class _Bench:
             count += 1
             print(f"[{count}/{len(self._launches)}] {label}", file=sys.stderr, flush=True)
 
-        found, cut = run.Found(read={release: [] for release in self._workers}), None
+        found, cut = Found(read={release: [] for release in self._workers}), None
         try:
             run.run(self._launches, self._workers, settings, found, done)
         except (KeyboardInterrupt, SystemExit) as interrupt:  # what was found is kept, and is not all that was asked
             cut = interrupt
+        read = reads.merged([self._read, *(each for of in found.read.values() for each in of)])
+        beside = Beside(others, settings.arrays, self._root, document.like(self._about, self._gpu, read))
+        held = Held(evidence, references, beside, accepting.target_of(self._gpu["arch"]))
         judged = judge(
-            self._launches, found, sys.executable, evidence, settings.arrays, self._gpu["arch"], scratch / "compared"
+            self._launches, found, sys.executable, held, settings.arrays, self._gpu["arch"], scratch / "compared"
         )
+        unused = self._accept(judged, held.target, {} if cut else reasons)
+        self._keep(judged, found)
+        self._close(declared, f"it was interrupted after {_count(count)}" if cut else "")
+        for line in terminal.lines(judged, self._copies, found.varied) if judged else ():
+            print("\n".join(wrapped(line)))
+        if cut:
+            print(f"bench: interrupted after {count} of {_count(len(self._launches))}", file=sys.stderr)
+            raise cut
+        for line in compare.unused_lines(unused):
+            print(line)
+        return max(self._status(judged, evidence, time.perf_counter() - start), bool(unused))
+
+    def _close(self, declared: AtlasRun, reason: str) -> None:
+        """Say that the run is over, and why it is no whole one."""
+        for release in self._workers:
+            declared.releases[release].outcome = atlas_runs.FAILED if reason else atlas_runs.DONE
+            declared.releases[release].reason = reason
+        declared.closed = toolchain.now()
+        atlas_runs.write(self._folder, declared)
+
+    def _keep(self, judged: Table, found: Found) -> None:
+        """Write each release's file."""
         for release, worker in self._workers.items():
-            of_release = {label: rows[release] for label, rows in judged.items()}
-            read = reads.merged([self._read, *found.read[release]])
             content = document.make(
                 self._about,
                 worker.versions,
                 self._gpu,
                 self._copies[release],
                 [each for each in self._launches if each.refused or each.label in judged],
-                of_release,
+                {label: rows[release] for label, rows in judged.items()},
                 found.varied,
-                read,
+                reads.merged([self._read, *found.read[release]]),
                 self._root,
             )
             document.write(self._folder, content)
-            declared.releases[release].outcome = atlas_runs.FAILED if cut else atlas_runs.DONE
-            declared.releases[release].reason = f"it was interrupted after {_count(count)}" if cut else ""
-        declared.closed = toolchain.now()
-        atlas_runs.write(self._folder, declared)
-        for line in terminal.lines(judged, self._copies, found.varied) if judged else ():
-            print("\n".join(wrapped(line)))
-        if cut:
-            print(f"bench: interrupted after {count} of {_count(len(self._launches))}", file=sys.stderr)
-            raise cut
-        return self._status(judged, evidence, time.perf_counter() - start)
+            storages = [each for entry in content["entries"] for each in entry.get("storages", ())]
+            self.written |= {each["digest"] for each in storages if each["written"]}
+
+    def _accept(self, judged: Table, target: str, reasons: Mapping[str, str]) -> list[Accepted]:
+        """Mark what the accepted file accepts, once the reasons given are in it; gives what no longer occurs."""
+        path = self._table.accepted
+        if self._of_launches:
+            return []
+        entries = accepted.read(path) if path.is_file() else []
+        unused = accepting.mark(judged, entries, target)
+        if reasons:
+            accepted.write(path, accepting.accept(judged, entries, unused, reasons))
+            unused = accepting.mark(judged, accepted.read(path), target)
+        return unused
 
     def _declare(self) -> AtlasRun:
         """Say what is asked, before anything runs."""

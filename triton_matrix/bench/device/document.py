@@ -22,11 +22,11 @@ from ...launches import naming
 from ...launches.import_names import digest_with_siblings
 from ...launches.launch_list import Launched
 from .. import bandwidth
-from .judging import FAILING, MOVED, SLOWER, Judged
+from .judging import FAILING, MOVED, SLOWER, Judged, Verdict
 from .rounds import Times
 from .varying import Varied
 
-_OF_STORAGE = ("args", "dtype", "shape", "written", "digest")
+_OF_STORAGE = ("args", "dtype", "shape", "strides", "offset", "written", "digest")
 
 
 def code_digest() -> str:
@@ -57,9 +57,8 @@ def make(
         read: what kernels and hook read; paths below ``root`` are kept relative.
     """
     release, target = versions["triton"].partition("+")[0], gpu["arch"]
-    made = {**about, "triton": release, "python": versions["python"], "versions": dict(versions), "gpus": [dict(gpu)]}
-    made |= {"read": reads.below(read, root), "shell": reads.shell(read), "copy_bytes_per_s": copy}
-    made |= {"variables": compiler_variables.found(os.environ)}
+    made = {**like(about, gpu, read), "triton": release, "python": versions["python"], "versions": dict(versions)}
+    made |= {"read": reads.below(read, root), "copy_bytes_per_s": copy}
     entries = [_entry(each, target, judged.get(each.label)) for each in launches]
     configurations = {target: {each.label: [each.label] for each in launches}}
     filled = atlas_file.fill(made, configurations, entries)
@@ -80,6 +79,12 @@ def make(
     return {**filled, **benchmark, "benchmarks": benchmarks, "datetime": filled["date"], "version": "5.2.3"}
 
 
+def like(about: Mapping[str, Any], gpu: Mapping[str, Any], read: reads.Reads) -> dict[str, Any]:
+    """What a file has in common with those that it can be compared with; arguments as of :func:`make`."""
+    variables = compiler_variables.found(os.environ)
+    return {**about, "gpus": [dict(gpu)], "shell": reads.shell(read), "variables": variables}
+
+
 def _entry(launch: Launched, target: str, judged: Optional[Judged]) -> dict[str, Any]:
     made: dict[str, Any] = {
         "id": naming.identifier(launch.label, target),
@@ -93,8 +98,8 @@ def _entry(launch: Launched, target: str, judged: Optional[Judged]) -> dict[str,
     }
     if judged is None:
         return {**made, "status": "n/a", "reason": launch.refused}
-    failing = [each for each in judged.verdicts if each.kind in FAILING]
-    made["verdicts"] = [vars(each) for each in judged.verdicts]
+    failing = [each for each in judged.verdicts if each.kind in FAILING and not each.accepted]
+    made["verdicts"] = [_verdict(each) for each in judged.verdicts]
     if judged.remarks:
         made["remarks"] = judged.remarks
     if judged.row.failed is None:
@@ -102,11 +107,16 @@ def _entry(launch: Launched, target: str, judged: Optional[Judged]) -> dict[str,
         made["storages"] = [
             {key: each[key] for key in _OF_STORAGE if key in each} for each in judged.row.values["storages"]
         ]
-        made["repeats"] = judged.row.repeats
+        made["repeats"], made["scale"] = judged.row.repeats, judged.row.values.get("scale", 0.0)
     if not failing:
         return {**made, "status": "ok"}
     reason = "; ".join(f"{each.kind}: {each.what}" for each in failing)
     return {**made, "status": "error" if judged.counts else "n/a", "reason": reason}
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    accepted = {"accepted": verdict.accepted} if verdict.accepted else {}
+    return {"kind": verdict.kind, "what": verdict.what, **accepted}
 
 
 def _benchmark(

@@ -1,8 +1,8 @@
-"""Verdicts of launches on a GPU: by Triton, against the Triton before it and against the interpreters."""
+"""Verdicts of launches on a GPU: by Triton, against the Triton before it, the interpreters and the references."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -10,8 +10,8 @@ from typing import Any, Optional
 from ...codegen import compare
 from ...launches import naming
 from ...launches.launch_list import Launched
-from ...values import computing
-from ...values.outcomes import Change
+from ...values import computing, entries, outcomes
+from .beside import Beside
 from .interpreted import Evidence, Interpreted
 from .run import Found, Row, slower
 
@@ -21,12 +21,20 @@ FAILING = (NOT_COMPILED, NOT_LAUNCHED, WRONG)
 BAD = (*FAILING, SLOWER, MOVED)  # worse code that is no slower is a risk, and no failure
 
 
-@dataclass(frozen=True)
+@dataclass
 class Verdict:
-    """What is wrong with a launch in a Triton: one of the kinds above, and what exactly."""
+    """What is wrong with a launch in a Triton: one of the kinds above, and what exactly.
+
+    Attributes:
+        change, since: what the accepted file knows it by, and from which release on; None where nothing accepts it.
+        accepted: why it is lived with; "" where it is not.
+    """
 
     kind: str
     what: str
+    change: Optional[compare.Change] = None
+    since: str = ""
+    accepted: str = ""
 
 
 @dataclass
@@ -51,14 +59,31 @@ class Judged:
     @property
     def is_bad(self) -> bool:
         """Whether it makes the run fail."""
-        return self.counts and any(each.kind in BAD for each in self.verdicts)
+        return self.counts and any(each.kind in BAD and not each.accepted for each in self.verdicts)
 
 
 Table = dict[str, dict[str, Judged]]  # launch -> release -> judged
 
 
+@dataclass(frozen=True)
+class Held:
+    """What launches are held against, besides the Tritons of the run.
+
+    Attributes:
+        evidence: what interpreters computed.
+        references: launch -> what its reference says.
+        beside: what other cells' launches wrote; None where no other cell counts.
+        target: what the accepted file calls the GPU.
+    """
+
+    evidence: Evidence
+    references: Mapping[str, outcomes.Outcome] = field(default_factory=dict)
+    beside: Optional[Beside] = None
+    target: str = ""
+
+
 def judge(
-    launches: Sequence[Launched], found: Found, python: str, evidence: Evidence, arrays: Path, target: str, folder: Path
+    launches: Sequence[Launched], found: Found, python: str, held: Held, arrays: Path, target: str, folder: Path
 ) -> Table:
     """Every launch that ran, in every release.
 
@@ -74,10 +99,10 @@ def judge(
         table[label] = {release: Judged(row) for release, row in rows.items()}
         for release, judged in table[label].items():
             if judged.row.failed is None:
-                judged.interpreted = evidence.of(label, release)
-    _judge_values(table, python, evidence.arrays, arrays, folder)
+                judged.interpreted = held.evidence.of(label, release)
+    _judge_values(called, table, python, held, arrays, folder)
     for label, rows_ in table.items():
-        _judge_failures(rows_)
+        _judge_failures(called[label], rows_, held.target)
         for (before, old), (_, new) in _neighbours(rows_):
             _judge_code(called[label], target, old, new, before)
             _judge_times(old, new, before)
@@ -92,70 +117,136 @@ def _neighbours(rows: Mapping[str, Judged]) -> list[tuple[tuple[str, Judged], tu
     return list(zip(there, there[1:]))
 
 
-def _judge_failures(rows: Mapping[str, Judged]) -> None:
-    ran = False
-    for number, judged in enumerate(rows.values()):
+def _judge_failures(launch: Launched, rows: Mapping[str, Judged], target: str) -> None:
+    ran = ""
+    for number, (release, judged) in enumerate(rows.items()):
         failed = judged.row.failed
         if failed is None:
-            ran = True
+            ran = release
             continue
-        kind = NOT_COMPILED if failed.at == "compile" else NOT_LAUNCHED
-        judged.verdicts.append(Verdict(kind, str(failed).removeprefix(f"{NOT_COMPILED}: ")))
+        kind, cause = (NOT_COMPILED, "compile") if failed.at == "compile" else (NOT_LAUNCHED, "run")
+        what = str(failed).removeprefix(f"{NOT_COMPILED}: ")
+        change = _change(launch, target, what, cause) if ran else None
+        judged.verdicts.append(Verdict(kind, what, change, ran))
         later = any(other.row.failed is None for other in list(rows.values())[number + 1 :])
-        judged.counts = ran or not later
+        judged.counts = bool(ran) or not later
 
 
-def _judge_values(table: Table, python: str, interpreters: Path, arrays: Path, folder: Path) -> None:
-    """Compare each launch with the Triton before it, and with an interpreter; then say whose numbers are wrong."""
-    asked: list[dict[str, Any]] = []
-    of: list[tuple[str, str, str]] = []  # launch, release, the release before it or "" for the interpreter
+def _change(
+    launch: Launched, target: str, what: str, cause: str, worst: Optional[Mapping[str, float]] = None
+) -> compare.Change:
+    """A verdict as the accepted file knows it."""
+    values = tuple(sorted((worst or {}).items()))
+    return compare.Change("worse", launch.kernel, tuple(launch.settings), target, what, cause, values=values)
 
-    def ask(label: str, release: str, before: str, old: Mapping[str, Any], where: Path) -> None:
-        new = table[label][release].row
+
+@dataclass(frozen=True)
+class _Question:
+    """A launch in a release, and what it is held against.
+
+    Attributes:
+        against: in words.
+        since: the release that the accepted file takes it to differ from; "" where nothing accepts that it does.
+        row, folder: of that side.
+        older: the release of this run that is that side, ""  where it is none.
+        is_reference: whether it is what a reference says, in its order of sums.
+    """
+
+    label: str
+    release: str
+    against: str
+    since: str
+    row: Mapping[str, Any]
+    folder: Path
+    older: str = ""
+    is_reference: bool = False
+
+
+def _judge_values(
+    called: Mapping[str, Launched], table: Table, python: str, held: Held, arrays: Path, folder: Path
+) -> None:
+    """Compare each launch with all that it is held against; then say whose numbers are wrong."""
+    questions = [each for label, rows in table.items() for each in _questions(called[label], rows, held, arrays)]
+    asked = []
+    for each in questions:
+        new = table[each.label][each.release].row
         sides = {
-            "before": {"row": dict(old), "folder": str(where)},
+            "before": {"row": dict(each.row), "folder": str(each.folder)},
             "after": {"row": new.values, "folder": str(arrays)},
         }
-        asked.append({"launch": label, "reference": not before, "device": new.dots, **sides})
-        of.append((label, release, before))
-
-    for label, rows in table.items():
-        for release, judged in rows.items():
-            if judged.interpreted is not None:
-                ask(label, release, "", judged.interpreted.row, interpreters)
-                judged.compared = True
-        for (before, old), (after, new) in _neighbours(rows):
-            old.compared = new.compared = True
-            if _written(old.row) != _written(new.row):
-                ask(label, after, before, old.row.values, arrays)
+        asked.append({"launch": each.label, "reference": each.is_reference, "device": new.dots, **sides})
     changes = computing.pairs(python, asked, folder) if asked else []
-    said = dict(zip(of, changes))
-    for (label, release, before), change in said.items():
-        _tell_values(table[label], release, before, change, said.get((label, before, "")) if before else None)
+    wrong = {
+        (each.label, each.release)
+        for each, change in zip(questions, changes)
+        if not each.older and change.kind == "values"
+    }
+    for each, change in zip(questions, changes):
+        if (each.label, each.older) in wrong:
+            continue  # the older one's numbers are the wrong ones, and said to be
+        _tell_values(called[each.label], table[each.label][each.release], each, change, held.target)
 
 
-def _tell_values(
-    rows: Mapping[str, Judged], release: str, before: str, change: Change, of_older: Optional[Change]
-) -> None:
-    """Put a comparison where it belongs.
+def _questions(launch: Launched, rows: Mapping[str, Judged], held: Held, arrays: Path) -> Iterator[_Question]:
+    """What a launch is held against: its reference, an interpreter, the Triton before, other cells' Tritons."""
+    label = launch.label
+    reference = held.references.get(label)
+    for release, judged in rows.items():
+        if judged.row.failed is not None:
+            continue
+        if reference is not None and reference.status == "computed":
+            judged.compared = True
+            function = str(launch.asked.get("reference")).rpartition("/")[2]
+            yield _Question(
+                label, release, f"its reference {function}", "", reference.row, reference.folder, is_reference=True
+            )
+        elif reference is not None:
+            judged.verdicts.append(Verdict(WRONG, str(reference.row["reason"])))
+        if judged.interpreted is not None:
+            judged.compared = True
+            said = f"the interpreter of triton {judged.interpreted.release}"
+            yield _Question(
+                label, release, said, release, judged.interpreted.row, held.evidence.arrays, is_reference=True
+            )
+    there = _neighbours(rows)
+    for (before, old), (after, new) in there:
+        old.compared = new.compared = True
+        if _written(old.row) != _written(new.row):
+            yield _Question(label, after, f"triton {before}", before, old.row.values, arrays, before)
+    yield from _beside(label, rows, held.beside, arrays)
 
-    Args:
-        of_older: the older release against its interpreter, where there is one.
-    """
-    judged = rows[release]
-    against = f"triton {before}" if before else f"the interpreter of triton {judged.interpreted.release}"  # type: ignore[union-attr]
+
+def _beside(label: str, rows: Mapping[str, Judged], beside: Optional[Beside], arrays: Path) -> Iterator[_Question]:
+    """The oldest Triton of this run against the one before it in another cell, the newest against the one after it."""
+    there = [(release, judged) for release, judged in rows.items() if judged.row.failed is None]
+    if beside is None or not there:
+        return
+    for (release, judged), other in (
+        (there[0], beside.before(label, there[0][0])),
+        (there[-1], beside.after(label, there[-1][0])),
+    ):
+        if other is not None:
+            judged.compared = True
+            if [each.get("digest") for each in other.row["storages"]] != _written(judged.row):
+                said = f"triton {other.release} of cell {other.cell}"
+                yield _Question(label, release, said, other.release, other.row, arrays)
+
+
+def _tell_values(launch: Launched, judged: Judged, question: _Question, change: outcomes.Change, target: str) -> None:
+    """Put a comparison where it belongs."""
     if change.kind != "values":
         if change.reason:
-            judged.remarks.append(f"differs from {against} as rounding does")
+            judged.remarks.append(f"differs from {question.against} as rounding does")
         return
     if not judged.row.repeats:
-        judged.remarks.append(f"not the same in two runs; against {against}: {change.reason}")
+        judged.remarks.append(f"not the same in two runs; against {question.against}: {change.reason}")
         return
-    if before and of_older is not None and of_older.kind == "values":
-        return  # the older one's numbers are the wrong ones, and said to be
-    if before and any(each.kind == WRONG for each in judged.verdicts):
-        return  # said already, by an interpreter
-    judged.verdicts.append(Verdict(WRONG, f"against {against}: {change.reason}"))
+    if any(each.kind == WRONG for each in judged.verdicts):
+        return  # said already
+    what = f"against {question.against}: {change.reason}"
+    worst = entries.told(change, "", "")["worst"]
+    known = _change(launch, target, what, "values", worst) if question.since else None
+    judged.verdicts.append(Verdict(WRONG, what, known, question.since))
 
 
 def _written(row: Row) -> list[Any]:

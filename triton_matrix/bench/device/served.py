@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-import numpy as np
 import torch
 import triton
 
@@ -21,13 +20,12 @@ from ...codegen.occupancy import cuda_blocks
 from ...evidence import toolchain
 from ...launches import loading
 from ...launches.standins import strictly
-from ...values import arrays, description, device, dtypes, running
+from ...values import arrays, description, device, running, tensors
 from ..bandwidth import copy_bytes_per_second
 from ..timing import Timer
 
 MIN_ROUNDS = 5  # of a turn: several turns make a measurement
 COPY_BUDGET = 0.05  # seconds
-SAMPLE = 1 << 16  # elements that say how large a tensor's numbers are
 
 
 class Served:
@@ -88,7 +86,7 @@ class Served:
             kernel = self._loader.load(launch["kernel"])
         self._kernel = running.innermost(kernel)
         self._launch, self._prepared = launch, description.prepared(launch)
-        self._scale = _scale(self._prepared.tensors)
+        self._scale = tensors.scale(self._prepared.tensors)
         self._held = device.Held(kernel, launch, self._prepared, self._loader.load)
         return {"read": self._notes.inputs()}
 
@@ -145,17 +143,6 @@ def _bytes(tensors: Mapping[str, Any]) -> list[int]:
         by_storage.setdefault(id(tensor.storage), []).append(tensor)
     reached = [sum(view.numel() * view.element_size() for view in each) for each in by_storage.values()]
     return [min(each[0].storage.size, size) for each, size in zip(by_storage.values(), reached)]
-
-
-def _scale(tensors: Mapping[str, Any]) -> float:
-    """The size of what a launch reads: the largest root of the mean square among its tensors of floats, as filled."""
-    sizes = [0.0]
-    for tensor in tensors.values():
-        if tensor.element.kind == "float":
-            values = dtypes.decode(tensor.storage.of(tensor.element)[:SAMPLE], tensor.element).astype("float64")
-            values = values[np.isfinite(values)]
-            sizes.append(float(np.sqrt(np.mean(np.square(values)))) if len(values) else 0.0)
-    return max(sizes)
 
 
 def _metrics(compiled: Any, options: Mapping[str, Any], said: str, adapter: Any) -> dict[str, Any]:

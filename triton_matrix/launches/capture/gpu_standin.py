@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -33,9 +32,11 @@ def install(target: Target, tensors: str, judged: bool, valueless: Callable[[str
         setattr(cuda, name, lambda *args, **kwargs: None)
     for name in ("memory_allocated", "max_memory_allocated", "memory_reserved", "max_memory_reserved"):
         setattr(cuda, name, lambda *args, **kwargs: 0)
-    for name in ("device", "stream", "device_of", "_DeviceGuard"):
-        setattr(cuda, name, lambda *args, **kwargs: contextlib.nullcontext())
-    for name in ("Stream", "Event", "current_stream", "default_stream"):
+    for name in ("device", "device_of", "_DeviceGuard"):
+        setattr(cuda, name, _Guard)
+    cuda.Stream, cuda.Event = _Stream, _Event
+    cuda.stream = lambda *args, **kwargs: contextlib.nullcontext()
+    for name in ("current_stream", "default_stream"):
         setattr(cuda, name, lambda *args, **kwargs: _Stream())
     cuda.get_rng_state = lambda *args, **kwargs: torch.get_rng_state()
     setattr(torch, "Generator", _Generator)  # noqa: B010  (a class to type checkers)
@@ -59,8 +60,17 @@ class _Generator(metaclass=_OfGenerators):
         return torch._C.Generator()
 
 
-class _Stream(types.SimpleNamespace):
-    cuda_stream = 0
+# Classes, as torch's are: packages name them in annotations, derive from them and ask with isinstance.
+class _Guard(contextlib.nullcontext):  # type: ignore[type-arg]
+    """torch.cuda.device and its kin."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+
+class _Queue:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
 
     def __getattr__(self, name: str) -> Any:
         return lambda *args, **kwargs: 0.0
@@ -70,6 +80,16 @@ class _Stream(types.SimpleNamespace):
 
     def __exit__(self, *raised: Any) -> None:
         pass
+
+
+class _Stream(_Queue):
+    """torch.cuda.Stream."""
+
+    cuda_stream = 0
+
+
+class _Event(_Queue):
+    """torch.cuda.Event."""
 
 
 class _Mapped(zeroed.Zeroed):

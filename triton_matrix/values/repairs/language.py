@@ -20,7 +20,7 @@ class Names(Repair):
     row = Row(
         "names of the language",
         why="a kernel finds only what its globals call `tl`, which is looked for by ==; other names of the same"
-        " functions fail, and every call of a helper looks for all of them again",
+        " functions fail, and every call of a helper looks for all of them again; up to 3.8.0 `x.exp()` and its kin do",
         held_against="compilers take a builtin from anywhere",
     )
 
@@ -36,7 +36,7 @@ class Names(Repair):
         places += [each for each in vars(tl.core).values() if inspect.isclass(each)]
         for place in places:
             for name, member in list(vars(place).items()):
-                if tl.core.is_builtin(member):
+                if tl.core.is_builtin(member) or (place is tl.core.tensor and _asks_for_compiler(member)):
                     setattr(place, name, executor.bind(member))
         _static_functions(executor)
         tensor = tl.core.tensor
@@ -44,6 +44,11 @@ class Names(Repair):
         tensor.__index__ = lambda self: self.handle.data.item()
         tensor.__bool__ = lambda self: True  # frontends ask so whether there is one; a kernel's own question is `truth`
         tensor.__repr__ = tensor.__str__ = lambda self: str(self.handle.data)
+
+
+def _asks_for_compiler(member: Any) -> bool:
+    """Whether it is given what compiles, as builtins are: the methods of a tensor that are functions of tl.math too."""
+    return inspect.isfunction(member) and bool({"_builder", "_semantic"} & {*inspect.signature(member).parameters})
 
 
 def _static_functions(executor: Executor) -> None:

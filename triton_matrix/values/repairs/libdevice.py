@@ -29,6 +29,12 @@ def _each(function: Callable[..., float]) -> Callable[..., Any]:
     return np.vectorize(one, otypes=[np.float64])
 
 
+def _exponent(x: Any) -> Any:
+    """Of base 2, as an integer; CUDA's ilogb says the ends of its range where there is none."""
+    found = np.where(np.isinf(x), 2.0**31 - 1, np.frexp(x)[1] - 1.0)
+    return np.where((x == 0) | np.isnan(x), -(2.0**31), found)
+
+
 # name without __nv_ and the f of fp32 -> the function of fp64 arrays
 _NUMPY = "exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh tanh floor ceil trunc rint sqrt cbrt fmod hypot"
 _FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(np, name) for name in _NUMPY.split()}
@@ -47,6 +53,7 @@ _FUNCTIONS |= {
     "fma": lambda x, y, z: x * y + z,
     "fmax": np.fmax,
     "fmin": np.fmin,
+    "ilogb": _exponent,
     "isfinite": np.isfinite,
     "isinf": np.isinf,
     "isnan": np.isnan,
