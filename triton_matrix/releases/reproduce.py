@@ -235,7 +235,10 @@ def looked(content: str, called: str, python: Path, folder: Path) -> str:
         raise NotShown(f"the file does not begin in {python}: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
     ended = "" if "SEEN " in done.stdout else f"the process ended with status {done.returncode}\n"
     said = done.stderr.strip().splitlines()[-12:] if ended or '"fails": true' in done.stdout else []
-    return "\n".join([done.stdout.strip(), ended, *said]).strip()
+    shown = "\n".join([done.stdout.strip(), ended, *said]).strip()
+    for place in (f"{path.parent}{os.sep}", f"{python.parent.parent}{os.sep}"):  # nobody else has these folders
+        shown = shown.replace(place, "")
+    return shown
 
 
 def _seen(said: str, what: str) -> Any:

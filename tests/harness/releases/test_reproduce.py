@@ -184,35 +184,50 @@ def test_the_numbers_are_those_that_level_codegen_has(pair, folder, asked, relea
         assert {name: known[name] for name in seen} == seen
 
 
-WRAPS = """\
-import triton
-import triton.language as tl
-@triton.jit
-def mine(x_ptr, y_ptr, N: tl.constexpr):
-    offsets = tl.arange(0, N)
-    tl.store(y_ptr + offsets, (tl.load(x_ptr + offsets) + 200).to(tl.int32))
-"""
-
-
 def of_bytes(folder, fill):
-    """A launch that adds 200 to bytes: int32 in the language up to 3.1, uint8 from 3.2 on."""
+    """The launch of an incident: 200 is added to bytes, as int32 up to 3.1 and as uint8 from 3.2 on."""
     tensor = {"dtype": "u8", "shape": [16], "fill": fill}
     result = {"tensor": {"dtype": "i32", "shape": [16], "fill": {"kind": "zeros"}}}
-    launch = {"kernel": "mine.py:mine", "grid": [1], "args": {"x_ptr": {"tensor": tensor}, "y_ptr": result}}
+    kernel = f"{ROOT / 'tests' / 'incidents' / 'narrow_integers.py'}:lifted"
+    launch = {"kernel": kernel, "grid": [1], "args": {"X": {"tensor": tensor}, "Out": result}}
     write(folder, launch={**launch, "constexprs": {"N": 16}})
 
 
 @pytest.mark.parametrize("fill", [{"kind": "constant", "value": 100}, {"kind": "integers", "low": 90, "high": 100}])
 def test_other_values_in_the_interpreter_are_shown_by_numpy_alone(fill, folder, asked, release_python):
-    (folder / "mine.py").write_text(WRAPS)
     of_bytes(folder, fill)
     status, said, error = asked(folder, "3.1.0", "3.2.0", "--level", "interpreter", "--markdown")
     assert (status, error) == (0, ""), error
-    assert said.startswith("### mine in Triton's interpreter: other values with 3.2.0 than with 3.1.0")
-    path = folder / "out" / "mine.py"
+    assert said.startswith("### lifted in Triton's interpreter: other values with 3.2.0 than with 3.1.0")
+    path = folder / "out" / "lifted.py"
     lines = [shown(release_python(release), path) for release in ("3.1.0", "3.2.0")]
     assert len(set(lines)) == 2
     assert all(line.startswith('SEEN {"values": ') for line in lines)
+
+
+INCIDENTS = {
+    "turing_fp32_dot": (
+        "product",
+        "cuda:75",
+        ("3.2.0", "3.3.1"),
+        {"A": "*fp32", "B": "*fp32", "Out": "*fp32"},
+        {"K": 16},
+    ),
+    "bf16_scan": ("running_total", "cuda:90", ("2.3.1", "3.0.0"), {"X": "*bf16", "Y": "*bf16"}, {"N": 128}),
+}
+
+
+@pytest.mark.parametrize("incident", INCIDENTS)
+def test_an_incident_from_a_public_thread_goes_from_its_kernel_to_a_file_of_its_own(incident, folder, asked):
+    kernel, target, pair, args, constexprs = INCIDENTS[incident]
+    file = ROOT / "tests" / "incidents" / f"{incident}.py"
+    write(folder, launch={"kernel": f"{file}:{kernel}", "args": args, "constexprs": constexprs})
+    status, said, error = asked(folder, *pair, "--target", target, "--markdown")
+    assert (status, error) == (0, ""), error
+    assert f"does not compile with Triton {pair[0]}, and does with {pair[1]}" in said
+    assert "triton_matrix" not in (folder / "out" / f"{kernel}.py").read_text()
+    assert str(ROOT) not in said
+    assert str(ENVS) not in said
 
 
 def test_a_finding_that_is_none_is_not_written(folder, asked):
