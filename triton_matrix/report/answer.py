@@ -26,6 +26,7 @@ from . import (
     sentences,
     serialise,
     status,
+    stored,
     terminal,
     verdict,
 )
@@ -79,6 +80,8 @@ def answer(options: argparse.Namespace) -> int:
     names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(today.rows)
     pair = compare_runs.cell_against_cell(now, today.rows, *names) if names else None
     matrix = matrix_of(verdict.judge(today, changes), asked, pair)
+    if table.results.is_dir():
+        matrix["stored"] = stored.runs(read([table.results], checkout))
     out = options.out or reports
     try:
         matrix["history"] = over_time.shown(over_time.remember(matrix, out, options.add, table.root))
