@@ -40,6 +40,7 @@ VERBS = {
         "releases.bisect", "find the first Triton release at which a test, a compiled kernel or its values change"
     ),
     "explain": Verb("releases.explain", "say at which stage of the compiler a change between two releases enters"),
+    "reproduce": Verb("releases.reproduce", "write one file that shows a finding without this project, to hand it on"),
     "wheelhouse": Verb("environments.wheelhouse", "gather what a cell needs, for a machine with no network"),
     "nightly": Verb("ci.issue", "say what the nightly cells found, as one issue"),
     "ci-matrix": Verb("ci.jobs", "print the job list of CI, made from the table, as JSON"),

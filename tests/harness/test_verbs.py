@@ -35,6 +35,7 @@ BAD_INPUT = {
     "report": ["--root", "."],
     "bisect": ["missing.toml", "--root", "."],
     "explain": ["x", "--target", "cuda:90", "--from", "3.3.1", "--to", "3.4.0", "--root", "."],
+    "reproduce": ["x", "--target", "cuda:90", "--from", "3.3.1", "--to", "3.4.0", "--root", "."],
     "wheelhouse": ["x", "house", "--root", "."],
     "nightly": ["--root", "."],
     "ci-matrix": ["--root", "."],

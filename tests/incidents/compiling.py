@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from typing import Any
 
 from triton_matrix.base import targets
-from triton_matrix.codegen import Result, compile_kernel
+from triton_matrix.base.cells import find_root
+from triton_matrix.codegen import Result, compile_kernel, crashes
 from triton_matrix.codegen.compile import compile_stages
 
 from .incident import NotApplicable, Seen
+
+COMPILES = "it compiles"
 
 
 def compiled(
@@ -30,7 +37,20 @@ def stages(fn: Any, args: dict, constexprs: dict, target: str = "cuda:90", **opt
 def refused(fn: Any, args: dict, constexprs: dict, **options: Any) -> Seen:
     """Shown where ``fn`` does not compile."""
     result = stages(fn, args, constexprs, **options)
-    return Seen(result.status != "ok", result.reason or "it compiles")
+    return Seen(result.status != "ok", result.reason or COMPILES)
+
+
+def apart(incident: str) -> Seen:
+    """Shown where a process of its own that calls ``main()`` of an incident does not print that it compiles."""
+    path = os.pathsep.join(map(str, (find_root() / "tests", find_root())))
+    code = f"from incidents import {incident}; {incident}.main()"
+    env = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+    if done.returncode < 0:
+        return Seen(True, crashes.of_process(signal.Signals(-done.returncode).name, done.stderr).sentence)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.strip().splitlines()[-1]
+    return Seen(said != COMPILES, said)
 
 
 def _known(result: Result) -> Result:

@@ -1,17 +1,9 @@
 """A conversion between layouts of a matrix product that the compiler cannot lower for one GPU: it ends the process."""
 
-import os
-import signal
-import subprocess
-import sys
-
 import triton
 import triton.language as tl
 
-from triton_matrix.base.cells import find_root
-from triton_matrix.codegen import crashes
-
-from .compiling import stages
+from .compiling import COMPILES, apart, stages
 from .incident import Incident, NotApplicable, Observation, Releases, Seen
 
 
@@ -29,22 +21,15 @@ def scaled(Out, M: tl.constexpr, N: tl.constexpr, D: tl.constexpr):
 def main() -> None:
     """Compile for an H100 in this process, which may not live to print what came of it."""
     result = stages(scaled, {"Out": "*fp32"}, {"M": 64, "N": 64, "D": 64}, num_warps=4)
-    print(result.reason or "it compiles")
+    print(result.reason or COMPILES)
 
 
 def compile_it() -> Seen:
     """In a process of its own."""
-    path = os.pathsep.join(map(str, (find_root() / "tests", find_root())))
-    code = "from incidents import layout_crash; layout_crash.main()"
-    env = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
-    if done.returncode < 0:
-        return Seen(True, crashes.of_process(signal.Signals(-done.returncode).name, done.stderr).sentence)
-    assert done.returncode == 0, done.stderr
-    said = done.stdout.strip().splitlines()[-1]
-    if "No module named 'torch'" in said:
+    seen = apart("layout_crash")
+    if "No module named 'torch'" in seen.detail:
         raise NotApplicable("tl.dot of Triton 2.3.1 imports torch")
-    return Seen(False, said)
+    return seen
 
 
 INCIDENT = Incident(

@@ -192,6 +192,11 @@ class Table:
         return self.root / "reports"
 
     @property
+    def results(self) -> Path:
+        """The folder of GPU runs that the repository keeps, there or not."""
+        return self.root / "results"
+
+    @property
     def accepted(self) -> Path:
         """The file of accepted codegen changes, there or not."""
         return self.root / "tests" / "atlas" / "accepted.toml"

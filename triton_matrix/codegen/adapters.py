@@ -167,17 +167,32 @@ class Adapter35:
     def source(self, fn: Any, signature: Signature, backend: Any) -> Any:
         from triton.compiler.compiler import ASTSource
 
+        types, constants, attrs = self._told(signature, backend)
+        if is_gluon(fn):
+            from triton.experimental.gluon._runtime import GluonASTSource as ASTSource
+        return ASTSource(fn, types, constexprs=constants, attrs=attrs)
+
+    def source_text(self, kernel: str, signature: Signature, backend: Any, literal: Callable[[Any, str], str]) -> str:
+        """The Python expression of :meth:`source`, for a file without this package.
+
+        Args:
+            kernel: what the kernel is called there; Triton's compiler.py is ``compiler``, the backend ``BACKEND``.
+            literal: gives the expression of a constexpr's value.
+        """
+        types, constants, attrs = self._told(signature, backend)
+        return (
+            f"compiler.ASTSource({kernel}, {types!r}, constexprs={literal(constants, 'a constexpr')}, attrs={attrs!r})"
+        )
+
+    def _told(self, signature: Signature, backend: Any) -> tuple[dict[str, Any], dict[Any, Any], dict[Any, Any]]:
+        """Types, constants and hints as this release is told them."""
         types = {name: signature.types.get(name, "constexpr") for name in signature.names}
         attrs = {}
         for path, letters in signature.leaves():
             hints = backend.parse_attr(letters)
             if hints:
                 attrs[path] = hints
-        constants: dict[Any, Any] = {**signature.constants}
-        constants.update(signature.inner)
-        if is_gluon(fn):
-            from triton.experimental.gluon._runtime import GluonASTSource as ASTSource
-        return ASTSource(fn, types, constexprs=constants, attrs=attrs)
+        return types, {**signature.constants, **signature.inner}, attrs
 
     def first_ir(self, fn: Any, signature: Signature, backend: Any, options: Any) -> Any:
         source = self.source(fn, signature, backend)
@@ -227,14 +242,23 @@ class Adapter32(Adapter33):
         from triton.compiler.compiler import ASTSource
 
         descriptor = backend.get_attrs_descriptor((), ())
+        attrs = type(descriptor).from_dict(self._properties(descriptor, signature))
+        return ASTSource(fn, dict(signature.types), constants=dict(signature.constants), attrs=attrs)
+
+    def source_text(self, kernel: str, signature: Signature, backend: Any, literal: Callable[[Any, str], str]) -> str:
+        constants = literal(dict(signature.constants), "a constexpr")
+        properties = self._properties(backend.get_attrs_descriptor((), ()), signature)
+        attrs = f"type(BACKEND.get_attrs_descriptor((), ())).from_dict({properties!r})"
+        return f"compiler.ASTSource({kernel}, {dict(signature.types)!r}, constants={constants}, attrs={attrs})"
+
+    def _properties(self, descriptor: Any, signature: Signature) -> dict[str, Any]:
         divisible = [i for i, name in enumerate(signature.names) if "D" in signature.specialization(name)]
         small = [i for i, name in enumerate(signature.names) if "S" in signature.specialization(name)]
         ones = [i for i, name in enumerate(signature.names) if name in signature.ones]
         properties: dict[str, Any] = {"tt.divisibility": divisible, "tt.equal_to": ones}
         if "tt.pointer_range" in descriptor.property_values:
             properties["tt.pointer_range"] = small
-        attrs = type(descriptor).from_dict({"cls": type(descriptor).__name__, "arg_properties": properties})
-        return ASTSource(fn, dict(signature.types), constants=dict(signature.constants), attrs=attrs)
+        return {"cls": type(descriptor).__name__, "arg_properties": properties}
 
     def codegen_functions(self, backend: Any, options: Any) -> Any:
         return backend.get_codegen_implementation()
@@ -248,6 +272,11 @@ class Adapter30(Adapter32):
 
         types, constants, divisible, ones = signature.by_index()
         return ASTSource(fn, types, constants=constants, attrs=AttrsDescriptor(divisible, ones))
+
+    def source_text(self, kernel: str, signature: Signature, backend: Any, literal: Callable[[Any, str], str]) -> str:
+        types, constants, divisible, ones = signature.by_index()
+        attrs = f"compiler.AttrsDescriptor({sorted(divisible)!r}, {sorted(ones)!r})"
+        return f"compiler.ASTSource({kernel}, {types!r}, constants={literal(constants, 'a constexpr')}, attrs={attrs})"
 
     def ir_arguments(self, backend: Any, options: Any) -> tuple[Any, ...]:
         return (options, self.codegen_functions(backend, options), self.context(backend))
@@ -287,12 +316,19 @@ class Adapter23(Adapter30):
 
         # a launch asks for it first: it refuses a loop over Python's range under another name, which compiles
         _ = fn.cache_key
-        types, constants, divisible, ones = signature.by_index()
+        types, constants, _, _ = signature.by_index()
+        return ASTSource(fn, types, constants=constants, attrs=AttrsDescriptor(**self._hints(signature)))
+
+    def source_text(self, kernel: str, signature: Signature, backend: Any, literal: Callable[[Any, str], str]) -> str:
+        types, constants, _, _ = signature.by_index()
+        attrs = f"compiler.AttrsDescriptor(**{self._hints(signature)!r})"
+        return f"compiler.ASTSource({kernel}, {types!r}, constants={literal(constants, 'a constexpr')}, attrs={attrs})"
+
+    def _hints(self, signature: Signature) -> dict[str, set[int]]:
+        types, _, divisible, ones = signature.by_index()
         integers = {i for i in divisible if not types[i].startswith("*")}  # this launcher never asks pointers about 8
-        attrs = AttrsDescriptor(
-            divisible_by_16=divisible, equal_to_1=ones, ids_of_folded_args=set(ones), divisible_by_8=integers
-        )
-        return ASTSource(fn, types, constants=constants, attrs=attrs)
+        hints = {"divisible_by_16": divisible, "equal_to_1": ones, "ids_of_folded_args": ones}
+        return {**hints, "divisible_by_8": integers}
 
     def ir_arguments(self, backend: Any, options: Any) -> tuple[Any, ...]:
         return (options,)

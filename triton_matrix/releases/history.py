@@ -1,17 +1,19 @@
-"""The verb ``history``: one metric of one kernel over all Triton releases, one line per configuration."""
+"""The verb ``history``: one metric of one kernel over all Triton releases, or what every row said at each commit."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from ..base import commands, display_text, files, tables, versions
 from ..codegen import compare
-from ..evidence import atlas_file, atlas_runs
+from ..evidence import atlas_file, atlas_runs, history_file
 from ..launches import naming
+from . import exports
 
 DEFAULT_FOLDER = Path("reports/codegen")
 
@@ -98,25 +100,85 @@ def plot(lines: dict[str, list[Any]], releases: Sequence[str], title: str, path:
 
 @commands.exit_status("history")
 def main(argv: list[str]) -> int:
-    """Exit status 0, or 2 when there is no such kernel, target or metric."""
+    """Exit status 0, or 2 when there is no such kernel, target, metric or row."""
+    options = _parser().parse_args(argv)
+    return _over_releases(options) if options.kernel else _over_commits(options)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m triton_matrix history",
-        description="One metric of one kernel over all Triton releases, one line per configuration.",
+        description="One metric of one kernel over all Triton releases, one line per configuration. Without a KERNEL:"
+        " what each row of the report said at each commit, out of reports/history.",
     )
-    parser.add_argument("kernel", metavar="KERNEL", help="a kernel, or one configuration's label")
-    parser.add_argument("--target", required=True, help="such as cuda:90")
-    parser.add_argument("--metric", required=True, help="such as registers, spill_stores, vgprs")
-    parser.add_argument("--reports", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help="folder of the atlas files")
-    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the lines too (needs matplotlib)")
-    options = parser.parse_args(argv)
-    atlases = load(options.reports)
+    add = parser.add_argument
+    add("kernel", nargs="?", metavar="KERNEL", help="a kernel, or one configuration's label")
+    add("--target", help="of a KERNEL: such as cuda:90")
+    add(
+        "--metric",
+        help="such as registers, spill_stores; without a KERNEL: median_s, passed, worse (default: verdicts)",
+    )
+    add("--row", metavar="TEXT", help="without a KERNEL: only rows that have this in their names")
+    add("--commits", type=int, default=10, metavar="N", help="without a KERNEL: the newest N (default: 10)")
+    add("--export", choices=[*exports.FORMATS], help="print the newest commit's rows for another tool, as JSON")
+    add("--reports", type=Path, metavar="DIR", help="folder of the atlas files, or of the evidence")
+    add("--markdown", action="store_true", help="print a Markdown table")
+    add("--plot", type=Path, metavar="FILE.svg", help="draw the lines too (needs matplotlib)")
+    return parser
+
+
+def _over_releases(options: argparse.Namespace) -> int:
+    if not options.target or not options.metric:
+        raise ValueError("of a KERNEL, --target and --metric are needed: a GPU, and what is looked at")
+    folder = options.reports or DEFAULT_FOLDER
+    atlases = load(folder)
     lines = series(atlases, options.kernel, options.target, options.metric)
     releases = [atlas["triton"] for atlas in atlases]
-    for sentence in [*compare.ages(atlases), *not_whole(atlases, options.reports)]:
+    for sentence in [*compare.ages(atlases), *not_whole(atlases, folder)]:
         print(f"history: {sentence}", file=sys.stderr)
     rows = [[label, *values] for label, values in lines.items()]
     print(tables.render([f"{options.metric} {options.target}", *releases], rows, markdown=options.markdown))
     if options.plot:
         plot(lines, releases, f"{options.metric} of {options.kernel}, {options.target}", options.plot)
     return 0
+
+
+def _over_commits(options: argparse.Namespace) -> int:
+    if options.commits < 1:
+        raise ValueError(f"--commits is {options.commits}; allowed is a number above 0")
+    folder = options.reports or DEFAULT_FOLDER.parent
+    remembered = history_file.read(folder)
+    if not remembered:
+        raise ValueError(f"{folder / history_file.FOLDER} remembers nothing; `report` writes it from a clean checkout")
+    found = [point for point in remembered if not options.row or options.row in point.row]
+    if not found:
+        raise ValueError(f"--row is {options.row!r}; rows are {', '.join(dict.fromkeys(p.row for p in remembered))}")
+    if options.export:
+        print(json.dumps(exports.FORMATS[options.export](found), indent=1))
+        return 0
+    commits = list(dict.fromkeys(point.commit for point in reversed(found)))[: options.commits][::-1]
+    if options.metric:
+        _one_of("--metric", options.metric, [name for point in found for name in point.values])
+    lines = over_commits(found, commits, options.metric)
+    heads = [display_text.short(commit) for commit in commits]
+    print(
+        tables.render(
+            [options.metric or "row", *heads], [[row, *of] for row, of in lines.items()], markdown=options.markdown
+        )
+    )
+    if options.plot:
+        plot(lines, heads, f"{options.metric or 'verdicts'} over commits", options.plot)
+    return 0
+
+
+def over_commits(
+    points: Sequence[history_file.Point], commits: Sequence[str], metric: Optional[str]
+) -> dict[str, list[Any]]:
+    """Per row, its verdict or a figure at each commit, of the commit's last run; ``-`` where it has none."""
+    lines: dict[str, list[Any]] = {}
+    for point in points:
+        value = point.values.get(metric, "-") if metric else point.verdict or f"{point.values.get('median_s', '-')}"
+        line = lines.setdefault(point.row, ["-"] * len(commits))
+        if point.commit in commits:
+            line[commits.index(point.commit)] = value
+    return lines

@@ -13,6 +13,8 @@ The way of the data through these modules, one way only:
     verdict.py       the verdict of every level, row and release
     status.py        what is stale, the exit status and its reasons (expected.py: what must be there)
     serialise.py     the content of matrix.json, with atlas_failures.py and launches.py; its types are in matrix.py
+    stored.py        GPU runs that the repository keeps: shown, never counted
+    over_time.py     what reports/history remembers of every row, written by a clean checkout
     terminal.py markdown.py page.py   the three ways to show it; their sentences and marks are in sentences.py
     answer.py        all of it in order, as the options of cli.py ask
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,8 +14,22 @@ import jsonschema
 
 from ..base import display_text, files
 from ..base.cells import Table, load_at
-from ..evidence import file_names, reading, schemas
-from . import compare_runs, expected, facts, known, markdown, page, sentences, serialise, status, terminal, verdict
+from ..evidence import file_names, history_file, reading, schemas
+from . import (
+    compare_runs,
+    expected,
+    facts,
+    known,
+    markdown,
+    over_time,
+    page,
+    sentences,
+    serialise,
+    status,
+    stored,
+    terminal,
+    verdict,
+)
 from .compare_runs import Snapshot
 from .facts import Facts
 from .known import Known
@@ -60,12 +75,19 @@ def answer(options: argparse.Namespace) -> int:
     now = compare_runs.of_facts(today)
     changes: Optional[Changes] = None
     if options.against:
-        earlier = read_earlier(options.against, checkout)
+        earlier = read_earlier(options.against, checkout, options.out or reports)
         changes = compare_runs.compare(now, earlier, str(options.against), accepts, options.allow_stale)
     names = tuple(options.cells.split(":")) if options.cells else compare_runs.default_pair(today.rows)
     pair = compare_runs.cell_against_cell(now, today.rows, *names) if names else None
     matrix = matrix_of(verdict.judge(today, changes), asked, pair)
-    show(matrix, options.out or reports)
+    if table.results.is_dir():
+        matrix["stored"] = stored.runs(read([table.results], checkout))
+    out = options.out or reports
+    try:
+        matrix["history"] = over_time.shown(over_time.remember(matrix, out, options.add, table.root))
+    except (OSError, history_file.HistoryError) as problem:  # what ran now is told all the same
+        print(f"report: nothing is remembered: {problem}", file=sys.stderr)
+    show(matrix, out)
     return matrix["status"]
 
 
@@ -125,23 +147,26 @@ def checked(content: Any) -> Matrix:
     return matrix
 
 
-def read_earlier(path: Path, checkout: Checkout) -> Snapshot:
-    """An earlier run: its ``matrix.json``, or a folder of evidence files.
+def read_earlier(path: Path, checkout: Checkout, out: Path) -> Snapshot:
+    """An earlier run: its ``matrix.json``, a folder of evidence files, or a commit that ``out`` remembers.
 
     Raises:
-        ValueError: no such path, or not a matrix of a schema this report knows; names the path.
+        ValueError: no such path or commit, or not a matrix of a schema this report knows; names the path.
     """
     if path.is_dir() and (path / file_names.MATRIX).is_file():
-        return read_earlier(path / file_names.MATRIX, checkout)
+        return read_earlier(path / file_names.MATRIX, checkout, out)
     if path.is_dir():
         snapshot = compare_runs.of_facts(read([path], checkout))
         if not snapshot.levels and not snapshot.codegen["releases"] and not snapshot.timings:
             raise ValueError(f"--against {path} holds no results")
         return snapshot
     try:
-        content = reading.load_json(path.read_text(encoding="utf-8"))
+        kept = None if path.exists() else history_file.matrix_of(out, str(path))
+        content = kept or reading.load_json(path.read_text(encoding="utf-8"))
+    except history_file.HistoryError as problem:
+        raise ValueError(f"--against {path}: there is no such file or folder, and {problem}") from None
     except FileNotFoundError:
-        raise ValueError(f"--against {path}: there is no such file or folder") from None
+        raise ValueError(f"--against {path}: there is no such file, folder or commit") from None
     except ValueError as error:
         raise ValueError(f"--against {path} is not JSON: {error}") from None
     said = content.get("schema") if isinstance(content, dict) else None

@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     cells.add_root(parser)
     add("--reports", type=Path, help="the evidence (default: reports/ in the repo root)")
     add("--add", type=Path, action="append", default=[], metavar="DIR", help="evidence of another machine; repeatable")
-    add("--against", type=Path, metavar="DIR_OR_JSON", help="an earlier run: its matrix.json or its evidence")
+    add("--against", type=Path, metavar="WHAT", help="an earlier run: its matrix.json, its evidence, or its commit")
     add("--cells", type=_pair, metavar="CELL:CELL", help="cells to hold against each other (default: oldest:newest)")
     what = "CELL:LEVEL[@PLATFORM]"
     add("--require", action="append", default=[], metavar=what, help="an error where no test of it ran; repeatable")

@@ -306,6 +306,35 @@ class File(TypedDict):
     file: str
 
 
+class Stored(TypedDict):
+    """A GPU run that the repository keeps; it counts for nothing."""
+
+    what: Annotated[str, "tests or bench"]
+    triton: str
+    gpu: str
+    date: str
+    commit: Optional[str]
+    said: Annotated[str, "what it found"]
+    file: Annotated[str, '"" of a bench, which may have several']
+
+
+class AtCommit(TypedDict):
+    """A row as it was at a commit."""
+
+    commit: str
+    date: str
+    verdict: Annotated[str, 'of the row; "" of a timing']
+    median_s: NotRequired[float]
+
+
+class OverTime(TypedDict):
+    """A row at its newest commits."""
+
+    row: str
+    line: Annotated[Optional[str], "points of an SVG polyline through its times; null where it has not two"]
+    points: Annotated[list[AtCommit], "oldest first"]
+
+
 class Matrix(TypedDict):
     """The content of ``reports/matrix.json``."""
 
@@ -332,5 +361,7 @@ class Matrix(TypedDict):
     changes: Annotated[Optional[Changes], "against an earlier run; null where none was named"]
     cell_against_cell: Optional[Pair]
     jobs: Annotated[dict[str, str], "what CI says of its jobs: success, failure, cancelled, skipped, unplanned"]
+    stored: NotRequired[Annotated[list[Stored], "GPU runs that the repository keeps, shown and not counted"]]
+    history: NotRequired[Annotated[list[OverTime], "every row over commits, from reports/history"]]
     status: Annotated[Literal[0, 1, 2], "0 all passed, 1 a cell failed or regressed, 2 there is no answer"]
     status_reasons: list[str]
