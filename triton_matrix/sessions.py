@@ -19,7 +19,6 @@ from .base import commands, env_vars, files, locks
 from .base.cells import Cell, Table, load
 from .environments import harness, interpreters, provide
 from .evidence import writing
-from .releases.codegen_cli import UNAVAILABLE
 from .report import cli as report_cli
 from .suites import run, suite_paths
 from .verbs import VERBS
@@ -29,6 +28,7 @@ from .verbs import VERBS
 # one that a shell has from elsewhere says nothing.
 SELECTORS = ("-s", "-e", "--session", "--sessions", "-t", "--tags", "-k", "--keywords")
 PLAIN = "TRITON_MATRIX_PLAIN"
+SANITIZE = "--sanitize"  # behind -- of a cell's session: its kernels under compute-sanitizer, in place of its suites
 OF_ATLAS = ("codegen", "values")  # verbs over releases; of the cells' releases they are part of plain `nox`
 
 
@@ -49,7 +49,7 @@ def from_table(noxfile: str) -> Table:
 
     Returns:
         The table: each row is ``tests-<cell>``, and ``bench-<cell>`` where the package has a bench suite or launches
-        to run. Beside them are ``bench`` (all of those), ``codegen``, ``values`` (where there is an atlas
+        to run. Beside them are ``bench`` (all of those), ``sanitize`` (each cell's), ``codegen``, ``values`` (where there is an atlas
         ``codegen-cells``, where its launches are run ``values-cells``, else ``launches``), ``report``, ``bisect``,
         ``lock``, ``wheelhouse`` and ``ci-matrix``.
 
@@ -62,6 +62,7 @@ def from_table(noxfile: str) -> Table:
         add_cell(table, cell)
     if table.has_benches or table.has_values:
         add_bench(table)
+    add_sanitize(table)
     add_verbs(table, *OF_ATLAS, "lock", "wheelhouse", "ci-matrix")
     for verb in ("report", "bisect"):
         add_reporting(table, verb)
@@ -106,6 +107,9 @@ def add_cell(table: Table, cell: Cell) -> None:
             return subject(session, table, cell)
         with alone(session, table, cell):
             prepare(session, table, cell)
+            if SANITIZE in session.posargs:
+                allowed = [0, commands.UNAVAILABLE] if is_plain() else [0]
+                return inside(session, table, "sanitize", "--cell", cell.name, success_codes=allowed)
             inside(session, table, "run", "--cell", cell.name)
 
     tests.__doc__ = f"Build cell {cell.name} and run its suites: {cell.why}."
@@ -132,13 +136,25 @@ def add_bench(table: Table) -> None:
             session.notify(f"bench-{name}", session.posargs)
 
 
+def add_sanitize(table: Table) -> None:
+    """Make the session ``sanitize``, which asks for every cell's kernels under compute-sanitizer."""
+
+    @nox.session(name="sanitize", python=False)
+    def of_all(session: nox.Session) -> None:
+        os.environ[PLAIN] = str(os.getpid())
+        for name in table.cells:
+            session.notify(f"tests-{name}", [SANITIZE, *session.posargs])
+
+    of_all.__doc__ = doc_of("sanitize")
+
+
 def add_of_cells(table: Table, verb: str) -> str:
     """Make the session that runs a verb over the cells' own releases, part of plain ``nox``; gives its name."""
 
     @nox.session(name=f"{verb}-cells", python=False)
     def of_cells(session: nox.Session) -> None:
         command = [sys.executable, "-m", "triton_matrix", verb, "--cells", *session.posargs]
-        allowed = [0, UNAVAILABLE] if is_plain() else [0]
+        allowed = [0, commands.UNAVAILABLE] if is_plain() else [0]
         session.run(*command, "--root", str(table.root), external=True, success_codes=allowed)
 
     of_cells.__doc__ = f"Run the verb {verb} for the cells' own Tritons, as plain nox does."
@@ -233,7 +249,7 @@ def prepare(session: nox.Session, table: Table, cell: Cell) -> None:
     elif session.venv_backend != "none":
         house, _ = wheelhouse_and_rest(session)
         python = ["--python", session.bin + "/python"]
-        matrix(session, table, "provide", "--cell", cell.name, *python, *house, success_codes=[0, 3])
+        matrix(session, table, "provide", "--cell", cell.name, *python, *house, success_codes=[0, commands.UNAVAILABLE])
     missing = provide.unavailable(reports)
     if missing:
         session.skip(missing) if is_plain() else session.error(missing)
@@ -251,7 +267,7 @@ def matrix(session: nox.Session, table: Table, *args: str, **options: Any) -> No
     session.run_install(*command, external=True, log=False, **options)
 
 
-def inside(session: nox.Session, table: Table, *args: str) -> None:
+def inside(session: nox.Session, table: Table, *args: str, **options: Any) -> None:
     """A verb of the matrix inside the cell; not from the repo root, so that Python finds the installed wheel."""
     other = harness.other_in(Path(session.bin).parent) if session.venv_backend != "none" else ""
     if other:  # --no-install: an older harness may take for a pass what this one does not
@@ -260,7 +276,7 @@ def inside(session: nox.Session, table: Table, *args: str) -> None:
         env = {"PYTHONPATH": harness.unpacked(table)} if session.venv_backend == "none" else {}
         env[files.STARTED_IN] = session.invoked_from
         _, rest = wheelhouse_and_rest(session)
-        session.run("python", "-m", "triton_matrix", *args, "--root", str(table.root), *rest, env=env)
+        session.run("python", "-m", "triton_matrix", *args, "--root", str(table.root), *rest, env=env, **options)
 
 
 def subject(session: nox.Session, table: Table, cell: Cell) -> None:
@@ -275,8 +291,9 @@ def subject(session: nox.Session, table: Table, cell: Cell) -> None:
 
 
 def wheelhouse_and_rest(session: nox.Session) -> tuple[list[str], list[str]]:
-    """``--wheelhouse DIR`` says what the environment is made from; all other arguments are the verb's."""
+    """``--wheelhouse DIR`` says what the environment is made from; all others, but --sanitize, are the verb's."""
     parser = argparse.ArgumentParser(prog="nox", add_help=False, allow_abbrev=False)
     parser.add_argument("--wheelhouse")
+    parser.add_argument(SANITIZE, action="store_true")
     options, rest = parser.parse_known_args(session.posargs)
     return (["--wheelhouse", options.wheelhouse] if options.wheelhouse else []), rest

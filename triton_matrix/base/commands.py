@@ -22,6 +22,7 @@ from .children import Children
 from .display_text import clean, masked
 
 TAIL_LINES = 15
+UNAVAILABLE = 3  # the exit status of a verb that this machine cannot provide something for; plain nox goes on without
 PARENT = "TRITON_MATRIX_PARENT"  # the process id of the nox that started a verb
 MERCY_S = 0.2  # between asking a group to end and ending it; nox leaves its own child 0.5 s in all
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)

@@ -8,6 +8,11 @@ from typing import Literal, get_args
 LEVELS = ("interpreter", "device", "codegen")
 # the levels that a cell's suites run at
 RUN_LEVELS = ("interpreter", "device")
+# level device once more, under compute-sanitizer: a few of its tests, and what each tool found
+SANITIZER = "sanitizer"
+# what leaves a run and a JUnit file in a cell's folder; what a cell's row of the report may have
+FILED = (*RUN_LEVELS, SANITIZER)
+SHOWN = (*FILED, "codegen")
 # what a cell or level is found to be, worst first
 Verdict = Literal["regressed", "fail", "stale", "unavailable", "n/a", "pass"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ..base import files
+from ..base.levels import SANITIZER
 from .column import Column
 from .documents import Document, Failure
 
@@ -211,6 +212,9 @@ def _group(root: _Root) -> Group:
 
 def command(column: Column, level: str, tests: list[str]) -> str:
     """The command that runs these tests again in their cell, at their level."""
+    if level == SANITIZER:
+        tools = " ".join(f"--tool {test.rpartition('::')[2]}" for test in tests if "::" in test)
+        return f"{column.session()} -- --sanitize {tools}".rstrip()
     name, _, version = column.subject.rpartition("-")
     subject = f"--subject {name}=={version} " if column.subject else ""
     nox = f"{column.session()} -- {subject}--level {level}"

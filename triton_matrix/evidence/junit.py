@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 from ..base import display_text
-from ..base.levels import LEVELS
+from ..base.levels import SHOWN
 from . import runs
 from .column import parse
 from .documents import OUTCOMES, Failure, Suite, Unusable, as_utc, shown
@@ -62,8 +62,8 @@ def _properties(element: ET.Element) -> dict[str, str]:
 
 def _suite(path: Path, source: str, properties: dict[str, str], timestamp: Optional[str]) -> Suite:
     level = properties.get("level") or path.stem.removeprefix("junit-")
-    if level not in LEVELS:
-        raise Unusable(f"does not say its level: neither a property `level` nor its name is one of {', '.join(LEVELS)}")
+    if level not in SHOWN:
+        raise Unusable(f"does not say its level: neither a property `level` nor its name is one of {', '.join(SHOWN)}")
     cell = properties.get("cell") or path.parent.name
     if "cell" in properties and path.name.startswith("junit-") and path.parent.name != cell:
         raise Unusable(f"says that it is of cell {cell!r} but lies in the folder {path.parent.name!r}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import display_text
-from ..base.levels import RUN_LEVELS
+from ..base.levels import FILED
 from . import atlas_file, atlas_runs, bench_runs, file_names, runs, schemas
 from .column import NONE, parse
 from .documents import OUTCOMES as OUTCOMES
@@ -34,7 +34,7 @@ from .junit import read_junit as read_junit
 DERIVED = {file_names.MATRIX, file_names.PAGE, file_names.SUMMARY}
 # a file of such a name is damaged, not foreign, when it does not say what it is
 NAMES = {file_names.ENVIRONMENT, file_names.UNAVAILABLE, file_names.FAILURE, file_names.BENCHMARK, file_names.LAUNCHES}
-NAMES |= {*atlas_runs.NAMES.values(), bench_runs.NAME, *map(file_names.run, RUN_LEVELS)}
+NAMES |= {*atlas_runs.NAMES.values(), bench_runs.NAME, *map(file_names.run, FILED)}
 
 
 def read(folders: list[Path]) -> Evidence:
@@ -55,6 +55,16 @@ def read(folders: list[Path]) -> Evidence:
     _pair_atlas(found.values, found.values_runs, "values")
     _pair_atlas(found.device, found.device_runs, "device")
     return found
+
+
+def imported(folder: Path) -> dict[str, str]:
+    """The versions of torch and Triton that a run's process imported, as far as its folder says them."""
+    try:
+        found = load_json((folder / file_names.ENVIRONMENT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    versions = {name: found[name].get("version") for name in ("torch", "triton")}
+    return {name: str(version) for name, version in versions.items() if version}
 
 
 def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:

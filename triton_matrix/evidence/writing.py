@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 
 from ..base import display_text, files
 from ..base.display_text import masked
-from ..base.levels import RUN_LEVELS
+from ..base.levels import FILED
 from . import bench_runs, file_names, reading, runs, schemas, toolchain
 
 _COLUMN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
@@ -225,7 +225,7 @@ def incidents(path: Path, document: dict[str, Any]) -> None:
 
 def forget_results(folder: Path) -> None:
     """Remove what runs left in a cell's folder."""
-    for level in RUN_LEVELS:
+    for level in FILED:
         for path in (junit_file(folder, level), run_file(folder, level)):
             _remove(path)
     _remove(folder / file_names.ENVIRONMENT)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import cells, commands, compiler_variables, locks, targets, tritons, versions
+from ..base.commands import UNAVAILABLE
 from ..codegen import accepted
 from ..codegen.cli import add_loading_options, settings_of, target_names
 from ..environments import stamped
@@ -27,7 +28,6 @@ from .run_file import declare
 from .summary import Told, accept, report_atlas, report_launches, report_pair, tell_problems
 
 OF_CELLS = ("cuda:90", "hip:gfx942")  # a GPU of each platform, for plain `nox`
-UNAVAILABLE = 3
 
 
 @commands.exit_status("codegen")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..base import cells, commands, compiler_variables, locks, versions
+from ..base.commands import UNAVAILABLE
 from ..base.reads import Reads
 from ..codegen import accepted
 from ..environments import stamped
@@ -19,7 +20,7 @@ from ..evidence.atlas_file import INTERPRETER
 from ..launches import launch_list
 from ..launches.launch_list import Launched
 from . import value_runs
-from .codegen_cli import UNAVAILABLE, add_naming_options, rows_of, table_of
+from .codegen_cli import add_naming_options, rows_of, table_of
 from .run_file import declare
 from .summary import Told, tell_problems
 from .values_summary import report

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any, Optional
 
 from ..base.display_text import counted
-from ..base.levels import LEVELS
+from ..base.levels import SHOWN
 from ..evidence import causes
 from ..evidence.column import Column
 from ..evidence.reading import OUTCOMES
@@ -182,7 +182,7 @@ def cell_against_cell(run: Snapshot, rows: Mapping[Column, Row], left: str, righ
         if name not in named:
             raise ValueError(f"no cell {name!r}; there are {', '.join(named)}")
     levels = {}
-    for level in LEVELS:
+    for level in SHOWN:
         of_left, of_right = (run.levels.get((named[name], level)) for name in (left, right))
         if of_left is not None and of_right is not None:
             levels[level] = _differences(of_left, of_right)

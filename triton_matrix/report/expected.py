@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..base.cells import PLATFORMS, Table
-from ..base.levels import BAD, LEVELS
+from ..base.levels import BAD, SHOWN
 from ..evidence import column
 from ..evidence.column import NONE, Column
 
@@ -67,8 +67,8 @@ def parse(option: str, text: str, table: Table) -> Expected:
         return Expected(NONE, cell or text, release=release)
     level, on, platform = rest.partition("@")
     wrong = bool(on) and (level not in ON_GPUS or platform not in PLATFORMS)
-    if not cell or wrong or level not in (*LEVELS, BENCH):
-        forms = f"CELL:LEVEL, with a level of {', '.join(LEVELS)} or {BENCH}; {' and '.join(ON_GPUS)} take "
+    if not cell or wrong or level not in (*SHOWN, BENCH):
+        forms = f"CELL:LEVEL, with a level of {', '.join(SHOWN)} or {BENCH}; {' and '.join(ON_GPUS)} take "
         forms += (
             f"@PLATFORM, of {', '.join(PLATFORMS)}; {' and '.join(ATLAS)}, with or without :RELEASE, are of releases"
         )

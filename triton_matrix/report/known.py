@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import files
-from ..base.levels import LEVELS
+from ..base.levels import SHOWN
 from ..evidence import column
 
 # names that no suite has and that have nothing in common: a pattern that matches all of them says nothing
@@ -146,8 +146,8 @@ def _trouble(row: Mapping[str, Any], keys: tuple[str, ...], cells: Collection[st
     cell, level = row["cell"], row.get("level", "device")
     if column.parse(cell).cell not in cells and not any(_like(cell, name) for name in cells):
         return f"has cell = {cell!r}, which is no row of cells.toml; allowed are {', '.join(cells)}"
-    if not any(_like(level, name) for name in LEVELS):
-        return f"has level = {level!r}; allowed are {', '.join(LEVELS)}, and * and ? in them"
+    if not any(_like(level, name) for name in SHOWN):
+        return f"has level = {level!r}; allowed are {', '.join(SHOWN)}, and * and ? in them"
     for key in ("test", "benchmark"):
         if key in row and all(_like(row[key], name) for name in NAMES_OF_NOTHING[key]):
             return f"has {key} = {row[key]!r}, which accepts whatever fails; name what is known to fail"

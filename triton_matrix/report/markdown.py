@@ -55,12 +55,12 @@ def _when(matrix: Matrix) -> str:
 
 
 def _cells(matrix: Matrix) -> list[str]:
-    headings = ["cell", "verdict", "python", "torch", "triton", "interpreter", "device", "codegen"]
+    headings = ["cell", "verdict", "python", "torch", "triton", *sentences.levels(matrix)]
     rows = []
     for name, cell in matrix["cells"].items():
         reason = f": {cell['reason']}" if cell["reason"] else ""
         verdict = f"{sentences.MARKS[cell['verdict']]} **{cell['verdict']}**{_plain(reason)[:CELL_REASON]}"
-        levels = [sentences.level_line(cell["levels"].get(level)) for level in sentences.LEVELS]
+        levels = [sentences.level_line(cell["levels"].get(level)) for level in sentences.levels(matrix)]
         rows.append([name, verdict, *sentences.toolchain(cell).values(), *levels])
     return tables.render(headings, rows, markdown=True, labels=len(headings)).splitlines()
 

@@ -41,10 +41,11 @@ def render(matrix: Matrix, out: Path) -> str:
     )
     environment.filters["link"] = lambda file: os.path.relpath(file, out)
     environment.filters["code"] = _code
-    environment.globals.update(sentences=sentences, marks=sentences.MARKS, levels=sentences.LEVELS)
+    environment.globals.update(sentences=sentences, marks=sentences.MARKS)
     codegen = matrix["codegen"]
     return environment.get_template("page.html.j2").render(
         matrix=matrix,
+        levels=sentences.levels(matrix),
         launched_by=_launched_by(matrix),
         changed=sentences.change_lines(matrix["changes"]),
         verdicts=_counted(

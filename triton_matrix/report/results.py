@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Optional, TypeVar
 
 from ..base.cells import Table
+from ..base.levels import SANITIZER
 from ..bench.stored_runs import Run as Bench
 from ..codegen import metrics as codegen_metrics
 from ..evidence import bench_runs, causes, runs
@@ -22,6 +23,7 @@ from .known import Known
 from .standing import Current, Standing
 
 Record = TypeVar("Record", Suite, Document, Atlas)
+ON_A_GPU = ("device", SANITIZER)
 PLATFORM_OF = {"cuda": "cuda", "hip": "rocm"}
 
 
@@ -210,7 +212,7 @@ def annotate(evidence: Evidence, current: Current, known: Known) -> Results:
 
 def _suite(suite: Suite, environment: Optional[Document], current: Current, known: Known) -> SuiteResult:
     outdated, shortfall = current.outdated(suite), _shortfall(suite)
-    gpus = environment.content.get("gpus", ()) if environment and suite.level == "device" else ()
+    gpus = environment.content.get("gpus", ()) if environment and suite.level in ON_A_GPU else ()
     findings = tuple(_findings(suite, shortfall, known))
     failing = [each for each in findings if each.test != causes.WHOLE_RUN]
     counted = Counter(suite.outcomes.values())
@@ -256,7 +258,7 @@ def _unlaunched(suite: Suite, table: Table) -> str:
 
 def _machine(suite: Suite, environment: Optional[Document]) -> str:
     recorded = environment.content if environment else {}
-    if suite.level == "device":
+    if suite.level in ON_A_GPU:
         return suite.properties.get("gpu") or ", ".join(map(called, recorded.get("gpus", ())))
     return str(recorded.get("platform", {}).get("machine") or "")
 

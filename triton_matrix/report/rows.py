@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Optional, Union
 
 from ..base.cells import Cell, Table
-from ..base.levels import LEVELS
+from ..base.levels import LEVELS, SHOWN
 from ..evidence import causes
 from ..evidence.column import AMBIENT, Column
 from ..evidence.reading import Document
@@ -67,7 +67,7 @@ def build(kept: Kept, table: Table, known: Known) -> dict[Column, Row]:
     for column in [*listed, *sorted(others)]:
         ran = kept.suites.get(column, {})
         levels: dict[str, Union[Level, LaunchesResult]] = {
-            level: _level(ran[level], wrong.get((str(column), level), [])) for level in LEVELS if level in ran
+            level: _level(ran[level], wrong.get((str(column), level), [])) for level in SHOWN if level in ran
         }
         if column in kept.launches:
             levels["codegen"] = kept.launches[column]

@@ -10,7 +10,7 @@ import types
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from ..base.levels import LEVELS
+from ..base.levels import SHOWN
 from ..evidence import schemas
 from .matrix import Matrix, NotRequired
 
@@ -58,7 +58,7 @@ def _of_typed_dict(hint: Any) -> dict[str, Any]:
     hints = get_type_hints(hint, include_extras=True)
     keys = {name: _schema_of(each) for name, each in sorted(hints.items())}
     if "levels" in keys and "verdict" in keys:
-        keys["levels"]["propertyNames"] = {"enum": list(LEVELS)}
+        keys["levels"]["propertyNames"] = {"enum": list(SHOWN)}
     return {
         "type": "object",
         "description": (hint.__doc__ or "").strip().splitlines()[0],

@@ -8,7 +8,7 @@ from typing import Any, Optional
 from ..base import versions
 from ..base.display_text import named
 from ..base.display_text import short as short
-from ..base.levels import LEVELS as LEVELS
+from ..base.levels import SANITIZER, SHOWN
 from ..bench.regression import THRESHOLD
 from ..bench.table import noise as noise
 from ..evidence.runs import of_kernels as of_kernels
@@ -18,6 +18,12 @@ from .matrix import Changes, Matrix
 KERNELS_NAMED = 4  # of those that never ran, in a sentence
 MARKS = {"regressed": "↘", "fail": "✗", "pass": "✓", "stale": "◷", "n/a": "∅", "unavailable": "○", "not run": "·"}
 STYLES = {"pass": "green", "fail": "bold red", "regressed": "bold magenta", "stale": "yellow"}
+
+
+def levels(matrix: Matrix) -> list[str]:
+    """The levels that a table of cells shows; the sanitizer's only where a cell has it."""
+    has_it = any(SANITIZER in cell["levels"] for cell in matrix["cells"].values())
+    return [level for level in SHOWN if level != SANITIZER or has_it]
 
 
 def level_line(level: Optional[Mapping[str, Any]]) -> str:

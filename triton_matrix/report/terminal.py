@@ -70,12 +70,13 @@ def _cells(matrix: Matrix) -> Table:
     table.add_column("cell", overflow="fold", max_width=18)
     for name in ("python", "torch", "triton"):
         table.add_column(name, overflow="fold", max_width=14 if name == "torch" else 10)
-    for level in sentences.LEVELS:
+    levels = sentences.levels(matrix)
+    for level in levels:
         table.add_column(level, overflow="fold", max_width=20)
     for name, cell in matrix["cells"].items():
-        levels = [_level(cell["levels"].get(level)) for level in sentences.LEVELS]
+        found = [_level(cell["levels"].get(level)) for level in levels]
         table.add_row(
-            Text(name, style=sentences.STYLES.get(cell["verdict"], "")), *sentences.toolchain(cell).values(), *levels
+            Text(name, style=sentences.STYLES.get(cell["verdict"], "")), *sentences.toolchain(cell).values(), *found
         )
     return table
 

@@ -42,7 +42,7 @@ class Asked:
     @property
     def whole(self) -> bool:
         """Whether this is everything that the column's suites hold, so that it may be filed as their result."""
-        return not self.selection and self.suites == _all_suites(self.table, self.folder.name)
+        return not self.selection and self.suites == all_suites(self.table, self.folder.name)
 
 
 @commands.exit_status("run")
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> int:
             f"the column is {column!r}, which is another row's; allowed are {cell.name} and {cell.name}@..."
         )
     folder = writing.column_folder((options.reports or table.reports).resolve(), column)
-    suites = suite_paths.paths(table, options.suite) if options.suite else _all_suites(table, column)
+    suites = suite_paths.paths(table, options.suite) if options.suite else all_suites(table, column)
     selection = [argument for argument in pytest_args if argument != "--"]
     asked = Asked(table, cell, folder, suites, options.plugin, selection)
     gpus, trouble = _count_gpus() if options.level != "interpreter" else (0, "")
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _all_suites(table: Table, column: str) -> list[str]:
+def all_suites(table: Table, column: str) -> list[str]:
     """What a whole run of the column is: the package's suites, or those that ask what any subject must answer."""
     return suite_paths.paths(table, table.package.subject.get("suites", ()) if parse(column).subject else ())
 
@@ -142,7 +142,7 @@ def _limit(table: Table, env: dict[str, str]) -> list[str]:
     return []
 
 
-def _declare(asked: Asked, level: str) -> runs.Run:
+def declare(asked: Asked, level: str) -> runs.Run:
     """The run of a level, before it starts."""
     table, cell = asked.table, asked.cell
     commit, dirty = toolchain.git_state(table.root)
@@ -160,18 +160,16 @@ def _refuse(asked: Asked, level: str, problem: str) -> int:
     """Say why a level is not run, also to those who read the evidence."""
     print(f"run: cell {asked.cell.name}, level {level} was not run: {problem}", file=sys.stderr, flush=True)
     if asked.whole:
-        run = _declare(asked, level)
+        run = declare(asked, level)
         run.problem = f"it was not run: {problem}"
         writing.open_run(asked.folder, run)
         writing.close_run(asked.folder, run, 2, asked.table.root, sys.prefix)
     return 2
 
 
-def _run_level(asked: Asked, level: str) -> int:
+def invocation(asked: Asked, level: str) -> tuple[list[str], dict[str, str]]:
+    """The command that runs what is asked for at a level, without what limits it, and its environment."""
     table, cell, folder = asked.table, asked.cell, asked.folder
-    misfit = fit.misfit(cell, level)
-    if misfit:
-        return _refuse(asked, level, misfit)
     env = {**os.environ, env_vars.CELL: cell.name, env_vars.LEVEL: level}
     env[env_vars.COLUMN] = folder.name
     for name in (env_vars.INTERPRET, "PYTHONOPTIMIZE"):  # which leaves out every assert that pytest does not rewrite
@@ -187,14 +185,24 @@ def _run_level(asked: Asked, level: str) -> int:
         f"--rootdir={os.path.relpath(table.root, suite_paths.folder(table))}"
     ]  # pytest puts variables into it, too
     early += ["--continue-on-collection-errors"]  # a broken file costs itself, and is an error of the run
-    command = [sys.executable, "-m", "pytest", *early, *asked.suites, *_limit(table, env), *asked.selection]
+    command = [sys.executable, "-m", "pytest", *early, *asked.suites]
+    return command, env
+
+
+def _run_level(asked: Asked, level: str) -> int:
+    table, cell, folder = asked.table, asked.cell, asked.folder
+    misfit = fit.misfit(cell, level)
+    if misfit:
+        return _refuse(asked, level, misfit)
+    command, env = invocation(asked, level)
+    command += [*_limit(table, env), *asked.selection]
     print(f"cell {cell.name}, level {level}: {' '.join(command[3:])}", flush=True)
     if not asked.whole:
         status = commands.run_group(command, cwd=suite_paths.folder(table), env=env)
         print(f"a selection was run: the evidence of cell {cell.name} is left as it was", flush=True)
         return status if status in (0, 1) else 2
     commands.drop_pytest_options(env)
-    run = _declare(asked, level)
+    run = declare(asked, level)
     variables = compiler_variables.of_run(os.environ)
     if variables:
         print(f"the shell sets {masked(compiler_variables.shown(variables))}", flush=True)

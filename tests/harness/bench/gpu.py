@@ -103,6 +103,7 @@ class jit:
         def launch(**given):
             arguments, options = self.split(given)
             compiled(self.fn, options)
+            tell_the_sanitizer(self.fn)
             self.fn.__globals__["options"] = options
             self.fn(**{{name: getattr(each, "array", each) for name, each in arguments.items()}})
         return launch
@@ -141,7 +142,9 @@ def torch_at(folder: Path) -> Path:
 
 def triton_at(folder: Path, version: str) -> Path:
     """A folder with a Triton, as unpacked."""
-    write(folder / "triton" / "__init__.py", TRITON.format(version=version))
+    from .sanitizer import TELLS
+
+    write(folder / "triton" / "__init__.py", TRITON.format(version=version) + TELLS)
     write(folder / "triton" / "compiler" / "__init__.py", COMPILER)
     driver = "import types\ndriver = types.SimpleNamespace(set_active=lambda driver: None)\n"
     write(folder / "triton" / "runtime" / "__init__.py", driver)
@@ -189,11 +192,12 @@ class Machine:
         """Run the verb over the launches."""
         return self.verb("bench", "--launches", "launches", *arguments)
 
-    def verb(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def verb(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a verb on this machine."""
         env = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_", "PYTEST", "NOX"))}
         here = Path(triton_matrix.__file__).resolve().parents[1]
         env["PYTHONPATH"] = os.pathsep.join(map(str, [*self._paths, here]))
         env.update({"STAND_IN_UUID": self.folder.name} if self.has_gpu else {}, PYTHONDONTWRITEBYTECODE="1")
+        env.update(environ)
         command = [sys.executable, "-m", "triton_matrix", *arguments]
         return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False, timeout=60)

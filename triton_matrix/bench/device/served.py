@@ -52,6 +52,7 @@ class Served:
             "open": self.open,
             "compile": self.compile,
             "compute": self.compute,
+            "once": self.once,
             "keep": self.keep,
             "time": self.time,
         }
@@ -117,6 +118,12 @@ class Served:
         self._held.restore()
         self._held.run()
         return {"repeats": self._held.is_as_brought_back(), "bytes": _bytes(self._prepared.tensors)}
+
+    def once(self) -> dict[str, Any]:
+        """Run the open launch once, and wait for it."""
+        self._held.run()
+        torch.cuda.synchronize()
+        return {}
 
     def keep(self, folder: str, also: list[str]) -> dict[str, Any]:
         """Keep in ``folder`` what the first run changed, and what ``also`` holds: it may have written the same."""
