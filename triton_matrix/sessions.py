@@ -49,9 +49,9 @@ def from_table(noxfile: str) -> Table:
 
     Returns:
         The table: each row is ``tests-<cell>``, and ``bench-<cell>`` where the package has a bench suite or launches
-        to run. Beside them are ``bench`` (all of those), ``sanitize`` (each cell's), ``codegen``, ``values`` (where there is an atlas
-        ``codegen-cells``, where its launches are run ``values-cells``, else ``launches``), ``report``, ``bisect``,
-        ``lock``, ``wheelhouse`` and ``ci-matrix``.
+        to run. Beside them are ``bench`` (all of those), ``sanitize`` (each cell's), ``codegen``, ``values`` (where
+        there is an atlas ``codegen-cells``, where its launches are run ``values-cells``, else ``launches``),
+        ``report``, ``bisect``, ``lock``, ``wheelhouse`` and ``ci-matrix``.
 
     Raises:
         ValueError: as of :func:`triton_matrix.base.cells.load`.
@@ -72,7 +72,7 @@ def from_table(noxfile: str) -> Table:
     if not table.package.atlas and table.package.kernels:
         add_launches(table)
         of_cells.append("launches")
-    tests = [f"tests-{name}" for name in table.cells if test_paths.has_tests(table)]
+    tests = [f"tests-{name}" for name in table.cells if suite_paths.has_tests(table)]
     nox.options.sessions = [*tests, *of_cells, "report"]
     return table
 
@@ -168,7 +168,7 @@ def add_launches(table: Table) -> None:
     def launches(session: nox.Session) -> None:
         """Compile the kernels for the cells' own Tritons, as the tests launch them, else as guessed; no GPU needed."""
         command = [sys.executable, "-m", "triton_matrix", "scan", "--cells", *session.posargs]
-        allowed = [0, UNAVAILABLE] if is_plain() else [0]
+        allowed = [0, commands.UNAVAILABLE] if is_plain() else [0]
         session.run(*command, "--root", str(table.root), external=True, success_codes=allowed)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import values
-from ..base import cells, commands, compiler_variables, files, targets
+from ..base import cells, commands, compiler_variables, files, targets, tritons
 from ..environments import stamped
 from ..launches import launch_list, naming
 from ..values import computing
@@ -43,8 +43,9 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     if (options.level == "codegen") != (options.target is not None):
         raise ValueError(f"--target is {options.target!r}; level codegen needs one, and level interpreter has none")
-    table = cells.with_named(cells.load_at(options.root), (options.from_, options.to))
-    rows = choose(table.releases, None, options.from_, options.to)
+    table = cells.load_at(options.root)
+    rows = [tritons.row(table, text) for text in (options.from_, options.to)]
+    choose({row.name: row for row in rows}, None, rows[0].name, rows[1].name)
     envs = (options.envs or table.root / ".nox" / "codegen").resolve()
     commands.uv()
     pythons = {row.triton: stamped.of_release(row, tuple(options.with_), envs) for row in rows}

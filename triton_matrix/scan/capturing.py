@@ -14,7 +14,7 @@ from typing import Optional
 from ..base import commands, files, pairs
 from ..environments import stamped
 from ..init import choice, modules
-from ..suites import test_paths
+from ..suites import suite_paths
 from . import interpreter
 from .package import Scanned
 
@@ -74,7 +74,7 @@ def commands_of(root: Path, suites: Sequence[str] = ()) -> Iterator[list[str]]:
         suites: paths below the root; without one: those that the package's settings name.
     """
     suites = suites or choice.suites_of(root)
-    if test_paths.hold_tests(root / each for each in suites):
+    if suite_paths.hold_tests(root / each for each in suites):
         yield [*PYTEST, *suites]
         return
     for folder in EXAMPLES:

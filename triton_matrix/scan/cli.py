@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import cells, commands, locks, pairs, targets
+from ..base.commands import UNAVAILABLE
 from ..codegen.cli import target_names
 from ..launches import guess
-from ..releases.codegen_cli import OF_CELLS, UNAVAILABLE, choose
+from ..releases.codegen_cli import OF_CELLS, choose
 from . import capturing, interpreter, of_cells
 from .package import Scanned, bring
 from .run import How, Scan

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import cells, files, pairs
+from ..base.commands import UNAVAILABLE
 from ..codegen.batches import Settings
 from ..evidence import atlas_file, atlas_runs, scan_file, toolchain
 from ..init import choice
@@ -18,7 +19,6 @@ from ..lint import kernels as lint
 from ..lint import output, portable
 from ..lint.finding import Finding
 from ..releases import compile_runs, summary
-from ..releases.codegen_cli import UNAVAILABLE
 from ..releases.run_file import Declared
 from . import answer, bounds, launched, trial
 from .bounds import Kernel
