@@ -12,10 +12,9 @@ DIRECTIONS = ("forward", "backward")
 
 @dataclass(frozen=True)
 class Kind:
-    """What the kernels of one kind do and need.
+    """What the kernels of one kind need.
 
     Attributes:
-        does: how they cut up the matrix.
         directions: those that have a kernel of this kind.
         in_words: they hold two elements of 16 bits in each register, so that they take no other rows.
         shares_rows: their programs may share a row, and wait for each other.
@@ -24,7 +23,6 @@ class Kind:
         interpreted_since: the first Triton whose interpreter runs them; None: none does.
     """
 
-    does: str
     directions: tuple[str, ...] = DIRECTIONS
     in_words: bool = False
     shares_rows: bool = False
@@ -47,28 +45,16 @@ class Kind:
 
 
 KINDS = {
-    "tile": Kind("whole rows are held in registers"),
-    "packed": Kind(
-        "forward of one row in chunks of words of two elements",
-        directions=("forward",),
-        in_words=True,
-        cuda_only=True,
-        interpreted_since="3.0",
-    ),
-    "split": Kind(
-        "rows are cut over several programs that exchange their sums",
-        shares_rows=True,
-        cuda_only=True,
-        interpreted_since=None,
-    ),
-    "pipelined": Kind(
-        "rows of words, whole or split, are copied ahead to shared memory",
-        in_words=True,
-        shares_rows=True,
-        cuda_only=True,
-        since="3.0",
-        interpreted_since=None,
-    ),
-    "wide": Kind("rows are walked in chunks and read twice"),
-    "unaligned": Kind("one row at a time, whose length is no multiple of 16 bytes", interpreted_since="3.0"),
+    # whole rows, held in registers
+    "tile": Kind(),
+    # forward of one row, in chunks of words of two elements
+    "packed": Kind(directions=("forward",), in_words=True, cuda_only=True, interpreted_since="3.0"),
+    # rows cut over several programs that exchange their sums
+    "split": Kind(shares_rows=True, cuda_only=True, interpreted_since=None),
+    # rows of words, whole or split, copied ahead to shared memory
+    "pipelined": Kind(in_words=True, shares_rows=True, cuda_only=True, since="3.0", interpreted_since=None),
+    # rows walked in chunks and read twice
+    "wide": Kind(),
+    # one row at a time, whose length is no multiple of 16 bytes
+    "unaligned": Kind(interpreted_since="3.0"),
 }

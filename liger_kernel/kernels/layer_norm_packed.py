@@ -5,7 +5,6 @@
 A row of 49152 elements so fits into the registers of one program, 24 words in each of 1024 threads: it is read once and
 written once, and no program waits for another. Every pass over the row unpacks the words anew. What a pass unpacks is
 not kept, because the next pass reads the words through a zero that only the pass before it gives.
-
 """
 
 import triton

@@ -5,12 +5,11 @@
 `STAGES` of the loop over rows makes Triton, from 3.0 on, copy the rows of the next STAGES - 1 passes to shared memory
 without registers. Registers so hold dw and db of more columns, and a row of words (packed.py).
 
-SPLIT neighbouring programs work on the same row, each on BLOCK_N columns, and exchange two sums as in
-layer_norm_split.py, which also says why no program waits for ever. Two rows are under way: a pass publishes the sums of
-one row, then collects those of the row before it, which all programs of the row published a pass ago, and writes that.
+SPLIT neighbouring programs work on the same row, each on BLOCK_N columns, and exchange two sums; exchange.py also says
+why no program waits for ever. Two rows are under way: a pass publishes the sums of one row, then collects those of the
+row before it, which all programs of the row published a pass ago, and writes that.
 A program of a split row waits inside one instruction sequence of PTX (`_wait`): every thread reads the slots until
 none is empty. A slot is written once, so that all threads see the same words, and no barrier is inside the wait.
-
 """
 
 import triton

@@ -2,8 +2,8 @@
 
 `forward_plan` and `backward_plan` return the launches in order. Nothing else decides a block shape, a number of warps
 or another compile option: the torch side launches exactly these, tests assert them, and the codegen atlas compiles
-them. `settings` chooses how a kernel cuts up the matrix, `geometry` computes blocks and grids, `parameters` lists what
-each kernel takes, `device` describes what it runs on.
+them. `settings` chooses how a kernel cuts up the matrix, `kinds` says which kernels there are for that and where they
+run, `geometry` computes blocks and grids, `parameters` lists what kernels take, `device` describes what they run on.
 """
 
 from __future__ import annotations
