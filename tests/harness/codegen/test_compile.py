@@ -73,6 +73,17 @@ def test_the_units_that_a_dot_runs_on_are_told_of_every_generation(codegen, tmp_
     assert "tma ld" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    "switch", ["TRITON_DEFAULT_FP_FUSION", "TRITON_DEFAULT_FP_FUSION=", "HOME=/", "TRITON_INTERPRET=1"]
+)
+def test_what_is_no_switch_is_one_sentence_and_exit_status_2(codegen, broken_launch, switch):
+    done = codegen(NEWEST, "--launches", broken_launch(), "--switch", switch)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        f"--switch is '{switch}'; allowed is NAME=VALUE of a variable that changes what Triton compiles" in done.stderr
+    )
+
+
 @pytest.mark.parametrize("release", [OLDEST, NEWEST])
 def test_what_does_not_compile_is_an_error_and_exit_status_1(codegen, broken_launch, release):
     launch = broken_launch("copy_with_a_typo", args='x_ptr = "*fp32"')
