@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif("TRITON_MATRIX_CAPTURE" not in os.environ, reaso
 
 
 @pytest.fixture(scope="session")
-def torch_python():
+def torch_python(environments):
     """A Python with a torch, pytest and Triton 3.6.0."""
     row = cells.load(ROOT / "constraints" / "cells.toml").releases["3.6.0"]
     return stamped.of_release(row, ("torch", "pytest", "numpy"), ENVS)
@@ -35,6 +35,17 @@ from mine import copy
 
 class Side(torch.cuda.Stream):
     pass
+
+@torch.library.custom_op("mine::emptied", mutates_args=())
+def emptied(x: torch.Tensor) -> torch.Tensor:
+    if not x.is_cuda:
+        raise ValueError("x must be on the GPU")
+    return torch.empty_like(x)
+
+def test_inside_of_an_operator_all_is_as_outside():
+    x = torch.ones(4096, device="cuda")
+    torch.full_like(x, 3e38)  # its memory is free again, and holds this
+    copy[(1,)](emptied(x), None, 4096, 1, 0.5, KIND=None, NAME="operator")
 
 def test_streams_and_events_are_classes(stream: torch.cuda.Stream | None = None, event: torch.cuda.Event | None = None):
     if not isinstance(torch.cuda.current_stream(), torch.cuda.Stream) or isinstance(Side(), torch.cuda.Event):
@@ -78,9 +89,16 @@ def test_a_package_s_tests_are_captured_without_a_gpu(capture, torch_python, tmp
     done, launches = capture(
         torch_python, *extra, "--", "pytest", "-q", "test_mine.py", PYTHONPATH=f"{ROOT}:{tmp_path}"
     )
-    assert "3 passed" in done.stdout, done.stdout
+    assert "4 passed" in done.stdout, done.stdout
     assert sorted({each["args"]["x_ptr"]["tensor"]["dtype"] for each in launches.values()}) == ["fp16", "fp32"]
-    assert {each["constexprs"]["NAME"] for each in launches.values()} == {"gelu", "after the assertions", "backward"}
+    assert {each["constexprs"]["NAME"] for each in launches.values()} == {
+        "gelu",
+        "after the assertions",
+        "backward",
+        "operator",
+    }
+    (inside,) = (each for each in launches.values() if each["constexprs"]["NAME"] == "operator")
+    assert inside["args"]["x_ptr"]["tensor"]["fill"] == {"kind": "zeros"}
 
 
 KERNELS = """

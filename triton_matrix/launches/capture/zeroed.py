@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import types
 from typing import Any
 
 import torch
@@ -15,6 +17,7 @@ class Zeroed(TorchFunctionMode):  # type: ignore[misc]  # where torch is not ins
         super().__init__()
         tensor: Any = torch.Tensor
         self._empty = {torch.empty, torch.empty_like, torch.empty_strided, tensor.new_empty, tensor.new_empty_strided}
+        self._empty |= {getattr(torch, "empty_permuted", torch.empty)}  # from 2.1 on
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
@@ -38,3 +41,28 @@ def enter(mode: TorchFunctionMode) -> None:
                 return engine(*args, **kwargs)
 
         autograd._engine_run_backward = run_backward
+    _follow_into_operators(mode)
+
+
+def _follow_into_operators(mode: TorchFunctionMode) -> None:
+    """Keep the mode in force inside of operators that a package registers, where torch takes all modes away."""
+    library: Any = torch.library.Library
+    impl = library.impl
+
+    def registered(self: Any, name: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
+        return impl(self, name, inside(function), *args, **kwargs)
+
+    def inside(function: Any) -> Any:
+        if not isinstance(function, types.FunctionType) or function is torch.library.fallthrough_kernel:
+            return function
+
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if torch._C._is_torch_function_mode_enabled():
+                return function(*args, **kwargs)
+            with mode:
+                return function(*args, **kwargs)
+
+        return run
+
+    library.impl = registered
