@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Optional
 
@@ -65,9 +65,9 @@ def covering(run: Run, each: int, matching: Optional[str] = None) -> list[str]:
     return sorted(chosen)
 
 
-def _cost(allowed: Mapping[str, Mapping[str, int]], wanted: Counter[str]):  # type: ignore[no-untyped-def]
-    def cost(test: str) -> tuple[float, str]:
-        launches = allowed[test]
-        return sum(launches.values()) / len(launches.keys() & (+wanted).keys()), test
+def _cost(allowed: Mapping[str, Mapping[str, int]], wanted: Counter[str]) -> Callable[[str], tuple[float, int, str]]:
+    def cost(test: str) -> tuple[float, int, str]:
+        new = len(allowed[test].keys() & (+wanted).keys())
+        return sum(allowed[test].values()) / new, -new, test
 
     return cost
