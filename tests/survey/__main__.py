@@ -178,13 +178,15 @@ def report(answered: Mapping[str, Mapping[str, Any]], judged: Sequence[tuple[Fai
         kernels = content["kernels"]
         counts = [sum(each["how"] == how for each in kernels) for how in ("captured", "guessed", "not reached")]
         compiled = [sum(each["status"].get("cuda", {}).get(of) == "ok" for each in kernels) for of in releases]
-        rows.append([f"{content['package']} {content['version']}", len(kernels), *counts, *compiled])
-    total: list[Any] = ["all", *(sum(row[at] for row in rows) for at in range(1, 5 + len(releases)))]
-    headings = ["package", "kernels", "captured", "guessed", "not reached", *releases]
-    reached = total[2] + total[3]
+        shown = [n if of in content["releases"] else "-" for of, n in zip(releases, compiled)]
+        name = f"{content['package']} {content['version']}"
+        rows.append([name, round(content["seconds"]), len(kernels), *counts, *shown, *map(code, ranges(content))])
+    numbers = range(1, 6 + len(releases))
+    total = ["all", *(sum(row[at] for row in rows if row[at] != "-") for at in numbers), "", "", ""]
+    headings = ["package", "s", "kernels", "captured", "guessed", "not reached", *releases, "CUDA", "HIP", "declared"]
     parts = [
-        f"{total[1]} kernels of {len(rows)} packages, {reached} of them reached, {TARGET}, "
-        f"{datetime.date.today().isoformat()}: how many compile per release.\n",
+        f"{total[2]} kernels of {len(rows)} packages, {total[3] + total[4]} of them reached, {TARGET}, "
+        f"{datetime.date.today().isoformat()}: how many compile per release, and the range.\n",
         tables.render(headings, [*rows, total], markdown=True),
     ]
     by_status = {
@@ -209,6 +211,20 @@ def report(answered: Mapping[str, Mapping[str, Any]], judged: Sequence[tuple[Fai
     named = ["package", "kernel", "how", "triton", "as the scan says", "alone", "as Triton says"]
     parts.append(tables.render(named, shown, markdown=True, labels=len(named)))
     return "\n".join(parts) + "\n"
+
+
+def ranges(content: Mapping[str, Any]) -> list[str]:
+    """The range of each backend, none where nothing bounds it and ? where nothing compiled; and what is declared."""
+    found = {}
+    for each in content["ranges"]:
+        known = any("ok" in kernel["status"].get(each["backend"], {}).values() for kernel in content["kernels"])
+        found[each["backend"]] = each["specifier"] or ("none" if known else "?")
+    return [found.get("cuda", ""), found.get("hip", ""), content["declared"]]
+
+
+def code(text: str) -> str:
+    """Text as Markdown shows it as it is."""
+    return f"`{text}`" if any(letter in text for letter in "<>=!") else text
 
 
 if __name__ == "__main__":
