@@ -184,7 +184,8 @@ def _unanswered(verdicts: Verdicts, asked: Asked, old: Sequence[Stale]) -> Itera
         yield from _nothing_compared(over, judged, allow_stale)
     if not allow_stale:
         yield from (f"{each.where}: stale: {each.reason}" for each in old if each.own)
-    yield from _no_result(verdicts, asked)
+    scan = facts.scan
+    yield from () if scan["lines"] and not scan["outdated"] else _no_result(verdicts, asked)
 
 
 def _nothing_compared(over: OverReleases, judged: Mapping[str, Judged], allow_stale: bool) -> Iterator[str]:
@@ -200,9 +201,6 @@ def _nothing_compared(over: OverReleases, judged: Mapping[str, Judged], allow_st
 def _no_result(verdicts: Verdicts, asked: Asked) -> Iterator[str]:
     """That nothing says anything about the checkout as it is now."""
     runs = verdicts.facts.bench_runs
-    scan = verdicts.facts.scan
-    if scan["lines"] and not scan["outdated"]:
-        return
     levels = [level for row in verdicts.rows.values() for level in row.levels.values()]
     levels += [*verdicts.codegen.values(), *verdicts.values.values()]
     there = [level for level in levels if sum(level.of.counts.values()) or level.shortfall]
