@@ -40,6 +40,15 @@ def performance(session: nox.Session) -> None:
 
 
 @nox.session
+def survey(session: nox.Session) -> None:
+    """Scan public packages one after another, and ask each failure again without this project; takes hours."""
+    tools(session, "check")
+    with session.chdir(ROOT / "tests"):
+        where = ["--folder", str(ROOT / "reports" / "survey"), "--envs", str(ROOT / ".nox" / "codegen")]
+        session.run("python", "-m", "survey", *where, *session.posargs, env={"PYTHONPATH": str(ROOT)})
+
+
+@nox.session
 def static(session: nox.Session) -> None:
     """Lint, formatting, types, kernels and workflows: what can be checked without running anything."""
     tools(session, "check")

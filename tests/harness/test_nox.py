@@ -105,3 +105,27 @@ def test_ambient_in_a_python_without_torch_is_listed_in_plain_nox_and_an_error_b
     done = nox(checkout, "-s", "tests-ambient")
     assert done.returncode != 0
     assert sentence in done.stdout
+
+
+@pytest.fixture
+def package(environments, tmp_path):
+    """Write a package that takes the matrix; gives what plain nox runs of it."""
+    (tmp_path / "noxfile.py").write_text("from triton_matrix import sessions\n\nsessions.from_table(__file__)\n")
+    (tmp_path / "constraints").mkdir()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "conftest.py").write_text("")
+
+    def plain(more="", test=False):
+        (tmp_path / "constraints" / "cells.toml").write_text(f'[package]\nname = "toys"\n{more}\n{ROW}')
+        if test:
+            (tmp_path / "tests" / "test_toys.py").write_text("def test_it(): pass\n")
+        return set(re.findall(r"^\* (\S+)", nox(tmp_path, "-l", PYTHONPATH=str(ROOT)).stdout, re.MULTILINE))
+
+    return plain
+
+
+def test_plain_nox_compiles_what_tests_launch_where_no_launches_are_written_and_runs_no_suite_without_a_test(package):
+    assert package() == {"launches", "report"}
+    assert package(test=True) == {"tests-future", "launches", "report"}
+    assert package("kernels = false") == {"tests-future", "report"}
+    assert package('atlas = "toys.py:atlas"') == {"tests-future", "codegen-cells", "values-cells", "report"}

@@ -1,7 +1,7 @@
-"""Compile kernels of public packages as they stand with every release, and say whose fault each failure is.
+"""Scan public packages, one after another, and say whose fault each failure is.
 
-A guessed launch counts where it compiles beside a real torch on one release (``--judge``), or where the kernel's module
-does not load at all. A failure on another release is the package's own where a real torch makes no difference to it.
+A failure is asked again by alone.py, a script that knows nothing of this project, beside a real torch. One that it does
+not meet is ours.
 """
 
 from __future__ import annotations
@@ -9,255 +9,222 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import re
 import subprocess
 import sys
-import zipfile
-from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from triton_matrix.base import cells, tables
-from triton_matrix.launches import Configuration, guess, launch_file, naming
+from triton_matrix.base import pairs, tables, targets, versions
+from triton_matrix.environments import stamped
+from triton_matrix.evidence import scan_file
+from triton_matrix.launches import import_names, launch_file, naming
 
 PACKAGES = (
-    "adasplash==0.2.2",
-    "attn-gym==0.0.17",
-    "bitsandbytes==0.50.2",
-    "conch-triton-kernels==1.3",
-    "dsalt==1.0.0",
-    "fla-core==0.6.0",
-    "flag-gems==5.0.2",
-    "flash-sinkhorn==0.4.1",
-    "flashnn==0.1.1",
-    "jvp-flash-attention==0.14.0",
-    "late-interaction-kernels==0.4.5",
-    "liger-kernel==0.8.5",
-    "mase-triton==0.0.7",
-    "sageattention==1.0.6",
-    "torchao==0.18.0",
-    "unsloth==2026.10.9",
-    "xformers==0.0.35",
+    *("adasplash", "amd-aiter", "attn-gym", "bitsandbytes", "conch-triton-kernels", "crossentropy-triton"),
+    *(
+        "disentangled-flash",
+        "dsalt",
+        "fla-core",
+        "flag-gems",
+        "flash-kmeans",
+        "flash-sinkhorn",
+        "flashnn",
+        "hilbertsfc",
+    ),
+    *("jvp-flash-attention", "late-interaction-kernels", "liger-kernel", "mamba-ssm", "mase-triton", "memeff"),
+    *("moe-ops", "sageattention", "torchao", "unsloth", "vllm", "xformers"),
 )
+ALONE = Path(__file__).with_name("alone.py")
+BESIDE = ("numpy", "einops", "packaging", "setuptools")  # what kernels' modules import, beside torch
 TARGET = "cuda:90"
 
 
 @dataclass(frozen=True)
-class Kernel:
-    """A kernel of a package, and a launch file of it as TOML."""
+class Failure:
+    """A kernel that fails on a release, as a scan says, and its launch as alone.py is asked it; None: it cannot be."""
 
     package: str
-    name: str
-    file: Path
-    launch: str
-
-
-Answers = dict[tuple[int, str], tuple[str, str]]  # status and reason, by a kernel's number and the release
+    kernel: str
+    release: str
+    how: str
+    said: str
+    asked: Optional[Mapping[str, Any]]
 
 
 def main(argv: list[str]) -> int:
-    """Exit status 0: no failure is ours. 1: one is."""
+    """Exit status 0: no failure is ours. 1: one is, or a package has no answer."""
     parser = argparse.ArgumentParser(prog="python -m survey", description=main.__doc__)
     add = parser.add_argument
-    add("--folder", type=Path, default=Path("reports/survey"), help="where wheels, launch files and results go")
-    add("--envs", type=Path, default=Path(".nox/codegen"), help="folder of the releases' environments")
-    add("--root", type=Path, default=Path.cwd(), help="the repo root (default: the current folder)")
-    add("--each", type=int, default=5, help="kernels of a package (default: 5)")
-    add("--candidates", type=int, default=12, help="kernels of a package that are guessed at (default: 12)")
-    add("--captured", type=Path, metavar="DIR", help="launch files that `capture` wrote, in a folder for each package")
-    add("--jobs", type=int, default=2, help="releases side by side (default: 2)")
-    add("--judge", default="3.6.0", help="the release whose real torch says whether a guess is a launch")
-    add("--write-only", action="store_true", help="write the guessed launches into FOLDER/candidates, and ask nothing")
+    add("packages", nargs="*", default=PACKAGES, metavar="NAME", help="NAME[==VERSION] (default: all of the list)")
+    add("--folder", type=Path, default=Path("reports/survey"), help="where the scans go; one that is there is kept")
+    add("--envs", type=Path, default=Path(".nox/codegen"), help="folder of the environments")
+    add("--again", type=int, default=60, metavar="N", help="failures to ask again at most (default: 60)")
+    add("--scan", default="", metavar="OPTIONS", help="further options of each scan, such as '--seconds 60'")
     options = parser.parse_args(argv)
-    options.folder = options.folder.resolve()
-    survey = Survey(options)
-    if options.write_only:
-        survey.write("candidates", survey.candidates())
-        return 0
-    chosen = [*survey.choose(), *captured(options.captured)]
-    results = survey.ask("chosen", chosen, ())
-    chosen, results = launches(chosen, results)
-    text, ours = report(chosen, results, survey.judge(chosen, results))
+    folder, envs = options.folder.resolve(), options.envs.resolve()
+    found = {name: scanned(name, folder, envs, options.scan.split()) for name in options.packages}
+    answered = {name: content for name, content in found.items() if content}
+    asked = spread([each for name, content in answered.items() for each in failures(folder / plain(name), content)])
+    judged = judge(asked[: options.again], folder, envs)
+    text = report(answered, judged)
     print(text)
-    (options.folder / "survey.md").write_text(text, encoding="utf-8")
-    return 1 if ours else 0
+    (folder / "survey.md").write_text(text, encoding="utf-8")
+    ours = any(answer["status"] == "ok" for _, answer in judged)
+    return 1 if ours or len(answered) < len(found) else 0
 
 
-def captured(folder: Optional[Path]) -> list[Kernel]:
-    """The first launch file of each kernel below the folders of a folder, named after their packages."""
-    found: dict[str, Kernel] = {}
-    for file in sorted(folder.glob("*/*.toml")) if folder else ():
-        text = file.read_text(encoding="utf-8")
-        reference = json.loads(next(each for each in text.splitlines() if each.startswith("kernel = "))[9:])
-        path, _, name = reference.rpartition(":")
-        text = text.replace(reference, f"{(file.parent / path).resolve()}:{name}", 1)
-        found.setdefault(f"{path}:{name}", Kernel(file.parent.name, name, Path(path), text))
-    return list(found.values())
+def plain(requirement: str) -> str:
+    """``toys`` of ``toys==1.0``."""
+    return requirement.partition("==")[0]
 
 
-class Survey:
-    """The steps, each with its files in a folder of its own."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._options = options
-        self._releases = cells.load(options.root / "constraints" / "cells.toml").releases
-
-    def candidates(self) -> list[Kernel]:
-        """Kernels spread over the files of each package."""
-        found = []
-        for requirement in PACKAGES:
-            source = self._options.folder / "sources" / requirement
-            if not source.is_dir():
-                self._download(requirement, source)
-            name = requirement.partition("==")[0]
-            all_of_it = [Kernel(name, each.name, each.file, each.launch) for each in guess.kernels(source.resolve())[0]]
-            step = max(1, len(all_of_it) // self._options.candidates)
-            found += all_of_it[::step][: self._options.candidates]
-        return found
-
-    def _download(self, requirement: str, source: Path) -> None:
-        wheels = self._options.folder / "wheels"
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-        subprocess.run([*command, "--dest", str(wheels), requirement], check=True)
-        stem = requirement.replace("-", "_").replace("==", "-").lower()
-        (wheel,) = (path for path in wheels.glob("*.whl") if path.name.lower().startswith(f"{stem}-"))
-        zipfile.ZipFile(wheel).extractall(source)
-
-    def _torch(self, release: str) -> tuple[str, ...]:
-        """The torch that pins this Triton: another would have requirements of its own on it."""
-        return (f"torch=={self._releases[release].torch}",)
-
-    def choose(self) -> list[Kernel]:
-        """The first kernels of each package whose guess compiles beside a real torch, or that do not load at all."""
-        candidates = self.candidates()
-        judged = self.ask("candidates", candidates, self._torch(self._options.judge), self._options.judge)
-        taken: Counter[str] = Counter()
-        chosen = []
-        for number, kernel in enumerate(candidates):
-            status, reason = judged.get((number, self._options.judge), ("error", ""))
-            if (status == "ok" or reason.startswith("does not load")) and taken[kernel.package] < self._options.each:
-                taken[kernel.package] += 1
-                chosen.append(kernel)
-        return chosen
-
-    def write(self, name: str, asked: list[Kernel]) -> Path:
-        """The launches as files of a folder, numbered."""
-        folder = self._options.folder / name
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("*.toml"):
-            old.unlink()
-        for number, kernel in enumerate(asked):
-            (folder / f"{number:03}.toml").write_text(kernel.launch, encoding="utf-8")
-        return folder
-
-    def ask(self, name: str, asked: list[Kernel], extra: tuple[str, ...], releases: str = "") -> Answers:
-        """Status and reason of each kernel in each release, by the kernel's number; the worst of its configurations."""
-        folder = self.write(name, asked)
-        out = self._options.folder / f"{name}-results"
-        options = self._options
-        command = [sys.executable, "-m", "triton_matrix", "codegen", "--launches", str(folder), "--out", str(out)]
-        command += [
-            "--compile-seconds",
-            "150",
-            "--target",
-            TARGET,
-            "--configs",
-            "1",
-            "--root",
-            str(options.root),
-            "--envs",
-            str(options.envs),
-        ]
-        command += ["--triton", releases] if releases else []
-        command += ["--jobs", str(options.jobs)]
-        for each in extra:
-            command += ["--with", each]
-        subprocess.run(command, stdout=subprocess.DEVNULL)
-        files = [folder / f"{number:03}.toml" for number in range(len(asked))]
-        return self._answers([launch_file.expand(launch_file.read(file), [TARGET])[0] for file in files], out)
-
-    def _answers(self, asked: list[Configuration], out: Path) -> Answers:
-        found: Answers = {}
-        for file in out.glob("*.json"):
-            atlas = json.loads(file.read_text(encoding="utf-8"))
-            for item in atlas["entries"]:
-                for number in _numbers(item, asked):
-                    found[number, atlas["triton"]] = (item["status"], item.get("reason", ""))
-        return found
-
-    def judge(self, chosen: list[Kernel], results: Answers) -> Answers:
-        """What failed, asked again beside a real torch."""
-        failed = sorted({release for (_, release), (status, _) in results.items() if status == "error"})
-        judged: Answers = {}
-        for release in failed:
-            numbers = [n for n in range(len(chosen)) if results.get((n, release), ("", ""))[0] == "error"]
-            found = self.ask(f"again-{release}", [chosen[n] for n in numbers], self._torch(release), release)
-            judged |= {(numbers[n], each): answer for (n, each), answer in found.items()}
-        return judged
+def scanned(requirement: str, folder: Path, envs: Path, more: Sequence[str]) -> dict[str, Any]:
+    """What a scan of the package says; nothing where it has no answer."""
+    out = folder / plain(requirement)
+    if not (out / scan_file.NAME).is_file():
+        command = [sys.executable, "-m", "triton_matrix", "scan", requirement, "--out", str(out), "--envs", str(envs)]
+        subprocess.run([*command, *more], stdout=subprocess.DEVNULL, check=False)
+    return scan_file.read(out / scan_file.NAME) if (out / scan_file.NAME).is_file() else {}
 
 
-def launches(chosen: list[Kernel], results: Answers) -> tuple[list[Kernel], Answers]:
-    """The kernels without those whose guess compiles on no release although they load: that is no launch."""
-    kept = []
-    for number in range(len(chosen)):
-        answers = [answer for (each, _), answer in results.items() if each == number]
-        if any(status == "ok" or reason.startswith("does not load") for status, reason in answers):
-            kept.append(number)
-    numbers = {number: index for index, number in enumerate(kept)}
-    answers_kept = {(numbers[n], release): answer for (n, release), answer in results.items() if n in numbers}
-    return [chosen[number] for number in kept], answers_kept
+def failures(out: Path, content: Mapping[str, Any]) -> Iterator[Failure]:
+    """Where a kernel of a scan fails for CUDA."""
+    launches = {}
+    for file in sorted((out / "launches").rglob("*.toml")):
+        configuration = launch_file.expand(launch_file.read(file), [TARGET])[0]
+        launches.setdefault(naming.kernel(configuration.kernel), configuration)
+    for kernel in content["kernels"]:
+        for release, status in kernel["status"].get("cuda", {}).items():
+            if status == "fails" and any(each == "ok" for each in kernel["status"]["cuda"].values()):
+                configuration = launches.get(kernel["kernel"])
+                asked = configuration and question(out / "source", configuration)
+                said = kernel["reasons"]["cuda"].get(release, "")
+                yield Failure(content["package"], kernel["kernel"], release, kernel["how"], said, asked or None)
 
 
-def _numbers(item: dict[str, Any], asked: list[Configuration]) -> list[int]:
-    """The kernels that an entry is of: those of its name and settings, but for what a tuner adds to these."""
-    return [
-        number
-        for number, each in enumerate(asked)
-        if naming.kernel(each.kernel) == item["kernel"]
-        and item["settings"][: len(each.settings)] == list(each.settings)
+def question(source: Path, configuration: Any) -> Optional[dict[str, Any]]:
+    """A launch as alone.py takes it; None where it holds what has no plain type."""
+    file, _, function = configuration.kernel.rpartition(":")
+    root, module = import_names.import_name(Path(file))
+    types: dict[str, str] = {}
+    constants = dict(configuration.constexprs)
+    for name, value in configuration.args.items():
+        kind = of_argument(value)
+        if kind is None:
+            return None
+        if kind == "constant":
+            constants[name] = None if value == "None" else value
+        else:
+            types[name] = kind
+    if "<locals>" in function or any(isinstance(value, dict) for value in constants.values()):
+        return None
+    capability = int(targets.parse(TARGET).name.partition(":")[2])
+    roots = list(dict.fromkeys([str(root), str(source)]))
+    about = {"roots": roots, "file": file, "module": module, "function": function, "capability": capability}
+    return {**about, "types": types, "constants": constants, "options": configuration.options}
+
+
+def of_argument(value: Any) -> Optional[str]:
+    """Triton's name of an argument's type, ``constant`` for what a launch makes one; None: it is not plain."""
+    if value == "None" or (type(value) is int and value == 1):
+        return "constant"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "i1"
+    if isinstance(value, int):
+        return "i32" if -(2**31) <= value < 2**31 else "i64"
+    if isinstance(value, float) or (isinstance(value, dict) and "number" in value):
+        return "fp32"
+    return f"*{value['tensor']['dtype']}" if isinstance(value, dict) and "tensor" in value else None
+
+
+def spread(found: Sequence[Failure]) -> list[Failure]:
+    """Those that can be asked, of each package and release some before more of one."""
+    counts: dict[tuple[str, str], int] = {}
+    ranked = []
+    for each in found:
+        if each.asked:
+            key = (each.package, each.release)
+            counts[key] = counts.get(key, 0) + 1
+            ranked.append((counts[key], each))
+    return [each for _, each in sorted(ranked, key=lambda item: item[0])]
+
+
+def judge(asked: Sequence[Failure], folder: Path, envs: Path) -> list[tuple[Failure, dict[str, str]]]:
+    """What alone.py says of each, in an environment with that release and the torch that pins it."""
+    judged = []
+    for release in dict.fromkeys(each.release for each in asked):
+        pair = next(pair for pair in pairs.known() if pair.triton == release)
+        some = [each for each in asked if each.release == release]
+        wanted = [f"torch=={pair.torch[0]}", f"triton=={release}", *pair.requires, *BESIDE]
+        python = stamped.make(envs / f"alone-{release}", str(pair.python()), wanted)
+        questions = folder / f"asked-{release}.json"
+        questions.write_text(json.dumps([each.asked for each in some]), encoding="utf-8")
+        command = [str(python), "-I", str(ALONE), str(questions)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        judged += list(zip(some, json.loads(done.stdout)))
+    return judged
+
+
+def report(answered: Mapping[str, Mapping[str, Any]], judged: Sequence[tuple[Failure, Mapping[str, str]]]) -> str:
+    """The survey as Markdown."""
+    asked = {release for content in answered.values() for release in content["releases"]}
+    releases = sorted(asked, key=versions.key)
+    rows: list[list[Any]] = []
+    for content in answered.values():
+        kernels = content["kernels"]
+        counts = [sum(each["how"] == how for each in kernels) for how in ("captured", "guessed", "not reached")]
+        compiled = [sum(each["status"].get("cuda", {}).get(of) == "ok" for each in kernels) for of in releases]
+        shown = [n if of in content["releases"] else "-" for of, n in zip(releases, compiled)]
+        name = f"{content['package']} {content['version']}"
+        rows.append([name, round(content["seconds"]), len(kernels), *counts, *shown, *map(code, ranges(content))])
+    numbers = range(1, 6 + len(releases))
+    total = ["all", *(sum(row[at] for row in rows if row[at] != "-") for at in numbers), "", "", ""]
+    headings = ["package", "s", "kernels", "captured", "guessed", "not reached", *releases, "CUDA", "HIP", "declared"]
+    parts = [
+        f"{total[2]} kernels of {len(rows)} packages, {total[3] + total[4]} of them reached, {TARGET}, "
+        f"{datetime.date.today().isoformat()}: how many compile per release, and the range.\n",
+        tables.render(headings, [*rows, total], markdown=True),
     ]
-
-
-def report(
-    chosen: list[Kernel],
-    results: Answers,
-    judged: Answers,
-) -> tuple[str, int]:
-    """The survey as Markdown, and how many failures are ours."""
-    releases = sorted({release for _, release in results}, key=lambda each: [int(part) for part in each.split(".")])
-    rows, ours, theirs = [], [], Counter[str]()
-    for package in dict.fromkeys(kernel.package for kernel in chosen):
-        numbers = [number for number, kernel in enumerate(chosen) if kernel.package == package]
-        row: list[Any] = [package, len(numbers)]
-        for release in releases:
-            row.append(sum(results.get((number, release), ("", ""))[0] == "ok" for number in numbers))
-            for number in numbers:
-                status, reason = results.get((number, release), ("error", "no answer"))
-                again = judged.get((number, release), ("", ""))
-                if status == "error" and again[0] == "error" and "not installed here" not in again[1]:
-                    theirs[_cause(again[1])] += 1
-                elif status == "error":
-                    ours.append([chosen[number].package, chosen[number].name, release, reason[:160]])
-        rows.append(row)
-    total: list[Any] = ["all", len(chosen), *(sum(row[2 + i] for row in rows) for i in range(len(releases)))]
-    today = datetime.date.today().isoformat()
-    parts = [f"{len(chosen)} kernels of {len(rows)} packages, {TARGET}, {today}: how many compile per release.\n"]
-    parts.append(tables.render(["package", "kernels", *releases], [*rows, total], markdown=True))
-    parts.append(f"\nFailures that a real torch does not change, and so are the package's: {sum(theirs.values())}.\n")
+    by_status = {
+        status: [each for each in judged if each[1]["status"] == status] for status in ("fails", "ok", "unknown")
+    }
     parts.append(
-        tables.render(["failures", "cause"], [[n, cause] for cause, n in theirs.most_common(15)], markdown=True)
+        f"\n{len(judged)} failures were asked again without this project: {len(by_status['fails'])} fail there too,"
+        f" {len(by_status['ok'])} do not, and {len(by_status['unknown'])} could not be asked.\n"
     )
-    parts.append(f"\nFailures that are ours: {len(ours)}.\n")
-    if ours:
-        parts.append(tables.render(["package", "kernel", "triton", "reason"], ours, markdown=True))
-    return "\n".join(parts) + "\n", len(ours)
+    shown = [
+        [
+            each.package,
+            each.kernel.rpartition(":")[2],
+            each.how,
+            each.release,
+            each.said[:100],
+            answer["status"],
+            answer["said"][:100],
+        ]
+        for each, answer in judged
+    ]
+    named = ["package", "kernel", "how", "triton", "as the scan says", "alone", "as Triton says"]
+    parts.append(tables.render(named, shown, markdown=True, labels=len(named)))
+    return "\n".join(parts) + "\n"
 
 
-def _cause(reason: str) -> str:
-    """A failure without what is of this kernel or machine alone: its line, and where a module was found."""
-    said = reason.partition(", at ")[0].removeprefix("does not compile: ").replace("\n", " ")
-    return re.sub(r" \(/\S*", "", said)[:140]
+def ranges(content: Mapping[str, Any]) -> list[str]:
+    """The range of each backend, none where nothing bounds it and ? where nothing compiled; and what is declared."""
+    found = {}
+    for each in content["ranges"]:
+        known = any("ok" in kernel["status"].get(each["backend"], {}).values() for kernel in content["kernels"])
+        found[each["backend"]] = each["specifier"] or ("none" if known else "?")
+    return [found.get("cuda", ""), found.get("hip", ""), content["declared"]]
+
+
+def code(text: str) -> str:
+    """Text as Markdown shows it as it is."""
+    return f"`{text}`" if any(letter in text for letter in "<>=!") else text
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ NETWORK_SIGNS = (
     "dns error",
     "Failed to fetch",
     "network was disabled",
+    "Network connectivity is disabled",
     "Network is unreachable",
     "Failed to establish a new connection",
 )

@@ -16,6 +16,7 @@ from ..base.display_text import masked
 from ..base.levels import FILED
 from . import bench_runs, file_names, reading, runs, schemas, toolchain
 
+NO_TESTS = 5  # the exit status of pytest where it collects nothing
 _COLUMN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
 
 
@@ -83,6 +84,9 @@ def close_run(folder: Path, run: runs.Run, status: int, root: Path, prefix: str)
     runs.read_journal(run, journal_file(folder, run.level))
     counted: Optional[runs.Counted] = None
     run.status = status
+    if status == NO_TESTS:  # pytest's file then says nothing
+        run.problem = run.problem or f"pytest found no test in {', '.join(run.suites)}"
+        _remove(partial)
     if partial.is_file():
         try:
             counted = _promote(run, partial, junit, (root, Path(prefix)))

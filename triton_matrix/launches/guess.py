@@ -10,7 +10,7 @@ import ast
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -111,11 +111,13 @@ def _of_file(file: Path) -> tuple[list[Kernel], str, set[str]]:
     except (SyntaxError, ValueError) as problem:
         return [], f"{file.name} cannot be parsed: {problem}", set()
     tuned, found, called = _tuned(tree), [], set()
-    for name, node in _functions(tree.body, ""):
+    functions = dict(_functions(tree.body, ""))
+    helpers = {name: node for name, node in functions.items() if _is_jit(node)}
+    for name, node in functions.items():
         if _is_jit(node):
             called |= _called(node)
         if _is_kernel(node):
-            found.append(Kernel(name, file, node.lineno, _launch(f"{file}:{name}", node, tuned)))
+            found.append(Kernel(name, file, node.lineno, _launch(f"{file}:{name}", node, tuned, helpers)))
     return found, "", called
 
 
@@ -168,15 +170,15 @@ def _tuned(tree: ast.Module) -> set[str]:
     return found
 
 
-def _launch(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
+def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Mapping[str, ast.FunctionDef]) -> str:
     tunes = any("'autotune'" in ast.dump(each) or "'heuristics'" in ast.dump(each) for each in node.decorator_list)
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     positional = [*node.args.posonlyargs, *node.args.args]
     defaulted = {each.arg for each in positional[len(positional) - len(node.args.defaults) :]}
-    pointers, descriptors = _pointers(node, {each.arg for each in parameters}), _descriptors(node)
     names = {each.arg for each in parameters}
+    pointers, descriptors = _pointers(node, names, helpers), _descriptors(node)
     indices = _indices(node, names) | _bitwise(node, names)
-    added = _added(node, {each.arg for each in parameters})
+    added = _added(node, names)
     args: dict[str, Any] = {}
     constexprs: dict[str, Any] = {}
     for each in parameters:
@@ -234,8 +236,12 @@ def _descriptors(node: ast.FunctionDef) -> dict[str, int]:
     return found
 
 
-def _pointers(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
-    """The parameters that an address starts from, followed through local names; and those that are called pointers."""
+def _pointers(node: ast.FunctionDef, parameters: set[str], helpers: Mapping[str, ast.FunctionDef]) -> set[str]:
+    """The parameters that an address starts from, followed through local names; and those that are called pointers.
+
+    Args:
+        helpers: functions that it may pass one to.
+    """
     assigned = _assigned(node)
     found = {name for name in parameters if re.search(r"ptr|^p_", name, re.IGNORECASE)}
     for call in _method_calls(node):
@@ -245,7 +251,20 @@ def _pointers(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
             base = _base(first, assigned, parameters, set())
             if base:
                 found.add(base)
-    return found
+    for helper, given in _passed(node, helpers):
+        others = {name: each for name, each in helpers.items() if name != helper.name}
+        taken = [each.arg for each in (*helper.args.posonlyargs, *helper.args.args)]
+        pointed = _pointers(helper, set(taken), others)
+        named = [*zip(taken, given.args), *((each.arg, each.value) for each in given.keywords)]
+        found |= {_base(value, assigned, parameters, set()) for name, value in named if name in pointed}
+    return found - {""}
+
+
+def _passed(node: ast.AST, helpers: Mapping[str, ast.FunctionDef]) -> Iterator[tuple[ast.FunctionDef, ast.Call]]:
+    """The calls of helpers."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in helpers:
+            yield helpers[call.func.id], call
 
 
 def _pointed(name: str, indices: set[str], added: set[str]) -> str:

@@ -21,6 +21,7 @@ from .package import Scanned
 MOST = 2  # launches of a kernel: the atlas compiles each for every release and target
 EXAMPLES = ("examples", "example", "benchmarks", "benchmark")
 PYTEST = ("pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors")
+NO_TORCH = "nothing was captured: no environment with torch"
 NOTHING = "nothing was captured: there are no tests and no examples"
 QUIET_S = 30.0  # a command that brings no new launch for so long is ended
 
@@ -50,7 +51,7 @@ def capture(scanned: Scanned, envs: Path, out: Path, seconds: float, torch: Opti
     try:
         python, said = _environment(scanned, fit[0], torch or fit[0].torch[0], envs)
     except (commands.ToolError, ValueError) as problem:
-        return [f"nothing was captured: no environment with torch: {str(problem).splitlines()[-1]}"]
+        return [f"{NO_TORCH}: {str(problem).splitlines()[-1]}"]
     return [*said, *run(python, scanned.root, asked, out, seconds)]
 
 

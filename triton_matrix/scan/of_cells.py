@@ -78,7 +78,8 @@ def _captured(table: cells.Table, scanned: Scanned, how: How, folder: Path, seco
         said = capturing.run(python, table.root, asked, folder, seconds)
     else:
         said = capturing.capture(scanned, how.envs, folder, seconds, None)
-    files.write_json(stamp, {"digest": digest, "said": said})
+    if not any(each.startswith(capturing.NO_TORCH) for each in said):  # there may be one the next time
+        files.write_json(stamp, {"digest": digest, "said": said})
     return said
 
 

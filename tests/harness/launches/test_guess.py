@@ -14,6 +14,10 @@ def helper(x):
     return x * 2
 
 @triton.jit
+def fetched(where, at):
+    return tl.load(where + at)
+
+@triton.jit
 def stored(x_ptr, value):
     tl.store(x_ptr, value)
 
@@ -33,13 +37,13 @@ def tuned(desc, out, BLOCK: tl.constexpr):
     tl.atomic_add(out + tl.arange(0, BLOCK), desc.load([tl.program_id(0), 0]))
 
 @triton.jit
-def coded(x_ptr, y_ptr, out, kept, BLOCK: tl.constexpr):
+def coded(x_ptr, y_ptr, out, kept, beside, BLOCK: tl.constexpr):
     at = tl.arange(0, BLOCK)
     x, mask = tl.load(x_ptr + at), at < 4
     code = tl.load(y_ptr + at)
     code |= code << 2
     tl.store(out + at, code, mask=mask & (at > 1))
-    tl.store(kept + at, x + 1)
+    tl.store(kept + at, x + fetched(beside, at))
 
 def make():
     @triton.jit
@@ -80,6 +84,7 @@ def test_what_is_shifted_or_joined_bit_by_bit_is_of_integers(found, tmp_path):
         "y_ptr": "*i32",
         "out": "*i32",
         "kept": "*bf16",
+        "beside": "*bf16",
     }
 
 
@@ -94,7 +99,7 @@ def test_a_launch_to_start_from_is_a_launch_file_and_says_that_it_is_guessed(fou
     assert skeleton.main([f"{tmp_path}/pkg/k.py:gather"]) == 0
     text = capsys.readouterr().out
     files.write_text(tmp_path / "g.toml", text)
-    assert text.startswith("# Guessed from the source of k.py:14.")
+    assert text.startswith("# Guessed from the source of k.py:18.")
     assert launch_file.read(tmp_path / "g.toml")["kernel"] == f"{tmp_path}/pkg/k.py:gather"
     assert skeleton.main([f"{tmp_path}/pkg/k.py:lost"]) == 2
     assert "kernels of k.py are stored, gather, tuned, coded, make.<locals>.made" in capsys.readouterr().err

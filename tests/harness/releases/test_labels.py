@@ -74,6 +74,19 @@ def test_a_row_that_is_kept_is_called_as_one_that_is_compiled_now(package, capfd
     assert found[RELEASES[0]] == found[RELEASES[1]] == before[RELEASES[0]]
 
 
+def test_a_launch_that_does_not_fit_is_not_counted_as_compiled_and_is_asked_once(package, capfd):
+    write(package, "add")
+    write(package, "unfit", options="SIZE = 64\n")  # below [constexprs], which the launch ends with
+    status, found = compiled(package, "--triton", RELEASES[0])
+    assert status == 1
+    assert sorted(found[RELEASES[0]].values()) == ["error", "ok"]
+    assert f"{RELEASES[0]}: 1 compiled in" in capfd.readouterr().err
+    assert compiled(package, "--triton", RELEASES[0])[1] == found
+    said = capfd.readouterr().err
+    assert f"{RELEASES[0]}: 2 kept from before" in said
+    assert "compiled in" not in said
+
+
 def test_a_kernel_keeps_its_name_where_a_file_is_added_that_comes_first(package):
     write(package, "m")
     _, before = compiled(package, "--triton", RELEASES[1])

@@ -58,6 +58,9 @@ def test_tests_run_once_until_the_package_or_they_change(root, monkeypatch):
     assert (captured(), captured()) == (["it ran"], ["it ran (kept)"])
     (root / "tests" / "test_k.py").write_text("def test_other(): pass\n")
     assert (captured(), len(runs)) == (["it ran"], 2)
+    (root / "tests" / "test_k.py").write_text("def test_third(): pass\n")
+    monkeypatch.setattr(capturing, "capture", lambda *what: [f"{capturing.NO_TORCH}: offline"])
+    assert captured() == captured() == [f"{capturing.NO_TORCH}: offline"]
 
 
 def test_what_is_scanned_is_a_package_or_that_of_the_table(root, capsys):

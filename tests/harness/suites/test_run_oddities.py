@@ -42,6 +42,15 @@ def test_a_broken_file_costs_itself_and_the_others_run(checkout):
     assert checkout.verdict() == (1, "fail")
 
 
+def test_files_without_a_test_are_said_to_have_none(checkout):
+    checkout.write("test_small.py", "def helper(): pass\n")
+    done = checkout.run()
+    assert done.returncode == 2
+    assert "is not a whole run: pytest found no test in correctness" in done.stderr
+    _, matrix, _ = checkout.report()
+    assert matrix["cells"]["small"]["reason"].endswith("pytest found no test in correctness")
+
+
 def test_a_subtest_that_fails_is_a_failure(checkout):
     checkout.write("test_a.py", SUBTESTS.format(end="self.assertTrue(row != 1)"))
     assert checkout.run().returncode == 1

@@ -1,0 +1,51 @@
+"""The script that asks a failure again, with one Triton and nothing of this project, in each way that Triton has."""
+
+import json
+import subprocess
+
+import pytest
+
+from ..conftest import ROOT
+
+KERNELS = """
+import triton
+import triton.language as tl
+
+@triton.jit
+def scaled(x_ptr, n, BLOCK: tl.constexpr, KIND: tl.constexpr = 2):
+    at = tl.arange(0, BLOCK)
+    tl.store(x_ptr + at, tl.load(x_ptr + at) * KIND, mask=at < n)
+
+@triton.jit
+def broken(x_ptr, n, BLOCK: tl.constexpr):
+    tl.store(x_ptr + tl.arange(0, BLOCK), tl.nosuch(1.0))
+
+@triton.autotune([triton.Config({"BLOCK": 64}, num_warps=2)], key=["n"])
+@triton.heuristics({"EVEN": lambda args: args["BLOCK"] % 2 == 0})
+@triton.jit
+def tuned(x_ptr, n, BLOCK: tl.constexpr, EVEN: tl.constexpr):
+    at = tl.arange(0, BLOCK)
+    tl.store(x_ptr + at, 1.0, mask=at < n)
+"""
+ASKED = {"types": {"x_ptr": "*fp32", "n": "i32"}, "options": {"num_warps": 4}, "capability": 90}
+
+
+@pytest.mark.parametrize("release", ["3.1.0", "3.2.0", "3.4.0", "3.9.0"])
+def test_what_fails_is_told_from_what_compiles_and_from_what_does_not_import(release_python, tmp_path, release):
+    tunes = release not in ("3.1.0", "3.2.0")  # whose tuner imports torch
+    source = KERNELS if tunes else KERNELS.partition("@triton.autotune")[0]
+    (tmp_path / "toys").mkdir()
+    (tmp_path / "toys" / "__init__.py").write_text("import nothing_of_that_name\n")
+    (tmp_path / "toys" / "k.py").write_text(source)
+    (tmp_path / "lost.py").write_text("import nothing_of_that_name\n" + source)
+    of = {**ASKED, "roots": [str(tmp_path)], "constants": {"BLOCK": 64}}
+    asked = [{**of, "module": "toys.k", "function": name} for name in ("scaled", "broken")]
+    asked.append({**of, "module": "lost", "function": "scaled"})
+    asked += [{**of, "module": "toys.k", "function": "tuned", "constants": {}}] if tunes else []
+    (tmp_path / "asked.json").write_text(json.dumps(asked))
+    command = [str(release_python(release)), "-I", str(ROOT / "tests" / "survey" / "alone.py"), "asked.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert [each["status"] for each in found] == ["ok", "fails", "unknown", *(["ok"] if tunes else [])], found
+    assert "no attribute 'nosuch'" in found[1]["said"]
+    assert "nothing_of_that_name" in found[2]["said"]

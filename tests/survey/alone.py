@@ -1,0 +1,162 @@
+"""Compile launches with nothing but this Python's Triton and torch: ``python alone.py asked.json`` prints the answers.
+
+It knows nothing of triton-matrix: a failure that it meets too is the package's own, or of the launch. Each launch is
+compiled in a process of its own, for a GPU that is not there.
+
+``asked.json`` is a list of objects: ``roots`` (folders to import from), ``file``, ``module``, ``function``, ``types``
+(parameter -> Triton's name of its type), ``constants`` (parameter -> value), ``options``, ``capability``.
+"""
+
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import types
+
+LIMIT_S = 300
+
+
+class Driver:
+    """What Triton's decorators ask a GPU's driver for while a module is imported."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def get_current_target(self):
+        return self.target
+
+    def get_benchmarker(self):
+        return lambda *args, **kwargs: [1.0]
+
+    def get_current_device(self):
+        return 0
+
+    def is_active(self):
+        return True
+
+
+def target_of(capability):
+    try:
+        from triton.backends.compiler import GPUTarget
+
+        return GPUTarget("cuda", capability, 32)
+    except ImportError:  # before 3.1 it is a tuple, before that too
+        return ("cuda", capability)
+
+
+def stand_in_for_the_driver(target):
+    import triton.runtime.driver as module
+
+    driver = getattr(module, "driver", module)
+    if hasattr(driver, "set_active"):
+        driver.set_active(Driver(target))
+
+
+def constant(value):
+    import triton.language as tl
+
+    if isinstance(value, str) and value.startswith("tl."):
+        return getattr(tl, value[3:])
+    return tuple(value) if isinstance(value, list) else value
+
+
+def settled(kernel, constants, options):
+    """The function inside a kernel's tuners, with what the first configuration and the heuristics set."""
+    import triton.runtime.jit as jit
+
+    while not isinstance(kernel, jit.JITFunction):
+        if getattr(kernel, "configs", None):
+            config = kernel.configs[0]
+            options = {"num_warps": config.num_warps, "num_stages": config.num_stages, **options}
+            constants = {**config.kwargs, **constants}
+        for name, compute in (getattr(kernel, "values", None) or {}).items():
+            constants.setdefault(name, compute(dict(constants)))
+        kernel = kernel.fn
+    return kernel, constants, options
+
+
+def source_of(function, kinds, constants):
+    from triton.compiler import ASTSource
+
+    names = function.arg_names
+    if "constexprs" in inspect.signature(ASTSource.__init__).parameters:
+        signature = {name: kinds.get(name, "constexpr") for name in names}
+        return ASTSource(function, signature, constexprs=constants)
+    import triton
+
+    if tuple(map(int, triton.__version__.split(".")[:2])) >= (3, 2):
+        return ASTSource(function, {name: kinds[name] for name in names if name in kinds}, constants)
+    signature = {number: kinds[name] for number, name in enumerate(names) if name in kinds}
+    return ASTSource(
+        function, signature, {number: constants[name] for number, name in enumerate(names) if name in constants}
+    )
+
+
+def loaded(roots, name):
+    """The kernel's module, without running the packages around it where it does without them.
+
+    Exit status 3: it does not import for something that is not Triton's.
+    """
+    sys.path[:0] = roots
+    parents = [name[:at] for at, letter in enumerate(name) if letter == "."]
+    for parent in parents:
+        package = types.ModuleType(parent)
+        package.__path__ = [os.path.join(root, *parent.split(".")) for root in roots]
+        sys.modules[parent] = package
+    try:
+        return importlib.import_module(name)
+    except Exception:
+        for each in [each for each in sys.modules if each.partition(".")[0] == name.partition(".")[0]]:
+            del sys.modules[each]
+    try:
+        return importlib.import_module(name)
+    except Exception as problem:
+        print(f"{type(problem).__name__}: {problem}", file=sys.stderr)
+        sys.exit(1 if "triton" in str(problem) else 3)
+
+
+def answer(asked):
+    import triton
+
+    target = target_of(asked["capability"])
+    stand_in_for_the_driver(target)
+    kernel = loaded(asked["roots"], asked["module"])
+    for part in asked["function"].split("."):
+        kernel = getattr(kernel, part)
+    given = {name: constant(value) for name, value in asked["constants"].items()}
+    function, constants, options = settled(kernel, given, asked["options"])
+    for name, parameter in inspect.signature(function.fn).parameters.items():
+        if name not in asked["types"] and name not in constants and parameter.default is not inspect.Parameter.empty:
+            constants[name] = parameter.default
+    kinds = {name: kind for name, kind in asked["types"].items() if name not in constants}
+    triton.compile(source_of(function, kinds, constants), target=target, options=options)
+
+
+def main():
+    if len(sys.argv) > 2:
+        with open(sys.argv[1], encoding="utf-8") as file:
+            answer(json.load(file)[int(sys.argv[2])])
+        return
+    with open(sys.argv[1], encoding="utf-8") as file:
+        count = len(json.load(file))
+    answers = []
+    for number in range(count):
+        with tempfile.TemporaryDirectory() as cache:
+            env = {**os.environ, "TRITON_CACHE_DIR": cache}
+            command = [sys.executable, __file__, sys.argv[1], str(number)]
+            try:
+                done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=LIMIT_S)
+            except subprocess.TimeoutExpired:
+                answers.append({"status": "unknown", "said": f"took longer than {LIMIT_S} s"})
+                continue
+        said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        status = {0: "ok", 3: "unknown"}.get(done.returncode, "fails")
+        answers.append({"status": status, "said": "" if status == "ok" else said})
+    print(json.dumps(answers))
+
+
+if __name__ == "__main__":
+    main()
