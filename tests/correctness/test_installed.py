@@ -44,6 +44,8 @@ def test_the_wheel_requires_what_the_cells_platform_needs(pinned, pytestconfig):
 def test_python_torch_and_triton_are_the_cells(pinned):
     assert platform.python_version().startswith(f"{pinned.python}.")
     for module, version in ((torch, pinned.torch), (triton, pinned.triton)):
+        if version == "rc":
+            continue  # its index gives the next release's name to each candidate
         if version == "nightly":
             assert re.search(r"\.dev\d|[+]git", module.__version__), f"{module.__name__} {module.__version__}"
         else:

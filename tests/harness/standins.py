@@ -13,9 +13,10 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 TRITON = {"triton/__init__.py": "__version__ = '3.7.0'\n"}
+LARGE = 64 << 20  # bytes
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TABLE = f"""
 [package]
@@ -106,6 +107,7 @@ def write_wheel(
     version: str,
     requires: Sequence[str] = (),
     contents: Mapping[str, Union[str, bytes]] = {},
+    compression: int = zipfile.ZIP_DEFLATED,
 ) -> Path:
     """A pure wheel of ``name`` into ``folder``, with a RECORD that is right."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +120,7 @@ def write_wheel(
     }
     record = []
     path = folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+    with zipfile.ZipFile(path, "w", compression) as wheel:
         for member, content in files.items():
             content = content.encode() if isinstance(content, str) else content
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
@@ -128,9 +130,13 @@ def write_wheel(
     return path
 
 
-def wheel_of_installed(name: str, folder: Path) -> Path:
-    """The distribution ``name`` of the running Python as a wheel again: the real one, with no network."""
-    distribution = metadata.distribution(name)
+def wheel_of_installed(name: str, folder: Path, site: Optional[Path] = None) -> Path:
+    """An installed distribution as a wheel again: the real one, with no network.
+
+    Args:
+        site: the folder that it is in; None means that of the running Python.
+    """
+    distribution = next(iter(metadata.distributions(name=name, path=[str(site)] if site else sys.path)))
     contents = {}
     for file in distribution.files or ():
         path = Path(str(distribution.locate_file(file)))
@@ -141,7 +147,9 @@ def wheel_of_installed(name: str, folder: Path) -> Path:
                 contents[f"{name.replace('-', '_')}-{distribution.version}.dist-info/entry_points.txt"] = (
                     path.read_bytes()
                 )
-    return write_wheel(folder, name, distribution.version, distribution.requires or (), contents)
+    of_large = sum(map(len, contents.values())) > LARGE
+    compression = zipfile.ZIP_STORED if of_large else zipfile.ZIP_DEFLATED  # half a GB would take a minute
+    return write_wheel(folder, name, distribution.version, distribution.requires or (), contents, compression)
 
 
 def write_index(folder: Path, wheels: Sequence[Path]) -> Path:

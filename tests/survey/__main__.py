@@ -68,9 +68,13 @@ def main(argv: list[str]) -> int:
     add("--captured", type=Path, metavar="DIR", help="launch files that `capture` wrote, in a folder for each package")
     add("--jobs", type=int, default=2, help="releases side by side (default: 2)")
     add("--judge", default="3.6.0", help="the release whose real torch says whether a guess is a launch")
+    add("--write-only", action="store_true", help="write the guessed launches into FOLDER/candidates, and ask nothing")
     options = parser.parse_args(argv)
     options.folder = options.folder.resolve()
     survey = Survey(options)
+    if options.write_only:
+        survey.write("candidates", survey.candidates())
+        return 0
     chosen = [*survey.choose(), *captured(options.captured)]
     results = survey.ask("chosen", chosen, ())
     chosen, results = launches(chosen, results)
@@ -137,15 +141,20 @@ class Survey:
                 chosen.append(kernel)
         return chosen
 
-    def ask(self, name: str, asked: list[Kernel], extra: tuple[str, ...], releases: str = "") -> Answers:
-        """Status and reason of each kernel in each release, by the kernel's number; the worst of its configurations."""
+    def write(self, name: str, asked: list[Kernel]) -> Path:
+        """The launches as files of a folder, numbered."""
         folder = self._options.folder / name
-        out = self._options.folder / f"{name}-results"
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob("*.toml"):
             old.unlink()
         for number, kernel in enumerate(asked):
             (folder / f"{number:03}.toml").write_text(kernel.launch, encoding="utf-8")
+        return folder
+
+    def ask(self, name: str, asked: list[Kernel], extra: tuple[str, ...], releases: str = "") -> Answers:
+        """Status and reason of each kernel in each release, by the kernel's number; the worst of its configurations."""
+        folder = self.write(name, asked)
+        out = self._options.folder / f"{name}-results"
         options = self._options
         command = [sys.executable, "-m", "triton_matrix", "codegen", "--launches", str(folder), "--out", str(out)]
         command += [

@@ -7,14 +7,13 @@ bisect, the CI matrix) takes it from here, so adding one is adding a row.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from . import files, pairs, schema, versions
+from . import compiler_variables, files, pairs, schema, versions
 from .display_text import masked
 from .schema import PLATFORMS as PLATFORMS
 
@@ -39,7 +38,7 @@ class Cell:
         platforms: where the cell can exist, the preferred one first.
         why: why the cell exists.
         python: the interpreter's ``major.minor``; None means the Python that is running.
-        torch: an exact version, ``"nightly"``, or None (whatever is there).
+        torch: an exact version, ``"nightly"`` or ``"rc"`` (what its index has), or None (whatever is there).
         triton: likewise.
         requires: further requirements that this pair needs.
         index: the only index that torch and its Triton may come from; None means the user's own indexes.
@@ -63,8 +62,8 @@ class Cell:
 
     @property
     def nightly(self) -> bool:
-        """True where the cell's torch is not a release and its pins age."""
-        return self.torch == "nightly"
+        """True where the cell's torch is not a release, but of last night or of the next one, and its pins age."""
+        return self.torch in schema.UNRELEASED
 
     def gap(self, level: str, feature: str) -> Optional[str]:
         """The reason why ``feature`` cannot run at ``level`` in this cell, or None where it can."""
@@ -72,13 +71,49 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """A switch: the same Triton with some of its own variables set, as a column of its own beside it."""
+
+    name: str
+    env: Mapping[str, str]
+    why: str
+
+
+@dataclass(frozen=True)
 class Release:
-    """A released Triton of the codegen atlas: what it needs to compile alone, and the torch that pins it."""
+    """A released Triton of the codegen atlas: what it needs to compile alone, and the torch that pins it.
+
+    Attributes:
+        triton, python, torch, requires: as of a cell.
+        tags: where it comes from, if that is not the release of that version on the user's index.
+        of_python: the Python, where it was asked for and is not the usual one.
+        variant: the switch that it is under.
+        install: what is installed in place of that release: a path, or ``NAME==VERSION``.
+        index: the only index that it may come from.
+        switches: the variables of the variant.
+    """
 
     triton: str
     python: str
     torch: str
     requires: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    of_python: str = ""
+    variant: str = ""
+    install: str = ""
+    index: Optional[str] = None
+    switches: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Of its column: ``3.9.0``, ``3.7.4+fbtriton``, ``3.9.0+py3.13``, ``3.9.0+fusion-off``."""
+        python = f"py{self.of_python}" if self.of_python else ""
+        return "+".join(filter(None, (self.triton, *self.tags, python, self.variant)))
+
+    @property
+    def environment(self) -> str:
+        """What tells the Triton that is installed from all others."""
+        return "+".join((self.triton, *self.tags))
 
 
 @dataclass(frozen=True)
@@ -134,6 +169,7 @@ class Table:
             ``package.oldest`` on, and those of the pinned cells.
         platforms: platform name -> settings of that platform's runners.
         package: whose kernels the table is for.
+        variants: name -> switch.
     """
 
     path: Path
@@ -141,6 +177,7 @@ class Table:
     releases: Mapping[str, Release]
     package: Package
     platforms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    variants: Mapping[str, Variant] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -226,43 +263,37 @@ def load(path: Optional[Path] = None) -> Table:
         raise ValueError(masked(f"{path.name} {wrong}"))
     cells = {name: _cell(name, row, f"{path.name} [cell.{name}]") for name, row in raw["cell"].items()}
     releases = {
-        version: _release(version, row, f'{path.name} [release."{version}"]')
+        version: release_of(version, row, f'{path.name} [release."{version}"]')
         for version, row in raw.get("release", {}).items()
     }
     package = _package(path.resolve(), raw.get("package", {}))
-    for known in _known_from(path, package.oldest):
-        releases.setdefault(known.triton, known)
+    pythons = {cell.python for cell in cells.values() if cell.python}
+    for known in _known_from(path, package.oldest, pythons):
+        own = {cell.python for cell in cells.values() if cell.triton == known.triton and cell.python}
+        if known.python in own or not own:
+            releases.setdefault(known.triton, known)
     for cell in cells.values():
         if versions.is_release(cell.triton) and cell.triton and cell.python and cell.torch:
             releases.setdefault(cell.triton, Release(cell.triton, cell.python, cell.torch, cell.requires))
     ordered = {version: releases[version] for version in sorted(releases, key=versions.key)}
-    return Table(path.resolve(), cells, ordered, package, raw.get("platform", {}))
+    variants = {
+        name: _variant(name, row, f"{path.name} [variant.{name}]") for name, row in raw.get("variant", {}).items()
+    }
+    return Table(path.resolve(), cells, ordered, package, raw.get("platform", {}), variants)
 
 
-def with_named(table: Table, named: Iterable[Optional[str]]) -> Table:
-    """The table with further releases that were asked for by name: any of an index, from the oldest known on.
-
-    Raises:
-        ValueError: it is no release, or older than any that is known.
-    """
-    releases = dict(table.releases)
-    for version in filter(None, named):
-        if version not in releases:
-            pair = pairs.nearest(version) if versions.is_release(version) else None
-            if pair is None:
-                oldest, known = pairs.known()[0].triton, ", ".join(table.releases)
-                allowed = f"{known} ({table.path.parent.name}/{table.path.name}), or another release from {oldest} on"
-                raise ValueError(f"triton is {version!r}; allowed are {allowed}")
-            # its own torch is not known: that of the nearest release
-            releases[version] = _release(version, {"torch": pair.torch[0]}, version)
-    ordered = {version: releases[version] for version in sorted(releases, key=versions.key)}
-    return dataclasses.replace(table, releases=ordered)
+def _variant(name: str, row: Mapping[str, Any], where: str) -> Variant:
+    for variable in row["env"]:
+        if not compiler_variables.is_switch(variable):
+            what = "that changes what Triton compiles, such as TRITON_DEFAULT_FP_FUSION"
+            raise ValueError(f"{where}: env has {schema.show(variable)}; allowed is a variable {what}")
+    return Variant(name, dict(row["env"]), row["why"])
 
 
 def _whole(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with what is known of its Triton, where it says nothing else itself."""
     triton = row.get("triton", "nightly")
-    return dict(row) if triton == "nightly" else {**pairs.row_of(triton), **row}
+    return dict(row) if triton in schema.UNRELEASED else {**pairs.row_of(triton), **row}
 
 
 def _contradiction(row: Mapping[str, Any]) -> Optional[str]:
@@ -271,8 +302,8 @@ def _contradiction(row: Mapping[str, Any]) -> Optional[str]:
         if key in row and needed not in row:
             return f"{key} is {schema.show(row[key])}; a row with {key} needs {needed} too"
     for key in ("torch", "triton"):
-        if row.get(key) == "nightly" and "index" not in row:
-            return f'{key} is "nightly"; such a row needs index too, the only place that it may come from'
+        if row.get(key) in schema.UNRELEASED and "index" not in row:
+            return f'{key} is "{row[key]}"; such a row needs index too, the only place that it may come from'
     if "index" in row and "torch" not in row:
         return f"index is {schema.show(row['index'])}; a row with index needs python, torch and triton too"
     if "python" in row and "torch" not in row:
@@ -280,14 +311,17 @@ def _contradiction(row: Mapping[str, Any]) -> Optional[str]:
     return None
 
 
-def known_releases() -> list[Release]:
-    """Every Triton that the harness knows, oldest first, as a row of the atlas."""
-    return [Release(pair.triton, str(pair.python()), pair.torch[0], pair.requires) for pair in pairs.known()]
+def known_releases(allowed: Callable[[str], bool] = lambda python: True) -> list[Release]:
+    """Every Triton that the harness knows and that has wheels for an ``allowed`` Python, oldest first, as a row."""
+    rows = [(pair, pair.python(allowed)) for pair in pairs.known()]
+    return [Release(pair.triton, python, pair.torch[0], pair.requires) for pair, python in rows if python]
 
 
-def _known_from(path: Path, oldest: Optional[str]) -> list[Release]:
-    """Every Triton that the harness knows from ``oldest`` on."""
-    known = {row.triton: row for row in known_releases()}
+def _known_from(path: Path, oldest: Optional[str], pythons: Collection[str]) -> list[Release]:
+    """Every Triton that the harness knows from ``oldest`` on, with one of the cells' Pythons where it has wheels."""
+    usual = {row.triton: row for row in known_releases()}
+    known = {**usual, **{row.triton: row for row in known_releases(pythons.__contains__)}}
+    known = {triton: known[triton] for triton in usual}
     if oldest is None:
         return []
     if oldest not in known:
@@ -300,7 +334,8 @@ def _cell(name: str, row: Mapping[str, Any], where: str) -> Cell:
     return Cell(name=name, **{**_frozen(whole), "gaps": tuple(Gap(**gap) for gap in whole.get("gaps", ()))})
 
 
-def _release(version: str, row: Mapping[str, Any], where: str) -> Release:
+def release_of(version: str, row: Mapping[str, Any], where: str) -> Release:
+    """A release, of what its row says and what is known of its Triton; ``where`` is what a sentence names."""
     whole = _checked({"triton": version, **row}, where)
     return Release(version, whole["python"], whole["torch"], tuple(whole.get("requires", ())))
 

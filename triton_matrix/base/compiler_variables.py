@@ -60,6 +60,11 @@ def without(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not _is_one(name)}
 
 
+def is_switch(name: str) -> bool:
+    """Whether a variant of the table may set it: Triton reads it when it compiles, and compiles the kernels itself."""
+    return _is_one(name) and name not in (*_REPLACING, env_vars.INTERPRET, "PYTHONOPTIMIZE")
+
+
 def shown(variables: Mapping[str, str]) -> str:
     """``DISABLE_LLVM_OPT=1, TRITON_PTXAS_PATH=/opt/ptxas``."""
     return ", ".join(f"{name}={value}" for name, value in variables.items())

@@ -53,9 +53,14 @@ def _rows(name: str, allowed: str, row: Mapping[str, Any], at_least: int = 0) ->
     }
 
 
-_PYTHON = _text(r"3\.[0-9]+", 'major.minor of a Python in quotes, such as "3.11"')
-_TORCH = _text(f"nightly|{_RELEASE}", 'a release in quotes, such as "2.15.0", or "nightly"')
-_TRITON = _text(f"nightly|{_RELEASE}", 'a release in quotes, such as "3.9.0", or "nightly"')
+PYTHON = r"3\.[0-9]+t?"
+_PYTHON = _text(PYTHON, 'major.minor of a Python in quotes, such as "3.11", or "3.14t" without the GIL')
+INDEX = r"https?://([^/?#\s]*@)?[^/?#@:\s]+(:[0-9]+)?(/\S*)?|file:///\S+"
+INDEX_SAID = "the address of an index, such as https://host/simple"
+UNRELEASED = ("nightly", "rc")  # whatever the row's index has: of last night, or of the next release
+_OTHERS = "|".join(UNRELEASED)
+_TORCH = _text(f"{_OTHERS}|{_RELEASE}", 'a release in quotes, such as "2.15.0", or "nightly" or "rc"')
+_TRITON = _text(f"{_OTHERS}|{_RELEASE}", 'a release in quotes, such as "3.9.0", or "nightly" or "rc"')
 _SENTENCE = _text(r"[^\n]*\S[^\n]*", "one line of text")
 _REQUIREMENT = _text(r"[A-Za-z0-9][^\n]*", 'a requirement, such as "numpy<2"')
 _SECONDS = {"type": "integer", "minimum": 1, "description": "whole seconds, 1 or more"}
@@ -76,14 +81,21 @@ _CELL = _row(
     triton=_TRITON,
     platforms=_list(_one_of(*PLATFORMS), f"a list with one or more of {', '.join(PLATFORMS)}", at_least=1),
     requires=_REQUIRES,
-    index=_text(
-        r"https?://([^/?#\s]*@)?[^/?#@:\s]+(:[0-9]+)?(/\S*)?|file:///\S+",
-        "the address of an index, such as https://host/simple",
-    ),
+    index=_text(INDEX, INDEX_SAID),
     gaps=_list(_GAP, "a list of { level = ..., feature = ..., reason = ... }"),
     why=_SENTENCE,
 )
 _RELEASE_ROW = _row("a row of key = value", python=_PYTHON, torch=_TORCH, requires=_REQUIRES)
+_VARIANT = _row(
+    "a row of key = value",
+    ("env", "why"),
+    env={
+        **_rows(r"[A-Z][A-Z0-9_]*", "the name of a variable", _text(r"[^\n]*\S[^\n]*", "a text in quotes"), 1),
+        "description": '{ NAME = "value" }',
+    },
+    why=_SENTENCE,
+)
+_VARIANT_NAME = r"(?!py3|file$)[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _FILES = _list(_text(_PATH, "a path below tests/"), "a list of paths below tests/")
 _SUBJECT = _row(
     "a row of key = value",
@@ -119,10 +131,11 @@ SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "constraints/cells.toml",
     **_row(
-        "[cell.*], [release], [platform.*] and [package]",
+        "[cell.*], [release], [variant.*], [platform.*] and [package]",
         ("cell",),
         cell=_rows(_CELL_NAME, _CELL_NAMES, _CELL, at_least=1),
         release=_rows(_RELEASE, 'a release of Triton in quotes, such as "3.8.0"', _RELEASE_ROW),
+        variant=_rows(_VARIANT_NAME, "lower-case letters, digits and hyphens, not file or py3...", _VARIANT),
         platform=_rows(_NAME, "the name of a platform", _row("a row of key = value", runner=_RUNNER)),
         package=_PACKAGE,
     ),

@@ -16,7 +16,8 @@ from ..base import display_text, files, versions
 from ..launches import naming
 from . import metrics
 
-CAUSES = ("crash", "compile", "run", "values", "spills", "scratch", "occupancy", "loads", "fp64", "shared", "time")
+_WORSE_CODE = ("dot", "spills", "scratch", "occupancy", "loads", "fp64", "shared", "time")
+CAUSES = ("crash", "compile", "run", "values", *_WORSE_CODE)
 WITHOUT_VALUE = ("crash", "compile", "run")  # nothing is worse
 NOT_EXACT = ("time",)  # may be there in one run and not in the next, so that an entry for it is never stale
 OF_VALUES = ("absolute", "differing")  # the largest difference, and of how many elements
@@ -26,7 +27,7 @@ _HEAD = """\
 # one that is not listed here, on one that is worse than it was when it was accepted, and on a line that no longer
 # occurs. docs/codegen.md says how to read this; `nox -s codegen -- --accept CAUSE=REASON` writes it.
 #
-#   what     crash, compile, run, values, spills, scratch, occupancy, loads, fp64, shared, time
+#   what     crash, compile, run, values, dot, spills, scratch, occupancy, loads, fp64, shared, time
 #   worst    the worst value of each metric that is accepted in this group
 #   below    module:kernel, then "FROM -> TO on TARGET ..." = the configurations
 """
@@ -143,21 +144,24 @@ def of_compiled(entries: Sequence[Accepted], compiled: Iterable[Mapping[str, Any
 def judge(found: Iterable[Any], accepted: Sequence[Accepted], from_: str, to: str) -> tuple[list[Any], list[Accepted]]:
     """The worse changes that no entry covers, and the entries for exactly these releases that do not occur.
 
-    An entry holds between its own two releases and for any wider pair around them.
+    An entry holds between its own two releases and for any wider pair around them; one for what is derived from a
+    release, such as a variant, for its own two alone.
 
     Args:
         found: changes from ``from_`` to ``to`` (of compare.changes).
     """
-    around = [
-        entry
-        for entry in accepted
-        if versions.key(from_) <= versions.key(entry.from_) and versions.key(entry.to) <= versions.key(to)
-    ]
+    around = [entry for entry in accepted if _is_around(entry, from_, to)]
     worse = [change for change in found if change.kind == "worse"]
     open_ = [change for change in worse if not any(entry.covers(change) for entry in around)]
     exactly = [entry for entry in around if (entry.from_, entry.to) == (from_, to) and entry.what not in NOT_EXACT]
     unused = [entry for entry in exactly if not any(entry.occurs_in(change) for change in worse)]
     return open_, unused
+
+
+def _is_around(entry: Accepted, from_: str, to: str) -> bool:
+    if any("+" in name for name in (entry.from_, entry.to, from_, to)):
+        return (entry.from_, entry.to) == (from_, to)
+    return bool(versions.key(from_) <= versions.key(entry.from_) and versions.key(entry.to) <= versions.key(to))
 
 
 def of_change(change: Any, from_: str, to: str, reason: str) -> Accepted:

@@ -13,10 +13,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable, Optional
 
 from ..base import language, versions
 from ..base.targets import Target
+from ..launches.loading import is_gluon
 from ..launches.signature import Signature
 from . import ptxas
 
@@ -35,11 +37,13 @@ class Compiled:
         stages: the text or bytes of each stage by name.
         shared: bytes of shared memory that a launch asks for.
         num_warps: of one block.
+        num_ctas: blocks of a cluster.
     """
 
     stages: dict[str, Any]
     shared: int
     num_warps: int
+    num_ctas: int = 1
 
 
 class Adapter35:
@@ -60,7 +64,7 @@ class Adapter35:
         Raises:
             whatever Triton raises when it does not compile.
         """
-        backend, parsed, stages = self._prepare(options, target)
+        backend, parsed, stages = self._prepare(options, target, is_gluon(fn))
         metadata: dict[str, Any] = {**self.metadata(signature), **parsed.__dict__}
         module = self.first_ir(fn, signature, backend, parsed)
         if on_stage:
@@ -94,7 +98,7 @@ class Adapter35:
         rest = list(stages.items())[names.index(stage) :]
         return _run(rest, module, {**parsed.__dict__, **metadata}, target, on_stage)
 
-    def _prepare(self, options: dict[str, Any], target: Target) -> tuple[Any, Any, dict[str, Any]]:
+    def _prepare(self, options: dict[str, Any], target: Target, gluon: bool = False) -> tuple[Any, Any, dict[str, Any]]:
         """The backend, the options as it understands them, and its stages by name."""
         backend = self.backend(target)
         parsed = backend.parse_options(dict(options))
@@ -102,7 +106,7 @@ class Adapter35:
             if name not in parsed.__dict__:
                 raise UnknownOption(f"{target.name} takes no option {name!r} in this Triton; a launch would refuse it")
         stages: dict[str, Any] = {}
-        self.add_stages(backend, stages, parsed)
+        self.add_stages(backend, stages, parsed, gluon)
         return backend, parsed, stages
 
     def start_llvm(self) -> None:
@@ -137,10 +141,10 @@ class Adapter35:
 
         return make_backend(GPUTarget(target.backend, target.arch, target.warp_size))
 
-    def add_stages(self, backend: Any, stages: dict[str, Any], options: Any) -> None:
+    def add_stages(self, backend: Any, stages: dict[str, Any], options: Any, gluon: bool = False) -> None:
         from triton.backends.compiler import Language
 
-        backend.add_stages(stages, options, Language.TRITON)
+        backend.add_stages(stages, options, Language.GLUON if gluon else Language.TRITON)
 
     def metadata(self, signature: Signature) -> dict[str, Any]:
         return {}
@@ -158,6 +162,8 @@ class Adapter35:
     def source(self, fn: Any, signature: Signature, backend: Any) -> Any:
         from triton.compiler.compiler import ASTSource
 
+        if is_gluon(fn):
+            from triton.experimental.gluon._runtime import GluonASTSource as ASTSource
         types, constants, attrs = self._told(signature, backend)
         return ASTSource(fn, types, constexprs=constants, attrs=attrs)
 
@@ -199,7 +205,19 @@ class Adapter35:
 
 
 class Adapter34(Adapter35):
-    """3.4: the first IR is made without the target."""
+    """3.4: the first IR is made without the target, which Gluon asks the driver for."""
+
+    def first_ir(self, fn: Any, signature: Signature, backend: Any, options: Any) -> Any:
+        from triton.runtime import driver
+
+        if not is_gluon(fn):
+            return super().first_ir(fn, signature, backend, options)
+        before = driver.active
+        driver.set_active(SimpleNamespace(get_current_target=lambda: backend.target))
+        try:
+            return super().first_ir(fn, signature, backend, options)
+        finally:
+            driver.set_active(before)
 
     def ir_arguments(self, backend: Any, options: Any) -> tuple[Any, ...]:
         return self._ir_arguments_without_target(backend, options)
@@ -208,7 +226,7 @@ class Adapter34(Adapter35):
 class Adapter33(Adapter34):
     """3.3: Triton is the only language, so stages are not told which."""
 
-    def add_stages(self, backend: Any, stages: dict[str, Any], options: Any) -> None:
+    def add_stages(self, backend: Any, stages: dict[str, Any], options: Any, gluon: bool = False) -> None:
         backend.add_stages(stages, options)
 
 
@@ -358,4 +376,5 @@ def _run(
             on_stage(name, kept[name], metadata)
         if name == LAST_STAGE[target.backend]:
             break
-    return Compiled(kept, int(metadata.get("shared") or 0), int(metadata["num_warps"]))
+    num_ctas = int(metadata.get("num_ctas") or 1)
+    return Compiled(kept, int(metadata.get("shared") or 0), int(metadata["num_warps"]), num_ctas)

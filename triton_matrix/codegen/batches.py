@@ -17,7 +17,7 @@ from ..base.listening import INSTALLED, Notes, is_library, listening
 from ..base.reads import Reads
 from ..launches import kernel_source, tuned
 from ..launches.configuration import Configuration
-from ..launches.loading import ImportFailure, Loader, file_of, unwrap
+from ..launches.loading import GluonIsNewer, ImportFailure, Loader, file_of, unwrap
 from ..launches.signing import NotInThisRelease, sign
 from . import crashes, worker
 from .compile import Result, compile_stages, measure, unknown_to
@@ -201,7 +201,8 @@ def _work(jobs: list[Configuration], skip: int, settings: Settings) -> Callable[
             send(message)
 
         with listening(notes_of_modules()) as notes:
-            loader = Loader(targets.parse(jobs[0].target), settings.source_root, settings.torch_version)
+            target = targets.parse(jobs[0].target)
+            loader = Loader(target, settings.source_root, settings.torch_version, gluon=True)
             for job in jobs:
                 _compile_one(job, left_out, settings, loader, functions, send_all, log)
                 left_out = 0
@@ -234,9 +235,12 @@ def _compile_one(
         if job.kernel not in functions:
             try:
                 functions[job.kernel] = loader.load(job.kernel)
-            except ImportFailure as problem:
+            except (ImportFailure, GluonIsNewer) as problem:
                 functions[job.kernel] = problem
         fn = functions[job.kernel]
+        if isinstance(fn, GluonIsNewer):
+            send(("failed", Result("n/a", reason=str(fn))))
+            return
         if isinstance(fn, ImportFailure):
             send(("failed", Result("error", reason=f"does not load: {fn}", lasting=False)))
             return
@@ -245,7 +249,8 @@ def _compile_one(
         points = tuned.expand(fn, job, settings.configs)
 
         def load(reference: str) -> Any:
-            return unwrap(loader.load(reference))
+            found = loader.load(reference)
+            return unwrap(found) if hasattr(found, "fn") else found
 
         with contextlib.suppress(NotInThisRelease):
             sign(function, job.args, points[0].constexprs, job.hints, load)

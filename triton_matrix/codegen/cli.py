@@ -11,8 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import commands, compiler_variables, env_vars, pairs, reads, records, targets
-from ..evidence import atlas_file
+from ..base import commands, compiler_variables, env_vars, pairs, reads, records, targets, versions
+from ..evidence import atlas_file, toolchain
 from ..launches import hook, launch_file, loading
 from ..launches.configuration import Configuration
 from . import adapters, table
@@ -46,7 +46,9 @@ def main(argv: list[str]) -> int:
     )
     add_loading_options(parser)
     parser.add_argument("--torch", metavar="VERSION", help="what torch says to be where it is not installed")
-    parser.add_argument("--release", metavar="VERSION", help="refuse to answer for another Triton than this one")
+    parser.add_argument("--release", metavar="NAME", help="the column's name; refuse to answer for another Triton")
+    switch = "set this variable, as a variant of the table does"
+    parser.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help=switch)
     parser.add_argument("--root", type=Path, default=Path.cwd(), metavar="DIR", help="what FILE.py is relative to")
     parser.add_argument("--cache", type=Path, default=default_folder(), metavar="DIR", help="where results are kept")
     parser.add_argument("--no-cache", action="store_true", help="compile everything, and keep nothing")
@@ -54,13 +56,16 @@ def main(argv: list[str]) -> int:
     if options.progress is not None:
         os.set_inheritable(options.progress, False)  # a tool that outlives its compiler must not keep it open
     os.environ.pop(env_vars.INTERPRET, None)  # it would hand out interpreted functions, which cannot be compiled
-    variables = compiler_variables.found(os.environ)
+    switches = dict(each.split("=", 1) for each in options.switch)
+    variables = {name: value for name, value in compiler_variables.found(os.environ).items() if name not in switches}
+    os.environ.update(switches)  # before Triton is imported
     if variables:
         print(f"compiled with {compiler_variables.shown(variables)}, as this shell has it", file=sys.stderr)
     names = target_names(options.target)
     release = installed_triton()
     if options.release:
         check_release(options.release, release)
+        release = options.release
     _, remark = adapters.choose(release)
     if remark:
         print(remark, file=sys.stderr)
@@ -92,7 +97,7 @@ def main(argv: list[str]) -> int:
         for each, items in zip(configurations, found):
             given[each.target][each.label] = [item["label"] for item in items]
         read_by = [read, *(result.reads for each in rows.values() for _, result in each)]
-        about.update(variables=variables, configs=settings.configs, **_read(read_by, options.root))
+        about.update(variables=variables, switches=switches, configs=settings.configs, **_read(read_by, options.root))
         atlas_file.write(options.json, atlas_file.fill(about, given, entries))
     failed = [item for item in entries if item["status"] == "error"]
     if not options.quiet:
@@ -198,14 +203,15 @@ def target_names(given: Optional[list[str]]) -> list[str]:
 def check_release(asked: str, found: str) -> None:
     """ValueError where Python imports another Triton than the environment's own: PYTHONPATH comes first."""
     origin, is_own = records.place("triton")
-    if found.partition("+")[0] != asked or not is_own:
+    if versions.plain(found) != versions.plain(asked) or not is_own:
         path = os.environ.get("PYTHONPATH", "")
         raise ValueError(f"triton {asked} is asked, and Python imports {found} from {origin}; PYTHONPATH is {path!r}")
 
 
 def installed_triton() -> str:
     """The version of the Triton in this Python, without importing it; raises ValueError when there is none."""
-    for name in pairs.DISTRIBUTIONS:
+    owner = str(toolchain.distribution_of("triton"))
+    for name in (*pairs.DISTRIBUTIONS, owner):
         try:
             return importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -1,8 +1,9 @@
 """The verb ``compare``: the codegen changes between two atlas files, worst first.
 
-A codegen change is a risk, not a measured slow-down. ``worse`` means: the compiler crashes or refuses, new or more
-spills, lower occupancy, narrower loads, new fp64 instructions, scratch memory where there was none, more shared memory
-than some listed target of the family allows a block, or a compilation of twice the CPU time. All else is ``info``.
+A codegen change is a risk, not a measured slow-down. ``worse`` means: the compiler crashes or refuses, a dot that runs
+on slower units, new or more spills, lower occupancy, narrower loads, new fp64 instructions, scratch memory where there
+was none, more shared memory than some listed target of the family allows a block, or a compilation of twice the CPU
+time. All else is ``info``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Optional
 from ..base import cells, commands, display_text, tables, targets
 from ..evidence import atlas_file
 from ..launches import naming
-from . import accepted, metrics
+from . import accepted, metrics, occupancy
 from .accepted import Accepted
 from .cache import OUR_CODE_DIGEST
 
@@ -27,7 +28,9 @@ LISTED, LISTED_ALIKE = 8, 3  # ids named in a sentence; the count is always the 
 
 # what :func:`_worse` looks at
 JUDGED = {"global_loads", "global_loads_128"}
-JUDGED |= {name for role in ("spills", "scratch", "occupancy", "fp64", "shared") for name in metrics.of_role(role)}
+JUDGED |= {
+    name for role in ("spills", "scratch", "occupancy", "fp64", "shared", "matrix") for name in metrics.of_role(role)
+}
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,12 @@ def _worse(old: dict[str, Any], new: dict[str, Any], target: str) -> Iterable[tu
     def more(names: Sequence[str]) -> list[str]:
         return [name for name in names if name in old and name in new and new[name] > old[name]]
 
+    gone = metrics.slower_units(old, new)
+    if gone:
+        others = more(metrics.of_role("matrix"))
+        where = "slower units" if others else "plain multiplies"
+        what = f"{', '.join(map(both, (*gone, *others)))}: a dot runs on {where}"
+        yield what, "dot", sum(old[name] for name in gone), now(*gone)
     spills = more(metrics.of_role("spills"))
     if spills:
         yield (
@@ -229,8 +238,8 @@ def _worse(old: dict[str, Any], new: dict[str, Any], target: str) -> Iterable[tu
         yield ", ".join(map(both, scratch)), "scratch", sum(new[name] for name in scratch), now(*scratch)
     for name in metrics.of_role("occupancy"):
         if name in old and name in new and new[name] < old[name]:
-            with_it = [both(name), *(both(shared) for shared in more(metrics.of_role("shared")))]
-            yield ", ".join(with_it), "occupancy", 1 - new[name] / old[name], now(name)
+            by = " and ".join(map(both, _limiting(old, new, new[name], target)))
+            yield f"{both(name)}{f' by {by}' if by else ''}", "occupancy", 1 - new[name] / old[name], now(name)
     if _narrower(old, new):
         what = f"narrower loads: {both('global_loads')}, {both('global_loads_128')}"
         yield what, "loads", new["global_loads"], now("global_loads", "global_loads_128")
@@ -240,6 +249,13 @@ def _worse(old: dict[str, Any], new: dict[str, Any], target: str) -> Iterable[tu
         passed = _no_longer_fit(old[name], new[name], target)
         if passed:
             yield f"{both(name)}: more than {' and '.join(passed)} allows a block", "shared", new[name], now(name)
+
+
+def _limiting(old: dict[str, Any], new: dict[str, Any], reached: int, compiled_for: str) -> list[str]:
+    """The resources that lowered occupancy to ``reached``: each alone allows no more now, and allowed more before."""
+    target = targets.parse(compiled_for)
+    before, after = (occupancy.by_resource(target, values) for values in (old, new))
+    return [name for name in after if name in old and after[name] <= reached < before.get(name, 0)]
 
 
 def _no_longer_fit(before: int, after: int, compiled_for: str) -> list[str]:

@@ -149,7 +149,8 @@ def compiled_result(compiled: adapters.Compiled, heard: str, printed: str, secon
     if errors:
         reason = f"does not compile: {errors[0]}; Triton takes no notice, and what is left is not this kernel"
         return Result("error", reason=reason, seconds=seconds)
-    noted = {"num_warps": compiled.num_warps, "shared": compiled.shared, "ptxas": heard}
+    clusters = cuda_metrics.clusters(str(compiled.stages.get("ptx", "")), compiled.num_ctas)
+    noted = {"num_warps": compiled.num_warps, "shared": compiled.shared, "ptxas": heard, "clusters": clusters}
     warned = (*ptxas.warnings(heard), *diagnostics.warnings(printed))
     return Result("ok", noted, seconds=seconds, stages=compiled.stages, warnings=warned)
 
@@ -201,6 +202,7 @@ def measure(results: Sequence[tuple[Target, Result]]) -> None:
         else:
             _measure_cuda(group, noted, target)
         for result, each in zip(group, noted):
+            result.metrics.update(each["clusters"])
             _refuse_unlaunchable(result, each["shared"], target)
 
 

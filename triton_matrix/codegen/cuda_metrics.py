@@ -23,6 +23,17 @@ _INSTRUCTION = re.compile(r"^\s*/\*([0-9a-f]+)\*/\s+(?:@!?\w+\s+)?([A-Z][A-Z0-9_
 _WIDTH = re.compile(r"\.(8|U8|S8|16|U16|S16|32|64|128|256)(?=\.|$)")
 _GLOBAL_LOADS = ("LDG", "LDGSTS")  # LDGSTS: straight into shared memory, what a pipelined load becomes
 _GLOBAL_STORES = ("STG",)
+_TMA_LOADS, _TMA_STORES = ("UTMALDG",), ("UTMASTG", "UTMAREDG")
+# tensor cores by who asks them: a warp, a warp group (wgmma of PTX), one thread for a block or two (tcgen05)
+_MATRIX = {
+    "mma_instructions": re.compile(r"[HIDQBO]MMA"),
+    "wgmma_instructions": re.compile(r"[HIQB]GMMA"),
+    "tcgen05_instructions": re.compile(r"UTC[A-Z]+MMA"),
+}
+_CLUSTER = {
+    "cluster_barriers": re.compile(r"^\s*(?:@\S+\s+)?barrier\.cluster\.arrive", re.MULTILINE),
+    "cluster_addresses": re.compile(r"^\s*(?:@\S+\s+)?mapa\.", re.MULTILINE),
+}
 _INSTRUCTION_BYTES = 16  # of every target here (Volta and later)
 TOOL_SECONDS = 120
 
@@ -126,6 +137,9 @@ def count(operations: Iterable[str]) -> dict[str, int]:
             "global_stores",
             "global_stores_128",
             "global_load_bits",
+            "tma_loads",
+            "tma_stores",
+            *_MATRIX,
             "fp64_instructions",
             "barriers",
         ),
@@ -147,11 +161,24 @@ def count(operations: Iterable[str]) -> dict[str, int]:
         elif base in _GLOBAL_STORES:
             result["global_stores"] += 1
             result["global_stores_128"] += width(operation) >= 128
+        elif base in _TMA_LOADS:
+            result["tma_loads"] += 1
+        elif base in _TMA_STORES:
+            result["tma_stores"] += 1
         elif base == "BAR":
             result["barriers"] += 1
         elif is_fp64(operation):
             result["fp64_instructions"] += 1
+        for name, matches in _MATRIX.items():
+            result[name] += bool(matches.fullmatch(base))
     return result
+
+
+def clusters(ptx: str, num_ctas: int) -> dict[str, int]:
+    """What a kernel of several blocks a cluster does with that; nothing for all others."""
+    if num_ctas == 1:
+        return {}
+    return {"cluster_ctas": num_ctas, **{name: len(found.findall(ptx)) for name, found in _CLUSTER.items()}}
 
 
 def is_fp64(operation: str) -> bool:

@@ -20,6 +20,8 @@ _FIELDS = {
 _OPTIONAL = ("agprs", "code_bytes")  # no such registers on RDNA; Triton 3.0 and 3.1 have the comments left out
 _INSTRUCTION = re.compile(r"^\t([a-z][a-z0-9_]*)(.*)$")
 _MEMORY = re.compile(r"(global|buffer|scratch)_(load|store)_(\w+)")
+_MATRIX = {"mfma_instructions": ("v_mfma_", "v_smfmac_"), "wmma_instructions": ("v_wmma_", "v_swmmac_")}
+_TILES = {"tensor_load_to_lds": "tma_loads", "tensor_store_from_lds": "tma_stores"}  # gfx1250
 _WIDTH = {"dword": 32, "dwordx2": 64, "dwordx3": 96, "dwordx4": 128, "b32": 32, "b64": 64, "b96": 96, "b128": 128}
 
 
@@ -63,6 +65,11 @@ def count(text: str) -> dict[str, int]:
             "global_stores",
             "global_stores_128",
             "global_load_bits",
+            "buffer_loads",
+            "buffer_stores",
+            "tma_loads",
+            "tma_stores",
+            *_MATRIX,
             "fp64_instructions",
             "barriers",
         ),
@@ -74,10 +81,15 @@ def count(text: str) -> dict[str, int]:
             result["barriers"] += 1  # from gfx12 on a barrier is a signal and a wait: one of the two counts
         elif name.startswith("v_") and "f64" in name:
             result["fp64_instructions"] += 1
+        for metric, starts in _MATRIX.items():
+            result[metric] += name.startswith(starts)
+        if name in _TILES:
+            result[_TILES[name]] += 1
         memory = _MEMORY.fullmatch(name)
         if memory and (memory.group(1) == "scratch" or "Folded" in rest):  # CDNA 2 and older spill through buffers
             result[f"local_{memory.group(2)}s"] += 1
         elif memory:
+            result[f"buffer_{memory.group(2)}s"] += memory.group(1) == "buffer"
             bits = _bits(memory.group(3))
             if memory.group(2) == "load":
                 result["global_loads"] += 1

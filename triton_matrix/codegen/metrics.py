@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -22,7 +22,8 @@ class Metric:
         unit: of its value.
         heading: of its column in a table; "" where tables leave it out.
         role: what of several backends' metrics is the same thing to a reader: ``registers``, ``spills``, ``scratch``,
-            ``occupancy``, ``shared``, ``fp64``; "" for all others.
+            ``occupancy``, ``shared``, ``fp64``, ``matrix`` (units for matrix products, the slowest first); "" for all
+            others.
         less_is_worse: whether a lower value is the worse one. Of all others, the higher one is.
     """
 
@@ -32,6 +33,7 @@ class Metric:
     heading: str = ""
     role: str = ""
     less_is_worse: bool = False
+    rare: bool = False  # tables show it where some kernel has any
 
 
 METRICS = (
@@ -58,6 +60,18 @@ METRICS = (
     Metric("global_load_bits", BOTH, "bits, summed over load instructions"),
     Metric("global_stores", BOTH, "instructions"),
     Metric("global_stores_128", BOTH, "instructions of 128 bit and more", less_is_worse=True),
+    Metric("buffer_loads", HIP, "of the loads, those through a buffer descriptor"),
+    Metric("buffer_stores", HIP, "of the stores, those through a buffer descriptor"),
+    Metric("tma_loads", BOTH, "instructions of the unit that copies tiles", "tma ld", rare=True),
+    Metric("tma_stores", BOTH, "instructions of the unit that copies tiles", "tma st", rare=True),
+    Metric("mma_instructions", CUDA, "instructions of one warp", "mma", "matrix", True, True),
+    Metric("wgmma_instructions", CUDA, "instructions of a warp group", "wgmma", "matrix", True, True),
+    Metric("tcgen05_instructions", CUDA, "instructions of the fifth generation", "tcgen05", "matrix", True, True),
+    Metric("wmma_instructions", HIP, "instructions", "wmma", "matrix", True, True),
+    Metric("mfma_instructions", HIP, "instructions", "mfma", "matrix", True, True),
+    Metric("cluster_ctas", BOTH, "blocks a cluster, as the launch asks", "cluster", rare=True),
+    Metric("cluster_barriers", CUDA, "instructions in PTX"),
+    Metric("cluster_addresses", CUDA, "instructions in PTX: another block's shared memory"),
     Metric("fp64_instructions", BOTH, "instructions", "fp64", "fp64"),
     Metric("barriers", BOTH, "instructions"),
     Metric("local_bytes", CUDA, "bytes a thread"),
@@ -68,9 +82,15 @@ BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}
 LESS_IS_WORSE = tuple(metric.name for metric in METRICS if metric.less_is_worse)
 
 
-def columns(backend: str) -> tuple[Metric, ...]:
-    """The metrics that a table of a backend's kernels shows, in their order."""
-    return tuple(metric for metric in METRICS if metric.heading and backend in metric.backends)
+def columns(backend: str, there: Iterable[Mapping[str, Any]] = ()) -> tuple[Metric, ...]:
+    """The metrics that a table of a backend's kernels shows, in their order.
+
+    Args:
+        there: the kernels' metrics, which say what rare ones are shown.
+    """
+    found = {name for values in there for name, value in values.items() if value}
+    shown = (metric for metric in METRICS if metric.heading and backend in metric.backends)
+    return tuple(metric for metric in shown if not metric.rare or metric.name in found)
 
 
 def of_role(role: str) -> tuple[str, ...]:
@@ -81,6 +101,14 @@ def of_role(role: str) -> tuple[str, ...]:
 def first(values: Mapping[str, Any], role: str) -> Optional[Any]:
     """The value of a kernel's first metric with a role, or None where it has none."""
     return next((values[name] for name in of_role(role) if name in values), None)
+
+
+def slower_units(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where matrix products moved to slower units, or to none: the metrics of the faster ones, which are gone."""
+    order = [name for name in of_role("matrix") if name in old and name in new]
+    had, has = ([name for name in order if values[name]] for values in (old, new))
+    fell = had and (not has or order.index(has[-1]) < order.index(had[-1]))
+    return tuple(name for name in had if not new[name]) if fell else ()
 
 
 def spills(values: Mapping[str, Any]) -> int:

@@ -6,7 +6,10 @@ reaches it, and whether that makes it faster, is not said here.
 
 from __future__ import annotations
 
-from ..base.targets import CudaLimits, HipLimits
+from collections.abc import Mapping
+from typing import Any
+
+from ..base.targets import CudaLimits, HipLimits, Target
 
 
 def _round_up(value: int, multiple: int) -> int:
@@ -37,6 +40,26 @@ def cuda_blocks(limits: CudaLimits, registers: int, num_warps: int, shared: int)
     if taken:
         fits.append(limits.shared // taken)
     return min(fits)
+
+
+def by_resource(target: Target, metrics: Mapping[str, Any]) -> dict[str, int]:
+    """What each resource alone would allow, by the name of its metric: warps of a multiprocessor, waves of a SIMD.
+
+    Empty where the metrics do not say how many threads a block has.
+    """
+    warps, limits = metrics.get("threads", 0) // target.warp_size, target.limits
+    if not warps:
+        return {}
+    if isinstance(limits, CudaLimits):
+        registers, shared = metrics.get("registers", 0), metrics.get("shared_bytes", 0)
+        found = {"registers": (registers, 0), "shared_bytes": (0, shared), "threads": (0, 0)}
+        return {name: cuda_blocks(limits, each[0], warps, each[1]) * warps for name, each in found.items()}
+    vgprs, sgprs, lds = (metrics.get(name, 0) for name in ("vgprs", "sgprs", "lds_bytes"))
+    alone = {"vgprs": (vgprs, 0, 0), "sgprs": (0, sgprs, 0), "lds_bytes": (0, 0, lds), "threads": (0, 0, 0)}
+    return {
+        name: hip_waves_per_simd(limits, of_vgprs, of_sgprs, warps, of_lds)
+        for name, (of_vgprs, of_sgprs, of_lds) in alone.items()
+    }
 
 
 def hip_waves_per_simd(limits: HipLimits, vgprs: int, sgprs: int, num_warps: int, lds: int) -> int:

@@ -29,8 +29,8 @@ def _with_reasons(
     """One table per backend of what compiled, then one line for each reason why others did not."""
     parts = []
     for backend in metrics.BOTH:
-        columns = metrics.columns(backend)
         compiled = [item for item in items if item["target"].startswith(backend) and item["metrics"]]
+        columns = metrics.columns(backend, (item["metrics"] for item in compiled))
         if compiled:
             headings = ["configuration", "target", *(metric.heading for metric in columns)]
             rows = [

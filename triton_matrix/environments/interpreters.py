@@ -17,26 +17,32 @@ from . import contents
 
 @functools.cache
 def find_python(version: str) -> Optional[str]:
-    """An interpreter of ``major.minor`` that really runs (a version manager's shim may not), or None.
+    """An interpreter of ``major.minor`` that really runs (a version manager's shim may not), or None; ``3.14t`` is one
+    without the GIL.
 
     Looks at the running one, at PATH, at uv's and at pyenv's installations; downloads none.
     """
-    candidates = [sys.executable] if f"{sys.version_info[0]}.{sys.version_info[1]}" == version else []
+    candidates = [sys.executable]
+    number, free = version.rstrip("t"), "+freethreaded" if version.endswith("t") else ""
     for folder in filter(None, os.environ.get("PATH", "").split(os.pathsep)):
         candidates.append(os.path.join(folder, f"python{version}"))
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     uv_pythons = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local" / "share" / "uv" / "python")
-    candidates += map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"), reverse=True))
-    candidates += map(str, sorted(uv_pythons.glob(f"cpython-{version}.*/bin/python{version}"), reverse=True))
+    candidates += map(str, sorted(pyenv.glob(f"versions/{number}.*/bin/python{version}"), reverse=True))
+    of_uv = f"cpython-{number}.*{free}-*/bin/python{version}"
+    candidates += map(str, sorted(uv_pythons.glob(of_uv), reverse=True))
     return next((path for path in candidates if os.access(path, os.X_OK) and _runs(path, version)), None)
 
 
 def missing_python(cell: Cell) -> str:
     """The sentence for a cell whose Python is not here."""
-    return (
-        f"cell {cell.name} needs Python {cell.python}, and none that runs was found on PATH, in pyenv or in uv; "
-        f"`uv python install {cell.python}` adds one"
-    )
+    return f"cell {cell.name} needs {no_python(str(cell.python))}"
+
+
+def no_python(version: str) -> str:
+    """What is said of an interpreter that is not here."""
+    found = "none that runs was found on PATH, in pyenv or in uv"
+    return f"Python {version}, and {found}; `uv python install {version}` adds one"
 
 
 def install_wheel(python: str, wheel: Path, options: Sequence[str] = ()) -> None:
@@ -68,7 +74,8 @@ def check_environment(cell: Cell, python: str) -> None:
 
 
 def _runs(python: str, version: str) -> bool:
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    free = "'t' * bool(sysconfig.get_config_var('Py_GIL_DISABLED'))"
+    code = f"import sys, sysconfig; print('%d.%d' % sys.version_info[:2] + {free})"
     try:
         done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.SubprocessError):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Optional
 
 from ..base.cells import Cell, Table
+from ..base.schema import UNRELEASED
 
 PLATFORM = "x86_64-manylinux_2_28"  # what cells are resolved for; the hashes are those of every platform's files
 
@@ -74,7 +75,7 @@ def check(table: Table, cell: Cell) -> Mapping[str, Pin]:
     found = read(path)
     where, again = f"constraints/{path.name}", f"`nox -s lock -- {cell.name}` writes it anew"
     for name, wanted in (("torch", cell.torch), ("triton", cell.triton)):
-        if wanted == "nightly" or (cell.index and name == "triton"):  # on its own index Triton has other names
+        if wanted in UNRELEASED or (cell.index and name == "triton"):  # on its own index Triton has other names
             continue
         there = found[name].version if name in found else None
         if wanted and _without_local(there) != _without_local(wanted):

@@ -14,13 +14,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Optional
 
-from ..base import cells, commands, files, locks, sources
+from ..base import cells, commands, display_text, files, locks, pairs, sources
 from . import contents, harness, interpreters
 
 STAMP = "triton-matrix-requirements.txt"
 _CONTENT = "content of "
 _LOCAL = re.compile(r"(?P<before>(?:.*@\s*)?(?:file://)?)(?P<path>[^@\[\]]+)(?P<extras>\[.*\])?")
+_NO_RELEASE = re.compile(r"there (?:is|are) no versions? of|was not found in the package registry")
 WAIT_S = 1800.0  # for another that makes the same environment: 5 GB of torch over a slow network
+
+
+class NoSuchRelease(ValueError):
+    """The index has no such release; one sentence."""
 
 
 def make(
@@ -57,19 +62,36 @@ def of_release(row: cells.Release, extra: Sequence[str], folder: Path) -> Path:
     Args:
         extra: requirements to install beside Triton; all requests for a release share one environment. What lies at a
             local path is installed anew where it is not what it was.
-        folder: the environments' folder; the release names the environment in it.
+        folder: the environments' folder; the release names the environment in it, and its Python where it is not the
+            usual one.
 
     Raises:
+        NoSuchRelease: the index does not have it.
         commands.ToolError, ValueError: as of :func:`make`.
     """
     # packaging: kernel files compare versions with it, and it needs nothing itself
-    requirements = [f"triton=={row.triton}", "packaging", *row.requires]
-    if not extra:
-        return make(folder / row.triton, row.python, requirements)
-    return _with_extras(folder / f"{row.triton}-with", row.python, requirements, extra)
+    own = row.install or f"triton=={row.triton}"
+    requirements = [own, "packaging", *row.requires]
+    usual = row.python == pairs.row_of(row.triton)["python"]
+    name = row.environment if usual else f"{row.environment}-py{row.python.replace('.', '')}"
+    home = folder / (f"{name}-with" if extra else name)
+    try:
+        if extra:
+            return _with_extras(home, row.python, requirements, extra, row.index)
+        with locks.held(home.parent / f".{home.name}.lock", f"the environment {home}", WAIT_S):
+            return _make(home, row.python, requirements, [], (), [], row.index)
+    except commands.ToolError as problem:
+        if _NO_RELEASE.search(problem.tail) and own.partition("==")[0] in problem.tail:
+            where = display_text.masked(row.index) if row.index else "the index"
+            shutil.rmtree(home, ignore_errors=True)
+            asked = own.removeprefix("triton==")
+            raise NoSuchRelease(f"triton is {asked!r}, and {where} has no such release") from None
+        raise
 
 
-def _with_extras(home: Path, python: str, requirements: Sequence[str], extra: Sequence[str]) -> Path:
+def _with_extras(
+    home: Path, python: str, requirements: Sequence[str], extra: Sequence[str], index: Optional[str] = None
+) -> Path:
     """One environment for all extras that a release was ever asked for; a new one is added to those there are.
 
     Where two requests name the same distribution differently, the later one holds. Where all of them do not go
@@ -84,7 +106,7 @@ def _with_extras(home: Path, python: str, requirements: Sequence[str], extra: Se
         kept = [each for each in kept if not each.startswith(_CONTENT) and (each[0] != os.sep or Path(each).exists())]
         union = {_name(each): each for each in (*kept, *extra)}
         if not kept or set(extra) <= set(kept):
-            return _make(home, python, [*requirements, *(kept or extra)], [], (), [])
+            return _make(home, python, [*requirements, *(kept or extra)], [], (), [], index)
         wanted = [*requirements, *union.values()]
         interpreter = home / "bin" / "python"
         try:
@@ -96,7 +118,7 @@ def _with_extras(home: Path, python: str, requirements: Sequence[str], extra: Se
             files.write_text(stamp, "\n".join(lines) + "\n")
         except commands.ToolError:
             wanted = [*requirements, *extra]
-        return _make(home, python, wanted, [], (), [])
+        return _make(home, python, wanted, [], (), [], index)
 
 
 def _path_of(requirement: str) -> Optional[Path]:
@@ -145,9 +167,12 @@ def _make(
     pins: list[Path],
     overrides: Sequence[str],
     fresh: list[str],
+    index: Optional[str] = None,
 ) -> Path:
+    """As of :func:`make`; the first of the requirements comes from ``index`` alone, where one is given."""
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in pins]
     asked = [f"python=={python}", *digests, *requirements, *(f"override {each}" for each in overrides), *fresh]
+    asked += [f"index {index}"] if index else []
     asked += _contents(requirements)
     wanted = "\n".join(asked) + "\n"
     interpreter, stamp = home / "bin" / "python", home / STAMP
@@ -160,12 +185,20 @@ def _make(
     if not made:
         shutil.rmtree(home, ignore_errors=True)  # of an earlier request, or half made
         found = interpreters.find_python(python) or python
-        commands.run([commands.uv(), "venv", "--quiet", "--python", found, str(home)])
+        try:
+            commands.run([commands.uv(), "venv", "--quiet", "--python", found, str(home)])
+        except commands.ToolError:
+            if found != python:
+                raise
+            raise ValueError(interpreters.no_python(python)) from None
         for path in pins:
             commands.run([*pip, "sync", "--quiet", *again, "--python", str(interpreter), str(path)])
         if overrides:
             files.write_text(home / "overrides.txt", "\n".join(overrides) + "\n")
             install += ["--overrides", str(home / "overrides.txt")]
+        if index:
+            only = ["--index", index, "--default-index", index, "--no-deps"]
+            commands.run([*install, *only, requirements[0]])
         if requirements:
             commands.run([*install, *requirements])
         _build_anew(install, requirements)

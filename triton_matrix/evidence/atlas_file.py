@@ -162,6 +162,9 @@ def outdated(content: Mapping[str, Any], table: cells.Table, now: str, harness: 
     old = of_other_sources(content.get("sources"), content.get("hook"), table, now)
     if old:
         return old
+    switched = _other_switches(content, table)
+    if switched:
+        return switched
     row = table.releases.get(content.get("triton", ""))
     if row and content.get("row", row_of(row)) != row_of(row):
         return "its row of the table was changed since"
@@ -175,6 +178,18 @@ def outdated(content: Mapping[str, Any], table: cells.Table, now: str, harness: 
     if content.get("configs"):
         return f"it holds no more than the first {content['configs']} configurations of each tuner"
     return ""
+
+
+def _other_switches(content: Mapping[str, Any], table: cells.Table) -> str:
+    """Why what was compiled under a variant is not what the table's variant of that name is now; "" where it is."""
+    switches = content.get("switches") or {}
+    name = str(content.get("triton")).rpartition("+")[2]
+    if not switches:
+        return ""
+    now = table.variants.get(name)
+    if now is None:
+        return f"the table has no variant {name} now"
+    return "" if dict(now.env) == switches else f"its variant {name} was changed since"
 
 
 def row_of(release: cells.Release) -> dict[str, Any]:

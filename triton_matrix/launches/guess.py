@@ -27,6 +27,7 @@ _SIZE = re.compile(
 )
 _ATOMICS = ("add", "max", "min", "cas", "xchg", "and", "or")
 _LAUNCHED = {"program_id", "store", *(f"atomic_{name}" for name in _ATOMICS)}  # a kernel calls one of these
+_BITWISE = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift)
 _POINTERS = {"load", "store", "make_block_ptr", "advance"} | {f"atomic_{name}" for name in _ATOMICS}
 
 
@@ -153,7 +154,8 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str]) -> str:
     positional = [*node.args.posonlyargs, *node.args.args]
     defaulted = {each.arg for each in positional[len(positional) - len(node.args.defaults) :]}
     pointers, descriptors = _pointers(node, {each.arg for each in parameters}), _descriptors(node)
-    indices = _indices(node, {each.arg for each in parameters})
+    names = {each.arg for each in parameters}
+    indices = _indices(node, names) | _bitwise(node, names)
     added = _added(node, {each.arg for each in parameters})
     args: dict[str, Any] = {}
     constexprs: dict[str, Any] = {}
@@ -256,6 +258,39 @@ def _indices(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
             found |= {_base(call.args[0], assigned, parameters, set()) for call in loads}
             named = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
             todo |= set() if loads else named - seen - parameters
+    return found - {""}
+
+
+def _bitwise(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
+    """The pointers whose loaded values are shifted, masked or joined bit by bit, or to which that is stored."""
+    assigned = _assigned(node)
+    todo: list[ast.expr] = []
+    results: set[str] = set()
+    for each in ast.walk(node):
+        if isinstance(each, ast.BinOp) and isinstance(each.op, _BITWISE):
+            todo += [each.left, each.right]
+        elif isinstance(each, ast.AugAssign) and isinstance(each.op, _BITWISE) and isinstance(each.target, ast.Name):
+            todo += [each.target, each.value]
+            results.add(each.target.id)
+    found: set[str] = set()
+    seen: set[str] = set()
+    while todo:
+        value = todo.pop()
+        if isinstance(value, ast.BinOp):
+            todo += [value.left, value.right]
+        elif isinstance(value, ast.Name) and value.id not in seen:
+            seen.add(value.id)
+            todo += assigned.get(value.id, [])
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "load":
+            found.add(_base(value.args[0] if value.args else None, assigned, parameters, set()))
+    for call in _method_calls(node):
+        if call.func.attr == "store" and len(call.args) > 1:
+            stored = call.args[1]
+            of = [stored, *(assigned.get(stored.id, []) if isinstance(stored, ast.Name) else [])]
+            if (isinstance(stored, ast.Name) and stored.id in results) or any(
+                isinstance(each, ast.BinOp) and isinstance(each.op, _BITWISE) for each in of
+            ):
+                found.add(_base(call.args[0], assigned, parameters, set()))
     return found - {""}
 
 

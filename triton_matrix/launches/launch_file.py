@@ -16,6 +16,7 @@ from ..base import compile_options, files
 from . import arguments, naming
 from .configuration import Configuration
 from .loading import split
+from .signing import REFERENCES
 
 _TABLES = ("args", "constexprs", "options", "hints", "tuned")
 _KEYS = ("kernel", "grid", "count", "reference", *_TABLES)
@@ -83,7 +84,7 @@ def _functions(value: Any, folder: Path) -> Any:
         return [_functions(item, folder) for item in value]
     if isinstance(value, dict):
         return {
-            key: _absolute(item, folder) if key == "function" and isinstance(item, str) else _functions(item, folder)
+            key: _absolute(item, folder) if key in REFERENCES and isinstance(item, str) else _functions(item, folder)
             for key, item in value.items()
         }
     return value
@@ -106,8 +107,9 @@ def _check_value(path: Path, where: str, value: Any) -> None:
         for item in value:
             _check_value(path, where, item)
     elif isinstance(value, dict):
-        if set(value) not in ({"tuple"}, {"function"}, {"text"}):
-            raise LaunchError(f"{path.name} has {where} = {value!r}; allowed are {{tuple = [...]}}, {{function = ...}}")
+        if set(value) not in ({"tuple"}, {"text"}, *({key} for key in REFERENCES)):
+            allowed = ", ".join(["{tuple = [...]}", *(f"{{{key} = ...}}" for key in REFERENCES)])
+            raise LaunchError(f"{path.name} has {where} = {value!r}; allowed are {allowed}")
         for item in value.values():
             if item != []:
                 _check_value(path, where, item)
@@ -227,7 +229,7 @@ def _named(value: Any) -> Any:
         return [_named(item) for item in value]
     if isinstance(value, dict):
         return {
-            key: naming.kernel(item) if key == "function" and isinstance(item, str) else _named(item)
+            key: naming.kernel(item) if key in REFERENCES and isinstance(item, str) else _named(item)
             for key, item in value.items()
         }
     return value

@@ -17,17 +17,22 @@ from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import listening
+from ..base import listening, versions
 from ..base.targets import Target
 from . import driver_standin, local_kernels, packages, torch_standin
 from .import_names import import_name
 from .standins import Finder, StandIn, StandInError, is_users, way_out
 
-_GLUON = "is written in Gluon, not in Triton's language; only kernels of triton.language are compiled"
+GLUON_SINCE = "3.4.0"
+_GLUON = "is written in Gluon, which is compiled and neither interpreted, explained nor timed"
 
 
 class KernelError(ValueError):
     """The kernel asked for is not there, or its module does not load; one sentence."""
+
+
+class GluonIsNewer(KernelError):
+    """The kernel is written in Gluon, and this release has none; one sentence."""
 
 
 class ImportFailure(KernelError):
@@ -41,12 +46,18 @@ class Loader:
         target: what questions to the GPU are answered for; None: this machine's own GPU answers them.
         source_root: where absolute imports start; None finds it from the kernel's file.
         torch_version: what a torch that is not installed says to be.
+        gluon: take kernels of Gluon too.
     """
 
     def __init__(
-        self, target: Optional[Target], source_root: Optional[Path] = None, torch_version: Optional[str] = None
+        self,
+        target: Optional[Target],
+        source_root: Optional[Path] = None,
+        torch_version: Optional[str] = None,
+        *,
+        gluon: bool = False,
     ) -> None:
-        self._source_root = source_root
+        self._source_root, self._gluon = source_root, gluon
         self._local = packages.LocalFinder()
         known = torch_standin.answers(target, torch_version) if target else {}
         self._stand_ins = Finder(known, ["torch"], self._local.own)
@@ -64,7 +75,8 @@ class Loader:
         """The function that ``reference`` names.
 
         Raises:
-            KernelError: there is no such file, module or function, or it is a Gluon kernel.
+            KernelError: there is no such file, module or function, or it is a Gluon kernel and these are not taken.
+            GluonIsNewer: it is one, and this release has none.
             ImportFailure: the module does not load.
         """
         module_name, function = split(reference)
@@ -81,17 +93,32 @@ class Loader:
         except KernelError:
             raise
         except BaseException as problem:  # sys.exit at import is an answer too
-            lacks_gluon = isinstance(problem, ImportError) and str(problem.name).startswith("triton.experimental")
-            if lacks_gluon and path is not None and _is_gluon(path, function):
+            if path is not None and not has_gluon() and _is_gluon(path, function):
+                if self._gluon:
+                    raise GluonIsNewer(f"is written in Gluon, which Triton has from {GLUON_SINCE} on") from None
                 raise KernelError(f"kernel is {reference!r}, which {_GLUON}") from None
             raise ImportFailure(_why(problem)) from None
         if isinstance(found, StandIn) and found._problem:
             raise ImportFailure(found._problem)
         if found is None:
             raise KernelError(f"kernel is {reference!r}; {module_name} has no {function}")
-        if "Gluon" in type(found).__name__:
+        if is_gluon(found) and not self._gluon:
             raise KernelError(f"kernel is {reference!r}, which {_GLUON}")
         return found
+
+
+def has_gluon() -> bool:
+    """Whether this Triton has Gluon."""
+    import triton
+
+    return bool(versions.key(triton.__version__) >= versions.key(GLUON_SINCE))
+
+
+def is_gluon(fn: Any) -> bool:
+    """Whether a kernel was made with ``gluon.jit``."""
+    while hasattr(fn, "fn") and "JITFunction" not in type(fn).__name__:  # a tuner around it
+        fn = fn.fn
+    return "Gluon" in type(fn).__name__
 
 
 def _named(module: Any, name: str) -> Any:

@@ -19,6 +19,7 @@ SCALAR_TYPES, POINTEE_TYPES = dtypes.SCALARS, dtypes.NAMES
 # what a launch may call a type, torch's names among them, -> what triton.language calls it
 DTYPES = {language: language for language in dtypes.OF_LANGUAGE}
 DTYPES |= {torch: dtypes.LANGUAGE[name] for torch, name in dtypes.OF_TORCH.items()}
+REFERENCES = ("function", "object")  # what a constexpr may name of a module
 _DTYPE = re.compile(r"(?:tl|triton\.language|torch)\.(\w+)")
 _DESCRIPTOR = re.compile(r"tensordesc<(\w+)\[([\d, ]+)\]>")
 
@@ -39,7 +40,7 @@ def sign(
     Args:
         fn: a ``triton.jit`` function.
         hints: of the parameters given as types, those divisible by 16; None: all pointers.
-        load: gives the function of a reference, for constexprs that are functions.
+        load: gives what a reference names, for constexprs that are functions or other objects.
 
     Raises:
         ValueError: one sentence with the parameter's name.
@@ -189,7 +190,8 @@ def decode(value: Any, where: str, load: Optional[Callable[[str], Any]] = None) 
     """The Python value of a constexpr as a launch file writes it.
 
     ``"tl.float32"`` and ``"torch.float32"`` are dtypes, ``"None"`` is None, ``{tuple = [...]}`` is a tuple,
-    ``{function = "file.py:name"}`` is a jit function, and ``{text = "..."}`` a text that would else be one of these.
+    ``{function = "file.py:name"}`` is a jit function, ``{object = "file.py:NAME"}`` what a module calls so, such as a
+    layout of Gluon, and ``{text = "..."}`` a text that would else be one of these.
 
     Raises:
         ValueError, NotInThisRelease: as of :func:`sign`.
@@ -208,10 +210,11 @@ def decode(value: Any, where: str, load: Optional[Callable[[str], Any]] = None) 
         if key == "function" and isinstance(inner, str) and load is not None:
             _need("3.3.0", f"{where} is a function; a launch takes functions as constexprs from Triton 3.3 on")
             return load(inner)
+        if key == "object" and isinstance(inner, str) and load is not None:
+            return load(inner)
     if isinstance(value, (dict, list)):
-        raise ValueError(
-            f"{where} is {value!r}; allowed are a value, {{tuple = [...]}} and {{function = 'file.py:name'}}"
-        )
+        others = "{function = 'file.py:name'} and {object = 'file.py:NAME'}"
+        raise ValueError(f"{where} is {value!r}; allowed are a value, {{tuple = [...]}}, {others}")
     return value
 
 

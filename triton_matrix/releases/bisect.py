@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, compiler_variables, env_vars, locks, versions
+from ..base import cells, commands, compiler_variables, env_vars, locks, tritons, versions
 from ..base.levels import LEVELS
 from ..codegen import metrics
 from ..codegen.cli import target_names
@@ -35,7 +35,10 @@ def main(argv: list[str]) -> int:
     Exit status: 0 it was found; 1 it was found, and something contradicts a single change; 2 it cannot be answered.
     """
     options = _parser().parse_args(argv)
-    table = cells.with_named(cells.load_at(options.root), (options.good, options.bad))
+    table = cells.load_at(options.root)
+    named = {text: tritons.row(table, text) for text in filter(None, (options.good, options.bad))}
+    options.good, options.bad = (text and named[text].name for text in (options.good, options.bad))
+    table = tritons.with_rows(table, named.values())
     versions = choose(list(table.releases), options.good, options.bad)
     envs = (options.envs or table.root / ".nox" / "bisect-releases").resolve()
     commands.uv()

@@ -7,15 +7,17 @@ verb ``compile`` of this same package.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, compiler_variables, locks, targets
+from ..base import cells, commands, compiler_variables, locks, targets, tritons, versions
 from ..codegen import accepted
 from ..codegen.cli import add_loading_options, settings_of, target_names
+from ..environments import stamped
 from ..evidence import atlas_file, file_names
 from ..launches import launch_file
 from .compile_runs import Outcome
@@ -35,6 +37,7 @@ def main(argv: list[str]) -> int:
     A release that this machine cannot provide makes it 1; with --cells, where plain ``nox`` goes on without it, 3.
     """
     options = _parser().parse_args(argv)
+    commands.uv()
     table = table_of(options)
     rows = rows_of(options, table)
     if not rows:
@@ -54,7 +57,7 @@ def main(argv: list[str]) -> int:
     has_entries = options.accepted or accepted_path.is_file()  # a package may have accepted nothing
     entries = accepted.read(accepted_path) if has_entries and not launches else []
     for entry in entries:
-        if entry.from_ not in table.releases or entry.to not in table.releases:
+        if not {versions.plain(entry.from_), versions.plain(entry.to)} <= set(table.releases):
             known = ", ".join(table.releases)
             raise ValueError(f"{accepted_path.name} accepts {entry}; the table's releases are {known}: remove it")
     reasons = reasons_of(options.accept or [])
@@ -72,7 +75,6 @@ def main(argv: list[str]) -> int:
     )
     if launches and request.out == reports:
         raise ValueError(f"--out is {str(reports)!r}, the folder of the package's atlas; name another one for launches")
-    commands.uv()
     with locks.held(request.out / ".codegen.lock", f"the atlas in {request.out}"):
         variables = compiler_variables.left_out(os.environ)
         if variables:
@@ -87,7 +89,7 @@ def _declared_run(
     rows: list[cells.Release], request: Request, options: argparse.Namespace, table: cells.Table
 ) -> list[Outcome]:
     """Ask the releases, in a run that says so before it begins and is closed when all have ended."""
-    whole = not (options.triton or options.from_ or options.cells or options.target)
+    whole = not (_is_chosen(options) or options.cells or options.target)
     of_launches = request.launches is not None
     declared = declare(request.out, rows, request.names, table, of_launches=of_launches, whole=whole)
     outcomes = run(rows, request, options.jobs, declared)
@@ -119,11 +121,11 @@ def _compared(
         status = report_launches(told, atlases)
     else:
         if reasons:
-            whole = not (options.triton or options.cells) and len(atlases) == len(rows)
+            whole = not (_is_chosen(options) or options.cells) and len(atlases) == len(rows)
             entries = accept(atlases, entries, reasons, whole)
             accepted.write(accepted_path, entries)
             judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
-        of_all = set(request.names) >= set(targets.DEFAULT) and not options.triton
+        of_all = set(request.names) >= set(targets.DEFAULT) and not _is_chosen(options)
         status = report_atlas(told, atlases, judged, request.out / file_names.SUMMARY if of_all else None)
     tell_problems(told.outcomes)
     if told.unavailable and status != 1:
@@ -139,14 +141,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--launches", type=Path, metavar="PATH", help="what this file, or each *.toml of a folder, says"
     )
-    parser.add_argument("--triton", metavar="A,B,...", help="only these releases, which may be others than the table's")
+    add_naming_options(parser)
+    parser.add_argument(
+        "--variant", action="append", default=[], metavar="NAME", help="also under this switch of the table; or all"
+    )
     parser.add_argument(
         "--cells",
         action="store_true",
         help=f"only the releases of the table's cells, for {' and '.join(OF_CELLS)} unless --target says otherwise",
     )
-    parser.add_argument("--from", dest="from_", metavar="A", help="compare two releases: from this one ...")
-    parser.add_argument("--to", metavar="B", help="... to that one; an earlier one judges a downgrade")
     parser.add_argument("--target", action="append", metavar="TARGET", help=targets.HELP)
     parser.add_argument("--with", dest="with_", action="append", metavar="REQUIREMENT", help="install this too")
     parser.add_argument("--accepted", type=Path, metavar="FILE", help="default: tests/atlas/accepted.toml")
@@ -166,25 +169,78 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def add_naming_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say which Tritons are asked."""
+    add = parser.add_argument
+    add("--triton", metavar="A,B,...", help="only these: releases, the table's or others, PATH.whl, or NAME==VERSION")
+    add("--index", metavar="URL", help="the only index that those named may come from")
+    add("--python", metavar="VERSION", help="in this Python, each as a column of its own; 3.14t has no GIL")
+    add("--from", dest="from_", metavar="A", help="compare two: from this one ...")
+    add("--to", metavar="B", help="... to that one; an earlier one judges a downgrade")
+
+
+def _is_chosen(options: argparse.Namespace) -> bool:
+    """Whether it is said which Tritons are asked, so that they are not all."""
+    return bool(options.triton or options.from_ or options.python or getattr(options, "variant", None))
+
+
 def table_of(options: argparse.Namespace) -> cells.Table:
-    """The checkout's table, with the releases that --triton, --from and --to name beside those of its own.
+    """The checkout's table, with the Tritons that --triton, --from and --to name beside those of its own.
+
+    The options hold the names of columns afterwards.
 
     Raises:
-        ValueError: as of ``cells.load_at`` and ``cells.with_named``.
+        ValueError: as of ``cells.load_at`` and ``tritons.row``, or a release that the index does not have.
     """
-    named = [*(options.triton or "").split(","), options.from_, options.to]
-    return cells.with_named(cells.load_at(options.root), named)
+    table = cells.load_at(options.root)
+    texts = [text for text in [*(options.triton or "").split(","), options.from_, options.to] if text]
+    if options.index and not texts:
+        raise ValueError("--index says where what --triton, --from and --to name comes from; give one of these too")
+    named = {text: tritons.row(table, text, options.index) for text in texts}
+    if options.triton:
+        options.triton = ",".join(named[text].name for text in options.triton.split(",") if text)
+    options.from_, options.to = (text and named[text].name for text in (options.from_, options.to))
+    own = set(table.releases)
+    table = tritons.with_rows(table, named.values())
+    envs = (options.envs or table.root / ".nox" / "codegen").resolve()
+    for row in named.values():
+        if row.name not in own:
+            with contextlib.suppress(commands.ToolError):  # what this machine cannot provide is told with the others
+                stamped.of_release(row, tuple(options.with_ or ()), envs)
+    return table
 
 
 def rows_of(options: argparse.Namespace, table: cells.Table) -> list[cells.Release]:
     """The rows that --triton, --from and --to ask for; with --cells those of them that a cell pins, maybe none.
 
+    With --python they are of that Python, with --variant each stands beside itself under the switches; where no Triton
+    is named, that is the newest.
+
     Raises:
-        ValueError: as of :func:`choose`.
+        ValueError: as of :func:`choose`, :func:`tritons.in_python` and :func:`tritons.variants`.
     """
     rows = choose(table.releases, options.triton, options.from_, options.to)
     pinned = {cell.triton for cell in table.cells.values()}
-    return [row for row in rows if not options.cells or row.triton in pinned]
+    rows = [row for row in rows if not options.cells or row.triton in pinned]
+    rows = _in_python(rows, options.python) if options.python else rows
+    switches = tritons.variants(table, getattr(options, "variant", []))
+    if not switches:
+        return rows
+    if options.from_:
+        raise ValueError("--variant compares a Triton with itself, and --from and --to two; give one of the two")
+    rows = rows if options.triton or options.cells else rows[-1:]
+    return [each for row in rows for each in (row, *(tritons.under(row, switch) for switch in switches))]
+
+
+def _in_python(rows: list[cells.Release], python: str) -> list[cells.Release]:
+    found = {row.name: tritons.in_python(row, python) for row in rows}
+    lacking = [name for name, row in found.items() if row is None]
+    said = f"triton {', '.join(lacking)}: there are no wheels for Python {python}"
+    if lacking and len(lacking) == len(found):
+        raise ValueError(f"--python is {python!r}; {said}")
+    if lacking:
+        print(f"not asked: {said}", file=sys.stderr)
+    return [row for row in found.values() if row is not None]
 
 
 def choose(rows: Any, named: Optional[str], from_: Optional[str], to: Optional[str]) -> list[cells.Release]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import json
+import mmap
 import os
 import subprocess
 import threading
@@ -100,15 +101,15 @@ def run(rows: list[cells.Release], request: Request, jobs: int, declared: Option
             try:
                 outcome = _one_release(row, request, progress, children, declared)
             except OSError as problem:  # a full disk: the other releases may have room
-                progress.finish(row.triton, "cannot be asked")
-                outcome = Outcome(row.triton, _path(row, request), problem=f"its answer cannot be kept: {problem}")
+                progress.finish(row.name, "cannot be asked")
+                outcome = Outcome(row.name, _path(row, request), problem=f"its answer cannot be kept: {problem}")
             if declared:
-                declared.ended(row.triton, outcome.how, outcome.problem)
+                declared.ended(row.name, outcome.how, outcome.problem)
             return outcome
 
-        futures = {row.triton: pool.submit(ask, row) for row in reversed(rows)}
+        futures = {row.name: pool.submit(ask, row) for row in reversed(rows)}
         try:
-            return [futures[row.triton].result() for row in rows]
+            return [futures[row.name].result() for row in rows]
         except BaseException:  # it is interrupted: nothing more begins, and what runs ends
             for future in futures.values():
                 future.cancel()
@@ -117,7 +118,7 @@ def run(rows: list[cells.Release], request: Request, jobs: int, declared: Option
 
 
 def _path(row: cells.Release, request: Request) -> Path:
-    return request.out / f"{row.triton}.json"
+    return request.out / f"{row.name}.json"
 
 
 def _one_release(
@@ -127,15 +128,16 @@ def _one_release(
     partial = path.with_name(f".{path.name}.partial")  # the last whole file stays until this one is known to be whole
     start = time.perf_counter()
     try:
-        progress.say(row.triton, "environment")
+        progress.say(row.name, "environment")
         python = stamped.of_release(row, request.extra, request.envs)
+        _check_switches(row, python)
     except (commands.ToolError, ValueError) as problem:
-        progress.finish(row.triton, "unavailable")
-        return Outcome(row.triton, path, problem=f"unavailable: {problem}", unavailable=True)
+        progress.finish(row.name, "unavailable")
+        return Outcome(row.name, path, problem=f"unavailable: {problem}", unavailable=True)
     command = [str(python), *_command(row, request, partial)]
     partial.unlink(missing_ok=True)  # of a run that was killed
     try:
-        told = _compiled(command, row.triton, request, progress, children, declared)
+        told = _compiled(command, row.name, request, progress, children, declared)
         if told.status == 2:
             why = told.error
         elif told.status not in (0, 1) or not partial.is_file():
@@ -146,8 +148,22 @@ def _one_release(
         partial.unlink(missing_ok=True)
     now = f"{told.compiled} compiled in {time.perf_counter() - start:.1f} s" if told.compiled else ""
     kept = f"{told.kept} kept from before" if told.kept else ""
-    progress.finish(row.triton, "cannot be asked" if why else ", ".join(filter(None, [now, kept])))
-    return Outcome(row.triton, path, compiled=told.compiled, problem=why, remark="" if why else told.error)
+    progress.finish(row.name, "cannot be asked" if why else ", ".join(filter(None, [now, kept])))
+    return Outcome(row.name, path, compiled=told.compiled, problem=why, remark="" if why else told.error)
+
+
+def _check_switches(row: cells.Release, python: Path) -> None:
+    """ValueError where this Triton reads none of the variables that the row sets: it would be the same one again."""
+    for name, _ in row.switches:
+        folder = next(python.parents[1].glob("lib/python*/site-packages/triton"))
+        files = [path for path in folder.rglob("*") if path.suffix in (".py", ".so")]
+        if not any(path.stat().st_size and _holds(path, name.encode()) for path in files):
+            raise ValueError(f"this Triton does not read {name}, which the variant {row.variant} sets")
+
+
+def _holds(path: Path, text: bytes) -> bool:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(text) >= 0
 
 
 def _keep(
@@ -236,7 +252,8 @@ def _environment(request: Request) -> dict[str, str]:
 def _command(row: cells.Release, request: Request, out: Path) -> list[str]:
     """The verb ``compile`` with what it is asked."""
     command = ["-m", "triton_matrix", "compile", "--quiet", "--json", str(out), "--target", ",".join(request.names)]
-    command += ["--release", row.triton]  # a PYTHONPATH may bring another
+    command += ["--release", row.name]  # a PYTHONPATH may bring another
+    command += [word for switch in row.switches for word in ("--switch", "=".join(switch))]
     settings = request.settings
     command += ["--torch", row.torch, "--import-seconds", str(settings.import_seconds)]
     command += ["--compile-seconds", str(settings.compile_seconds)]

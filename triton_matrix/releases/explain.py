@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import cells, commands, files, targets
+from ..base import cells, commands, files, targets, tritons
 from ..environments import stamped
 from ..evidence import toolchain
 from .codegen_cli import choose
@@ -26,18 +26,19 @@ def main(argv: list[str]) -> int:
     Exit status 0: it is said. 1: the two do not differ, or a tool failed. 2: it cannot be asked.
     """
     options = _parser().parse_args(argv)
-    table = cells.with_named(cells.load_at(options.root), (options.from_, options.to))
-    rows = choose(table.releases, None, options.from_, options.to)
+    table = cells.load_at(options.root)
+    rows = [tritons.row(table, text) for text in (options.from_, options.to)]
+    choose({row.name: row for row in rows}, None, rows[0].name, rows[1].name)
     asked, imported = request(options, table)
     envs = (options.envs or table.root / ".nox" / "codegen").resolve()
     commands.uv()
-    pythons = {row.triton: stamped.of_release(row, tuple(options.with_), envs) for row in rows}
+    pythons = {row.name: stamped.of_release(row, tuple(options.with_), envs) for row in rows}
     with tempfile.TemporaryDirectory(prefix="triton-matrix-explain-") as scratch:
         folder = options.keep or Path(scratch)
         try:
             both, metric, verdict = explained(asked, pythons, folder.resolve(), imported, options.metric)
         except judging.NoChange as problem:
-            print(f"triton {rows[0].triton} and {rows[1].triton} do not differ: {problem}")
+            print(f"triton {rows[0].name} and {rows[1].name} do not differ: {problem}")
             return 1
         found = telling.document(both, metric, verdict, toolchain.now())
         out = options.json or table.reports / "explain" / f"{file_name(found)}.json"

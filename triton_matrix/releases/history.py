@@ -23,7 +23,7 @@ def load(folder: Path) -> list[dict[str, Any]]:
     atlases = [atlas_file.read(path) for path in sorted(folder.glob("*.json")) if path.name != atlas_runs.NAME]
     if not atlases:
         raise atlas_file.RecordError(f"{folder} holds no atlas file; `nox -s codegen` writes them")
-    return sorted(atlases, key=lambda atlas: versions.key(atlas["triton"]))
+    return sorted(atlases, key=lambda atlas: versions.order(atlas["triton"]))
 
 
 def series(atlases: Sequence[dict[str, Any]], kernel: str, target: str, metric: str) -> dict[str, list[Any]]:
@@ -57,7 +57,7 @@ def not_whole(atlases: Sequence[dict[str, Any]], folder: Path) -> list[str]:
     run = atlas_runs.read(folder)
     by_release = {atlas["triton"]: atlas for atlas in atlases}
     alike: dict[str, list[str]] = {}
-    for release in sorted({*by_release, *(run.opened_by_release() if run else ())}, key=versions.key):
+    for release in sorted({*by_release, *(run.opened_by_release() if run else ())}, key=versions.order):
         asked = [*run.of_release(release)] if run else []
         found = [atlas_runs.shortfall(*each, by_release.get(release)) or each[1].reason for each in asked]
         why = next(filter(None, found), "") if asked else f"no {atlas_runs.NAME} says that it was asked for"

@@ -30,7 +30,7 @@ def declare(
         whole: whether this is all that the package's atlas is.
     """
     digests = (None, None) if of_launches else (sources.package_digest(table), atlas_file.hook_digest(table))
-    asked = [row.triton for row in rows]
+    asked = [row.name for row in rows]
     run = atlas_runs.open_run(folder, asked, targets, table.root, *digests, whole=whole, verb=verb)
     return Declared(folder, run)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import files, tables
+from ..base import files, tables, versions
 from ..codegen import accepted, compare, reasons, table
 from ..codegen.accepted import Accepted
 from .compile_runs import Outcome
@@ -67,13 +67,22 @@ Changes = Callable[[dict[str, Any], dict[str, Any]], list[compare.Change]]
 def steps(
     atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], changes: Changes = compare.changes
 ) -> list[Step]:
-    """Each release against the one before."""
+    """Each release against what it is compared with, as of ``versions.steps``; two in the order in which they come."""
     result = []
-    for before, after in itertools.pairwise(atlases):
+    named = {atlas["triton"]: atlas for atlas in atlases}
+    ends = [tuple(named)] if len(named) == 2 else versions.steps(list(named))
+    for before, after in ((named[before], named[after]) for before, after in ends):
         found = changes(before, after)
         judged = accepted.judge(found, entries, before["triton"], after["triton"])
         result.append(Step(before, after, found, *judged, compare.coverage(before, after)))
     return result
+
+
+def back(taken: Sequence[Step]) -> list[Step]:
+    """What gets worse the other way, from a variant (or whatever else is derived from a release) to what it is of."""
+    derived = [step for step in taken if "+" in step.ends[1] and versions.plain(step.ends[1]) == step.ends[0]]
+    other_way = ((step.after, step.before, step.coverage) for step in derived)
+    return [Step(old, new, compare.changes(old, new), [], [], coverage) for old, new, coverage in other_way]
 
 
 def report_atlas(
@@ -91,7 +100,7 @@ def report_atlas(
     print()
     if why:
         print(f"{reasons.render(why, several, told.markdown)}\n")
-    print(_changes(taken, told.markdown))
+    print(_changes(taken, told.markdown, back(taken)))
     compare.print_aside(_not_compared(taken), told.markdown)
     total = sum(len(atlas["entries"]) for atlas in atlases)
     fresh = sum(outcome.compiled for outcome in told.outcomes)
@@ -139,7 +148,7 @@ def report_launches(told: Told, atlases: Sequence[dict[str, Any]]) -> int:
     worse = any(change.kind == "worse" for step in taken for change in step.found)
     if taken and (worse or not broken):  # beside a failure, that nothing else got worse is no good news
         print()
-        print(_changes(taken, told.markdown))
+        print(_changes(taken, told.markdown, back(taken)))
     compare.print_aside(_not_compared(taken), told.markdown)
     return 1 if broken else _nothing_compared(taken, told)
 
@@ -171,8 +180,9 @@ def accept(
             targets that were not compiled always do, and those of two releases with others between them: they are
             compared by who asks for these two, as plain nox does for the cells'.
     """
-    ends = {(before["triton"], after["triton"]) for before, after in itertools.pairwise(atlases)}
-    wider = {*itertools.combinations((atlas["triton"] for atlas in atlases), 2)} - ends
+    names = [atlas["triton"] for atlas in atlases]
+    ends = {*versions.steps(names)}
+    wider = {*itertools.combinations(names, 2)} - ends
     compiled = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
     result = [
         entry
@@ -190,8 +200,8 @@ def accept(
     return result
 
 
-def _changes(taken: Sequence[Step], markdown: bool) -> str:
-    """One table of everything that got worse, worst first within each pair of releases."""
+def _changes(taken: Sequence[Step], markdown: bool, other_way: Sequence[Step] = ()) -> str:
+    """One table of everything that got worse, worst first within each pair of releases; then of ``other_way``."""
     if not taken:
         return "one release was compiled, so nothing is compared"
     rows = []
@@ -200,6 +210,9 @@ def _changes(taken: Sequence[Step], markdown: bool) -> str:
             if change.kind == "worse":
                 verdict = "worse" if change in step.open_ else "accepted"
                 rows.append([" -> ".join(step.ends), verdict, change.label, change.target, change.what])
+    for step in other_way:
+        worse = [change for change in step.found if change.kind == "worse"]
+        rows += [[" -> ".join(step.ends), "back", change.label, change.target, change.what] for change in worse]
     if rows:
         return tables.render(["triton", "", "configuration", "target", "change"], rows, markdown=markdown)
     compared = sum(len(step.coverage.compared) for step in taken)

@@ -61,7 +61,7 @@ class Request:
 def run(rows: Sequence[cells.Release], request: Request, jobs: int, declared: Declared) -> list[Outcome]:
     """One outcome per release, in order; each that answered has its file."""
     for row in rows:
-        declared.asked(row.triton, {INTERPRETER: [each.label for each in request.launches]})
+        declared.asked(row.name, {INTERPRETER: [each.label for each in request.launches]})
     with Progress(len(rows)) as progress, tempfile.TemporaryDirectory(prefix="triton-matrix-values-") as scratch:
         run_ = _Run(rows, request, jobs, progress, Path(scratch))
         run_.provide()
@@ -69,8 +69,8 @@ def run(rows: Sequence[cells.Release], request: Request, jobs: int, declared: De
         problem = run_.keep(declared)
         found = []
         for row in rows:
-            outcome = run_.outcome(row.triton, problem)
-            declared.ended(row.triton, outcome.how, outcome.problem)
+            outcome = run_.outcome(row.name, problem)
+            declared.ended(row.name, outcome.how, outcome.problem)
             found.append(outcome)
     return found
 
@@ -93,12 +93,12 @@ class _Run:
 
         def one(row: cells.Release) -> None:
             try:
-                self._progress.say(row.triton, "environment")
-                self._pythons[row.triton] = str(stamped.of_release(row, self._request.extra, self._request.envs))
+                self._progress.say(row.name, "environment")
+                self._pythons[row.name] = str(stamped.of_release(row, self._request.extra, self._request.envs))
             except (commands.ToolError, ValueError) as problem:
-                self._progress.finish(row.triton, "unavailable")
-                self._problems[row.triton] = f"unavailable: {problem}"
-                self._unavailable.add(row.triton)
+                self._progress.finish(row.name, "unavailable")
+                self._problems[row.name] = f"unavailable: {problem}"
+                self._unavailable.add(row.name)
 
         with concurrent.futures.ThreadPoolExecutor(max(1, self._jobs)) as pool:
             list(pool.map(one, self._rows))
@@ -111,8 +111,8 @@ class _Run:
         path += [str(Path(each).resolve()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
         settings = {**request.settings, "arrays": str(request.arrays), "kept": kept, "path": path}
         asked = [each.asked for each in request.launches if not each.refused]
-        torch = {row.triton: row.torch for row in self._rows}
-        pythons = {row.triton: self._pythons[row.triton] for row in self._rows if row.triton in self._pythons}
+        torch = {row.name: row.torch for row in self._rows}
+        pythons = {row.name: self._pythons[row.name] for row in self._rows if row.name in self._pythons}
 
         def ended(release: str, computed: int, problem: str) -> None:
             if problem:
@@ -174,7 +174,7 @@ class _Run:
         request = self._request
         folder = self._scratch / "computed" / release
         read = [request.read, computing.read_of(folder)[1], computing.read_of(self._scratch / "reference")[1]]
-        row = next(row for row in self._rows if row.triton == release)
+        row = next(row for row in self._rows if row.name == release)
         about = {"python": row.python, "numpy": None}  # where no launch could be computed, nothing else is known
         for path in folder.rglob(outcomes.ABOUT):
             about = json.loads(path.read_text(encoding="utf-8"))
@@ -196,9 +196,9 @@ class _Run:
 
     def _compare(self, documents: Documents) -> None:
         """Compare releases with their neighbours, and each with the references; the documents are completed."""
-        ordered = sorted(documents, key=versions.key)
-        asked = [row.triton for row in self._rows if row.triton in documents]
-        steps = dict.fromkeys([*zip(ordered, ordered[1:]), *zip(asked, asked[1:])])
+        ordered = sorted(documents, key=versions.order)
+        asked = [row.name for row in self._rows if row.name in documents]
+        steps = dict.fromkeys([*versions.steps(ordered), *zip(asked, asked[1:])])
         kept = [*documents.values(), *_earlier(self._request.out, documents)]
         compared: dict[Any, Any] = dict(entries.compared_in(kept))
         wanted: dict[tuple[str, str, str], Any] = {}

@@ -19,7 +19,7 @@ from ..evidence.atlas_file import INTERPRETER
 from ..launches import launch_list
 from ..launches.launch_list import Launched
 from . import value_runs
-from .codegen_cli import UNAVAILABLE, reasons_of, rows_of, table_of
+from .codegen_cli import UNAVAILABLE, add_naming_options, reasons_of, rows_of, table_of
 from .run_file import declare
 from .summary import Told, tell_problems
 from .values_summary import report
@@ -35,6 +35,7 @@ def main(argv: list[str]) -> int:
     A release that this machine cannot provide makes it 1; with --cells, where plain ``nox`` goes on without it, 3.
     """
     options = _parser().parse_args(argv)
+    commands.uv()
     table = table_of(options)
     rows = rows_of(options, table)
     if not options.launches and not table.package.atlas:
@@ -68,13 +69,12 @@ def main(argv: list[str]) -> int:
     has_entries = table.accepted.is_file() and not request.of_launches
     entries = accepted.read(table.accepted) if has_entries else []
     reasons = reasons_of(options.accept or [])
-    commands.uv()
     with locks.held(request.out / ".values.lock", f"the values in {request.out}"):
         variables = compiler_variables.left_out(os.environ)
         if variables:
             print(f"values: {variables}", file=sys.stderr)
         start = time.perf_counter()
-        whole = not (options.triton or options.from_ or options.cells)
+        whole = not (options.triton or options.from_ or options.python or options.cells)
         of_launches = request.of_launches
         declared = declare(request.out, rows, [INTERPRETER], table, of_launches=of_launches, whole=whole, verb="values")
         outcomes = value_runs.run(rows, request, options.jobs, declared)
@@ -99,7 +99,7 @@ def _launches(
     if options.launches or folder.is_dir():
         return launch_list.of_files(options.launches or [folder]), {}
     envs = options.envs or table.root / ".nox" / "codegen"
-    for row in sorted(rows, key=lambda row: versions.key(row.triton), reverse=True):
+    for row in sorted(rows, key=lambda row: versions.order(row.name), reverse=True):
         try:
             python = stamped.of_release(row, tuple(options.with_ or ()), envs.resolve())
         except commands.ToolError:  # the run says so of each release
@@ -118,10 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "launches", nargs="*", type=Path, metavar="DIR_OR_FILE", help="launches (default: those of the package's atlas)"
     )
-    add("--triton", metavar="A,B,...", help="only these releases, which may be others than the table's")
+    add_naming_options(parser)
     add("--cells", action="store_true", help="only the releases of the table's cells")
-    add("--from", dest="from_", metavar="A", help="compare two releases: from this one ...")
-    add("--to", metavar="B", help="... to that one; an earlier one judges a downgrade")
     add("--most", type=int, default=MOST, metavar="N", help=f"of a larger grid, run N programs (default: {MOST})")
     add(
         "--seconds", type=float, default=SECONDS, metavar="S", help="a launch may take so long; then fewer programs run"

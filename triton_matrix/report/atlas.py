@@ -7,12 +7,12 @@ What counts as a change, which way it goes, and what can be compared, is decided
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from ..base import versions
 from ..base.cells import Table
 from ..bench.device import document as on_device
 from ..codegen import accepted, compare, reasons
@@ -228,13 +228,14 @@ def _step(before: dict[str, Any], after: dict[str, Any]) -> Step:
 
 
 def _pairs(documents: Sequence[Mapping[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Neighbours among the releases that answer one question: between two sources it is not the compiler alone."""
+    """What is compared of the releases that answer one question: between two sources it is not the compiler alone."""
     groups: dict[Any, list[dict[str, Any]]] = {}
     for each in documents:
         if each["entries"]:
             groups.setdefault(atlas_file.question(each), []).append(dict(each))
     for group in groups.values():
-        yield from itertools.pairwise(group)
+        named = {each["triton"]: each for each in group}
+        yield from ((named[before], named[after]) for before, after in versions.steps(list(named)))
 
 
 def _reason(change: compare.Change, entries: Sequence[accepted.Accepted], span: tuple[str, str]) -> str:

@@ -79,7 +79,7 @@ def _counted(values: Any) -> dict[str, int]:
 def _launched_by(matrix: Matrix) -> list[str]:
     """The releases in which some kernel's launch was run, on a GPU or in an interpreter, the oldest first."""
     ran = (of for row in matrix["launches"] for level, of in row["levels"].items() if level != "codegen")
-    return sorted({release for of in ran for release in of}, key=versions.key)
+    return sorted({release for of in ran for release in of}, key=versions.order)
 
 
 @cache

@@ -79,9 +79,9 @@ def select(results: Results) -> Selection:
         unavailable,
         dict(sorted(benches.items())),
         launches,
-        {name: codegen[name] for name in sorted(codegen, key=versions.key)},
-        {name: values[name] for name in sorted(values, key=versions.key)},
-        {name: device[name] for name in sorted(device, key=versions.key)},
+        {name: codegen[name] for name in sorted(codegen, key=versions.order)},
+        {name: values[name] for name in sorted(values, key=versions.order)},
+        {name: device[name] for name in sorted(device, key=versions.order)},
         seen[-1] if seen else None,
     )
     older = [*replaced, *unanswered, *outweighed, *older_benches, *older_launches]

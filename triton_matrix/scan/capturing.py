@@ -14,6 +14,7 @@ from typing import Optional
 from ..base import commands, files, pairs
 from ..environments import stamped
 from ..init import choice, modules
+from . import interpreter
 from .package import Scanned
 
 MOST = 2  # launches of a kernel: the atlas compiles each for every release and target
@@ -76,7 +77,7 @@ def _environment(scanned: Scanned, pair: pairs.Pair, torch: str, envs: Path) -> 
     test = list(choice.test_requirements(scanned.project)[0])
     home = envs / f"scan-{scanned.project.name}"
     last: Optional[Exception] = None
-    python = pair.python(lambda each: choice.runs_on(scanned.project, each)) or pairs.PYTHON
+    python = interpreter.of_pair(pair, scanned.project) or pairs.PYTHON
     for wanted, lacks in (([*own, *test], ""), (own, "what its tests need"), ([], "its dependencies")):
         try:
             made = stamped.make(home, python, [*base, *wanted], overrides=base[:2])

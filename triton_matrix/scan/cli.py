@@ -26,7 +26,7 @@ from ..lint.finding import Finding
 from ..releases import compile_runs, summary
 from ..releases.codegen_cli import OF_CELLS, choose
 from ..releases.run_file import Declared
-from . import answer, bounds, capturing
+from . import answer, bounds, capturing, interpreter
 from .bounds import Kernel
 from .package import Scanned, bring
 
@@ -44,21 +44,32 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     if options.seconds < 0:
         raise ValueError(f"--seconds is {options.seconds:g}; allowed is a number from 0 on; with 0 nothing is captured")
-    known = {row.triton: row for row in cells.known_releases()}
-    asked = choose(known, options.triton, None, None)
+    known = {pair.triton for pair in pairs.known()}
+    for each in filter(None, (options.triton or "").split(",")):
+        if each not in known:
+            raise ValueError(f"--triton is {each!r}; allowed are {', '.join(pair.triton for pair in pairs.known())}")
     names = tuple(target_names(options.target or list(OF_CELLS)))
     commands.uv()
     start = time.perf_counter()
+    envs = (options.envs or _cache() / "releases").resolve()
+    envs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         scanned = bring(options.what, Path(scratch) / "source")
+        python = interpreter.newer(scanned.project, bool(guess.kernels(scanned.root)[1]))
+        if python:
+            return interpreter.again(python, argv, envs)
+        releases, unasked = interpreter.releases(scanned.project, options.python)
+        asked = choose(releases, options.triton, None, None)
+        if not asked:
+            raise ValueError(f"--triton is {options.triton!r}; {'; '.join(unasked)}")
         out = (options.out or _reports(options.what) / "scan" / scanned.title).resolve()
         with locks.held(out.parent / f".{out.name}.lock", f"the scan in {out}"):
             shutil.rmtree(out / "source", ignore_errors=True)
             shutil.rmtree(out / "launches", ignore_errors=True)
             out.mkdir(parents=True, exist_ok=True)
             root = Path(shutil.move(str(scanned.root), str(out / "source")))
-            scan = Scan(Scanned(root, *_rest(scanned)), out, options, names)
-            return scan.run(asked, start)
+            scan = Scan(Scanned(root, *_rest(scanned)), out, options, names, envs)
+            return scan.run(asked, unasked, start)
 
 
 def _rest(scanned: Scanned) -> tuple[Any, ...]:
@@ -85,26 +96,30 @@ class Scan:
     out: Path
     options: argparse.Namespace
     names: tuple[str, ...]
+    envs: Path
 
-    def run(self, asked: Sequence[cells.Release], start: float) -> int:
-        """All steps; the exit status."""
+    def run(self, asked: Sequence[cells.Release], unasked: Sequence[str], start: float) -> int:
+        """All steps; the exit status.
+
+        Args:
+            unasked: sentences on releases that cannot be asked.
+            start: when it began, as of ``time.perf_counter``.
+        """
         root, options = self.scanned.root, self.options
         found, unread = guess.kernels(root)
         if not found:
             raise ValueError(
                 f"WHAT is {options.what!r}; no file of {self.scanned.title} defines a kernel with @triton.jit"
             )
-        envs = (options.envs or _cache() / "releases").resolve()
-        envs.mkdir(parents=True, exist_ok=True)
-        said = [sentence.replace(f"{root}/", "") for sentence in unread.values()]
+        said = [*unasked, *(sentence.replace(f"{root}/", "") for sentence in unread.values())]
         launches = self.out / "launches"
         if options.seconds:
-            said += capturing.capture(self.scanned, envs, launches / "captured", options.seconds, options.torch)
+            said += capturing.capture(self.scanned, self.envs, launches / "captured", options.seconds, options.torch)
         kernels = self._launched(found, launches)
         releases = [row.triton for row in asked]
         backends = tuple(dict.fromkeys(name.partition(":")[0] for name in self.names))
         linted = {(each, of): self._lint(each, each, (of,), said) for each in releases for of in backends}
-        outcomes = self._compiled(asked, launches, envs)
+        outcomes = self._compiled(asked, launches)
         atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
         bounds.learn(kernels, {atlas["triton"]: atlas["entries"] for atlas in atlases}, linted)
         summary.tell_problems(outcomes, "scan")
@@ -144,11 +159,13 @@ class Scan:
         said += [each for each in (each.replace(f"{self.scanned.root}/", "") for each in unread) if each not in said]
         return [each for each in found if not _beside(Path(each.path), self.scanned.root)]
 
-    def _compiled(self, asked: Sequence[cells.Release], launches: Path, envs: Path) -> list[compile_runs.Outcome]:
+    def _compiled(self, asked: Sequence[cells.Release], launches: Path) -> list[compile_runs.Outcome]:
         out = self.out / "codegen"
         extra = tuple(self.options.with_ or ())
         settings = Settings(None, None, self.options.configs, 120, COMPILE_S)
-        request = compile_runs.Request(launches, None, self.scanned.root, self.names, extra, envs, out, False, settings)
+        request = compile_runs.Request(
+            launches, None, self.scanned.root, self.names, extra, self.envs, out, False, settings
+        )
         releases = [row.triton for row in asked]
         run = atlas_runs.open_run(out, releases, self.names, self.scanned.root, None, None, whole=False)
         declared = Declared(out, run)
@@ -241,6 +258,9 @@ def _parser() -> argparse.ArgumentParser:
         "--configs", type=int, default=1, metavar="N", help="of a tuned kernel, the first N configurations (default: 1)"
     )
     add("--torch", metavar="VERSION", help="of the environment that captures (default: the newest that is allowed)")
+    add(
+        "--python", default="3.0", metavar="VERSION", help="the oldest to compile in (default: what the package allows)"
+    )
     add("--with", dest="with_", action="append", metavar="REQUIREMENT", help="install this too where kernels compile")
     add("--fail-on", choices=FAIL_ON, help="exit status 1 where this is found")
     add("--out", type=Path, metavar="DIR", help="folder of the answer (default: reports/scan/NAME-VERSION)")

@@ -1,11 +1,9 @@
 """The table of cells: what a row may say, and what a bad row is answered with."""
 
-import dataclasses
-
 import pytest
 
 from triton_matrix.base import versions
-from triton_matrix.base.cells import find_root, load, with_named
+from triton_matrix.base.cells import find_root, load
 
 ROW = '[cell.new]\npython = "3.11"\ntorch = "2.7.1"\ntriton = "3.3.1"\nplatforms = ["cuda"]\nwhy = "a reason"\n'
 
@@ -56,6 +54,18 @@ def test_a_row_is_all_that_a_new_release_needs(table_of):
     assert table.pins(table.cell("new")).name == "new.txt"
 
 
+def test_a_release_of_the_atlas_has_the_python_of_its_cell_else_one_of_the_cells_that_it_has_wheels_for(table_of):
+    rows = '[package]\nname = "toys"\noldest = "2.3.1"\n'
+    rows += "".join(
+        f'[cell.{name}]\ntriton = "{triton}"\npython = "{python}"\nplatforms = ["cuda"]\nwhy = "toys need it"\n'
+        for name, triton, python in (("a", "3.4.0", "3.13"), ("b", "3.3.1", "3.12"))
+    )
+    found = {triton: row.python for triton, row in table_of(rows).releases.items()}
+    assert (found["3.4.0"], found["3.3.1"]) == ("3.13", "3.12")
+    assert found["3.9.0"] == "3.12"  # the nearest to the usual one
+    assert found["2.3.1"] == "3.11"  # which has none for 3.12
+
+
 def test_versions_sort_as_numbers():
     assert versions.key("3.10.0") > versions.key("3.9.1") > versions.key("3.9.0+git1")
 
@@ -98,18 +108,29 @@ def test_no_table_above_a_folder_is_an_error_that_says_what_to_do(tmp_path):
         find_root(tmp_path)
 
 
-def test_any_release_may_be_named_beside_those_of_the_table_and_takes_its_place_among_them():
-    table = load()
-    named = with_named(table, ["3.7.0", "", None, "3.9.0"])
-    assert [each for each in named.releases if each not in table.releases] == ["3.7.0"]
-    assert list(named.releases) == sorted(named.releases, key=versions.key)
-    known = table.releases["3.7.1"]  # what it needs is what the known release of its minor does
-    assert named.releases["3.7.0"] == dataclasses.replace(known, triton="3.7.0")
+SWITCH = ROW + '[variant.plain]\nenv = { TRITON_DEFAULT_FP_FUSION = "0" }\nwhy = "as tomorrow"\n'
 
 
-@pytest.mark.parametrize("version", ["2.2.0", "1.0", "newest", "3.7.0+git1234"])
-def test_what_is_no_release_or_older_than_any_known_is_refused_by_name(version):
-    with pytest.raises(
-        ValueError, match=r"allowed are 2\.3\.1, .*constraints/cells\.toml\), or another .* from 2\.3\.1 on"
-    ):
-        with_named(load(), [version])
+def test_a_variant_is_a_row_of_variables_that_change_what_triton_compiles(table_of):
+    (variant,) = table_of(SWITCH).variants.values()
+    assert (variant.name, variant.env) == ("plain", {"TRITON_DEFAULT_FP_FUSION": "0"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("TRITON_DEFAULT_FP_FUSION", "HOME", '[variant.plain]: env has "HOME"; allowed is a variable'),
+        ("TRITON_DEFAULT_FP_FUSION", "TRITON_INTERPRET", "allowed is a variable"),
+        ("TRITON_DEFAULT_FP_FUSION", "TRITON_KERNEL_OVERRIDE", "allowed is a variable"),
+        ("TRITON_DEFAULT_FP_FUSION", "TRITON_CACHE_DIR", "allowed is a variable"),
+        ('"0"', "0", "[variant.plain.env.TRITON_DEFAULT_FP_FUSION] is 0; allowed is a text in quotes"),
+        ('{ TRITON_DEFAULT_FP_FUSION = "0" }', "{}", "there is no [variant.plain.env.*] row"),
+        ("variant.plain", "variant.py3", "the name is"),
+        ("variant.plain", "variant.A_b", "the name is"),
+        ('why = "as tomorrow"', "", "the key 'why' is missing"),
+    ],
+)
+def test_a_bad_variant_is_answered_with_the_row_and_the_key(table_of, old, new, says):
+    with pytest.raises(ValueError, match=r"cells\.toml") as caught:
+        table_of(SWITCH.replace(old, new))
+    assert says in str(caught.value)

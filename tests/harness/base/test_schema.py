@@ -112,11 +112,15 @@ def test_a_password_in_a_bad_address_is_not_said(problem_of):
     assert "secret" not in problem_of(ROW + 'index = "https://me:secret@host:port/x"\n')
 
 
+ASKED = ("tags", "of_python", "variant", "install", "index", "switches")  # of a Triton that a command names
+
+
 def test_the_rows_that_are_read_have_the_keys_that_the_schema_allows():
     rows = schema.SCHEMA["properties"]
     for keys, kind, given in (
         (rows["cell"]["additionalProperties"], cells.Cell, {"name"}),
-        (rows["release"]["additionalProperties"], cells.Release, {"triton"}),
+        (rows["release"]["additionalProperties"], cells.Release, {"triton", *ASKED}),
+        (rows["variant"]["additionalProperties"], cells.Variant, {"name"}),
         (rows["package"], cells.Package, set()),
         (rows["cell"]["additionalProperties"]["properties"]["gaps"]["items"], cells.Gap, set()),
     ):

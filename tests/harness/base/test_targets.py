@@ -5,8 +5,9 @@ import pytest
 from triton_matrix.base import devices
 from triton_matrix.base.targets import TARGETS
 
-# name -> multiprocessors and resident threads of each, as torch said them where it saw one: torch's own properties of
-# an A100, an A40, an L40, an H100 and an RTX 5090; hipinfo of an MI100, an MI300X and a Radeon RX 7900 XTX
+# name -> multiprocessors and resident threads of each, copied from public records of the products, and asked of no GPU
+# here: what torch printed of an A100, an A40, an L40, an H100 and an RTX 5090, and hipinfo of an MI100, an MI300X and a
+# Radeon RX 7900 XTX
 SAID = {
     "cuda:80": (108, 2048),
     "cuda:86": (84, 1536),

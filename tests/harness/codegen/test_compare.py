@@ -50,6 +50,8 @@ def step(base, **changed):
         ({**CUDA, "spill_stores": 158}, {"spill_stores": 808}, "spills"),
         (HIP, {"vgpr_spills": 1}, "spills"),
         (HIP, {"sgpr_spills": 1}, "spills"),
+        ({**CUDA, "mma_instructions": 256}, {"mma_instructions": 0}, "dot"),
+        ({**HIP, "mfma_instructions": 64}, {"mfma_instructions": 0}, "dot"),
         (CUDA, {"stack_bytes": 16}, "scratch"),
         (HIP, {"scratch_bytes": 16}, "scratch"),
         (CUDA, {"occupancy_warps": 24}, "occupancy"),
@@ -108,12 +110,67 @@ def test_shared_memory_that_grows_within_every_limit_is_the_first_info():
     ]
 
 
-def test_occupancy_that_falls_names_the_shared_memory_that_grew_with_it():
-    before, after = step({**CUDA, "shared_bytes": 49152}, shared_bytes=98304, occupancy_warps=16)
-    found = compare.changes(before, after)
-    assert [(change.cause, change.what) for change in found] == [
-        ("occupancy", "occupancy_warps 32 -> 16, shared_bytes 49152 -> 98304")
-    ]
+@pytest.mark.parametrize(
+    ("target", "base", "changed", "what"),
+    [
+        (
+            "cuda:90",
+            {**CUDA, "threads": 256, "shared_bytes": 49152},
+            {"shared_bytes": 98304, "occupancy_warps": 16, "registers": 66},
+            "occupancy_warps 32 -> 16 by shared_bytes 49152 -> 98304",
+        ),
+        (
+            "cuda:90",
+            {**CUDA, "threads": 128},
+            {"registers": 72, "occupancy_warps": 28},
+            "occupancy_warps 32 -> 28 by registers 64 -> 72",
+        ),
+        (
+            "hip:gfx942",
+            {**HIP, "threads": 256, "sgprs": 32, "lds_bytes": 0},
+            {"vgprs": 66, "waves_per_simd": 7, "sgprs": 40, "lds_bytes": 512},
+            "waves_per_simd 8 -> 7 by vgprs 64 -> 66",
+        ),
+        (
+            "hip:gfx942",
+            {**HIP, "threads": 256, "sgprs": 32, "lds_bytes": 0},
+            {"waves_per_simd": 7, "sgprs": 106},
+            "waves_per_simd 8 -> 7 by sgprs 32 -> 106",
+        ),
+        (
+            "hip:gfx942",
+            {**HIP, "threads": 256, "lds_bytes": 0},
+            {"waves_per_simd": 3, "vgprs": 65, "lds_bytes": 20480},
+            "waves_per_simd 8 -> 3 by lds_bytes 0 -> 20480",
+        ),
+    ],
+)
+def test_occupancy_that_falls_names_the_resource_that_ran_out(target, base, changed, what):
+    before = atlas("3.3.1", entry(base, target=target))
+    after = atlas("3.4.0", entry({**base, **changed}, target=target))
+    assert ("occupancy", what) in [(change.cause, change.what) for change in compare.changes(before, after)]
+
+
+@pytest.mark.parametrize(
+    ("had", "has", "what"),
+    [
+        ({"mma": 128}, {}, "mma_instructions 128 -> 0: a dot runs on plain multiplies"),
+        (
+            {"wgmma": 8},
+            {"mma": 128},
+            "wgmma_instructions 8 -> 0, mma_instructions 0 -> 128: a dot runs on slower units",
+        ),
+        ({"wgmma": 8}, {"wgmma": 4}, None),
+        ({"mma": 128}, {"wgmma": 8}, None),
+        ({"mma": 128, "wgmma": 8}, {"wgmma": 8}, None),  # nothing moved down
+        ({}, {"mma": 128}, None),
+    ],
+)
+def test_a_dot_that_moves_to_slower_units_is_worse(had, has, what):
+    names = ("mma", "wgmma", "tcgen05")
+    base, then = ({f"{name}_instructions": values.get(name, 0) for name in names} for values in (had, has))
+    found = compare.changes(*step({**CUDA, **base}, **then))
+    assert [change.what for change in found if change.cause == "dot"] == ([what] if what else [])
 
 
 def test_lds_is_held_against_the_amd_targets():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from triton_matrix.base import targets
+from triton_matrix.codegen import metrics
 from triton_matrix.codegen.cli import target_names
 
 ROOT = Path(__file__).parents[3]
@@ -43,6 +44,33 @@ def test_what_cannot_be_asked_is_one_sentence_and_exit_status_2(codegen, broken_
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_units_that_a_dot_runs_on_are_told_of_every_generation(codegen, tmp_path):
+    """The newest Triton multiplies on a T4 without tensor cores, and on RDNA 3 and CDNA 3 with two kinds of them."""
+    units = {
+        "cuda:75": [],
+        "cuda:80": ["mma_instructions"],
+        "cuda:90": ["wgmma_instructions"],
+        "cuda:100": ["tcgen05_instructions"],
+        "hip:gfx942": ["mfma_instructions"],
+        "hip:gfx1100": ["wmma_instructions"],
+    }
+    launch = tmp_path / "product.toml"
+    launch.write_text(
+        f'kernel = "{LAUNCHES / "product.py"}:product"\n[args]\nx_ptr = "*fp16"\ny_ptr = "*fp16"\nout_ptr = "*fp32"\n'
+        "[constexprs]\nN = 64\n[options]\nnum_warps = 4\n"
+    )
+    out = tmp_path / "out.json"
+    done = codegen(NEWEST, "--launches", launch, "--target", ",".join(units), "--no-cache", "--json", out)
+    assert done.returncode == 0, done.stderr
+    entries = {item["target"]: item["metrics"] for item in json.loads(out.read_text())["entries"]}
+    roles = metrics.of_role("matrix")
+    assert {name: [each for each in roles if found.get(each)] for name, found in entries.items()} == units
+    assert entries["hip:gfx942"]["buffer_loads"] == entries["hip:gfx942"]["global_loads"] > 0
+    assert "cluster_ctas" not in entries["cuda:90"]
+    assert "wgmma" in done.stdout  # a table shows what some kernel has
+    assert "tma ld" not in done.stdout
 
 
 @pytest.mark.parametrize("release", [OLDEST, NEWEST])
@@ -115,6 +143,7 @@ COMPARE_LISTINGS = """
 import subprocess, sys, tempfile
 sys.path.insert(0, {launches!r})
 from triton_matrix.base import targets
+from triton_matrix.codegen import metrics
 from triton_matrix.codegen import adapters, compile_kernel, cuda_metrics
 import triton
 from broken import copy

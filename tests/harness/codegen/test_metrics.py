@@ -30,9 +30,43 @@ def test_every_kind_of_sass_instruction_is_counted_once():
         "global_stores": 2,
         "global_stores_128": 2,
         "global_load_bits": 128 + 128 + 32,
+        "tma_loads": 0,
+        "tma_stores": 0,
+        "mma_instructions": 0,
+        "wgmma_instructions": 0,
+        "tcgen05_instructions": 0,
         "fp64_instructions": 5,  # conversion, two multiply-adds, addition, reciprocal; LDS.64 is none
         "barriers": 2,  # DEPBAR and LDGDEPBAR are none
     }
+
+
+@pytest.mark.parametrize(
+    ("operation", "metric"),
+    [
+        ("HMMA.16816.F32", "mma_instructions"),
+        ("IMMA.16832.S8.S8.SAT", "mma_instructions"),
+        ("QMMA.16832.F32.E4M3.E4M3", "mma_instructions"),
+        ("HGMMA.64x128x16.F32", "wgmma_instructions"),
+        ("QGMMA.64x128x32.F32.E4M3.E4M3", "wgmma_instructions"),
+        ("UTCHMMA", "tcgen05_instructions"),
+        ("UTCQMMA.2CTA", "tcgen05_instructions"),
+        ("UTMALDG.2D", "tma_loads"),
+        ("UTMASTG.2D", "tma_stores"),
+        ("UTCBAR", None),
+        ("UTMACMDFLUSH", None),
+    ],
+)
+def test_units_for_matrix_products_and_for_tiles_are_told_apart(operation, metric):
+    counted = cuda_metrics.count([operation])
+    assert [name for name, value in counted.items() if value] == ["instructions", *([metric] if metric else [])]
+
+
+def test_what_a_cluster_does_is_read_from_the_ptx_of_kernels_that_ask_for_one():
+    """Lines of PTX of Triton 3.9.0."""
+    ptx = "\tbarrier.cluster.arrive.aligned;\n\tbarrier.cluster.wait.aligned;\n"
+    ptx += "\tmapa.shared::cluster.u32 \t%r1, %r2, %r3;\n"
+    assert cuda_metrics.clusters(ptx, 2) == {"cluster_ctas": 2, "cluster_barriers": 1, "cluster_addresses": 1}
+    assert cuda_metrics.clusters(ptx, 1) == {}
 
 
 def test_the_offset_of_a_sass_instruction_is_read_in_hexadecimal():
@@ -103,6 +137,12 @@ def test_every_kind_of_amdgcn_instruction_is_counted_once():
         "global_stores": 1,
         "global_stores_128": 0,
         "global_load_bits": 128,
+        "buffer_loads": 2,
+        "buffer_stores": 1,
+        "tma_loads": 0,
+        "tma_stores": 0,
+        "mfma_instructions": 0,
+        "wmma_instructions": 0,
         "fp64_instructions": 3,
         "barriers": 1,
     }
@@ -127,6 +167,27 @@ def test_every_kind_of_amdgcn_instruction_is_counted_once():
 def test_the_width_of_an_amd_load_is_in_its_name(load, bits):
     text = f"kernel:\n\t{load} v0, v1, s[0:1]\n.Lfunc_end0:\n"
     assert hip_metrics.count(text)["global_load_bits"] == bits
+
+
+@pytest.mark.parametrize(
+    ("name", "metrics"),
+    [
+        ("global_load_dwordx4", {"global_loads"}),
+        ("global_store_dwordx4", {"global_stores"}),
+        ("buffer_load_dwordx4", {"global_loads", "buffer_loads"}),
+        ("buffer_store_dwordx4", {"global_stores", "buffer_stores"}),
+        ("v_mfma_f32_32x32x8_f16", {"mfma_instructions"}),
+        ("v_smfmac_f32_16x16x32_f16", {"mfma_instructions"}),
+        ("v_mfma_f64_16x16x4_f64", {"mfma_instructions", "fp64_instructions"}),
+        ("v_wmma_f32_16x16x16_f16", {"wmma_instructions"}),
+        ("tensor_load_to_lds", {"tma_loads"}),
+        ("v_fmac_f32_e32", set()),
+    ],
+)
+def test_buffer_accesses_and_units_for_matrix_products_are_counted_beside_the_rest(name, metrics):
+    counted = hip_metrics.count(f"kernel:\n\t{name} v0, v1, s[0:1]\n.Lfunc_end0:\n")
+    widths = {"instructions", "global_loads_128", "global_stores_128", "global_load_bits"}
+    assert {name for name, value in counted.items() if value and name not in widths} == metrics
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """One environment for all that a release was ever asked for beside its Triton."""
 
+import dataclasses
 import subprocess
 
 import pytest
 
 from triton_matrix.base import cells
-from triton_matrix.environments import stamped
+from triton_matrix.environments import interpreters, stamped
+
+OTHER = next((each for each in ("3.12", "3.13", "3.10", "3.9") if interpreters.find_python(each)), "3.12")
 
 
 @pytest.fixture
@@ -124,3 +127,11 @@ def test_what_does_not_go_together_is_made_anew_with_what_is_asked_now(release, 
     stamped.of_release(release, ("tm-one==2.0", "tm-two"), tmp_path / "envs")
     python = stamped.of_release(release, ("tm-three",), tmp_path / "envs")
     assert installed(python) == {"triton": "9.9.0", "tm-one": "1.0", "tm-three": "1.0"}
+
+
+def test_a_release_in_another_python_has_an_environment_of_its_own(release, tmp_path):
+    usual = stamped.of_release(release, (), tmp_path / "envs")
+    other = stamped.of_release(dataclasses.replace(release, python=OTHER), (), tmp_path / "envs")
+    assert [each.parents[1].name for each in (usual, other)] == ["9.9.0", f"9.9.0-py{OTHER.replace('.', '')}"]
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    assert subprocess.run([other, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == OTHER

@@ -32,6 +32,15 @@ def gather(
 def tuned(desc, out, BLOCK: tl.constexpr):
     tl.atomic_add(out + tl.arange(0, BLOCK), desc.load([tl.program_id(0), 0]))
 
+@triton.jit
+def coded(x_ptr, y_ptr, out, kept, BLOCK: tl.constexpr):
+    at = tl.arange(0, BLOCK)
+    x, mask = tl.load(x_ptr + at), at < 4
+    code = tl.load(y_ptr + at)
+    code |= code << 2
+    tl.store(out + at, code, mask=mask & (at > 1))
+    tl.store(kept + at, x + 1)
+
 def make():
     @triton.jit
     def made(x_ptr):
@@ -53,7 +62,7 @@ def found(tmp_path):
 
 
 def test_kernels_are_found_wherever_they_are_defined_and_helpers_are_not_kernels(found):
-    assert list(found) == ["gather", "tuned", "make.<locals>.made"]
+    assert list(found) == ["gather", "tuned", "coded", "make.<locals>.made"]
     assert SOURCE.splitlines()[found["gather"].line - 1].startswith("def gather(")
 
 
@@ -62,6 +71,16 @@ def test_a_guess_says_types_by_use_and_sizes_and_switches_by_name(found, tmp_pat
     launch = launch_file.read(tmp_path / "g.toml")
     assert launch["args"] == {"out": "*bf16", "source": "*bf16", "rows": "*i32", "eps": 0.5, "n_cols": 1024}
     assert launch["constexprs"] == {"HAS_BIAS": False, "PRECISION": "ieee", "BLOCK": 64}
+
+
+def test_what_is_shifted_or_joined_bit_by_bit_is_of_integers(found, tmp_path):
+    files.write_text(tmp_path / "c.toml", found["coded"].launch)
+    assert launch_file.read(tmp_path / "c.toml")["args"] == {
+        "x_ptr": "*bf16",
+        "y_ptr": "*i32",
+        "out": "*i32",
+        "kept": "*bf16",
+    }
 
 
 def test_a_guess_leaves_to_a_tuner_what_it_sets_and_knows_descriptors(found, tmp_path):
@@ -78,4 +97,4 @@ def test_a_launch_to_start_from_is_a_launch_file_and_says_that_it_is_guessed(fou
     assert text.startswith("# Guessed from the source of k.py:14.")
     assert launch_file.read(tmp_path / "g.toml")["kernel"] == f"{tmp_path}/pkg/k.py:gather"
     assert skeleton.main([f"{tmp_path}/pkg/k.py:lost"]) == 2
-    assert "kernels of k.py are stored, gather, tuned, make.<locals>.made" in capsys.readouterr().err
+    assert "kernels of k.py are stored, gather, tuned, coded, make.<locals>.made" in capsys.readouterr().err

@@ -265,13 +265,23 @@ def test_a_closure_over_a_constexpr_is_compiled_where_triton_can(ask):
     assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
 
 
-@pytest.mark.parametrize("release", [OLDEST, NEWEST])
-def test_a_gluon_kernel_is_refused_in_one_sentence(ask, release):
-    imports = "from triton.experimental import gluon\nfrom triton.experimental.gluon import language as gl\n"
-    kernel = "@gluon.jit\ndef copy(x_ptr, n, BLOCK: gl.constexpr):\n    pass\n"
-    status, entries, errors = ask(release, {"mine.py": imports + kernel})
-    assert (status, entries, errors.count("\n")) == (2, [], 1)
-    assert "is written in Gluon, not in Triton's language" in errors
+GLUON = """\
+from triton.experimental import gluon
+from triton.experimental.gluon import language as gl
+@gluon.jit
+def copy(x_ptr, n, BLOCK: gl.constexpr):
+    at = gl.program_id(0) * BLOCK + gl.arange(0, BLOCK, layout=gl.BlockedLayout([1], [32], [4], [0]))
+    gl.store(x_ptr + at, gl.load(x_ptr + at, mask=at < n) * 2, mask=at < n)
+"""
+
+
+@pytest.mark.parametrize(
+    ("release", "status", "said"), [("3.3.1", "n/a", "Triton has from 3.4.0 on"), (NEWEST, "ok", "")]
+)
+def test_a_gluon_kernel_is_compiled_from_the_release_on_that_has_gluon(ask, release, status, said):
+    _, entries, errors = ask(release, {"mine.py": GLUON})
+    assert statuses(entries) == {"copy": status}, errors
+    assert said in entries[0].get("reason", "")
 
 
 def test_a_module_that_needs_what_this_release_lacks_is_an_error_of_this_release(ask):

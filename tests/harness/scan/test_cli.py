@@ -1,9 +1,11 @@
 """A scan of a small package ends with its range, in text, JSON and a page, and leaves the package as it was."""
 
 import json
+import sys
 
 import pytest
 
+from triton_matrix.environments import interpreters
 from triton_matrix.scan import cli
 
 from ..conftest import ENVS
@@ -65,6 +67,18 @@ def test_what_a_declaration_allows_and_does_not_work_fails_where_it_is_asked_for
     assert found[1]["kernels"][0]["how"] == "brought"
     assert found[1]["declared_allows_bad"] == ["2.3.1"]
     assert found[0] == status
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12) or not interpreters.find_python("3.12"), reason="needs 3.11 and 3.12")
+def test_a_package_in_a_newer_python_is_read_and_compiled_by_one(scan):
+    """Two environments more: what a newer Python alone parses cannot be read here at all."""
+    source = SOURCE.replace("@triton.jit", "type Size = int\n\n@triton.jit").format(body=FMA)
+    status, found, said = scan(source)
+    assert status == 0
+    assert "in Python 3.12, which the package needs" in said.err
+    (kernel,) = found["kernels"]
+    assert kernel["place"] == "toys/k.py:7"
+    assert kernel["status"] == {"cuda": {"3.4.0": "ok"}}
 
 
 def test_a_package_without_a_kernel_is_said(scan):

@@ -1,0 +1,106 @@
+"""Two cells of tomorrow, a nightly and a release candidate, each from an index of its own: from the lock to the issue.
+
+Their Tritons are released ones, compiled from the wheels' own files (those of the atlas's environments) and served as
+what they were once. Their torch stands in for one that requires just that Triton and is built for CUDA: it has a
+version and nothing else, since what is looked at is which pair each cell gets. The suite compiles a kernel with it.
+"""
+
+import json
+import os
+import sys
+
+import pytest
+
+pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
+from triton_matrix.base import commands
+from triton_matrix.ci import issue
+from triton_matrix.environments import lock, provide
+
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+PAIRS = {"night": ("nightly", "2.8.0.dev20250728+cu128", "3.4.0"), "next": ("rc", "2.7.1+cu128", "3.3.1")}
+ROW = """
+[cell.{name}]
+python = "{python}"
+torch = "{kind}"
+triton = "{kind}"
+platforms = ["cuda"]
+index = "{address}/{name}"
+requires = ["numpy<2.4"]
+why = "the test"
+"""
+SUITE = """
+import triton
+import triton.language as tl
+from triton_matrix.codegen import compile_kernel
+
+
+@triton.jit
+def add_one(x_ptr, n, BLOCK: tl.constexpr):
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(x_ptr + at, tl.load(x_ptr + at, mask=at < n) + 1.0, mask=at < n)
+
+
+def test_a_kernel_compiles():
+    result = compile_kernel(add_one, {"x_ptr": "*fp32", "n": 4096}, {"BLOCK": 512}, target="cuda:90")
+    assert result.status == "ok", result.reason
+    assert result.metrics["registers"] > 0
+
+
+def test_only_the_candidate_is_well():
+    assert triton.__version__ == "3.3.1", f"this is Triton {triton.__version__}"
+"""
+
+
+@pytest.fixture
+def world(release_python, standins, tmp_path, monkeypatch):
+    """A tiny package with the two cells, and their indexes on loopback."""
+    for name in ("UV_FIND_LINKS", "UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    for name, (_, torch, triton) in PAIRS.items():
+        site = next(release_python(triton).parents[1].glob("lib/python*/site-packages"))
+        says = standins.torch_files(__version__=torch, cuda="12.8")
+        own = [standins.write_wheel(tmp_path / name, "torch", torch, [f"triton=={triton}"], says)]
+        own += [standins.wheel_of_installed("triton", tmp_path / name, site)]
+        standins.write_index(tmp_path / "index" / name, own)
+    with standins.serving(tmp_path / "index") as (address, _):
+        table = "[package]\nname = 'tiny'\nkernels = false\n[platform.hosted]\nrunner = ['here']\n"
+        table += "[platform.cuda]\nrunner = ['there']\n"
+        for name, (kind, _, _) in PAIRS.items():
+            table += ROW.format(name=name, python=HERE, kind=kind, address=address)
+        standins.write_checkout(tmp_path / "tiny", table, **{"tests/correctness/test_some.py": SUITE})
+        yield tmp_path / "tiny"
+
+
+def test_each_cell_gets_the_pair_of_its_index_and_the_issue_names_both(world, venv, tmp_path, capsys):
+    """Two Tritons of half a GB each are packed, served and installed: the slowest test of this room."""
+    root = ["--root", str(world)]
+    for name, (_, torch, triton) in PAIRS.items():
+        assert lock.main([name, *root]) == 0
+        python = str(venv(tmp_path / f"{name}-environment"))
+        assert provide.main(["--cell", name, "--python", python, *root]) == 0, capsys.readouterr()
+        env = {**os.environ, "PYTHONPATH": ""}
+        command = [python, "-m", "triton_matrix", "run", "--cell", name, "--level", "interpreter", *root]
+        status = commands.captured(command, env=env, cwd=world / "tests").returncode
+        assert status == (0 if triton == "3.3.1" else 1)
+        recorded = json.loads((world / "reports" / name / "environment.json").read_text())
+        assert (recorded["torch"]["version"], recorded["triton"]["version"]) == (torch, triton)
+    capsys.readouterr()
+    assert issue.main(root) == 0
+    said = capsys.readouterr().out
+    assert "## night: fail" in said
+    assert "## next: pass" in said
+    for _, torch, triton in PAIRS.values():
+        assert f"torch {torch} (torch), triton {triton} (triton)" in said
+    assert "this is Triton 3.4.0" in said
+
+
+def test_a_candidate_whose_index_is_gone_is_unavailable_with_one_sentence(standins, venv, tmp_path, capsys):
+    table = ROW.format(name="next", python=HERE, kind="rc", address="http://127.0.0.1:9")
+    standins.write_checkout(tmp_path / "tiny", table)
+    root = ["--root", str(tmp_path / "tiny")]
+    python = str(venv(tmp_path / "environment"))
+    assert provide.main(["--cell", "next", "--python", python, *root]) == 3
+    said = capsys.readouterr().err
+    assert said.startswith("provide: cell next needs the index http://127.0.0.1:9/next, which cannot be reached")
+    assert said.count("\n") == 1
