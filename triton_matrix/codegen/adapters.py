@@ -167,6 +167,8 @@ class Adapter35:
     def source(self, fn: Any, signature: Signature, backend: Any) -> Any:
         from triton.compiler.compiler import ASTSource
 
+        if is_gluon(fn):
+            from triton.experimental.gluon._runtime import GluonASTSource as ASTSource
         types, constants, attrs = self._told(signature, backend)
         if is_gluon(fn):
             from triton.experimental.gluon._runtime import GluonASTSource as ASTSource

@@ -8,6 +8,7 @@ The releases' environments are made on the way and kept.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import subprocess
 from collections.abc import Callable, Sequence
@@ -35,10 +36,7 @@ def main(argv: list[str]) -> int:
     Exit status: 0 it was found; 1 it was found, and something contradicts a single change; 2 it cannot be answered.
     """
     options = _parser().parse_args(argv)
-    table = cells.load_at(options.root)
-    named = {text: tritons.row(table, text) for text in filter(None, (options.good, options.bad))}
-    options.good, options.bad = (text and named[text].name for text in (options.good, options.bad))
-    table = tritons.with_rows(table, named.values())
+    table = _table(options)
     versions = choose(list(table.releases), options.good, options.bad)
     envs = (options.envs or table.root / ".nox" / "bisect-releases").resolve()
     commands.uv()
@@ -46,14 +44,44 @@ def main(argv: list[str]) -> int:
         return _bisect(options, table, versions, envs)
 
 
+def _table(options: argparse.Namespace) -> cells.Table:
+    """The table's releases and those named beside them, or with --wheels the Tritons between releases in their place.
+
+    The options hold the names of columns afterwards.
+
+    Raises:
+        ValueError: as of ``tritons.row`` and ``wheels.rows``, or an end that is none of those wheels.
+    """
+    table = cells.load_at(options.root)
+    if not options.wheels:
+        named = {text: tritons.row(table, text) for text in filter(None, (options.good, options.bad))}
+        options.good, options.bad = (text and named[text].name for text in (options.good, options.bad))
+        return tritons.with_rows(table, named.values())
+    from . import wheels  # it needs packaging
+
+    rows = {row.name: row for row in wheels.rows(table, options.wheels)}
+    by_text = {text: name for name, row in rows.items() for text in (row.triton, name)}
+    for end in ("good", "bad"):
+        text = getattr(options, end)
+        if text and text not in by_text:
+            raise ValueError(f"--{end} is {text!r}; {options.wheels} has {', '.join(rows)}")
+        setattr(options, end, by_text[text] if text else None)
+    return dataclasses.replace(table, releases=rows)
+
+
 def _bisect(options: argparse.Namespace, table: cells.Table, versions: list[str], envs: Path) -> int:
-    if options.what.endswith(".toml"):
-        ask, every = _asking_launches(options, table, versions, envs), True  # it takes a second
-    else:
-        ask, every = _asking_a_test(options, table, envs), options.all
-    found = search(versions, _aloud(ask), every, (options.good is not None, options.bad is not None))
-    if not options.what.endswith(".toml"):  # compiling repeats exactly
+    named = (options.good is not None, options.bad is not None)
+    if not options.what.endswith(".toml"):
+        ask = _asking_a_test(options, table, envs)
+        found = search(versions, _aloud(ask), options.all, named)
         confirm(found, ask)
+        return _tell(options.what, found, versions)
+    # of a release it takes a second; there may be a hundred nightlies, each with an environment to make
+    every = options.all or not options.wheels
+    found = search(versions, _aloud(_asking_launches(options, table, versions, envs)), every, named)
+    values = options.level == "interpreter"
+    again = _asking_launches(options, table, [found.before, found.after], envs, fresh=True)
+    confirm(found, again, relative=values)
     return _tell(options.what, found, versions)
 
 
@@ -80,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--good", metavar="RELEASE", help="one end (default: the oldest release of the table)")
     add("--bad", metavar="RELEASE", help="the other end (default: the newest)")
+    add("--wheels", metavar="WHERE", help="Tritons between releases: a folder of wheels, or an index's address")
     add("--metric", help="of a launch: what to look at, such as spill_stores (default: whether it compiles)")
     add("--worse-than", type=float, metavar="N", help="with --metric: the value beyond which it counts as changed")
     add("--label", metavar="LABEL", help="of a launch: only this configuration (default: of all of them the worst)")
@@ -92,16 +121,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--with", dest="with_", action="append", default=[], metavar="REQUIREMENT", help="install this too")
     add("--level", choices=LEVELS, help="default: interpreter of a test, codegen of a launch")
     add("--torch", default="newest", metavar="VERSION|pair", help="of a test: the torch beside every release")
-    add("--all", action="store_true", help="of a test: ask every release between the ends, as a launch does anyway")
+    add("--all", action="store_true", help="ask every release between the ends, as a launch of releases does anyway")
     add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/bisect-releases)")
     cells.add_root(parser)
     return parser
 
 
 def _asking_launches(
-    options: argparse.Namespace, table: cells.Table, releases: Sequence[str], envs: Path
+    options: argparse.Namespace, table: cells.Table, releases: Sequence[str], envs: Path, fresh: bool = False
 ) -> Callable[[str], Answer]:
-    """Compile the launch file in a release and say whether it is beyond the condition, or compute it."""
+    """Compile the launch file in a release and say whether it is beyond the condition, or compute it.
+
+    ``fresh``: take nothing that was kept.
+    """
     file = Path(options.what).resolve()
     if not file.is_file():
         raise ValueError(f"there is no launch file {options.what}")
@@ -110,12 +142,12 @@ def _asking_launches(
     if options.level == "interpreter":
         if options.metric or options.worse_than is not None or options.target:
             raise ValueError("--metric, --worse-than and --target are for level codegen; an interpreter gives values")
-        return bisecting_values.asking(file, options.label, table, releases, envs, tuple(options.with_))
+        return bisecting_values.asking(file, options.label, table, releases, envs, tuple(options.with_), fresh)
     if (options.metric is None) != (options.worse_than is None):
         raise ValueError("--metric and --worse-than go together: the metric, and the value beyond which it changed")
     names = tuple(target_names(options.target or ["cuda:90"]))
     request = codegen_cli.Request(
-        file, None, table.root, names, tuple(options.with_), envs, envs / "launches" / file.stem, False
+        file, None, table.root, names, tuple(options.with_), envs, envs / "launches" / file.stem, fresh
     )
 
     def ask(version: str) -> Answer:
@@ -214,8 +246,13 @@ def test_environment(release: cells.Release, torch: str, extra: tuple[str, ...],
         commands.ToolError: uv failed; ValueError: no such Python, or no uv.
     """
     requirements = [f"torch=={torch}", "pytest", "hypothesis", *release.requires, *extra]
-    home = envs / f"torch-{torch}" / release.triton
-    own = [f"triton=={release.triton}"]
+    home = envs / f"torch-{torch}" / release.environment
+    own = [release.install or f"triton=={release.triton}"]
+    if release.index:
+        raise ValueError("--wheels is an index, which is for launches; for a test, put the wheels into a folder")
+    if release.install.endswith(".whl"):
+        wheel = Path(release.install)
+        own = [f"{wheel.name.partition('-')[0].replace('_', '-')} @ {wheel.as_uri()}"]
     return stamped.make(home, release.python, [*own, *requirements], overrides=own)
 
 

@@ -22,7 +22,13 @@ DOES_NOT_RUN, WRONG = "does not run", "wrong by its reference"
 
 
 def asking(
-    file: Path, label: Optional[str], table: cells.Table, releases: Sequence[str], envs: Path, extra: tuple[str, ...]
+    file: Path,
+    label: Optional[str],
+    table: cells.Table,
+    releases: Sequence[str],
+    envs: Path,
+    extra: tuple[str, ...],
+    fresh: bool = False,
 ) -> Callable[[str], Answer]:
     """Compute a launch file in all of some releases at once; gives what each then says of it.
 
@@ -32,6 +38,7 @@ def asking(
         releases: that may be asked, oldest first.
         envs: folder of the environments and of what was computed.
         extra: requirements to install beside Triton.
+        fresh: take nothing that was kept.
 
     Raises:
         ValueError: no launch is called ``label``.
@@ -50,7 +57,7 @@ def asking(
         envs=envs,
         out=envs / "values" / "bisected" / file.stem,
         extra=extra,
-        no_cache=False,
+        no_cache=fresh,
         settings={"most": MOST, "seconds": SECONDS, "source_root": None},
     )
     rows = [table.releases[release] for release in releases]

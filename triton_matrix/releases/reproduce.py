@@ -44,18 +44,21 @@ def main(argv: list[str]) -> int:
     if (options.level == "codegen") != (options.target is not None):
         raise ValueError(f"--target is {options.target!r}; level codegen needs one, and level interpreter has none")
     table = cells.load_at(options.root)
-    rows = [tritons.row(table, text) for text in (options.from_, options.to)]
+    rows = [tritons.row(table, text, options.index) for text in (options.from_, options.to)]
     choose({row.name: row for row in rows}, None, rows[0].name, rows[1].name)
+    for row in rows:
+        if row.install.endswith(".whl"):
+            raise ValueError(f"triton is {row.install!r}, which nobody else has; name a release, or one of an index")
     envs = (options.envs or table.root / ".nox" / "codegen").resolve()
     commands.uv()
-    pythons = {row.triton: stamped.of_release(row, tuple(options.with_), envs) for row in rows}
+    pythons = {row.name: stamped.of_release(row, tuple(options.with_), envs) for row in rows}
     with tempfile.TemporaryDirectory(prefix="triton-matrix-reproduce-") as scratch:
         make = _compiled if options.level == "codegen" else _computed
         finding, pieces, look, name, beside = make(options, table, rows, pythons, Path(scratch))
         called = f"{finding.kernel}.py"
         content = text.file(finding, rows, pieces, look, called)
         compile(content, called, "exec")
-        said = {row.triton: looked(content, called, pythons[row.triton], Path(scratch)) for row in rows}
+        said = {row.name: looked(content, called, pythons[row.name], Path(scratch)) for row in rows}
     if len({str(_seen(each, finding.what)) for each in said.values()}) < 2:
         raise NotShown(f"the file shows no difference in {finding.what}: {_alike(options.level, said)}")
     folder = options.out or table.reports / "reproduce" / name
@@ -81,9 +84,9 @@ def _compiled(
     asked, imported = explain.request(options, table)
     answers = {}
     for row in rows:
-        request = {**asked, "release": row.triton, "folder": str(scratch / row.triton), "torch": row.torch}
-        answers[row.triton] = compiling.ask(pythons[row.triton], request, imported)
-        asked = {"configuration": answers[row.triton]["configuration"]}
+        request = {**asked, "release": row.name, "folder": str(scratch / row.name), "torch": row.torch}
+        answers[row.name] = compiling.ask(pythons[row.name], request, imported)
+        asked = {"configuration": answers[row.name]["configuration"]}
     configuration = next(iter(answers.values()))["configuration"]
     target = targets.parse(configuration["target"])
     own = {release: _outcome(answer["results"]["own"]) for release, answer in answers.items()}
@@ -101,7 +104,7 @@ def _compiled(
     look = text.compiled(rows, sources, {"num_warps": 4, **configuration["options"]}, target, shown)
     kernel = str(next(iter(written.values()))["name"])
     label = f"{naming.kernel(configuration['kernel']).rpartition(':')[2]} for {target.name}"
-    name = f"{kernel}-{target.name.replace(':', '_')}-{rows[0].triton}-{rows[-1].triton}"
+    name = f"{kernel}-{target.name.replace(':', '_')}-{rows[0].name}-{rows[-1].name}"
     pieces = {release: answer["pieces"] for release, answer in written.items()}
     beside = _assemblies(scratch, rows, target.backend) if metric != COMPILES else {}
     return _finding(label, kernel, shown, own), pieces, look, name, beside
@@ -124,7 +127,7 @@ def _finding(label: str, kernel: str, what: str, own: Mapping[str, judging.Outco
 def _assemblies(scratch: Path, rows: Sequence[cells.Release], backend: str) -> dict[str, str]:
     """The assembly of each release as its compiler left it."""
     stage = "ptx" if backend == "cuda" else "amdgcn"
-    found = {f"{row.triton}.{stage}": scratch / row.triton / f"own.{stage}" for row in rows}
+    found = {f"{row.name}.{stage}": scratch / row.name / f"own.{stage}" for row in rows}
     return {name: path.read_text(encoding="utf-8") for name, path in found.items() if path.is_file()}
 
 
@@ -137,20 +140,20 @@ def _computed(
 ) -> Made:
     """A finding of level interpreter: other values, or a launch that one of the two does not run."""
     launch = _launch(options)
-    torch = {row.triton: row.torch for row in rows}
+    torch = {row.name: row.torch for row in rows}
     by = {release: str(python) for release, python in pythons.items()}
     outcomes = values.compute(by, [launch.asked], scratch / "computed", torch=torch, arrays=str(scratch / "arrays"))
-    absent = [row.triton for row in rows if row.triton not in outcomes]
+    absent = [row.name for row in rows if row.name not in outcomes]
     if absent:
         raise ValueError(f"triton {absent[0]} did not answer")
     changes = [
         each
-        for each in computing.changes(by[rows[-1].triton], outcomes, scratch / "compared")
+        for each in computing.changes(by[rows[-1].name], outcomes, scratch / "compared")
         if each.kind in ("values", "status")
     ]
     if not changes:
         statuses = {each[launch.label].row.get("reason") or each[launch.label].status for each in outcomes.values()}
-        raise judging.NoChange(f"triton {rows[0].triton} and {rows[-1].triton} do not differ: {'; '.join(statuses)}")
+        raise judging.NoChange(f"triton {rows[0].name} and {rows[-1].name} do not differ: {'; '.join(statuses)}")
     asked = launch.asked
     functions = [
         each["function"] for each in asked["constexprs"].values() if isinstance(each, dict) and "function" in each
@@ -161,7 +164,7 @@ def _computed(
     args, tensors, kinds = arguments.expressions(asked, dict(zip(functions, answer["functions"])))
     look = text.computed(args, tensors, asked["grid"], arguments.fills(kinds))
     reason = changes[0].reason or "; ".join(each.sentence() for each in changes[0].differences)
-    one, other = rows[0].triton, rows[-1].triton
+    one, other = rows[0].name, rows[-1].name
     title = f"{answer['name']} in Triton's interpreter: other values with {other} than with {one}"
     seen = f"{reason} ({one}, then {other})."
     finding = Finding(title, VALUES, f"the same values as with {one}.", seen, "", answer["name"])
@@ -201,15 +204,15 @@ def _written(
     found: dict[str, Any] = {}
     problems = []
     for row in rows:
-        out = scratch / f"written-{row.triton}.json"
+        out = scratch / f"written-{row.name}.json"
         files.write_json(scratch / "written.json", {**request, "torch": row.torch, "out": str(out)})
-        command = [str(pythons[row.triton]), "-m", "triton_matrix.codegen.written", str(scratch / "written.json")]
+        command = [str(pythons[row.name]), "-m", "triton_matrix.codegen.written", str(scratch / "written.json")]
         path = os.pathsep.join(filter(None, [str(imported) if imported else None, os.environ.get("PYTHONPATH")]))
         done = commands.captured(command, env={**compiler_variables.without(os.environ), "PYTHONPATH": path})
         if done.returncode:
             problems.append((done.stderr.strip().splitlines() or ["it ended without a word"])[-1])
         else:
-            found[row.triton] = json.loads(out.read_text(encoding="utf-8"))
+            found[row.name] = json.loads(out.read_text(encoding="utf-8"))
     if problems:
         raise ValueError(problems[0])
     return found
@@ -265,6 +268,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--label", metavar="LABEL", help="which of several configurations")
     add("--from", dest="from_", required=True, metavar="A", help="the earlier release")
     add("--to", required=True, metavar="B", help="the later one")
+    add("--index", metavar="URL", help="the only index that the two may come from")
     add("--level", choices=["codegen", "interpreter"], default="codegen", help="compiled, or computed")
     add("--target", metavar="TARGET", help=f"of level codegen: of {', '.join(targets.TARGETS)}")
     add("--metric", help="what to show (default: what got worse in the most telling way)")

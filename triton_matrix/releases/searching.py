@@ -131,14 +131,23 @@ def _end(order: Sequence[str], ask: Callable[[str], Answer], answers: dict[str, 
     raise CannotAnswer(f"triton {order[0]} could not be asked: {answers[order[0]].output}")
 
 
-def confirm(found: Found, ask: Callable[[str], Answer]) -> None:
-    """Ask both neighbours of the change again.
+def confirm(found: Found, ask: Callable[[str], Answer], relative: bool = False) -> None:
+    """Ask both neighbours of the change again, twice: the later one first, then the earlier one first.
+
+    Args:
+        ask: asks anew; nothing that was kept answers.
+        relative: a state says what it is like among those that were asked, so that only a difference repeats.
 
     Raises:
-        CannotAnswer: one of them says something else now.
+        CannotAnswer: one of them says something else now, or the two no longer differ.
     """
-    for version in (found.before, found.after):
-        first, again = found.answers[version].state, ask(version).state
-        if again != first:
-            said = f"triton {version} said {first!r}, and {again or 'nothing'!r} when it was asked again"
-            raise CannotAnswer(f"{said}: what does not repeat cannot be bisected")
+    for order in ((found.after, found.before), (found.before, found.after)):
+        states = {version: ask(version).state for version in order}
+        for version, again in states.items():
+            first = found.answers[version].state
+            if again is None or (again != first and not relative):
+                said = f"triton {version} said {first!r}, and {again or 'nothing'!r} when it was asked again"
+                raise CannotAnswer(f"{said}: what does not repeat cannot be bisected")
+        if len(set(states.values())) < 2:
+            both = " and ".join(states)
+            raise CannotAnswer(f"triton {both} do not differ when asked again: what does not repeat cannot be bisected")

@@ -372,3 +372,45 @@ def test_the_release_is_found_whose_interpreter_computes_something_else(release_
     alike = run_bisect(tmp_path / "plain.toml", *ends[:3], "3.2.0", *ends[4:])
     assert (alike.returncode, "both say: computes as 3.2.0 does" in alike.stderr) == (2, True)
     assert "--label is 'no'; allowed are" in run_bisect(tmp_path / "plain.toml", *ends, "--label", "no").stderr
+
+
+def test_confirming_asks_both_neighbours_twice_in_both_orders():
+    ask = Releases("aaaaaabbbbb")
+    found = bisect.search(VERSIONS, ask, False)
+    ask.asked.clear()
+    confirm(found, ask)
+    assert ask.asked == ["3.5.1", "3.4.0", "3.4.0", "3.5.1"]
+
+
+def test_a_difference_that_is_gone_when_asked_again_is_no_change():
+    found = bisect.search(VERSIONS, Releases("aaaaaabbbbb"), False)
+    with pytest.raises(CannotAnswer, match=r"3\.5\.1 and 3\.4\.0 do not differ when asked again"):
+        confirm(found, lambda version: Answer("computes as 3.4.0 does", ""), relative=True)
+
+
+@needs_releases
+@pytest.mark.timeout(900)  # 150 MB a wheel
+def test_released_wheels_that_are_served_as_nightlies_are_bisected_from_a_folder_and_from_an_index(tmp_path, standins):
+    folder = tmp_path / "wheels"
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--dest",
+        str(folder),
+    ]
+    for release in ("3.3.0", "3.3.1", "3.4.0"):
+        platforms = [f"--platform=manylinux_2_{minor}_x86_64" for minor in (27, 28)]
+        subprocess.run([*pip, "--python-version", "3.11", *platforms, f"triton=={release}"], check=True)
+    launch = ["tests/harness/report/data/wide_backward.toml", "--metric", "spill_stores", "--worse-than", "800"]
+    done = run_bisect(*launch, "--wheels", folder, "--envs", tmp_path / "envs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "changes with triton 3.4.0+file: from 'spill_stores within 800' on 3.3.1+file" in done.stdout
+    with standins.serving(standins.write_index(tmp_path / "index", sorted(folder.glob("*.whl")))) as (address, _):
+        done = run_bisect(*launch, "--wheels", address, "--envs", tmp_path / "envs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "changes with triton 3.4.0+127.0.0.1: from" in done.stdout

@@ -30,6 +30,7 @@ def both():
     for name, needs in tools["reproduce"].items():
         command = ["uv", "run", "--no-project", "--isolated", "--python", needs["python"]]
         command += [word for each in needs["with"] for word in ("--with", each)]
+        command += ["--index", needs["index"]] if "index" in needs else []
         done = subprocess.run([*command, "python", __file__, "here"], capture_output=True, text=True, check=False)
         lines = done.stdout.splitlines()
         print(f"--- {name}\n{done.stdout}", end="")

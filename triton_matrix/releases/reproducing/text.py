@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...base import cells, versions
+from ...base import cells, display_text, versions
 from ...base.targets import Target
 from . import metric_patterns, parts
 
@@ -71,10 +71,10 @@ def compiled(
     lines = ["def kernel_compiled():", f'    """The kernel, compiled for {target.name}. No GPU is needed."""']
     lines += ["    from triton.compiler import compiler", ""]
     for row in rows[:-1]:
-        if sources[row.triton] != sources[rows[-1].triton] or _generation(row) != _generation(rows[-1]):
+        if sources[row.name] != sources[rows[-1].name] or _generation(row) != _generation(rows[-1]):
             lines += [f"    if RELEASE == {row.triton!r}:"]
-            lines += textwrap.indent(_call(row, target, options, sources[row.triton]), " " * 8).splitlines()
-    lines += textwrap.indent(_call(rows[-1], target, options, sources[rows[-1].triton]), " " * 4).splitlines()
+            lines += textwrap.indent(_call(row, target, options, sources[row.name]), " " * 8).splitlines()
+    lines += textwrap.indent(_call(rows[-1], target, options, sources[rows[-1].name]), " " * 4).splitlines()
     generations = dict.fromkeys(_generation(row) for row in rows)
     how = "\n\n\n".join(_COMPILE[each] for each in generations)
     read = metric_patterns.of(metric, backend) if metric != COMPILES else {}
@@ -119,10 +119,7 @@ def file(finding: Finding, rows: Sequence[cells.Release], pieces: Mapping[str, P
     said += [f"`python {called} here` looks with the Triton of that Python."]
     head = textwrap.indent("\n".join(said), "# ").replace("# \n", "#\n").splitlines()
     wanted = "\n".join([*(line.rstrip() if line.strip() else "#" for line in head)])
-    needs = "".join(
-        f'# "triton {row.triton}" = {{ python = "{row.python}", with = {json.dumps(requirements(row))} }}\n'
-        for row in rows
-    )
+    needs = "".join(f'# "triton {row.name}" = {_needs(row)}\n' for row in rows)
     constants = {"WHAT": repr(finding.what), **look.constants}
     script = f'# /// script\n# requires-python = ">=3.11"\n# dependencies = []\n#\n# [tool.reproduce]\n{needs}# ///'
     blocks = [
@@ -157,10 +154,16 @@ def merged(pieces: Mapping[str, Pieces], first: str) -> str:
     return "\n\n\n".join(blocks)
 
 
+def _needs(row: cells.Release) -> str:
+    """What is needed to look at a release, as a TOML table on one line."""
+    index = f', index = "{display_text.masked(row.index)}"' if row.index else ""
+    return f'{{ python = "{row.python}", with = {json.dumps(requirements(row))}{index} }}'
+
+
 def requirements(row: cells.Release) -> list[str]:
     """What a release needs to compile and interpret alone."""
     numpy = [] if any(each.startswith("numpy") for each in row.requires) else ["numpy"]
-    return [f"triton=={row.triton}", *row.requires, *numpy]
+    return [row.install or f"triton=={row.triton}", *row.requires, *numpy]
 
 
 def issue(finding: Finding, text: str, called: str, seen: Mapping[str, str], beside: Sequence[str]) -> str:
