@@ -133,7 +133,8 @@ def _of_entry(old: Mapping[str, Any], new: Mapping[str, Any], compared: Compared
                 change("worse", "values differ, and by how much is not known: run both releases together", "values")
             ]
         if found["kind"] == "rounding":
-            how = f"as rounding does: {found['reason']}" if found["reason"] else "in elements only that are not kept"
+            alike = "in nothing that is kept but the bits of NaN and the sign of zero"
+            how = f"as rounding does: {found['reason']}" if found["reason"] else alike
             return [change("info", f"values differ {how}")]
         return [change("worse", f"values differ: {found['reason']}", "values", found["worst"])]
     if old["status"] == new["status"]:

@@ -74,7 +74,8 @@ def test_a_package_with_launches_has_a_row_with_both_levels_side_by_side(package
         RELEASES, "pass"
     )
     both = dict.fromkeys(RELEASES, "pass")
-    assert found["launches"] == [{"kernel": "p.mine:copy", "levels": {"codegen": both, "interpreter": both}}]
+    levels = {"codegen": both, "interpreter": both, "device": {}}
+    assert found["launches"] == [{"kernel": "p.mine:copy", "levels": levels}]
     assert "p.mine:copy: codegen: pass 3.3.1 - 3.9.0 | interpreter: pass 3.3.1 - 3.9.0" in found["said"]
     assert not any("values" in reason for reason in found["status_reasons"])
     assert 'id="launches"' in (package.root / "reports" / "index.html").read_text()
@@ -172,7 +173,8 @@ def test_a_folder_of_launches_is_the_atlas_of_a_package_that_names_no_other(pack
     assert package.values() == 0
     both = dict.fromkeys(RELEASES, "pass")
     found = package.report()
-    assert found["launches"] == [{"kernel": "p.mine:copy", "levels": {"codegen": both, "interpreter": both}}]
+    levels = {"codegen": both, "interpreter": both, "device": {}}
+    assert found["launches"] == [{"kernel": "p.mine:copy", "levels": levels}]
     launch_files.write(package.root / "launches", copy={**launch, "constexprs": {"BLOCK": 32}})
     summary = package.report()["values"]["summary"]
     assert {row["verdict"] for row in summary.values()} == {"stale"}

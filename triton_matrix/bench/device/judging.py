@@ -148,8 +148,8 @@ class _Question:
         against: in words.
         since: the release that the accepted file takes it to differ from; "" where nothing accepts that it does.
         row, folder: of that side.
-        older: the release of this run that is that side, ""  where it is none.
-        is_reference: whether it is what a reference says, in its order of sums.
+        older: the release of this run that is that side; "" where it is none.
+        is_reference: whether a reference or an interpreter says it: what differs from that is wrong itself.
     """
 
     label: str
@@ -179,7 +179,7 @@ def _judge_values(
     wrong = {
         (each.label, each.release)
         for each, change in zip(questions, changes)
-        if not each.older and change.kind == "values"
+        if each.is_reference and change.kind == "values"
     }
     for each, change in zip(questions, changes):
         if (each.label, each.older) in wrong:
