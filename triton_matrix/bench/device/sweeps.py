@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from ...base import display_text, files, reads
 from ...evidence import schemas, toolchain
@@ -45,7 +45,7 @@ class Sweep:
         launch: its label.
         place: the file or folder that it is of, from the repo root; "" of the package's atlas, else ``hook:`` and the
             hook's reference.
-        source: digest of what its kernel's module read.
+        source: digest of what its kernel's module read, and of what the launch asks.
         own: the launch's own configuration.
         asked: how many configurations there are; those that are not among ``points`` are left to measure.
     """
@@ -97,9 +97,10 @@ class Sweep:
         return [each for each in ran if steps(each) == 1]
 
 
-def source_of(read: reads.Reads, root: Path) -> str:
-    """Digest of what a kernel's module read below ``root``: two launches of one digest have one kernel."""
-    return hashlib.sha256(json.dumps(reads.below(read, root), sort_keys=True).encode()).hexdigest()[:16]
+def source_of(read: reads.Reads, asked: Mapping[str, Any], root: Path) -> str:
+    """Digest of what a kernel's module read below ``root``, and of what a launch asks of it."""
+    said = {key: value for key, value in asked.items() if key not in ("name", "kernel", "reference")}
+    return hashlib.sha256(json.dumps([reads.below(read, root), said], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def read(path: Path) -> list[Sweep]:

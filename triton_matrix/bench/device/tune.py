@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ...base import cells, commands, files, locks, per_gpu, reads, tables, versions
+from ...base import cells, commands, files, locks, per_gpu, tables, versions
 from ...evidence import toolchain
 from ...launches import launch_list
 from ...launches.launch_list import Launched
@@ -208,7 +208,7 @@ class _Bench:
             if not isinstance(answer, Failed):
                 try:
                     left[release].ask(run.COMPILE_S, do="compute")  # compiles first
-                    found[release] = sweeps.source_of(reads.merged([answer["read"]]), self._table.root)
+                    found[release] = sweeps.source_of(answer["read"], asked, self._table.root)
                 except Failed as problem:
                     answer = problem
             if isinstance(answer, Failed):
