@@ -35,6 +35,10 @@ VERBS = {
     "compare": Verb("codegen.compare", "say what got worse or better between two atlas files, worst first"),
     "history": Verb("releases.history", "show one metric of one kernel over all Triton releases"),
     "bench": Verb("bench.cli", "run the benchmarks of a cell in this Python"),
+    "tune": Verb(
+        "bench.device.tune",
+        "sweep launches over num_warps, num_stages and constexprs on a GPU, and check stored optima",
+    ),
     "sanitize": Verb(
         "bench.sanitizer.cli",
         "run a cell's kernels, or launches, under each tool of NVIDIA's compute-sanitizer",

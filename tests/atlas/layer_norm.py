@@ -50,7 +50,7 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
         for n_cols, launch in _computed(target):
             entry = result.get(_settings(launch, target, n_cols))
             if entry and entry["constexprs"] == dict(launch.constexprs):  # else it is named after another length
-                entry.update(grid=list(launch.grid), values=_values(launch, n_cols))
+                entry.update(grid=list(launch.grid), values=values_of(launch, n_cols))
     return list(result.values())
 
 
@@ -63,10 +63,10 @@ def _computed(target: str) -> Iterator[tuple[int, Launch]]:
                     yield n_cols, launch
 
 
-def _values(launch: Launch, n_cols: int) -> dict[str, Any]:
-    """Every argument of a launch at COMPUTED_ROWS rows: numbers, and tensors with what they are filled with."""
+def values_of(launch: Launch, n_cols: int, n_rows: int = COMPUTED_ROWS) -> dict[str, Any]:
+    """Every argument of a launch: numbers, and tensors with what they are filled with."""
     partials = launch.values.get("n_partials", launch.grid[0])
-    matrix, row, column = [COMPUTED_ROWS, n_cols], [n_cols], [COMPUTED_ROWS]
+    matrix, row, column = [n_rows, n_cols], [n_cols], [n_rows]
     normal = {"kind": "normal", "mean": 0.0, "deviation": 1.0}
     filled = {"X": (matrix, normal), "dY": (matrix, {**normal, "seed": 1}), "W": (row, {**normal, "mean": 1.0})}
     filled |= {"B": (row, normal), "Mean": (column, {**normal, "deviation": 0.1})}
@@ -75,7 +75,7 @@ def _values(launch: Launch, n_cols: int) -> dict[str, Any]:
     filled |= dict.fromkeys(("Y", "dX"), (matrix, {"kind": "zeros"}))
     filled |= dict.fromkeys(("dW", "dB"), (row, {"kind": "zeros"}))
     filled |= {"Exchange": ([max(1, launch.exchange_slots)], {"kind": "zeros"})}
-    numbers = {"n_rows": COMPUTED_ROWS, "eps": 1e-5, **launch.values}
+    numbers = {"n_rows": n_rows, "eps": 1e-5, **launch.values}
     made: dict[str, Any] = {}
     for name, kind in launch.args.items():
         if kind.startswith("*"):

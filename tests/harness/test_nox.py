@@ -55,6 +55,7 @@ def test_every_row_of_the_table_is_a_tests_and_a_bench_session():
         "check",
         "check-environments",
         "bench",
+        "sanitize",
         "codegen",
         "report",
         "bisect",

@@ -32,6 +32,7 @@ BAD_INPUT = {
     "compare": ["missing.json", "missing.json"],
     "history": ["x", "--target", "cuda:90", "--metric", "registers", "--reports", "missing"],
     "bench": ["--root", "."],
+    "tune": ["--root", "."],
     "sanitize": ["--root", "."],
     "report": ["--root", "."],
     "bisect": ["missing.toml", "--root", "."],

@@ -13,6 +13,7 @@ VALUES = "triton-matrix/values/1"
 VALUES_RUN = "triton-matrix/values-run/1"
 DEVICE = "triton-matrix/device/1"
 DEVICE_RUN = "triton-matrix/device-run/1"
+TUNED = "triton-matrix/tuned/1"  # of the verb tune, which alone reads it
 LAUNCHES = "triton-matrix/launches/1"
 INCIDENTS = "triton-matrix/incidents/1"
 BENCHMARK = "triton-matrix/benchmark/1"

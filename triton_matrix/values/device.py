@@ -68,11 +68,11 @@ class Held:
 
     def compiled(self, options: Optional[Mapping[str, Any]] = None) -> Any:
         """What Triton compiles for it, which is not run; options are as of :meth:`run`."""
-        return self._kernel.warmup(grid=self._grid, **self._arguments, **{**self._options, **(options or {})})
+        return self._kernel.warmup(grid=self._grid, **{**self._arguments, **self._options, **(options or {})})
 
     def run(self, options: Optional[Mapping[str, Any]] = None) -> None:
-        """Enqueue it, with options that stand in for its own."""
-        self._kernel[self._grid](**self._arguments, **{**self._options, **(options or {})})
+        """Enqueue it, with options, and numbers as constexprs, that stand in for its own."""
+        self._kernel[self._grid](**{**self._arguments, **self._options, **(options or {})})
 
     def bring_back(self) -> None:
         """Copy what the GPU holds into the launch's own memory. All of what changed at all counts as written."""
@@ -81,6 +81,10 @@ class Held:
     def is_as_brought_back(self) -> bool:
         """Whether the GPU holds, bit by bit, what was brought back."""
         return self._memory.is_as_brought_back()
+
+    def changed(self) -> list[tuple[Storage, Any]]:
+        """Each storage that was changed when it was brought back, and the bytes that the GPU holds of it now."""
+        return self._memory.changed()
 
     def restore(self) -> None:
         """Enqueue what fills again all that was changed when it was brought back."""
@@ -168,6 +172,11 @@ class _Memory:
     def is_as_brought_back(self) -> bool:
         """As of :class:`Held`."""
         return all(bool((copy == left).all()) for copy, left in self._left)
+
+    def changed(self) -> list[tuple[Storage, Any]]:
+        """As of :class:`Held`."""
+        there = {id(copy) for copy, _ in self._origins}
+        return [(storage, copy.cpu().numpy()) for storage, copy in self._copies if id(copy) in there]
 
     def restore(self) -> None:
         """As of :class:`Held`."""

@@ -38,7 +38,7 @@ class Worker:
 
 def judged(tmp_path, options=(), **workers):
     by_release = {name.replace("_", "."): worker for name, worker in workers.items()}
-    settings = run.Settings(1, 0.01, None, options, lambda label: [], tmp_path)
+    settings = run.Settings(1, 0.01, None, varying.parse(",".join(options)), lambda label: [], tmp_path)
     found = run.Found(read={release: [] for release in by_release})
     run.run([LAUNCH], by_release, settings, found, lambda label: None)
     held = judging.Held(Evidence(tmp_path / "none", tmp_path, tmp_path))
@@ -133,5 +133,18 @@ def test_options_that_make_one_binary_are_timed_once(tmp_path):
 
 
 def test_the_number_of_configurations_is_bounded():
-    assert len(varying.configurations({"num_warps": 4}, OPTIONS)) == 16
-    assert len(varying.configurations({"num_warps": 32, "num_stages": 7}, OPTIONS)) == 17
+    def count(**options):
+        return len(varying.configurations(varying.own_values({"options": options}, varying.VALUES), varying.VALUES))
+
+    assert count(num_warps=4) == 16
+    assert count(num_warps=32, num_stages=7) == 17
+
+
+def test_those_nearest_to_the_launchs_own_come_first_and_a_name_that_it_lacks_is_not_varied():
+    values = varying.parse("num_warps,BLOCK=64:128:256,ELSE=1:2")
+    own = varying.own_values({"constexprs": {"BLOCK": 64}, "options": {"num_warps": 2}}, values)
+    assert own == {"num_warps": 2, "BLOCK": 64}
+    first, second, *_, last = varying.configurations(own, values)
+    assert first == (("num_warps", 2), ("BLOCK", 64))
+    assert second in ((("num_warps", 2), ("BLOCK", 128)), (("num_warps", 4), ("BLOCK", 64)))
+    assert last == (("num_warps", 16), ("BLOCK", 256))

@@ -198,7 +198,7 @@ def test_a_suite_without_a_test_fails(report, copy):
     [
         (
             ["--require", "triton231"],
-            "--require 'triton231': it is CELL:LEVEL, with a level of interpreter, device, codegen",
+            "--require 'triton231': it is CELL:LEVEL, with a level of interpreter, device, sanitizer",
         ),
         (["--require", "triton9:device"], "unknown cell 'triton9'"),
         (["--against", "no/such/run"], "--against no/such/run: there is no such file or folder"),

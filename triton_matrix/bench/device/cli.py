@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("launches").add_argument
     add("--launches", nargs="*", type=Path, metavar="PATH", help="run launches (default: of the package's atlas)")
     add("--triton-path", type=Path, action="append", default=[], metavar="DIR", help="an unpacked Triton, to run too")
-    add("--vary", metavar="num_warps,num_stages", help="find each Triton's best configuration; say where it moved")
+    add("--vary", metavar="num_warps,BLOCK=64:128", help="find each Triton's best configuration; say where it moved")
     add("--seconds", type=float, default=60.0, metavar="S", help="a launch that takes longer is ended (default: 60)")
     add("--source-root", type=Path, metavar="DIR", help="where the kernels' absolute imports start (default: found)")
     add("--values", type=Path, metavar="DIR", help="what interpreters computed (default: where `values` puts it)")
@@ -55,15 +55,14 @@ def main(options: argparse.Namespace) -> int:
     """Exit status 0; 1: a launch does not run, computes otherwise, is slower, or its optimum moved; 2: cannot ask."""
     table = cells.load_at(options.root)
     table.cell(options.cell)
-    names = [each.strip() for each in options.vary.split(",")] if options.vary else []
-    varying.check(names)
+    varied = varying.parse(options.vary or "")
     if not options.seconds > 0 or not options.budget > 0:
         raise ValueError(f"seconds is {options.seconds}, budget {options.budget}; allowed are numbers above 0")
     reasons = accepted.reasons_of(options.accept)
     if reasons and options.launches:
         raise ValueError("--accept is of the package's own launches; give --launches without a path")
     paths = [files.as_given(path) for path in options.launches]
-    launches, read = _launches(paths, table)
+    launches, read = launches_of(paths, table)
     reports = files.as_given(options.reports or table.root / "reports")
     below = Path("launches", paths[0].stem) if paths else Path()
     # each cell's own Triton is another one: their files lie apart
@@ -76,7 +75,7 @@ def main(options: argparse.Namespace) -> int:
         there = stack.enter_context(workers.started(triton, scratch / "workers"))
         gpu = _gpu(there)
         stack.enter_context(per_gpu.timing(gpu["uuid"] or str(gpu.get("device", 0))))
-        copies = {name: _of_gpu(worker)["copy"] for name, worker in there.items()}
+        copies = {name: of_gpu(worker)["copy"] for name, worker in there.items()}
         root = (paths[0] if paths[0].is_dir() else paths[0].parent) if paths else table.root
         source_root = str(files.as_given(options.source_root)) if options.source_root else None
         interpreters = options.values or table.root / "reports" / "values" / below
@@ -84,9 +83,9 @@ def main(options: argparse.Namespace) -> int:
         arrays = envs / "values" / "arrays"  # of all cells and interpreters: they are held against one another
         evidence = Evidence(files.as_given(interpreters), arrays, root)
         turn = options.budget / run.TURNS
-        settings = run.Settings(options.seconds, turn, source_root, names, evidence.written, arrays)
+        settings = run.Settings(options.seconds, turn, source_root, varied, evidence.written, arrays)
         bench = _Bench(table, launches, read, root, folder, there, gpu, copies, of_launches=bool(paths))
-        print(f"level device, {gpu['name']}, triton {', '.join(there)}: {_asked(launches, names)}", flush=True)
+        print(f"level device, {gpu['name']}, triton {', '.join(there)}: {_asked(launches, varied)}", flush=True)
         status = bench.run(settings, evidence, folders, scratch, reasons)
         kept.within(arrays, bench.written)
         return status
@@ -119,10 +118,10 @@ def _references(
     return found[""]
 
 
-def _asked(launches: Sequence[Launched], names: Sequence[str]) -> str:
+def _asked(launches: Sequence[Launched], values: varying.Values) -> str:
     said = _count(len(launches))
-    if names:
-        each = " x ".join(f"{name} {', '.join(map(str, varying.VALUES[name]))}" for name in names)
+    if values:
+        each = " x ".join(f"{name} {', '.join(map(str, of))}" for name, of in values.items())
         said += f", each as launched and with {each}"
     return said
 
@@ -131,7 +130,7 @@ def _count(launches: int) -> str:
     return "1 launch" if launches == 1 else f"{launches} launches"
 
 
-def _launches(paths: Sequence[Path], table: cells.Table) -> tuple[list[Launched], reads.Reads]:
+def launches_of(paths: Sequence[Path], table: cells.Table) -> tuple[list[Launched], reads.Reads]:
     """What is asked about, and what a hook that gives it reads.
 
     Raises:
@@ -149,7 +148,8 @@ def _launches(paths: Sequence[Path], table: cells.Table) -> tuple[list[Launched]
     return found, read
 
 
-def _of_gpu(worker: Worker) -> dict[str, Any]:
+def of_gpu(worker: Worker) -> dict[str, Any]:
+    """A worker's GPU and the copy on it; ValueError where it has none to use."""
     try:
         answer = worker.ask(workers.START_S, do="gpu")
     except Failed as problem:
@@ -161,7 +161,7 @@ def _of_gpu(worker: Worker) -> dict[str, Any]:
 
 def _gpu(there: Mapping[str, Worker]) -> dict[str, Any]:
     """What every worker runs on."""
-    return dict(_of_gpu(next(iter(there.values())))["gpu"])
+    return dict(of_gpu(next(iter(there.values())))["gpu"])
 
 
 class _Bench:

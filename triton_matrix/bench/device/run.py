@@ -13,7 +13,7 @@ from ...launches.launch_list import Launched
 from ...launches.loading import file_of
 from .. import regression
 from .rounds import TURNS, Times, taken
-from .varying import Varied, vary
+from .varying import Limits, Values, Varied, vary
 from .workers import Failed, Worker, all_at_once
 
 LOAD_S, COMPILE_S = 120, 300
@@ -29,7 +29,7 @@ class Settings:
         seconds: after which a launch is taken to hang, computed or timed.
         budget: seconds of rounds in a turn.
         source_root: where the kernels' absolute imports start; None finds it.
-        options: those to vary.
+        options: those to vary, with their values.
         also: launch -> arguments that an interpreter wrote, whose memory is kept whether it changed or not.
         arrays: the folder of what is written.
     """
@@ -37,7 +37,7 @@ class Settings:
     seconds: float
     budget: float
     source_root: Optional[str]
-    options: Sequence[str]
+    options: Values
     also: Callable[[str], Sequence[str]]
     arrays: Path
 
@@ -142,8 +142,8 @@ def _one(launch: Launched, workers: Mapping[str, Worker], settings: Settings, fo
         rows[release].values = answer["row"]
     _time(rows, left(), settings)
     if settings.options and left():
-        own = launch.asked.get("options", {})
-        found.varied[launch.label] = vary(left(), own, settings.options, COMPILE_S, settings.seconds, settings.budget)
+        limits = Limits(COMPILE_S, settings.seconds, settings.budget)
+        found.varied[launch.label] = vary(left(), launch.asked, settings.options, limits)
     return rows
 
 

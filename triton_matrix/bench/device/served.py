@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
+import numpy as np
 import torch
 import triton
 
@@ -20,7 +21,7 @@ from ...codegen.occupancy import cuda_blocks
 from ...evidence import toolchain
 from ...launches import loading
 from ...launches.standins import strictly
-from ...values import arrays, description, device, running, tensors
+from ...values import arrays, compare, description, device, running, tensors
 from ..bandwidth import copy_bytes_per_second
 from ..timing import Timer
 
@@ -53,6 +54,7 @@ class Served:
             "compile": self.compile,
             "compute": self.compute,
             "once": self.once,
+            "agrees": self.agrees,
             "keep": self.keep,
             "time": self.time,
         }
@@ -119,6 +121,25 @@ class Served:
         self._held.run()
         return {"repeats": self._held.is_as_brought_back(), "bytes": _bytes(self._prepared.tensors)}
 
+    def agrees(self, options: dict[str, Any], dots: bool) -> dict[str, Any]:
+        """Whether the open launch, once computed, writes the same with other constexprs, but for rounding.
+
+        Args:
+            dots: whether its kernel has dots.
+        """
+        self._held.restore()
+        self._held.run(options)
+        bounds = compare.WITH_DOTS if dots else compare.FROM_REFERENCE
+        for storage, found in self._held.changed():
+            tensor = next((each for each in self._prepared.tensors.values() if each.storage is storage), None)
+            if tensor is None or tensor.scratch:
+                continue
+            old, new = (_some(tensor, bits) for bits in (storage.bytes, found))
+            different = compare.differences([old], [new], bounds, compare.LEFT_OVER * self._scale)
+            if not all(each.rounding for each in different):
+                return {"agrees": False}
+        return {"agrees": True}
+
     def once(self) -> dict[str, Any]:
         """Run the open launch once, and wait for it."""
         self._held.run()
@@ -141,6 +162,20 @@ class Served:
         self._timer.budget = budget
         measured = self._timer(lambda: self._held.run(options), self._held.restore)
         return {"seconds": list(measured.seconds), "late": measured.late}
+
+
+def _some(tensor: Any, raw: Any) -> compare.Written:
+    """Elements of a storage as comparing takes them: at most ``tensors.SAMPLE``, in steps that are no power of two."""
+    bits = raw[: len(raw) // tensor.element.itemsize * tensor.element.itemsize].view(tensor.element.storage)
+    places = np.arange(0, len(bits), len(bits) // tensors.SAMPLE | 1)
+    where = (
+        tensor.shape,
+        tensor.strides,
+        tensor.offset,
+        len(places),
+        hashlib.sha256(bits[places].tobytes()).hexdigest(),
+    )
+    return compare.Written("", tensor.element, *where, places, bits[places])
 
 
 def _bytes(tensors: Mapping[str, Any]) -> list[int]:
