@@ -1,4 +1,4 @@
-"""Another package whose kernels those of a package use: its sources are laid beside, so that both load as they stand."""
+"""Another package whose kernels those of a package use: its sources are laid beside, so that they load."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def lay(module: str, root: Path, dependencies: Iterable[str]) -> Optional[str]:
     """
     if (root / module).exists():
         return None
-    named = {
-        each: re.sub(r"[-_.]+", "_", re.split(r"[^\w.-]", each.strip(), maxsplit=1)[0]).lower() for each in dependencies
-    }
+    named = {each: _called(each) for each in dependencies}
     wanted = module.lower()
     alike = [each for each, name in named.items() if name.startswith(wanted) or name.endswith(wanted)]
     for requirement in sorted(alike, key=lambda each: named[each] != wanted):
