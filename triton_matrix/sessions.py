@@ -70,7 +70,7 @@ def from_table(noxfile: str) -> Table:
     if not table.package.atlas and table.package.kernels:
         add_launches(table)
         of_cells.append("launches")
-    tests = [f"tests-{name}" for name in table.cells if test_paths.has_tests(table)]
+    tests = [f"tests-{name}" for name in table.cells if suite_paths.has_tests(table)]
     nox.options.sessions = [*tests, *of_cells, "report"]
     return table
 

@@ -14,7 +14,7 @@ from typing import Optional
 from ..base import commands, files, pairs
 from ..environments import stamped
 from ..init import choice, modules
-from ..suites import test_paths
+from ..suites import suite_paths
 from . import interpreter
 from .package import Scanned
 
@@ -75,7 +75,7 @@ def run(python: Path, root: Path, asked: Sequence[Sequence[str]], out: Path, sec
 
 def _scripts(root: Path, suites: Sequence[str]) -> Iterator[list[str]]:
     """The files of suites that are run as programs: what they launch is not in tests of pytest's."""
-    for file in choice.test_files(root, suites):
+    for file in sorted(choice.test_files(root, suites), key=lambda each: "bench" in each.name):  # these take longest
         if "__main__" in file.read_text(encoding="utf-8", errors="replace"):
             yield [file.relative_to(root).as_posix()]
 
@@ -87,7 +87,7 @@ def commands_of(root: Path, suites: Sequence[str] = ()) -> Iterator[list[str]]:
         suites: paths below the root; without one: those that the package's settings name.
     """
     suites = suites or choice.suites_of(root)
-    if test_paths.hold_tests(root / each for each in suites):
+    if suite_paths.hold_tests(root / each for each in suites):
         yield [*PYTEST, *suites]
         return
     for folder in EXAMPLES:

@@ -20,7 +20,7 @@ from ..environments import harness, project
 from ..evidence import file_names
 from ..launches import guess
 from ..releases.codegen_cli import UNAVAILABLE
-from ..suites import test_paths
+from ..suites import suite_paths
 from . import capturing
 from .package import Scanned
 from .run import How, Scan
@@ -58,14 +58,14 @@ def _captured(table: cells.Table, scanned: Scanned, how: How, folder: Path, seco
     if not seconds:
         return []
     try:
-        suites = test_paths.paths(table)
+        suites = suite_paths.paths(table)
     except ValueError:  # there are none
         suites = []
-    below = [os.path.relpath(test_paths.folder(table) / each, table.root) for each in suites]
+    below = [os.path.relpath(suite_paths.folder(table) / each, table.root) for each in suites]
     asked = list(capturing.commands_of(table.root, below))
     if not asked:
         return [capturing.NOTHING]
-    suites_are = sources.suites_digest(table, test_paths.folder(table), suites)
+    suites_are = sources.suites_digest(table, suite_paths.folder(table), suites)
     of = [package_digest(table), suites_are, harness.version(), f"{seconds:g}", *map(str, asked)]
     digest = hashlib.sha256("\n".join(of).encode()).hexdigest()
     stamp = folder.parent.parent / KEPT
