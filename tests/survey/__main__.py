@@ -61,13 +61,15 @@ def main(argv: list[str]) -> int:
     add("--folder", type=Path, default=Path("reports/survey"), help="where the scans go; one that is there is kept")
     add("--envs", type=Path, default=Path(".nox/codegen"), help="folder of the environments")
     add("--again", type=int, default=60, metavar="N", help="failures to ask again at most (default: 60)")
+    add("--on", metavar="A,B,...", help="ask again only what fails on these releases (default: all)")
     add("--scan", default="", metavar="OPTIONS", help="further options of each scan, such as '--seconds 60'")
     options = parser.parse_args(argv)
     folder, envs = options.folder.resolve(), options.envs.resolve()
     found = {name: scanned(name, folder, envs, options.scan.split()) for name in options.packages}
     answered = {name: content for name, content in found.items() if content}
     asked = spread([each for name, content in answered.items() for each in failures(folder / plain(name), content)])
-    judged = judge(asked[: options.again], folder, envs)
+    on = options.on.split(",") if options.on else [each.release for each in asked]
+    judged = judge([each for each in asked if each.release in on][: options.again], folder, envs)
     text = report(answered, judged)
     print(text)
     (folder / "survey.md").write_text(text, encoding="utf-8")

@@ -5,6 +5,7 @@ interpreter  the Python that its files are read with and its kernels compiled in
 capturing  its own tests or examples, run under a stand-in GPU within a budget
 launched   each kernel with its launches: brought, captured or guessed
 trial      each launch once on one release: other guesses, and what would help
+beside     another package whose kernels this one's use
 run        all steps, and the answer
 of_cells   the package of a table where it lies, as part of plain nox
 bounds     what compiles, what the linter says -> the range, each bound with its reason

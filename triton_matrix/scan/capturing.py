@@ -21,6 +21,7 @@ from .package import Scanned
 MOST = 2  # launches of a kernel: the atlas compiles each for every release and target
 EXAMPLES = ("examples", "example", "benchmarks", "benchmark")
 PYTEST = ("pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors")
+NO_TESTS = "the command ended with 5,"  # as pytest does where it collects none
 NO_TORCH = "nothing was captured: no environment with torch"
 NOTHING = "nothing was captured: there are no tests and no examples"
 QUIET_S = 30.0  # a command that brings no new launch for so long is ended
@@ -58,14 +59,25 @@ def capture(scanned: Scanned, envs: Path, out: Path, seconds: float, torch: Opti
 def run(python: Path, root: Path, asked: Sequence[Sequence[str]], out: Path, seconds: float) -> list[str]:
     """Run these commands in an environment that has torch; says how it went, one sentence each."""
     until = time.monotonic() + seconds
-    said = []
-    for number, command in enumerate(asked):
+    said: list[str] = []
+    todo = list(asked)
+    while todo:
         left = until - time.monotonic()
         if left < 1:
-            said.append(f"{len(asked) - number} more commands were not run: --seconds is {seconds:g}")
+            said.append(f"{len(todo)} more commands were not run: --seconds is {seconds:g}")
             break
-        said.append(_captured(python, root, out / str(number), left, command))
+        command = todo.pop(0)
+        said.append(_captured(python, root, out / str(len(said)), left, command))
+        if command[0] == PYTEST[0] and NO_TESTS in said[-1]:
+            todo += _scripts(root, command[len(PYTEST) :])
     return said
+
+
+def _scripts(root: Path, suites: Sequence[str]) -> Iterator[list[str]]:
+    """The files of suites that are run as programs: what they launch is not in tests of pytest's."""
+    for file in sorted(choice.test_files(root, suites), key=lambda each: "bench" in each.name):  # these take longest
+        if "__main__" in file.read_text(encoding="utf-8", errors="replace"):
+            yield [file.relative_to(root).as_posix()]
 
 
 def commands_of(root: Path, suites: Sequence[str] = ()) -> Iterator[list[str]]:

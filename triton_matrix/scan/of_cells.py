@@ -46,7 +46,7 @@ def scan(table: cells.Table, how: How, seconds: float) -> int:
     scanned = Scanned(table.root, project.read(table.root), "", str(table.root))
     out = table.reports / file_names.SCANNED
     with locks.held(out / ".scan.lock", f"the scan in {out}"):
-        asking = Scan(scanned, out, how, [], package_digest(table))
+        asking = Scan(scanned, out, how, [], package_digest(table), ours=False)
         status, content = asking.run(
             found, asked, lambda folder: _captured(table, scanned, how, folder, seconds), start
         )

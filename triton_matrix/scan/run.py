@@ -20,7 +20,7 @@ from ..lint import output, portable
 from ..lint.finding import Finding
 from ..releases import compile_runs, summary
 from ..releases.run_file import Declared
-from . import answer, bounds, launched, trial
+from . import answer, beside, bounds, launched, trial
 from .bounds import Kernel
 from .package import Scanned
 
@@ -61,6 +61,7 @@ class Scan:
     Attributes:
         said: how it was learned, one sentence each.
         sources: digest of the package's sources, where a table says what these are.
+        ours: whether the package's folder is one of ours, that may be written to.
     """
 
     scanned: Scanned
@@ -68,6 +69,7 @@ class Scan:
     how: How
     said: list[str]
     sources: Optional[str] = None
+    ours: bool = True
 
     def run(
         self,
@@ -91,10 +93,16 @@ class Scan:
         self.said += capture(launches / launched.CAPTURED)
         kernels, others = launched.kernels(root, found[0], launches)
         self.said += others
-        tried = trial.Trial(root, launches, self.out / "trying", lambda *what: self._compiled_once(asked[-1], *what))
-        self.said += tried.run(kernels, found[0])
         releases = [row.triton for row in asked]
         linted, everything = self._lint(releases)
+        tried = trial.Trial(
+            root,
+            launches,
+            self.out / "trying",
+            lambda *what: self._compiled_once(asked[-1], *what),
+            lambda module: beside.lay(module, root, self.scanned.project.dependencies) if self.ours else None,
+        )
+        self.said += tried.run(kernels, found[0])
         outcomes = self._compiled(asked, launches)
         atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
         bounds.learn(kernels, {atlas["triton"]: atlas["entries"] for atlas in atlases}, linted)

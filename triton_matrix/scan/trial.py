@@ -42,12 +42,14 @@ class Trial:
         launches: the folder of all launch files.
         scratch: a folder for those that are tried.
         compile: on the release of the trial.
+        follow: lays a module beside the package, where it is another's that has kernels; the requirement that gave it.
     """
 
     root: Path
     launches: Path
     scratch: Path
     compile: Compile
+    follow: Callable[[str], Optional[str]] = lambda module: None
 
     def run(self, kernels: Sequence[Kernel], found: Sequence[guess.Kernel]) -> list[str]:
         """Settle the guesses, in the files of ``launches``; the sentences that say what would help.
@@ -59,8 +61,23 @@ class Trial:
         if outcome.unavailable:
             return []
         entries = _by_kernel(outcome)
+        followed = self._follow(entries)
+        if followed:
+            entries = _by_kernel(self.compile(self.launches, COMPILE_S, (), None))
         self._guess_otherwise(kernels, found, entries)
-        return [*self._what_helps(kernels, found, entries)]
+        return [*followed, *self._what_helps(kernels, found, entries)]
+
+    def _follow(self, entries: Mapping[str, list[Mapping[str, Any]]]) -> list[str]:
+        """Lay other packages beside this one whose kernels it uses; which."""
+        said = [
+            str(item.get("reason", "")) for items in entries.values() for item in items if item["status"] == "error"
+        ]
+        names = dict.fromkeys(name for reason in said for name in _WITH.findall(reason))
+        laid = {name: requirement for name in names if (requirement := self.follow(name))}
+        return [
+            f"kernels of {requirement} were brought, since kernels here use {name}"
+            for name, requirement in laid.items()
+        ]
 
     def _guess_otherwise(
         self, kernels: Sequence[Kernel], found: Sequence[guess.Kernel], entries: Mapping[str, list[Mapping[str, Any]]]

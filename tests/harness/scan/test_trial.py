@@ -3,7 +3,9 @@
 import pytest
 
 from triton_matrix.evidence import scan_file
+from triton_matrix.scan import beside
 
+from .test_beside import HELPER
 from .test_cli import SOURCE, scan
 
 __all__ = ["scan"]
@@ -28,6 +30,22 @@ def test_what_would_help_kernels_that_do_not_load_is_tried_before_it_is_said(sca
     _, found, _ = scan(f"{source}\n{kernel}", **files)
     assert [each for each in found["said"] if each.startswith(said)], found["said"]
     assert found["kernels"][0]["how"] == "not reached"
+
+
+def test_kernels_that_use_another_package_s_follow_it(scan, monkeypatch):
+    """It is laid beside by the package's own scan; only where it comes from is not asked here."""
+
+    def laid(module, root, dependencies):
+        assert (module, dependencies) == ("kern", ("triton>=3.0",))
+        (root / "kern").mkdir()
+        (root / "kern" / "k.py").write_text(HELPER)
+        return "kern-core"
+
+    monkeypatch.setattr(beside, "lay", laid)
+    source = "from kern.k import doubled\n" + SOURCE.format(body="doubled(tl.load(x_ptr + at))")
+    _, found, _ = scan(source)
+    assert found["said"] == ["kernels of kern-core were brought, since kernels here use kern"]
+    assert [(each["how"], each["status"]["cuda"]["3.4.0"]) for each in found["kernels"]] == [("guessed", "ok")]
 
 
 def test_the_answer_is_of_its_schema(scan, tmp_path):

@@ -1,0 +1,45 @@
+"""What a package has to run: its tests; programs among these where pytest finds none; else its examples."""
+
+import pytest
+
+from triton_matrix.scan import capturing
+
+
+@pytest.fixture
+def root(tmp_path):
+    for path, text in {
+        "tests/conftest.py": "",
+        "tests/run_all.py": "if __name__ == '__main__':\n    pass\n",
+        "tests/helpers.py": "",
+        "examples/a.py": "",
+    }.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    return tmp_path
+
+
+def test_tests_come_before_examples_and_a_folder_without_a_test_counts_for_nothing(root):
+    assert list(capturing.commands_of(root)) == [[*capturing.PYTEST, "tests"]]
+    for name in ("run_all", "helpers"):
+        (root / "tests" / f"{name}.py").unlink()
+    assert list(capturing.commands_of(root)) == [["examples/a.py"]]
+
+
+@pytest.mark.parametrize(
+    ("ended", "run"),
+    [("the command ended with 5, which is not judged", ["pytest", "tests/run_all.py"]), ("ended with 0", ["pytest"])],
+)
+def test_programs_among_the_tests_are_run_where_pytest_finds_no_test(root, monkeypatch, ended, run):
+    seen = []
+    monkeypatch.setattr(
+        capturing, "_captured", lambda python, root, out, left, command: seen.append(command[0]) or ended
+    )
+    said = capturing.run(root / "python", root, [[*capturing.PYTEST, "tests"]], root / "out", 60)
+    assert (seen, said) == (run, [ended] * len(run))
+
+
+def test_what_the_budget_does_not_reach_is_counted(root, monkeypatch):
+    monkeypatch.setattr(capturing, "_captured", lambda *what: "ended with 0")
+    assert capturing.run(root, root, [["a.py"], ["b.py"]], root, 0.5) == [
+        "2 more commands were not run: --seconds is 0.5"
+    ]
