@@ -177,8 +177,8 @@ def accept(
 
     Args:
         whole: whether ``atlases`` are all releases. Otherwise entries of the steps that were not asked stay; those of
-            variants that were not asked always do, and those of targets that were not compiled always do, and those of two releases with others between them: they are
-            compared by who asks for these two, as plain nox does for the cells'.
+            variants that were not asked and of targets that were not compiled always do, and those of two releases with
+            others between them: they are compared by who asks for these two, as plain nox does for the cells'.
     """
     names = [atlas["triton"] for atlas in atlases]
     ends = {*versions.steps(names)}
