@@ -179,6 +179,11 @@ def test_accepting_writes_what_is_open_as_it_is_and_narrows_what_is_kept(tmp_pat
     assert summary.accept(both, [one()], {"loads": "why"}, whole=True) == [one()]  # still open, and still said to be
 
 
+def test_what_is_accepted_of_a_variant_stays_where_a_run_over_all_releases_does_not_ask_for_it():
+    kept = one(from_="3.4.0", to="3.4.0+plain")
+    assert summary.accept(step(spill_stores=5), [kept, one(from_="3.3.0", to="3.3.1")], {}, whole=True) == [kept]
+
+
 def test_the_project_s_own_file_is_short_enough_to_be_read():
     path = ROOT / "tests" / "atlas" / "accepted.toml"
     assert accepted.read(path)
