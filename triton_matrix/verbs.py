@@ -35,6 +35,7 @@ VERBS = {
     "compare": Verb("codegen.compare", "say what got worse or better between two atlas files, worst first"),
     "history": Verb("releases.history", "show one metric of one kernel over all Triton releases"),
     "bench": Verb("bench.cli", "run the benchmarks of a cell in this Python"),
+    "launch-cost": Verb("releases.launch_cost", "time what a launch costs the host in every Triton, with no GPU"),
     "report": Verb("report.cli", "merge the evidence files into one answer: table, Markdown, page"),
     "bisect": Verb(
         "releases.bisect", "find the first Triton release at which a test, a compiled kernel or its values change"

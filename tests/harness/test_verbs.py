@@ -32,6 +32,7 @@ BAD_INPUT = {
     "compare": ["missing.json", "missing.json"],
     "history": ["x", "--target", "cuda:90", "--metric", "registers", "--reports", "missing"],
     "bench": ["--root", "."],
+    "launch-cost": ["--root", "."],
     "report": ["--root", "."],
     "bisect": ["missing.toml", "--root", "."],
     "explain": ["x", "--target", "cuda:90", "--from", "3.3.1", "--to", "3.4.0", "--root", "."],
