@@ -43,6 +43,7 @@ VERBS = {
         "bench.sanitizer.cli",
         "run a cell's kernels, or launches, under each tool of NVIDIA's compute-sanitizer",
     ),
+    "launch-cost": Verb("releases.launch_cost", "time what a launch costs the host in every Triton, with no GPU"),
     "report": Verb("report.cli", "merge the evidence files into one answer: table, Markdown, page"),
     "bisect": Verb(
         "releases.bisect", "find the first Triton release at which a test, a compiled kernel or its values change"

@@ -34,6 +34,7 @@ BAD_INPUT = {
     "bench": ["--root", "."],
     "tune": ["--root", "."],
     "sanitize": ["--root", "."],
+    "launch-cost": ["--root", "."],
     "report": ["--root", "."],
     "bisect": ["missing.toml", "--root", "."],
     "explain": ["x", "--target", "cuda:90", "--from", "3.3.1", "--to", "3.4.0", "--root", "."],

@@ -81,7 +81,7 @@ def answer(options: argparse.Namespace) -> int:
     pair = compare_runs.cell_against_cell(now, today.rows, *names) if names else None
     matrix = matrix_of(verdict.judge(today, changes), asked, pair)
     if table.results.is_dir():
-        matrix["stored"] = stored.runs(read([table.results], checkout))
+        matrix["stored"] = stored.of_folder(table.results, lambda folder: read([folder], checkout))
     out = options.out or reports
     try:
         matrix["history"] = over_time.shown(over_time.remember(matrix, out, options.add, table.root))

@@ -390,7 +390,9 @@ def test_a_difference_that_is_gone_when_asked_again_is_no_change():
 
 @needs_releases
 @pytest.mark.timeout(900)  # 150 MB a wheel
-def test_released_wheels_that_are_served_as_nightlies_are_bisected_from_a_folder_and_from_an_index(tmp_path, standins):
+def test_released_wheels_that_are_served_as_nightlies_are_bisected_from_a_folder_and_from_an_index(
+    tmp_path, standins, environments
+):
     folder = tmp_path / "wheels"
     pip = [
         sys.executable,
