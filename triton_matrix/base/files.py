@@ -12,9 +12,9 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 STARTED_IN = "TRITON_MATRIX_STARTED_IN"  # where the user is, said by what runs a command in another folder: nox, a verb
 PathLike = Union[str, "os.PathLike[str]"]
@@ -67,6 +67,24 @@ def write_text(path: PathLike, text: str) -> None:
 def write_json(path: PathLike, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, so that two equal values give byte-identical files."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_table(path: PathLike, value: Mapping[str, Any]) -> None:
+    """The same of a mapping that holds long lists: each of their rows is one line, which is written in a tenth of the
+    time and read as easily.
+    """
+
+    def one(content: Any, indent: Optional[int] = 1) -> str:
+        return json.dumps(content, indent=indent, sort_keys=True, allow_nan=False)
+
+    def listed(rows: list[Any]) -> str:
+        return "[\n" + ",\n".join(one(row, None) for row in rows) + "\n]"
+
+    parts = [
+        f"{one(key)}: {listed(each) if isinstance(each, list) and each else one(each)}"
+        for key, each in sorted(value.items())
+    ]
+    write_text(path, "{\n" + ",\n".join(parts) + "\n}\n")
 
 
 def read_toml(path: Path, what: str, error: type[ValueError] = ValueError) -> dict[str, Any]:

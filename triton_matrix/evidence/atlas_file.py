@@ -77,7 +77,7 @@ def fill(made: Mapping[str, Any], configurations: Mapping[str, Any], entries: Se
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write an atlas file, whole or not at all."""
-    files.write_json(path, content)
+    files.write_table(path, content)
 
 
 def lacks(content: Mapping[str, Any]) -> str:

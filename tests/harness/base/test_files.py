@@ -22,6 +22,16 @@ def test_json_is_written_sorted_and_readable_by_others(tmp_path):
     assert path.stat().st_mode & 0o444 == 0o444
 
 
+def test_a_table_is_the_same_json_with_a_line_for_each_row(tmp_path):
+    content = {"rows": [{"b": 1, "a": [2, 3]}, {}], "about": {"y": 1, "x": None}, "none": [], "name": "n"}
+    files.write_table(tmp_path / "file.json", content)
+    text = (tmp_path / "file.json").read_text()
+    assert json.loads(text) == content
+    assert '\n{"a": [2, 3], "b": 1},\n{}\n' in text
+    files.write_table(tmp_path / "again.json", dict(reversed(content.items())))
+    assert (tmp_path / "again.json").read_text() == text
+
+
 def test_a_failure_while_writing_leaves_the_old_file_and_no_scratch(tmp_path):
     path = tmp_path / "evidence.json"
     files.write_text(path, "old")
