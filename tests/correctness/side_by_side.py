@@ -86,6 +86,33 @@ def threads(n_cols: int, devices: tuple[str, ...] = ("cuda:0", "cuda:0"), rounds
         raise failures[0]
 
 
+def graphs(n_cols: int) -> None:
+    """A graph for each of eight streams, captured forward and backward, all replayed at once."""
+    step = step_of(n_cols)
+    expected = step()
+    streams = [torch.cuda.Stream() for _ in range(8)]
+    captured = []
+    for stream in streams:
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            step()  # loads and allocates what capture cannot
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=stream):
+            results = step()
+        captured.append((stream, graph, results))
+    for _ in range(8):
+        for _, _, results in captured:
+            for result in results:
+                result.zero_()
+        torch.cuda.synchronize()
+        for stream, graph, _ in captured:
+            with torch.cuda.stream(stream):
+                graph.replay()
+        torch.cuda.synchronize()
+        require_equal((results for _, _, results in captured), expected)
+
+
 def green_context(n_cols: int, multiprocessors: int) -> None:
     """On a part of the GPU, with the rows of a part of the GPU: the bits of a launch alone may be others there."""
     context = torch.cuda.green_contexts.GreenContext.create(multiprocessors, 0)
@@ -103,6 +130,7 @@ CASES: dict[str, Callable[[int], None]] = {
     "streams": streams,
     "priorities": priorities,
     "threads": threads,
+    "graphs": graphs,
     "two-gpus": functools.partial(threads, devices=("cuda:0", "cuda:1"), rounds=500),
     **{f"green-context-{count}": functools.partial(green_context, multiprocessors=count) for count in (8, 16, 64)},
 }

@@ -38,7 +38,7 @@ def need_two_gpus() -> None:
 
 @pytest.mark.device("programs that wait for each other cannot be interpreted")
 @pytest.mark.parametrize("n_cols", [16384, 65536, 131072])
-@pytest.mark.parametrize("case", ["streams", "priorities", "threads"])
+@pytest.mark.parametrize("case", ["streams", "priorities", "threads", "graphs"])
 def test_no_program_waits_for_ever(case, n_cols):
     run("side_by_side.py", case, str(n_cols))
 

@@ -10,6 +10,8 @@
     regression.py      is a row slower than before?
     table.py           what the terminal shows
     cli.py             the verb ``bench``
+    device/            launches on a GPU; the verb ``tune``
+    sanitizer/         the verb ``sanitize``
 
 Nothing here knows what is timed: that is the suite's, in the folder that ``[package] bench`` names. docs/bench.md tells
 how to write one.

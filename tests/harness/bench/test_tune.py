@@ -128,6 +128,7 @@ def test_the_time_is_over_and_the_same_command_goes_on(machine):
         (["launches", "--vary", "BLOK=1:2"], "vary has 'BLOK', which no launch has"),
         (["launches", "--vary", "BLOCK"], "vary has 'BLOCK'; allowed are num_warps, num_stages, and others with whole"),
         (["launches", "--most", "0"], "most 0"),
+        (["launches", "--only", "dot"], "only is 'dot', which is found in the name of none of 1 launches"),
         (["launches", "--check", "tuned.json"], "check is given with launches"),
         (["--check", "nowhere.json"], "nowhere.json: No such file or directory; the verb tune writes such a file"),
         (["--check", "launches/copy.toml"], "copy.toml is no file of the verb tune"),

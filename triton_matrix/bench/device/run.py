@@ -99,7 +99,7 @@ def run(
     by_root: dict[str, list[Launched]] = {}
     for launch in launches:
         if not launch.refused:
-            by_root.setdefault(_root(launch.asked["kernel"]), []).append(launch)
+            by_root.setdefault(root_of(launch.asked["kernel"]), []).append(launch)
     for number, group in enumerate(by_root.values()):
         for worker in workers.values() if number else ():
             worker.close()
@@ -109,7 +109,7 @@ def run(
             done(launch.label)
 
 
-def _root(kernel: str) -> str:
+def root_of(kernel: str) -> str:
     """Where the imports of a kernel's file start; two such folders may hold packages of one name."""
     path = file_of(kernel)
     return str(import_name(path)[0]) if path else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> int:
             stored = sweeps.read(files.as_given(options.check))
             known = _stored_launches(stored, table)
         else:
-            launches = _asked(options, table)
+            launches = _only(_asked(options, table), options.only)
             out = _out(options, table)
             stack.enter_context(locks.held(out.parent / f".{out.name}.lock", f"the file {out}"))
         given = [files.as_given(path) for path in options.triton_path]
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add("launches", nargs="*", type=Path, metavar="PATH", help="launch files or folders (default: the package's atlas)")
     cells.add_root(parser)
     add("--hook", metavar="FILE.py:FUNCTION", help="take the launches that this hook gives, as an atlas's does")
+    add("--only", metavar="REGEX", help="only launches whose names it is found in")
     add("--vary", default=VARIED, metavar="num_warps,BLOCK=64:128", help=f"default: {VARIED}")
     add("--triton-path", type=Path, action="append", default=[], metavar="DIR", help="an unpacked Triton, to tune too")
     add("--source-root", type=Path, metavar="DIR", help="where the kernels' absolute imports start (default: found)")
@@ -119,6 +121,17 @@ def _of_places(places: Sequence[str], table: cells.Table) -> list[tuple[str, Lau
     return found
 
 
+def _only(launches: list[tuple[str, Launched]], pattern: Optional[str]) -> list[tuple[str, Launched]]:
+    """Those whose labels a regular expression is found in; ValueError where it is none, or there are none."""
+    try:
+        found = [(place, each) for place, each in launches if re.search(pattern or "", each.label)]
+    except re.error as problem:
+        raise ValueError(f"only is {pattern!r}, which is no regular expression: {problem}") from None
+    if not found:
+        raise ValueError(f"only is {pattern!r}, which is found in the name of none of {len(launches)} launches")
+    return found
+
+
 def _stored_launches(stored: Sequence[Sweep], table: cells.Table) -> dict[str, Launched]:
     """Label -> launch, of the places that a file names. One that is there no more, or was edited, is not there."""
     found = _of_places(list(dict.fromkeys(each.place for each in stored)), table)
@@ -137,7 +150,7 @@ class _Bench:
         source_root: Optional[str],
     ) -> None:
         self._table, self._workers, self._gpu, self._limits = table, there, gpu, limits
-        self._source_root = source_root
+        self._source_root, self._root = source_root, ""
 
     def sweep(self, launches: Sequence[tuple[str, Launched]], values: varying.Values, most: int, out: Path) -> int:
         """Measure what the file does not hold yet; 0, or 2 where no configuration of any launch ran."""
@@ -203,6 +216,11 @@ class _Bench:
         """Open the launch in each worker and compute it once: release -> digest of its kernel's source."""
         asked = {key: value for key, value in launch.asked.items() if key != "reference"}
         left, found = dict(self._workers), {}
+        root = run.root_of(launch.asked["kernel"])
+        if self._root and root != self._root:  # packages of one name are not loaded into one process
+            for worker in left.values():
+                worker.close()
+        self._root = root
         opened = all_at_once(left, run.LOAD_S, do="open", launch=asked, source_root=self._source_root)
         for release, answer in opened.items():
             if not isinstance(answer, Failed):
