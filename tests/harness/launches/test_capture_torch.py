@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif("TRITON_MATRIX_CAPTURE" not in os.environ, reaso
 
 
 @pytest.fixture(scope="session")
-def torch_python():
+def torch_python(environments):
     """A Python with a torch, pytest and Triton 3.6.0."""
     row = cells.load(ROOT / "constraints" / "cells.toml").releases["3.6.0"]
     return stamped.of_release(row, ("torch", "pytest", "numpy"), ENVS)
