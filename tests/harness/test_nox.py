@@ -128,5 +128,6 @@ def package(environments, tmp_path):
 def test_plain_nox_compiles_what_tests_launch_where_no_launches_are_written_and_runs_no_suite_without_a_test(package):
     assert package() == {"launches", "report"}
     assert package(test=True) == {"tests-future", "launches", "report"}
+    assert package('suites = ["nowhere"]') == {"tests-future", "launches", "report"}  # which then fails
     assert package("kernels = false") == {"tests-future", "report"}
     assert package('atlas = "toys.py:atlas"') == {"tests-future", "codegen-cells", "values-cells", "report"}

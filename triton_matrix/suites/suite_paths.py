@@ -27,11 +27,11 @@ def sources(table: Table) -> list[str]:
 
 
 def has_tests(table: Table) -> bool:
-    """Whether the suites hold a file that may have tests in it."""
+    """Whether the suites hold a file that may have tests in it. One that is named and missing counts as one."""
     try:
         suites = [folder(table) / name for name in paths(table)]
     except ValueError:
-        return False
+        return bool(table.package.suites)
     return hold_tests(suites)
 
 
