@@ -1,8 +1,9 @@
 """What a launch costs the host in this Python's Triton: ``python -m triton_matrix.bench.launching REQUEST.json``.
 
 The request: ``level`` (``device``, or ``host``: no GPU, the launcher itself does nothing), ``arguments`` (how many each
-kernel has), ``batches`` and ``calls`` of each, ``launches`` (a launch file, or null) and ``out``. The answer has the
-microseconds of each batch, and how often a launch is compiled anew while an integer goes up by one.
+kernel has), ``batches`` and ``calls`` of each, ``count`` (whether compilations are counted), ``launches`` (a launch
+file, or null) and ``out``. The answer has the microseconds of each batch, and how often a launch is compiled anew while
+an integer goes up by one.
 
 Without a GPU the whole of Triton's own path runs (binding, specialisation, the cache's key and lookup, a launch's
 metadata); only the C function that hands the launch to the driver is left out.
@@ -25,7 +26,7 @@ from ..launches import driver_standin, launch_file, loading, signing
 
 TARGET = "cuda:90"
 INTEGERS = ("integer", "unspecialized", "constexpr")  # how a kernel's integer is told the compiler
-COUNTED = 33  # values of an integer that are launched one after the other
+COUNTED = 17  # values of an integer that are launched one after the other
 FIRST = 4096
 _KERNEL = """@triton.jit{options}
 def with_{name}({parameters}, BLOCK: tl.constexpr):
@@ -82,21 +83,26 @@ def main(argv: Sequence[str]) -> int:
     import triton
 
     try:
-        tensor = _prepare(request["level"], triton.__version__)
-        of_launch = _of_launches(Path(request["launches"])) if request.get("launches") else []
+        answer = _answered(request, _prepare(request["level"], triton.__version__))
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return 2
+    files.write_json(Path(request["out"]), {"triton": triton.__version__, **answer})
+    return 0
+
+
+def _answered(request: dict[str, Any], tensor: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="triton-matrix-launching-") as folder:
         kernels = _kernels(Path(folder), request["arguments"])
         times = {
             str(count): _timed(getattr(kernels, f"with_{count}"), count, tensor, request)
             for count in request["arguments"]
         }
-        compiled = {name: compilations(getattr(kernels, f"with_{name}"), tensor) for name in INTEGERS}
-    answer = {"triton": triton.__version__, "us": times, "compiled": compiled, "launches": of_launch}
-    files.write_json(Path(request["out"]), answer)
-    return 0
+        wanted = INTEGERS if request["count"] else ()
+        compiled = {name: compilations(getattr(kernels, f"with_{name}"), tensor) for name in wanted}
+    # last: loading a user's kernel puts another driver in place
+    of_launch = _of_launches(Path(request["launches"])) if request.get("launches") else []
+    return {"us": times, "compiled": compiled, "launches": of_launch}
 
 
 def _prepare(level: str, release: str) -> Any:

@@ -68,16 +68,17 @@ def _asked(
                 continue
             try:
                 python = stamped.of_release(row, tuple(options.with_), envs)
-                found[row.name].append(_answer(python, row, options, scratch / f"{row.name}-{turn}"))
+                found[row.name].append(_answer(python, row, options, scratch / f"{row.name}-{turn}", not turn))
             except (commands.ToolError, ValueError) as problem:
                 problems[row.name] = str(problem)
     return {name: answers for name, answers in found.items() if name not in problems}, problems
 
 
-def _answer(python: Path, row: cells.Release, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def _answer(python: Path, row: cells.Release, options: argparse.Namespace, folder: Path, count: bool) -> dict[str, Any]:
     folder.mkdir(parents=True)
     request = {"level": options.level, "arguments": ARGUMENTS, "batches": BATCHES, "calls": CALLS}
-    request |= {"launches": options.launches and str(options.launches.resolve()), "out": str(folder / "answer.json")}
+    launches = str(options.launches.resolve()) if options.launches and count else None
+    request |= {"count": count, "launches": launches, "out": str(folder / "answer.json")}
     files.write_json(folder / "request.json", request)
     command = [str(python), "-W", "ignore", "-m", launching.__name__, str(folder / "request.json")]
     env = {**compiler_variables.without(os.environ), "TRITON_CACHE_DIR": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
@@ -143,7 +144,7 @@ def rendered(found: Mapping[str, Sequence[Mapping[str, Any]]], markdown: bool) -
     for release, answers in found.items():
         noises = [noise(answer["us"][str(count)]) for answer in answers for count in ARGUMENTS]
         times = [f"{median(answers, str(count)):.1f}" for count in ARGUMENTS]
-        compiled = answers[-1]["compiled"]
+        compiled = answers[0]["compiled"]
         rows.append([release, *times, f"{max(noises):.0%}", *(compiled[name] for name in launching.INTEGERS)])
     return tables.render(heads, rows, markdown=markdown)
 

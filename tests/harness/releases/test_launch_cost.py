@@ -52,7 +52,7 @@ def test_an_integer_that_compiles_anew_is_named_with_its_fix():
         {"kernel": "add[]", "name": "SIZE", "kind": "constexpr", "compiled": launching.COUNTED},
     ]
     one, other = launch_cost.compiling_anew(integers)
-    assert one.startswith("add[] compiles 2 times over 33 values of n: ")
+    assert one.startswith("add[] compiles 2 times over 17 values of n: ")
     assert one.endswith("do_not_specialize=['n'] makes it one kernel")
     assert other.startswith("add[] compiles again whenever SIZE changes by one: it is a constexpr")
 
@@ -87,7 +87,7 @@ def test_real_tritons_are_timed_without_a_gpu_and_a_launch_file_is_judged(releas
         assert all(0.5 < each < 1000 for each in turns[0]["us"]["6"])
         assert sum(turns[0]["us"]["20"]) > sum(turns[0]["us"]["6"])
     assert "compiles again whenever SIZE changes by one" in out
-    assert "compiles 2 times over 33 values of n" in out
+    assert "compiles 2 times over 17 values of n" in out
     assert "steps" not in out
 
 
@@ -101,7 +101,7 @@ def test_a_real_gpu_times_the_drivers_call_too(tmp_path):
     torch = pytest.importorskip("torch", reason="needs torch and a GPU; this Python has no torch")
     if not torch.cuda.is_available() or importlib.util.find_spec("triton") is None:
         pytest.skip("needs a GPU, and torch sees none")
-    request = {"level": "device", "arguments": [6], "batches": 3, "calls": 50, "launches": None}
+    request = {"level": "device", "arguments": [6], "batches": 3, "calls": 50, "count": False, "launches": None}
     (tmp_path / "request.json").write_text(json.dumps({**request, "out": str(tmp_path / "out.json")}))
     assert launching.main([str(tmp_path / "request.json")]) == 0
     assert all(each > 1 for each in json.loads((tmp_path / "out.json").read_text())["us"]["6"])
