@@ -101,6 +101,16 @@ def test_each_distinct_launch_is_a_launch_file_once(release_python, capture, tmp
     assert launches["hidden-1"]["kernel"] == "../mine.py:make.<locals>.hidden"
 
 
+def test_what_a_tuner_does_before_its_first_configuration_is_done(release_python, capture, tmp_path):
+    script = SCRIPT.replace('triton.Config({"BLOCK": 64})', 'triton.Config({"BLOCK": 64}, pre_hook=narrow)')
+    hook = '\ndef narrow(given):\n    given["x_ptr"].dtype = f"torch.float{given[\'BLOCK\'] // 4}"\n'
+    (tmp_path / "mine.py").write_text(
+        script.replace("import triton.language as tl\n", f"import triton.language as tl\n{hook}")
+    )
+    _, launches = capture(release_python("3.9.0"), "--", "mine.py")
+    assert launches["tuned-1"]["args"]["x_ptr"] == "*fp16"
+
+
 @pytest.mark.parametrize("release", ["2.3.1", "3.9.0"])
 def test_what_was_captured_compiles_as_it_is(release_python, capture, codegen, tmp_path, release):
     (tmp_path / "mine.py").write_text(SCRIPT)

@@ -6,6 +6,7 @@ the values are taken. The outermost of a kernel's wrappers is recorded, so that 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import os
@@ -76,6 +77,8 @@ class Recorder:
         recorder = self
 
         def run(kernel: Any, *args: Any, **kwargs: Any) -> Any:
+            if tunes:
+                _prepare(kernel, args, kwargs)
             noted = recorder._record(kernel, args, kwargs) if recorder._depth == 0 else None
             if not recorder._runs:
                 return None
@@ -147,6 +150,16 @@ class Recorder:
             return None
         self._journal.launch(key, asdict(launch), contents.files if contents else {}, self._selection)
         return (key, contents) if contents else None
+
+
+def _prepare(kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """What a tuner does before it launches its first configuration: it may set the block of a descriptor so."""
+    config = kernel.configs[0]
+    hook = getattr(config, "pre_hook", None)
+    if hook is not None:
+        given = {**dict(zip(kernel.arg_names, args)), **kwargs, **config.kwargs}
+        with contextlib.suppress(Exception):  # one that needs a GPU
+            hook(given)
 
 
 def _contents(given: dict[str, Any], launch: Launch, reference: str) -> Any:
