@@ -26,6 +26,8 @@ while arguments and arguments[0].startswith("--"):
     given[arguments[0]] = arguments[1]
     del arguments[:2]
 allowed = {{"--tool", "--error-exitcode", "--target-processes", "--log-file", "--kernel-regex"}}
+if given.get("--tool") == "memcheck":
+    allowed.add("--report-api-errors")
 if set(given) - allowed or given["--tool"] not in ("memcheck", "racecheck", "synccheck", "initcheck"):
     sys.exit("compute-sanitizer: unrecognised option")
 with open({folder!r} + "/calls", "a") as calls:

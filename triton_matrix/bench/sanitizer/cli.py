@@ -96,8 +96,9 @@ class _Sanitizing:
     def run(self) -> int:
         """Run each tool; the exit status."""
         gpus = _gpus()
-        path = tools.find(self._options.compute_sanitizer)
-        lacking = _lacking(gpus, path, self._options.compute_sanitizer)
+        given = self._options.compute_sanitizer and files.as_given(self._options.compute_sanitizer)
+        path = tools.find(given)
+        lacking = _lacking(gpus, path, given)
         with tempfile.TemporaryDirectory(prefix="triton-matrix-sanitizer-") as scratch:
             if self._options.launches:
                 declared, under, what = self._of_launches()
