@@ -172,55 +172,46 @@ def names_bound(node: ast.stmt) -> set[str]:
 
 
 class _LazyPackage(_Statements):
-    """Gives a package its path and nothing else until something is asked of it."""
+    """Gives a package its path and nothing else until something is asked of it.
 
-    def exec_module(self, module: types.ModuleType) -> None:
-        module.__dict__["_triton_matrix_init"] = self
-        module.__class__ = _Package
-
-    def run_init(self, module: types.ModuleType) -> None:
-        super().exec_module(module)
-
-
-class _Package(types.ModuleType):
-    """A package whose ``__init__`` has not run.
-
-    A name is taken from where the ``__init__`` imports it, from a module of that name, or, where neither is, from the
-    ``__init__`` after all.
+    A name is then taken from where the ``__init__`` imports it, from a module of that name, or, where neither is, from
+    the ``__init__`` after all. The package stays a plain module: a kernel may have one as a global, and nothing else.
     """
 
-    def __getattr__(self, name: str) -> Any:
-        loader = self.__dict__.get("_triton_matrix_init")
-        if loader is None or (name.startswith("__") and name not in ("__all__", "__version__")):
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        source = _imported_in(loader.path, name)
-        if source is not None:
-            return self._taken(source, name)
-        if not name.startswith("__") and _exists(f"{self.__name__}.{name}", self.__path__):
-            return importlib.import_module(f"{self.__name__}.{name}")
-        del self.__dict__["_triton_matrix_init"]  # what runs now may ask again, and finds what is there by then
-        try:
-            loader.run_init(self)
-        except BaseException:
-            self.__dict__["_triton_matrix_init"] = (
-                loader  # whoever asks next is told the same, not that a name is missing
-            )
-            raise
-        try:
-            return self.__dict__[name]
-        except KeyError:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
+    def exec_module(self, module: types.ModuleType) -> None:
+        def missing(name: str) -> Any:
+            return self._missing(module, name, missing)
 
-    def _taken(self, source: tuple[str, str], name: str) -> Any:
-        module = importlib.import_module(source[0], self.__name__ if source[0].startswith(".") else None)
-        if not source[1]:
-            return sys.modules[source[0].partition(".")[0]] if "." in source[0] else module
+        module.__dict__["__getattr__"] = missing
+
+    def _missing(self, module: types.ModuleType, name: str, again: Any) -> Any:
+        if name.startswith("__") and name not in ("__all__", "__version__"):
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        source = _imported_in(self.path, name)
+        if source is not None:
+            return _taken(module, source, name)
+        if not name.startswith("__") and _exists(f"{module.__name__}.{name}", module.__path__):
+            return importlib.import_module(f"{module.__name__}.{name}")
+        del module.__dict__["__getattr__"]  # what runs now may ask again, and finds what is there by then
         try:
-            value = getattr(module, source[1])
-        except AttributeError:
-            value = importlib.import_module(f"{module.__name__}.{source[1]}")
-        setattr(self, name, value)
-        return value
+            super().exec_module(module)
+        except BaseException:
+            module.__dict__["__getattr__"] = again  # whoever asks next is told the same, not that a name is missing
+            raise
+        return getattr(module, name)  # its own __getattr__ may know it
+
+
+def _taken(package: types.ModuleType, source: tuple[str, str], name: str) -> Any:
+    """What a package's ``__init__`` binds a name to, from where it imports that."""
+    module = importlib.import_module(source[0], package.__name__ if source[0].startswith(".") else None)
+    if not source[1]:
+        return sys.modules[source[0].partition(".")[0]] if "." in source[0] else module
+    try:
+        value = getattr(module, source[1])
+    except AttributeError:
+        value = importlib.import_module(f"{module.__name__}.{source[1]}")
+    setattr(package, name, value)
+    return value
 
 
 def _imported_in(path: str, name: str) -> Optional[tuple[str, str]]:

@@ -24,6 +24,7 @@ _LIBRARY = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib"
 _HERE = str(Path(__file__).parents[1])
 _CATCHES = {"ImportError", "ModuleNotFoundError", "PackageNotFoundError", "Exception", "BaseException"}
 _STDLIB: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset(sys.builtin_module_names))  # from Python 3.10
+_STANDS_IN = "_triton_matrix_stands_in"
 _strict = [False]  # while a kernel is compiled, even calling a stand-in is asking for its value
 
 
@@ -149,27 +150,34 @@ def _base_class(name: str) -> type:
     return made
 
 
-class StandInModule(types.ModuleType):
-    """A module that is not installed. It holds the answers known for it; everything else in it is a stand-in."""
+def stand_in_module(name: str, answers: Mapping[str, Any]) -> types.ModuleType:
+    """A module that is not installed. It holds the answers known for it; everything else in it is a stand-in.
 
-    def __init__(self, name: str, answers: Mapping[str, Any]) -> None:
-        super().__init__(name)
-        self.__path__: list[str] = []
-        self._answers = answers
+    It is a plain module, of no class of its own: a kernel may have a module as a global, and nothing that is like one.
+    """
+    module = types.ModuleType(name)
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "__all__":
-            raise StandInError(f"{place()} takes all names of {self.__name__}, {way_out(self.__name__)}")
-        dotted = f"{self.__name__}.{name}"
-        if dotted in self._answers:
-            return self._answers[dotted]
-        if name == "__version__" and not _is_optional():
-            raise StandInError(f"{place()} needs the version of {self.__name__}, {way_out(self.__name__)}")
-        if (name.startswith("__") and name.endswith("__")) or dotted in self._answers.get("absent", ()):
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        value = StandIn(dotted, self._answers)
-        self.__dict__[name] = value
+    def missing(attribute: str) -> Any:
+        if attribute == "__all__":
+            raise StandInError(f"{place()} takes all names of {name}, {way_out(name)}")
+        dotted = f"{name}.{attribute}"
+        if dotted in answers:
+            return answers[dotted]
+        if attribute == "__version__" and not _is_optional():
+            raise StandInError(f"{place()} needs the version of {name}, {way_out(name)}")
+        if (attribute.startswith("__") and attribute.endswith("__")) or dotted in answers.get("absent", ()):
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        value = StandIn(dotted, answers)
+        module.__dict__[attribute] = value
         return value
+
+    module.__dict__.update({"__path__": [], "__getattr__": missing, _STANDS_IN: True})
+    return module
+
+
+def stands_in(module: Any) -> bool:
+    """Whether a module is one of :func:`stand_in_module`."""
+    return isinstance(module, types.ModuleType) and _STANDS_IN in vars(module)
 
 
 class Finder:
@@ -192,15 +200,15 @@ class Finder:
         if _asked_by_us():
             return None
         parent = sys.modules.get(top)
-        if parent is not None and not isinstance(parent, StandInModule):
+        if parent is not None and not stands_in(parent):
             return None  # it is installed, and lacks this submodule
-        if top not in self._always and not isinstance(parent, StandInModule) and _is_optional():
+        if top not in self._always and not stands_in(parent) and _is_optional():
             return None
         self.used.add(top)
         return importlib.machinery.ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        return StandInModule(spec.name, self.answers)
+        return stand_in_module(spec.name, self.answers)
 
     def exec_module(self, module: types.ModuleType) -> None:
         pass

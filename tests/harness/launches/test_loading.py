@@ -107,6 +107,17 @@ def test_torch_at_the_top_and_in_wrappers_is_stood_in_for(ask, release):
     assert (status, statuses(entries)) == (0, {"copy": "ok"}), (errors, entries)
 
 
+def test_a_kernel_may_have_a_module_as_a_global_whether_it_is_installed_or_not(ask):
+    """Triton takes a module there, and nothing of a class that is derived from modules."""
+    source = (
+        HEAD + "import torch\nimport pkg.sizes\n" + COPY.replace("other=0.0", "other=-torch.finfo(torch.float32).max")
+    )
+    source = source.replace("x * 2", "x * pkg.sizes.N")
+    files = {"pkg/__init__.py": "import nothing_of_that_name as n\nassert n.x > 1\n", "pkg/sizes.py": "N = 2\n"}
+    status, entries, err = ask(NEWEST, {**files, "pkg/mine.py": source})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), [entries, err]
+
+
 @pytest.mark.parametrize("release", [OLDEST, "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", NEWEST])
 def test_a_tuned_kernel_is_compiled_for_each_configuration_without_a_driver(ask, release):
     tuned = HEAD + COPY.replace(
