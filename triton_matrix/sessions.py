@@ -21,7 +21,7 @@ from .environments import harness, interpreters, provide
 from .evidence import writing
 from .releases.codegen_cli import UNAVAILABLE
 from .report import cli as report_cli
-from .suites import run, test_paths
+from .suites import run, suite_paths
 from .verbs import VERBS
 
 # Plain `nox` goes on without a cell that cannot be had here and lists it; asked for by name, that is an error. Children
@@ -240,7 +240,7 @@ def inside(session: nox.Session, table: Table, *args: str) -> None:
     other = harness.other_in(Path(session.bin).parent) if session.venv_backend != "none" else ""
     if other:  # --no-install: an older harness may take for a pass what this one does not
         session.error(f"the environment's triton_matrix is {other}, not {harness.version()}; run without --no-install")
-    with session.chdir(test_paths.folder(table)):
+    with session.chdir(suite_paths.folder(table)):
         env = {"PYTHONPATH": harness.unpacked(table)} if session.venv_backend == "none" else {}
         env[files.STARTED_IN] = session.invoked_from
         _, rest = wheelhouse_and_rest(session)

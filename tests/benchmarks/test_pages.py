@@ -52,6 +52,24 @@ def test_the_page_is_written_between_its_marks_only(outputs, report):
     assert outputs.tables.read_text().count("### What was run") == 1
 
 
+def test_the_page_shows_the_newest_run_of_each_triton(outputs, report, row):
+    def run(triton, date, share, **settings):
+        found = variant(report, triton, rows=[row("large", "forward", "bf16", 2**17, 1024, OURS, share)], **settings)
+        found["triton_matrix"].update(date=date, commit=date.replace("-", ""))
+        return found
+
+    drawn(
+        outputs,
+        run("3.0.0", "2026-11-22", 0.5),
+        run("3.0.0", "2026-11-25", 0.7),
+        run("3.0.0", "2026-11-27", 0.6, settings="general rule"),
+        run("3.9.0", "2026-11-22", 0.99),
+    )
+    page = outputs.page.read_text()
+    assert "| forward bf16 | 1024 | 0.98 | **0.700** | 0.990 |" in page
+    assert "Timed: 3.0.0 2026-11-25 (2026112), 3.9.0 2026-11-22 (2026112)." in page
+
+
 def test_a_page_without_marks_is_refused_before_anything_is_written(outputs, report):
     outputs.page.write_text("nothing to replace\n")
     with pytest.raises(ValueError, match=r"the page is .*p\.md; it must hold the lines"):

@@ -7,10 +7,11 @@ import contextlib
 import functools
 import hashlib
 import http.server
+import os
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Optional, Union
@@ -108,8 +109,9 @@ def write_wheel(
     requires: Sequence[str] = (),
     contents: Mapping[str, Union[str, bytes]] = {},
     compression: int = zipfile.ZIP_DEFLATED,
+    programs: Collection[str] = (),
 ) -> Path:
-    """A pure wheel of ``name`` into ``folder``, with a RECORD that is right."""
+    """A pure wheel of ``name`` into ``folder``, with a RECORD that is right; ``programs`` of its files can be run."""
     folder.mkdir(parents=True, exist_ok=True)
     info = f"{name.replace('-', '_')}-{version}.dist-info"
     about = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}", *(f"Requires-Dist: {r}" for r in requires)]
@@ -125,7 +127,10 @@ def write_wheel(
             content = content.encode() if isinstance(content, str) else content
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
             record.append(f"{member},sha256={digest},{len(content)}")
-            wheel.writestr(member, content)
+            entry = zipfile.ZipInfo(member)
+            entry.compress_type = compression
+            entry.external_attr = (0o100755 if member in programs else 0o100644) << 16
+            wheel.writestr(entry, content)
         wheel.writestr(f"{info}/RECORD", "\n".join([*record, f"{info}/RECORD,,"]) + "\n")
     return path
 
@@ -137,19 +142,21 @@ def wheel_of_installed(name: str, folder: Path, site: Optional[Path] = None) -> 
         site: the folder that it is in; None means that of the running Python.
     """
     distribution = next(iter(metadata.distributions(name=name, path=[str(site)] if site else sys.path)))
-    contents = {}
+    contents, programs = {}, set()
     for file in distribution.files or ():
         path = Path(str(distribution.locate_file(file)))
         if not str(file).startswith("..") and "__pycache__" not in file.parts and path.is_file():
             if ".dist-info" not in file.parts[0]:
                 contents[str(file)] = path.read_bytes()
+                programs.update([str(file)] if os.access(path, os.X_OK) else [])
             elif file.name == "entry_points.txt":
                 contents[f"{name.replace('-', '_')}-{distribution.version}.dist-info/entry_points.txt"] = (
                     path.read_bytes()
                 )
     of_large = sum(map(len, contents.values())) > LARGE
     compression = zipfile.ZIP_STORED if of_large else zipfile.ZIP_DEFLATED  # half a GB would take a minute
-    return write_wheel(folder, name, distribution.version, distribution.requires or (), contents, compression)
+    requires = distribution.requires or ()
+    return write_wheel(folder, name, distribution.version, requires, contents, compression, programs)
 
 
 def write_index(folder: Path, wheels: Sequence[Path]) -> Path:

@@ -1,177 +1,89 @@
 """What the installed LayerNorm really launches, compiled with the settings that it launches with.
 
-Forward and backward run on the CPU's tensors with Triton's launcher in place and no GPU: each launch is bound to its
-kernel's signature by that Triton's own code, for a GPU that a stand-in driver names, and is then compiled for each
-target instead of run. So a launch that does not bind, or that passes no ``num_warps``, is seen as it is.
+Forward and backward run under ``capture``, with a GPU stood in for; the launches that it writes are compiled for that
+GPU's target. So a launch that no call binds, or that passes no ``num_warps``, is seen as it is.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import itertools
 import json
 import platform
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from triton_matrix.base import files, tables, targets, versions
-from triton_matrix.codegen import compile_kernel
+from triton_matrix.base import commands, files, tables, versions
+from triton_matrix.codegen import batches
 from triton_matrix.codegen import metrics as metric
-from triton_matrix.codegen.compile import unknown_to
 from triton_matrix.evidence import schemas, toolchain
-from triton_matrix.launches import driver_standin
-from triton_matrix.launches.loading import unwrap
+from triton_matrix.launches import launch_file
 
-from .plugin import answer_for_the_gpu, ensure_subject
+from . import calls
+from .plugin import ensure_subject
 
 SCHEMA = schemas.LAUNCHES
-MODULE = "liger_kernel.ops.layer_norm"
 # On either side of where the slow-down of 3.4 was reported, and where Liger asks for most warps.
 SIZES = (4096, 8192, 32768)
-DTYPES = ("float32", "bfloat16")
 TARGETS = ("cuda:90", "hip:gfx942")
-ROWS = 64
-TYPES = {"float32": "*fp32", "bfloat16": "*bf16", "float16": "*fp16", "int64": "*i64", "int32": "*i32"}
 
 
-class Bound(Exception):
-    """Raised where the compiler would begin: by then the launch has bound its arguments."""
+def record(sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """Every launch of forward and backward at each size and dtype, compiled for each target; a row each.
 
-
-class Recorder:
-    """Stands where a compiled kernel's launch begins; keeps what was passed, and why it did not bind."""
-
-    def __init__(self) -> None:
-        self.launched: list[tuple[Any, tuple, dict, str]] = []
-
-    def install(self) -> None:
-        """Record the launches of every kernel from now on; none of them runs."""
-        import triton.compiler
-        from triton.runtime.jit import JITFunction
-
-        def stop(*args: Any, **kwargs: Any) -> None:
-            raise Bound
-
-        triton.compiler.compile = stop  # where 2.3 looks it up
-        driver_standin.install(targets.parse("cuda:90"))
-        bind = JITFunction.run
-
-        def run(kernel: Any, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> None:
-            problem, kernel.compile = "", stop  # where 3.x does
-            try:
-                bind(kernel, *args, grid=grid, warmup=True, **kwargs)
-            except TypeError as error:
-                problem = f"{type(error).__name__}: {error}"
-            except Bound:
-                pass
-            except Exception as error:  # neither binding nor compiling: the launcher itself refuses
-                problem = f"{type(error).__name__}: {error}"
-            self.launched.append((kernel, args, kwargs, problem))
-
-        JITFunction.run = run
-
-
-def record(sizes: tuple[int, ...], dtypes: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Every launch of forward and backward at each size and dtype, compiled for the targets of each platform."""
-    import torch
-
+    Raises:
+        commands.ToolError: the launches could not be captured.
+    """
     rows: list[dict[str, Any]] = []
     try:
-        importlib.import_module(MODULE)
-    except Exception as error:  # a GPU may be all that it lacks: the stand-in driver is tried next
+        importlib.import_module(calls.MODULE)
+    except Exception as error:  # a GPU may be all that it lacks: with one stood in for it is tried next
         about = {"kernel": "", "n_cols": "any", "dtype": "", "target": "", "status": "error"}
         rows.append({**about, "reason": f"does not import without a GPU: {type(error).__name__}: {error}"})
-        for name in [name for name in sys.modules if name.startswith("liger_kernel.ops")]:
-            del sys.modules[name]
-    answer_for_the_gpu(132)  # an H100's multiprocessors
-    recorder = Recorder()
-    recorder.install()
-    apply = importlib.import_module(MODULE).LigerLayerNormFunction.apply
-    built_for = torch.version.hip
-    for backend in ("cuda", "hip"):
-        # what a package asks to know its platform, and so to choose its warps
-        torch.version.hip = "0.0" if backend == "hip" else None
-        names = [name for name in TARGETS if name.startswith(backend)]
-        for dtype, n_cols in itertools.product(dtypes, sizes):
-            kind = getattr(torch, dtype)
-            shapes = ((ROWS, n_cols), (n_cols,), (n_cols,))
-            x, w, b = (torch.ones(shape, dtype=kind, requires_grad=True) for shape in shapes)
-            start, problem = len(recorder.launched), ""
-            try:
-                y = apply(x, w, b, 1e-6)
-                y.backward(torch.ones_like(y))
-            except Exception as error:  # what stops the package before it launches is a finding too
-                problem = f"{type(error).__name__}: {error}"
-            asked: dict[str, Any] = {"n_cols": n_cols, "dtype": dtype}
-            for launch in recorder.launched[start:]:
-                rows += [{**asked, **row} for row in _compiled(names, *launch)]
-            if problem:
-                rows.append({**asked, "target": names[0], "kernel": "", "status": "error", "reason": problem})
-    torch.version.hip = built_for
+    for target in TARGETS:
+        with tempfile.TemporaryDirectory() as folder:
+            rows += _of_target(target, sizes, Path(folder))
     return rows
 
 
-def _compiled(
-    names_of_targets: list[str], kernel: Any, args: tuple, kwargs: dict, problem: str
-) -> list[dict[str, Any]]:
-    function = unwrap(kernel)
-    num_warps = kwargs.get("num_warps")
-    row: dict[str, Any] = {
-        "kernel": function.__name__,
-        "num_warps": num_warps,
-        "num_warps_passed": num_warps is not None,
-    }
-    import triton
+def _of_target(target: str, sizes: Sequence[int], folder: Path) -> list[dict[str, Any]]:
+    problems = folder / "problems.json"
+    script = [str(Path(calls.__file__).resolve()), str(problems), *map(str, sizes)]
+    capture = ["-m", "triton_matrix", "capture", "--target", target, "--most", "99", "-o", str(folder), "--", *script]
+    done = commands.captured([sys.executable, *capture])
+    if not problems.is_file():
+        raise commands.ToolError(capture, done.returncode, done.stderr[-600:])
+    rows: list[dict[str, Any]] = [
+        {**each, "target": target} for each in json.loads(problems.read_text(encoding="utf-8"))
+    ]
+    paths = sorted(folder.glob("*.toml"))
+    configurations = [each for path in paths for each in launch_file.expand_all(path, [target])]
+    asked = [about(launch_file.read(path), sizes) for path in paths]
 
-    reasons = {name: unknown_to(targets.parse(name), triton.__version__) for name in names_of_targets}
-    if problem:
-        reason = f"the launch does not bind: {problem}"
-        return [
-            {**row, "target": name, "status": "n/a" if why else "error", "reason": why or reason}
-            for name, why in reasons.items()
-        ]
-    names = list(function.arg_names)
-    bound = {**dict(zip(names, args)), **{name: value for name, value in kwargs.items() if name in names}}
-    constants = {names[index] for index in function.constexprs}
-    passed = {name: value for name, value in bound.items() if name not in constants}
-    types_ = {name: _type_of(value) for name, value in passed.items() if value is not None}
-    constexprs = {name: value for name, value in bound.items() if name in constants or value is None}
-    hints = [name for name, value in passed.items() if value is not None and _is_multiple_of_16(value)]
-    options = {key: kwargs[key] for key in ("num_warps", "num_stages", "maxnreg") if kwargs.get(key) is not None}
-    rows = []
-    for target in names_of_targets:
-        try:
-            result = compile_kernel(function, types_, constexprs, options, hints, target)
-        except ValueError as error:
-            rows.append({**row, "target": target, "status": "error", "reason": str(error)})
-            continue
-        found = {
-            "target": target,
-            "status": result.status,
-            "metrics": result.metrics,
-            "seconds": round(result.seconds, 3),
-        }
-        rows.append({**row, **found, **({"reason": result.reason} if result.reason else {})})
+    def done_with(index: int, compiled: batches.Rows) -> None:
+        for configuration, result in compiled:
+            num_warps = configuration.options.get("num_warps", configuration.constexprs.get("num_warps"))
+            row = {"kernel": configuration.function, "num_warps": num_warps, "num_warps_passed": num_warps is not None}
+            row |= {"target": target, "status": result.status, "metrics": result.metrics}
+            row |= {"seconds": round(result.seconds, 3), **({"reason": result.reason} if result.reason else {})}
+            rows.append({**asked[index], **row})
+
+    refused = batches.compile_all(configurations, batches.Settings(), done_with)
+    for index, why in refused.items():
+        row = {"kernel": configurations[index].function, "num_warps": None, "num_warps_passed": True, "target": target}
+        rows.append({**asked[index], **row, "status": "error", "reason": why})
     return rows
 
 
-def _type_of(value: Any) -> str:
-    """Triton's type of an argument, as its launcher would say it."""
-    if hasattr(value, "data_ptr"):
-        return TYPES[str(value.dtype).rpartition(".")[2]]
-    if isinstance(value, bool):
-        return "i1"
-    if isinstance(value, int):
-        return "i32" if -(2**31) <= value < 2**31 else "i64"
-    return "fp32"
-
-
-def _is_multiple_of_16(value: Any) -> bool:
-    if hasattr(value, "data_ptr"):
-        return value.data_ptr() % 16 == 0
-    return isinstance(value, int) and value % 16 == 0 and value != 1
+def about(launch: dict[str, Any], sizes: Sequence[int]) -> dict[str, Any]:
+    """Which of the calls a launch file is of: the length of the rows, and the dtype; sums beside it are fp32."""
+    tensors = [value["tensor"] for value in launch["args"].values() if isinstance(value, dict) and "tensor" in value]
+    lengths, dtypes = {tensor["shape"][-1] for tensor in tensors}, {tensor["dtype"] for tensor in tensors}
+    n_cols = max(lengths & set(sizes), default=max(lengths))
+    return {"n_cols": n_cols, "dtype": next(calls.DTYPES[each] for each in reversed(calls.DTYPES) if each in dtypes)}
 
 
 def summary(folder: Path) -> str:
@@ -239,9 +151,10 @@ def main(argv: list[str]) -> int:
 
     ensure_subject()
     try:
-        rows = record(tuple(options.size or SIZES), DTYPES)
-    except Exception as error:  # a package that does not import on this Triton is the finding
-        rows = [{"kernel": "", "status": "error", "reason": f"import: {type(error).__name__}: {error}"}]
+        rows = record(options.size or SIZES)
+    except commands.ToolError as problem:
+        print(f"launches: {problem}", file=sys.stderr)
+        return 2
     commit, dirty = toolchain.git_state(options.root)
     if options.json:
         document = {"schema": SCHEMA, "cell": options.column or options.cell, "date": toolchain.now(), "rows": rows}

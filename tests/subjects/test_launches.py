@@ -56,3 +56,13 @@ def test_the_summary_is_a_table_of_what_was_found_by_triton(tmp_path, capsys):
     ]
     assert launches.main(["--summary", str(tmp_path / "none")]) == 2
     assert "holds no <cell>/launches.json" in capsys.readouterr().err
+
+
+def test_a_launch_is_of_the_call_that_its_tensors_tell():
+    def of(dtype, *shape):
+        return {"tensor": {"dtype": dtype, "shape": list(shape)}}
+
+    backward = {"args": {"X": of("bf16", 64, 4096), "Partial": of("fp32", 524288), "n": 4096, "Y": "*fp32"}}
+    assert launches.about(backward, (4096, 8192)) == {"n_cols": 4096, "dtype": "bfloat16"}
+    reduction = {"args": {"Partial": of("fp32", 128, 8192)}}
+    assert launches.about(reduction, (4096, 8192)) == {"n_cols": 8192, "dtype": "float32"}

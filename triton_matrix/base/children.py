@@ -10,33 +10,25 @@ from typing import Any
 
 
 class Children:
-    """Its methods may be called from several threads."""
+    """What :func:`commands.group` started in several threads. Its methods may be called from each of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: list[subprocess.Popen[Any]] = []
         self._ending = False
 
-    def started(self, process: subprocess.Popen[Any]) -> None:
-        """``process`` runs; it is ended at once where all are being ended."""
+    @contextlib.contextmanager
+    def holding(self, process: subprocess.Popen[Any]) -> Iterator[None]:
+        """``process`` runs until the block is left; it is ended at once where all are being ended."""
         with self._lock:
             self._running.append(process)
             if self._ending:
                 process.kill()
-
-    def ended(self, process: subprocess.Popen[Any]) -> None:
-        """``process`` has been waited for."""
-        with self._lock:
-            self._running.remove(process)
-
-    @contextlib.contextmanager
-    def holding(self, process: subprocess.Popen[Any]) -> Iterator[None]:
-        """``process`` runs until the block is left."""
-        self.started(process)
         try:
             yield
         finally:
-            self.ended(process)
+            with self._lock:
+                self._running.remove(process)
 
     def end(self) -> None:
         """End those that run, and those that still start."""

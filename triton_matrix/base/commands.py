@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -95,6 +95,13 @@ def uv() -> str:
 def in_one_process() -> list[str]:
     """pytest's options that take back the ``-n`` of a package's own settings: several processes are not recorded."""
     return ["-p", "xdist", "-n0"] if importlib.util.find_spec("xdist") is not None else []
+
+
+def drop_pytest_options(env: MutableMapping[str, str]) -> None:
+    """Take pytest's options of the shell out of ``env`` and say so: a whole run takes those of the suites alone."""
+    words = env.pop("PYTEST_ADDOPTS", "")
+    if words:
+        print(f"PYTEST_ADDOPTS is dropped in a whole run: {words}", flush=True)
 
 
 def run(

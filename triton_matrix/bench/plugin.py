@@ -35,7 +35,6 @@ Record = Callable[..., None]
 _TIMER = pytest.StashKey[Timer]()
 _COUNTED = pytest.StashKey["_Counted"]()
 _COPY = pytest.StashKey[Optional[float]]()
-_PARSERS: list[pytest.Parser] = []  # pytest's own, the last one that began
 _NOTES: list[Notes] = []  # of the run, where this process is one
 
 
@@ -44,7 +43,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     Listens from before the first conftest.
     """
-    _PARSERS.append(parser)
     if os.environ.get(_JOURNAL):
         _NOTES.append(run_journal.listen())
     group = parser.getgroup("triton-matrix bench")
@@ -78,7 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     journal = os.environ.pop(_JOURNAL, None)  # a row may start pytest again: that is no part of this run
     if journal:
         known = load_at(config.rootpath)
-        told = run_journal.Journal(Path(journal), _PARSERS[-1], known, [suite_of(known)], _NOTES[-1])
+        told = run_journal.Journal(Path(journal), known, [suite_of(known)], _NOTES[-1])
         config.pluginmanager.register(told)
 
 

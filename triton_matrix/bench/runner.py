@@ -70,6 +70,7 @@ class Runner:
         self._env = {files.STARTED_IN: os.getcwd(), **os.environ, **own}
         for name in (env_vars.INTERPRET, env_vars.LEVEL, env_vars.RUN, "PYTHONOPTIMIZE"):
             self._env.pop(name, None)
+        commands.drop_pytest_options(self._env)
         if level == "interpreter":
             self._env[env_vars.INTERPRET] = "1"
 

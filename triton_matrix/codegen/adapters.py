@@ -10,6 +10,7 @@ inside the methods.
 
 from __future__ import annotations
 
+import inspect
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,10 @@ class Adapter35:
         from triton.compiler.compiler import make_backend
 
         return make_backend(GPUTarget(target.backend, target.arch, target.warp_size))
+
+    def does_not_bind(self, fn: Any, signature: Signature, target: Target) -> str:
+        """Why the launcher does not bind a call that names each of these parameters; "" where it does."""
+        return ""
 
     def add_stages(self, backend: Any, stages: dict[str, Any], options: Any, gluon: bool = False) -> None:
         from triton.backends.compiler import Language
@@ -292,6 +297,19 @@ class Adapter23(Adapter30):
 
     def metadata(self, signature: Signature) -> dict[str, Any]:
         return {"ids_of_folded_args": ()}
+
+    def does_not_bind(self, fn: Any, signature: Signature, target: Target) -> str:
+        """This launcher takes the compile options out of a call's keywords, and only then binds the rest."""
+        options, parameters = vars(self.backend(target).parse_options({})), inspect.signature(fn.fn).parameters
+        why = "this Triton takes what is named like a compile option out of the call"
+        for name in fn.arg_names:
+            default = parameters[name].default
+            if name in options and default is inspect.Parameter.empty:
+                return f"does not launch: TypeError: missing a required argument: {name!r}; {why}"
+            if name in options and signature.constants.get(name, default) != default:
+                given = signature.constants[name]
+                return f"does not launch: {name} is {default!r}, its default, and not {given!r}; {why}"
+        return ""
 
     def source(self, fn: Any, signature: Signature, backend: Any) -> Any:
         from triton.compiler.compiler import ASTSource, AttrsDescriptor

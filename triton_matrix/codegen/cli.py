@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
     if options.progress is not None:
         os.set_inheritable(options.progress, False)  # a tool that outlives its compiler must not keep it open
     os.environ.pop(env_vars.INTERPRET, None)  # it would hand out interpreted functions, which cannot be compiled
-    switches = dict(each.split("=", 1) for each in options.switch)
+    switches = _switches(options.switch)
     variables = {name: value for name, value in compiler_variables.found(os.environ).items() if name not in switches}
     os.environ.update(switches)  # before Triton is imported
     if variables:
@@ -103,6 +103,17 @@ def main(argv: list[str]) -> int:
     if not options.quiet:
         print(table.of_one({"triton": release, "entries": entries}, options.markdown))
     return 1 if failed else 0
+
+
+def _switches(given: list[str]) -> dict[str, str]:
+    found = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not (equals and value and compiler_variables.is_switch(name)):
+            what = "a variable that changes what Triton compiles, such as TRITON_DEFAULT_FP_FUSION"
+            raise ValueError(f"--switch is {each!r}; allowed is NAME=VALUE of {what}")
+        found[name] = value
+    return found
 
 
 def add_loading_options(parser: argparse.ArgumentParser) -> None:

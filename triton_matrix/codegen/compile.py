@@ -118,6 +118,9 @@ def compile_stages(
     if why:
         return Result("error", reason=why, tuner_skips=True)
     adapter, _ = adapters.choose(triton.__version__)
+    why = adapter.does_not_bind(function, signature, target)
+    if why:
+        return Result("error", reason=why)
     start = time.perf_counter()
     left: dict[str, Any] = {}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Optional
 
 from ..base import cells, commands, display_text, files, locks, pairs, sources
-from . import contents, harness, interpreters
+from . import builds, contents, harness, interpreters
 
 STAMP = "triton-matrix-requirements.txt"
 _CONTENT = "content of "
@@ -172,7 +172,7 @@ def _make(
     """As of :func:`make`; the first of the requirements comes from ``index`` alone, where one is given."""
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in pins]
     asked = [f"python=={python}", *digests, *requirements, *(f"override {each}" for each in overrides), *fresh]
-    asked += [f"index {index}"] if index else []
+    asked += [f"index {display_text.masked(index)}"] if index else []
     asked += _contents(requirements)
     wanted = "\n".join(asked) + "\n"
     interpreter, stamp = home / "bin" / "python", home / STAMP
@@ -198,7 +198,7 @@ def _make(
             install += ["--overrides", str(home / "overrides.txt")]
         if index:
             only = ["--index", index, "--default-index", index, "--no-deps"]
-            commands.run([*install, *only, requirements[0]])
+            commands.run([*install, *only, requirements[0]], env=builds.without_other_builds())
         if requirements:
             commands.run([*install, *requirements])
         _build_anew(install, requirements)

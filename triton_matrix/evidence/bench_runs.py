@@ -26,8 +26,6 @@ def shortfall(run: runs.Run) -> str:
     cut = runs.cut_short(run)
     if cut:
         return cut
-    if run.overridden:
-        return f"PYTEST_ADDOPTS sets {run.overridden[0]!r}, which changes how the suite's rows are found or judged"
     if run.status not in (0, 1):
         return f"pytest ended with status {run.status}" + ("" if run.collected else ", and no row was run")
     return "" if run.collected else "no row was run"

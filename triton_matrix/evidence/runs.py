@@ -52,10 +52,8 @@ class Run:
         suites: paths below ``tests/``. ``inputs`` are their digest and that of the pins.
         helpers: further files of the checkout that the suites imported, from the repo root, and their SHA-256.
         read: what else of the checkout was read while they ran (base/reads.py), from the repo root.
-        selection: words that pytest was given besides, by ``PYTEST_ADDOPTS`` or a configuration file.
         deselected: how many collected tests were not to run.
         left_out: files and tests that pytest was told to ignore, and suites that it was not given.
-        overridden: options of ``PYTEST_ADDOPTS`` that change how the suites' tests are found or judged.
         collected: ids of the tests that were to run; None where collecting did not end.
         uncollected: ids of the files that were skipped or failed while they were collected.
         finished: ids of the tests that ended, in any way.
@@ -84,12 +82,10 @@ class Run:
     suites: list[str]
     helpers: dict[str, str] = field(default_factory=dict)
     read: Reads = field(default_factory=dict)
-    selection: list[str] = field(default_factory=list)
     closed: Optional[str] = None
     collected: Optional[list[str]] = None
     deselected: int = 0
     left_out: list[str] = field(default_factory=list)
-    overridden: list[str] = field(default_factory=list)
     uncollected: list[str] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
     subtests: int = 0
@@ -162,8 +158,7 @@ def _hear(run: Run, told: Mapping[str, Any]) -> None:
 
 def _hear_collected(run: Run, told: Mapping[str, Any]) -> None:
     run.collected, run.deselected = list(told["collected"]), int(told["deselected"])
-    run.selection, run.left_out = list(told["selection"]), list(told["left_out"])
-    run.overridden = list(told["overridden"])
+    run.left_out = list(told["left_out"])
 
 
 def _hear_helpers(run: Run, told: Mapping[str, Any]) -> None:
@@ -260,8 +255,6 @@ def shortfall(run: Run, counted: Optional[Counted]) -> str:
         return cut
     if run.deselected or run.left_out:
         return f"a selection was run: {_selected(run)}"
-    if run.overridden:
-        return f"PYTEST_ADDOPTS sets {run.overridden[0]!r}, which changes how the suites' tests are found or judged"
     if counted is None:
         return f"pytest ended with status {run.status} and left no JUnit file"
     if counted.run != run.id:
@@ -281,8 +274,7 @@ def shortfall(run: Run, counted: Optional[Counted]) -> str:
 
 
 def _selected(run: Run) -> str:
-    said = f", by {' '.join(run.selection)!r}" if run.selection else ""
-    return (f"{run.deselected} tests were deselected" if run.deselected else f"{run.left_out[0]} was left out") + said
+    return f"{run.deselected} tests were deselected" if run.deselected else f"{run.left_out[0]} was left out"
 
 
 def of_kernels(launched: Mapping[str, int]) -> str:

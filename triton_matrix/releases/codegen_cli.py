@@ -7,10 +7,10 @@ verb ``compile`` of this same package.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Optional
 
@@ -37,7 +37,6 @@ def main(argv: list[str]) -> int:
     A release that this machine cannot provide makes it 1; with --cells, where plain ``nox`` goes on without it, 3.
     """
     options = _parser().parse_args(argv)
-    commands.uv()
     table = table_of(options)
     rows = rows_of(options, table)
     if not rows:
@@ -75,6 +74,7 @@ def main(argv: list[str]) -> int:
     )
     if launches and request.out == reports:
         raise ValueError(f"--out is {str(reports)!r}, the folder of the package's atlas; name another one for launches")
+    commands.uv()
     with locks.held(request.out / ".codegen.lock", f"the atlas in {request.out}"):
         variables = compiler_variables.left_out(os.environ)
         if variables:
@@ -200,14 +200,29 @@ def table_of(options: argparse.Namespace) -> cells.Table:
     if options.triton:
         options.triton = ",".join(named[text].name for text in options.triton.split(",") if text)
     options.from_, options.to = (text and named[text].name for text in (options.from_, options.to))
-    own = set(table.releases)
-    table = tritons.with_rows(table, named.values())
+    fresh = {text: row for text, row in named.items() if row.name not in table.releases}
+    for text, row in fresh.items():
+        alike = [other for other, each in named.items() if each.name == row.name and each != row]
+        if alike:
+            raise ValueError(
+                f"triton is {text!r} and {alike[0]!r}, which are both called {row.name}; ask one at a time"
+            )
+    _check_there(fresh.values(), options, table)
+    return tritons.with_rows(table, named.values())
+
+
+def _check_there(rows: Iterable[cells.Release], options: argparse.Namespace, table: cells.Table) -> None:
+    """Raise stamped.NoSuchRelease for what no index has; what this machine cannot provide is told with the others."""
     envs = (options.envs or table.root / ".nox" / "codegen").resolve()
-    for row in named.values():
-        if row.name not in own:
-            with contextlib.suppress(commands.ToolError):  # what this machine cannot provide is told with the others
-                stamped.of_release(row, tuple(options.with_ or ()), envs)
-    return table
+    for row in rows:
+        asked = tritons.in_python(row, options.python) if options.python else row
+        try:
+            commands.uv()
+            stamped.of_release(asked or row, tuple(options.with_ or ()), envs)
+        except stamped.NoSuchRelease:
+            raise
+        except (commands.ToolError, ValueError):
+            continue
 
 
 def rows_of(options: argparse.Namespace, table: cells.Table) -> list[cells.Release]:

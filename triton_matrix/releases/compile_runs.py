@@ -204,18 +204,20 @@ def _compiled(
     told = _Told()
     read_end, write_end = os.pipe()  # of the progress alone: what a kernel's module prints does not come here
     errors: list[str] = []
-    with subprocess.Popen(
-        [*command, "--progress", str(write_end)],
-        env=_environment(request),
-        cwd=request.envs,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        pass_fds=(write_end,),
-        preexec_fn=commands.end_with_parent(),  # what is left of a killed run must not write its file later
-    ) as process:
-        children.started(process)
+    with (
+        commands.group(
+            [*command, "--progress", str(write_end)],
+            env=_environment(request),
+            cwd=request.envs,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            pass_fds=(write_end,),
+        ) as process,
+        children.holding(process),
+    ):
         os.close(write_end)
         reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()))
         reader.start()
@@ -233,7 +235,6 @@ def _compiled(
                     fresh, asked = map(int, rest.split())
                     told.compiled, told.kept = fresh, asked - fresh
         reader.join()
-    children.ended(process)
     told.error, told.status = "".join(errors).strip(), process.returncode
     return told
 

@@ -177,8 +177,8 @@ def accept(
 
     Args:
         whole: whether ``atlases`` are all releases. Otherwise entries of the steps that were not asked stay; those of
-            targets that were not compiled always do, and those of two releases with others between them: they are
-            compared by who asks for these two, as plain nox does for the cells'.
+            variants that were not asked and of targets that were not compiled always do, and those of two releases with
+            others between them: they are compared by who asks for these two, as plain nox does for the cells'.
     """
     names = [atlas["triton"] for atlas in atlases]
     ends = {*versions.steps(names)}
@@ -189,7 +189,7 @@ def accept(
         for entry in entries
         if entry not in compiled
         or (entry.from_, entry.to) in wider
-        or ((entry.from_, entry.to) not in ends and not whole)
+        or ((entry.from_, entry.to) not in ends and (not whole or "+" in entry.from_ + entry.to))
     ]
     for step in steps(atlases, compiled, changes):
         still = [entry for entry in compiled if (entry.from_, entry.to) == step.ends and entry not in step.unused]

@@ -35,7 +35,6 @@ def main(argv: list[str]) -> int:
     A release that this machine cannot provide makes it 1; with --cells, where plain ``nox`` goes on without it, 3.
     """
     options = _parser().parse_args(argv)
-    commands.uv()
     table = table_of(options)
     rows = rows_of(options, table)
     if not options.launches and not table.package.atlas:
@@ -69,6 +68,7 @@ def main(argv: list[str]) -> int:
     has_entries = table.accepted.is_file() and not request.of_launches
     entries = accepted.read(table.accepted) if has_entries else []
     reasons = reasons_of(options.accept or [])
+    commands.uv()
     with locks.held(request.out / ".values.lock", f"the values in {request.out}"):
         variables = compiler_variables.left_out(os.environ)
         if variables:

@@ -20,7 +20,7 @@ from ..codegen.cache import OUR_CODE_DIGEST
 from ..evidence import atlas_file, atlas_runs, benchmark_file, runs
 from ..evidence.column import Column
 from ..evidence.reading import Atlas, Document, Suite
-from ..suites import incidents, test_paths
+from ..suites import incidents, suite_paths
 
 Part = tuple[atlas_runs.AtlasRun, atlas_runs.Asked]  # a run, and what it asked of one release
 
@@ -69,7 +69,7 @@ class Current:
     def suites(self) -> list[str]:
         """The suites that a run has now; none where the table names one that is not there."""
         try:
-            return test_paths.paths(self.table)
+            return suite_paths.paths(self.table)
         except ValueError:
             return []
 
@@ -160,7 +160,7 @@ class Current:
     def _inputs(self, run: runs.Run, suite: Suite) -> runs.Inputs:
         names = tuple(run.suites)
         if names not in self._suites:
-            self._suites[names] = sources.suites_digest(self.table, test_paths.folder(self.table), names)
+            self._suites[names] = sources.suites_digest(self.table, suite_paths.folder(self.table), names)
         return runs.Inputs(self._suites[names], self._pins(suite.column, run.inputs.pins))
 
     def _pins(self, column: Column, of_run: Optional[str]) -> Optional[str]:

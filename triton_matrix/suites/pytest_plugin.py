@@ -33,13 +33,11 @@ from ..evidence.reading import NEEDS_GPU, NOT_APPLICABLE
 from . import run_journal
 
 RECORD = pytest.StashKey[dict[str, Any]]()
-PARSERS: list[pytest.Parser] = []  # pytest's own, the last one that began
 NOTES: list[Notes] = []  # of the run, where this process is one
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Keep the parser: it tells what the words of PYTEST_ADDOPTS mean. Listen from before the first conftest."""
-    PARSERS.append(parser)
+    """Listen from before the first conftest."""
     if os.environ.get(env_vars.RUN):
         NOTES.append(run_journal.listen())
 
@@ -71,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         except OSError as error:
             raise pytest.UsageError(f"{error.filename or evidence} cannot be written: {error.strerror}") from None
         if run:
-            run_journal.register(config, PARSERS[-1], Path(evidence), current_level(), NOTES[-1] if NOTES else None)
+            run_journal.register(config, Path(evidence), current_level(), NOTES[-1] if NOTES else None)
 
 
 class Limit:

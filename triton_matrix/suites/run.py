@@ -20,7 +20,7 @@ from ..base.display_text import masked
 from ..base.levels import RUN_LEVELS
 from ..evidence import installed, runs, toolchain, writing
 from ..evidence.column import parse
-from . import fit, test_paths
+from . import fit, suite_paths
 
 PLUGINS = ("triton_matrix.suites.pytest_plugin", "triton_matrix.suites.imports")
 PROBE_S = 300  # for torch to import and to count the GPUs
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> int:
             f"the column is {column!r}, which is another row's; allowed are {cell.name} and {cell.name}@..."
         )
     folder = writing.column_folder((options.reports or table.reports).resolve(), column)
-    suites = test_paths.paths(table, options.suite) if options.suite else _all_suites(table, column)
+    suites = suite_paths.paths(table, options.suite) if options.suite else _all_suites(table, column)
     selection = [argument for argument in pytest_args if argument != "--"]
     asked = Asked(table, cell, folder, suites, options.plugin, selection)
     gpus, trouble = _count_gpus() if options.level != "interpreter" else (0, "")
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _all_suites(table: Table, column: str) -> list[str]:
     """What a whole run of the column is: the package's suites, or those that ask what any subject must answer."""
-    return test_paths.paths(table, table.package.subject.get("suites", ()) if parse(column).subject else ())
+    return suite_paths.paths(table, table.package.subject.get("suites", ()) if parse(column).subject else ())
 
 
 def _count_gpus() -> tuple[int, str]:
@@ -146,7 +146,7 @@ def _declare(asked: Asked, level: str) -> runs.Run:
     """The run of a level, before it starts."""
     table, cell = asked.table, asked.cell
     commit, dirty = toolchain.git_state(table.root)
-    suites = sources.suites_digest(table, test_paths.folder(table), asked.suites)
+    suites = sources.suites_digest(table, suite_paths.folder(table), asked.suites)
     inputs = runs.Inputs(suites, sources.pins_digest(table, cell))
     wheel = installed.wheel(table, cell, bool(parse(asked.folder.name).subject))
     column, now = asked.folder.name, toolchain.now()
@@ -179,20 +179,21 @@ def _run_level(asked: Asked, level: str) -> int:
     if level == "interpreter":
         env[env_vars.INTERPRET] = "1"
     if cell.ambient:  # nothing is installed there: the source tree is what is tested, and the evidence says so
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [*test_paths.sources(table), env.get("PYTHONPATH")]))
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [*suite_paths.sources(table), env.get("PYTHONPATH")]))
     plugins = [*PLUGINS, *(["triton_matrix.suites.no_gpu"] if table.package.needs_gpu else []), asked.plugin]
     early = [word for name in plugins if name for word in ("-p", name)]
     # settings above the root, as of a monorepo, count; tests and the table are found from the root all the same
     early += [
-        f"--rootdir={os.path.relpath(table.root, test_paths.folder(table))}"
+        f"--rootdir={os.path.relpath(table.root, suite_paths.folder(table))}"
     ]  # pytest puts variables into it, too
     early += ["--continue-on-collection-errors"]  # a broken file costs itself, and is an error of the run
     command = [sys.executable, "-m", "pytest", *early, *asked.suites, *_limit(table, env), *asked.selection]
     print(f"cell {cell.name}, level {level}: {' '.join(command[3:])}", flush=True)
     if not asked.whole:
-        status = commands.run_group(command, cwd=test_paths.folder(table), env=env)
+        status = commands.run_group(command, cwd=suite_paths.folder(table), env=env)
         print(f"a selection was run: the evidence of cell {cell.name} is left as it was", flush=True)
         return status if status in (0, 1) else 2
+    commands.drop_pytest_options(env)
     run = _declare(asked, level)
     variables = compiler_variables.of_run(os.environ)
     if variables:
@@ -208,7 +209,7 @@ def _run_level(asked: Asked, level: str) -> int:
     env[env_vars.SUITES] = os.pathsep.join(asked.suites)
     partial = str(writing.partial_junit(folder, level))
     if "$" in partial:  # pytest puts variables into it, and would write elsewhere
-        partial = os.path.relpath(partial, test_paths.folder(table))
+        partial = os.path.relpath(partial, suite_paths.folder(table))
     # a prefix of the package's own would give its tests other names than they have
     command += [f"--junitxml={partial}", "--junitprefix=", *commands.in_one_process()]
     limit_s = table.package.level_timeout
@@ -216,7 +217,7 @@ def _run_level(asked: Asked, level: str) -> int:
         with tempfile.TemporaryDirectory(prefix="triton-cache-") as compiled:
             # Triton's own cache takes no notice of a constant outside of the kernel, a constexpr one until 3.5
             env["TRITON_CACHE_DIR"] = compiled
-            status = commands.run_group(command, cwd=test_paths.folder(table), env=env, timeout_s=limit_s)
+            status = commands.run_group(command, cwd=suite_paths.folder(table), env=env, timeout_s=limit_s)
     except subprocess.TimeoutExpired:
         status = -signal.SIGKILL
         run.problem = f"it was ended after {limit_s} s, the level's limit (level_timeout in {table.path.name})"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
 import sys
 import sysconfig
 from collections import Counter
@@ -20,36 +19,20 @@ from ..base.cells import Table, find_root, load_at
 from ..base.listening import INSTALLED, Notes, is_library, listening
 from ..base.reads import Reads
 from ..evidence import writing
-from . import test_paths
+from . import suite_paths
 from .launch_plugin import Launched
 from .left_out import LeftOut
 from .silent_failures import Unheard
 
-# how those of pytest's settings begin that `-o` may set in a whole run: they change what is printed and kept, and two
-# are stricter (pytest 9 turns --strict-markers into `-o`)
-HARMLESS = (
-    "cache_dir",
-    "console_output_style",
-    "faulthandler_",
-    "junit_",
-    "log_",
-    "strict_config=true",
-    "strict_markers=true",
-    "tmp_path_retention_",
-    "verbosity_",
-)
 # what reads files of the checkout to run suites, or to compile what they hold
 _NOT_THE_SUITES = ("_pytest", "pytest", "pluggy", "hypothesis", "_hypothesis", "triton", "torch", "coverage")
-# pytest's own plugins that find tests or judge them: `-p no:` of one leaves tests out, or what they must hold
-JUDGES = ("doctest", "python", "skipping", "subtests", "unittest")
 READING = contextlib.ExitStack()
 
 
-def register(config: pytest.Config, parser: pytest.Parser, folder: Path, level: str, heard: Optional[Notes]) -> None:
+def register(config: pytest.Config, folder: Path, level: str, heard: Optional[Notes]) -> None:
     """Have this pytest watched: what it does is told in the journal of a run.
 
     Args:
-        parser: pytest's, with the options of every plugin.
         folder: of the run's evidence.
         heard: what is noted of this process's reading.
     """
@@ -57,8 +40,8 @@ def register(config: pytest.Config, parser: pytest.Parser, folder: Path, level: 
     distribution = os.environ.get(env_vars.SUBJECT_NAME, table.package.name)
     in_place = table.cell(os.environ[env_vars.CELL]).ambient
     files = sources.tested(table, None if in_place else distribution)
-    suites = [Path(os.path.normpath(test_paths.folder(table) / name)) for name in _asked()]
-    journal = Journal(writing.journal_file(folder, level), parser, table, suites, heard)
+    suites = [Path(os.path.normpath(suite_paths.folder(table) / name)) for name in _asked()]
+    journal = Journal(writing.journal_file(folder, level), table, suites, heard)
     config.pluginmanager.register(journal)
     config.pluginmanager.register(LeftOut(journal.tell, table.root, suites))
     config.pluginmanager.register(Unheard(config, journal.tell, [*files.values(), *suites]))
@@ -73,17 +56,14 @@ class Journal:
 
     Args:
         path: the journal.
-        parser: pytest's, with the options of every plugin.
         suites: where the suites are.
         heard: what is noted of this process's reading.
     """
 
-    def __init__(
-        self, path: Path, parser: pytest.Parser, table: Table, suites: Sequence[Path], heard: Optional[Notes]
-    ) -> None:
+    def __init__(self, path: Path, table: Table, suites: Sequence[Path], heard: Optional[Notes]) -> None:
         self._file = path.open("a", encoding="utf-8", buffering=1)
         self._suites, self._heard = suites, heard
-        self._parser, self._table, self._process = parser, table, os.getpid()
+        self._table, self._process = table, os.getpid()
         self._deselected, self._found = 0, set[str]()
         self._called: Counter[str] = Counter()
         self._attempts: Counter[str] = Counter()
@@ -122,10 +102,8 @@ class Journal:
         option, ids = session.config.option, [item.nodeid for item in session.items]
         ignored = [str(path) for name in ("ignore", "ignore_glob", "deselect") for path in getattr(option, name) or ()]
         left_out = [*ignored, *(suite for suite in _asked() if suite not in session.config.args)]
-        words = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
         deselected = max(self._deselected, len(self._found - set(ids)))
-        changed = overridden(self._parser, words)
-        self.tell(collected=ids, deselected=deselected, left_out=left_out, selection=words, overridden=changed)
+        self.tell(collected=ids, deselected=deselected, left_out=left_out)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
@@ -231,18 +209,3 @@ def read(table: Table, found: Notes, known: Set[Path], imported: Container[str])
             if question == "content" or reads.answer(question, str(path)) == said:
                 result.setdefault(question, {})[name] = said
     return result
-
-
-def overridden(parser: pytest.Parser, words: Sequence[str]) -> list[str]:
-    """Which options among ``words`` take the place of what the suites' own settings say of finding and judging tests.
-
-    Args:
-        parser: pytest's, with the options of every plugin.
-        words: of ``PYTEST_ADDOPTS``.
-    """
-    said = vars(parser.parse_known_args(list(words)))
-    found = [f"-o {each}" for each in said.get("override_ini") or () if not each.startswith(HARMLESS)]
-    names = {"inifilename": "-c", "confcutdir": "--confcutdir", "noconftest": "--noconftest"}
-    names |= {"lf": "--last-failed", "pyargs": "--pyargs"}
-    found += [option for name, option in names.items() if said.get(name)]
-    return found + [f"-p {each}" for each in said.get("plugins") or () if each in {f"no:{name}" for name in JUDGES}]

@@ -21,7 +21,7 @@ from . import comparisons, conditions, goals, run_tables
 from .markdown import DASH, section
 from .markdown import table as markdown_table
 from .peers import OURS
-from .runs import Run, general_and_tuned, joined, read, same_bench
+from .runs import Run, general_and_tuned, joined, newest, read, same_bench
 
 PART = "results, written by nox -s performance"  # of the page
 SWEEPS = "sweeps"  # among what is drawn, beside the GPUs
@@ -108,8 +108,10 @@ def summary(runs: Sequence[Run], outputs: Outputs) -> str:
     if not full:
         raise ValueError(f"the page is {outputs.page}, but none of the files has a timed table of rows for it")
     first = full[0].gpu
+    now = newest([run for run in full if run.gpu == first])
+    when = ", ".join(f"{run.triton} {run.about['date'][:10]} ({str(run.about['commit'])[:7]})" for run in now)
     drawn = _image(first, outputs.plot, outputs.page, [first])
-    return "\n\n".join([_lowest_shares([run for run in full if run.gpu == first]), drawn])
+    return "\n\n".join([_lowest_shares(now, by_triton=True), f"Timed: {when}.", drawn])
 
 
 def document(runs: Sequence[Run], outputs: Optional[Outputs] = None) -> str:
@@ -124,7 +126,7 @@ def document(runs: Sequence[Run], outputs: Optional[Outputs] = None) -> str:
     plots = plot_paths(runs, outputs) if outputs else {}
     images = {drawn: _image(drawn, path, outputs.tables, gpus) for drawn, path in plots.items() if outputs}
     parts = [
-        *(_lowest_shares([run for run in full if run.gpu == gpu]) for gpu in gpus),
+        *map(_lowest_shares, _by_gpu(full)),
         _conditions([*full, *sweeps]),
         *map(run_tables.peers_summary, full),
         *(images[gpu] for gpu in gpus if gpu in images),
@@ -184,11 +186,22 @@ def _every_row(run: Run, runs: Sequence[Run]) -> list[str]:
     return [run_tables.shares(run), run_tables.small(run), run_tables.first_calls(run)] if whole else []
 
 
-def _lowest_shares(runs: Sequence[Run]) -> str:
-    """The lowest share of each range of N on one GPU, one column a run; beside the goals, if they are set for it."""
-    gpu = runs[0].gpu
+def _by_gpu(runs: Sequence[Run]) -> list[list[Run]]:
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        found.setdefault(run.gpu, []).append(run)
+    return list(found.values())
+
+
+def _lowest_shares(runs: Sequence[Run], by_triton: bool = False) -> str:
+    """The lowest share of each range of N on one GPU, one column a run; beside the goals, if they are set for it.
+
+    Args:
+        by_triton: the runs differ by Triton alone, and at which N a goal was missed is left to the other tables.
+    """
+    gpu, named = runs[0].gpu, not by_triton
     aimed = goals.GPU in gpu
-    rows = [["", "N", "goal", *(run.column for run in runs)]]
+    rows = [["", "N", "goal", *(run.triton if by_triton else run.column for run in runs)]]
     for (direction, dtype), ranges in goals.SHARES.items():
         by_run = [run.shares(direction, dtype) for run in runs]
         previous = 0
@@ -198,20 +211,21 @@ def _lowest_shares(runs: Sequence[Run]) -> str:
             if sizes:
                 label = f"{sizes[0]} - {sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
                 parts = [{n: shares[n] for n in sizes if n in shares} for shares in by_run]
-                cells = [_lowest(part, aim if aimed else 0.0) for part in parts]
+                cells = [_lowest(part, aim if aimed else 0.0, named) for part in parts]
                 rows.append([f"{direction} {dtype}", label, f"{aim:.2f}" if aimed else DASH, *cells])
-    note = "The lowest share of each range of N, by Triton" + ("; **bold**: missed, at these N." if aimed else ".")
+    missed = "; **bold**: missed, at these N." if named else "; **bold**: missed."
+    note = "The lowest share of each range of N, by Triton" + (missed if aimed else ".")
     title = f"{'Goals: shares' if aimed else 'Shares'} of the copy bandwidth on {gpu}"
     return section(title, markdown_table(rows), note) if len(rows) > 1 else ""
 
 
-def _lowest(shares: dict[int, float], aim: float) -> str:
+def _lowest(shares: dict[int, float], aim: float, named: bool) -> str:
     if not shares:
         return DASH
     missed = [str(n) for n, share in shares.items() if share < aim]
     lowest = f"{min(shares.values()):.3f}"
     at = f"all {len(missed)}" if len(missed) == len(shares) > 2 else ", ".join(missed)
-    return f"**{lowest}** ({at})" if missed else lowest
+    return f"**{lowest}**" + (f" ({at})" if named else "") if missed else lowest
 
 
 def _conditions(runs: Sequence[Run]) -> str:

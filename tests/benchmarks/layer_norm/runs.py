@@ -159,6 +159,14 @@ def _join(parts: Sequence[Run]) -> Run:
     return Run({"triton_matrix": header, "benchmarks": [row for run in parts for row in run.report["benchmarks"]]})
 
 
+def newest(runs: Sequence[Run]) -> list[Run]:
+    """Of each Triton's runs the newest, with the settings that are shipped where there is one; in their order."""
+    of_triton: dict[str, Run] = {}
+    for run in sorted(runs, key=lambda run: (run.settings != GENERAL, run.about["date"])):
+        of_triton[run.triton] = run
+    return [run for run in runs if of_triton[run.triton] is run]
+
+
 def same_bench(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs that differ by Triton alone, oldest first, the newest result of each Triton; where there are several."""
     found: dict[tuple[str, str], dict[str, Run]] = {}

@@ -80,9 +80,10 @@ def test_a_switch_stands_beside_what_it_is_of(table):
 
 
 def test_what_is_derived_is_compared_with_what_it_is_of_and_releases_with_one_another():
-    names = ["3.7.1", "3.7.4+fbtriton", "3.8.0", "3.9.0", "3.9.0+plain", "3.9.0+py3.13", "3.9.0+py3.13+plain"]
+    names = ["3.6.0", "3.7.1", "3.7.4+fbtriton", "3.8.0", "3.9.0", "3.9.0+plain", "3.9.0+py3.13", "3.9.0+py3.13+plain"]
     assert sorted(names, key=versions.order) == names
     assert versions.steps(names) == [
+        ("3.6.0", "3.7.1"),
         ("3.7.1", "3.7.4+fbtriton"),
         ("3.7.1", "3.8.0"),
         ("3.8.0", "3.9.0"),

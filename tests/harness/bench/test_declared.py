@@ -139,20 +139,12 @@ def test_the_sources_of_the_checkout_are_not_timed_in_a_cell_that_has_a_wheel(kn
     assert "the suites imported toy from the checkout (toy.py), and not from the wheel" in done.stderr
 
 
-def test_rows_that_the_shell_leaves_out_without_a_word_are_no_whole_run(known):
-    before = written(known)
-    done = bench(known, PYTEST_ADDOPTS="-o python_functions=test_i")
-    assert done.returncode == 2
-    said = "PYTEST_ADDOPTS sets '-o python_functions=test_i', which changes how the suite's rows are found or judged"
-    assert said in done.stderr
-    assert bench_runs.shortfall(runs.from_json(declared(known))) == said
-    assert written(known) == before
-
-
-def test_a_file_that_was_ignored_is_filed_as_a_selection(known):
-    (known / "tests" / "benchmarks" / "bench_other.py").write_text(KNOWN)
-    assert bench(known, PYTEST_ADDOPTS="--ignore=benchmarks/bench_other.py").returncode == 0
-    assert written(known)["triton_matrix"]["deselected"] == 1
+def test_a_bench_takes_no_options_of_the_shell_and_says_so(known):
+    (known / "tests" / "benchmarks" / "bench_other.py").write_text(KNOWN.replace("test_it", "test_other"))
+    done = bench(known, PYTEST_ADDOPTS="--ignore=benchmarks/bench_other.py")
+    assert done.returncode == 0, done.stderr
+    assert "PYTEST_ADDOPTS is dropped in a whole run: --ignore" in done.stdout
+    assert written(known)["triton_matrix"]["deselected"] == 0
 
 
 def test_other_code_in_place_of_what_triton_compiles_is_no_timing_of_the_package(known):

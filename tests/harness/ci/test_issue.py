@@ -9,7 +9,7 @@ pytest.importorskip("jsonschema", reason="the report needs constraints/report.tx
 from triton_matrix.base import cells, sources
 from triton_matrix.ci import issue
 from triton_matrix.evidence import bench_runs, benchmark_file, runs, schemas
-from triton_matrix.suites import test_paths
+from triton_matrix.suites import suite_paths
 
 TABLE = """
 [cell.night]
@@ -73,9 +73,9 @@ def world(tmp_path, monkeypatch):
             self.put(f"junit-{level}.xml", junit(cell, body, level))
             table = cells.load_at(tmp_path)
             wheel = runs.Wheel(sources.package_digest(table), sources.package_digest(table))
-            suites = test_paths.paths(table) if (tmp_path / "tests").is_dir() else []
+            suites = suite_paths.paths(table) if (tmp_path / "tests").is_dir() else []
             # its job resolved the cell anew: this checkout has no such pins
-            inputs = runs.Inputs(sources.suites_digest(table, test_paths.folder(table), suites), "f" * 64)
+            inputs = runs.Inputs(sources.suites_digest(table, suite_paths.folder(table), suites), "f" * 64)
             date = "2026-11-20T04:17:00+00:00"
             run = runs.Run("run-7", cell, level, date, "abc", False, wheel, inputs, suites, closed=date)
             run.collected = run.finished = re.findall(r'classname="([^"]+)" name="([^"]+)"', body)

@@ -96,6 +96,15 @@ def test_a_step_over_several_releases_is_covered_by_the_steps_within(file):
     assert accepted.judge(found, entries, "3.4.0", "3.5.1")[0] == found
 
 
+@pytest.mark.parametrize(
+    ("from_", "to", "open_"),
+    [("3.4.0", "3.4.0+plain", 0), ("3.4.0+plain", "3.4.0", 1), ("3.3.1", "3.5.1", 1), ("3.4.0", "3.4.0+other", 1)],
+)
+def test_what_a_switch_makes_worse_is_accepted_of_that_switch_and_in_that_direction_alone(from_, to, open_):
+    found = compare.changes(*step(spill_stores=2))
+    assert len(accepted.judge(found, [one(from_="3.4.0", to="3.4.0+plain")], from_, to)[0]) == open_
+
+
 def test_an_entry_of_a_target_that_was_not_compiled_is_not_called_gone():
     here, there = one(), one(target="hip:gfx90a")
     assert accepted.of_compiled([there, here], [{"target": "cuda:90"}]) == [here]
@@ -168,6 +177,11 @@ def test_accepting_writes_what_is_open_as_it_is_and_narrows_what_is_kept(tmp_pat
     (now,) = summary.accept(both, [one()], {"spills": "looked at again"}, whole=True)
     assert (dict(now.worst)["spill_stores"], now.reason) == (5, "looked at again")
     assert summary.accept(both, [one()], {"loads": "why"}, whole=True) == [one()]  # still open, and still said to be
+
+
+def test_what_is_accepted_of_a_variant_stays_where_a_run_over_all_releases_does_not_ask_for_it():
+    kept = one(from_="3.4.0", to="3.4.0+plain")
+    assert summary.accept(step(spill_stores=5), [kept, one(from_="3.3.0", to="3.3.1")], {}, whole=True) == [kept]
 
 
 def test_the_project_s_own_file_is_short_enough_to_be_read():

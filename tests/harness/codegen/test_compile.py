@@ -73,6 +73,17 @@ def test_the_units_that_a_dot_runs_on_are_told_of_every_generation(codegen, tmp_
     assert "tma ld" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    "switch", ["TRITON_DEFAULT_FP_FUSION", "TRITON_DEFAULT_FP_FUSION=", "HOME=/", "TRITON_INTERPRET=1"]
+)
+def test_what_is_no_switch_is_one_sentence_and_exit_status_2(codegen, broken_launch, switch):
+    done = codegen(NEWEST, "--launches", broken_launch(), "--switch", switch)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        f"--switch is '{switch}'; allowed is NAME=VALUE of a variable that changes what Triton compiles" in done.stderr
+    )
+
+
 @pytest.mark.parametrize("release", [OLDEST, NEWEST])
 def test_what_does_not_compile_is_an_error_and_exit_status_1(codegen, broken_launch, release):
     launch = broken_launch("copy_with_a_typo", args='x_ptr = "*fp32"')
@@ -252,3 +263,37 @@ sys.exit("; ".join(bad) or 0)
 
 def test_the_oldest_release_compiles_every_switch_of_our_kernels(release_python, run_script):
     run_script(release_python("2.3.1"), EVERY_SWITCH)
+
+
+DECLARES = """
+import triton
+import triton.language as tl
+
+@triton.jit
+def add(x, y, n, BLOCK: tl.constexpr, num_warps: tl.constexpr{default}):
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(y + at, tl.load(x + at, mask=at < n) + num_warps, mask=at < n)
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "said"),
+    [
+        ("", "does not launch: TypeError: missing a required argument: 'num_warps'"),
+        (" = 8", "does not launch: num_warps is 8, its default, and not 4"),
+        (" = 4", None),
+    ],
+)
+def test_a_parameter_named_like_a_compile_option_is_not_launched_by_the_oldest(codegen, tmp_path, default, said):
+    """The launch that this project exists for: 2.3.1 compiles the kernel, and binds no call of it."""
+    (tmp_path / "declares.py").write_text(DECLARES.format(default=default))
+    launch = 'kernel = "declares.py:add"\n[args]\nx = "*fp32"\ny = "*fp32"\nn = "i32"\n'
+    (tmp_path / "add.toml").write_text(launch + "[constexprs]\nBLOCK = 128\nnum_warps = 4\n")
+    answers = {}
+    for release in (OLDEST, "3.0.0"):
+        path = tmp_path / f"{release}.json"
+        codegen(release, "--launches", "add.toml", "--target", "cuda:90", "--no-cache", "--json", path)
+        (answers[release],) = json.loads(path.read_text())["entries"]
+    assert answers["3.0.0"]["status"] == "ok"
+    assert answers[OLDEST]["status"] == ("error" if said else "ok")
+    assert answers[OLDEST].get("reason", "").startswith(said or "")

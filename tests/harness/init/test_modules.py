@@ -5,7 +5,7 @@ import pytest
 from triton_matrix.base import sources
 from triton_matrix.base.cells import load
 from triton_matrix.init import cli, modules
-from triton_matrix.suites import test_paths
+from triton_matrix.suites import suite_paths
 
 KERNEL = "import triton\n"
 HATCH = '[tool.hatch.build.targets.wheel]\npackages = ["lib/py/kern"]\n'
@@ -49,7 +49,7 @@ def test_a_module_is_found_in_each_layout_and_the_table_knows_where_it_lies(writ
     kernel.write_text(f"{KERNEL}changed = 1\n")
     assert sources.package_digest(table) != before
     home = kernel.parents[len(module.split("."))] if kernel.stem in ("__init__", "k") else kernel.parent
-    assert test_paths.sources(table) == [str(home)]
+    assert suite_paths.sources(table) == [str(home)]
 
 
 def test_the_module_that_is_named_is_taken(written):
@@ -73,7 +73,7 @@ def test_a_layout_that_is_not_understood_is_said_with_the_file_and_the_option_th
     assert "name the module with --module, as it is imported" in err
     assert cli.main(["--root", str(root), "--no-lock", "--module", "kern"]) == 0
     table = load(root / "constraints" / "cells.toml")
-    assert test_paths.sources(table) == [str(root / "bindings" / "python")]
+    assert suite_paths.sources(table) == [str(root / "bindings" / "python")]
 
 
 def test_a_workspace_of_uvs_names_its_members(tmp_path, capsys):

@@ -87,13 +87,17 @@ def test_a_triton_that_does_not_read_the_variable_is_not_shown_as_the_same(ask, 
         (["--variant", "fusion-off", "--from", "3.8.0", "--to", "3.9.0"], "give one of the two"),
         (["--index", "https://host.example/simple"], "give one of these too"),
         (["--python", "3.13", "--triton", "2.3.1"], "--python is '3.13'; triton 2.3.1: there are no wheels for Python"),
+        (["--triton", "TMP/a/triton-3.6.0-py3-none-any.whl,TMP/b/triton-3.6.0-py3-none-any.whl"], "ask one at a time"),
         (["--python", "three"], "--python is 'three'; allowed is major.minor"),
         (["--triton", "9.9.9"], "triton is '9.9.9', and the index has no such release"),
         (["--triton", "fbtriton==99.0"], "triton is 'fbtriton==99.0', and the index has no such release"),
     ],
 )
-def test_what_cannot_be_asked_is_one_sentence_and_status_2(ask, arguments, sentence):
-    status, out, err, _ = ask(*arguments)
+def test_what_cannot_be_asked_is_one_sentence_and_status_2(ask, tmp_path, arguments, sentence):
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        (folder / "triton-3.6.0-py3-none-any.whl").write_bytes(b"")
+    status, out, err, _ = ask(*(each.replace("TMP", str(tmp_path)) for each in arguments))
     assert (status, out) == (2, "")
     assert sentence in err
     assert err.count("\n") == 1

@@ -10,7 +10,7 @@ from triton_matrix.base import sources
 from triton_matrix.base.cells import find_root, load
 from triton_matrix.codegen.cache import OUR_CODE_DIGEST
 from triton_matrix.evidence import atlas_file, atlas_runs, benchmark_file, column, reading, schemas
-from triton_matrix.suites import incidents, test_paths
+from triton_matrix.suites import incidents, suite_paths
 
 RECORDED = Path(__file__).parent / "data" / "recorded"
 GENERATE = RECORDED.parent / "generate.py"
@@ -40,9 +40,9 @@ def make_current(folder):
             cell = TABLE.cells.get(column.parse(content["cell"]).cell)
             digest = sources.package_digest(TABLE)
             content["wheel"] = {"checkout": digest, "installed": digest}
-            content["suites"] = test_paths.paths(TABLE)
+            content["suites"] = suite_paths.paths(TABLE)
             content["inputs"] = {
-                "suites": sources.suites_digest(TABLE, test_paths.folder(TABLE), content["suites"]),
+                "suites": sources.suites_digest(TABLE, suite_paths.folder(TABLE), content["suites"]),
                 "pins": cell and sources.pins_digest(TABLE, cell),
             }
         path.write_text(json.dumps(content))

@@ -159,3 +159,41 @@ def test_every_sentence_of_the_atlas_is_on_each_form_of_the_report(report, atlas
     for form in forms:
         assert "in 3.4.0 only, and not compared: 1 configuration: other cuda:90" in form
         assert f"in 3.3.1 only, and not compared: 1 configuration: {KERNEL}" in form
+
+
+def under_a_switch(atlas, **changed):
+    """The file of 3.3.1 once more, as of the table's variant ``fusion-off``; ``changed`` of its first entry."""
+    content = json.loads((atlas / "3.3.1.json").read_text())
+    content.update(triton="3.3.1+fusion-off", switches={"TRITON_DEFAULT_FP_FUSION": "0"})
+    content["entries"][0].update(changed)
+    (atlas / "3.3.1+fusion-off.json").write_text(json.dumps(content))
+    change(atlas / atlas_runs.NAME, lambda run: run["releases"].update({content["triton"]: run["releases"]["3.3.1"]}))
+
+
+def test_a_variant_is_a_column_that_is_compared_with_its_release_and_no_release_with_it(report, atlas):
+    under_a_switch(atlas, metrics={"spill_stores": 4000})
+    found = report(atlas.parent)["codegen"]
+    assert found["releases"] == ["3.3.1", "3.3.1+fusion-off", "3.4.0"]
+    assert [(step["before"], step["after"]) for step in found["steps"]] == [
+        ("3.3.1", "3.3.1+fusion-off"),
+        ("3.3.1", "3.4.0"),
+    ]
+    assert found["summary"]["3.3.1+fusion-off"]["worse"] == 1
+    assert found["summary"]["3.4.0"]["worse"] == 0
+
+
+@pytest.mark.parametrize(
+    ("switches", "name", "reason"),
+    [
+        ({"TRITON_DEFAULT_FP_FUSION": "1"}, "fusion-off", "its variant fusion-off was changed since"),
+        ({"TRITON_DEFAULT_FP_FUSION": "0"}, "gone", "the table has no variant gone now"),
+    ],
+)
+def test_what_was_compiled_under_another_switch_than_the_tables_is_stale(report, atlas, switches, name, reason):
+    under_a_switch(atlas)
+    path = atlas / "3.3.1+fusion-off.json"
+    change(path, lambda content: content.update(switches=switches, triton=f"3.3.1+{name}"))
+    path.rename(atlas / f"3.3.1+{name}.json")
+    change(atlas / atlas_runs.NAME, lambda run: run["releases"].update({f"3.3.1+{name}": run["releases"]["3.3.1"]}))
+    row = report(atlas.parent)["codegen"]["summary"][f"3.3.1+{name}"]
+    assert (row["verdict"], row["reason"].split(": ")[-1]) == ("stale", reason)

@@ -241,21 +241,6 @@ def test_a_commit_that_changes_only_prose_leaves_results_as_they_are(green):
 # 8
 
 
-@pytest.mark.parametrize(
-    "options",
-    ["-k one", "-m nothing", "--deselect tests/correctness/test_a.py::test_two", "--ignore correctness/test_a.py"],
-)
-def test_a_selection_of_the_environments_own_is_no_whole_run(green, options):
-    green.run(PYTEST_ADDOPTS=options)
-    assert green.verdict()[1] != "pass"
-    assert green.verdict()[0] in NOT_GREEN
-
-
-def test_options_that_select_nothing_are_a_whole_run(green):
-    green.run(PYTEST_ADDOPTS="--tb=short -v")
-    assert green.verdict() == (0, "pass")
-
-
 def test_one_file_is_a_selection(green):
     green.write("test_b.py", "def test_bad(): assert False\n")
     assert green.run().returncode == 1

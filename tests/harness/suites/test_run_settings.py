@@ -13,7 +13,6 @@ class TestGroup:
 class Old(unittest.TestCase):
     def test_of_unittest(self): pass
 """
-OTHER_INI = "[pytest]\npython_functions = test_o*\naddopts = --import-mode=importlib\n"
 TAKES_OUT = "def pytest_collection_modifyitems(items): items[:] = items[:1]\n"
 
 
@@ -23,7 +22,6 @@ def small(checkout):
     checkout.write("test_a.py", SUITE)
     (checkout.suite / "below").mkdir()
     checkout.write("below/test_b.py", "def test_below(): pass\n")
-    (checkout.root / "tests" / "other.ini").write_text(OTHER_INI)
     (checkout.root / "modules" / "takes_out.py").write_text(TAKES_OUT)
     return checkout
 
@@ -32,51 +30,29 @@ def small(checkout):
     "options",
     [
         "-o python_functions=test_o*",
-        "-o python_files=test_a.py",
-        "-o norecursedirs=below",
-        "-o addopts=",
         "-c other.ini",
-        "--confcutdir=/",
         "--noconftest",
         "-p no:unittest",
-        "--setup-only",
         "--collect-only",
+        "-k one",
+        "-x -q",
     ],
 )
-def test_options_that_change_what_the_suites_hold_or_prove_make_no_whole_run(small, options):
-    done = small.run(PYTEST_ADDOPTS=options)
-    assert done.returncode == 2
-    assert "is not a whole run" in done.stderr
-    assert small.verdict() == (1, "fail")
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        "-q --color=yes --durations=3 --disable-warnings",
-        "-p no:cacheprovider -o console_output_style=classic -o log_level=INFO",
-        "--strict-markers --strict-config -x --ff",
-        "--junit-prefix=mine -o junit_suite_name=mine",
-        "-W ignore -s --assert=plain",
-    ],
-)
-def test_options_that_change_how_a_run_looks_leave_it_whole(small, options):
+def test_a_whole_run_takes_no_options_of_the_shell_and_says_so(small, options):
     done = small.run(PYTEST_ADDOPTS=options)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert f"PYTEST_ADDOPTS is dropped in a whole run: {options}" in done.stdout
     assert small.verdict() == (0, "pass")
 
 
-def test_files_that_last_failed_leaves_out_make_no_whole_run(small):
-    small.write("test_c.py", "def test_bad(): assert False\n")
-    assert small.run().returncode == 1
-    small.write("test_c.py", "def test_bad(): pass\n")
-    assert small.run(PYTEST_ADDOPTS="--last-failed").returncode == 2
-    assert small.verdict() == (1, "fail")
+def test_a_selection_takes_the_options_of_the_shell(small):
+    done = small.run("-k", "test", PYTEST_ADDOPTS="--collect-only")
+    assert "dropped" not in done.stdout
+    assert "collected" in done.stdout
 
 
-@pytest.mark.parametrize("settings", [{"PYTEST_PLUGINS": "takes_out"}, {"PYTEST_ADDOPTS": "-p takes_out"}])
-def test_tests_that_a_plugin_takes_out_without_a_word_are_missed(small, settings):
-    done = small.run(**settings)
+def test_tests_that_a_plugin_takes_out_without_a_word_are_missed(small):
+    done = small.run(PYTEST_PLUGINS="takes_out")
     assert done.returncode == 2
     assert "tests were deselected" in done.stderr
     assert small.verdict() == (1, "fail")

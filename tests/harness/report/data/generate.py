@@ -24,12 +24,12 @@ from triton_matrix.base import cells, sources  # noqa: E402
 from triton_matrix.codegen.cache import OUR_CODE_DIGEST  # noqa: E402
 from triton_matrix.evidence import atlas_file, atlas_runs, runs, schemas, writing  # noqa: E402
 from triton_matrix.launches import naming  # noqa: E402
-from triton_matrix.suites import test_paths  # noqa: E402
+from triton_matrix.suites import suite_paths  # noqa: E402
 
 # results are of the checkout as it is: its own sources, suites and pins
 TABLE = cells.load(ROOT / "constraints" / "cells.toml")
 WHEEL = runs.Wheel(sources.package_digest(TABLE), sources.package_digest(TABLE))
-SUITES = test_paths.paths(TABLE)
+SUITES = suite_paths.paths(TABLE)
 ATLAS = {"sources": WHEEL.checkout, "hook": atlas_file.hook_digest(TABLE)}
 RELEASES = ("2.3.1", "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", "3.5.1", "3.6.0", "3.7.1", "3.8.0", "3.9.0")
 TARGETS = ("cuda:80", "cuda:90", "cuda:100", "hip:gfx90a", "hip:gfx942", "hip:gfx950", "hip:gfx1100")
@@ -136,7 +136,7 @@ def write_junit(
     failing = options.failing if number % 3 == 1 and level == "interpreter" else 0
     cell = TABLE.cells.get(name)
     pins = sources.pins_digest(TABLE, cell) if cell else None
-    inputs = runs.Inputs(sources.suites_digest(TABLE, test_paths.folder(TABLE), SUITES), pins)
+    inputs = runs.Inputs(sources.suites_digest(TABLE, suite_paths.folder(TABLE), SUITES), pins)
     run = runs.Run(f"{name}-{level}", name, level, date, COMMIT, False, WHEEL, inputs, SUITES, closed=date)
     run.collected, run.status = run.finished, int(failing > 0)
     run.kernels = [f"liger_kernel/kernels/layer_norm.py:{kernel}" for kernel in KERNELS]
