@@ -137,12 +137,15 @@ def add_bench(table: Table) -> None:
 
 
 def add_sanitize(table: Table) -> None:
-    """Make the session ``sanitize``, which asks for every cell's kernels under compute-sanitizer."""
+    """Make the session ``sanitize``: the kernels of every cell that ran level device, under compute-sanitizer."""
 
     @nox.session(name="sanitize", python=False)
     def of_all(session: nox.Session) -> None:
         os.environ[PLAIN] = str(os.getpid())
-        for name in table.cells:
+        ran = [name for name in table.cells if writing.run_file(table.reports / name, "device").is_file()]
+        if not ran:
+            session.error("no cell ran level device, which says which test reaches which kernel: `nox -s tests-<cell>`")
+        for name in ran:
             session.notify(f"tests-{name}", [SANITIZE, *session.posargs])
 
     of_all.__doc__ = doc_of("sanitize")

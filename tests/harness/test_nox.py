@@ -65,6 +65,24 @@ def test_every_row_of_the_table_is_a_tests_and_a_bench_session():
     } <= names
 
 
+def test_kernels_are_sanitized_in_the_cells_that_ran_level_device(tmp_path):
+    (tmp_path / "constraints").mkdir()
+    (tmp_path / "tests").mkdir()
+    table = f'[package]\nname = "x"\n\n{ROW}\n[cell.ambient]\nplatforms = ["cuda"]\nwhy = "what is there"\n'
+    (tmp_path / "constraints" / "cells.toml").write_text(table)
+    (tmp_path / "noxfile.py").write_text("from triton_matrix import sessions\n\nsessions.from_table(__file__)\n")
+    env = {"PYTHONPATH": str(ROOT)}
+    done = nox(tmp_path, "-s", "sanitize", **env)
+    assert done.returncode == 1
+    assert "no cell ran level device, which says which test reaches which kernel" in done.stdout
+    (tmp_path / "reports" / "ambient").mkdir(parents=True)
+    (tmp_path / "reports" / "ambient" / "run-device.json").write_text("{}")
+    done = nox(tmp_path, "-s", "sanitize", **env)
+    assert "Running session tests-ambient" in done.stdout, done.stdout
+    assert "tests-future" not in done.stdout
+    assert "cell ambient installs nothing, and its Python lacks" in done.stdout  # torch and Triton: it goes on without
+
+
 def test_a_cell_that_cannot_be_had_fails_when_it_is_asked_for_by_name(checkout):
     done = nox(checkout, "-s", "tests-future")
     assert done.returncode != 0
