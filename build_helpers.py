@@ -228,7 +228,7 @@ def _texts(root: str, pattern: str) -> Iterator[tuple[str, str]]:
 
 def _ask_torch(directories: Sequence[str]) -> Optional[Detection]:
     """Read the version file of the torch that would be imported. A CPU build of torch says nothing about the GPU."""
-    path, text = next((found for each in directories for found in _texts(each, "torch/version.py")), ("", ""))
+    path, text = next((pair for each in directories for pair in _texts(each, "torch/version.py")), ("", ""))
     says = {}
     with contextlib.suppress(SyntaxError, ValueError):
         for node in ast.parse(text).body:
@@ -377,15 +377,15 @@ def _check_metadata(built: Path, dependencies: list[str]) -> None:
         with zipfile.ZipFile(built) as wheel:
             (member,) = (each for each in wheel.namelist() if each.endswith(".dist-info/METADATA"))
             metadata = wheel.read(member).decode("utf-8")
-    found = re.findall(r"^Requires-Dist: (.+)$", metadata.partition("\n\n")[0], re.MULTILINE)
+    lines = re.findall(r"^Requires-Dist: (.+)$", metadata.partition("\n\n")[0], re.MULTILINE)
     expected = list(dependencies)
     for extra, requirements in get_optional_dependencies().items():
         expected += [f'{each}; extra == "{extra}"' for each in requirements]
-    if sorted(map(_without_layout, found)) != sorted(map(_without_layout, expected)):
+    if sorted(map(_without_layout, lines)) != sorted(map(_without_layout, expected)):
         if built.is_file():
             built.unlink()
         raise RuntimeError(
-            f"{built.name} declares {', '.join(found) or 'no dependency'} and was to declare {', '.join(expected)}; "
+            f"{built.name} declares {', '.join(lines) or 'no dependency'} and was to declare {', '.join(expected)}; "
             "dependencies and optional-dependencies must both be `dynamic`, and only so, in pyproject.toml"
         )
 

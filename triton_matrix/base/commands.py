@@ -73,12 +73,12 @@ def exit_status(
 
 def find_uv() -> Optional[str]:
     """The uv to use: ``$UV``, the one on PATH, or the one installed beside this Python; None where there is none."""
-    found = shutil.which(os.environ.get("UV") or "uv")
-    if found is None and importlib.util.find_spec("uv") is not None:
+    path = shutil.which(os.environ.get("UV") or "uv")
+    if path is None and importlib.util.find_spec("uv") is not None:
         import uv
 
-        found = uv.find_uv_bin()
-    return found
+        path = uv.find_uv_bin()
+    return path
 
 
 def uv() -> str:
@@ -87,10 +87,10 @@ def uv() -> str:
     Raises:
         ValueError: there is no uv.
     """
-    found = find_uv()
-    if found is None:
+    path = find_uv()
+    if path is None:
         raise ValueError(f"this needs uv, and none was found on PATH or in {sys.executable}; `pip install uv` adds it")
-    return found
+    return path
 
 
 def in_one_process() -> list[str]:

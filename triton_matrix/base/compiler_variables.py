@@ -46,10 +46,10 @@ def replacing(environ: Mapping[str, str]) -> dict[str, str]:
 
 def of_run(environ: Mapping[str, str]) -> dict[str, str]:
     """Those that are set, and those that choose the GPU: what a run says of its shell."""
-    return {**found(environ), **{name: environ[name] for name in _DEVICES if name in environ}}
+    return {**of_shell(environ), **{name: environ[name] for name in _DEVICES if name in environ}}
 
 
-def found(environ: Mapping[str, str]) -> dict[str, str]:
+def of_shell(environ: Mapping[str, str]) -> dict[str, str]:
     """Those that are set, sorted by name, but not the one of level interpreter. An empty one is not set to Triton."""
     names = [name for name in sorted(environ) if environ[name] and _is_one(name)]
     return {name: environ[name] for name in names if name != env_vars.INTERPRET}
@@ -72,7 +72,7 @@ def shown(variables: Mapping[str, str]) -> str:
 
 def left_out(environ: Mapping[str, str]) -> str:
     """The sentence that says what :func:`without` leaves out; "" where that is nothing."""
-    names = ", ".join(found(environ))
+    names = ", ".join(of_shell(environ))
     return f"not passed on, so that each Triton compiles as it comes: {names}" if names else ""
 
 

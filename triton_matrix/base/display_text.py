@@ -14,7 +14,7 @@ def printable(text: str) -> str:
     r"""``text`` with ``\x1b`` and its like spelled out, so that a terminal shows them and does not obey them."""
     if text.isprintable():  # nearly all of it is, and this is ten times as quick
         return text
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def clean(text: str) -> str:

@@ -13,8 +13,8 @@ PATH = Path(__file__).with_name("language.json")
 @functools.cache
 def survey() -> dict[str, Any]:
     """The survey of all releases, as ``survey.merge`` makes it; ``releases`` names them, oldest first."""
-    found: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
-    return found
+    merged: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
+    return merged
 
 
 def newest() -> str:

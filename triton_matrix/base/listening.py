@@ -25,8 +25,8 @@ from . import reads
 from .reads import Reads
 
 
-def _folders(*found: Optional[str]) -> tuple[str, ...]:
-    return tuple({folder + os.sep for folder in found if folder})
+def _folders(*paths: Optional[str]) -> tuple[str, ...]:
+    return tuple({folder + os.sep for folder in paths if folder})
 
 
 _PATHS = sysconfig.get_paths()
@@ -49,17 +49,17 @@ class Notes:
             nor this harness's, "" where there is none.
 
     Attributes:
-        found: all that was read so far.
+        reads: all that was read so far.
     """
 
     def __init__(self, of: Callable[[str], bool], by: Callable[[str, str], bool]) -> None:
         self._of, self.by = of, by
-        self.found: Reads = {}
+        self.reads: Reads = {}
         self._made: set[tuple[str, str]] = set()
 
     def note(self, question: str, subject: str) -> None:
         """Note the answer of now, unless it was noted before or is this process's own doing."""
-        answers = self.found.setdefault(question, {})
+        answers = self.reads.setdefault(question, {})
         if subject not in answers and (question, subject) not in self._made:
             answers[subject] = reads.answer(question, subject)
 
@@ -82,7 +82,7 @@ class Notes:
                 for name, said in answers.items()
                 if name not in paths and not (question == "names" and name in folders)
             }
-            for question, answers in self.found.items()
+            for question, answers in self.reads.items()
         }
 
 

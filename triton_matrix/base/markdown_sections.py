@@ -24,8 +24,8 @@ def replace(path: Path, name: str, body: str) -> None:
         ValueError: the file does not have the marks.
     """
     begin, end = marks(name)
-    before, found, rest = path.read_text(encoding="utf-8").partition(begin)
+    before, opened, rest = path.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
-    if not found or not closed:
+    if not opened or not closed:
         raise ValueError(f"{path} has no lines {begin} and {end} to write between")
     files.write_text(path, f"{before}{begin}\n\n{body.strip()}\n\n{end}{after}")

@@ -57,8 +57,8 @@ class Pair:
 def known() -> tuple[Pair, ...]:
     """Every pair, oldest Triton first."""
     rows = _table()["triton"]
-    found = [Pair(triton, **{key: _frozen(value) for key, value in row.items()}) for triton, row in rows.items()]
-    return tuple(sorted(found, key=lambda pair: versions.key(pair.triton)))
+    pairs = [Pair(triton, **{key: _frozen(value) for key, value in row.items()}) for triton, row in rows.items()]
+    return tuple(sorted(pairs, key=lambda pair: versions.key(pair.triton)))
 
 
 def of(triton: str) -> Optional[Pair]:

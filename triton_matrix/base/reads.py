@@ -64,13 +64,13 @@ def changed(reads: Reads, root: Optional[Path] = None) -> str:
 
 def below(reads: Reads, root: Path) -> Reads:
     """What of the reads is of files below ``root`` that no tool left there, named from there."""
-    found: Reads = {}
+    part: Reads = {}
     for question in SAID:
         for name, said in sorted(reads.get(question, {}).items()):
             inside = Path(name).relative_to(root).as_posix() if Path(name).is_relative_to(root) else ".hidden"
             if not _hidden(inside):
-                found.setdefault(question, {})[inside] = said
-    return found
+                part.setdefault(question, {})[inside] = said
+    return part
 
 
 def shell(reads: Reads) -> dict[str, str]:
@@ -80,11 +80,11 @@ def shell(reads: Reads) -> dict[str, str]:
 
 def merged(several: Iterable[Reads]) -> Reads:
     """All of them as one; of two answers to one question the first stands."""
-    found: Reads = {}
+    union: Reads = {}
     for each in several:
         for question, answers in each.items():
-            found[question] = {**answers, **found.get(question, {})}
-    return found
+            union[question] = {**answers, **union.get(question, {})}
+    return union
 
 
 def agree(one: Reads, other: Reads) -> bool:

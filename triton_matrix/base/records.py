@@ -27,25 +27,25 @@ def altered(names: Optional[Container[str]] = None) -> dict[str, str]:
     Args:
         names: the distributions to look at, as their metadata spells them; None: all of this Python.
     """
-    found = {}
+    files = {}
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
         if name and (names is None or name in names):
             file = _altered_file(distribution)
             if file:
-                found[name] = file
-    return found
+                files[name] = file
+    return files
 
 
 def installed() -> dict[str, str]:
     """Distribution -> its version and the digest of its RECORD, which another build of a version has differently."""
-    found: dict[str, str] = {}
+    builds: dict[str, str] = {}
     for distribution in metadata.distributions():
         record = hashlib.sha256((distribution.read_text("RECORD") or "").encode()).hexdigest()
         if distribution.metadata["Name"]:
             # of two with one name the first is imported
-            found.setdefault(distribution.metadata["Name"], f"{distribution.version} {record[:16]}")
-    return found
+            builds.setdefault(distribution.metadata["Name"], f"{distribution.version} {record[:16]}")
+    return builds
 
 
 def place(module: str) -> tuple[str, bool]:

@@ -41,9 +41,9 @@ _LEFT_BEHIND = ("__pycache__", ".*", "*.egg-info")
 
 def of_build(root: Path) -> list[Path]:
     """The files and folders at ``root`` that a build of the package there may read."""
-    found = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
-    found = [path for path in found if not any(path.match(pattern) for pattern in NOT_SOURCES)]
-    return [path for path in found if not (path / "pyvenv.cfg").is_file()]
+    paths = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
+    paths = [path for path in paths if not any(path.match(pattern) for pattern in NOT_SOURCES)]
+    return [path for path in paths if not (path / "pyvenv.cfg").is_file()]
 
 
 def is_beside(name: str) -> bool:
@@ -77,10 +77,10 @@ def of_wheel(table: Table) -> list[Path]:
     modules = [folder.joinpath(*table.package.module.split(".")) for folder in homes(table.root, table.package.module)]
     single = [module.with_suffix(".py") for module in modules]
     build = [table.root / name for name in (*_BUILD, "MANIFEST.in", *filter(None, [table.package.platform]))]
-    found = [path for path in (*build, *modules, *single) if path.exists()]
+    paths = [path for path in (*build, *modules, *single) if path.exists()]
     for more in (_other_code(table.root), _named(table.root)):
-        found += [path for path in more if not set(found) & {path, *path.parents}]
-    return found
+        paths += [path for path in more if not set(paths) & {path, *path.parents}]
+    return paths
 
 
 def _other_code(root: Path) -> list[Path]:
@@ -93,12 +93,12 @@ def _other_code(root: Path) -> list[Path]:
 def _named(root: Path) -> list[Path]:
     """The files that those which say how the package is built name, such as VERSION, but for prose."""
     texts = [(root / name).read_text(encoding="utf-8", errors="replace") for name in _BUILD if (root / name).is_file()]
-    found = set()
+    files = set()
     for word in set(_WORD.findall("\n".join(texts))):
         first, last = word.split("/")[0], word.split("/")[-1]
         if not (_PROSE.fullmatch(last) or _is(first, (*NOT_SOURCES, ".*")) or _is(last, _NOT_BUILT) or ".." in word):
-            found |= {path for path in (root / word, root / f"{word}.py") if path.is_file()}
-    return sorted(found)
+            files |= {path for path in (root / word, root / f"{word}.py") if path.is_file()}
+    return sorted(files)
 
 
 def package_digest(table: Table) -> str:
@@ -188,16 +188,16 @@ def installed_digest(distribution: str) -> Optional[str]:
     listed = _installed(distribution)
     if not listed:
         return None
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for name, path in sorted(listed.items()):
-        found.update(f"{name}\0{sha256(path) if path.is_file() else None}\n".encode())
+        hasher.update(f"{name}\0{sha256(path) if path.is_file() else None}\n".encode())
     own = {str(path.parents[len(Path(name).parts) - 1].resolve()) for name, path in listed.items()}
     for name in installed_names(distribution):
         spec = importlib.util.find_spec(name)
         places = [*(spec.submodule_search_locations or [spec.origin or ""])] if spec else []
         if not any(str(Path(place).parent.resolve()) in own for place in places):
-            found.update(f"{name} is found in {places}\n".encode())
-    return found.hexdigest()
+            hasher.update(f"{name} is found in {places}\n".encode())
+    return hasher.hexdigest()
 
 
 def _installed(distribution: str) -> dict[str, Path]:
@@ -221,21 +221,21 @@ def digest(tops: Sequence[Path], root: Path, without: Collection[Path] = ()) -> 
 
     Links are followed, as a build and pytest do. What tools leave among sources is no part of it.
     """
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for top in tops:
         for path in sorted(_below(top)) if top.is_dir() else [top]:
             if path.is_file() and path not in without:
-                found.update(f"{os.path.relpath(path, root)}\0{sha256(path)}\n".encode())
-    return found.hexdigest()
+                hasher.update(f"{os.path.relpath(path, root)}\0{sha256(path)}\n".encode())
+    return hasher.hexdigest()
 
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     with path.open("rb") as file:
         while data := file.read(1 << 20):
-            found.update(data)
-    return found.hexdigest()
+            hasher.update(data)
+    return hasher.hexdigest()
 
 
 def _below(top: Path) -> Iterator[Path]:

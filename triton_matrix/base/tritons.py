@@ -41,8 +41,8 @@ def row(table: Table, text: str, index: Optional[str] = None) -> Release:
         name = re.sub(r"[-_.]+", "-", named[1]).lower()
         version = named[2]
         other = () if name == "triton" else (name,)
-        found = _row(version, text, python=None)
-        return replace(found, tags=(*other, *tags), install=f"{name}=={version}", index=index)
+        release = _row(version, text, python=None)
+        return replace(release, tags=(*other, *tags), install=f"{name}=={version}", index=index)
     if text in table.releases:
         return replace(table.releases[text], tags=tags, index=index)
     if not versions.is_release(text) or pairs.nearest(text) is None:

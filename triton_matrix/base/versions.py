@@ -36,13 +36,13 @@ def _version_class() -> Optional[type]:
 
 def _parts(public: str) -> tuple[tuple[int, ...], bool]:
     """Numbers without trailing zeros, and whether it is the release itself and no candidate or nightly of it."""
-    found = re.match(r"\d+(\.\d+)*", public)
-    if not found:
+    match = re.match(r"\d+(\.\d+)*", public)
+    if not match:
         raise ValueError(f"version is {public!r}; allowed is a release such as 3.9.0")
-    numbers = [int(part) for part in found[0].split(".")]
+    numbers = [int(part) for part in match[0].split(".")]
     while len(numbers) > 1 and not numbers[-1]:
         numbers.pop()
-    return tuple(numbers), re.match(r"\.?(a|b|rc|dev)", public[found.end() :]) is None
+    return tuple(numbers), re.match(r"\.?(a|b|rc|dev)", public[match.end() :]) is None
 
 
 def order(name: str) -> Any:
@@ -109,9 +109,9 @@ def ranges(some: Collection[str], known: Sequence[str], open_end: bool = False) 
 
 def within(text: str, known: Sequence[str]) -> frozenset[str]:
     """The releases that a text of :func:`ranges` names."""
-    found: set[str] = set()
+    releases: set[str] = set()
     for part in text.split(", "):
         first, dash, last = part.partition(" -")
         until = known.index(last.strip()) if last else len(known) - 1 if dash else known.index(first)
-        found.update(known[known.index(first) : until + 1])
-    return frozenset(found)
+        releases.update(known[known.index(first) : until + 1])
+    return frozenset(releases)

@@ -24,7 +24,7 @@ def header(cell: str, level: str, selection: str, root: Optional[Path]) -> dict[
         "date": toolchain.now(),
         "commit": commit,
         "dirty": dirty,
-        "variables": compiler_variables.found(os.environ),
+        "variables": compiler_variables.of_shell(os.environ),
         "gpus": toolchain.gpus(),
         "versions": versions(),
     }
@@ -32,12 +32,12 @@ def header(cell: str, level: str, selection: str, root: Optional[Path]) -> dict[
 
 def versions() -> dict[str, Optional[str]]:
     """What is resolved in this process, not what was asked for."""
-    found: dict[str, Optional[str]] = {"python": platform.python_version()}
+    by_name: dict[str, Optional[str]] = {"python": platform.python_version()}
     for name in ("torch", "triton"):
         module: Any = sys.modules.get(name)
-        found[name] = str(module.__version__) if module else _distribution(name)
-    found["pytest-benchmark"] = _distribution("pytest-benchmark")
-    return found
+        by_name[name] = str(module.__version__) if module else _distribution(name)
+    by_name["pytest-benchmark"] = _distribution("pytest-benchmark")
+    return by_name
 
 
 def _distribution(name: str) -> Optional[str]:

@@ -165,13 +165,13 @@ def _timed(kernel: Any, count: int, tensor: Any, request: dict[str, Any]) -> lis
 def _batches(call: Callable[[], None], batches: int, calls: int) -> list[float]:
     for _ in range(50):
         call()
-    found = []
+    times = []
     for _ in range(batches):
         started = time.thread_time()  # of this thread alone: a busy machine does not lengthen it
         for _ in range(calls):
             call()
-        found.append((time.thread_time() - started) / calls * 1e6)
-    return found
+        times.append((time.thread_time() - started) / calls * 1e6)
+    return times
 
 
 def compilations(kernel: Any, tensor: Any) -> int:
@@ -185,15 +185,15 @@ def compilations(kernel: Any, tensor: Any) -> int:
 def _of_launches(path: Path) -> list[dict[str, Any]]:
     """Of each integer of a launch file's launches: how many kernels are compiled while it alone goes up by one."""
     loader = loading.Loader(targets.parse(TARGET))
-    found = []
+    compiled_anew = []
     for configuration in launch_file.expand_all(path, [TARGET]):
         function = loading.unwrap(loader.load(configuration.kernel))
         for kind, given in (("argument", configuration.args), ("constexpr", configuration.constexprs)):
             for name, value in given.items():
                 if type(value) is int:
                     count = len({_told(function, configuration, kind, name, value + up) for up in range(COUNTED)})
-                    found.append({"kernel": configuration.label, "name": name, "kind": kind, "compiled": count})
-    return found
+                    compiled_anew.append({"kernel": configuration.label, "name": name, "kind": kind, "compiled": count})
+    return compiled_anew
 
 
 def _told(function: Any, configuration: Any, kind: str, name: str, value: int) -> str:

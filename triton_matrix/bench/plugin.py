@@ -257,8 +257,8 @@ def record(benchmark: Any, request: pytest.FixtureRequest, pytestconfig: pytest.
         if len(measured.seconds) >= BLOCKS:
             benchmark.extra_info.update(spread=measured.spread, late=measured.late)
         if n_bytes is not None:
-            found = bandwidth.rates(n_bytes, measured.median, copy_of(pytestconfig))
-            benchmark.extra_info.update(bytes=n_bytes, **found)
+            rates = bandwidth.rates(n_bytes, measured.median, copy_of(pytestconfig))
+            benchmark.extra_info.update(bytes=n_bytes, **rates)
         benchmark.extra_info.update(info or {})
         benchmark.pedantic(round_, rounds=len(measured.seconds), iterations=1)
 

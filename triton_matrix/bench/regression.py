@@ -87,10 +87,10 @@ def slower(
         threshold: a fraction; what is within it is never called.
         rows: compare only these.
     """
-    found = [
+    changes = [
         _change(row, now[row], base[row], threshold) for row in (now.keys() & base.keys() if rows is None else rows)
     ]
-    return _worst_first(each for each in found if each.limit is not None and each.slowdown > each.limit)
+    return _worst_first(each for each in changes if each.limit is not None and each.slowdown > each.limit)
 
 
 def too_noisy(now: Mapping[str, Entry], base: Mapping[str, Entry], threshold: float = THRESHOLD) -> list[Change]:
@@ -98,12 +98,12 @@ def too_noisy(now: Mapping[str, Entry], base: Mapping[str, Entry], threshold: fl
 
     A row that differs by more than its noise, either way, is no such row.
     """
-    found = []
+    changes = []
     for row in now.keys() & base.keys():
         change, back = (_change(row, *pair, threshold) for pair in ((now[row], base[row]), (base[row], now[row])))
         if change.limit is None or max(change.slowdown, back.slowdown) <= change.limit > threshold:
-            found.append(change)
-    return _worst_first(found)
+            changes.append(change)
+    return _worst_first(changes)
 
 
 def _change(row: str, new: Entry, old: Entry, threshold: float) -> Change:

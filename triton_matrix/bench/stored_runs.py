@@ -60,14 +60,14 @@ def files_of(paths: Sequence[Path], argument: str) -> list[Path]:
     Raises:
         ValueError: a folder holds none of them; names the argument.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         there = sorted(file for name in FILES for file in path.rglob(name)) if path.is_dir() else [path]
         if not there:
             allowed = f"a file that bench wrote, or a folder with {' or '.join(FILES)}"
             raise ValueError(f"{argument} is {path}; allowed is {allowed}")
-        found += there
-    return found
+        files += there
+    return files
 
 
 def short_gpu(name: str) -> str:

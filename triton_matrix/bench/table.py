@@ -24,12 +24,12 @@ def text(report: Mapping[str, Any], body: Sequence[str]) -> str:
 def heading(report: Mapping[str, Any]) -> list[str]:
     """What was run on what, and that nothing was timed where that is so."""
     about = report["triton_matrix"]
-    found = about["versions"]
+    versions = about["versions"]
     gpus = ", ".join(f"{called(gpu)}, driver {gpu['driver']}" for gpu in about["gpus"]) or "no GPU"
     lines = [
         "",
-        f"{about['cell']}  level {about['level']}  python {found['python']}  torch {found['torch']}"
-        f"  triton {found['triton']}  {gpus}",
+        f"{about['cell']}  level {about['level']}  python {versions['python']}  torch {versions['torch']}"
+        f"  triton {versions['triton']}  {gpus}",
     ]
     if about.get("variables"):
         lines.append(f"with {compiler_variables.shown(about['variables'])}, as this shell has it")
@@ -43,10 +43,10 @@ def heading(report: Mapping[str, Any]) -> list[str]:
 def body(report: Mapping[str, Any]) -> list[str]:
     """The rows of any suite: times, and what was compiled. A suite of its own tables gives those instead."""
     about = report["triton_matrix"]
-    found = [each for each in timings(report) if each.info.get("kind") != "compile"]
+    benchmarks = [each for each in timings(report) if each.info.get("kind") != "compile"]
     if about["level"] != "device":
-        ran = ["", f"{len(found)} rows ran, level {about['level']}: {', '.join(each.row for each in found)}"]
-        return [*(ran if found else []), *compiled(report)]
+        ran = ["", f"{len(benchmarks)} rows ran, level {about['level']}: {', '.join(each.row for each in benchmarks)}"]
+        return [*(ran if benchmarks else []), *compiled(report)]
     rows = [
         [
             each.row,
@@ -56,7 +56,7 @@ def body(report: Mapping[str, Any]) -> list[str]:
             DASH if each.info.get("gb_per_s") is None else f"{each.info['gb_per_s']:.0f}",
             DASH if each.share is None else f"{each.share:.3f}",
         ]
-        for each in found
+        for each in benchmarks
     ]
     headings, rows = tables.without_empty(["row", "peer", "median us", "spread", "GB/s", "of a copy"], rows)
     return ["", *tables.render(headings, rows, labels=1).splitlines(), *compiled(report)] if rows else compiled(report)
@@ -94,18 +94,18 @@ def wrapped(line: str) -> list[str]:
 
 def against(report: Mapping[str, Any]) -> list[str]:
     """What a comparison found, where there was one."""
-    found = report["triton_matrix"].get("against")
-    if not found:
+    comparison = report["triton_matrix"].get("against")
+    if not comparison:
         return []
-    noisy = found["too_noisy"]
+    noisy = comparison["too_noisy"]
     return [
-        f"{len(found['regressed'])} of {found['compared']} rows regressed against {found['baseline']}"
-        f" of {found['baseline_date']}, commit {str(found['baseline_commit'] or 'unknown')[:10]}",
-        *(f"  {row['row']}: {row['slowdown']:+.1%}, limit {row['limit']:.1%}" for row in found["regressed"]),
-        *(f"  {row}: in the baseline, not timed now" for row in found["not_timed"]),
-        *(f"  {row}: not in the baseline" for row in found["new"]),
-        *(f"  {row}: looked slower once, not when measured again" for row in found["not_confirmed"]),
-        *([f"{len(noisy)} rows are too noisy to tell a change of {found['threshold']:.0%}"] if noisy else []),
+        f"{len(comparison['regressed'])} of {comparison['compared']} rows regressed against {comparison['baseline']}"
+        f" of {comparison['baseline_date']}, commit {str(comparison['baseline_commit'] or 'unknown')[:10]}",
+        *(f"  {row['row']}: {row['slowdown']:+.1%}, limit {row['limit']:.1%}" for row in comparison["regressed"]),
+        *(f"  {row}: in the baseline, not timed now" for row in comparison["not_timed"]),
+        *(f"  {row}: not in the baseline" for row in comparison["new"]),
+        *(f"  {row}: looked slower once, not when measured again" for row in comparison["not_confirmed"]),
+        *([f"{len(noisy)} rows are too noisy to tell a change of {comparison['threshold']:.0%}"] if noisy else []),
         *(f"  {row['row']}: too noisy to tell, {noise(row['slowdown'], row['limit'])}" for row in noisy),
     ]
 

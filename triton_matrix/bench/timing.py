@@ -166,20 +166,20 @@ class Timer:
         for call in calls.values():
             for _ in range(WARM_UP_CALLS):
                 call()
-        found: dict[str, list[float]] = {name: [] for name in calls}
+        figures: dict[str, list[float]] = {name: [] for name in calls}
         order = list(calls)
         collects = gc.isenabled()
         gc.disable()
         try:
             for _ in range(batches):
                 for name in order:
-                    found[name].append(self._host_batch(calls[name], calls_per_batch))
+                    figures[name].append(self._host_batch(calls[name], calls_per_batch))
                 order = order[1:] + order[:1]
         finally:
             if collects:
                 gc.enable()
         self._synchronize()
-        return {name: tuple(seconds) for name, seconds in found.items()}
+        return {name: tuple(seconds) for name, seconds in figures.items()}
 
     def _host_batch(self, call: Call, calls: int) -> float:
         call()  # another one had the caches of this processor before
@@ -203,12 +203,12 @@ class Timer:
         while True:
             round_seconds = device_seconds + flushes * self._flush_seconds
             rounds = rounds_for(self.budget, round_seconds, self.min_rounds, self.max_rounds)
-            found = self._enqueue_rounds(call, before, rounds, flushes)
-            in_time = tuple(seconds for seconds, late in found if not late)
+            timings = self._enqueue_rounds(call, before, rounds, flushes)
+            in_time = tuple(seconds for seconds, late in timings if not late)
             if len(in_time) >= self.min_rounds:
                 return Measurement("device", in_time)
             if flushes == MAX_FLUSHES:
-                return Measurement("device", tuple(seconds for seconds, _ in found), len(found) - len(in_time))
+                return Measurement("device", tuple(seconds for seconds, _ in timings), len(timings) - len(in_time))
             flushes = min(MAX_FLUSHES, 2 * flushes)
 
     def _enqueue_rounds(self, call: Call, before: Call, rounds: int, flushes: int) -> list[tuple[float, bool]]:

@@ -40,8 +40,8 @@ class Timing:
 
 def timings(report: Mapping[str, Any]) -> list[Timing]:
     """The benchmarks of a file that have a time."""
-    found = [timing(benchmark) for benchmark in report["benchmarks"]]
-    return [each for each in found if each is not None]
+    rows = [timing(benchmark) for benchmark in report["benchmarks"]]
+    return [each for each in rows if each is not None]
 
 
 def timing(benchmark: Mapping[str, Any]) -> Optional[Timing]:

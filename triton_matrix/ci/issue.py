@@ -95,10 +95,10 @@ def render(matrix: Matrix, cells: list[str], run: str, lacking: list[str]) -> st
                 "",
                 markdown.code(display_text.clean(cell["reason"])),
             ]  # as code: it may hold names of tests, or mention
-        found = list(_causes(matrix, name))
-        parts += [f"\n{cause}" for cause in found[:CAUSES]]
-        if len(found) > CAUSES:
-            parts += ["", f"And {len(found) - CAUSES} more causes: see the run's report."]
+        causes = list(_causes(matrix, name))
+        parts += [f"\n{cause}" for cause in causes[:CAUSES]]
+        if len(causes) > CAUSES:
+            parts += ["", f"And {len(causes) - CAUSES} more causes: see the run's report."]
         parts.append("")
     return "\n".join(parts)
 

@@ -30,19 +30,19 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--expect", action="store_true", help="print what `report` is to expect of these jobs instead")
     options = parser.parse_args(argv)
     table = load_at(options.root)
-    found = select(jobs(table), options.event, options.on)
-    if not found:
+    job_list = select(jobs(table), options.event, options.on)
+    if not job_list:
         raise ValueError(f"{table.path.name} gives no job for event {options.event}, runners {options.on}")
     # One line, so that it can be a step's output
-    asked = " ".join(f"--expect {each}" for each in expected(table, found))
-    print(asked if options.expect else json.dumps({"include": found}))
+    asked = " ".join(f"--expect {each}" for each in expected(table, job_list))
+    print(asked if options.expect else json.dumps({"include": job_list}))
     return 0
 
 
-def expected(table: Table, found: list[dict[str, Any]]) -> list[Expected]:
+def expected(table: Table, job_list: list[dict[str, Any]]) -> list[Expected]:
     """What these jobs must leave: ``report --expect`` is red where one died before it could."""
     listed: list[Expected] = []
-    for job in found:
+    for job in job_list:
         if job["on"] == HOSTED:
             listed.append(Expected(Column(job["cell"]), job["level"]))
         else:
@@ -58,9 +58,9 @@ def _left_by_device(table: Table, cell: str, platform: str) -> list[Expected]:
     return [Expected(Column(cell), level, platform) for level in levels]
 
 
-def select(found: list[dict[str, Any]], event: Optional[str], runners: Optional[str]) -> list[dict[str, Any]]:
+def select(job_list: list[dict[str, Any]], event: Optional[str], runners: Optional[str]) -> list[dict[str, Any]]:
     """The jobs of one event and one kind of runner; None takes all."""
-    return [job for job in found if event in (None, job["event"]) and runners in (None, job["on"])]
+    return [job for job in job_list if event in (None, job["event"]) and runners in (None, job["on"])]
 
 
 def jobs(table: Table) -> list[dict[str, Any]]:
@@ -83,13 +83,13 @@ def jobs(table: Table) -> list[dict[str, Any]]:
         ValueError: a platform of a cell has no ``[platform.*]`` row with a ``runner``.
     """
     pinned = [cell for cell in table.cells.values() if not cell.ambient]
-    found = [_interpreter(table, cell) for cell in pinned]
+    job_list = [_interpreter(table, cell) for cell in pinned]
     if table.releases and table.package.atlas:
         for verb in ("codegen", *(["values"] if table.has_values else [])):
-            found.append(_job(table, verb, None, verb, HOSTED, [f"nox -s {verb}"]))
+            job_list.append(_job(table, verb, None, verb, HOSTED, [f"nox -s {verb}"]))
     for cell in table.cells.values():
-        found += [_device(table, cell, platform) for platform in dict.fromkeys(cell.platforms)]
-    return found
+        job_list += [_device(table, cell, platform) for platform in dict.fromkeys(cell.platforms)]
+    return job_list
 
 
 def _interpreter(table: Table, cell: Cell) -> dict[str, Any]:

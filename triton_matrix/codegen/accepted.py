@@ -152,17 +152,19 @@ def of_compiled(entries: Sequence[Accepted], compiled: Iterable[Mapping[str, Any
     return [entry for entry in entries if entry.target in targets]
 
 
-def judge(found: Iterable[Any], accepted: Sequence[Accepted], from_: str, to: str) -> tuple[list[Any], list[Accepted]]:
+def judge(
+    changes: Iterable[Any], accepted: Sequence[Accepted], from_: str, to: str
+) -> tuple[list[Any], list[Accepted]]:
     """The worse changes that no entry covers, and the entries for exactly these releases that do not occur.
 
     An entry holds between its own two releases and for any wider pair around them; one for what is derived from a
     release, such as a variant, for its own two alone.
 
     Args:
-        found: changes from ``from_`` to ``to`` (of compare.changes).
+        changes: changes from ``from_`` to ``to`` (of compare.changes).
     """
     around = [entry for entry in accepted if _is_around(entry, from_, to)]
-    worse = [change for change in found if change.kind == "worse"]
+    worse = [change for change in changes if change.kind == "worse"]
     open_ = [change for change in worse if not any(entry.covers(change) for entry in around)]
     exactly = [entry for entry in around if (entry.from_, entry.to) == (from_, to) and entry.what not in NOT_EXACT]
     unused = [entry for entry in exactly if not any(entry.occurs_in(change) for change in worse)]
@@ -181,9 +183,9 @@ def of_change(change: Any, from_: str, to: str, reason: str) -> Accepted:
     return Accepted(change.kernel, settings, change.target, from_, to, change.cause, reason, change.values)
 
 
-def narrowed(entry: Accepted, found: Iterable[Any]) -> Accepted:
+def narrowed(entry: Accepted, changes: Iterable[Any]) -> Accepted:
     """The entry with the values that occur now, where they are not worse than those that were accepted."""
-    now = next((change for change in found if change.kind == "worse" and entry.covers(change)), None)
+    now = next((change for change in changes if change.kind == "worse" and entry.covers(change)), None)
     return replace(entry, worst=now.values) if now is not None and entry.what not in NOT_EXACT else entry
 
 
@@ -205,11 +207,11 @@ def write(path: Path, entries: Sequence[Accepted]) -> None:
 
 
 def _worst(entries: Sequence[Accepted]) -> dict[str, float]:
-    found: dict[str, float] = {}
+    extremes: dict[str, float] = {}
     for name, value in (each for entry in entries for each in entry.worst):
         worse: Any = min if name in metrics.LESS_IS_WORSE else max
-        found[name] = worse(found.get(name, value), value)
-    return dict(sorted(found.items()))
+        extremes[name] = worse(extremes.get(name, value), value)
+    return dict(sorted(extremes.items()))
 
 
 def _lines(entries: Sequence[Accepted]) -> list[str]:

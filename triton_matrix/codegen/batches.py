@@ -196,10 +196,10 @@ def _work(jobs: list[Configuration], skip: int, settings: Settings) -> Callable[
 
         def send_all(message: Any) -> None:
             nonlocal told
-            count = sum(map(len, notes.found.values()))
+            count = sum(map(len, notes.reads.values()))
             if count > told:
                 told = count
-                send(("reads", notes.found))
+                send(("reads", notes.reads))
             send(message)
 
         with listening(notes_of_modules()) as notes:
@@ -251,8 +251,8 @@ def _compile_one(
         points = tuned.expand(fn, job, settings.configs)
 
         def load(reference: str) -> Any:
-            found = loader.load(reference)
-            return unwrap(found) if hasattr(found, "fn") else found
+            kernel = loader.load(reference)
+            return unwrap(kernel) if hasattr(kernel, "fn") else kernel
 
         with contextlib.suppress(NotInThisRelease):
             sign(function, job.args, points[0].constexprs, job.hints, load)

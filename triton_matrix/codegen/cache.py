@@ -58,7 +58,7 @@ class Kept:
     def _reads_path(self) -> Optional[Path]:
         return self.path and self.path.with_suffix(".reads.json")
 
-    def found(self, kernel: str, asked: Any) -> Iterator[tuple[Any, Reads]]:
+    def rows(self, kernel: str, asked: Any) -> Iterator[tuple[Any, Reads]]:
         """What was kept of this question while all that its kernel's module reads was as it is now, newest first.
 
         Raises:
@@ -117,8 +117,8 @@ class Kept:
         """Of all that the module in ``file`` was seen to read: what is as it was, by its digest, the newest first."""
         if file not in self._unchanged:
             known = self._reads.get(file, [])
-            found = [each for each in reversed(known) if _is_now(each)] if isinstance(known, list) else []
-            self._unchanged[file] = {_digest(each): each for each in found}
+            current = [each for each in reversed(known) if _is_now(each)] if isinstance(known, list) else []
+            self._unchanged[file] = {_digest(each): each for each in current}
         return self._unchanged[file]
 
 
@@ -136,7 +136,7 @@ class Cache(Kept):
 
     def get(self, configuration: Configuration) -> Optional[Rows]:
         """The rows kept of ``configuration``, called as it is now; None where there are none that can be read."""
-        for kept, reads in self.found(configuration.kernel, _asked(configuration)):
+        for kept, reads in self.rows(configuration.kernel, _asked(configuration)):
             with contextlib.suppress(AttributeError, KeyError, TypeError):
                 return [_row(configuration, row, reads) for row in kept]
         return None
@@ -224,21 +224,21 @@ def default_folder() -> Path:
 
 def variables() -> dict[str, str]:
     """The environment variables that change what Triton compiles; one that names a file with the file's digest."""
-    asked = compiler_variables.found(os.environ)
+    asked = compiler_variables.of_shell(os.environ)
     return {name: f"{value} {sha256(Path(value))}" if os.path.isfile(value) else value for name, value in asked.items()}
 
 
 @functools.cache
 def triton_files() -> str:
     """Digest of names, sizes and times of Triton's files: another build may have the same version."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     spec = importlib.util.find_spec("triton")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for path in sorted(Path(folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 status = path.stat()
-                found.update(f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return found.hexdigest()
+                hasher.update(f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return hasher.hexdigest()
 
 
 OUR_CODE_DIGEST = import_names.digest_with_siblings(Path(batches.__file__))

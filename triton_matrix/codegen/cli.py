@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
         os.set_inheritable(options.progress, False)  # a tool that outlives its compiler must not keep it open
     os.environ.pop(env_vars.INTERPRET, None)  # it would hand out interpreted functions, which cannot be compiled
     switches = _switches(options.switch)
-    variables = {name: value for name, value in compiler_variables.found(os.environ).items() if name not in switches}
+    variables = {name: value for name, value in compiler_variables.of_shell(os.environ).items() if name not in switches}
     os.environ.update(switches)  # before Triton is imported
     if variables:
         print(f"compiled with {compiler_variables.shown(variables)}, as this shell has it", file=sys.stderr)
@@ -88,12 +88,12 @@ def main(argv: list[str]) -> int:
     asked = {name: [each.label for each in configurations if each.target == name] for name in names}
     _tell(options.progress, f"asked {json.dumps(asked)}")
     rows = run(configurations, cache, settings, options.progress)
-    found = [[entry(*row) for row in rows[index]] for index in range(len(configurations))]
-    entries = [item for each in found for item in each]
+    by_configuration = [[entry(*row) for row in rows[index]] for index in range(len(configurations))]
+    entries = [item for each in by_configuration for item in each]
     _check_names(entries)
     if options.json:
         given: dict[str, dict[str, list[str]]] = {name: {} for name in names}
-        for each, items in zip(configurations, found):
+        for each, items in zip(configurations, by_configuration):
             given[each.target][each.label] = [item["label"] for item in items]
         read_by = [read, *(result.reads for each in rows.values() for _, result in each)]
         about.update(variables=variables, switches=switches, configs=settings.configs, **_read(read_by, options.root))
@@ -105,14 +105,14 @@ def main(argv: list[str]) -> int:
 
 
 def _switches(given: list[str]) -> dict[str, str]:
-    found = {}
+    switches = {}
     for each in given:
         name, equals, value = each.partition("=")
         if not (equals and value and compiler_variables.is_switch(name)):
             what = "a variable that changes what Triton compiles, such as TRITON_DEFAULT_FP_FUSION"
             raise ValueError(f"--switch is {each!r}; allowed is NAME=VALUE of {what}")
-        found[name] = value
-    return found
+        switches[name] = value
+    return switches
 
 
 def add_loading_options(parser: argparse.ArgumentParser) -> None:
@@ -152,12 +152,12 @@ def run(
     Raises:
         ValueError: none fits its kernel; one that does not beside others that do is an error of its own.
     """
-    found: dict[int, Rows] = {}
+    by_index: dict[int, Rows] = {}
     missing: list[int] = []
     for index, configuration in enumerate(configurations):
         kept = cache.get(configuration)
         if kept:
-            found[index] = kept
+            by_index[index] = kept
         else:
             missing.append(index)
     unfit = 0
@@ -166,8 +166,8 @@ def run(
         def done(position: int, rows: Rows) -> None:
             index = missing[position]
             cache.put(configurations[index], rows)
-            found[index] = rows
-            _tell(progress, f"progress {len(found)} {len(configurations)}")
+            by_index[index] = rows
+            _tell(progress, f"progress {len(by_index)} {len(configurations)}")
 
         try:
             refused = compile_all([configurations[index] for index in missing], settings, done)
@@ -177,17 +177,17 @@ def run(
         finally:
             cache.save()
     _tell(progress, f"compiled {len(missing) - unfit} {len(configurations) - unfit}")
-    results = [result for rows in found.values() for _, result in rows]
+    results = [result for rows in by_index.values() for _, result in rows]
     sentences = dict.fromkeys(each.reason.removeprefix(REFUSED) for each in results if each.reason.startswith(REFUSED))
     if sentences and all(each.status == "n/a" or each.reason.startswith(REFUSED) for each in results):
         raise ValueError("\n".join(sentences))
-    return found
+    return by_index
 
 
 def _read(several: list[reads.Reads], root: Path) -> dict[str, Any]:
     """For the atlas file, what hook and kernels' modules read: files of the checkout, and variables that are set."""
-    found = reads.merged({id(each): each for each in several}.values())
-    return {"read": reads.below(found, root.resolve()), "shell": reads.shell(found)}
+    union = reads.merged({id(each): each for each in several}.values())
+    return {"read": reads.below(union, root.resolve()), "shell": reads.shell(union)}
 
 
 def _check_names(entries: list[dict[str, Any]]) -> None:
@@ -212,12 +212,12 @@ def target_names(given: Optional[list[str]]) -> list[str]:
     return list(dict.fromkeys(targets.parse(name).name for name in names)) or list(targets.DEFAULT)
 
 
-def check_release(asked: str, found: str) -> None:
+def check_release(asked: str, actual: str) -> None:
     """ValueError where Python imports another Triton than the environment's own: PYTHONPATH comes first."""
     origin, is_own = records.place("triton")
-    if versions.plain(found) != versions.plain(asked) or not is_own:
+    if versions.plain(actual) != versions.plain(asked) or not is_own:
         path = os.environ.get("PYTHONPATH", "")
-        raise ValueError(f"triton {asked} is asked, and Python imports {found} from {origin}; PYTHONPATH is {path!r}")
+        raise ValueError(f"triton {asked} is asked, and Python imports {actual} from {origin}; PYTHONPATH is {path!r}")
 
 
 def installed_triton() -> str:

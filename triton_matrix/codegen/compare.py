@@ -67,12 +67,12 @@ class Change:
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
     """Every change from one atlas file's content to another's, worst first. Configurations in only one are left out."""
     old = {item["id"]: item for item in before["entries"]}
-    found: list[Change] = []
+    all_changes: list[Change] = []
     for item in after["entries"]:
         if item["id"] in old:
-            found += _of_entry(old[item["id"]], item)
+            all_changes += _of_entry(old[item["id"]], item)
     order = (*accepted.CAUSES, "")
-    return sorted(found, key=lambda change: (order.index(change.cause), -change.size, change.label))
+    return sorted(all_changes, key=lambda change: (order.index(change.cause), -change.size, change.label))
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Coverage:
         Args:
             before, after: what the two files are called.
         """
-        found = [
+        kinds = [
             (f"in {before} only, and not compared", self.before_only, LISTED),
             (f"in {after} only, and not compared", self.after_only, LISTED),
             ("does not compile in both", self.broken, LISTED_ALIKE),
@@ -110,11 +110,11 @@ class Coverage:
         ]
         for (metric, side), ids in self.unknown.items():
             where = before if side == "before" else after
-            found.append((f"{metric} is not known in {where}, and not compared", ids, LISTED_ALIKE))
+            kinds.append((f"{metric} is not known in {where}, and not compared", ids, LISTED_ALIKE))
         count = "{} configuration{}".format
         return [
             f"{what}: {count(len(ids), 's' * (len(ids) > 1))}: {display_text.named(ids, shown)}"
-            for what, ids, shown in found
+            for what, ids, shown in kinds
             if ids
         ]
 
@@ -157,20 +157,20 @@ def beside(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         ValueError: no configuration compiled in both, so that nothing can be said of any change.
     """
     names = before["triton"], after["triton"]
-    found = coverage(before, after)
-    if not found.compared:
-        raise ValueError(found.why_nothing(*names))
+    extent = coverage(before, after)
+    if not extent.compared:
+        raise ValueError(extent.why_nothing(*names))
     commits = [display_text.short(content.get("commit")) for content in (before, after)]
     alike = names[0] == names[1] or atlas_file.question(before) == atlas_file.question(after)
     sources = f"of other sources: {names[0]} of commit {commits[0]}, {names[1]} of commit {commits[1]}"
-    return [*([] if alike else [sources]), *found.lines(*names)]
+    return [*([] if alike else [sources]), *extent.lines(*names)]
 
 
 def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     def change(kind: str, what: str, cause: str = "", size: float = 0, values: Values = ()) -> Change:
         return Change(kind, new["kernel"], tuple(new["settings"]), new["target"], what, cause, size, values)
 
-    found = []
+    deltas = []
     settings = [
         f"{name} {old[part].get(name)} -> {new[part].get(name)}"
         for part in ("constexprs", "options")
@@ -178,28 +178,28 @@ def _of_entry(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
         if old[part].get(name) != new[part].get(name)
     ]
     if settings:
-        found.append(change("info", f"other settings: {', '.join(settings)}"))
+        deltas.append(change("info", f"other settings: {', '.join(settings)}"))
     if old["status"] != new["status"]:
         cause = "crash" if new.get("crash") else "" if new.get("unanswered") else "compile"
         if old["status"] == "ok":
-            found.append(change("worse", f"no longer compiles: {_why(new)}", cause))
+            deltas.append(change("worse", f"no longer compiles: {_why(new)}", cause))
         elif new["status"] == "error":  # it is an error of the later release; the earlier one could not be asked
-            found.append(change("info", f"was n/a, does not compile: {_why(new)}"))
+            deltas.append(change("info", f"was n/a, does not compile: {_why(new)}"))
         else:
-            found.append(change("info", f"was {old['status']}, is {new['status']}"))
+            deltas.append(change("info", f"was {old['status']}, is {new['status']}"))
     if old["status"] == new["status"] == "ok":
         worse = [*_worse(old["metrics"], new["metrics"], new["target"]), *_slower_to_compile(old, new)]
-        found += [change("worse", *parts) for parts in worse]
+        deltas += [change("worse", *parts) for parts in worse]
         said = " ".join(what for what, *_ in worse)
         for name in metrics.of_role("shared"):
             before, after = old["metrics"].get(name, 0), new["metrics"].get(name, 0)
             if after > before and name not in said.split():
-                found.append(change("info", f"{name} {before} -> {after}", size=after - before))  # first of the infos
+                deltas.append(change("info", f"{name} {before} -> {after}", size=after - before))  # first of the infos
                 said += f" {name}"
         rest = _differences(old["metrics"], new["metrics"], said)
         if rest:
-            found.append(change("info", rest))
-    return found
+            deltas.append(change("info", rest))
+    return deltas
 
 
 def _why(entry: dict[str, Any]) -> str:
@@ -303,12 +303,12 @@ def _differences(old: dict[str, Any], new: dict[str, Any], said: str) -> str:
     return ", ".join([*(f"{name} {old[name]} -> {new[name]}" for name in names), *lost])
 
 
-def render(found: Sequence[Change], open_: Sequence[Change], markdown: bool = False) -> str:
+def render(shown: Sequence[Change], open_: Sequence[Change], markdown: bool = False) -> str:
     """A table of changes, worst first; a worse change that is accepted says so."""
-    if not found:
+    if not shown:
         return "no codegen change"
     rows = []
-    for change in found:
+    for change in shown:
         kind = change.kind if change.kind == "info" or change in open_ else "accepted"
         rows.append([kind, change.label, change.target, change.what])
     return tables.render(["", "configuration", "target", "change"], rows, markdown=markdown)
@@ -344,9 +344,9 @@ def main(argv: list[str]) -> int:
     before, after = atlas_file.read(options.before), atlas_file.read(options.after)
     entries = accepted.read(options.accepted) if options.accepted else []
     aside = beside(before, after)
-    found = changes(before, after)
-    open_, unused = accepted.judge(found, entries, before["triton"], after["triton"])
-    shown = [change for change in found if change.kind == "worse"] if options.worse else found
+    all_changes = changes(before, after)
+    open_, unused = accepted.judge(all_changes, entries, before["triton"], after["triton"])
+    shown = [change for change in all_changes if change.kind == "worse"] if options.worse else all_changes
     print(render(shown, open_, options.markdown))
     print_aside(aside, options.markdown)
     for line in [*ages([before, after]), *unused_lines(unused)]:

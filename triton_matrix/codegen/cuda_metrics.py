@@ -121,8 +121,8 @@ def parse_sass(text: str) -> Iterable[tuple[int, str]]:
 
 def width(operation: str) -> int:
     """Bits that one thread moves with a memory instruction; 32 when the name does not say."""
-    found = _WIDTH.findall(operation)
-    return int(found[-1].lstrip("US")) if found else 32
+    widths = _WIDTH.findall(operation)
+    return int(widths[-1].lstrip("US")) if widths else 32
 
 
 def count(operations: Iterable[str]) -> dict[str, int]:
@@ -178,7 +178,7 @@ def clusters(ptx: str, num_ctas: int) -> dict[str, int]:
     """What a kernel of several blocks a cluster does with that; nothing for all others."""
     if num_ctas == 1:
         return {}
-    return {"cluster_ctas": num_ctas, **{name: len(found.findall(ptx)) for name, found in _CLUSTER.items()}}
+    return {"cluster_ctas": num_ctas, **{name: len(pattern.findall(ptx)) for name, pattern in _CLUSTER.items()}}
 
 
 def is_fp64(operation: str) -> bool:

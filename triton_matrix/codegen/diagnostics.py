@@ -95,10 +95,10 @@ def placed(text: str) -> Optional[Said]:
     """The first diagnostic of MLIR's that says something, with the lines that it points to."""
     lines = text.splitlines()
     for number, line in enumerate(lines):
-        found = _PLACED.match(line)
-        if found and found["said"] != _SAYS_NOTHING:
-            calls = tuple(_calls(found, lines[number + 1 :]))
-            return Said(REFUSAL, "", _short(found["said"]), calls[::-1])
+        match = _PLACED.match(line)
+        if match and match["said"] != _SAYS_NOTHING:
+            calls = tuple(_calls(match, lines[number + 1 :]))
+            return Said(REFUSAL, "", _short(match["said"]), calls[::-1])
     return None
 
 
@@ -109,8 +109,8 @@ def printed_errors(text: str) -> list[str]:
 
 def warnings(text: str) -> tuple[str, ...]:
     """What MLIR and LLVM warn of, each once."""
-    found = re.findall(r"^(?:[^\s:][^:\n]*:\d+:\d+: |loc\(.*\): )?warning: (.*\S)", text, re.MULTILINE)
-    return tuple(dict.fromkeys(_short(each) for each in found))
+    texts = re.findall(r"^(?:[^\s:][^:\n]*:\d+:\d+: |loc\(.*\): )?warning: (.*\S)", text, re.MULTILINE)
+    return tuple(dict.fromkeys(_short(each) for each in texts))
 
 
 def pass_of(text: str) -> str:
@@ -127,10 +127,10 @@ def alike(reason: str) -> str:
 
 
 def _matched(row: Pattern, text: str) -> Optional[Said]:
-    found = row.words.search(text)
-    if not found:
+    match = row.words.search(text)
+    if not match:
         return None
-    groups = found.groupdict()
+    groups = match.groupdict()
     said = _short(" ".join(filter(None, [groups.get("before"), groups["said"]])))
     if groups.get("tool"):
         said = f"ptxas: {said}"
@@ -141,12 +141,12 @@ def _matched(row: Pattern, text: str) -> Optional[Said]:
     return Said(row.kind, row.what, said, of_tool=bool(groups.get("tool")), ptx_line=int(groups.get("at") or 0))
 
 
-def _calls(found: re.Match[str], after: list[str]) -> Iterator[Place]:
+def _calls(match: re.Match[str], after: list[str]) -> Iterator[Place]:
     """The Python lines of a diagnostic, innermost first."""
-    if found["loc"] is not None:
-        places_of = [(path, int(line), int(column)) for path, line, column in _IN_LOC.findall(found["loc"])]
+    if match["loc"] is not None:
+        places_of = [(path, int(line), int(column)) for path, line, column in _IN_LOC.findall(match["loc"])]
     else:
-        places_of = [(found["path"], int(found["line"]), int(found["column"] or 0))]
+        places_of = [(match["path"], int(match["line"]), int(match["column"] or 0))]
         for line in after:
             called = _CALLED.match(line)
             if called:

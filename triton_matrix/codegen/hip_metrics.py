@@ -33,11 +33,11 @@ def fields(text: str) -> dict[str, int]:
     """
     result = {}
     for name, pattern in _FIELDS.items():
-        found = re.findall(pattern, text, re.MULTILINE)
-        if len(found) != 1 and not (name in _OPTIONAL and not found):
-            raise ValueError(f"the amdgcn text has {len(found)} values of {name} where one kernel was compiled")
-        if found:
-            result[name] = int(found[0])
+        values = re.findall(pattern, text, re.MULTILINE)
+        if len(values) != 1 and not (name in _OPTIONAL and not values):
+            raise ValueError(f"the amdgcn text has {len(values)} values of {name} where one kernel was compiled")
+        if values:
+            result[name] = int(values[0])
     return result
 
 
@@ -49,8 +49,8 @@ def llvm_occupancy(text: str) -> int:
 def operations(text: str) -> list[tuple[str, str]]:
     """Name and rest of the line of each instruction between the kernel's label and its end."""
     body = text.partition("\n.Lfunc_end")[0]
-    found = (_INSTRUCTION.match(line) for line in body.splitlines())
-    return [(match.group(1), match.group(2)) for match in found if match]
+    matches = (_INSTRUCTION.match(line) for line in body.splitlines())
+    return [(match.group(1), match.group(2)) for match in matches if match]
 
 
 def count(text: str) -> dict[str, int]:

@@ -88,9 +88,9 @@ def columns(backend: str, there: Iterable[Mapping[str, Any]] = ()) -> tuple[Metr
     Args:
         there: the kernels' metrics, which say what rare ones are shown.
     """
-    found = {name for values in there for name, value in values.items() if value}
+    names = {name for values in there for name, value in values.items() if value}
     shown = (metric for metric in METRICS if metric.heading and backend in metric.backends)
-    return tuple(metric for metric in shown if not metric.rare or metric.name in found)
+    return tuple(metric for metric in shown if not metric.rare or metric.name in names)
 
 
 def of_role(role: str) -> tuple[str, ...]:

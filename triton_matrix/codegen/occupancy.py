@@ -52,8 +52,8 @@ def by_resource(target: Target, metrics: Mapping[str, Any]) -> dict[str, int]:
         return {}
     if isinstance(limits, CudaLimits):
         registers, shared = metrics.get("registers", 0), metrics.get("shared_bytes", 0)
-        found = {"registers": (registers, 0), "shared_bytes": (0, shared), "threads": (0, 0)}
-        return {name: cuda_blocks(limits, each[0], warps, each[1]) * warps for name, each in found.items()}
+        needs = {"registers": (registers, 0), "shared_bytes": (0, shared), "threads": (0, 0)}
+        return {name: cuda_blocks(limits, each[0], warps, each[1]) * warps for name, each in needs.items()}
     vgprs, sgprs, lds = (metrics.get(name, 0) for name in ("vgprs", "sgprs", "lds_bytes"))
     alone = {"vgprs": (vgprs, 0, 0), "sgprs": (0, sgprs, 0), "lds_bytes": (0, 0, lds), "threads": (0, 0, 0)}
     return {

@@ -109,11 +109,11 @@ def calls(ptx: str, line: int) -> tuple[Place, ...]:
     inlined: dict[tuple[str, ...], tuple[str, ...]] = {}
     last: tuple[str, ...] = ()
     for text in ptx.splitlines()[:line]:
-        found = _LOC.match(text)
-        if found:
-            last = found.group(1, 2, 3)
-            if found[4]:
-                inlined[last] = found.group(4, 5, 6)
+        match = _LOC.match(text)
+        if match:
+            last = match.group(1, 2, 3)
+            if match[4]:
+                inlined[last] = match.group(4, 5, 6)
     found_places: list[Place] = []
     while last and len(found_places) < _DEEPEST:
         name = "/".join(filter(None, re.findall(r'"([^"]*)"', files.get(last[0], ""))))
@@ -128,12 +128,12 @@ def spills(said: str) -> dict[str, int]:
     Raises:
         ValueError: it says nothing of spills.
     """
-    found = _SPILLS.findall(said)
-    if not found:
+    pairs = _SPILLS.findall(said)
+    if not pairs:
         raise ValueError(f"ptxas -v says nothing of spills: {said.strip()[-300:]!r}")
     return {
-        "spill_stores": sum(int(stores) for stores, _ in found),
-        "spill_loads": sum(int(loads) for _, loads in found),
+        "spill_stores": sum(int(stores) for stores, _ in pairs),
+        "spill_loads": sum(int(loads) for _, loads in pairs),
     }
 
 

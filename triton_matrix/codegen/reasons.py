@@ -42,12 +42,12 @@ class Reason:
     @property
     def by_range(self) -> dict[str, list[str]]:
         """The configurations by the range of releases in which they have it."""
-        found: dict[str, list[str]] = {}
+        ranges: dict[str, list[str]] = {}
         for name in self.ids:
-            found.setdefault(
+            ranges.setdefault(
                 versions.ranges([each for each in self.of if name in self.of[each]], self.known), []
             ).append(name)
-        return found
+        return ranges
 
     def lines(self, several: bool = True) -> list[str]:
         """The reason on one line; below it, where there are several, which configurations have it.
@@ -72,7 +72,7 @@ def grouped(atlases: Sequence[Mapping[str, Any]], known: Sequence[str], kinds: I
         atlases: content of atlas files, oldest release first.
         known: of a Reason.
     """
-    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    by_reason: dict[tuple[str, str], dict[str, list[str]]] = {}
     texts: dict[tuple[str, str], str] = {}
     for atlas in atlases:
         for item in atlas["entries"]:
@@ -81,8 +81,8 @@ def grouped(atlases: Sequence[Mapping[str, Any]], known: Sequence[str], kinds: I
             for kind, text in said:
                 one = kind, diagnostics.alike(text)
                 texts[one] = text
-                found.setdefault(one, {}).setdefault(atlas["triton"], []).append(item["id"])
-    reasons = [Reason(kind, texts[kind, core], of, known) for (kind, core), of in found.items() if kind in kinds]
+                by_reason.setdefault(one, {}).setdefault(atlas["triton"], []).append(item["id"])
+    reasons = [Reason(kind, texts[kind, core], of, known) for (kind, core), of in by_reason.items() if kind in kinds]
     return sorted(reasons, key=lambda reason: KINDS.index(reason.kind))
 
 

@@ -73,14 +73,14 @@ def chosen(request: dict[str, Any]) -> Configuration:
     if "configuration" in request:
         return Configuration.of(request["configuration"])
     if request.get("launches"):
-        found = launch_file.expand_all(Path(request["launches"]), [request["target"]])
+        configurations = launch_file.expand_all(Path(request["launches"]), [request["target"]])
     else:
-        found = hook.configurations(request["atlas"], Path(request["root"]), [request["target"]])
+        configurations = hook.configurations(request["atlas"], Path(request["root"]), [request["target"]])
     wanted = request.get("label") or ""
-    fitting = [each for each in found if not wanted or _fits(wanted, each)]
+    fitting = [each for each in configurations if not wanted or _fits(wanted, each)]
     if len(fitting) == 1:
         return fitting[0]
-    labels = ", ".join(each.label for each in (fitting or found))
+    labels = ", ".join(each.label for each in (fitting or configurations))
     if not fitting:
         raise ValueError(f"kernel is {wanted!r}; allowed are, for {request['target']}: {labels}")
     asked = f"kernel is {wanted!r}, which is" if wanted else "the launch file has"
@@ -201,10 +201,10 @@ def _older_ptx(path: Path, refusal: str) -> Optional[tuple[str, str]]:
 
     Triton sets this line itself, from the ptxas it finds.
     """
-    found = _TOO_NEW.search(refusal)
-    if not found:
+    match = _TOO_NEW.search(refusal)
+    if not match:
         return None
-    newer, older = found.groups()
+    newer, older = match.groups()
     text = path.read_text(encoding="utf-8").replace(f".version {newer}", f".version {older}", 1)
     return text, f"with its .version lowered from {newer} to {older}"
 

@@ -40,16 +40,16 @@ def answered(request: dict[str, Any]) -> dict[str, Any]:
     import triton
 
     name, _, made = inlining.of(function, others)
-    found: dict[str, Any] = {"triton": triton.__version__, "name": name}
-    found["functions"] = [loading.unwrap(each).fn.__name__ for each in others]
+    answer: dict[str, Any] = {"triton": triton.__version__, "name": name}
+    answer["functions"] = [loading.unwrap(each).fn.__name__ for each in others]
     if "configuration" in request:
         asked = Configuration.of(request["configuration"])
         signature = signing.sign(loading.unwrap(function), asked.args, asked.constexprs, asked.hints, loader.load)
         adapter, _ = adapters.choose(triton.__version__)
         backend = adapter.backend(targets.parse(asked.target))
-        found["source"] = adapter.source_text(name, signature, backend, made.literal)
-    found["pieces"] = [[key, text] for key, text in made.pieces.items()]  # a constexpr may have added some
-    return found
+        answer["source"] = adapter.source_text(name, signature, backend, made.literal)
+    answer["pieces"] = [[key, text] for key, text in made.pieces.items()]  # a constexpr may have added some
+    return answer
 
 
 if __name__ == "__main__":

@@ -153,9 +153,11 @@ def _ask_pip(python: str, asked: Path, env: Mapping[str, str]) -> dict[str, Pin]
     report = asked.with_name("report.json")
     options = ["--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--report", str(report)]
     commands.run([python, "-m", "pip", "install", *options, "--requirement", str(asked)], env=env)
-    found = {}
+    by_name = {}
     for item in json.loads(report.read_text(encoding="utf-8"))["install"]:
         name = pins.normal(item["metadata"]["name"])
         hashes = item.get("download_info", {}).get("archive_info", {}).get("hashes", {})
-        found[name] = Pin(name, item["metadata"]["version"], tuple(f"{kind}:{value}" for kind, value in hashes.items()))
-    return found
+        by_name[name] = Pin(
+            name, item["metadata"]["version"], tuple(f"{kind}:{value}" for kind, value in hashes.items())
+        )
+    return by_name

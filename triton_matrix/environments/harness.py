@@ -28,13 +28,13 @@ _NOT_SHIPPED = {"__pycache__", "dist", "build"}
 @cache
 def contents() -> dict[str, bytes]:
     """Path inside the wheel -> content, of every file of the package."""
-    found = {}
+    members = {}
     for path in sorted(_PACKAGE.rglob("*")):
         relative = path.relative_to(_PACKAGE)
         hidden = any(part.startswith(".") or part.endswith(".egg-info") for part in relative.parts)
         if path.is_file() and not hidden and not _NOT_SHIPPED & set(relative.parts):
-            found[f"{_PACKAGE.name}/{relative.as_posix()}"] = path.read_bytes()
-    return found
+            members[f"{_PACKAGE.name}/{relative.as_posix()}"] = path.read_bytes()
+    return members
 
 
 @cache
@@ -90,8 +90,8 @@ def extra(name: str) -> list[str]:
 
 def other_in(prefix: Path) -> str:
     """The version of the harness in the environment at ``prefix``, where it is not this one; "none" where none is."""
-    found = [each.name[len("triton_matrix-") :][: -len(".dist-info")] for each in prefix.glob(_DIST_INFO)]
-    return "" if version() in found else next(iter(found), "none")
+    versions = [each.name[len("triton_matrix-") :][: -len(".dist-info")] for each in prefix.glob(_DIST_INFO)]
+    return "" if version() in versions else next(iter(versions), "none")
 
 
 def install(python: str) -> None:

@@ -41,8 +41,8 @@ def missing_python(cell: Cell) -> str:
 
 def no_python(version: str) -> str:
     """What is said of an interpreter that is not here."""
-    found = "none that runs was found on PATH, in pyenv or in uv"
-    return f"Python {version}, and {found}; `uv python install {version}` adds one"
+    reason = "none that runs was found on PATH, in pyenv or in uv"
+    return f"Python {version}, and {reason}; `uv python install {version}` adds one"
 
 
 def install_wheel(python: str, wheel: Path, options: Sequence[str] = ()) -> None:

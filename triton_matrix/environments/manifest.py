@@ -97,21 +97,21 @@ def read(folder: Path) -> dict[str, Any]:
     """
     path = folder / "manifest.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"--wheelhouse {folder}: no manifest.json, so it is no wheelhouse or not finished") from None
     except OSError as error:
         raise ValueError(f"--wheelhouse {folder}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
-    if isinstance(found, dict) and found.get("schema") != SCHEMA:
-        raise ValueError(f"{path}: schema is {schema.show(found.get('schema'))}; this reads {SCHEMA}")
-    wrong = schema.trouble(found, ALLOWED)
+    if isinstance(manifest, dict) and manifest.get("schema") != SCHEMA:
+        raise ValueError(f"{path}: schema is {schema.show(manifest.get('schema'))}; this reads {SCHEMA}")
+    wrong = schema.trouble(manifest, ALLOWED)
     if wrong:
         raise ValueError(f"{path}: {wrong}")
-    if found["package"] not in found["files"]:
-        raise ValueError(f"{path}: package is {found['package']!r}, which is none of its files")
-    return dict(found)
+    if manifest["package"] not in manifest["files"]:
+        raise ValueError(f"{path}: package is {manifest['package']!r}, which is none of its files")
+    return dict(manifest)
 
 
 def open_house(table: Table, cell: Cell, folder: Path) -> dict[str, Any]:
@@ -120,14 +120,14 @@ def open_house(table: Table, cell: Cell, folder: Path) -> dict[str, Any]:
     Raises:
         ValueError: not a wheelhouse, one for another cell or other pins, or a file missing or altered; names them.
     """
-    found = read(folder)
+    manifest = read(folder)
     again = f"gather it again with `nox -s wheelhouse -- {cell.name} DIR`"
-    if found["cell"] != cell.name:
-        raise ValueError(f"--wheelhouse {folder} is for cell {found['cell']}, not {cell.name}; {again}")
-    if found["pins"] != sources.sha256(table.locked_pins(cell)):
+    if manifest["cell"] != cell.name:
+        raise ValueError(f"--wheelhouse {folder} is for cell {manifest['cell']}, not {cell.name}; {again}")
+    if manifest["pins"] != sources.sha256(table.locked_pins(cell)):
         raise ValueError(f"--wheelhouse {folder} was gathered for other pins than constraints/{cell.name}.txt; {again}")
     wrong: list[str] = []
-    for name, about in found["files"].items():
+    for name, about in manifest["files"].items():
         whole = folder / "wheels" / name
         if not whole.is_file() and "pieces" in about:
             wrong += _join(whole, about["pieces"])
@@ -135,21 +135,21 @@ def open_house(table: Table, cell: Cell, folder: Path) -> dict[str, Any]:
     if wrong:
         shown = ", ".join(wrong[:5]) + (f", and {len(wrong) - 5} more" if len(wrong) > 5 else "")
         raise ValueError(f"--wheelhouse {folder}: {shown}; copy it again")
-    foreign = [sentence for name in found["files"] if (sentence := _foreign(table, cell, name, found))]
+    foreign = [sentence for name in manifest["files"] if (sentence := _foreign(table, cell, name, manifest))]
     if foreign:
         raise ValueError(f"--wheelhouse {folder}: {display_text.named(foreign, 3)}; {again}")
-    return found
+    return manifest
 
 
-def _foreign(table: Table, cell: Cell, name: str, found: Mapping[str, Any]) -> str:
+def _foreign(table: Table, cell: Cell, name: str, manifest: Mapping[str, Any]) -> str:
     """Why a file is not the one that the checkout pins, as words; "" where it is, or where nothing there pins it.
 
     A slimmed file is held by what it was made from. Another build that a setting brought when it was gathered is said
     so, and is no pinned file (:mod:`builds`).
     """
-    about, of = found["files"][name], pinned(name)
+    about, of = manifest["files"][name], pinned(name)
     digest = f"sha256:{about.get('made_from', about['sha256'])}"
-    if any(each.get("name") == of.name and digest in each.get("hashes", ()) for each in found["other_builds"]):
+    if any(each.get("name") == of.name and digest in each.get("hashes", ()) for each in manifest["other_builds"]):
         return ""
     fitting = [
         (path, pin)
@@ -162,10 +162,10 @@ def _foreign(table: Table, cell: Cell, name: str, found: Mapping[str, Any]) -> s
     return f"{name}{made} is none of those that constraints/{fitting[0][0].name} pins"
 
 
-def unpinned(table: Table, cell: Cell, found: Mapping[str, Any]) -> list[str]:
+def unpinned(table: Table, cell: Cell, manifest: Mapping[str, Any]) -> list[str]:
     """The files that the manifest alone vouches for: no pin of the checkout has their hash."""
     known = {digest for _, wanted in _all_pins(table, cell) for pin in wanted.values() for digest in pin.hashes}
-    return [name for name, about in found["files"].items() if f"sha256:{about['sha256']}" not in known]
+    return [name for name, about in manifest["files"].items() if f"sha256:{about['sha256']}" not in known]
 
 
 def _all_pins(table: Table, cell: Cell) -> list[tuple[Path, Mapping[str, Pin]]]:
@@ -173,15 +173,15 @@ def _all_pins(table: Table, cell: Cell) -> list[tuple[Path, Mapping[str, Pin]]]:
     return [(path, pins.read(path)) for path in (table.pins(cell), table.path.parent / TOOLS) if path.is_file()]
 
 
-def listed(folder: Path, found: Mapping[str, Any], scratch: Path) -> Path:
+def listed(folder: Path, manifest: Mapping[str, Any], scratch: Path) -> Path:
     """A folder of links to the files that the manifest lists, and to no other that lies beside them."""
     scratch.mkdir()
-    for name in found["files"]:
+    for name in manifest["files"]:
         (scratch / name).symlink_to((folder / "wheels" / name).resolve())
     return scratch
 
 
-def requirements(cell: Cell, wanted: Mapping[str, Pin], found: Mapping[str, Any]) -> list[Pin]:
+def requirements(cell: Cell, wanted: Mapping[str, Pin], manifest: Mapping[str, Any]) -> list[Pin]:
     """The cell's pins, each with the hashes of the manifest's own files: slimmed ones are not those of the index.
 
     Raises:
@@ -189,13 +189,13 @@ def requirements(cell: Cell, wanted: Mapping[str, Pin], found: Mapping[str, Any]
     """
     result = []
     for pin in wanted.values():
-        fitting = {name: pinned(name) for name in found["files"]}
+        fitting = {name: pinned(name) for name in manifest["files"]}
         fitting = {name: of for name, of in fitting.items() if of.name == pin.name and same_version(of, pin)}
         if not fitting:
             raise ValueError(
                 f"the wheelhouse of cell {cell.name} has no file of {pin.name} {pin.version}; gather it again"
             )
-        hashes = tuple(f"sha256:{found['files'][name]['sha256']}" for name in fitting)
+        hashes = tuple(f"sha256:{manifest['files'][name]['sha256']}" for name in fitting)
         result.append(Pin(pin.name, next(iter(fitting.values())).version, hashes))
     return result
 

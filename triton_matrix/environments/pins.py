@@ -33,14 +33,14 @@ def normal(name: str) -> str:
 
 def parse(text: str) -> dict[str, Pin]:
     """Name -> pin, of the text of a constraint file."""
-    found = {}
+    pins = {}
     for line in text.replace("\\\n", " ").splitlines():
         line = re.sub(r"\s#.*", "", line)
         pin = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?==([^\s;#]+)", line)
         if pin:
             name = normal(pin[1])
-            found[name] = Pin(name, pin[2], tuple(re.findall(r"--hash=(\S+)", line)))
-    return found
+            pins[name] = Pin(name, pin[2], tuple(re.findall(r"--hash=(\S+)", line)))
+    return pins
 
 
 def read(path: Path) -> dict[str, Pin]:
@@ -72,12 +72,12 @@ def check(table: Table, cell: Cell) -> Mapping[str, Pin]:
         ValueError: no constraint file, one that disagrees with the row, or one whose pins have no hashes.
     """
     path = table.locked_pins(cell)
-    found = read(path)
+    pins = read(path)
     where, again = f"constraints/{path.name}", f"`nox -s lock -- {cell.name}` writes it anew"
     for name, wanted in (("torch", cell.torch), ("triton", cell.triton)):
         if wanted in UNRELEASED or (cell.index and name == "triton"):  # on its own index Triton has other names
             continue
-        there = found[name].version if name in found else None
+        there = pins[name].version if name in pins else None
         if wanted and _without_local(there) != _without_local(wanted):
             says = f"pins {name} {there}" if there else f"does not pin {name}"
             raise ValueError(f"{where} {says}, and the row of cell {cell.name} says {name} {wanted}; {again}")
@@ -85,13 +85,13 @@ def check(table: Table, cell: Cell) -> Mapping[str, Pin]:
     if python and cell.python and python[1] != cell.python:
         says = f"is for Python {python[1]}, and the row of cell {cell.name} says python {cell.python}"
         raise ValueError(f"{where} {says}; {again}")
-    bare = [pin.name for pin in found.values() if not pin.hashes]
+    bare = [pin.name for pin in pins.values() if not pin.hashes]
     if bare and not cell.index:  # an index of a cell's own may give none
         shown = ", ".join(bare[:3]) + (f" and {len(bare) - 3} more" if len(bare) > 3 else "")
         raise ValueError(
             f"{where} has no hashes for {shown}; `nox -s lock -- {cell.name}` adds them and keeps the versions"
         )
-    return found
+    return pins
 
 
 def _without_local(version: Optional[str]) -> Optional[str]:

@@ -97,20 +97,20 @@ def _no_workspace(root: Path, pyproject: Mapping[str, Any]) -> None:
     workspace = pyproject.get("tool", {}).get("uv", {}).get("workspace")
     if workspace is None or "project" in pyproject:
         return
-    found = {path for pattern in workspace.get("members", ()) for path in root.glob(str(pattern))}
-    members = sorted(path.relative_to(root).as_posix() for path in found if (path / "pyproject.toml").is_file())
+    folders = {path for pattern in workspace.get("members", ()) for path in root.glob(str(pattern))}
+    members = sorted(path.relative_to(root).as_posix() for path in folders if (path / "pyproject.toml").is_file())
     one = f", such as --root {members[0]}" if members else ""
     raise ValueError(f"the folder is {str(root)!r}, a uv workspace of {', '.join(members) or 'nothing'}; name one{one}")
 
 
-def _with_static(found: Project, project: Mapping[str, Any]) -> Project:
+def _with_static(package: Project, project: Mapping[str, Any]) -> Project:
     """What setup.cfg or setup.py says, for what pyproject.toml leaves to them; the rest as pyproject.toml says."""
     extras = {name: tuple(rows) for name, rows in project.get("optional-dependencies", {}).items()}
     return replace(
-        found,
-        name=str(project.get("name", found.name)),
-        requires_python=str(project.get("requires-python", found.requires_python)),
-        extras=extras or found.extras,
+        package,
+        name=str(project.get("name", package.name)),
+        requires_python=str(project.get("requires-python", package.requires_python)),
+        extras=extras or package.extras,
     )
 
 
@@ -175,14 +175,14 @@ def _from_setup_py(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Optiona
 
 def _from_backend(root: Path, groups: Mapping[str, tuple[str, ...]]) -> Project:
     stamps = tuple((root / name).stat().st_mtime_ns for name in FILES if (root / name).is_file())
-    found = _ask_backend(root.resolve(), stamps)
+    answer = _ask_backend(root.resolve(), stamps)
     extras = {}
-    for name in found["extras"]:
+    for name in answer["extras"]:
         marked = re.compile(OF_EXTRA % re.escape(name))
-        extras[name] = tuple(marked.sub("", each).strip() for each in found["dependencies"] if marked.search(each))
-    own = tuple(each for each in found["dependencies"] if "extra ==" not in each)
+        extras[name] = tuple(marked.sub("", each).strip() for each in answer["dependencies"] if marked.search(each))
+    own = tuple(each for each in answer["dependencies"] if "extra ==" not in each)
     where = "what its build backend computes"
-    return Project(found["name"], found["requires_python"] or "", own, extras, groups, where)
+    return Project(answer["name"], answer["requires_python"] or "", own, extras, groups, where)
 
 
 @functools.cache
@@ -206,10 +206,10 @@ def _groups(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Dependency groups with ``include-group`` resolved; a group that includes itself ends there."""
 
     def rows(name: str, above: tuple[str, ...]) -> list[str]:
-        found: list[str] = []
+        entries: list[str] = []
         for each in raw.get(name, ()) if name not in above else ():
-            found += [each] if isinstance(each, str) else rows(str(each.get("include-group", "")), (*above, name))
-        return found
+            entries += [each] if isinstance(each, str) else rows(str(each.get("include-group", "")), (*above, name))
+        return entries
 
     return {name: tuple(rows(name, ())) for name in raw}
 

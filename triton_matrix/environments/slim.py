@@ -85,7 +85,7 @@ def is_dropped(name: str) -> bool:
 
 def _strip_all(wheel: zipfile.ZipFile, strip: str, folder: Path) -> dict[str, Path]:
     """Member -> the same library without debug symbols, for those that have a megabyte of them or more."""
-    found = {}
+    libraries = {}
     for number, info in enumerate(wheel.infolist()):
         if ".so" not in Path(info.filename).name or is_dropped(info.filename) or info.file_size < WORTH:
             continue
@@ -95,10 +95,10 @@ def _strip_all(wheel: zipfile.ZipFile, strip: str, folder: Path) -> dict[str, Pa
         if library.stat().st_size and _has_debug_sections(library):
             commands.run([strip, "--strip-debug", str(library)])
             if info.file_size - library.stat().st_size >= WORTH:
-                found[info.filename] = library
+                libraries[info.filename] = library
                 continue
         library.unlink()
-    return found
+    return libraries
 
 
 def _has_debug_sections(library: Path) -> bool:

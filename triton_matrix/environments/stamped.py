@@ -123,15 +123,15 @@ def _with_extras(
 
 def _path_of(requirement: str) -> Optional[Path]:
     """Where a requirement lies on this machine, absolute; None for what an index or an address brings."""
-    found = _LOCAL.fullmatch(requirement)
-    path = files.as_given(Path(found["path"])) if found else Path()
-    return path if found and (os.sep in found["path"] or found["path"][0] == ".") and path.exists() else None
+    match = _LOCAL.fullmatch(requirement)
+    path = files.as_given(Path(match["path"])) if match else Path()
+    return path if match and (os.sep in match["path"] or match["path"][0] == ".") and path.exists() else None
 
 
 def _located(requirement: str) -> str:
     """The requirement with the local path that it names made absolute, from wherever it was written."""
-    found, path = _LOCAL.fullmatch(requirement), _path_of(requirement)
-    return f"{found['before']}{path}{found['extras'] or ''}" if found and path else requirement
+    match, path = _LOCAL.fullmatch(requirement), _path_of(requirement)
+    return f"{match['before']}{path}{match['extras'] or ''}" if match and path else requirement
 
 
 def _build_anew(install: Sequence[str], requirements: Iterable[str]) -> None:
@@ -142,7 +142,7 @@ def _build_anew(install: Sequence[str], requirements: Iterable[str]) -> None:
 
 def _contents(requirements: Iterable[str]) -> list[str]:
     """A line of the stamp for each local path among the requirements, with the digest of all that a build may read."""
-    found = []
+    lines = []
     for path in filter(None, map(_path_of, requirements)):
         inside = sorted(path.iterdir()) if path.is_dir() else [path]
         read = [
@@ -150,14 +150,14 @@ def _contents(requirements: Iterable[str]) -> list[str]:
             for each in inside
             if each.name not in ("build", "dist") and each.name[0] != "." and not (each / "pyvenv.cfg").is_file()
         ]
-        found.append(f"{_CONTENT}{path}: {sources.digest(read, path.parent)}")
-    return found
+        lines.append(f"{_CONTENT}{path}: {sources.digest(read, path.parent)}")
+    return lines
 
 
 def _name(requirement: str) -> str:
     """The distribution that a requirement names, as an index spells it."""
-    found = re.match(r"[A-Za-z0-9._-]+", requirement)
-    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else requirement
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return re.sub(r"[-_.]+", "-", match[0]).lower() if match else requirement
 
 
 def _make(
@@ -184,11 +184,11 @@ def _make(
     install = [*pip, "install", "--quiet", *again, "--python", str(interpreter)]
     if not made:
         shutil.rmtree(home, ignore_errors=True)  # of an earlier request, or half made
-        found = interpreters.find_python(python) or python
+        base_python = interpreters.find_python(python) or python
         try:
-            commands.run([commands.uv(), "venv", "--quiet", "--python", found, str(home)])
+            commands.run([commands.uv(), "venv", "--quiet", "--python", base_python, str(home)])
         except commands.ToolError:
-            if found != python:
+            if base_python != python:
                 raise
             raise ValueError(interpreters.no_python(python)) from None
         for path in pins:

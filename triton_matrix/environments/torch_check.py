@@ -40,7 +40,7 @@ def trouble(platform: str) -> Optional[str]:
 
 
 if __name__ == "__main__":
-    found = trouble(sys.argv[1])
-    if found:
-        print(found)
-    sys.exit(1 if found else 0)
+    problem = trouble(sys.argv[1])
+    if problem:
+        print(problem)
+    sys.exit(1 if problem else 0)

@@ -86,7 +86,7 @@ def gather(
     made_from = slim.slim(wheels) if slimmed else {}
     after = _total(wheels.iterdir())
     commit, dirty = toolchain.git_state(table.root)
-    found: dict[str, Any] = {
+    listing: dict[str, Any] = {
         "schema": manifest.SCHEMA,
         "cell": cell.name,
         "platform": platform,
@@ -107,13 +107,13 @@ def gather(
         about: dict[str, Any] = {"sha256": sources.sha256(path), "bytes": path.stat().st_size}
         if path.name in made_from:
             about["made_from"] = made_from[path.name]
-        found["files"][path.name] = about
+        listing["files"][path.name] = about
         if piece and path.stat().st_size > piece:
             about["pieces"] = split(path, piece)
-    files.write_json(folder / "manifest.json", found)
+    files.write_json(folder / "manifest.json", listing)
     saved = f", {show_size(before - after)} less than without --slim" if slimmed else ""
-    print(f"{folder}: {len(found['files'])} wheels, {show_size(after)}{saved}", flush=True)
-    return found
+    print(f"{folder}: {len(listing['files'])} wheels, {show_size(after)}{saved}", flush=True)
+    return listing
 
 
 def install(table: Table, cell: Cell, python: str, folder: Path) -> Contents:
@@ -131,30 +131,30 @@ def install(table: Table, cell: Cell, python: str, folder: Path) -> Contents:
     """
     wanted = pins.check(table, cell)
     folder = folder.resolve()
-    found = manifest.open_house(table, cell, folder)
+    listing = manifest.open_house(table, cell, folder)
     print(f"cell {cell.name}: {cell.name}.txt from {folder}, offline", flush=True)
-    for other in found["other_builds"]:
+    for other in listing["other_builds"]:
         print(builds.sentence(other), flush=True)
-    alone = manifest.unpinned(table, cell, found)
+    alone = manifest.unpinned(table, cell, listing)
     if alone:
         what = "no pin of this checkout has the hash of"
         print(f"{what} {len(alone)} of its files, only the manifest: {display_text.named(alone, 8)}", flush=True)
     inside = contents.begin(python)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        offline = ["--offline", "--no-index", "--find-links", str(manifest.listed(folder, found, scratch / "wheels"))]
-        asked, gathered = scratch / "pins.txt", manifest.requirements(cell, wanted, found)
+        offline = ["--offline", "--no-index", "--find-links", str(manifest.listed(folder, listing, scratch / "wheels"))]
+        asked, gathered = scratch / "pins.txt", manifest.requirements(cell, wanted, listing)
         asked.write_text(pins.render(gathered), encoding="utf-8")
         again = [f"--reinstall-package={name}" for name in inside.other_than(gathered)]
         sync = [commands.uv(), "pip", "sync", "--python", python, "--require-hashes", *offline, *again, str(asked)]
         # a folder or a backend of this machine's own is not what was gathered
         commands.run(sync, env=builds.without_other_builds(), echo=True)
-        inside.installed(gathered, found["other_builds"])
-        built = folder / "wheels" / found["package"]
-        if found["sources"] != sources.package_digest(table):
+        inside.installed(gathered, listing["other_builds"])
+        built = folder / "wheels" / listing["package"]
+        if listing["sources"] != sources.package_digest(table):
             print("the checkout is not what the gathered wheel was built from: building another, offline", flush=True)
             out = scratch / "built"
-            built = wheel.build_wheel(table, found["platform"], out, python, _triton_of(table, cell), offline)
+            built = wheel.build_wheel(table, listing["platform"], out, python, _triton_of(table, cell), offline)
         interpreters.install_wheel(python, built, offline)
     interpreters.check_environment(cell, python)
     return inside
@@ -186,10 +186,10 @@ def split(path: Path, piece: int) -> list[dict[str, Any]]:
 
 def parse_size(text: str) -> int:
     """``60MiB`` -> bytes; KiB, MiB and GiB are known."""
-    found = re.fullmatch(r"([0-9]+)\s*([KMG]iB)?", text.strip())
-    if not found or not int(found[1]):
+    match = re.fullmatch(r"([0-9]+)\s*([KMG]iB)?", text.strip())
+    if not match or not int(match[1]):
         raise ValueError(f"--split is {text!r}; allowed is a whole number with KiB, MiB or GiB, such as 60MiB")
-    return int(found[1]) * UNITS[found[2] or ""]
+    return int(match[1]) * UNITS[match[2] or ""]
 
 
 def show_size(size: int) -> str:

@@ -182,10 +182,10 @@ def shortfall(run: AtlasRun, asked: Asked, content: Optional[Mapping[str, Any]])
 def absent(targets: Targets, content: Mapping[str, Any]) -> list[str]:
     """Of what was asked, the configurations (or the whole target) that an atlas file has nothing of, by name."""
     there = content["configurations"]
-    found = []
+    names = []
     for target, labels in targets.items():
         if labels is None or target not in there:
-            found.append(f"all of {target}")
+            names.append(f"all of {target}")
         else:
-            found += [f"{label} {target}" for label in labels if label not in there[target]]
-    return found
+            names += [f"{label} {target}" for label in labels if label not in there[target]]
+    return names

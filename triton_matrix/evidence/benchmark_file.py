@@ -64,18 +64,18 @@ EXTRA_INFO = {
 def read(path: Path, argument: str = "against") -> dict[str, Any]:
     """A file that the bench wrote; ValueError, which names the argument, where it is something else."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        about = found["triton_matrix"]
-        listed = (found["benchmarks"], about["gpus"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        about = content["triton_matrix"]
+        listed = (content["benchmarks"], about["gpus"])
         texts = (about["level"], about["cell"], about["date"], *(gpu["name"] for gpu in about["gpus"]))
-        texts += tuple(each["name"] for each in found["benchmarks"])
+        texts += tuple(each["name"] for each in content["benchmarks"])
         if not all(isinstance(each, list) for each in listed) or not all(isinstance(each, str) for each in texts):
             raise ValueError
     except OSError as error:
         raise ValueError(f"{argument} is {path}; it cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{argument} is {path}; allowed is a benchmark.json written by this bench") from None
-    return dict(found)
+    return dict(content)
 
 
 def inputs(table: Table, cell: Optional[Cell]) -> runs.Inputs:

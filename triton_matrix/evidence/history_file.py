@@ -61,16 +61,16 @@ def read(folder: Path) -> list[Point]:
     path = folder / FOLDER / NAME
     if not path.is_file():
         return []
-    found = []
+    points = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             content = json.loads(line)
             if content.pop("schema") != schemas.HISTORY:
                 raise ValueError("another schema")
-            found.append(Point(**content))
+            points.append(Point(**content))
         except (ValueError, TypeError, KeyError, AttributeError) as problem:
             raise HistoryError(f"{path} line {number} is no {schemas.HISTORY}: {problem}") from None
-    return ordered(found)
+    return ordered(points)
 
 
 def ordered(points: Iterable[Point]) -> list[Point]:
@@ -121,13 +121,13 @@ def matrix_of(folder: Path, commit: str) -> Optional[dict[str, Any]]:
     if len(letters) < SHORTEST or not set(letters) <= set("0123456789abcdef"):
         return None
     kept = {path.name[len("matrix-") :].partition(".")[0]: path for path in (folder / FOLDER).glob("matrix-*.json.gz")}
-    found = [path for name, path in kept.items() if name.startswith(letters[:_WHOLE])]
-    if len(found) != 1:
-        how = "matrices are kept for commits that begin so" if found else "matrix is kept for it"
+    paths = [path for name, path in kept.items() if name.startswith(letters[:_WHOLE])]
+    if len(paths) != 1:
+        how = "matrices are kept for commits that begin so" if paths else "matrix is kept for it"
         known = f"; kept are {', '.join(sorted(kept))}" if kept else ""
-        raise HistoryError(f"commit {commit!r}: {len(found) or 'no'} {how} in {folder / FOLDER}{known}")
+        raise HistoryError(f"commit {commit!r}: {len(paths) or 'no'} {how} in {folder / FOLDER}{known}")
     try:
-        content: dict[str, Any] = json.loads(gzip.decompress(found[0].read_bytes()))
+        content: dict[str, Any] = json.loads(gzip.decompress(paths[0].read_bytes()))
     except (OSError, ValueError, EOFError) as problem:
-        raise HistoryError(f"{found[0]} cannot be read: {problem}") from None
+        raise HistoryError(f"{paths[0]} cannot be read: {problem}") from None
     return content

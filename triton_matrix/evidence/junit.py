@@ -101,9 +101,9 @@ def _add_case(suite: Suite, counted: runs.Counted, element: ET.Element) -> None:
     order = list(OUTCOMES)
     known = suite.outcomes.get(test, outcome)
     suite.outcomes[test] = min(outcome, known, key=order.index)
-    found = element.find("properties")
-    if found is not None and test.startswith("incidents"):
-        values = {item.get("name", ""): display_text.clean(item.get("value", "")) for item in found}
+    properties = element.find("properties")
+    if properties is not None and test.startswith("incidents"):
+        values = {item.get("name", ""): display_text.clean(item.get("value", "")) for item in properties}
         suite.incidents.append({"test": test, "outcome": OUTCOMES[suite.outcomes[test]], **values})
 
 

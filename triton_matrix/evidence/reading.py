@@ -39,31 +39,31 @@ NAMES |= {*atlas_runs.NAMES.values(), bench_runs.NAME, *map(file_names.run, FILE
 
 def read(folders: list[Path]) -> Evidence:
     """Everything that the folders hold. A folder that does not exist holds nothing and is a problem."""
-    found, seen = Evidence(), set()
+    evidence, seen = Evidence(), set()
     for folder in folders:
         if not folder.is_dir():
-            found.problems.append(Problem(shown(folder), "there is no such folder", True))
+            evidence.problems.append(Problem(shown(folder), "there is no such folder", True))
             continue
-        for path in sorted(_files(folder, found.problems)):
+        for path in sorted(_files(folder, evidence.problems)):
             asked_apart = "launches" in path.relative_to(folder).parts  # of kernels that someone asked about: not ours
             wanted = path.suffix in (".json", ".xml") and path.name not in DERIVED and not asked_apart
             if wanted and path.is_file() and path.resolve() not in seen:
                 seen.add(path.resolve())  # a folder that is named twice, or within another, has each file once
-                _read_file(found, folder, path)
-    _pair(found)
-    _pair_atlas(found.atlas, found.atlas_runs, "codegen")
-    _pair_atlas(found.values, found.values_runs, "values")
-    _pair_atlas(found.device, found.device_runs, "device")
-    return found
+                _read_file(evidence, folder, path)
+    _pair(evidence)
+    _pair_atlas(evidence.atlas, evidence.atlas_runs, "codegen")
+    _pair_atlas(evidence.values, evidence.values_runs, "values")
+    _pair_atlas(evidence.device, evidence.device_runs, "device")
+    return evidence
 
 
 def imported(folder: Path) -> dict[str, str]:
     """The versions of torch and Triton that a run's process imported, as far as its folder says them."""
     try:
-        found = load_json((folder / file_names.ENVIRONMENT).read_text(encoding="utf-8"))
+        record = load_json((folder / file_names.ENVIRONMENT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    versions = {name: found[name].get("version") for name in ("torch", "triton")}
+    versions = {name: record[name].get("version") for name in ("torch", "triton")}
     return {name: str(version) for name, version in versions.items() if version}
 
 
@@ -82,45 +82,45 @@ def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
         yield from (Path(place, name) for name in names)
 
 
-def _pair(found: Evidence) -> None:
+def _pair(evidence: Evidence) -> None:
     """Give each suite the run that it is of; a run that left no suite is one without tests."""
-    by_place = {(suite.folder, suite.level): suite for suite in found.suites}
-    for document in found.runs:
+    by_place = {(suite.folder, suite.level): suite for suite in evidence.suites}
+    for document in evidence.runs:
         run = runs.from_json(document.content)
         suite = by_place.get((Path(document.file).parent, run.level))
         if suite is None:
             said = {**run.versions, **({"commit": run.commit} if run.commit else {})}
             column = parse(run.cell, run.versions.get("triton", ""))
             suite = Suite(column, run.level, document.date, document.file, document.source, said)
-            found.suites.append(suite)
+            evidence.suites.append(suite)
         suite.run, suite.date = run, document.date
 
 
-def _pair_atlas(found: list[Atlas], declared: list[Document], verb: str) -> None:
+def _pair_atlas(atlases: list[Atlas], declared: list[Document], verb: str) -> None:
     """Give each atlas file the run of its folder; a release that was asked for and left no file is one without."""
     for document in declared:
         run = atlas_runs.from_json(document.content, verb)
-        there = {each.release: each for each in found if each.folder == Path(document.file).parent}
+        there = {each.release: each for each in atlases if each.folder == Path(document.file).parent}
         for release, opened in run.opened_by_release().items():
             if release not in there:
                 content: dict[str, Any] = {"triton": release, "date": opened, "commit": run.commit, "entries": []}
                 there[release] = Atlas(NONE, "", document.file, document.source, content, release, there=False)
-                found.append(there[release])
+                atlases.append(there[release])
             there[release].run, there[release].date = run, max(there[release].date, as_utc(opened))
 
 
-def _read_file(found: Evidence, folder: Path, path: Path) -> None:
+def _read_file(evidence: Evidence, folder: Path, path: Path) -> None:
     source = str(folder)
     try:
         if path.suffix == ".xml":
-            found.suites.append(read_junit(path, source))
+            evidence.suites.append(read_junit(path, source))
             return
         kind, document = _read_json(path, source)
-        getattr(found, kind).append(document)
+        getattr(evidence, kind).append(document)
     except Unusable as error:
-        found.problems.append(Problem(shown(path), display_text.clean(str(error)), error.broken))
+        evidence.problems.append(Problem(shown(path), display_text.clean(str(error)), error.broken))
     except OSError as error:
-        found.problems.append(Problem(shown(path), f"cannot be read: {error.strerror}", True))
+        evidence.problems.append(Problem(shown(path), f"cannot be read: {error.strerror}", True))
 
 
 # schema of a file -> the list of Evidence that it belongs to, which is also its definition in evidence.schema.json

@@ -126,8 +126,8 @@ def from_json(content: dict[str, Any]) -> Run:
 
 
 def _counts(kernels: Any) -> dict[str, int]:
-    found = kernels.items() if isinstance(kernels, dict) else ()
-    return {str(kernel): count for kernel, count in found if type(count) is int and count > 0}
+    pairs = kernels.items() if isinstance(kernels, dict) else ()
+    return {str(kernel): count for kernel, count in pairs if type(count) is int and count > 0}
 
 
 def read_journal(run: Run, path: Path) -> None:

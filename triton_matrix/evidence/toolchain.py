@@ -95,14 +95,14 @@ def gpus() -> list[dict[str, Any]]:
             return []
     except Exception:  # a torch that does not import is reported under "torch"
         return []
-    found = []
+    devices = []
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         if torch.version.hip:
             arch = "hip:" + properties.gcnArchName.split(":")[0]
         else:
             arch = f"cuda:{properties.major}{properties.minor}"
-        found.append(
+        devices.append(
             {
                 "name": properties.name,
                 "arch": arch,
@@ -113,7 +113,7 @@ def gpus() -> list[dict[str, Any]]:
                 **({"device": int(os.environ[per_gpu.DEVICE])} if per_gpu.DEVICE in os.environ else {}),
             }
         )
-    return found
+    return devices
 
 
 def called(gpu: Mapping[str, Any]) -> str:
@@ -133,22 +133,22 @@ def distribution_of(module: str) -> Optional[str]:
 
 
 def _torch() -> dict[str, Any]:
-    found = _import("torch")
-    if isinstance(found, dict):
-        return found
+    module = _import("torch")
+    if isinstance(module, dict):
+        return module
     return {
-        "version": str(found.__version__),
-        "cuda": found.version.cuda,
-        "hip": found.version.hip,
+        "version": str(module.__version__),
+        "cuda": module.version.cuda,
+        "hip": module.version.hip,
         "distribution": distribution_of("torch"),
     }
 
 
 def _triton() -> dict[str, Any]:
-    found = _import("triton")
-    if isinstance(found, dict):
-        return found
-    return {"version": str(found.__version__), "distribution": distribution_of("triton")}
+    module = _import("triton")
+    if isinstance(module, dict):
+        return module
+    return {"version": str(module.__version__), "distribution": distribution_of("triton")}
 
 
 def _import(name: str) -> Any:
@@ -164,14 +164,14 @@ def _package(root: Optional[Path]) -> dict[str, Any]:
         return {"version": None, "origin": "unknown", "requires": []}
     package = load(root / "constraints" / "cells.toml").package
     name, module = os.environ.get(env_vars.SUBJECT_NAME, package.name), package.module
-    found = _import(module)
-    if isinstance(found, dict):
-        return {"version": None, "origin": "absent", "requires": [], **found}
-    places = [*getattr(found, "__path__", ()), getattr(found, "__file__", None)]  # a namespace has no file
+    imported = _import(module)
+    if isinstance(imported, dict):
+        return {"version": None, "origin": "absent", "requires": [], **imported}
+    places = [*getattr(imported, "__path__", ()), getattr(imported, "__file__", None)]  # a namespace has no file
     folder = Path(str(places[0])).resolve()  # a package's, or one module's
     in_wheel = "site-packages" in folder.parts or "dist-packages" in folder.parts
     requires: list[str] = []
-    version: Optional[str] = getattr(found, "__version__", None)
+    version: Optional[str] = getattr(imported, "__version__", None)
     if in_wheel:
         dist = metadata.distribution(name)
         version = dist.version
@@ -207,9 +207,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="the repo root (default: the current folder)")
     parser.add_argument("--json", type=Path, help="write to this file instead of standard output")
     options = parser.parse_args(argv)
-    found = record(options.cell, options.root)
+    environment = record(options.cell, options.root)
     if options.json:
-        files.write_json(options.json, found)
+        files.write_json(options.json, environment)
     else:
-        print(json.dumps(found, indent=1, sort_keys=True))
+        print(json.dumps(environment, indent=1, sort_keys=True))
     return 0

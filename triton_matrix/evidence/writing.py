@@ -170,7 +170,7 @@ def _with_properties(content: str, run: runs.Run) -> str:
     said = {"cell": run.cell, "level": run.level, "run": run.id, "date": run.opened, "commit": run.commit or ""}
     lines = [f"<property name={quoteattr(name)} value={quoteattr(value)} />" for name, value in said.items()]
     added = f"<properties>{''.join(lines)}</properties>"
-    return re.sub(r"<testsuite\b[^>]*[^>/]>", lambda found: found[0] + added, content, count=1)
+    return re.sub(r"<testsuite\b[^>]*[^>/]>", lambda match: match[0] + added, content, count=1)
 
 
 def failure(folder: Path, cell: str, stage: str, command: list[str], status: Optional[int], tail: str) -> None:
@@ -180,16 +180,16 @@ def failure(folder: Path, cell: str, stage: str, command: list[str], status: Opt
         stage: ``provide``, ``resolve`` or ``install``.
         command: what was run; ``status`` its exit status, None where it never ended; ``tail`` its last lines.
     """
-    found = {"schema": schemas.FAILURE, "cell": cell, "stage": stage, "command": command, "status": status}
-    _write(folder / file_names.FAILURE, {**found, "tail": tail, "date": toolchain.now()})
+    record = {"schema": schemas.FAILURE, "cell": cell, "stage": stage, "command": command, "status": status}
+    _write(folder / file_names.FAILURE, {**record, "tail": tail, "date": toolchain.now()})
     _remove(folder / file_names.UNAVAILABLE)
     forget_results(folder)
 
 
 def unavailable(folder: Path, cell: str, reason: str, verdict: str = "unavailable") -> None:
     """Keep why a cell could not be provided, in place of older evidence: what did not run never shows as passed."""
-    found = {"schema": schemas.UNAVAILABLE, "cell": cell, "verdict": verdict, "reason": reason}
-    _write(folder / file_names.UNAVAILABLE, {**found, "date": toolchain.now()})
+    record = {"schema": schemas.UNAVAILABLE, "cell": cell, "verdict": verdict, "reason": reason}
+    _write(folder / file_names.UNAVAILABLE, {**record, "date": toolchain.now()})
     _remove(folder / file_names.FAILURE)
     forget_results(folder)
 
@@ -200,9 +200,9 @@ def begin_providing(folder: Path, cell: str, command: list[str]) -> None:
     Older results stay where they are; they count again if nothing that they depend on has changed.
     """
     tail = "it began and never ended: it was killed, or still runs"
-    found = {"schema": schemas.FAILURE, "cell": cell, "stage": "provide", "command": command, "status": None}
+    record = {"schema": schemas.FAILURE, "cell": cell, "stage": "provide", "command": command, "status": None}
     try:
-        _write(folder / file_names.FAILURE, {**found, "tail": tail, "date": toolchain.now()})
+        _write(folder / file_names.FAILURE, {**record, "tail": tail, "date": toolchain.now()})
     except OSError:
         forget_results(folder)  # nothing can be written, and nothing older may stand
         raise

@@ -108,26 +108,26 @@ def of(root: Path, known: Sequence[Pair], module: Optional[str] = None) -> Choic
 
 def limits_of(package: project.Project) -> tuple[list[Requirement], str]:
     """What the package says of torch and Triton, and where, if not among its own dependencies."""
-    found = _about(package.dependencies)
-    if found:
-        return found, ""
+    limits = _about(package.dependencies)
+    if limits:
+        return limits, ""
     for name in GPU_EXTRAS:
-        found = _about(package.extras.get(name, ()))
-        if found:
-            return found, f" (of its extra {name})"
+        limits = _about(package.extras.get(name, ()))
+        if limits:
+            return limits, f" (of its extra {name})"
     return [], ""
 
 
 def _about(requirements: Iterable[str]) -> list[Requirement]:
-    found = []
+    limits = []
     for text in requirements:
         try:
             requirement = Requirement(text)
         except InvalidRequirement as error:
             raise ValueError(f"a dependency is {text!r}; it is no requirement: {str(error).splitlines()[0]}") from None
         if requirement.name in ("torch", "triton"):
-            found.append(requirement)
-    return found
+            limits.append(requirement)
+    return limits
 
 
 def choose_rows(
@@ -214,11 +214,11 @@ def suites_of(root: Path) -> tuple[str, ...]:
 
 def test_files(root: Path, suites: Iterable[str]) -> list[Path]:
     """The Python files of the suites."""
-    found: list[Path] = []
+    paths: list[Path] = []
     for name in suites:
         path = root / name
-        found += [path] if path.is_file() else sorted(path.rglob("*.py"))
-    return found
+        paths += [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return paths
 
 
 def test_requirements(package: project.Project) -> tuple[tuple[str, ...], list[str]]:
@@ -242,5 +242,5 @@ def test_requirements(package: project.Project) -> tuple[tuple[str, ...], list[s
 
 
 def _name(requirement: str) -> str:
-    found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement.strip())
-    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""
+    match = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement.strip())
+    return re.sub(r"[-_.]+", "-", match[0]).lower() if match else ""

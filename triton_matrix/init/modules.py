@@ -33,10 +33,10 @@ def of(root: Path, name: str, asked: Optional[str]) -> tuple[str, str]:
                 f"--module is {asked!r}; there is no {inside} or {inside}.py in {str(root)!r} or its folders"
             )
         return asked, ""
-    found = sorted(dict.fromkeys(_candidates(root, name)), key=lambda module: _likeliness(module, name))
-    if found:
-        others = f"; {', '.join(found[1:])} imports triton too, --module names it" if len(found) > 1 else ""
-        return found[0], others
+    names = sorted(dict.fromkeys(_candidates(root, name)), key=lambda module: _likeliness(module, name))
+    if names:
+        others = f"; {', '.join(names[1:])} imports triton too, --module names it" if len(names) > 1 else ""
+        return names[0], others
     elsewhere = next((path for path in _files(root) if imports_triton(path)), None)
     if elsewhere is None:
         raise ValueError(f"the folder is {str(root)!r}, where no file imports triton; the matrix is for its kernels")
@@ -68,10 +68,10 @@ def _candidates(root: Path, name: str) -> Iterator[str]:
             if path.suffix == ".py" and _is_called(path.stem, name):
                 yield from [path.stem] if imports_triton(path) else []
             elif path.is_dir():
-                found = _below(home, path, name)
+                names = _below(home, path, name)
                 # a folder at the root is only taken for a namespace where the distribution is called so
                 yield from (
-                    each for each in found if home != root.resolve() or "." not in each or _is_called(each, name)
+                    each for each in names if home != root.resolve() or "." not in each or _is_called(each, name)
                 )
 
 
@@ -101,10 +101,10 @@ def homes_of(root: Path) -> list[Path]:
 
 def _named(tool: Mapping[str, Any]) -> Iterator[Any]:
     def said(*keys: str) -> Any:
-        found: Any = tool
+        value: Any = tool
         for key in keys:
-            found = found.get(key) if isinstance(found, Mapping) else None
-        return found
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value
 
     yield from (said("maturin", "python-source"), said("pdm", "build", "package-dir"))
     yield said("uv", "build-backend", "module-root")

@@ -102,12 +102,12 @@ def harness_requirement() -> str:
         origin = importlib.metadata.distribution(harness.NAME).read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:
         origin = None
-    found = json.loads(origin) if origin else {}
-    commit = found.get("vcs_info", {}).get("commit_id")
+    source = json.loads(origin) if origin else {}
+    commit = source.get("vcs_info", {}).get("commit_id")
     if not commit:
         return harness.NAME
-    folder = f"#subdirectory={found['subdirectory']}" if found.get("subdirectory") else ""
-    return f"{harness.NAME} @ {found['vcs_info']['vcs']}+{found['url']}@{commit}{folder}"
+    folder = f"#subdirectory={source['subdirectory']}" if source.get("subdirectory") else ""
+    return f"{harness.NAME} @ {source['vcs_info']['vcs']}+{source['url']}@{commit}{folder}"
 
 
 def _toml(value: object) -> str:

@@ -120,9 +120,9 @@ def is_aligned(value: Any) -> bool:
 
 def itemsize(dtype: str) -> int:
     """Bytes of an element of a type as signatures spell it: 2 of ``fp16``, 1 of ``i1`` and ``fp8e5``."""
-    found = re.match(r"[a-z]+(\d+)", dtype)
-    assert found is not None
-    return max(1, int(found[1]) // 8)
+    match = re.match(r"[a-z]+(\d+)", dtype)
+    assert match is not None
+    return max(1, int(match[1]) // 8)
 
 
 def described(where: str, value: Any, read: Callable[[str], bytes], seed: int) -> Any:
@@ -166,9 +166,11 @@ def _checked(where: str, fill: Mapping[str, Any], read: Callable[[str], bytes]) 
         content = read(fill["name"])
     except OSError as problem:
         raise ArgumentError(f"{where}.fill names {fill['name']}; {problem.strerror}") from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != fill.get("digest"):
-        raise ArgumentError(f"{where}.fill names {fill['name']}, whose digest is {found[:16]}..., not that of the fill")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != fill.get("digest"):
+        raise ArgumentError(
+            f"{where}.fill names {fill['name']}, whose digest is {digest[:16]}..., not that of the fill"
+        )
     return content
 
 
@@ -185,8 +187,8 @@ def constexpr(where: str, value: Any) -> Any:
     if is_none(value):
         return None
     if isinstance(value, str):
-        found = re.fullmatch(r"(?:tl|triton\.language|torch)\.(\w+)", value)
-        return {"dtype": _short(DTYPES[found[1]])} if found and found[1] in DTYPES else value
+        match = re.fullmatch(r"(?:tl|triton\.language|torch)\.(\w+)", value)
+        return {"dtype": _short(DTYPES[match[1]])} if match and match[1] in DTYPES else value
     if isinstance(value, Mapping):
         ((kind, content),) = value.items()
         if kind == "tuple":

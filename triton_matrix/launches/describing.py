@@ -33,15 +33,15 @@ def describe(path: Path) -> Described:
     Raises:
         LaunchError: as of :func:`launch_file.files_of` and :func:`launch_file.read`.
     """
-    found = Described()
+    described = Described()
     for file in launch_file.files_of(path):
         name = file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else file.stem
         content = launch_file.read(file)
         try:
-            found.launches += _of_one(name, content, file.parent)
+            described.launches += _of_one(name, content, file.parent)
         except ValueError as problem:
-            found.refused[name] = str(problem)
-    return found
+            described.refused[name] = str(problem)
+    return described
 
 
 def _of_one(name: str, content: dict[str, Any], folder: Path) -> list[dict[str, Any]]:

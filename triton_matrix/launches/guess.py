@@ -64,26 +64,26 @@ def kernels(root: Path) -> tuple[list[Kernel], dict[Path, str]]:
     Returns:
         beside them, the files that this Python cannot parse, with what it says.
     """
-    found: dict[str, Kernel] = {}
+    by_reference: dict[str, Kernel] = {}
     unread: dict[Path, str] = {}
     called: set[str] = set()  # by kernels
     for file in python_files(root):
         here, problem, used = _of_file(file)
-        found |= {kernel.reference: kernel for kernel in here}
+        by_reference |= {kernel.reference: kernel for kernel in here}
         called |= used
         if problem:
             unread[file] = problem
-    return [kernel for kernel in found.values() if kernel.name not in called], unread
+    return [kernel for kernel in by_reference.values() if kernel.name not in called], unread
 
 
 def python_files(root: Path) -> list[Path]:
     """The package's own files at and below ``root``: no tests and benchmarks, nothing hidden, no environment."""
-    found = []
+    files = []
     for place, folders, names in os.walk(root):
         kept = (each for each in folders if each not in BESIDE and not each.startswith("."))
         folders[:] = [each for each in kept if not Path(place, each, "pyvenv.cfg").is_file()]
-        found += [Path(place, name) for name in names if name.endswith(".py") and not name.startswith(".")]
-    return sorted(found)
+        files += [Path(place, name) for name in names if name.endswith(".py") and not name.startswith(".")]
+    return sorted(files)
 
 
 def otherwise(launch: str) -> Iterator[str]:
@@ -110,15 +110,15 @@ def _of_file(file: Path) -> tuple[list[Kernel], str, set[str]]:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as problem:
         return [], f"{file.name} cannot be parsed: {problem}", set()
-    tuned, found, called = _tuned(tree), [], set()
+    tuned, definitions, called = _tuned(tree), [], set()
     functions = dict(_functions(tree.body, ""))
     helpers = {name: node for name, node in functions.items() if _is_jit(node)}
     for name, node in functions.items():
         if _is_jit(node):
             called |= _called(node)
         if _is_kernel(node):
-            found.append(Kernel(name, file, node.lineno, _launch(f"{file}:{name}", node, tuned, helpers)))
-    return found, "", called
+            definitions.append(Kernel(name, file, node.lineno, _launch(f"{file}:{name}", node, tuned, helpers)))
+    return definitions, "", called
 
 
 def _functions(body: list[ast.stmt], above: str) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -161,13 +161,13 @@ def _method_calls(node: ast.AST) -> Iterator[Any]:
 
 def _tuned(tree: ast.Module) -> set[str]:
     """Every name that a tuner's configuration or a heuristic of the file may set."""
-    found: set[str] = set()
+    names: set[str] = set()
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and any(name in ast.dump(call.func) for name in ("'Config'", "'heuristics'")):
             tables = [table for table in ast.walk(call) if isinstance(table, ast.Dict)]
             keys = [key.value for table in tables for key in table.keys if isinstance(key, ast.Constant)]
-            found |= {key for key in keys if isinstance(key, str)}
-    return found
+            names |= {key for key in keys if isinstance(key, str)}
+    return names
 
 
 def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Mapping[str, ast.FunctionDef]) -> str:
@@ -203,11 +203,11 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Map
 
 def _sizes(node: ast.FunctionDef) -> set[str]:
     """The names that a range or a block's shape is made of."""
-    found: set[str] = set()
+    names: set[str] = set()
     for call in _method_calls(node):
         if call.func.attr in ("arange", "zeros", "full"):
-            found |= {each.id for argument in call.args for each in ast.walk(argument) if isinstance(each, ast.Name)}
-    return found
+            names |= {each.id for argument in call.args for each in ast.walk(argument) if isinstance(each, ast.Name)}
+    return names
 
 
 def _constant(name: str, is_size: bool) -> Any:
@@ -228,12 +228,12 @@ def _constant(name: str, is_size: bool) -> Any:
 
 def _descriptors(node: ast.FunctionDef) -> dict[str, int]:
     """The names that are asked themselves to load or store, as descriptors are, with the number of their dimensions."""
-    found = {}
+    dimensions = {}
     for call in _method_calls(node):
         of, at = call.func.value, call.args[0] if call.args else None
         if call.func.attr in ("load", "store") and isinstance(of, ast.Name) and isinstance(at, (ast.List, ast.Tuple)):
-            found[of.id] = len(at.elts)
-    return found
+            dimensions[of.id] = len(at.elts)
+    return dimensions
 
 
 def _pointers(node: ast.FunctionDef, parameters: set[str], helpers: Mapping[str, ast.FunctionDef]) -> set[str]:
@@ -243,21 +243,21 @@ def _pointers(node: ast.FunctionDef, parameters: set[str], helpers: Mapping[str,
         helpers: functions that it may pass one to.
     """
     assigned = _assigned(node)
-    found = {name for name in parameters if re.search(r"ptr|^p_", name, re.IGNORECASE)}
+    pointers = {name for name in parameters if re.search(r"ptr|^p_", name, re.IGNORECASE)}
     for call in _method_calls(node):
         if call.func.attr in _POINTERS:
             named = [keyword.value for keyword in call.keywords if keyword.arg in ("base", "pointer")]
             first = (call.args or named or [None])[0]
             base = _base(first, assigned, parameters, set())
             if base:
-                found.add(base)
+                pointers.add(base)
     for helper, given in _passed(node, helpers):
         others = {name: each for name, each in helpers.items() if name != helper.name}
         taken = [each.arg for each in (*helper.args.posonlyargs, *helper.args.args)]
         pointed = _pointers(helper, set(taken), others)
         named = [*zip(taken, given.args), *((each.arg, each.value) for each in given.keywords)]
-        found |= {_base(value, assigned, parameters, set()) for name, value in named if name in pointed}
-    return found - {""}
+        pointers |= {_base(value, assigned, parameters, set()) for name, value in named if name in pointed}
+    return pointers - {""}
 
 
 def _passed(node: ast.AST, helpers: Mapping[str, ast.FunctionDef]) -> Iterator[tuple[ast.FunctionDef, ast.Call]]:
@@ -288,16 +288,16 @@ def _indices(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
     addresses += [each.iter for each in ast.walk(node) if isinstance(each, ast.For)]  # and so are bounds of loops
     todo = {each.id for address in addresses for each in ast.walk(address) if isinstance(each, ast.Name)}
     seen: set[str] = set()
-    found: set[str] = set()
+    pointers: set[str] = set()
     while todo:
         name = todo.pop()
         seen.add(name)
         for value in assigned.get(name, ()):
             loads = [call for call in _method_calls(value) if call.func.attr == "load" and call.args]
-            found |= {_base(call.args[0], assigned, parameters, set()) for call in loads}
+            pointers |= {_base(call.args[0], assigned, parameters, set()) for call in loads}
             named = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
             todo |= set() if loads else named - seen - parameters
-    return found - {""}
+    return pointers - {""}
 
 
 def _bitwise(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
@@ -311,7 +311,7 @@ def _bitwise(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
         elif isinstance(each, ast.AugAssign) and isinstance(each.op, _BITWISE) and isinstance(each.target, ast.Name):
             todo += [each.target, each.value]
             results.add(each.target.id)
-    found: set[str] = set()
+    pointers: set[str] = set()
     seen: set[str] = set()
     while todo:
         value = todo.pop()
@@ -321,7 +321,7 @@ def _bitwise(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
             seen.add(value.id)
             todo += assigned.get(value.id, [])
         elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "load":
-            found.add(_base(value.args[0] if value.args else None, assigned, parameters, set()))
+            pointers.add(_base(value.args[0] if value.args else None, assigned, parameters, set()))
     for call in _method_calls(node):
         if call.func.attr == "store" and len(call.args) > 1:
             stored = call.args[1]
@@ -329,17 +329,17 @@ def _bitwise(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
             if (isinstance(stored, ast.Name) and stored.id in results) or any(
                 isinstance(each, ast.BinOp) and isinstance(each.op, _BITWISE) for each in of
             ):
-                found.add(_base(call.args[0], assigned, parameters, set()))
-    return found - {""}
+                pointers.add(_base(call.args[0], assigned, parameters, set()))
+    return pointers - {""}
 
 
 def _assigned(node: ast.FunctionDef) -> dict[str, list[ast.expr]]:
     """Local name -> what is assigned to it."""
-    found: dict[str, list[ast.expr]] = {}
+    values: dict[str, list[ast.expr]] = {}
     for each in ast.walk(node):
         if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
-            found.setdefault(each.targets[0].id, []).append(each.value)
-    return found
+            values.setdefault(each.targets[0].id, []).append(each.value)
+    return values
 
 
 def _base(expr: Optional[ast.expr], assigned: dict[str, list[ast.expr]], parameters: set[str], seen: set[str]) -> str:
@@ -352,8 +352,8 @@ def _base(expr: Optional[ast.expr], assigned: dict[str, list[ast.expr]], paramet
         if expr.id in seen:
             return ""
         seen.add(expr.id)
-        found = [_base(value, assigned, parameters, seen) for value in assigned.get(expr.id, [])]
-        return next((each for each in found if each), "")
+        bases = [_base(value, assigned, parameters, seen) for value in assigned.get(expr.id, [])]
+        return next((each for each in bases if each), "")
     if isinstance(expr, ast.Call) and isinstance(expr.func, ast.Attribute):
         if expr.func.attr in ("make_block_ptr", "advance", "multiple_of", "max_contiguous"):
             return _base(expr.args[0] if expr.args else None, assigned, parameters, seen)

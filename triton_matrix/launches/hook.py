@@ -34,8 +34,8 @@ def told(reference: str, root: Path, target_names: list[str]) -> tuple[list[Conf
     Raises:
         ValueError: the hook cannot be called, or an entry is no configuration; names the entry and the key.
     """
-    found, read = _asked(reference, root, target_names)
-    result = [_configuration(reference, root, number, entry) for number, entry in enumerate(found)]
+    entries, read = _asked(reference, root, target_names)
+    result = [_configuration(reference, root, number, entry) for number, entry in enumerate(entries)]
     called: set[str] = set()
     for number, each in enumerate(result):
         if each.target not in target_names:
@@ -53,9 +53,9 @@ def launches(reference: str, root: Path) -> tuple[list[dict[str, Any]], Reads]:
     Returns:
         for each ``kernel``, ``settings``, and ``asked``, which lacks the name.
     """
-    found, read = _asked(reference, root, [LAUNCHED])
+    entries, read = _asked(reference, root, [LAUNCHED])
     whole = []
-    for number, entry in enumerate(found):
+    for number, entry in enumerate(entries):
         each = _configuration(reference, root, number, entry)
         if "grid" in entry:
             asked = {"kernel": each.kernel, "args": entry["values"], "grid": list(entry["grid"])}
@@ -68,10 +68,10 @@ def launches(reference: str, root: Path) -> tuple[list[dict[str, Any]], Reads]:
 def _asked(reference: str, root: Path, target_names: list[str]) -> tuple[list[Any], Reads]:
     notes = Notes(lambda path: not is_library(path), lambda question, asker: True)
     with listening(notes):
-        found = hooks.function_of(root, reference, "atlas")(list(target_names))
-    if not isinstance(found, list) or not found:
-        raise ValueError(f"atlas is {reference!r}, which gives {found!r:.80}; it gives a list of dictionaries")
-    return found, notes.inputs()
+        entries = hooks.function_of(root, reference, "atlas")(list(target_names))
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f"atlas is {reference!r}, which gives {entries!r:.80}; it gives a list of dictionaries")
+    return entries, notes.inputs()
 
 
 def _configuration(reference: str, root: Path, number: int, entry: Any) -> Configuration:

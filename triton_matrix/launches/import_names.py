@@ -103,24 +103,24 @@ def _imports(path: Path) -> tuple[_Import, ...]:
 
     A tree of each file would say the same, and takes a hundred times as long.
     """
-    found = []
+    statements = []
     for match in _STATEMENT.finditer(path.read_text(encoding="utf-8", errors="replace")):
         dots, module, taken, modules = match.groups()
         if modules:
-            found += [_Import(0, each, ()) for each in _MODULE.findall(modules)]
+            statements += [_Import(0, each, ()) for each in _MODULE.findall(modules)]
         else:
             taken = re.sub(r"#[^\n]*|\bas\s+\w+", " ", taken)
-            found.append(_Import(len(dots), module, tuple(re.findall(r"\w+", taken))))
-    return tuple(dict.fromkeys(found))
+            statements.append(_Import(len(dots), module, tuple(re.findall(r"\w+", taken))))
+    return tuple(dict.fromkeys(statements))
 
 
 def _files(base: Path, statement: _Import) -> list[Path]:
     """The files that ``from module import names`` may load, with ``base`` as the folder that the module is in."""
     module = base.joinpath(*statement.module.split(".")) if statement.module else base
-    found = _existing(module)
+    files = _existing(module)
     for name in statement.names if module.is_dir() else ():
-        found += _existing(module / name)
-    return found
+        files += _existing(module / name)
+    return files
 
 
 def _existing(candidate: Path) -> list[Path]:

@@ -30,18 +30,18 @@ def of(fn: Any) -> dict[str, list[Any]]:
 
     The values are the plain ones and constexprs among the globals that its functions read.
     """
-    found: dict[str, list[Any]] = {}
+    parts: dict[str, list[Any]] = {}
     for each in functions(fn):
         if each.fn.__module__.partition(".")[0] == "triton":
             continue
         code = each.fn.__code__
         place = f"{places.shown(code.co_filename)}:{code.co_firstlineno}"
-        found[f"{each.fn.__module__}.{each.fn.__qualname__}"] = [place, str(each.src)]
+        parts[f"{each.fn.__module__}.{each.fn.__qualname__}"] = [place, str(each.src)]
         for name, value in _used(each):
             plain = getattr(value, "value", value) if type(value).__name__ == "constexpr" else value
             if type(plain) in _PLAIN:
-                found[f"{each.fn.__module__}.{name}"] = ["", repr(plain)]
-    return found
+                parts[f"{each.fn.__module__}.{name}"] = ["", repr(plain)]
+    return parts
 
 
 def digest(fn: Any) -> str:
@@ -65,15 +65,15 @@ def _used(each: Any) -> list[tuple[str, Any]]:
     """The globals that a jit function reads, and what it reads of modules among them, by name."""
     names = each.fn.__code__.co_names
     scope = each.fn.__globals__
-    found = [(name, scope[name]) for name in names if name in scope]
-    for module_name, module in list(found):
+    pairs = [(name, scope[name]) for name in names if name in scope]
+    for module_name, module in list(pairs):
         if isinstance(module, types.ModuleType):
             inside = {name: vars(module)[name] for name in names if name in vars(module)}
             tritons = module.__name__.partition(".")[0] == "triton"
-            found += [
+            pairs += [
                 (f"{module_name}.{name}", value) for name, value in inside.items() if not tritons or _is_jit(value)
             ]
-    return found
+    return pairs
 
 
 def _is_jit(value: Any) -> bool:

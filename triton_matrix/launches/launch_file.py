@@ -125,10 +125,10 @@ def files_of(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = sorted(path.rglob("*.toml"))
-    if not found:
+    paths = sorted(path.rglob("*.toml"))
+    if not paths:
         raise LaunchError(f"--launches is {str(path)!r}; this folder holds no *.toml")
-    return found
+    return paths
 
 
 def expand_all(path: Path, target_names: list[str]) -> list[Configuration]:
@@ -245,19 +245,19 @@ def remarks(content: dict[str, Any]) -> list[str]:
     args = {name: arguments.compiled(value) for name, value in content["args"].items()}
     function = split(content["kernel"])[1]
     hinted = content["hints"].get("divisible_by_16")
-    found = []
+    sentences = []
     for name in hinted or ():
         if str(args.get(name)).startswith(("fp", "bf", "i1", "u1", "tensordesc")):
-            found.append(
+            sentences.append(
                 f"{function}: hints has {name!r} of type {args[name]}; a launch gives a hint for integers and pointers"
             )
     integers = [name for name, kind in args.items() if kind in ("i32", "i64")]
     if hinted is None and integers:
-        found.append(
+        sentences.append(
             f"{function}: nothing says what {', '.join(integers)} may be divided by; a launch does, and loads may be"
             f" wider with it: write the value of a launch, such as {integers[0]} = 4096, or hints.divisible_by_16"
         )
-    return found
+    return sentences
 
 
 def _among(value: Any, others: list[Any]) -> bool:

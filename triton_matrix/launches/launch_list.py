@@ -45,7 +45,7 @@ def of_files(paths: Iterable[Path]) -> list[Launched]:
         LaunchError: as of :func:`describing.describe`.
         ValueError: two launches of one name.
     """
-    found: dict[str, Launched] = {}
+    by_label: dict[str, Launched] = {}
     for path in paths:
         described = describing.describe(path)
         launches = [_of(each["name"], each["kernel"], each) for each in described.launches]
@@ -53,10 +53,10 @@ def of_files(paths: Iterable[Path]) -> list[Launched]:
             file = path / f"{name}.toml" if path.is_dir() else path
             launches.append(_of(name, launch_file.read(file)["kernel"], {}, why))
         for each in launches:
-            if each.label in found:
+            if each.label in by_label:
                 raise ValueError(f"two launches are called {each.label}")
-            found[each.label] = each
-    return list(found.values())
+            by_label[each.label] = each
+    return list(by_label.values())
 
 
 def _of(name: str, reference: str, asked: Mapping[str, Any], refused: str = "") -> Launched:
@@ -83,9 +83,9 @@ def of_hook(reference: str, root: Path, python: str, folder: Path) -> tuple[list
     if done.returncode:
         raise ValueError((done.stderr.strip().splitlines() or [f"atlas is {reference!r}, which cannot be asked"])[-1])
     said = json.loads(out.read_text(encoding="utf-8"))
-    found = []
+    launches = []
     for each in said["launches"]:
         kernel = naming.kernel(each["kernel"])
         settings = tuple(each["settings"])
-        found.append(Launched(kernel, settings, {**each["asked"], "name": naming.label(kernel, settings)}))
-    return found, said["read"]
+        launches.append(Launched(kernel, settings, {**each["asked"], "name": naming.label(kernel, settings)}))
+    return launches, said["read"]

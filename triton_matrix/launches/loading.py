@@ -87,7 +87,7 @@ class Loader:
             self._local.search([self._source_root] if self._source_root else packages.folders_above(path))
         try:
             module = importlib.import_module(module_name)
-            found = _named(module, function)
+            kernel = _named(module, function)
         except StandInError as problem:
             raise ImportFailure(str(problem)) from None
         except KernelError:
@@ -98,13 +98,13 @@ class Loader:
                     raise GluonIsNewer(f"is written in Gluon, which Triton has from {GLUON_SINCE} on") from None
                 raise KernelError(f"kernel is {reference!r}, which {_GLUON}") from None
             raise ImportFailure(_why(problem)) from None
-        if isinstance(found, StandIn) and found._problem:
-            raise ImportFailure(found._problem)
-        if found is None:
+        if isinstance(kernel, StandIn) and kernel._problem:
+            raise ImportFailure(kernel._problem)
+        if kernel is None:
             raise KernelError(f"kernel is {reference!r}; {module_name} has no {function}")
-        if is_gluon(found) and not self._gluon:
+        if is_gluon(kernel) and not self._gluon:
             raise KernelError(f"kernel is {reference!r}, which {_GLUON}")
-        return found
+        return kernel
 
 
 def has_gluon() -> bool:
@@ -128,10 +128,10 @@ def _named(module: Any, name: str) -> Any:
             return local_kernels.made(module, name)
         except local_kernels.LocalError as problem:
             raise KernelError(f"kernel is {name!r}, which {problem}") from None
-    found = module
+    value = module
     for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
+        value = getattr(value, part, None)
+    return value
 
 
 def _forget_users_modules() -> None:
@@ -174,10 +174,10 @@ def load(reference: str) -> Any:
         module = importlib.import_module(module_name)
     except Exception as problem:
         raise KernelError(f"kernel is {reference!r}; importing {module_name}: {_why(problem)}") from None
-    found = _named(module, function)
-    if found is None:
+    kernel = _named(module, function)
+    if kernel is None:
         raise KernelError(f"kernel is {reference!r}; {module_name} has no {function}")
-    return found
+    return kernel
 
 
 def split(reference: str) -> tuple[str, str]:
@@ -209,14 +209,14 @@ def file_of(reference: str) -> Optional[Path]:
     names, search = module.split("."), None
     for count in range(1, len(names) + 1):
         name = ".".join(names[:count])
-        found = PathFinder.find_spec(name, search)
-        if found is None:
+        spec = PathFinder.find_spec(name, search)
+        if spec is None:
             if count == len(names) == 1 and name in sys.builtin_module_names:
                 return None
             raise KernelError(f"kernel is {reference!r}; there is no module {name}")
-        search = list(found.submodule_search_locations or [])
-    assert found is not None
-    return Path(found.origin) if found.origin and found.origin.endswith(".py") else None
+        search = list(spec.submodule_search_locations or [])
+    assert spec is not None
+    return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
 
 
 def _why(problem: BaseException) -> str:

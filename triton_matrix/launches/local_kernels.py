@@ -29,12 +29,12 @@ def source(file: Path, name: str) -> ast.FunctionDef:
     scopes: list[list[Any]] = [[ast.parse(file.read_bytes())]]
     around: list[Any] = []
     for part in (each for each in name.split(".") if each != "<locals>"):
-        found = [node for scope in scopes[-1] for node in _inside(scope) if node.name == part]
-        if len(found) != 1:
-            verb = "are" if len(found) > 1 else "is"
-            raise LocalError(f"is made inside a function, and {len(found) or 'nothing'} in its source {verb} called so")
-        around += [found[0]]
-        scopes.append(found)
+        nodes = [node for scope in scopes[-1] for node in _inside(scope) if node.name == part]
+        if len(nodes) != 1:
+            verb = "are" if len(nodes) > 1 else "is"
+            raise LocalError(f"is made inside a function, and {len(nodes) or 'nothing'} in its source {verb} called so")
+        around += [nodes[0]]
+        scopes.append(nodes)
     kernel = around.pop()
     held = {each for node in around if not isinstance(node, ast.ClassDef) for each in _held(node)}
     used = sorted(held & {node.id for node in ast.walk(kernel) if isinstance(node, ast.Name)} - _held(kernel))

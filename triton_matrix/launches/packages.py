@@ -51,12 +51,12 @@ class LocalFinder:
         top = name.partition(".")[0]
         if top not in self._roots:
             return None
-        found = PathFinder.find_spec(name, list(path) if path is not None else [self._roots[top]])
-        if found is None or not isinstance(found.loader, SourceFileLoader):
-            return found
-        is_package = found.submodule_search_locations is not None
-        found.loader = (_LazyPackage if is_package else _Statements)(found.loader.name, found.loader.path)
-        return found
+        spec = PathFinder.find_spec(name, list(path) if path is not None else [self._roots[top]])
+        if spec is None or not isinstance(spec.loader, SourceFileLoader):
+            return spec
+        is_package = spec.submodule_search_locations is not None
+        spec.loader = (_LazyPackage if is_package else _Statements)(spec.loader.name, spec.loader.path)
+        return spec
 
 
 class NotingFinder:
@@ -156,19 +156,19 @@ def _lacking(node: ast.stmt, namespace: dict[str, Any]) -> str:
 
 def names_bound(node: ast.stmt) -> set[str]:
     """The names that a statement may bind in the scope that it stands in."""
-    found = set()
+    names = set()
     todo: list[ast.AST] = [node]
     while todo:
         each = todo.pop()
         if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.add(each.name)
+            names.add(each.name)
             continue
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
-            found.add(each.id)
+            names.add(each.id)
         elif isinstance(each, (ast.Import, ast.ImportFrom)):
-            found |= {(alias.asname or alias.name).partition(".")[0] for alias in each.names}
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in each.names}
         todo += ast.iter_child_nodes(each)
-    return found - {"*"}
+    return names - {"*"}
 
 
 class _LazyPackage(_Statements):
@@ -216,8 +216,8 @@ def _taken(package: types.ModuleType, source: tuple[str, str], name: str) -> Any
 
 def _imported_in(path: str, name: str) -> Optional[tuple[str, str]]:
     """Module and name that an import statement at the top level of a file binds ``name`` to, once and nowhere else."""
-    found = _bound_in(path).get(name, [])
-    return found[0] if len(found) == 1 and found[0] != (".", name) else None
+    origins = _bound_in(path).get(name, [])
+    return origins[0] if len(origins) == 1 and origins[0] != (".", name) else None
 
 
 @functools.cache

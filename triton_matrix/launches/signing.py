@@ -179,11 +179,11 @@ def _of(given: Any, where: str) -> tuple[str, bool, bool]:
 
 
 def _descriptor(given: str, where: str) -> str:
-    found = _DESCRIPTOR.fullmatch(given)
-    if not found or found[1] not in POINTEE_TYPES:
+    match = _DESCRIPTOR.fullmatch(given)
+    if not match or match[1] not in POINTEE_TYPES:
         raise ValueError(f"{where} is {given!r}; allowed is a descriptor such as 'tensordesc<fp16[64, 64]>'")
     _need("3.4.0", f"{where} is a tensor descriptor; those came with Triton 3.4")
-    return f"tensordesc<{found[1]}[{', '.join(item.strip() for item in found[2].split(','))}]>"
+    return f"tensordesc<{match[1]}[{', '.join(item.strip() for item in match[2].split(','))}]>"
 
 
 def decode(value: Any, where: str, load: Optional[Callable[[str], Any]] = None) -> Any:
@@ -199,8 +199,8 @@ def decode(value: Any, where: str, load: Optional[Callable[[str], Any]] = None) 
     if is_none(value):
         return None
     if isinstance(value, str):
-        found = _DTYPE.fullmatch(value)
-        return dtype(found[1], where) if found and found[1] in DTYPES else value
+        match = _DTYPE.fullmatch(value)
+        return dtype(match[1], where) if match and match[1] in DTYPES else value
     if isinstance(value, dict) and len(value) == 1:
         ((key, inner),) = value.items()
         if key == "tuple" and isinstance(inner, (list, tuple)):

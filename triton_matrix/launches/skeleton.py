@@ -29,11 +29,11 @@ def main(argv: list[str]) -> int:
     if not path.is_file():
         raise ValueError(f"FILE.py:KERNEL is {options.kernel!r}; there is no file {module}")
     kernels, unread = guess.of_file(path.resolve())
-    found = next((each for each in kernels if each.name == name), None)
+    kernel = next((each for each in kernels if each.name == name), None)
     if unread:
         raise ValueError(f"FILE.py:KERNEL is {options.kernel!r}; {unread}")
-    if found is None:
+    if kernel is None:
         listed = ", ".join(each.name for each in kernels) or "none"
         raise ValueError(f"FILE.py:KERNEL is {options.kernel!r}; kernels of {path.name} are {listed}")
-    print(HEAD.format(place=f"{path.name}:{found.line}") + found.launch, end="")
+    print(HEAD.format(place=f"{path.name}:{kernel.line}") + kernel.launch, end="")
     return 0

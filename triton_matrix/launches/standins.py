@@ -295,13 +295,13 @@ def _guarded(filename: str) -> tuple[tuple[int, int], ...]:
         tree = ast.parse(Path(filename).read_bytes())
     except (OSError, SyntaxError, ValueError):
         return ()
-    found = []
+    blocks = []
     for node in ast.walk(tree):
         if (isinstance(node, ast.Try) and any(_catches(handler.type) for handler in node.handlers)) or (
             isinstance(node, ast.With) and "suppress" in ast.dump(node.items[0].context_expr)
         ):
-            found.append((node.body[0].lineno, int(node.body[-1].end_lineno or 0)))
-    return tuple(found)
+            blocks.append((node.body[0].lineno, int(node.body[-1].end_lineno or 0)))
+    return tuple(blocks)
 
 
 def _catches(kind: Optional[ast.expr]) -> bool:

@@ -53,13 +53,13 @@ def split(findings: Iterable[Finding], known: Counter[Key], path: Path) -> tuple
 
     Where more occur than are known, all of that entry are new: which of them is, nobody can tell.
     """
-    found: dict[Key, list[Finding]] = {}
+    by_key: dict[Key, list[Finding]] = {}
     for finding in findings:
-        found.setdefault(_key(finding, path), []).append(finding)
-    new = [item for key, items in found.items() if len(items) > known.get(key, 0) for item in items]
+        by_key.setdefault(_key(finding, path), []).append(finding)
+    new = [item for key, items in by_key.items() if len(items) > known.get(key, 0) for item in items]
     gone = []
     for key in sorted(known):
-        left, before = len(found.get(key, ())), known[key]
+        left, before = len(by_key.get(key, ())), known[key]
         if left < before:
             where, rule, cause, kernel = key
             now = f"found {left}" if left else "no longer found"

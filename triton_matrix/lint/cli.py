@@ -43,29 +43,31 @@ def main(argv: list[str]) -> int:
     table = _table()
     first = next(iter(table.releases), None) if table else None
     backends = tuple(options.backend or _backends_of(table))
-    found, unread = kernels.check(options.paths, portable.language(options.oldest or first, options.newest, backends))
+    findings, unread = kernels.check(
+        options.paths, portable.language(options.oldest or first, options.newest, backends)
+    )
     rules = options.rule or [rule for rule in RULES if options.advice or rule not in ADVICE]
-    advice = [item for item in found if item.rule in ADVICE and item.rule not in rules]
-    found = [item for item in found if item.rule in rules]
+    advice = [item for item in findings if item.rule in ADVICE and item.rule not in rules]
+    findings = [item for item in findings if item.rule in rules]
     if unread and options.write_baseline:
         raise ValueError(unread[0])
     if options.write_baseline:
-        entries = baseline.write(options.write_baseline, found)
-        print(f"{options.write_baseline}: {len(found)} findings in {entries} entries")
+        entries = baseline.write(options.write_baseline, findings)
+        print(f"{options.write_baseline}: {len(findings)} findings in {entries} entries")
         return 0
     gone: list[str] = []
     if options.baseline:
         ours = baseline.read(options.baseline)
         asked = {key: count for key, count in ours.items() if key[1] in rules}
-        found, gone = baseline.split(found, type(ours)(asked), options.baseline)
-    said = output.FORMATS[options.format](found, gone, options.all)
+        findings, gone = baseline.split(findings, type(ours)(asked), options.baseline)
+    said = output.FORMATS[options.format](findings, gone, options.all)
     if said:
         print(said)
     if advice and options.format == "text":
         print(f"and {len(advice)} launches without num_warps, which is advice: --advice names them")
     for sentence in unread:
         print(f"lint: not checked: {sentence}", file=sys.stderr)
-    return 2 if unread else 1 if found else 0
+    return 2 if unread else 1 if findings else 0
 
 
 def _table() -> Optional[cells.Table]:

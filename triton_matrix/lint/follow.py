@@ -79,13 +79,13 @@ class Follower:
         if isinstance(node, ast.Attribute):
             return self._of_attribute(node, place, below)
         if isinstance(node, ast.Subscript):
-            found: list[Value] = []
+            candidates: list[Value] = []
             for value in self.values(node.value, place, below):
                 if isinstance(value, Kernel):
-                    found.append(Launcher(value))
+                    candidates.append(Launcher(value))
                 elif isinstance(value, Table):
-                    found += self._elements(value, below)
-            return found
+                    candidates += self._elements(value, below)
+            return candidates
         if isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set)):
             items = node.values if isinstance(node, ast.Dict) else node.elts
             return [Table(tuple((item, place) for item in items))]
@@ -102,19 +102,19 @@ class Follower:
             scope = place.scopes[level]
             around = Place(place.source, place.scopes[: level + 1], place.inside)
             bound = self.bindings(scope).values.get(name, [])
-            found = [value for item in bound for value in self._of_binding(item, around, depth)]
-            if found:
-                return found
+            candidates = [value for item in bound for value in self._of_binding(item, around, depth)]
+            if candidates:
+                return candidates
             if bound or (isinstance(scope, FUNCTIONS) and name in parameters(scope)):
                 return []
         return list(self._named(name, place.source))
 
     def _of_binding(self, item: tuple[str, ast.expr], place: Place, depth: int) -> list[Value]:
         kind, expression = item
-        found = self.values(expression, place, depth)
+        candidates = self.values(expression, place, depth)
         if kind == "value":
-            return found
-        elements = [value for each in found if isinstance(each, Table) for value in self._elements(each, depth)]
+            return candidates
+        elements = [value for each in candidates if isinstance(each, Table) for value in self._elements(each, depth)]
         inner = [value for each in elements if isinstance(each, Table) for value in self._elements(each, depth)]
         return elements + inner
 
@@ -142,11 +142,11 @@ class Follower:
             kernels = [value for value in self.values(node.value, place, depth) if isinstance(value, Kernel)]
             return [Launcher(kernel) for kernel in kernels]
         if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
-            found: list[Value] = []
+            candidates: list[Value] = []
             for around, bound in self._of_class(place):
                 for item in bound.values.get(node.attr, []):
-                    found += self._of_binding(item, around, depth)
-            return found
+                    candidates += self._of_binding(item, around, depth)
+            return candidates
         if isinstance(node.value, ast.Name) and node.value.id in place.source.aliases:
             return list(self.kernels.get(node.attr, []))
         return []
@@ -167,17 +167,17 @@ class Follower:
         last = call.func.attr if isinstance(call.func, ast.Attribute) else name
         first = call.args[0] if call.args else None
         if source.resolve(call.func) & {"functools.partial"} and first is not None:
-            found = self.values(first, place, depth)
+            candidates = self.values(first, place, depth)
             bound = tuple(call.keywords)
-            return [Launcher(v.kernel, (*v.keywords, *bound)) if isinstance(v, Launcher) else v for v in found]
+            return [Launcher(v.kernel, (*v.keywords, *bound)) if isinstance(v, Launcher) else v for v in candidates]
         if is_jit(source, call.func) and first is not None:
             known = [kernel for kernel in source.kernels if isinstance(first, ast.Name) and kernel.name == first.id]
             return list(known) or [Kernel(ast.unparse(first), source.path)]
         if isinstance(call.func, ast.Call) and first is not None:  # triton.autotune(configs=...)(kernel)
-            found = self.values(first, place, depth)
+            candidates = self.values(first, place, depth)
             if tunes(source, call.func, set()):
-                return [Kernel(v.name, v.path, v.node, True) if isinstance(v, Kernel) else v for v in found]
-            return found
+                return [Kernel(v.name, v.path, v.node, True) if isinstance(v, Kernel) else v for v in candidates]
+            return candidates
         if name == "getattr" and first is not None and source.resolve(first):
             wanted = call.args[1] if len(call.args) > 1 else None
             if isinstance(wanted, ast.Constant):
@@ -195,21 +195,21 @@ class Follower:
             return self.values(call.func.value, place, depth)
         if last in ("get", "pop") and isinstance(call.func, ast.Attribute):
             tables = [value for value in self.values(call.func.value, place, depth) if isinstance(value, Table)]
-            found = [value for table in tables for value in self._elements(table, depth)]
-            return found + [value for item in call.args[1:] for value in self.values(item, place, depth)]
+            candidates = [value for table in tables for value in self._elements(table, depth)]
+            return candidates + [value for item in call.args[1:] for value in self.values(item, place, depth)]
         return [value for item, around in self._returned(call, place) for value in self.values(item, around, depth)]
 
     def _returned(self, call: ast.Call, place: Place) -> Iterator[tuple[ast.expr, Place]]:
         """What the called function returns, where it is one of the file's own."""
         if isinstance(call.func, ast.Name):
             own = place.source.functions.get(call.func.id)
-            found = [own] if own is not None else []
+            functions = [own] if own is not None else []
         elif isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
             inside = place.inside.body if place.inside is not None and call.func.value.id in ("self", "cls") else []
-            found = [item for item in inside if isinstance(item, FUNCTIONS) and item.name == call.func.attr]
+            functions = [item for item in inside if isinstance(item, FUNCTIONS) and item.name == call.func.attr]
         else:
-            found = []
-        for function in found if len(found) == 1 else ():
+            functions = []
+        for function in functions if len(functions) == 1 else ():
             around = Place(place.source, (place.source.tree, function), place.inside)
             yield from ((item, around) for item in returned_by(function))
 
@@ -219,13 +219,13 @@ class Follower:
             return UNSEEN
         below = depth - 1
         if isinstance(node, ast.Dict):
-            found = NOTHING
+            keys = NOTHING
             for key, value in zip(node.keys, node.values):
                 if key is None:
-                    found |= self.keys(value, place, below)
+                    keys |= self.keys(value, place, below)
                 else:
-                    found |= Keys(frozenset([str(key.value)]), True) if isinstance(key, ast.Constant) else UNSEEN
-            return found
+                    keys |= Keys(frozenset([str(key.value)]), True) if isinstance(key, ast.Constant) else UNSEEN
+            return keys
         if isinstance(node, ast.Name):
             return self._keys_of_name(node.id, place, below)
         if isinstance(node, ast.Attribute):
@@ -247,17 +247,17 @@ class Follower:
         return UNSEEN
 
     def _keywords(self, keywords: list[ast.keyword], place: Place, depth: int, more: list[ast.expr]) -> Keys:
-        found = Keys(frozenset(keyword.arg for keyword in keywords if keyword.arg), True)
+        keys = Keys(frozenset(keyword.arg for keyword in keywords if keyword.arg), True)
         for item in [*more, *(keyword.value for keyword in keywords if keyword.arg is None)]:
-            found |= self.keys(item, place, depth)
-        return found
+            keys |= self.keys(item, place, depth)
+        return keys
 
     def _either(self, items: Iterable[tuple[ast.expr, Place]], depth: int) -> Keys:
         """The keys that all of several dicts have; what one alone has may be missing."""
         every = [self.keys(item, place, depth) for item, place in items]
         # an empty dict, or None, beside a full one is the default that the full one replaces
-        full = [found for found in every if found.names] or every
-        return Keys(frozenset.intersection(*(found.names for found in full)), all(found.whole for found in full))
+        full = [keys for keys in every if keys.names] or every
+        return Keys(frozenset.intersection(*(keys.names for keys in full)), all(keys.whole for keys in full))
 
     def _keys_of_name(self, name: str, place: Place, depth: int) -> Keys:
         for level in range(len(place.scopes) - 1, -1, -1):
@@ -266,17 +266,17 @@ class Follower:
             around = Place(place.source, place.scopes[: level + 1], place.inside)
             if name in bound.values:
                 values = [item for kind, item in bound.values[name] if kind == "value"]
-                found = self._either([(item, around) for item in values], depth) if values else UNSEEN
-                return self._changed(found, name, bound, around, depth)
+                keys = self._either([(item, around) for item in values], depth) if values else UNSEEN
+                return self._changed(keys, name, bound, around, depth)
             if isinstance(scope, FUNCTIONS) and name in parameters(scope):
                 return self._changed(UNSEEN, name, bound, around, depth)
         return UNSEEN
 
-    def _changed(self, found: Keys, name: str, bound: Bindings, place: Place, depth: int) -> Keys:
+    def _changed(self, keys: Keys, name: str, bound: Bindings, place: Place, depth: int) -> Keys:
         """After ``name[key] = ...``, ``name.update(...)`` and ``name.pop(key)``."""
         for item in bound.merged.get(name, []):
-            found |= self.keys(item, place, depth)
-        return Keys((found.names | bound.added.get(name, set())) - bound.removed.get(name, set()), found.whole)
+            keys |= self.keys(item, place, depth)
+        return Keys((keys.names | bound.added.get(name, set())) - bound.removed.get(name, set()), keys.whole)
 
     def _keys_of_attribute(self, node: ast.Attribute, place: Place, depth: int) -> Keys:
         if not isinstance(node.value, ast.Name):
@@ -284,10 +284,10 @@ class Follower:
         if node.value.id in ("self", "cls"):
             inside = list(self._of_class(place))
             items = [(item, around) for around, bound in inside for _, item in bound.values.get(node.attr, [])]
-            found = self._either(items, depth) if items else self._keys_of_member(place.inside, place, node.attr, depth)
+            keys = self._either(items, depth) if items else self._keys_of_member(place.inside, place, node.attr, depth)
             for around, bound in inside:
-                found = self._changed(found, node.attr, bound, around, depth)
-            return found
+                keys = self._changed(keys, node.attr, bound, around, depth)
+            return keys
         return UNSEEN
 
     def _keys_of_member(self, owner: Optional[ast.ClassDef], place: Place, name: str, depth: int) -> Keys:

@@ -127,11 +127,11 @@ def _parameters(node: Function) -> Iterator[str]:
 def unguarded(source: Source) -> list[ast.AST]:
     """The nodes that run whatever Triton is there, without those in the bodies of kernels."""
     kernels = {id(kernel.node) for kernel in source.kernels}
-    found: list[ast.AST] = []
+    nodes: list[ast.AST] = []
     todo: list[ast.AST] = [source.tree]
     while todo:
         node = todo.pop()
-        found.append(node)
+        nodes.append(node)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             asked = any(asks_release(item) for item in node.decorator_list)
             inside = node.decorator_list if id(node) in kernels else _children(node)
@@ -140,7 +140,7 @@ def unguarded(source: Source) -> list[ast.AST]:
             todo += node.finalbody
         elif not _is_guard(node):
             todo += _children(node)
-    return found
+    return nodes
 
 
 def _is_guard(node: ast.AST) -> bool:

@@ -40,8 +40,8 @@ def check(paths: Iterable[Path], language: Optional[Language] = None) -> tuple[l
     Raises:
         ValueError: a path that does not exist or holds no Python file.
     """
-    (found,), unread = check_each(paths, [language or portable.language()])
-    return found, unread
+    (reported,), unread = check_each(paths, [language or portable.language()])
+    return reported, unread
 
 
 def check_each(paths: Iterable[Path], languages: Iterable[Language]) -> tuple[list[list[Finding]], list[str]]:
@@ -50,22 +50,22 @@ def check_each(paths: Iterable[Path], languages: Iterable[Language]) -> tuple[li
     follower = Follower(sources)
     calls = {source.path: host_calls(source) for source in sources}
     seen = {source.path: list(launches(source, calls[source.path], follower)) for source in sources}
-    launched = {name for found in seen.values() for launch in found for name in launch.kernel.split(" or ")}
+    launched = {name for of_file in seen.values() for launch in of_file for name in launch.kernel.split(" or ")}
     helpers = _called_by_kernels(sources) - launched
     allowed = {source.path: allowances(source) for source in sources}
     of_launches = {each.path: [*check_launches(each, calls[each.path], follower, seen[each.path])] for each in sources}
     nodes = {source.path: unguarded(source) for source in sources}
     several = []
     for language in languages:
-        found: set[Finding] = set()
+        reported: set[Finding] = set()
         for source in sources:
             findings = {
                 *check_kernels(source, language, helpers),
                 *check_host(source, nodes[source.path], calls[source.path], language, follower),
                 *of_launches[source.path],
             }
-            found |= {item for item in findings if item.rule not in allowed[source.path].get(item.line, ())}
-        several.append(sorted(found))
+            reported |= {item for item in findings if item.rule not in allowed[source.path].get(item.line, ())}
+        several.append(sorted(reported))
     return several, unread
 
 

@@ -40,11 +40,11 @@ class Launch:
 def launches(source: Source, calls: Iterable[HostCall], follower: Follower) -> Iterator[Launch]:
     """Every launch in a file that can be seen, in order."""
     for call, place in calls:
-        found = [value for value in follower.values(call.func, place) if isinstance(value, Launcher)]
-        if found:
-            said = {_says(launcher, call, place, follower) for launcher in found}
+        launchers = [value for value in follower.values(call.func, place) if isinstance(value, Launcher)]
+        if launchers:
+            said = {_says(launcher, call, place, follower) for launcher in launchers}
             worst = next(state for state in (MISSING, UNSEEN, PASSED, TUNED) if state in said)
-            names = dict.fromkeys(launcher.kernel.name for launcher in found)
+            names = dict.fromkeys(launcher.kernel.name for launcher in launchers)
             yield Launch(source.path, call.lineno, " or ".join(names), worst)
 
 

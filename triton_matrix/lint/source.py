@@ -129,11 +129,11 @@ def read_all(paths: Iterable[Path]) -> tuple[list[Source], list[str]]:
         names_one = not names.isdisjoint(re.findall(r"\w+", text)) or ALLOW.search(text)
         if names_one and "triton" not in text and path not in sources:
             take(path, text)
-    found = [sources[path] for path in texts if path in sources]
-    tuners = {name for source in found for name in _own_tuners(source)}
-    for source in found:
+    of_triton = [sources[path] for path in texts if path in sources]
+    tuners = {name for source in of_triton for name in _own_tuners(source)}
+    for source in of_triton:
         _add_kernels(source, tuners)
-    return found, unread
+    return of_triton, unread
 
 
 def _text(path: Path) -> str:

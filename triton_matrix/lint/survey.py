@@ -62,7 +62,7 @@ def survey() -> dict[str, Any]:
     functions = {f"{LANGUAGE}.{name}": getattr(tl, name) for name in _public(tl)}
     functions.update({f"triton.{name}": getattr(triton, name) for name in CALLED_BY_HOSTS})
     functions.update({f"{LANGUAGE}.tensor.{name}": getattr(tl.tensor, name) for name in names[f"{LANGUAGE}.tensor"]})
-    signatures = {name: found for name, function in functions.items() for found in _signature(name, function)}
+    signatures = {name: signature for name, function in functions.items() for signature in _signature(name, function)}
     visited = {name[len("visit_") :] for name in dir(code_generator.CodeGenerator) if name.startswith("visit_")}
     return {
         "release": triton.__version__.partition("+")[0],
@@ -77,9 +77,9 @@ def survey() -> dict[str, Any]:
 
 def _modules(language: Any) -> Iterator[Any]:
     yield language
-    for found in pkgutil.walk_packages(language.__path__, f"{LANGUAGE}.", onerror=lambda name: None):
-        if found.name not in INTERNAL:
-            yield importlib.import_module(found.name)
+    for submodule in pkgutil.walk_packages(language.__path__, f"{LANGUAGE}.", onerror=lambda name: None):
+        if submodule.name not in INTERNAL:
+            yield importlib.import_module(submodule.name)
 
 
 def _outside_the_language(package: Path) -> dict[str, list[str]]:
@@ -92,23 +92,23 @@ def _outside_the_language(package: Path) -> dict[str, list[str]]:
         parts = path.relative_to(package.parent).with_suffix("").parts
         files_of[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     bound = {name: _top_level_names(name, path, files_of) for name, path in files_of.items()}
-    found = {}
+    by_module = {}
     for name, own in bound.items():
         if own is not None and not name.startswith((LANGUAGE, *TOOLS)) and "._" not in name:
             below = {other.rpartition(".")[2] for other in files_of if other.rpartition(".")[0] == name}
             names = sorted(item for item in own | below if not item.startswith("__"))
-            found.update({name: names} if names else {})
-    return found
+            by_module.update({name: names} if names else {})
+    return by_module
 
 
 def _top_level_names(name: str, path: Path, files_of: dict[str, Path]) -> Optional[set[str]]:
     """The names that a module binds at its top level; None where it may have any."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in _run_at_import(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.add(node.name)
+            names.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
+            names.add(node.id)
         elif isinstance(node, ast.ImportFrom) and not node.level and not (node.module or "").startswith("triton"):
             continue  # what it uses itself is not for others
         elif isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
@@ -118,10 +118,10 @@ def _top_level_names(name: str, path: Path, files_of: dict[str, Path]) -> Option
             inner = _top_level_names(source, files_of[source], files_of) if source in files_of else None
             if inner is None:
                 return None
-            found |= inner
+            names |= inner
         elif isinstance(node, ast.ImportFrom):
-            found |= {item.asname or item.name for item in node.names}
-    return None if "__getattr__" in found else found
+            names |= {item.asname or item.name for item in node.names}
+    return None if "__getattr__" in names else names
 
 
 def _run_at_import(node: ast.AST) -> Iterator[ast.AST]:
@@ -141,13 +141,13 @@ def _wraps_jit(method: Any) -> bool:
 
 def _public(module: Any) -> set[str]:
     """The names of a module that a kernel may use: no modules but the language's own."""
-    found = set()
+    names = set()
     for name, value in vars(module).items():
         own = not inspect.ismodule(value) or value.__name__.startswith(LANGUAGE)
         typing = getattr(value, "__module__", "") in ("typing", "__future__", "builtins", "functools", "enum")
         if own and not typing and not name.startswith("__"):
-            found.add(name)
-    return found
+            names.add(name)
+    return names
 
 
 def _signature(name: str, function: Any) -> Iterator[tuple[list[str], int]]:
@@ -173,7 +173,7 @@ def merge(surveys: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
     A range that reaches the newest of them has no end, "3.0.0 -": a release that is not surveyed has what that one has.
     """
-    by_release = {found["release"]: found for found in surveys}
+    by_release = {facts["release"]: facts for facts in surveys}
     releases = sorted(by_release, key=versions.key)
 
     def over(ask: Any) -> dict[str, list[str]]:
@@ -187,15 +187,15 @@ def merge(surveys: Iterable[dict[str, Any]]) -> dict[str, Any]:
             merged.setdefault(versions.ranges(having[item], releases, open_end=True), []).append(item)
         return dict(sorted(merged.items()))
 
-    modules = sorted({name for found in by_release.values() for name in found["names"]})
-    functions = sorted({name for found in by_release.values() for name in found["parameters"]})
+    modules = sorted({name for facts in by_release.values() for name in facts["names"]})
+    functions = sorted({name for facts in by_release.values() for name in facts["parameters"]})
     return {
         "releases": releases,
-        "options": over(lambda found: found["options"]),
-        "builtins": over(lambda found: found["builtins"]),
-        "syntax": over(lambda found: found["syntax"]),
-        "names": {name: over(lambda found, name=name: found["names"].get(name, ())) for name in modules},
-        "parameters": {name: over(lambda found, name=name: found["parameters"].get(name, ())) for name in functions},
+        "options": over(lambda facts: facts["options"]),
+        "builtins": over(lambda facts: facts["builtins"]),
+        "syntax": over(lambda facts: facts["syntax"]),
+        "names": {name: over(lambda facts, name=name: facts["names"].get(name, ())) for name in modules},
+        "parameters": {name: over(lambda facts, name=name: facts["parameters"].get(name, ())) for name in functions},
         "positions": {name: _limits(name, releases, by_release) for name in functions},
     }
 

@@ -73,16 +73,16 @@ def _bisect(options: argparse.Namespace, table: cells.Table, versions: list[str]
     named = (options.good is not None, options.bad is not None)
     if not options.what.endswith(".toml"):
         ask = _asking_a_test(options, table, envs)
-        found = search(versions, _aloud(ask), options.all, named)
-        confirm(found, ask)
-        return _tell(options.what, found, versions)
+        result = search(versions, _aloud(ask), options.all, named)
+        confirm(result, ask)
+        return _tell(options.what, result, versions)
     # of a release it takes a second; there may be a hundred nightlies, each with an environment to make
     every = options.all or not options.wheels
-    found = search(versions, _aloud(_asking_launches(options, table, versions, envs)), every, named)
+    result = search(versions, _aloud(_asking_launches(options, table, versions, envs)), every, named)
     values = options.level == "interpreter"
-    again = _asking_launches(options, table, [found.before, found.after], envs, fresh=True)
-    confirm(found, again, relative=values)
-    return _tell(options.what, found, versions)
+    again = _asking_launches(options, table, [result.before, result.after], envs, fresh=True)
+    confirm(result, again, relative=values)
+    return _tell(options.what, result, versions)
 
 
 def choose(known: Sequence[str], one: Optional[str], other: Optional[str]) -> list[str]:
@@ -166,15 +166,15 @@ def labelled(entries: Sequence[dict[str, Any]], label: Optional[str]) -> list[di
     Raises:
         ValueError: there is none; the sentence lists those there are.
     """
-    found = [
+    fitting = [
         entry
         for entry in entries
         if label is None or naming.fits(label, entry["kernel"], entry["settings"], entry["target"])
     ]
-    if not found and entries:
+    if not fitting and entries:
         allowed = ", ".join(dict.fromkeys(entry["label"] for entry in entries))
         raise ValueError(f"--label is {label!r}; allowed are {allowed}")
-    return found
+    return fitting
 
 
 def judge_launches(entries: Sequence[dict[str, Any]], metric: Optional[str], limit: Optional[float]) -> Answer:
@@ -306,39 +306,39 @@ def _aloud(ask: Callable[[str], Answer]) -> Callable[[str], Answer]:
     return asked
 
 
-def _tell(what: str, found: Found, known: Sequence[str]) -> int:
+def _tell(what: str, result: Found, known: Sequence[str]) -> int:
     """Print the result with the outputs around each change; returns the exit status."""
-    for before, after in found.changes:
-        one, other = found.answers[before], found.answers[after]
+    for before, after in result.changes:
+        one, other = result.answers[before], result.answers[after]
         print(f"\n{what} changes with triton {after}: from {one.state!r} on {before} to {other.state!r}", end="")
     print()
-    if len(found.changes) > 1:
-        print("\nnot one change: " + "; ".join(_ranges(found, known)))
-    for version in dict.fromkeys(version for pair in found.changes for version in pair):
-        answer = found.answers[version]
+    if len(result.changes) > 1:
+        print("\nnot one change: " + "; ".join(_ranges(result, known)))
+    for version in dict.fromkeys(version for pair in result.changes for version in pair):
+        answer = result.answers[version]
         print(f"\n--- triton {version}: {answer.state}\n{answer.output}")
-    for before, after in found.changes:
-        if len({found.answers[version].source for version in (before, after)} - {""}) > 1:
+    for before, after in result.changes:
+        if len({result.answers[version].source for version in (before, after)} - {""}) > 1:
             print(f"\nthe kernel's own source is not the same in {before} and {after}: its module chooses by release")
-    if found.skipped:
-        print(f"\n{', '.join(found.skipped)} could not be asked, so that it may have changed there already")
+    if result.skipped:
+        print(f"\n{', '.join(result.skipped)} could not be asked, so that it may have changed there already")
     mute = [
-        version for version, answer in found.answers.items() if answer.state is None and version not in found.skipped
+        version for version, answer in result.answers.items() if answer.state is None and version not in result.skipped
     ]
     if mute:
         print(f"\ncould not be asked: {', '.join(sorted(mute, key=versions.key))}")
-    if found.unchecked:
-        print(f"\nnot asked: {', '.join(found.unchecked)} (--all asks every release)")
-    for sentence in found.otherwise:
+    if result.unchecked:
+        print(f"\nnot asked: {', '.join(result.unchecked)} (--all asks every release)")
+    for sentence in result.otherwise:
         print(f"\n{sentence}: it may be another change; ask between the two with --good and --bad")
-    return 1 if len(found.changes) > 1 or found.otherwise else 0
+    return 1 if len(result.changes) > 1 or result.otherwise else 0
 
 
-def _ranges(found: Found, known: Sequence[str]) -> list[str]:
+def _ranges(result: Found, known: Sequence[str]) -> list[str]:
     """Each state with the releases that are in it."""
     states: dict[str, list[str]] = {}
     for version in known:
-        state = found.answers[version].state if version in found.answers else None
+        state = result.answers[version].state if version in result.answers else None
         if state is not None:
             states.setdefault(state, []).append(version)
     return [f"{state!r} on {versions.ranges(releases, known)}" for state, releases in states.items()]

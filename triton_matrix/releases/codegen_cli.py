@@ -248,14 +248,14 @@ def rows_of(options: argparse.Namespace, table: cells.Table) -> list[cells.Relea
 
 
 def _in_python(rows: list[cells.Release], python: str) -> list[cells.Release]:
-    found = {row.name: tritons.in_python(row, python) for row in rows}
-    lacking = [name for name, row in found.items() if row is None]
+    by_name = {row.name: tritons.in_python(row, python) for row in rows}
+    lacking = [name for name, row in by_name.items() if row is None]
     said = f"triton {', '.join(lacking)}: there are no wheels for Python {python}"
-    if lacking and len(lacking) == len(found):
+    if lacking and len(lacking) == len(by_name):
         raise ValueError(f"--python is {python!r}; {said}")
     if lacking:
         print(f"not asked: {said}", file=sys.stderr)
-    return [row for row in found.values() if row is not None]
+    return [row for row in by_name.values() if row is not None]
 
 
 def choose(rows: Any, named: Optional[str], from_: Optional[str], to: Optional[str]) -> list[cells.Release]:

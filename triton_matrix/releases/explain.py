@@ -40,9 +40,9 @@ def main(argv: list[str]) -> int:
         except judging.NoChange as problem:
             print(f"triton {rows[0].name} and {rows[1].name} do not differ: {problem}")
             return 1
-        found = telling.document(both, metric, verdict, toolchain.now())
-        out = options.json or table.reports / "explain" / f"{file_name(found)}.json"
-        files.write_json(out, found)
+        document = telling.document(both, metric, verdict, toolchain.now())
+        out = options.json or table.reports / "explain" / f"{file_name(document)}.json"
+        files.write_json(out, document)
         print(telling.render(both, metric, verdict, options.markdown))
     return 0
 
@@ -93,9 +93,9 @@ def request(options: argparse.Namespace, table: cells.Table) -> tuple[dict[str, 
     return asked, table.root
 
 
-def file_name(found: Mapping[str, Any]) -> str:
+def file_name(document: Mapping[str, Any]) -> str:
     """A name for the answer's file: what was asked, in letters that every file system takes."""
-    parts = [found["configuration"]["label"], found["configuration"]["target"], found["from"], found["to"]]
+    parts = [document["configuration"]["label"], document["configuration"]["target"], document["from"], document["to"]]
     return "-".join(
         "".join(letter if letter.isalnum() or letter in "._=" else "_" for letter in part) for part in parts
     )

@@ -19,7 +19,7 @@ _MODE = "kernel"  # neither training nor inference
 def pytorch(points: Sequence[Point]) -> list[dict[str, Any]]:
     """A record for each figure of each row at the newest commit; ``target_value`` is the best it had before."""
     commit = points[-1].commit
-    found = []
+    records = []
     for point in _newest(points, commit).values():
         about = point.about
         base = {
@@ -51,13 +51,13 @@ def pytorch(points: Sequence[Point]) -> list[dict[str, Any]]:
                 metric: dict[str, Any] = {"name": name, "benchmark_values": [value]}
                 metric["target_value"] = _target(points, point, name)
                 metric["extra_info"] = {"unit": UNITS.get(name, "")}
-                found.append({**base, "metric": metric})
-    return found
+                records.append({**base, "metric": metric})
+    return records
 
 
 def bencher(points: Sequence[Point]) -> dict[str, dict[str, dict[str, float]]]:
     """``{row: {measure: {value, lower_value, upper_value}}}`` at the newest commit; a time has its spread around it."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    by_row: dict[str, dict[str, dict[str, float]]] = {}
     for row, point in _newest(points, points[-1].commit).items():
         spread = point.values.get("spread")
         for name, value in point.values.items():
@@ -66,8 +66,8 @@ def bencher(points: Sequence[Point]) -> dict[str, dict[str, dict[str, float]]]:
             measure = {"value": value}
             if name == "median_s" and spread is not None:
                 measure |= {"lower_value": value * (1 - spread), "upper_value": value * (1 + spread)}
-            found.setdefault(row, {})[name] = measure
-    return found
+            by_row.setdefault(row, {})[name] = measure
+    return by_row
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Point]], Any]] = {"pytorch": pytorch, "bencher": bencher}

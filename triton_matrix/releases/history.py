@@ -59,8 +59,8 @@ def not_whole(atlases: Sequence[dict[str, Any]], folder: Path) -> list[str]:
     alike: dict[str, list[str]] = {}
     for release in sorted({*by_release, *(run.opened_by_release() if run else ())}, key=versions.order):
         asked = [*run.of_release(release)] if run else []
-        found = [atlas_runs.shortfall(*each, by_release.get(release)) or each[1].reason for each in asked]
-        why = next(filter(None, found), "") if asked else f"no {atlas_runs.NAME} says that it was asked for"
+        reasons = [atlas_runs.shortfall(*each, by_release.get(release)) or each[1].reason for each in asked]
+        why = next(filter(None, reasons), "") if asked else f"no {atlas_runs.NAME} says that it was asked for"
         if why:
             alike.setdefault(why, []).append(release)
     return [f"{', '.join(releases)}: {why}" for why, releases in alike.items()]
@@ -150,16 +150,16 @@ def _over_commits(options: argparse.Namespace) -> int:
     remembered = history_file.read(folder)
     if not remembered:
         raise ValueError(f"{folder / history_file.FOLDER} remembers nothing; `report` writes it from a clean checkout")
-    found = [point for point in remembered if not options.row or options.row in point.row]
-    if not found:
+    points = [point for point in remembered if not options.row or options.row in point.row]
+    if not points:
         raise ValueError(f"--row is {options.row!r}; rows are {', '.join(dict.fromkeys(p.row for p in remembered))}")
     if options.export:
-        print(json.dumps(exports.FORMATS[options.export](found), indent=1))
+        print(json.dumps(exports.FORMATS[options.export](points), indent=1))
         return 0
-    commits = list(dict.fromkeys(point.commit for point in reversed(found)))[: options.commits][::-1]
+    commits = list(dict.fromkeys(point.commit for point in reversed(points)))[: options.commits][::-1]
     if options.metric:
-        _one_of("--metric", options.metric, [name for point in found for name in point.values])
-    lines = over_commits(found, commits, options.metric)
+        _one_of("--metric", options.metric, [name for point in points for name in point.values])
+    lines = over_commits(points, commits, options.metric)
     heads = [display_text.short(commit) for commit in commits]
     print(
         tables.render(

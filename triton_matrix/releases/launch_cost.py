@@ -40,18 +40,18 @@ def main(argv: list[str]) -> int:
     envs = (options.envs or table.root / ".nox" / "codegen").resolve()
     commands.uv()
     with tempfile.TemporaryDirectory(prefix="triton-matrix-launch-cost-") as scratch:
-        found, problems = _asked(rows, options, envs, Path(scratch))
+        measured, problems = _asked(rows, options, envs, Path(scratch))
     for release, why in problems.items():
         print(f"triton {release}: {why}", file=sys.stderr)
-    if not found:
+    if not measured:
         return 2
-    slower = [sentence for pair in zip(found, list(found)[1:]) for sentence in changed(*pair, found)]
-    sentences = compiling_anew([*found.values()][-1][0]["launches"])
-    print(rendered(found, options.markdown))
+    slower = [sentence for pair in zip(measured, list(measured)[1:]) for sentence in changed(*pair, measured)]
+    sentences = compiling_anew([*measured.values()][-1][0]["launches"])
+    print(rendered(measured, options.markdown))
     for sentence in [*slower, *sentences]:
         print(sentence)
     if options.json:
-        content = {"date": toolchain.now(), "level": options.level, "found": found, "problems": problems}
+        content = {"date": toolchain.now(), "level": options.level, "found": measured, "problems": problems}
         files.write_json(options.json, {**content, "slower": slower, "compiling_anew": sentences})
     return 1 if slower or any("whenever" in each for each in sentences) else 0
 
@@ -60,7 +60,7 @@ def _asked(
     rows: Sequence[cells.Release], options: argparse.Namespace, envs: Path, scratch: Path
 ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
     """Each Triton's answers, one a turn; the second turn goes the other way, so that what drifts is no change."""
-    found: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
+    answers_of: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
     problems: dict[str, str] = {}
     for turn in range(TURNS):
         for row in rows if turn % 2 == 0 else reversed(rows):
@@ -68,10 +68,10 @@ def _asked(
                 continue
             try:
                 python = stamped.of_release(row, tuple(options.with_), envs)
-                found[row.name].append(_answer(python, row, options, scratch / f"{row.name}-{turn}", not turn))
+                answers_of[row.name].append(_answer(python, row, options, scratch / f"{row.name}-{turn}", not turn))
             except (commands.ToolError, ValueError) as problem:
                 problems[row.name] = str(problem)
-    return {name: answers for name, answers in found.items() if name not in problems}, problems
+    return {name: answers for name, answers in answers_of.items() if name not in problems}, problems
 
 
 def _answer(python: Path, row: cells.Release, options: argparse.Namespace, folder: Path, count: bool) -> dict[str, Any]:
@@ -94,13 +94,13 @@ def _answer(python: Path, row: cells.Release, options: argparse.Namespace, folde
     return answer
 
 
-def changed(before: str, after: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+def changed(before: str, after: str, measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     """Where a launch got slower from one Triton to the next: beyond SLOWER and the noise, in every turn."""
     sentences = []
     for count in map(str, ARGUMENTS):
-        turns = [(one["us"][count], other["us"][count]) for one, other in zip(found[before], found[after])]
+        turns = [(one["us"][count], other["us"][count]) for one, other in zip(measured[before], measured[after])]
         if turns and all(is_slower(one, other) for one, other in turns):
-            old, new = (median(found[each], count) for each in (before, after))
+            old, new = (median(measured[each], count) for each in (before, after))
             sentences.append(f"slower: a launch of {count} arguments, {before} -> {after}: {old:.1f} -> {new:.1f} us")
     return sentences
 
@@ -136,12 +136,12 @@ def compiling_anew(integers: Sequence[Mapping[str, Any]]) -> list[str]:
     return sentences
 
 
-def rendered(found: Mapping[str, Sequence[Mapping[str, Any]]], markdown: bool) -> str:
+def rendered(measured: Mapping[str, Sequence[Mapping[str, Any]]], markdown: bool) -> str:
     """Microseconds of a launch and what is compiled anew, a row for each Triton."""
     heads = ["triton", *(f"{count} arguments, us" for count in ARGUMENTS), "noise"]
     heads += [f"kernels of an integer, {launching.COUNTED} values", "do_not_specialize", "constexpr"]
     rows = []
-    for release, answers in found.items():
+    for release, answers in measured.items():
         noises = [noise(answer["us"][str(count)]) for answer in answers for count in ARGUMENTS]
         times = [f"{median(answers, str(count)):.1f}" for count in ARGUMENTS]
         compiled = answers[0]["compiled"]

@@ -127,8 +127,8 @@ def _finding(label: str, kernel: str, what: str, own: Mapping[str, judging.Outco
 def _assemblies(scratch: Path, rows: Sequence[cells.Release], backend: str) -> dict[str, str]:
     """The assembly of each release as its compiler left it."""
     stage = "ptx" if backend == "cuda" else "amdgcn"
-    found = {f"{row.name}.{stage}": scratch / row.name / f"own.{stage}" for row in rows}
-    return {name: path.read_text(encoding="utf-8") for name, path in found.items() if path.is_file()}
+    paths = {f"{row.name}.{stage}": scratch / row.name / f"own.{stage}" for row in rows}
+    return {name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.is_file()}
 
 
 def _computed(
@@ -176,13 +176,13 @@ def _launch(options: argparse.Namespace) -> launch_list.Launched:
     file = options.launches or (Path(options.kernel) if options.kernel else None)
     if file is None or not file.is_file():
         raise ValueError(f"there is no launch file {file}; level interpreter needs one")
-    found = launch_list.of_files([file])
+    launches = launch_list.of_files([file])
     wanted = options.label
     fitting = [
-        each for each in found if not wanted or naming.fits(wanted, each.kernel, list(each.settings), "interpreter")
+        each for each in launches if not wanted or naming.fits(wanted, each.kernel, list(each.settings), "interpreter")
     ]
     if len(fitting) != 1:
-        labels = ", ".join(each.label for each in found)
+        labels = ", ".join(each.label for each in launches)
         raise ValueError(f"--label is {wanted!r}; it names one of {labels}")
     if fitting[0].refused:
         raise ValueError(f"{fitting[0].label} cannot be computed: {fitting[0].refused}")
@@ -201,7 +201,7 @@ def _written(
     Raises:
         ValueError: it loads in neither, or something of it cannot be written down.
     """
-    found: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
     problems = []
     for row in rows:
         out = scratch / f"written-{row.name}.json"
@@ -212,10 +212,10 @@ def _written(
         if done.returncode:
             problems.append((done.stderr.strip().splitlines() or ["it ended without a word"])[-1])
         else:
-            found[row.name] = json.loads(out.read_text(encoding="utf-8"))
+            texts[row.name] = json.loads(out.read_text(encoding="utf-8"))
     if problems:
         raise ValueError(problems[0])
-    return found
+    return texts
 
 
 def _functions(value: Any) -> list[str]:

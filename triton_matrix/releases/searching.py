@@ -131,7 +131,7 @@ def _end(order: Sequence[str], ask: Callable[[str], Answer], answers: dict[str, 
     raise CannotAnswer(f"triton {order[0]} could not be asked: {answers[order[0]].output}")
 
 
-def confirm(found: Found, ask: Callable[[str], Answer], relative: bool = False) -> None:
+def confirm(result: Found, ask: Callable[[str], Answer], relative: bool = False) -> None:
     """Ask both neighbours of the change again, twice: the later one first, then the earlier one first.
 
     Args:
@@ -141,10 +141,10 @@ def confirm(found: Found, ask: Callable[[str], Answer], relative: bool = False) 
     Raises:
         CannotAnswer: one of them says something else now, or the two no longer differ.
     """
-    for order in ((found.after, found.before), (found.before, found.after)):
+    for order in ((result.after, result.before), (result.before, result.after)):
         states = {version: ask(version).state for version in order}
         for version, again in states.items():
-            first = found.answers[version].state
+            first = result.answers[version].state
             if again is None or (again != first and not relative):
                 said = f"triton {version} said {first!r}, and {again or 'nothing'!r} when it was asked again"
                 raise CannotAnswer(f"{said}: what does not repeat cannot be bisected")

@@ -50,7 +50,7 @@ class Step:
 
     before: dict[str, Any]
     after: dict[str, Any]
-    found: list[compare.Change]
+    changes: list[compare.Change]
     open_: list[compare.Change]
     unused: list[Accepted]
     coverage: compare.Coverage
@@ -72,9 +72,9 @@ def steps(
     named = {atlas["triton"]: atlas for atlas in atlases}
     ends = [tuple(named)] if len(named) == 2 else versions.steps(list(named))
     for before, after in ((named[before], named[after]) for before, after in ends):
-        found = changes(before, after)
-        judged = accepted.judge(found, entries, before["triton"], after["triton"])
-        result.append(Step(before, after, found, *judged, compare.coverage(before, after)))
+        step_changes = changes(before, after)
+        judged = accepted.judge(step_changes, entries, before["triton"], after["triton"])
+        result.append(Step(before, after, step_changes, *judged, compare.coverage(before, after)))
     return result
 
 
@@ -126,7 +126,7 @@ def report_pair(before: dict[str, Any], after: dict[str, Any], entries: Sequence
         print(reasons.render(errors, True, markdown))
     aside = compare.beside(before, after)
     (step,) = steps([before, after], entries)
-    print(compare.render(step.found, step.open_, markdown))
+    print(compare.render(step.changes, step.open_, markdown))
     compare.print_aside(aside, markdown)
     for line in compare.unused_lines(step.unused):
         print(line, file=sys.stderr)
@@ -145,7 +145,7 @@ def report_launches(told: Told, atlases: Sequence[dict[str, Any]]) -> int:
             print(f"error: triton {outcome.release}: {outcome.problem}")
     broken = any(item["status"] == "error" for atlas in atlases for item in atlas["entries"]) or bool(told.failed)
     taken = steps(atlases, ())
-    worse = any(change.kind == "worse" for step in taken for change in step.found)
+    worse = any(change.kind == "worse" for step in taken for change in step.changes)
     if taken and (worse or not broken):  # beside a failure, that nothing else got worse is no good news
         print()
         print(_changes(taken, told.markdown, back(taken)))
@@ -195,7 +195,7 @@ def accept(
         still = [entry for entry in compiled if (entry.from_, entry.to) == step.ends and entry not in step.unused]
         taken = [change for change in step.open_ if change.cause in reasons]
         left = [entry for entry in still if not any(entry.occurs_in(change) for change in taken)]
-        result += [accepted.narrowed(entry, step.found) for entry in left]
+        result += [accepted.narrowed(entry, step.changes) for entry in left]
         result += [accepted.of_change(change, *step.ends, reasons[change.cause]) for change in taken]
     return result
 
@@ -206,12 +206,12 @@ def _changes(taken: Sequence[Step], markdown: bool, other_way: Sequence[Step] = 
         return "one release was compiled, so nothing is compared"
     rows = []
     for step in taken:
-        for change in step.found:
+        for change in step.changes:
             if change.kind == "worse":
                 verdict = "worse" if change in step.open_ else "accepted"
                 rows.append([" -> ".join(step.ends), verdict, change.label, change.target, change.what])
     for step in other_way:
-        worse = [change for change in step.found if change.kind == "worse"]
+        worse = [change for change in step.changes if change.kind == "worse"]
         rows += [[" -> ".join(step.ends), "back", change.label, change.target, change.what] for change in worse]
     if rows:
         return tables.render(["triton", "", "configuration", "target", "change"], rows, markdown=markdown)

@@ -66,12 +66,12 @@ def run(rows: Sequence[cells.Release], request: Request, jobs: int, declared: De
         run_.provide()
         run_.compute()
         problem = run_.keep(declared)
-        found = []
+        results = []
         for row in rows:
             outcome = run_.outcome(row.name, problem)
             declared.ended(row.name, outcome.how, outcome.problem)
-            found.append(outcome)
-    return found
+            results.append(outcome)
+    return results
 
 
 class _Run:
@@ -219,8 +219,8 @@ class _Run:
                     wanted[key] = entries.pair(item["label"], said.row, row, self._request.arrays, reference=True)
         if wanted:
             python = self._pythons[[*self._outcomes][-1]]
-            found = computing.pairs(python, list(wanted.values()), self._scratch / "pairs")
-            for key, change in zip(wanted, found):
+            changes = computing.pairs(python, list(wanted.values()), self._scratch / "pairs")
+            for key, change in zip(wanted, changes):
                 compared[key] = entries.told(change, *key[1:])
         for release, content in documents.items():
             there = {(item["label"], item.get("values")) for item in content["entries"]}
@@ -237,8 +237,8 @@ class _Run:
                 continue
             why = said.row["reason"]
             if said.status == "computed":
-                found = compared[item["label"], entries.reference_digest(said.row), item["values"]]
-                why = found["reason"] if found["kind"] == "values" else ""
+                comparison = compared[item["label"], entries.reference_digest(said.row), item["values"]]
+                why = comparison["reason"] if comparison["kind"] == "values" else ""
             if why:
                 function = str(named[item["label"]]).rpartition("/")[2]
                 item.update(status="error", wrong=True, reason=f"wrong by its reference {function}: {why}")
@@ -250,20 +250,20 @@ class _Run:
 
 def beside(out: Path, like: Mapping[str, Any], without: Mapping[str, Any]) -> Documents:
     """The other releases' files in a folder that answer the same question."""
-    found = {}
+    documents = {}
     for path in sorted(out.glob("[0-9]*.json")):
         if path.stem not in without:
             with contextlib.suppress(atlas_file.RecordError):
                 content = atlas_file.read(path, schemas.VALUES)
                 if atlas_file.question(content) == atlas_file.question(like):
-                    found[path.stem] = content
-    return found
+                    documents[path.stem] = content
+    return documents
 
 
 def _earlier(out: Path, releases: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The files that these releases had before."""
-    found: list[Optional[dict[str, Any]]] = []
+    documents: list[Optional[dict[str, Any]]] = []
     for release in releases:
         with contextlib.suppress(atlas_file.RecordError):
-            found.append(atlas_file.read(out / f"{release}.json", schemas.VALUES))
-    return [each for each in found if each is not None]
+            documents.append(atlas_file.read(out / f"{release}.json", schemas.VALUES))
+    return [each for each in documents if each is not None]

@@ -81,11 +81,11 @@ def main(argv: list[str]) -> int:
         outcomes = value_runs.run(rows, request, options.jobs, declared)
         declared.close()
         told = Told(outcomes, time.perf_counter() - start, options.markdown, list(table.releases))
-        found = [atlas_file.read(each.path, schemas.VALUES) for each in outcomes if not each.problem]
-        if not found:
+        atlases = [atlas_file.read(each.path, schemas.VALUES) for each in outcomes if not each.problem]
+        if not atlases:
             tell_problems(outcomes, "values")
             return UNAVAILABLE if options.cells and not told.failed else 2
-        status = report(told, found, entries, table.accepted if reasons else None, reasons)
+        status = report(told, atlases, entries, table.accepted if reasons else None, reasons)
     tell_problems(outcomes, "values")
     if told.unavailable and status != 1:
         return UNAVAILABLE if options.cells else max(status, 1)

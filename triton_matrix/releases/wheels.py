@@ -58,13 +58,13 @@ def rows(table: cells.Table, where: str) -> list[cells.Release]:
     """
     folder = Path(where)
     if folder.is_dir():
-        found = [wheel for path in sorted(folder.glob("*.whl")) if (wheel := _of(path.name, _modified(path), path))]
+        candidates = [wheel for path in sorted(folder.glob("*.whl")) if (wheel := _of(path.name, _modified(path), path))]
     elif re.match(r"(https?|file)://", where):
-        found = list(_of_index(where.rstrip("/")))
+        candidates = list(_of_index(where.rstrip("/")))
     else:
         raise ValueError(f"--wheels is {where!r}; allowed is a folder of wheels, or the http:// address of an index")
     by_version: dict[tuple[str, Version], list[Wheel]] = {}
-    for wheel in found:
+    for wheel in candidates:
         by_version.setdefault((wheel.name, wheel.version), []).append(wheel)
     ordered = sorted((_best(table, wheels) for wheels in by_version.values()), key=lambda wheel: wheel.order)
     made = [_row(table, wheel, where) for wheel in ordered]
@@ -117,9 +117,9 @@ def _of_index(index: str) -> Iterable[Wheel]:
             raise ValueError(f"the index {masked(index)} answers {problem.code} {problem.reason} for {name}") from None
         except OSError as problem:
             raise ValueError(f"the index {masked(index)} cannot be reached ({problem})") from None
-        found = [wheel for file, date in _listed(text, kind) if (wheel := _of(file, date))]
-        if found:
-            return found
+        wheels = [wheel for file, date in _listed(text, kind) if (wheel := _of(file, date))]
+        if wheels:
+            return wheels
     return []
 
 

@@ -80,13 +80,13 @@ def parse(option: str, text: str, table: Table) -> Expected:
 
 def jobs(given: Iterable[str]) -> dict[str, str]:
     """Name -> result, as ``--job NAME=RESULT`` says; ValueError for anything else, or a job that is named twice."""
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     for text in given:
         name, _, result = text.partition("=")
-        if not name or result not in RESULTS or name in found:
+        if not name or result not in RESULTS or name in results:
             raise ValueError(f"--job {text!r}: it is NAME=RESULT, once a job, with a result of {', '.join(RESULTS)}")
-        found[name] = result
-    return found
+        results[name] = result
+    return results
 
 
 def unmet(verdicts: Verdicts, expected: Iterable[Expected], releases: Iterable[str], allow_stale: bool) -> list[str]:

@@ -84,15 +84,15 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
 def _scan(evidence: Evidence, current: Current) -> Scan:
     """What `nox -s launches` left in the checkout's own folder of evidence; a file that cannot be read is a problem."""
     command = "nox -s codegen-cells" if current.table.package.atlas else "nox -s launches"
-    found = Scan(lines=[], outdated="", command=command)
+    scan = Scan(lines=[], outdated="", command=command)
     path = Path(current.own) / file_names.SCANNED / scan_file.NAME
     if path.is_file():
         try:
             content = scan_file.read(path)
         except ValueError as problem:
             evidence.problems.append(Problem(shown(path), str(problem), True))
-            return found
+            return scan
         other = content["sources"] != current.sources and not current.allow_stale
-        found["lines"] = content["lines"]
-        found["outdated"] = f"the sources are not those of {content['date']}; `{command}` asks again" if other else ""
-    return found
+        scan["lines"] = content["lines"]
+        scan["outdated"] = f"the sources are not those of {content['date']}; `{command}` asks again" if other else ""
+    return scan

@@ -50,20 +50,20 @@ class Known:
 
     def slower_gone(self, slower: Iterable[Mapping[str, Any]], compared: Iterable[tuple[str, str]]) -> list[str]:
         """Rows of [[slower]] whose benchmarks were compared and are no longer slower, or that match all of them."""
-        found, compared = [], list(compared)
+        sentences, compared = [], list(compared)
         for row in self.slower:
             if _matches_all(row.test, [name for cell, name in compared if _like(row.cell, cell)]):
-                found.append(
+                sentences.append(
                     f"known slow-down {row.test!r} matches every benchmark, so it accepts whatever is slower "
                     f"({row.reason}): name what is known to be slower in {self.file}"
                 )
                 continue
             there = [item for item in compared if _like(row.cell, item[0]) and _like(row.test, item[1])]
             if there and not {(item["cell"], item["name"]) for item in slower} & set(there):
-                found.append(
+                sentences.append(
                     f"known slow-down {row.test!r} no longer occurs ({row.reason}): remove it from {self.file}"
                 )
-        return found
+        return sentences
 
     def too_wide(self, cell: str, level: str, tests: Collection[str]) -> list[str]:
         """Rows that match every test of a whole run, one sentence each: whatever fails there is accepted."""
@@ -81,26 +81,26 @@ class Known:
         Args:
             ran: the cell, level and test ids of every whole run.
         """
-        found: dict[tuple[str, str], list[str]] = {}
+        sentences: dict[tuple[str, str], list[str]] = {}
         ran = list(ran)
         for row in self.rows:
             covered = [each for each in ran if row.covers(*each[:2])]
             if covered and not any(_like(row.test, test) for _, _, tests in covered for test in tests):
                 sentence = f"known failure {row.test!r} is no test ({row.reason}): rename or remove it in {self.file}"
-                found.setdefault(covered[0][:2], []).append(sentence)
-        return found
+                sentences.setdefault(covered[0][:2], []).append(sentence)
+        return sentences
 
     def gone(self, cell: str, level: str, outcomes: Mapping[str, str]) -> list[str]:
         """Rows whose tests ran here and no longer fail, one sentence each: such a row must go."""
-        found = []
+        sentences = []
         for row in self.rows:
             if row.covers(cell, level):
                 ran = [letter for test, letter in outcomes.items() if _like(row.test, test) and letter in "EF."]
                 if ran and not set(ran) & {"E", "F"}:
-                    found.append(
+                    sentences.append(
                         f"known failure {row.test!r} no longer occurs ({row.reason}): remove it from {self.file}"
                     )
-        return found
+        return sentences
 
 
 def load(path: Optional[Path], cells: Collection[str]) -> Known:

@@ -24,11 +24,11 @@ def remember(matrix: Matrix, out: Path, others: Sequence[Path], root: Path) -> l
         history_file.HistoryError: a history cannot be read. OSError: it cannot be written.
     """
     commit, dirty = toolchain.git_state(root)
-    found = [point for folder in others for point in history_file.read(folder)]
+    history = [point for folder in others for point in history_file.read(folder)]
     if commit and dirty is False:
-        found += points(matrix, commit)
+        history += points(matrix, commit)
         history_file.keep_matrix(out, commit, matrix)
-    return history_file.add(out, found) if found else history_file.read(out)
+    return history_file.add(out, history) if history else history_file.read(out)
 
 
 def points(matrix: Matrix, commit: str) -> list[Point]:
@@ -42,19 +42,19 @@ def _counts(item: Mapping[str, Any]) -> bool:
 
 def _of_levels(matrix: Matrix, commit: str) -> Iterator[Point]:
     for name, cell in matrix["cells"].items():
-        for level, found in cell["levels"].items():
-            if _counts(found) and "release" not in found:
-                about = {**found.get("versions", {}), "gpu": found.get("gpu") or ""}
-                values = {key: float(value) for key, value in found["counts"].items()}
-                yield Point(f"{name} {level}", commit, found["date"], found["verdict"], values, about)
+        for level, result in cell["levels"].items():
+            if _counts(result) and "release" not in result:
+                about = {**result.get("versions", {}), "gpu": result.get("gpu") or ""}
+                values = {key: float(value) for key, value in result["counts"].items()}
+                yield Point(f"{name} {level}", commit, result["date"], result["verdict"], values, about)
 
 
 def _of_releases(matrix: Matrix, commit: str) -> Iterator[Point]:
     for what, over in (("codegen", matrix["codegen"]), ("values", matrix["values"])):
-        for release, found in over["summary"].items():
-            if _counts(found) and not found["unavailable"]:
-                values = {**{key: float(value) for key, value in found["counts"].items()}, "worse": found["worse"]}
-                yield Point(f"{what} {release}", commit, found["date"], found["verdict"], values, {"triton": release})
+        for release, result in over["summary"].items():
+            if _counts(result) and not result["unavailable"]:
+                values = {**{key: float(value) for key, value in result["counts"].items()}, "worse": result["worse"]}
+                yield Point(f"{what} {release}", commit, result["date"], result["verdict"], values, {"triton": release})
 
 
 def _of_timings(matrix: Matrix, commit: str) -> Iterator[Point]:

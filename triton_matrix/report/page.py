@@ -71,10 +71,10 @@ def _code(text: str) -> Markup:
 
 
 def _counted(values: Any) -> dict[str, int]:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for value in values:
-        found[value] = found.get(value, 0) + 1
-    return found
+        counts[value] = counts.get(value, 0) + 1
+    return counts
 
 
 def _launched_by(matrix: Matrix) -> list[str]:
@@ -138,13 +138,13 @@ def _short(entry: Mapping[str, Any]) -> str:
 
 def _incidents(matrix: Matrix) -> dict[str, Any]:
     """A table: one row per incident and level it is observed at, one column per cell that has results of it."""
-    cells = list(dict.fromkeys(found["cell"] for found in matrix["incidents"]))
+    cells = list(dict.fromkeys(incident["cell"] for incident in matrix["incidents"]))
     rows: dict[str, dict[str, Any]] = {}
-    for found in matrix["incidents"]:
-        title = str(found.get("incident") or found["test"])
-        what = " ".join(filter(None, (found["level"], found.get("name"))))
+    for incident in matrix["incidents"]:
+        title = str(incident.get("incident") or incident["test"])
+        what = " ".join(filter(None, (incident["level"], incident.get("name"))))
         row = rows.setdefault(f"{title} {what}", {"title": title, "what": what, "cells": {}})
-        shows = {"True": "shows", "False": "does not show"}.get(str(found.get("shown")), found["outcome"])
-        bad = found["outcome"] in ("failed", "error")
-        row["cells"][found["cell"]] = {"shows": shows, "bad": bad, "detail": found.get("detail", "")}
+        shows = {"True": "shows", "False": "does not show"}.get(str(incident.get("shown")), incident["outcome"])
+        bad = incident["outcome"] in ("failed", "error")
+        row["cells"][incident["cell"]] = {"shows": shows, "bad": bad, "detail": incident.get("detail", "")}
     return {"cells": cells, "rows": list(rows.values())}

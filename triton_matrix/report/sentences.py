@@ -53,8 +53,8 @@ def kernel_lines(matrix: Matrix) -> list[str]:
     """How many of the package's kernels ran at each level, how often, and which never did, one sentence each."""
     lines = []
     for name, cell in matrix["cells"].items():
-        for level, found in cell["levels"].items():
-            launched = found.get("launched")
+        for level, result in cell["levels"].items():
+            launched = result.get("launched")
             if launched:
                 lines.append(f"{name} {level}: {of_kernels(launched)}{_never(never(launched))}")
     return lines
@@ -73,7 +73,7 @@ def _never(kernels: list[str]) -> str:
 
 def launch_lines(matrix: Matrix) -> list[str]:
     """Each kernel that has a launch: its verdicts by level, with their ranges of releases."""
-    found = []
+    lines = []
     for row in matrix["launches"]:
         parts = []
         for level, by_release in row["levels"].items():
@@ -84,21 +84,21 @@ def launch_lines(matrix: Matrix) -> list[str]:
                 alike.setdefault(verdict, []).append(release)
             said = [f"{verdict} {versions.ranges(releases, known)}" for verdict, releases in alike.items()]
             parts.append(f"{level}: {'; '.join(said) or 'not run'}")
-        found.append(f"{row['kernel']}: {' | '.join(parts)}")
-    return found
+        lines.append(f"{row['kernel']}: {' | '.join(parts)}")
+    return lines
 
 
 def note_lines(matrix: Matrix) -> list[str]:
     """What a reader should know of runs and is no failure: files left out, tests that passed after a rerun."""
     lines = []
     for name, cell in matrix["cells"].items():
-        for level, found in cell["levels"].items():
-            reruns = found.get("reruns") or {}
+        for level, result in cell["levels"].items():
+            reruns = result.get("reruns") or {}
             if reruns:
                 test, attempts = max(reruns.items(), key=lambda item: item[1])
                 few = "1 test" if len(reruns) == 1 else f"{len(reruns)} tests"
                 lines.append(f"{name} {level}: {few} passed only after a rerun; {test} took {attempts} attempts")
-            lines += [f"{name} {level}: {note}" for note in found.get("notes") or ()]
+            lines += [f"{name} {level}: {note}" for note in result.get("notes") or ()]
     return lines
 
 
@@ -106,16 +106,16 @@ def skipped_lines(matrix: Matrix) -> list[str]:
     """Levels that passed although most of their tests, or whole files, were skipped: one sentence each."""
     lines = []
     for name, cell in matrix["cells"].items():
-        for level, found in cell["levels"].items():
-            counts, letters = found["counts"], found.get("outcomes", "")
-            if found["verdict"] != "pass" or not counts.get("skipped"):
+        for level, result in cell["levels"].items():
+            counts, letters = result["counts"], result.get("outcomes", "")
+            if result["verdict"] != "pass" or not counts.get("skipped"):
                 continue
             # of a file that is skipped while it is collected, pytest gives no test
             whole = [test for test, letter in zip(matrix["tests"], letters) if letter == "s" and "::" not in test]
             if whole:
                 lines.append(f"{name} {level}: {len(whole)} files were skipped whole; the first is {whole[0]}")
             if counts["skipped"] > counts["passed"] + counts["known"]:
-                ran, reason = counts["passed"] + counts["failed"] + counts["error"], found["skips"][0][0]
+                ran, reason = counts["passed"] + counts["failed"] + counts["error"], result["skips"][0][0]
                 said = f"{counts['skipped']} tests were skipped and {ran} ran; most often because: {reason}"
                 lines.append(f"{name} {level}: {said}")
     return lines + bench_lines(matrix)
@@ -157,8 +157,8 @@ def machine_lines(matrix: Matrix) -> list[str]:
     """What each machine found, where a cell ran on several at a level, one sentence each."""
     lines = []
     for name, cell in matrix["cells"].items():
-        for level, found in cell["levels"].items():
-            for on in found.get("machines", ()):
+        for level, result in cell["levels"].items():
+            for on in result.get("machines", ()):
                 failed = f"{on['failing']} failing, " if on["failing"] else ""
                 said = on["shortfall"] or on["unlaunched"] or f"{failed}{on['passed']} passed"
                 lines.append(f"{name} {level} on {on['machine']}: {said}")

@@ -28,9 +28,9 @@ def of_folder(folder: Path, read: Callable[[Path], Facts]) -> list[Stored]:
 
 def runs(facts: Facts) -> list[Stored]:
     """What a folder of kept runs holds of level device, the oldest Triton first, the newest run of each first."""
-    found = [*_suites(facts), *_timings(facts.timings)]
-    found.sort(key=lambda run: run["date"], reverse=True)
-    return sorted(found, key=lambda run: [int(part) for part in run["triton"].split(".") if part.isdigit()])
+    stored = [*_suites(facts), *_timings(facts.timings)]
+    stored.sort(key=lambda run: run["date"], reverse=True)
+    return sorted(stored, key=lambda run: [int(part) for part in run["triton"].split(".") if part.isdigit()])
 
 
 def _suites(facts: Facts) -> Iterator[Stored]:

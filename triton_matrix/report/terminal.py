@@ -74,9 +74,9 @@ def _cells(matrix: Matrix) -> Table:
     for level in levels:
         table.add_column(level, overflow="fold", max_width=20)
     for name, cell in matrix["cells"].items():
-        found = [_level(cell["levels"].get(level)) for level in levels]
+        lines = [_level(cell["levels"].get(level)) for level in levels]
         table.add_row(
-            Text(name, style=sentences.STYLES.get(cell["verdict"], "")), *sentences.toolchain(cell).values(), *found
+            Text(name, style=sentences.STYLES.get(cell["verdict"], "")), *sentences.toolchain(cell).values(), *lines
         )
     return table
 

@@ -18,10 +18,10 @@ _STYLE += (
 _STYLE += "text-align:left;vertical-align:top}pre{white-space:pre-wrap}"
 
 
-def ranges(found: Sequence[Range], declared: str, wider: Sequence[str], kernels: Sequence[Kernel]) -> list[str]:
+def ranges(per_backend: Sequence[Range], declared: str, wider: Sequence[str], kernels: Sequence[Kernel]) -> list[str]:
     """The sentences that a scan ends with."""
     lines = []
-    for each in found:
+    for each in per_backend:
         name = BACKENDS[each.backend]
         if not any(kernel.on(each.backend, OK) for kernel in kernels):
             lines.append(f"{name}: nothing compiled, so nothing is known of a range")
@@ -35,8 +35,8 @@ def ranges(found: Sequence[Range], declared: str, wider: Sequence[str], kernels:
     lines.append(f"declared: {declared}")
     if wider:
         lines.append(f"the declaration allows what does not work: triton {', '.join(wider)}")
-    if found and found[0].specifier:
-        lines.append(f'for pyproject: "triton{found[0].specifier}"')
+    if per_backend and per_backend[0].specifier:
+        lines.append(f'for pyproject: "triton{per_backend[0].specifier}"')
     return lines
 
 
@@ -51,13 +51,13 @@ def rows(kernels: Sequence[Kernel], backends: Sequence[str], asked: Sequence[str
     headings = ["kernel", "at", "how"]
     for backend in backends:
         headings += [f"{BACKENDS[backend]} compiles", "fails"]
-    found = []
+    table_rows = []
     for kernel in kernels:
         row = [kernel.name.rpartition(":")[2], kernel.place, kernel.how]
         for backend in backends:
             row += [bounds.span(kernel.on(backend, OK), asked), bounds.span(kernel.on(backend, FAILS), asked)]
-        found.append(row)
-    return headings, found
+        table_rows.append(row)
+    return headings, table_rows
 
 
 def unknown(kernels: Sequence[Kernel], backends: Sequence[str], asked: Sequence[str]) -> list[str]:
@@ -65,7 +65,7 @@ def unknown(kernels: Sequence[Kernel], backends: Sequence[str], asked: Sequence[
     lines = []
     for kernel in kernels:
         if kernel.how == NOT_REACHED:
-            why = next((text for found in kernel.reasons.values() for text in reversed([*found.values()]) if text), "")
+            why = next((text for texts in kernel.reasons.values() for text in reversed([*texts.values()]) if text), "")
             lines.append(f"not reached: {kernel.name} ({kernel.place}){f': {why[:160]}' if why else ''}")
             continue
         for backend in backends:
@@ -78,7 +78,7 @@ def unknown(kernels: Sequence[Kernel], backends: Sequence[str], asked: Sequence[
     return lines
 
 
-def as_json(about: dict[str, Any], kernels: Sequence[Kernel], found: Sequence[Range]) -> dict[str, Any]:
+def as_json(about: dict[str, Any], kernels: Sequence[Kernel], per_backend: Sequence[Range]) -> dict[str, Any]:
     """Everything, for programs."""
     listed = [
         {
@@ -98,7 +98,7 @@ def as_json(about: dict[str, Any], kernels: Sequence[Kernel], found: Sequence[Ra
             "good": each.good,
             "bounds": [{"clause": bound.clause, "reason": bound.reason} for bound in each.bounds],
         }
-        for each in found
+        for each in per_backend
     ]
     return {"schema": schemas.SCAN, **about, "ranges": of_backends, "kernels": listed}
 

@@ -42,5 +42,5 @@ def lay(module: str, root: Path, dependencies: Iterable[str]) -> Optional[str]:
 
 def _called(requirement: str) -> str:
     """The name of a requirement's distribution, spelled as modules are."""
-    found = re.match(r"[\w.-]+", requirement.strip())
-    return re.sub(r"[-_.]+", "_", found[0]).lower() if found else ""
+    match = re.match(r"[\w.-]+", requirement.strip())
+    return re.sub(r"[-_.]+", "_", match[0]).lower() if match else ""

@@ -57,7 +57,7 @@ class Kernel:
 
     def on(self, backend: str, status: str) -> list[str]:
         """The releases with this status."""
-        return [release for release, found in self.status.get(backend, {}).items() if found == status]
+        return [release for release, state in self.status.get(backend, {}).items() if state == status]
 
     @property
     def works_nowhere(self) -> bool:

@@ -125,8 +125,8 @@ def _captured(python: Path, root: Path, out: Path, seconds: float, command: Sequ
     for line in done.stderr.splitlines():
         if line.startswith("capture:"):
             print(line, file=sys.stderr)
-    found = re.search(r"\d+ launches of .*", lines[-1]) if lines else None  # pytest's dots stand before it
-    told = re.sub(r" files in \S+;", " files;", found[0]) if found else _short(done.stderr)
+    match = re.search(r"\d+ launches of .*", lines[-1]) if lines else None  # pytest's dots stand before it
+    told = re.sub(r" files in \S+;", " files;", match[0]) if match else _short(done.stderr)
     return "; ".join([f"{shlex.join(each for each in command if each not in PYTEST[1:])}: {told}", *_why(lines)])
 
 

@@ -67,8 +67,8 @@ def _of_package(scanned: Scanned, out: Path, how: How, options: argparse.Namespa
     asked = choose(releases, options.triton, None, None)
     if not asked:
         raise ValueError(f"--triton is {options.triton!r}; {'; '.join(unasked)}")
-    found = guess.kernels(scanned.root)
-    if not found[0]:
+    definitions = guess.kernels(scanned.root)
+    if not definitions[0]:
         raise ValueError(f"WHAT is {options.what!r}; no file of {scanned.title} defines a kernel with @triton.jit")
 
     def capture(folder: Path) -> list[str]:
@@ -76,7 +76,7 @@ def _of_package(scanned: Scanned, out: Path, how: How, options: argparse.Namespa
             return []
         return capturing.capture(scanned, how.envs, folder, options.seconds, options.torch)
 
-    status, content = Scan(scanned, out, how, unasked).run(found, asked, capture, start)
+    status, content = Scan(scanned, out, how, unasked).run(definitions, asked, capture, start)
     hit = bool(content and options.fail_on and _hits(content)[options.fail_on])
     return max(1 if status == UNAVAILABLE else status, int(hit))
 

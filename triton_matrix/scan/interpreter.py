@@ -37,15 +37,15 @@ def releases(package: project.Project, oldest: str = "3.0") -> tuple[dict[str, c
     Raises:
         ValueError: as of :func:`of_pair`.
     """
-    found, missing = {}, []
+    rows, missing = {}, []
     for pair in pairs.known():
         python = of_pair(pair, package, oldest)
         if python:
-            found[pair.triton] = cells.Release(pair.triton, python, pair.torch[0], pair.requires)
+            rows[pair.triton] = cells.Release(pair.triton, python, pair.torch[0], pair.requires)
         else:
             missing.append(pair.triton)
     needs = f"the files need Python {oldest}" if oldest != "3.0" else f"requires-python is {package.requires_python!r}"
-    return found, [f"not asked: triton {', '.join(missing)}, which has no wheels for it: {needs}"] if missing else []
+    return rows, [f"not asked: triton {', '.join(missing)}, which has no wheels for it: {needs}"] if missing else []
 
 
 def newer(package: project.Project, unread: bool) -> Optional[str]:

@@ -15,12 +15,12 @@ from .bounds import Kernel
 BROUGHT, CAPTURED = "brought", "captured"
 
 
-def kernels(root: Path, found: Sequence[guess.Kernel], launches: Path) -> tuple[list[Kernel], list[str]]:
+def kernels(root: Path, definitions: Sequence[guess.Kernel], launches: Path) -> tuple[list[Kernel], list[str]]:
     """The kernels, with how their launches came. What is brought or guessed is written beside what was captured.
 
     Args:
         root: the package's folder.
-        found: the kernels of its files.
+        definitions: the kernels of its files.
         launches: the folder of launch files; ``captured`` in it holds what was captured.
 
     Returns:
@@ -44,7 +44,7 @@ def kernels(root: Path, found: Sequence[guess.Kernel], launches: Path) -> tuple[
         line = next(each for each in text.splitlines() if each.startswith("kernel"))
         files.write_text(launches / BROUGHT / file.name, text.replace(line, f"kernel = {json.dumps(reference)}", 1))
     listed = []
-    for number, kernel in enumerate(found):
+    for number, kernel in enumerate(definitions):
         place = f"{kernel.file.relative_to(root).as_posix()}:{kernel.line}"
         listed.append(Kernel(kernel.reference, place, how.pop(kernel.reference, bounds.GUESSED)))
         if listed[-1].how == bounds.GUESSED:

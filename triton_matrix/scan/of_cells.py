@@ -37,9 +37,9 @@ def scan(table: cells.Table, how: How, seconds: float) -> int:
     start = time.perf_counter()
     pinned = {cell.triton for cell in table.cells.values()}
     asked = [row for row in table.releases.values() if row.triton in pinned]
-    found = guess.kernels(table.root)
+    definitions = guess.kernels(table.root)
     lacks = "" if asked else f"no cell of {table.path.name} pins a release of Triton"
-    lacks = lacks or ("" if found[0] else f"no file below {table.root} defines a kernel with @triton.jit")
+    lacks = lacks or ("" if definitions[0] else f"no file below {table.root} defines a kernel with @triton.jit")
     if lacks:
         print(f"scan: {lacks}", file=sys.stderr)
         return UNAVAILABLE
@@ -48,7 +48,7 @@ def scan(table: cells.Table, how: How, seconds: float) -> int:
     with locks.held(out / ".scan.lock", f"the scan in {out}"):
         asking = Scan(scanned, out, how, [], package_digest(table), ours=False)
         status, content = asking.run(
-            found, asked, lambda folder: _captured(table, scanned, how, folder, seconds), start
+            definitions, asked, lambda folder: _captured(table, scanned, how, folder, seconds), start
         )
     return status if content else UNAVAILABLE
 

@@ -92,11 +92,11 @@ def _downloaded(asked: Requirement, folder: Path) -> Path:
             problem = problem or error.tail
     else:
         raise ValueError(f"WHAT is {str(asked)!r}; uv does not find it: {problem}")
-    (found,) = files.read_toml(locked, "what uv found")["packages"]
-    wheels = sorted(found.get("wheels", []), key=lambda each: "none-any" not in str(each.get("url", each.get("path"))))
-    for each in [*filter(None, [found.get("sdist")]), *wheels]:
+    (entry,) = files.read_toml(locked, "what uv found")["packages"]
+    wheels = sorted(entry.get("wheels", []), key=lambda each: "none-any" not in str(each.get("url", each.get("path"))))
+    for each in [*filter(None, [entry.get("sdist")]), *wheels]:
         return _fetched(each, folder)
-    raise ValueError(f"WHAT is {str(asked)!r}; {found['name']} {found.get('version', '')} has no file")
+    raise ValueError(f"WHAT is {str(asked)!r}; {entry['name']} {entry.get('version', '')} has no file")
 
 
 def _fetched(each: dict[str, Any], folder: Path) -> Path:
@@ -135,18 +135,18 @@ def _described(root: Path, name: str, requirement: str) -> Scanned:
     said = _from_metadata(metadata) if metadata else None
     version = said[1] if said else ""
     if said and (said[0].dependencies or not (root / "pyproject.toml").is_file()):
-        found = said[0]
+        package = said[0]
     else:
         try:
-            found = project.read(root)
+            package = project.read(root)
         except ValueError:
-            found = said[0] if said else project.Project(name, "", (), source="nothing")
+            package = said[0] if said else project.Project(name, "", (), source="nothing")
         declared = project.described(root).get("project", {})
         version = version or str(declared.get("version", ""))
     if not any((root / each).exists() for each in project.FILES):
         # a wheel's files, so that its modules are named as they are imported
-        files.write_text(root / "pyproject.toml", f'[project]\nname = "{found.name}"\nversion = "{version or 0}"\n')
-    return Scanned(root.resolve(), found, version, requirement)
+        files.write_text(root / "pyproject.toml", f'[project]\nname = "{package.name}"\nversion = "{version or 0}"\n')
+    return Scanned(root.resolve(), package, version, requirement)
 
 
 def _from_metadata(path: Path) -> Optional[tuple[project.Project, str]]:
@@ -160,5 +160,5 @@ def _from_metadata(path: Path) -> Optional[tuple[project.Project, str]]:
         marked = re.compile(project.OF_EXTRA % re.escape(extra))
         extras[extra] = tuple(marked.sub("", each).strip() for each in rows if marked.search(each))
     own = tuple(each for each in rows if not re.search(r"\bextra\s*==", each))
-    found = project.Project(name, said.get("Requires-Python") or "", own, extras, source=path.name)
-    return found, said.get("Version") or ""
+    package = project.Project(name, said.get("Requires-Python") or "", own, extras, source=path.name)
+    return package, said.get("Version") or ""

@@ -73,7 +73,7 @@ class Scan:
 
     def run(
         self,
-        found: tuple[list[guess.Kernel], Mapping[Path, str]],
+        definitions: tuple[list[guess.Kernel], Mapping[Path, str]],
         asked: Sequence[cells.Release],
         capture: Callable[[Path], list[str]],
         start: float,
@@ -83,15 +83,15 @@ class Scan:
         Exit status 1: a release has no answer; UNAVAILABLE: only since it cannot be had here.
 
         Args:
-            found: the package's kernels, and files that could not be parsed with what is said of them.
+            definitions: the package's kernels, and files that could not be parsed with what is said of them.
             asked: the releases.
             capture: writes launches into a folder; says how it went.
             start: when it began, as of ``time.perf_counter``.
         """
         root, launches = self.scanned.root, self.out / "launches"
-        self.said += [sentence.replace(f"{root}/", "") for sentence in found[1].values()]
+        self.said += [sentence.replace(f"{root}/", "") for sentence in definitions[1].values()]
         self.said += capture(launches / launched.CAPTURED)
-        kernels, others = launched.kernels(root, found[0], launches)
+        kernels, others = launched.kernels(root, definitions[0], launches)
         self.said += others
         releases = [row.triton for row in asked]
         linted, everything = self._lint(releases)
@@ -102,7 +102,7 @@ class Scan:
             lambda *what: self._compiled_once(asked[-1], *what),
             lambda module: beside.lay(module, root, self.scanned.project.dependencies) if self.ours else None,
         )
-        self.said += tried.run(kernels, found[0])
+        self.said += tried.run(kernels, definitions[0])
         outcomes = self._compiled(asked, launches)
         atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
         bounds.learn(kernels, {atlas["triton"]: atlas["entries"] for atlas in atlases}, linted)
@@ -119,9 +119,9 @@ class Scan:
         asked = [(each, of) for each in releases for of in self.how.backends]
         languages = [portable.language(each, each, (of,)) for each, of in asked]
         languages.append(portable.language(releases[0], releases[-1], tuple(self.how.backends)))
-        found, unread = lint.check_each(guess.python_files(self.scanned.root), languages)
+        per_language, unread = lint.check_each(guess.python_files(self.scanned.root), languages)
         self.said += [each.replace(f"{self.scanned.root}/", "") for each in unread if each not in self.said]
-        return dict(zip(asked, found)), found[-1]
+        return dict(zip(asked, per_language)), per_language[-1]
 
     def _request(self, launches: Path, out: Path) -> compile_runs.Request:
         how = self.how
@@ -157,13 +157,13 @@ class Scan:
         atlases: Sequence[dict[str, Any]],
         seconds: float,
     ) -> dict[str, Any]:
-        found = [bounds.of(kernels, backend, releases) for backend in self.how.backends]
+        per_backend = [bounds.of(kernels, backend, releases) for backend in self.how.backends]
         limits, _ = choice.limits_of(self.scanned.project)
         declared = ", ".join(map(str, limits)) or "nothing on torch or Triton"
         known = {pair.triton: pair for pair in pairs.known()}
-        wider = [each for each in found[0].bad if each in known and choice.allows(limits, known[each])]
+        wider = [each for each in per_backend[0].bad if each in known and choice.allows(limits, known[each])]
         worse = _worse(kernels, atlases)
-        lines = answer.ranges(found, declared, wider, kernels)
+        lines = answer.ranges(per_backend, declared, wider, kernels)
         parts = self._parts(kernels, releases, findings, worse)
         parts.append(("the range", [*lines, f"{seconds:.0f} s"]))
         about = {
@@ -176,12 +176,12 @@ class Scan:
             "targets": list(self.how.names),
             "declared": declared,
             "declared_allows_bad": wider,
-            "pyproject": f"triton{found[0].specifier}" if found[0].specifier else "",
+            "pyproject": f"triton{per_backend[0].specifier}" if per_backend[0].specifier else "",
             "said": list(self.said),
             "lines": [answer.summary(kernels), *lines],
             "worse": worse,
         }
-        content = answer.as_json(about, kernels, found)
+        content = answer.as_json(about, kernels, per_backend)
         scan_file.write(self.out, content)
         files.write_text(self.out / "index.html", answer.page(f"{self.scanned.title}: Tritons", parts))
         print(answer.text(parts))
@@ -199,9 +199,9 @@ class Scan:
         ]
         unknown = answer.unknown(kernels, backends, releases)
         parts += [("not known", unknown)] if unknown else []
-        found = [each for each in findings if each.rule in PORTABLE]
-        if found:
-            text = output.text(found, (), False).replace(f"{self.scanned.root}/", "")
+        not_portable = [each for each in findings if each.rule in PORTABLE]
+        if not_portable:
+            text = output.text(not_portable, (), False).replace(f"{self.scanned.root}/", "")
             parts.append(("the linter", text.splitlines()))
         more = [f"and {len(worse) - WORSE_SHOWN} more in {scan_file.NAME}"] if len(worse) > WORSE_SHOWN else []
         parts += [("worse code from one release to the next", [*worse[:WORSE_SHOWN], *more])] if worse else []
@@ -211,10 +211,10 @@ class Scan:
 def _worse(kernels: Sequence[Kernel], atlases: Sequence[dict[str, Any]]) -> list[str]:
     """What got worse of launches that the package makes; guesses say nothing of that."""
     real = {kernel.name for kernel in kernels if kernel.how in (launched.CAPTURED, launched.BROUGHT)}
-    found = [
+    sentences = [
         f"{' -> '.join(step.ends)} {change.label.partition('[')[0]} {change.target}: {change.what}"
         for step in summary.steps(atlases, ())
-        for change in step.found
+        for change in step.changes
         if change.kind == "worse" and change.label.partition("[")[0] in real
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(sentences))

@@ -51,11 +51,11 @@ class Trial:
     compile: Compile
     follow: Callable[[str], Optional[str]] = lambda module: None
 
-    def run(self, kernels: Sequence[Kernel], found: Sequence[guess.Kernel]) -> list[str]:
+    def run(self, kernels: Sequence[Kernel], definitions: Sequence[guess.Kernel]) -> list[str]:
         """Settle the guesses, in the files of ``launches``; the sentences that say what would help.
 
         Args:
-            found: the first of ``kernels``, as they were found, with their first guesses.
+            definitions: the first of ``kernels``, as they were found, with their first guesses.
         """
         outcome = self.compile(self.launches, COMPILE_S, (), None)
         if outcome.unavailable:
@@ -64,8 +64,8 @@ class Trial:
         followed = self._follow(entries)
         if followed:
             entries = _by_kernel(self.compile(self.launches, COMPILE_S, (), None))
-        self._guess_otherwise(kernels, found, entries)
-        return [*followed, *self._what_helps(kernels, found, entries)]
+        self._guess_otherwise(kernels, definitions, entries)
+        return [*followed, *self._what_helps(kernels, definitions, entries)]
 
     def _follow(self, entries: Mapping[str, list[Mapping[str, Any]]]) -> list[str]:
         """Lay other packages beside this one whose kernels it uses; which."""
@@ -80,14 +80,17 @@ class Trial:
         ]
 
     def _guess_otherwise(
-        self, kernels: Sequence[Kernel], found: Sequence[guess.Kernel], entries: Mapping[str, list[Mapping[str, Any]]]
+        self,
+        kernels: Sequence[Kernel],
+        definitions: Sequence[guess.Kernel],
+        entries: Mapping[str, list[Mapping[str, Any]]],
     ) -> None:
         until = time.monotonic() + SECONDS
         left: dict[int, Iterator[str]] = {}
-        for number, kernel in enumerate(kernels[: len(found)]):
+        for number, kernel in enumerate(kernels[: len(definitions)]):
             said = entries.get(kernel.name, [])
             if kernel.how == bounds.GUESSED and not _compiles(said) and not _is_unloaded(said):
-                left[number] = guess.otherwise(found[number].launch)
+                left[number] = guess.otherwise(definitions[number].launch)
         while left and time.monotonic() < until:
             texts = {number: text for number, others in left.items() if (text := next(others, ""))}
             answers = self._asked(texts, (), None)
@@ -108,11 +111,14 @@ class Trial:
         return _by_kernel(self.compile(self.scratch, TRY_S, extra, source_root))
 
     def _what_helps(
-        self, kernels: Sequence[Kernel], found: Sequence[guess.Kernel], entries: Mapping[str, list[Mapping[str, Any]]]
+        self,
+        kernels: Sequence[Kernel],
+        definitions: Sequence[guess.Kernel],
+        entries: Mapping[str, list[Mapping[str, Any]]],
     ) -> Iterator[str]:
         """Of kernels that do not load: what their failures name, tried on those of them that were found in files."""
         wanted: dict[tuple[str, str], list[int]] = {}
-        for number, kernel in enumerate(kernels[: len(found)]):
+        for number, kernel in enumerate(kernels[: len(definitions)]):
             said = next((str(each.get("reason", "")) for each in entries.get(kernel.name, [])), "")
             if not said.startswith(NOT_LOADED):
                 continue
@@ -124,7 +130,7 @@ class Trial:
         by_most = sorted(wanted.items(), key=lambda item: -len(item[1]))
         for (option, what), numbers in by_most[:MOST_TRIED]:
             given = ([what], None) if option == "--with" else ((), self.root / what)
-            answers = self._asked({number: found[number].launch for number in numbers}, *given)
+            answers = self._asked({number: definitions[number].launch for number in numbers}, *given)
             loads = [number for number in numbers if not _is_unloaded(answers.get(kernels[number].name, []))]
             loads = [number for number in loads if kernels[number].name in answers]
             of = f"{len(loads)} of {len(numbers)} kernels that do not load without it load"
@@ -134,15 +140,15 @@ class Trial:
         """Folders of the package from which a module that is not found would be imported."""
         top = module.partition(".")[0]
         below = {each for file in guess.python_files(self.root) for each in (file.with_suffix(""), *file.parents)}
-        found = {each.parent for each in below if each.name == top and self.root in each.parent.parents}
-        return sorted(found)[:MOST_TRIED]
+        roots = {each.parent for each in below if each.name == top and self.root in each.parent.parents}
+        return sorted(roots)[:MOST_TRIED]
 
 
 def _by_kernel(outcome: Outcome) -> dict[str, list[Mapping[str, Any]]]:
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    by_kernel: dict[str, list[Mapping[str, Any]]] = {}
     for item in () if outcome.problem else atlas_file.read(outcome.path)["entries"]:
-        found.setdefault(item["kernel"], []).append(item)
-    return found
+        by_kernel.setdefault(item["kernel"], []).append(item)
+    return by_kernel
 
 
 def _compiles(entries: Sequence[Mapping[str, Any]]) -> bool:

@@ -52,8 +52,8 @@ def pinned_otherwise() -> str:
 
 def versions() -> dict[str, str]:
     """Python, torch and Triton as they are installed, without importing them."""
-    found = {"python": _version("python"), "torch": _version("torch"), "triton": triton_version()}
-    return {name: version for name, version in found.items() if version}
+    by_name = {"python": _version("python"), "torch": _version("torch"), "triton": triton_version()}
+    return {name: version for name, version in by_name.items() if version}
 
 
 def triton_version() -> Optional[str]:

@@ -112,11 +112,11 @@ def text_table(rows: Iterable[Mapping[str, Any]], *, markdown: bool = False) -> 
     """Observations by releases: where an incident shows, and with ``!`` where that is not what was expected."""
     rows = list(rows)
     releases = sorted({row["release"] for row in rows}, key=versions.key)
-    found = {(row["id"], row["release"]): row for row in rows}
+    by_key = {(row["id"], row["release"]): row for row in rows}
     shown = []
     for identity in sorted({row["id"] for row in rows}):
         incident, level, *name = identity.split(":")
-        cells = [_mark(found.get((identity, release))) for release in releases]
+        cells = [_mark(by_key.get((identity, release))) for release in releases]
         shown.append([" ".join([incident, *name]), level, *cells])
     return tables.render(["incident", "level", *releases], shown, markdown=markdown)
 

@@ -34,9 +34,9 @@ def missing_gpu(error: Optional[BaseException]) -> str:
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         lines = str(error).splitlines()
-        found = next((line.strip() for line in lines if any(sign in line for sign in SIGNS)), "")
-        if found:
-            return found
+        sentence = next((line.strip() for line in lines if any(sign in line for sign in SIGNS)), "")
+        if sentence:
+            return sentence
         error = error.__cause__ or error.__context__
     return ""
 

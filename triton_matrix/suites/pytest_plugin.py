@@ -59,13 +59,13 @@ def pytest_configure(config: pytest.Config) -> None:
     # a test may start pytest again: what that does is no part of this run
     evidence, run = (os.environ.pop(name, None) for name in (env_vars.EVIDENCE, env_vars.RUN))
     if evidence and not config.option.collectonly:
-        found = toolchain.record(os.environ.get(env_vars.COLUMN) or cell_name(), config.rootpath)
+        record = toolchain.record(os.environ.get(env_vars.COLUMN) or cell_name(), config.rootpath)
         stamp = installed.stamped()
-        found["other_builds"] = stamp.get("other_builds") or []
-        found["wheel"] = {key: stamp.get(key) for key in ("sources", "files", "commit", "dirty")}
-        config.stash[RECORD] = {**found, "run": run}
+        record["other_builds"] = stamp.get("other_builds") or []
+        record["wheel"] = {key: stamp.get(key) for key in ("sources", "files", "commit", "dirty")}
+        config.stash[RECORD] = {**record, "run": run}
         try:
-            writing.environment(Path(evidence), found)
+            writing.environment(Path(evidence), record)
         except OSError as error:
             raise pytest.UsageError(f"{error.filename or evidence} cannot be written: {error.strerror}") from None
         if run:
@@ -158,17 +158,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _junit_properties(pytestconfig: pytest.Config, record_testsuite_property: Callable[[str, object], None]) -> None:
     """Write into the JUnit file what it is evidence of."""
-    found: Optional[dict[str, Any]] = pytestconfig.stash.get(RECORD, None)
-    if found is None:
+    record: Optional[dict[str, Any]] = pytestconfig.stash.get(RECORD, None)
+    if record is None:
         return
-    record_testsuite_property("cell", found["cell"])
-    record_testsuite_property("run", found["run"])
+    record_testsuite_property("cell", record["cell"])
+    record_testsuite_property("run", record["run"])
     record_testsuite_property("level", current_level())
-    record_testsuite_property("gpu", ", ".join(map(toolchain.called, found["gpus"])))
+    record_testsuite_property("gpu", ", ".join(map(toolchain.called, record["gpus"])))
     for name in ("date", "commit", "python"):
-        record_testsuite_property(name, found[name])
+        record_testsuite_property(name, record[name])
     for name in ("torch", "triton"):
-        record_testsuite_property(name, found[name].get("version"))
+        record_testsuite_property(name, record[name].get("version"))
 
 
 def _cell(config: pytest.Config) -> Cell:

@@ -153,7 +153,7 @@ def helpers(table: Table, known: Set[Path]) -> dict[str, str]:
     Args:
         known: files and folders that the run has digests of, which are left out.
     """
-    top, found = sources.repository(table.root), {}
+    top, digests = sources.repository(table.root), {}
     library = Path(sysconfig.get_path("stdlib"))
     for name, module in list(sys.modules.items()):
         path = Path(getattr(module, "__file__", None) or "/")
@@ -163,8 +163,8 @@ def helpers(table: Table, known: Set[Path]) -> dict[str, str]:
             continue
         inside = path.relative_to(top)
         if not {"site-packages", "dist-packages"} & set(inside.parts) and not inside.parts[0].startswith("."):
-            found[os.path.relpath(path, table.root)] = sources.sha256(path) if path.is_file() else ""
-    return dict(sorted(found.items()))
+            digests[os.path.relpath(path, table.root)] = sources.sha256(path) if path.is_file() else ""
+    return dict(sorted(digests.items()))
 
 
 def settings(config: pytest.Config, table: Table) -> dict[str, str]:
@@ -193,14 +193,14 @@ def notes(root: Path) -> Notes:
     return Notes(lambda path: path.startswith(inside) and not is_library(path), counts)
 
 
-def read(table: Table, found: Notes, known: Set[Path], imported: Container[str]) -> Reads:
+def read(table: Table, noted: Notes, known: Set[Path], imported: Container[str]) -> Reads:
     """What was read below the repo root that no digest of the run holds, and that the run itself did not make.
 
     Args:
         known: files and folders that the run has digests of; ``imported`` are more files, from the repo root.
     """
     result: Reads = {}
-    for question, answers in reads.below(found.inputs(), table.root).items():
+    for question, answers in reads.below(noted.inputs(), table.root).items():
         for name, said in answers.items():
             path = table.root / name
             if name in imported or name.split("/")[0] == "reports" or known & {path, *path.parents}:

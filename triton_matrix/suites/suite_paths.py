@@ -37,8 +37,8 @@ def has_tests(table: Table) -> bool:
 
 def hold_tests(suites: Iterable[Path]) -> bool:
     """The same of files and folders."""
-    found = (path for suite in suites for path in ([suite] if suite.is_file() else suite.rglob("*.py")))
-    return any(path.name not in ("conftest.py", "__init__.py") for path in found)
+    files = (path for suite in suites for path in ([suite] if suite.is_file() else suite.rglob("*.py")))
+    return any(path.name not in ("conftest.py", "__init__.py") for path in files)
 
 
 def paths(table: Table, named: Sequence[str] = ()) -> list[str]:
@@ -53,7 +53,7 @@ def paths(table: Table, named: Sequence[str] = ()) -> list[str]:
     """
     tests = table.root / "tests"
     wanted = named or table.package.suites or [name for name in SUITES if (tests / name).is_dir()] or [str(tests)]
-    found = []
+    suites = []
     for name in wanted:
         place = next((each for each in (tests / name, table.root / name) if each.exists()), None)
         if place is None:
@@ -62,5 +62,5 @@ def paths(table: Table, named: Sequence[str] = ()) -> list[str]:
             raise ValueError(
                 f"the suite is {str(name)!r}, which is outside of the repo root; allowed is a path below it"
             )
-        found.append(os.path.relpath(place, folder(table)))
-    return found
+        suites.append(os.path.relpath(place, folder(table)))
+    return suites

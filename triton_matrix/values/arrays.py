@@ -37,14 +37,14 @@ def keep(tensors: Mapping[str, Tensor], folder: Path) -> list[dict[str, Any]]:
 
 
 def _by_storage(tensors: Mapping[str, Tensor]) -> list[tuple[Storage, list[str]]]:
-    found: list[tuple[Storage, list[str]]] = []
+    groups: list[tuple[Storage, list[str]]] = []
     for name, tensor in tensors.items():
-        same: Optional[list[str]] = next((names for storage, names in found if storage is tensor.storage), None)
+        same: Optional[list[str]] = next((names for storage, names in groups if storage is tensor.storage), None)
         if same is None:
-            found.append((tensor.storage, [name]))
+            groups.append((tensor.storage, [name]))
         else:
             same.append(name)
-    return found
+    return groups
 
 
 def write(folder: Path, digest: str, places: Any, bits: Any) -> int:

@@ -78,7 +78,7 @@ def _interpreted(asked: Mapping[str, Any], out: Path, folder: Path) -> tuple[int
     left: dict[str, list[dict[str, Any]]] = {}
     for launch in asked["launches"]:
         try:
-            for row, of in kept.found(_loaded(launch, level), [level, launch, settings]):
+            for row, of in kept.rows(_loaded(launch, level), [level, launch, settings]):
                 if all(arrays.is_there(folder, storage) for storage in row.get("storages", ())):
                     forked.say(out / ROWS, {**row, "launch": launch["name"]})
                     read.append(of)

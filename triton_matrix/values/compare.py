@@ -72,11 +72,11 @@ class Written:
 def main(request: Path, out: Path) -> int:
     """Compare what a file names; the exit status is 0."""
     asked = json.loads(request.read_text(encoding="utf-8"))
-    found = [dataclasses.asdict(_of_pair(each)) for each in asked.get("pairs", ())]
+    answers = [dataclasses.asdict(_of_pair(each)) for each in asked.get("pairs", ())]
     for launch, rows in asked.get("launches", {}).items():
         releases = {name: Outcome(launch, each["row"], Path(each["folder"])) for name, each in rows.items()}
-        found += [dataclasses.asdict(change) for change in changes(releases)]
-    out.write_text(json.dumps(found), encoding="utf-8")
+        answers += [dataclasses.asdict(change) for change in changes(releases)]
+    out.write_text(json.dumps(answers), encoding="utf-8")
     return 0
 
 
@@ -102,17 +102,17 @@ def changes(releases: Mapping[str, Outcome]) -> list[Change]:
         releases: release -> outcome, oldest first. One that could not compute it for its own reasons (``n/a``,
             ``late``, ``crashed``) is told of and left out.
     """
-    found: list[Change] = []
+    all_changes: list[Change] = []
     last: Optional[tuple[str, Outcome]] = None
     for release, outcome in releases.items():
         if outcome.status not in ("computed", "error"):
             said = f"{outcome.status}: {outcome.row['reason']}"
-            found.append(Change(outcome.launch, "not compared", release, last[0] if last else "", said))
+            all_changes.append(Change(outcome.launch, "not compared", release, last[0] if last else "", said))
             continue
         if last is not None:
-            found += _between(last[0], last[1], release, outcome)
+            all_changes += _between(last[0], last[1], release, outcome)
         last = (release, outcome)
-    return found
+    return all_changes
 
 
 def _between(older: str, before: Outcome, newer: str, after: Outcome) -> list[Change]:
@@ -123,16 +123,16 @@ def _between(older: str, before: Outcome, newer: str, after: Outcome) -> list[Ch
     if before.programs != after.programs:
         said = f"{len(before.programs)} programs ran, then {len(after.programs)}"
         return [Change(after.launch, "not compared", newer, older, said)]
-    found = differences(written(before), written(after))
-    return [_told(after.launch, newer, older, found)] if found else []
+    per_storage = differences(written(before), written(after))
+    return [_told(after.launch, newer, older, per_storage)] if per_storage else []
 
 
-def _told(launch: str, newer: str, older: str, found: Sequence[Difference], *, reference: bool = False) -> Change:
-    if not found:
+def _told(launch: str, newer: str, older: str, per_storage: Sequence[Difference], *, reference: bool = False) -> Change:
+    if not per_storage:
         return Change(launch, "rounding", newer, older, "")
-    kind = "rounding" if all(each.rounding for each in found) else "values"
-    worst = max(found, key=lambda each: (not each.rounding, each.differing))
-    return Change(launch, kind, newer, older, worst.sentence(reference=reference), tuple(found))
+    kind = "rounding" if all(each.rounding for each in per_storage) else "values"
+    worst = max(per_storage, key=lambda each: (not each.rounding, each.differing))
+    return Change(launch, kind, newer, older, worst.sentence(reference=reference), tuple(per_storage))
 
 
 def _status(before: Outcome, after: Outcome) -> str:
@@ -147,13 +147,13 @@ def written(outcome: Outcome) -> list[Written]:
     Raises:
         OSError, ValueError, KeyError: its file is not there or not whole.
     """
-    found, whole = [], bool(outcome.row.get("whole"))
+    storages, whole = [], bool(outcome.row.get("whole"))
     for each in outcome.row["storages"]:
         if each["written"]:
             name, dtype = each["args"][0], dtypes.find(each["dtype"])
             where = (tuple(each["shape"]), tuple(each["strides"]), each["offset"], each["written"], each["digest"])
-            found.append(Written(name, dtype, *where, *arrays.read(outcome.folder, each["digest"]), whole))
-    return found
+            storages.append(Written(name, dtype, *where, *arrays.read(outcome.folder, each["digest"]), whole))
+    return storages
 
 
 def differences(
@@ -168,8 +168,8 @@ def differences(
     newer = {each.argument: each for each in after}
     pairs: list[tuple[Optional[Written], Optional[Written]]] = [(old, newer.pop(old.argument, None)) for old in before]
     pairs += [(None, new) for new in newer.values()]
-    found = [_difference(old, new, bounds, floor) for old, new in pairs if not _same(old, new)]
-    return [each for each in found if each is not None]
+    per_storage = [_difference(old, new, bounds, floor) for old, new in pairs if not _same(old, new)]
+    return [each for each in per_storage if each is not None]
 
 
 def _same(old: Optional[Written], new: Optional[Written]) -> bool:
@@ -223,14 +223,14 @@ def _places(old: Optional[Written], new: Optional[Written]) -> Any:
     return np.union1d(old.places if old else [], new.places if new else []).astype(np.int64)
 
 
-def _at(found: Optional[Written], places: Any, dtype: dtypes.Dtype) -> tuple[Any, Any, Any]:
+def _at(storage: Optional[Written], places: Any, dtype: dtypes.Dtype) -> tuple[Any, Any, Any]:
     """What stands at places: as fp64, as the type's storage, and whether it was written."""
     bits, has = np.zeros(len(places), dtype.storage), np.zeros(len(places), np.bool_)
-    if found is not None:
-        at = np.searchsorted(places, found.places)
+    if storage is not None:
+        at = np.searchsorted(places, storage.places)
         here = at < len(places)
-        here[here] = places[at[here]] == found.places[here]
-        bits[at[here]], has[at[here]] = found.bits[here], True
+        here[here] = places[at[here]] == storage.places[here]
+        bits[at[here]], has[at[here]] = storage.bits[here], True
     return dtypes.decode(bits, dtype).astype(np.float64), bits, has
 
 

@@ -65,12 +65,12 @@ def compute(
         request = {"code": code_digest(), **settings, "launches": list(asked), "torch": (torch or {}).get(release)}
         timeout_s = 60 + HANGS * float(settings.get("seconds", 20)) * len(asked)
         try:
-            found = _of_one(pythons[release], request, folder / release / turn, timeout_s, children)
+            outcomes = _of_one(pythons[release], request, folder / release / turn, timeout_s, children)
         except commands.ToolError as problem:
             ended(release, 0, str(problem))
             return None
         ended(release, read_of(folder / release / turn)[0], "")
-        return found
+        return outcomes
 
     def all_releases(
         some: Iterable[str], asked: Sequence[Mapping[str, Any]], turn: str
@@ -78,25 +78,25 @@ def compute(
         with concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
             futures = {release: pool.submit(ask, release, asked, turn) for release in some}
             try:
-                found = {release: future.result() for release, future in futures.items()}
+                by_release = {release: future.result() for release, future in futures.items()}
             except BaseException:  # it is interrupted: nothing more begins, and what runs ends
                 for future in futures.values():
                     future.cancel()
                 children.end()
                 raise
-        return {release: rows for release, rows in found.items() if rows is not None}
+        return {release: rows for release, rows in by_release.items() if rows is not None}
 
-    found = all_releases(pythons, launches, "first")
+    answers = all_releases(pythons, launches, "first")
     again = []
     for launch in launches:
-        ran = [len(rows[launch["name"]].programs) for rows in found.values() if rows[launch["name"]].status == "late"]
+        ran = [len(rows[launch["name"]].programs) for rows in answers.values() if rows[launch["name"]].status == "late"]
         ran = [count for count in ran if count > 1]
         if ran:
             again.append({**launch, "most": min(ran)})
     if again:
-        for release, rows in all_releases(list(found), again, "again").items():
-            found[release].update(rows)
-    return found
+        for release, rows in all_releases(list(answers), again, "again").items():
+            answers[release].update(rows)
+    return answers
 
 
 @functools.cache
@@ -108,8 +108,8 @@ def code_digest() -> str:
 
 def read_of(folder: Path) -> tuple[int, Reads]:
     """How many launches the children in a folder had to compute, and what the kernels' modules read."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob(READ))]
-    return sum(each["computed"] for each in found), reads.merged(each["read"] for each in found)
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob(READ))]
+    return sum(each["computed"] for each in records), reads.merged(each["read"] for each in records)
 
 
 def shared(
@@ -136,7 +136,7 @@ def _of_one(
     python: str, request: Mapping[str, Any], folder: Path, timeout_s: float, children: Optional[Children] = None
 ) -> dict[str, Outcome]:
     """One Python's outcomes; a launch that ends its child has crashed, and the rest go on in another one."""
-    left, found, turn = list(request["launches"]), {}, 0
+    left, outcomes, turn = list(request["launches"]), {}, 0
     while left:
         out = folder / str(turn)
         out.mkdir(parents=True)
@@ -159,9 +159,9 @@ def _of_one(
         crashed = any(outcome.status == "crashed" for outcome in rows.values())
         if (status not in (0, LOST, TIMED_OUT) and not crashed) or not rows:
             raise commands.ToolError(command, status, last)
-        found.update(rows)
-        left, turn = [launch for launch in left if launch["name"] not in found], turn + 1
-    return found
+        outcomes.update(rows)
+        left, turn = [launch for launch in left if launch["name"] not in outcomes], turn + 1
+    return outcomes
 
 
 def changes(python: str, outcomes: Mapping[str, Mapping[str, Outcome]], folder: Path) -> list[Change]:

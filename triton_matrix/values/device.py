@@ -152,22 +152,22 @@ class _Memory:
         return row.as_strided(tensor.shape, tensor.strides, tensor.offset)
 
     def _dtype(self, dtype: dtypes.Dtype) -> Any:
-        found = getattr(self._torch, dtype.torch, None)
-        if found is None:
+        torch_dtype = getattr(self._torch, dtype.torch, None)
+        if torch_dtype is None:
             raise ValueError(f"this torch has no {dtype.torch}")
-        return found
+        return torch_dtype
 
     def bring_back(self) -> None:
         """As of :class:`Held`."""
         for storage, copy in self._copies:
-            found = copy.cpu().numpy()
+            content = copy.cpu().numpy()
             storage.read = True
-            changed = bool((found != storage.bytes).any())
+            changed = bool((content != storage.bytes).any())
             storage.written[:] = changed
             if changed:
                 self._origins.append((copy, self._torch.from_numpy(storage.bytes.copy()).cuda()))
                 self._left.append((copy, copy.clone()))
-            storage.bytes[:] = found
+            storage.bytes[:] = content
 
     def is_as_brought_back(self) -> bool:
         """As of :class:`Held`."""

@@ -106,8 +106,8 @@ def compared_in(documents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], compared: Compared) -> list[Change]:
     """Every change from one file's content to another's, worst first. Launches in only one are left out."""
-    found = [each for old, new in _both(before, after) for each in _of_entry(old, new, compared)]
-    return sorted(found, key=lambda change: (change.kind == "info", change.cause, -change.size, change.label))
+    all_changes = [each for old, new in _both(before, after) for each in _of_entry(old, new, compared)]
+    return sorted(all_changes, key=lambda change: (change.kind == "info", change.cause, -change.size, change.label))
 
 
 def _both(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[Any, Any]]:
@@ -127,16 +127,16 @@ def _of_entry(old: Mapping[str, Any], new: Mapping[str, Any], compared: Compared
             return [change("info", f"not compared: {counts[0]} programs ran, then {counts[1]}")]
         if not _differ(old, new):
             return []
-        found = compared.get(_key(old, new))
-        if found is None:
+        answer = compared.get(_key(old, new))
+        if answer is None:
             return [
                 change("worse", "values differ, and by how much is not known: run both releases together", "values")
             ]
-        if found["kind"] == "rounding":
+        if answer["kind"] == "rounding":
             alike = "in nothing that is kept but the bits of NaN and the sign of zero"
-            how = f"as rounding does: {found['reason']}" if found["reason"] else alike
+            how = f"as rounding does: {answer['reason']}" if answer["reason"] else alike
             return [change("info", f"values differ {how}")]
-        return [change("worse", f"values differ: {found['reason']}", "values", found["worst"])]
+        return [change("worse", f"values differ: {answer['reason']}", "values", answer["worst"])]
     if old["status"] == new["status"]:
         return []
     if old["status"] == "ok" and new["status"] == "error":

@@ -121,10 +121,10 @@ class Executor:
 
     def dtype(self, handle_or_type: Any) -> dtypes.Dtype:
         """The element type of a handle or of one of the language's types; not of pointers."""
-        found = getattr(handle_or_type, "dtype", handle_or_type)
-        while hasattr(found, "element_ty"):
-            found = found.element_ty
-        return dtypes.BY_OBJECT[found.name]
+        element = getattr(handle_or_type, "dtype", handle_or_type)
+        while hasattr(element, "element_ty"):
+            element = element.element_ty
+        return dtypes.BY_OBJECT[element.name]
 
     def is_pointer(self, handle: Any) -> bool:
         """Whether a handle holds addresses."""
@@ -132,10 +132,10 @@ class Executor:
 
     def language_type(self, dtype: dtypes.Dtype) -> Any:
         """The language's object for an element type; NotApplicable where this release has none."""
-        found = getattr(self.tl, dtype.language, None)
-        if found is None:
+        language_dtype = getattr(self.tl, dtype.language, None)
+        if language_dtype is None:
             raise NotApplicable(f"triton {self.release} has no {dtype.name}")
-        return found
+        return language_dtype
 
     def handle(self, data: Any, dtype: Any) -> Any:
         """A handle of numpy data; ``dtype`` is one of the language's types or an element type."""

@@ -84,10 +84,10 @@ def _work(launches: Sequence[Launch], start: Callable[[], Callable[[Any], Row]],
                 signal.alarm(IMPORT_SECONDS)
                 row = compute(launch)
                 loaded()
-                count = sum(map(len, notes.found.values()))
+                count = sum(map(len, notes.reads.values()))
                 if count > told:
                     told = count
-                    say(rows, {"read": notes.found})
+                    say(rows, {"read": notes.reads})
                 say(rows, row)
         status = 0
     except BaseException as problem:  # a fault of ours: the launch has none to answer for

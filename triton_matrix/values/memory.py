@@ -61,26 +61,26 @@ class Memory:
             addresses: uint64, of any shape; ``mask`` and ``other`` broadcast to it.
         """
         if other is None:
-            found = np.zeros(addresses.shape, dtype.storage)
+            elements = np.zeros(addresses.shape, dtype.storage)
         else:
-            found = np.broadcast_to(other, addresses.shape).astype(dtype.storage)
-        flat = found.reshape(-1)
+            elements = np.broadcast_to(other, addresses.shape).astype(dtype.storage)
+        flat = elements.reshape(-1)
         for lanes, storage, offsets in self._pieces(addresses, mask, dtype.itemsize, "load"):
             storage.read = True
             flat[lanes] = _gather(storage, offsets, dtype)
-        return found
+        return elements
 
-    def looked(self, addresses: Any, look: Callable[[], Any], found: Any) -> None:
+    def looked(self, addresses: Any, look: Callable[[], Any], values: Any) -> None:
         """Note an access that looks for what another program writes: a volatile load, an atomic operation.
 
         Args:
             look: loads the same again.
-            found: what it gave.
+            values: what it gave.
 
         Raises:
             NotApplicable: so many of them found nothing new that the program waits for what nobody does.
         """
-        place, content = addresses.tobytes(), found.tobytes()
+        place, content = addresses.tobytes(), values.tobytes()
         if self._seen.get(place) != content:
             self._seen[place], self._looks = content, 0
             return

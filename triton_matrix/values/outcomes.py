@@ -113,7 +113,7 @@ def read(folder: Path, arrays: Optional[Path] = None) -> dict[str, Outcome]:
     Raises:
         OSError, ValueError: the file of rows is not there or not JSON.
     """
-    found: dict[str, Outcome] = {}
+    outcomes: dict[str, Outcome] = {}
     for line in (folder / ROWS).read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         if "read" in row:
@@ -121,5 +121,5 @@ def read(folder: Path, arrays: Optional[Path] = None) -> dict[str, Outcome]:
         name = row.get("begin") or row["launch"]
         if "begin" in row:
             row = {"launch": name, "status": "crashed", "reason": ENDED}
-        found[name] = Outcome(name, row, arrays or folder)
-    return found
+        outcomes[name] = Outcome(name, row, arrays or folder)
+    return outcomes

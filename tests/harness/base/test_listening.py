@@ -67,7 +67,7 @@ def noted(folder, line, by=lambda question, asker: True):
 
 @pytest.mark.parametrize("line", READS)
 def test_what_a_module_reads_is_noted_and_a_change_of_it_seen(folder, line, monkeypatch):
-    found = noted(folder, line).found
+    found = noted(folder, line).reads
     assert reads.changed(found) == ""
     name, value = READS[line]
     if name == "variable":
@@ -84,7 +84,7 @@ def test_a_module_that_reads_nothing_has_only_its_own_file(folder):
     (folder / "reading.py").write_text("N = 1\n")
     with listening(Notes(lambda path: not is_library(path), lambda question, asker: True)) as notes:
         __import__("reading")
-    assert notes.found == {"content": {str(folder / "reading.py"): reads.answer("content", str(folder / "reading.py"))}}
+    assert notes.reads == {"content": {str(folder / "reading.py"): reads.answer("content", str(folder / "reading.py"))}}
 
 
 def test_bytecode_that_python_would_take_for_the_source_is_not_run(folder):
@@ -97,7 +97,7 @@ def test_bytecode_that_python_would_take_for_the_source_is_not_run(folder):
     os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
     with listening(Notes(lambda path: True, lambda question, asker: True)) as notes:
         assert __import__("read_here").N == 2
-    assert str(source) in notes.found["content"]
+    assert str(source) in notes.reads["content"]
 
 
 @pytest.mark.parametrize(
@@ -111,12 +111,12 @@ def test_bytecode_that_python_would_take_for_the_source_is_not_run(folder):
     ],
 )
 def test_the_answer_of_what_cannot_be_listened_to_does_not_last(folder, line):
-    assert reads.changed(noted(folder, line).found)
+    assert reads.changed(noted(folder, line).reads)
 
 
 @pytest.mark.parametrize("line", ["platform.node()", "socket.gethostname()", "os.uname()"])
 def test_this_machine_is_an_answer_too(folder, line, monkeypatch):
-    found = noted(folder, line).found
+    found = noted(folder, line).reads
     assert reads.changed(found) == ""
     monkeypatch.setattr(reads, "_uname", lambda: ("Linux", "another"))
     assert reads.changed(found) == "name"
@@ -140,7 +140,7 @@ def test_what_a_run_makes_itself_is_none_of_its_inputs(folder, line, monkeypatch
     assert reads.changed(inputs) == ""
     assert str(folder / "reading.py") in inputs["content"]
     monkeypatch.delenv("TM_MADE", raising=False)
-    assert "TM_MADE" not in notes.found.get("variable", {}) or notes.found["variable"]["TM_MADE"] is None
+    assert "TM_MADE" not in notes.reads.get("variable", {}) or notes.reads["variable"]["TM_MADE"] is None
 
 
 def test_nothing_is_noted_of_python_itself_before_after_or_on_request(folder):
@@ -149,10 +149,10 @@ def test_nothing_is_noted_of_python_itself_before_after_or_on_request(folder):
             (folder / "n.json").read_text()
         Path(os.__file__).read_bytes()
     (folder / "n.json").read_text()
-    assert notes.found == {}
+    assert notes.reads == {}
     with listening(notes):
         looked_for(str(folder / "none.py"))
-    assert notes.found == {"import": {str(folder / "none.py"): None}}
+    assert notes.reads == {"import": {str(folder / "none.py"): None}}
 
 
 def test_who_asks_decides_whether_it_counts(folder):
@@ -162,7 +162,7 @@ def test_who_asks_decides_whether_it_counts(folder):
         askers.add(asker)
         return not asker.endswith("reading.py")
 
-    found = noted(folder, "(HERE / 'n.json').read_text()", counts).found
+    found = noted(folder, "(HERE / 'n.json').read_text()", counts).reads
     assert str(folder / "reading.py") in askers
     assert str(folder / "n.json") not in found["content"]
 

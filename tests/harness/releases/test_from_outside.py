@@ -58,7 +58,7 @@ def test_a_triton_that_pythonpath_brings_is_not_taken_for_the_release(
 
 def test_the_harness_s_own_variables_and_empty_ones_are_none_of_them():
     environ = {"TRITON_MATRIX_CACHE": "x", "TRITON_CACHE_DIR": "x", "DISABLE_LLVM_OPT": "", "PATH": "x"}
-    assert compiler_variables.found(environ) == {}
+    assert compiler_variables.of_shell(environ) == {}
     assert set(compiler_variables.without(environ)) == {"TRITON_MATRIX_CACHE", "TRITON_CACHE_DIR", "PATH"}
 
 

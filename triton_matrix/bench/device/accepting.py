@@ -32,32 +32,32 @@ def accept(
     table: Table, entries: Sequence[Accepted], unused: Sequence[Accepted], reasons: Mapping[str, str]
 ) -> list[Accepted]:
     """The entries that still occur, and new ones for what is wrong and not accepted, of the causes in ``reasons``."""
-    found = [
+    new = [
         accepted.of_change(each.change, *step, reasons[each.change.cause])
         for step, verdicts in _steps(table).items()
         for each in verdicts
         if each.change is not None and not each.accepted and each.change.cause in reasons
     ]
-    again = {(each.kernel, each.settings, each.target, each.from_, each.to, each.what) for each in found}
+    again = {(each.kernel, each.settings, each.target, each.from_, each.to, each.what) for each in new}
     kept = [
         each
         for each in entries
         if each not in unused and (each.kernel, each.settings, each.target, each.from_, each.to, each.what) not in again
     ]
-    return [*kept, *found]
+    return [*kept, *new]
 
 
 def _steps(table: Table) -> Steps:
     """The verdicts that could be accepted, by the releases between which they stand; those of this run without any."""
-    found: Steps = {}
+    steps: Steps = {}
     for rows in table.values():
         there = [release for release, judged in rows.items() if judged.row.failed is None]
         for step in zip(there, there[1:]):
-            found.setdefault(step, [])
+            steps.setdefault(step, [])
         for release, judged in rows.items():
             for each in _of(judged.verdicts):
-                found.setdefault((each.since, release), []).append(each)
-    return found
+                steps.setdefault((each.since, release), []).append(each)
+    return steps
 
 
 def _of(verdicts: Sequence[Verdict]) -> Iterator[Verdict]:

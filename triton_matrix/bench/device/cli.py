@@ -105,7 +105,7 @@ def _references(
     given = filter(None, [str(root) if root else "", *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
     settings: dict[str, Any] = {"level": "reference", "source_root": source_root, "arrays": str(arrays)}
     problem: list[str] = []
-    found = values.compute(
+    answers = values.compute(
         {"": sys.executable},
         asked,
         folder,
@@ -113,9 +113,9 @@ def _references(
         path=[str(Path(each).resolve()) for each in given],
         **settings,
     )
-    if "" not in found:
+    if "" not in answers:
         raise ValueError(f"the references cannot be asked: {problem[0]}")
-    return found[""]
+    return answers[""]
 
 
 def _asked(launches: Sequence[Launched], values: varying.Values) -> str:
@@ -142,10 +142,10 @@ def launches_of(paths: Sequence[Path], table: cells.Table) -> tuple[list[Launche
     if not atlas:
         raise ValueError(f"{table.path.name} [package] names no atlas, and --launches names no launch")
     with tempfile.TemporaryDirectory() as scratch:
-        found, read = launch_list.of_hook(atlas, table.root, sys.executable, Path(scratch))
-    if not found:
+        launches, read = launch_list.of_hook(atlas, table.root, sys.executable, Path(scratch))
+    if not launches:
         raise ValueError(f"atlas is {atlas!r}; no launch of it has a grid and values")
-    return found, read
+    return launches, read
 
 
 def of_gpu(worker: Worker) -> dict[str, Any]:
@@ -211,21 +211,21 @@ class _Bench:
             count += 1
             print(f"[{count}/{len(self._launches)}] {label}", file=sys.stderr, flush=True)
 
-        found, cut = Found(read={release: [] for release in self._workers}), None
+        results, cut = Found(read={release: [] for release in self._workers}), None
         try:
-            run.run(self._launches, self._workers, settings, found, done)
+            run.run(self._launches, self._workers, settings, results, done)
         except (KeyboardInterrupt, SystemExit) as interrupt:  # what was found is kept, and is not all that was asked
             cut = interrupt
-        read = reads.merged([self._read, *(each for of in found.read.values() for each in of)])
+        read = reads.merged([self._read, *(each for of in results.read.values() for each in of)])
         beside = Beside(others, settings.arrays, self._root, document.like(self._about, self._gpu, read))
         held = Held(evidence, references, beside, accepting.target_of(self._gpu["arch"]))
         judged = judge(
-            self._launches, found, sys.executable, held, settings.arrays, self._gpu["arch"], scratch / "compared"
+            self._launches, results, sys.executable, held, settings.arrays, self._gpu["arch"], scratch / "compared"
         )
         unused = self._accept(judged, held.target, {} if cut else reasons)
-        self._keep(judged, found)
+        self._keep(judged, results)
         self._close(declared, f"it was interrupted after {_count(count)}" if cut else "")
-        for line in terminal.lines(judged, self._copies, found.varied) if judged else ():
+        for line in terminal.lines(judged, self._copies, results.varied) if judged else ():
             print("\n".join(wrapped(line)))
         if cut:
             print(f"bench: interrupted after {count} of {_count(len(self._launches))}", file=sys.stderr)
@@ -242,7 +242,7 @@ class _Bench:
         declared.closed = toolchain.now()
         atlas_runs.write(self._folder, declared)
 
-    def _keep(self, judged: Table, found: Found) -> None:
+    def _keep(self, judged: Table, results: Found) -> None:
         """Write each release's file."""
         for release, worker in self._workers.items():
             content = document.make(
@@ -252,8 +252,8 @@ class _Bench:
                 self._copies[release],
                 [each for each in self._launches if each.refused or each.label in judged],
                 {label: rows[release] for label, rows in judged.items()},
-                found.varied,
-                reads.merged([self._read, *found.read[release]]),
+                results.varied,
+                reads.merged([self._read, *results.read[release]]),
                 self._root,
             )
             document.write(self._folder, content)

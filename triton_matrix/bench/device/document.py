@@ -81,7 +81,7 @@ def make(
 
 def like(about: Mapping[str, Any], gpu: Mapping[str, Any], read: reads.Reads) -> dict[str, Any]:
     """What a file has in common with those that it can be compared with; arguments as of :func:`make`."""
-    variables = compiler_variables.found(os.environ)
+    variables = compiler_variables.of_shell(os.environ)
     return {**about, "gpus": [dict(gpu)], "shell": reads.shell(read), "variables": variables}
 
 
@@ -166,9 +166,9 @@ def _stats(seconds: Sequence[float]) -> dict[str, Any]:
     ordered = sorted(seconds)
     low, median, high = statistics.quantiles(ordered, n=4, method="inclusive") if len(ordered) > 1 else ordered * 3
     mean = statistics.fmean(ordered)
-    found = {"min": ordered[0], "max": ordered[-1], "mean": mean, "stddev": statistics.pstdev(ordered)}
-    found |= {"median": median, "q1": low, "q3": high, "iqr": high - low, "rounds": len(ordered), "iterations": 1}
-    return {**found, "total": sum(ordered), "ops": 1 / mean, "iqr_outliers": 0, "stddev_outliers": 0, "outliers": "0;0"}
+    stats = {"min": ordered[0], "max": ordered[-1], "mean": mean, "stddev": statistics.pstdev(ordered)}
+    stats |= {"median": median, "q1": low, "q3": high, "iqr": high - low, "rounds": len(ordered), "iterations": 1}
+    return {**stats, "total": sum(ordered), "ops": 1 / mean, "iqr_outliers": 0, "stddev_outliers": 0, "outliers": "0;0"}
 
 
 def write(folder: Path, content: Mapping[str, Any]) -> Path:

@@ -70,8 +70,8 @@ class Evidence:
 
     def written(self, label: str) -> list[str]:
         """The arguments that some interpreter wrote, one for each storage."""
-        found = (rows[label] for rows in self._rows.values() if label in rows)
-        return sorted({each["args"][0] for entry in found for each in entry["storages"] if each["written"]})
+        entries_of_label = (rows[label] for rows in self._rows.values() if label in rows)
+        return sorted({each["args"][0] for entry in entries_of_label for each in entry["storages"] if each["written"]})
 
     def _is_kept(self, entry: Mapping[str, Any]) -> bool:
         written = (each["digest"] for each in entry["storages"] if each["written"])

@@ -83,7 +83,7 @@ class Held:
 
 
 def judge(
-    launches: Sequence[Launched], found: Found, python: str, held: Held, arrays: Path, target: str, folder: Path
+    launches: Sequence[Launched], results: Found, python: str, held: Held, arrays: Path, target: str, folder: Path
 ) -> Table:
     """Every launch that ran, in every release.
 
@@ -95,7 +95,7 @@ def judge(
     """
     called = {launch.label: launch for launch in launches}
     table: Table = {}
-    for label, rows in found.rows.items():
+    for label, rows in results.rows.items():
         table[label] = {release: Judged(row) for release, row in rows.items()}
         for release, judged in table[label].items():
             if judged.row.failed is None:
@@ -106,7 +106,7 @@ def judge(
         for (before, old), (_, new) in _neighbours(rows_):
             _judge_code(called[label], target, old, new, before)
             _judge_times(old, new, before)
-        for moved in found.varied[label].moved if label in found.varied else ():
+        for moved in results.varied[label].moved if label in results.varied else ():
             rows_[moved.after].verdicts.append(Verdict(MOVED, moved.sentence()))
     return table
 

@@ -57,7 +57,7 @@ def taken(turns: Mapping[Key, Turn], count: int = TURNS) -> dict[Key, Union[Time
     Args:
         turns: what times one turn: the seconds of its rounds, and how many were late. One that fails has no more turns.
     """
-    found: dict[Key, list[tuple[float, ...]]] = {key: [] for key in turns}
+    rounds: dict[Key, list[tuple[float, ...]]] = {key: [] for key in turns}
     late, failed = dict.fromkeys(turns, 0), dict[Key, Failed]()
     order = list(turns)
     for _ in range(count):
@@ -67,7 +67,7 @@ def taken(turns: Mapping[Key, Turn], count: int = TURNS) -> dict[Key, Union[Time
             except Failed as problem:
                 failed[key] = problem
                 continue
-            found[key].append(tuple(seconds))
+            rounds[key].append(tuple(seconds))
             late[key] += behind
         order = order[1:] + order[:1]
-    return {key: failed.get(key) or Times(tuple(found[key]), late[key]) for key in turns}
+    return {key: failed.get(key) or Times(tuple(rounds[key]), late[key]) for key in turns}

@@ -86,14 +86,14 @@ def run(
     launches: Sequence[Launched],
     workers: Mapping[str, Worker],
     settings: Settings,
-    found: Found,
+    results: Found,
     done: Callable[[str], None],
 ) -> None:
     """Run launches; those whose imports start at one folder in one process a Triton.
 
     Args:
         workers: release -> its worker, the oldest first.
-        found: is filled as each launch ends.
+        results: is filled as each launch ends.
         done: told each launch as it ends.
     """
     by_root: dict[str, list[Launched]] = {}
@@ -104,8 +104,8 @@ def run(
         for worker in workers.values() if number else ():
             worker.close()
         for launch in group:
-            rows = _one(launch, workers, settings, found)
-            found.rows[launch.label] = rows
+            rows = _one(launch, workers, settings, results)
+            results.rows[launch.label] = rows
             done(launch.label)
 
 
@@ -115,7 +115,7 @@ def root_of(kernel: str) -> str:
     return str(import_name(path)[0]) if path else ""
 
 
-def _one(launch: Launched, workers: Mapping[str, Worker], settings: Settings, found: Found) -> dict[str, Row]:
+def _one(launch: Launched, workers: Mapping[str, Worker], settings: Settings, results: Found) -> dict[str, Row]:
     rows = {release: Row() for release in workers}
 
     def left() -> dict[str, Worker]:
@@ -124,7 +124,7 @@ def _one(launch: Launched, workers: Mapping[str, Worker], settings: Settings, fo
     asked = {key: value for key, value in launch.asked.items() if key != "reference"}
     opened = all_at_once(left(), LOAD_S, do="open", launch=asked, source_root=settings.source_root)
     for release, answer in _kept(rows, opened).items():
-        found.read[release].append(answer["read"])
+        results.read[release].append(answer["read"])
     compiled = all_at_once(left(), COMPILE_S, do="compile", options={}, metrics=True)
     for release, answer in _kept(rows, compiled).items():
         rows[release].metrics, rows[release].code = answer["metrics"], answer["code"]
@@ -143,7 +143,7 @@ def _one(launch: Launched, workers: Mapping[str, Worker], settings: Settings, fo
     _time(rows, left(), settings)
     if settings.options and left():
         limits = Limits(COMPILE_S, settings.seconds, settings.budget)
-        found.varied[launch.label] = vary(left(), launch.asked, settings.options, limits)
+        results.varied[launch.label] = vary(left(), launch.asked, settings.options, limits)
     return rows
 
 

@@ -110,8 +110,8 @@ class Served:
             code, ""
         )  # of a binary that is there already it says nothing
         given = {**self._launch.get("options", {}), **options}
-        found = _metrics(compiled, given, said, adapter) if metrics else {}
-        return {"metrics": found, "dots": "tt.dot" in str(_stage(compiled, "ttir") or ""), "code": code}
+        measured = _metrics(compiled, given, said, adapter) if metrics else {}
+        return {"metrics": measured, "dots": "tt.dot" in str(_stage(compiled, "ttir") or ""), "code": code}
 
     def compute(self) -> dict[str, Any]:
         """Run the open launch, twice from the same memory."""
@@ -130,11 +130,11 @@ class Served:
         self._held.restore()
         self._held.run(options)
         bounds = compare.WITH_DOTS if dots else compare.FROM_REFERENCE
-        for storage, found in self._held.changed():
+        for storage, changed in self._held.changed():
             tensor = next((each for each in self._prepared.tensors.values() if each.storage is storage), None)
             if tensor is None or tensor.scratch:
                 continue
-            old, new = (_some(tensor, bits) for bits in (storage.bytes, found))
+            old, new = (_some(tensor, bits) for bits in (storage.bytes, changed))
             different = compare.differences([old], [new], bounds, compare.LEFT_OVER * self._scale)
             if not all(each.rounding for each in different):
                 return {"agrees": False}
@@ -197,19 +197,19 @@ def _metrics(compiled: Any, options: Mapping[str, Any], said: str, adapter: Any)
         usage = cuda_metrics.resource_usage(cubin, adapter.tool("cuobjdump"))
     except cuda_metrics.ToolError:  # an unpacked Triton may lack it: nothing is said of the code then
         return {}
-    found = {"registers": usage["REG"], "stack_bytes": usage["STACK"], "shared_bytes": shared}
-    found |= ptxas.spills(said) if said.strip() else {}
+    metrics = {"registers": usage["REG"], "stack_bytes": usage["STACK"], "shared_bytes": shared}
+    metrics |= ptxas.spills(said) if said.strip() else {}
     target = targets.TARGETS.get(toolchain.gpus()[torch.cuda.current_device()]["arch"])
     if target is None:
-        return found
+        return metrics
     blocks = cuda_blocks(target.limits, usage["REG"], num_warps, shared)  # type: ignore[arg-type]
-    return {**found, "threads": num_warps * target.warp_size, "occupancy_warps": blocks * num_warps}
+    return {**metrics, "threads": num_warps * target.warp_size, "occupancy_warps": blocks * num_warps}
 
 
 def _shared(compiled: Any) -> int:
     about = getattr(compiled, "metadata", None)
-    found = about.get("shared") if isinstance(about, Mapping) else getattr(about, "shared", None)
-    return int(getattr(compiled, "shared", 0) if found is None else found)
+    size = about.get("shared") if isinstance(about, Mapping) else getattr(about, "shared", None)
+    return int(getattr(compiled, "shared", 0) if size is None else size)
 
 
 def _stage(compiled: Any, name: str) -> Any:

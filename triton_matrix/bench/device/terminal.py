@@ -27,14 +27,14 @@ def lines(table: Table, copies: Mapping[str, Optional[float]], varied: Mapping[s
     ]
     headings = ["triton", "median us", "spread", "GB/s", "of a copy", "regs", "spills", "verdict"]
     head, *drawn = tables.render(*tables.without_empty(headings, rows), labels=1).splitlines()
-    found, left = ["", head], iter(drawn)
+    output, left = ["", head], iter(drawn)
     for label, of in table.items():
-        found.append(label)
+        output.append(label)
         for release, judged in of.items():
-            found.append(next(left))
-            found += [f"  {release}: {each.kind}: {each.what}" for each in judged.verdicts]
-            found += [f"  {release}: info: {each}" for each in judged.remarks]
-    return [*found, *_best(varied)]
+            output.append(next(left))
+            output += [f"  {release}: {each.kind}: {each.what}" for each in judged.verdicts]
+            output += [f"  {release}: info: {each}" for each in judged.remarks]
+    return [*output, *_best(varied)]
 
 
 def _figures(judged: Judged, copy: Optional[float]) -> list[Any]:
@@ -43,9 +43,9 @@ def _figures(judged: Judged, copy: Optional[float]) -> list[Any]:
     code = [DASH if regs is None else regs, metrics.spills(row.metrics) if "spill_stores" in row.metrics else DASH]
     if row.times is None:
         return [DASH, DASH, DASH, DASH, *code]
-    found = rates(moved(judged), row.times.median, copy)
-    rate = DASH if found["gb_per_s"] is None else f"{found['gb_per_s']:.0f}"
-    share = DASH if found["share_of_copy"] is None or row.dots else f"{found['share_of_copy']:.3f}"
+    bandwidth = rates(moved(judged), row.times.median, copy)
+    rate = DASH if bandwidth["gb_per_s"] is None else f"{bandwidth['gb_per_s']:.0f}"
+    share = DASH if bandwidth["share_of_copy"] is None or row.dots else f"{bandwidth['share_of_copy']:.3f}"
     return [f"{row.times.median * 1e6:.1f}", f"{row.times.spread:.1%}", rate, share, *code]
 
 
@@ -65,10 +65,10 @@ def _best(varied: Mapping[str, Varied]) -> list[str]:
     ]
     headings = ["triton", "best configuration", "median us", "as launched"]
     head, *drawn = tables.render(headings, rows, labels=1).splitlines()
-    found, left = ["", head], iter(drawn)
+    output, left = ["", head], iter(drawn)
     for label, of in varied.items():
-        found += [label, *(next(left) for _ in of.best)]
-    return found
+        output += [label, *(next(left) for _ in of.best)]
+    return output
 
 
 def _own(varied: Varied, release: str) -> str:

@@ -108,7 +108,7 @@ def _asked(options: argparse.Namespace, table: cells.Table) -> list[tuple[str, L
 
 
 def _of_places(places: Sequence[str], table: cells.Table) -> list[tuple[str, Launched]]:
-    found: list[tuple[str, Launched]] = []
+    launches: list[tuple[str, Launched]] = []
     for place in places:
         if place.startswith(HOOK):
             with tempfile.TemporaryDirectory() as scratch:
@@ -117,25 +117,25 @@ def _of_places(places: Sequence[str], table: cells.Table) -> list[tuple[str, Lau
             there = launch_list.of_files([table.root / place])
         else:
             there, _ = cli.launches_of([], table)
-        found += [(place, each) for each in there]
-    return found
+        launches += [(place, each) for each in there]
+    return launches
 
 
 def _only(launches: list[tuple[str, Launched]], pattern: Optional[str]) -> list[tuple[str, Launched]]:
     """Those whose labels a regular expression is found in; ValueError where it is none, or there are none."""
     try:
-        found = [(place, each) for place, each in launches if re.search(pattern or "", each.label)]
+        chosen = [(place, each) for place, each in launches if re.search(pattern or "", each.label)]
     except re.error as problem:
         raise ValueError(f"only is {pattern!r}, which is no regular expression: {problem}") from None
-    if not found:
+    if not chosen:
         raise ValueError(f"only is {pattern!r}, which is found in the name of none of {len(launches)} launches")
-    return found
+    return chosen
 
 
 def _stored_launches(stored: Sequence[Sweep], table: cells.Table) -> dict[str, Launched]:
     """Label -> launch, of the places that a file names. One that is there no more, or was edited, is not there."""
-    found = _of_places(list(dict.fromkeys(each.place for each in stored)), table)
-    return {launch.label: launch for _, launch in found if not launch.refused}
+    launches = _of_places(list(dict.fromkeys(each.place for each in stored)), table)
+    return {launch.label: launch for _, launch in launches if not launch.refused}
 
 
 class _Bench:
@@ -164,9 +164,9 @@ class _Bench:
             if time.monotonic() > self._limits.until:
                 print(f"the time is over after {number - 1} of {len(launches)} launches; the same command goes on")
                 break
-            found, new = self._of_launch(place, launch, values, most, kept)
-            kept |= {each.key: each for each in found}
-            ran += found
+            of_launch, new = self._of_launch(place, launch, values, most, kept)
+            kept |= {each.key: each for each in of_launch}
+            ran += of_launch
             if new:
                 sweeps.write(out, list(kept.values()), self._table.root)
             print(f"[{number}/{len(launches)}] {launch.label}: {new} measured", file=sys.stderr, flush=True)
@@ -186,16 +186,16 @@ class _Bench:
         ready = self._ready(launch)
         own = varying.own_values(launch.asked, values)
         asked = varying.configurations(own, values)
-        found = []
+        swept = []
         for release, source in ready.items():
             old = kept.get((launch.label, self._gpu["name"], release))
             if old is None or old.source != source:
                 old = self._new(place, launch, release, source, own)
             old.asked = len(asked)
-            found.append(old)
-        before = sum(len(each.points) for each in found)
+            swept.append(old)
+        before = sum(len(each.points) for each in swept)
         missing: dict[tuple[Options, ...], list[Sweep]] = {}
-        for each in found:
+        for each in swept:
             there = {point.key for point in each.points}
             lacking = tuple(options for options in asked[:most] if options not in there)
             missing.setdefault(lacking, []).append(each)
@@ -204,7 +204,7 @@ class _Bench:
             points = varying.measured(some, lacking, launch.asked, self._limits)
             for each in of:
                 each.take(points[each.triton])
-        return found, sum(len(each.points) for each in found) - before
+        return swept, sum(len(each.points) for each in swept) - before
 
     def _new(self, place: str, launch: Launched, release: str, source: str, own: dict[str, int]) -> Sweep:
         about, (commit, dirty) = self._workers[release].versions, toolchain.git_state(self._table.root)
@@ -215,7 +215,7 @@ class _Bench:
     def _ready(self, launch: Launched) -> dict[str, str]:
         """Open the launch in each worker and compute it once: release -> digest of its kernel's source."""
         asked = {key: value for key, value in launch.asked.items() if key != "reference"}
-        left, found = dict(self._workers), {}
+        left, digests = dict(self._workers), {}
         root = run.root_of(launch.asked["kernel"])
         if self._root and root != self._root:  # packages of one name are not loaded into one process
             for worker in left.values():
@@ -226,12 +226,12 @@ class _Bench:
             if not isinstance(answer, Failed):
                 try:
                     left[release].ask(run.COMPILE_S, do="compute")  # compiles first
-                    found[release] = sweeps.source_of(answer["read"], asked, self._table.root)
+                    digests[release] = sweeps.source_of(answer["read"], asked, self._table.root)
                 except Failed as problem:
                     answer = problem
             if isinstance(answer, Failed):
                 print(f"{launch.label}: triton {release}: {answer}")
-        return found
+        return digests
 
     def check(self, stored: Sequence[Sweep], launches: Mapping[str, Launched]) -> int:
         """Say where a stored best is no longer one."""
@@ -247,10 +247,12 @@ class _Bench:
                 lacking += 1
                 continue
             for release in self._ready(launch):
-                found = self._off(_that_counts([each for each in here if each.launch == label], release), release)
-                compared += found is not None
-                off += bool(found)
-                print(f"{label}: {found or ('still the best' if found == '' else f'triton {release}: nothing ran')}")
+                sentence = self._off(_that_counts([each for each in here if each.launch == label], release), release)
+                compared += sentence is not None
+                off += bool(sentence)
+                print(
+                    f"{label}: {sentence or ('still the best' if sentence == '' else f'triton {release}: nothing ran')}"
+                )
         print(f"{compared} bests compared on triton {', '.join(self._workers)}, {off} no longer within {OFF:.0%}")
         return 1 if off else 2 if lacking or not compared else 0
 
@@ -308,11 +310,11 @@ def _slower(times: Mapping[Options, Times], best: Options) -> Optional[regressio
     return next(iter(regression.slower({"": times[best].entry}, {"": fastest.entry}, OFF)), None)
 
 
-def _shown(found: Sequence[Sweep]) -> str:
+def _shown(swept: Sequence[Sweep]) -> str:
     """The best of each sweep, beside the launch's own."""
     headings = ["launch", "triton", "best", "median us", "as launched", "measured"]
     rows = []
-    for sweep in found:
+    for sweep in swept:
         own = next((each.median for each in sweep.points if each.options == sweep.own), None)
         best = sweep.best
         figures = [terminal.shown(best.key), f"{(best.median or 0) * 1e6:.1f}"] if best else ["none runs", tables.DASH]

@@ -68,17 +68,17 @@ def parse(text: str) -> dict[str, tuple[int, ...]]:
     Raises:
         ValueError: something else is said.
     """
-    found: dict[str, tuple[int, ...]] = {}
+    by_name: dict[str, tuple[int, ...]] = {}
     for word in filter(None, (each.strip() for each in text.split(","))):
         given = _WITH_VALUES.fullmatch(word)
         name, values = (
             (given["name"], tuple(map(int, given["values"].split(":")))) if given else (word, VALUES.get(word))
         )
-        if values is None or name in found:
+        if values is None or name in by_name:
             allowed = f"{', '.join(VALUES)}, and others with whole numbers, each once: BLOCK=64:128"
             raise ValueError(f"vary has {word!r}; allowed are {allowed}")
-        found[name] = values
-    return found
+        by_name[name] = values
+    return by_name
 
 
 def own_values(launch: Mapping[str, Any], values: Values) -> dict[str, int]:
@@ -134,7 +134,7 @@ def measured(
     Returns:
         why there are none where one does not run; one that there was no time for is not there.
     """
-    found: Points = {release: {} for release in workers}
+    points: Points = {release: {} for release in workers}
     codes: dict[tuple[str, Options], str] = {}
     gone: set[str] = set()
     for options in asked:
@@ -146,7 +146,7 @@ def measured(
             if not isinstance(answer, Failed):
                 answer = _agreeing(workers[release], options, launch, answer, limits)
             if isinstance(answer, Failed):
-                found[release][options] = answer
+                points[release][options] = answer
                 gone |= {release} if answer.ended else set()
             else:
                 codes[release, options] = answer["code"]
@@ -157,8 +157,8 @@ def measured(
     times = taken({key: turn(workers[key[0]], key[1], limits) for key in first.values()}, VARY_TURNS)
     for (release, options), code in codes.items():
         same = first.get((release, code, dict(options).get("num_warps", 0)))
-        found[release][options] = times[same] if same else Failed("its process ended", "launch", ended=True)
-    return found
+        points[release][options] = times[same] if same else Failed("its process ended", "launch", ended=True)
+    return points
 
 
 def _agreeing(
@@ -190,23 +190,23 @@ def vary(workers: Mapping[str, Worker], launch: Mapping[str, Any], values: Value
     """Time the open launch in every configuration, and say where the best one moved."""
     asked = configurations(own_values(launch, values), values)
     points = measured(workers, asked, launch, limits)
-    found = Varied(asked[0])
+    varied = Varied(asked[0])
     for release, of in points.items():
         seconds = {options: times.median for options, times in of.items() if isinstance(times, Times)}
         if seconds:
-            found.seconds[release] = seconds
-    found.best = {release: min(of, key=of.__getitem__) for release, of in found.seconds.items()}
-    releases = list(found.best)
+            varied.seconds[release] = seconds
+    varied.best = {release: min(of, key=of.__getitem__) for release, of in varied.seconds.items()}
+    releases = list(varied.best)
     for before, after in zip(releases, releases[1:]):
-        was, now = found.best[before], found.best[after]
-        on_newer = found.seconds[after]
+        was, now = varied.best[before], varied.best[after]
+        on_newer = varied.seconds[after]
         if was in on_newer and on_newer[was] <= OFF * on_newer[now]:
             continue
         if was not in on_newer:
-            found.moved.append(Moved(before, after, was, now, None))
+            varied.moved.append(Moved(before, after, was, now, None))
             continue
         both = taken({each: turn(workers[after], each, limits) for each in (was, now)})
         slow, fast = both[was], both[now]
         if isinstance(slow, Times) and isinstance(fast, Times) and slow.median > OFF * fast.median:
-            found.moved.append(Moved(before, after, was, now, slow.median / fast.median))
-    return found
+            varied.moved.append(Moved(before, after, was, now, slow.median / fast.median))
+    return varied

@@ -163,13 +163,13 @@ def started(paths: Sequence[Path], folder: Path) -> Iterator[dict[str, Worker]]:
     in_front: list[Optional[Path]] = [None, *(path.resolve() for path in paths)]
     with contextlib.ExitStack() as stack:
         starting = [Worker(path, folder / str(number), stack) for number, path in enumerate(in_front)]
-        found: dict[str, Worker] = {}
+        workers: dict[str, Worker] = {}
         for worker in starting:
             worker.greet()
-            if worker.triton in found:
+            if worker.triton in workers:
                 raise ValueError(f"triton-path is {str(worker.path)!r}, triton {worker.triton}, which is there already")
-            found[worker.triton] = worker
-        yield {name: found[name] for name in sorted(found, key=versions.key)}
+            workers[worker.triton] = worker
+        yield {name: workers[name] for name in sorted(workers, key=versions.key)}
 
 
 def all_at_once(workers: Mapping[str, Worker], limit_s: float, **request: Any) -> dict[str, Any]:

@@ -170,8 +170,8 @@ class _Sanitizing:
         try:
             for tool in self._tools:
                 rows.append(under(tool, watch))
-                found = rows[-1].sentence or f"{tool}: no error"
-                print(f"{found} ({rows[-1].seconds:.0f} s)", flush=True)
+                sentence = rows[-1].sentence or f"{tool}: no error"
+                print(f"{sentence} ({rows[-1].seconds:.0f} s)", flush=True)
         except BaseException:
             if self._is_whole:
                 declared.problem = "it was interrupted"

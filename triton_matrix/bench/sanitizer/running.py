@@ -95,10 +95,10 @@ class Watch:
         row.seconds += time.monotonic() - started
         text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
         row.log += text
-        found = tools.read(text, status)
-        if late and not found.errors:
-            found = replace(found, problem=late)
-        row.said = _both(row.said, found) if number else found
+        report = tools.read(text, status)
+        if late and not report.errors:
+            report = replace(report, problem=late)
+        row.said = _both(row.said, report) if number else report
 
 
 def _both(one: tools.Said, other: tools.Said) -> tools.Said:

@@ -77,13 +77,13 @@ def common_part(names: Sequence[str]) -> str:
 
 def read(log: str, status: int) -> Said:
     """What a tool's log and the exit status of its process say together."""
-    found = list(_SUMMARY.finditer(log))
-    errors = sum(int(each["errors"] or each["races"] or 0) for each in found)
-    warnings = sum(int(each["warnings"] or 0) for each in found)
-    if found and errors:
+    summaries = list(_SUMMARY.finditer(log))
+    errors = sum(int(each["errors"] or each["races"] or 0) for each in summaries)
+    warnings = sum(int(each["warnings"] or 0) for each in summaries)
+    if summaries and errors:
         return Said(errors, warnings, _first(log))
-    problem = _problem(log, status, is_summed=bool(found))
-    return Said(0 if found else None, warnings, problem=problem)
+    problem = _problem(log, status, is_summed=bool(summaries))
+    return Said(0 if summaries else None, warnings, problem=problem)
 
 
 def _problem(log: str, status: int, *, is_summed: bool) -> str:

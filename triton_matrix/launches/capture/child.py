@@ -63,10 +63,10 @@ def run(command: list[str]) -> None:
     for entry in importlib.metadata.entry_points().select(group="console_scripts"):  # type: ignore[attr-defined]
         if entry.name == name:
             sys.exit(entry.load()())
-    found = shutil.which(name)
-    if found is None:
+    script = shutil.which(name)
+    if script is None:
         sys.exit(f"capture: there is no script {name!r} in this Python, and no such file")
-    runpy.run_path(found, run_name="__main__")
+    runpy.run_path(script, run_name="__main__")
 
 
 def _has_gpu() -> bool:

@@ -117,14 +117,14 @@ def _refused(options: argparse.Namespace) -> list[str]:
     A process of its own does it, as ``compile`` does: here torch and Triton may stand in for a GPU.
     """
     with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "compiled.json"
+        compiled = Path(folder) / "compiled.json"
         asked = ["--launches", str(options.out), "--target", options.target, "--configs", "1", "--quiet"]
-        command = [sys.executable, "-m", "triton_matrix", "compile", *asked, "--json", str(found)]
+        command = [sys.executable, "-m", "triton_matrix", "compile", *asked, "--json", str(compiled)]
         done = commands.captured(command, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
-        if not found.is_file():
+        if not compiled.is_file():
             last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
             return [f"whether what was written compiles is not known: {last}"]
-        content = json.loads(found.read_text(encoding="utf-8"))
+        content = json.loads(compiled.read_text(encoding="utf-8"))
     failed = [item for item in content["entries"] if item["status"] == "error"]
     said = [f"on triton {content['triton']}, {item['label']}: {item['reason'].splitlines()[0]}" for item in failed]
     return said or [f"each launch compiles on triton {content['triton']} for {options.target}"]

@@ -120,10 +120,10 @@ def kind(dtype: Any) -> str:
         TypeError: Triton has no such type.
     """
     name = str(dtype).rpartition(".")[2]
-    found = dtypes.OF_TORCH.get(name, name)
-    if found not in POINTEE_TYPES:
+    type_name = dtypes.OF_TORCH.get(name, name)
+    if type_name not in POINTEE_TYPES:
         raise TypeError(f"a tensor of {name}")
-    return found
+    return type_name
 
 
 def _storages(tensors: dict[str, torch.Tensor]) -> dict[str, _Storage]:
@@ -131,7 +131,7 @@ def _storages(tensors: dict[str, torch.Tensor]) -> dict[str, _Storage]:
     for name, tensor in tensors.items():
         if tensor.device.type != "meta":
             groups.setdefault(tensor.untyped_storage().data_ptr(), []).append(name)
-    found = {}
+    by_name = {}
     for names in groups.values():
         views = [tensors[name] for name in names]
         start = min(view.data_ptr() for view in views) // _ALIGNED * _ALIGNED
@@ -143,8 +143,8 @@ def _storages(tensors: dict[str, torch.Tensor]) -> dict[str, _Storage]:
         size = max(view.data_ptr() - start + _extent(view) * view.element_size() for view in views)
         exact = any(not view.is_floating_point() for view in views)
         storage = _Storage(start, size, names, exact)
-        found.update(dict.fromkeys(names, storage))
-    return found
+        by_name.update(dict.fromkeys(names, storage))
+    return by_name
 
 
 def _extent(tensor: torch.Tensor) -> int:

@@ -91,30 +91,30 @@ def read(folder: Path) -> Captured:
     Raises:
         OSError: it ended before it began to record.
     """
-    found = Captured()
+    captured = Captured()
     for line in (folder / _LINES).read_text(encoding="utf-8").splitlines():
         try:
             said = json.loads(line)
         except ValueError:
             break
         if "launch" in said:
-            found.launches[said["key"]], found.files[said["key"]] = said["launch"], said["files"]
+            captured.launches[said["key"]], captured.files[said["key"]] = said["launch"], said["files"]
         elif "written" in said:
-            found.written[said["key"]] = said["written"]
+            captured.written[said["key"]] = said["written"]
         elif "drop" in said:
-            found.launches.pop(said["drop"], None)
+            captured.launches.pop(said["drop"], None)
         elif "problem" in said:
-            found.problems.append(said["problem"])
-            found.valueless |= "valueless" in said
+            captured.problems.append(said["problem"])
+            captured.valueless |= "valueless" in said
         else:
-            found.total, found.counts, found.left_out = said["total"], said["counts"], said["left_out"]
-    return found
+            captured.total, captured.counts, captured.left_out = said["total"], said["counts"], said["left_out"]
+    return captured
 
 
 def counted(folder: Path) -> tuple[int, int, int]:
     """Of a journal that is being written: launches that were ever kept, kernels of them, and launches in all."""
     try:
-        found = read(folder)
+        captured = read(folder)
     except OSError:
         return 0, 0, 0
-    return len(found.files), len({launch["kernel"] for launch in found.launches.values()}), found.total
+    return len(captured.files), len({launch["kernel"] for launch in captured.launches.values()}), captured.total

@@ -165,12 +165,12 @@ def _prepare(kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None
 def _contents(given: dict[str, Any], launch: Launch, reference: str) -> Any:
     """Fill ``args`` of a launch; what its tensors hold, where torch has them."""
     values = {name: value for name, value in given.items() if name not in launch.constexprs}
-    found = {where: tensor for name, value in values.items() for where, tensor in tensors(name, value)}
+    by_place = {where: tensor for name, value in values.items() for where, tensor in tensors(name, value)}
     contents = None
-    if found:
+    if by_place:
         from .contents import Contents
 
-        contents = Contents(found, reference.rpartition(":")[2])
+        contents = Contents(by_place, reference.rpartition(":")[2])
     for name, value in values.items():
         launch.args[name] = argument(name, value, contents)
         if hasattr(value, "data_ptr") and not isinstance(launch.args[name], dict):
@@ -183,37 +183,37 @@ def _tuned(kernel: Any, given: dict[str, Any], options: dict[str, Any]) -> dict[
     """What a tuner's first configuration and the heuristics add to a launch, as a launch file has it."""
     function = python_function(kernel)
     parameters, wrapper = inspect.signature(function).parameters, kernel
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     while hasattr(wrapper, "fn"):
         if getattr(wrapper, "configs", None):
-            found |= settings_of_config(wrapper.configs[0])
+            settings |= settings_of_config(wrapper.configs[0])
         elif isinstance(getattr(wrapper, "values", None), dict):
             for name, compute in wrapper.values.items():
                 try:
-                    found[name] = compute({**given, **found})
+                    settings[name] = compute({**given, **settings})
                 except Exception:  # of a heuristic that looks at what is not there without a GPU
                     return {}
         wrapper = wrapper.fn
-    found = {name: value for name, value in found.items() if name not in given and name not in options}
+    settings = {name: value for name, value in settings.items() if name not in given and name not in options}
     said: dict[str, Any] = {
-        "constexprs": {name: constexpr(value) for name, value in found.items() if name in parameters},
-        "options": {name: plain(value) for name, value in found.items() if name in compile_options.known()},
+        "constexprs": {name: constexpr(value) for name, value in settings.items() if name in parameters},
+        "options": {name: plain(value) for name, value in settings.items() if name in compile_options.known()},
     }
     return {name: table for name, table in said.items() if table}
 
 
 def _first_config(kernel: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     while hasattr(kernel, "fn"):
         if getattr(kernel, "configs", None):
-            found |= settings_of_config(kernel.configs[0])
+            settings |= settings_of_config(kernel.configs[0])
         kernel = kernel.fn
-    return found
+    return settings
 
 
 def _grid(grid: Any, given: dict[str, Any]) -> Any:
     try:
-        found = grid(given) if callable(grid) else grid
-        return [int(size) for size in (found if isinstance(found, (tuple, list)) else (found,))]
+        sizes = grid(given) if callable(grid) else grid
+        return [int(size) for size in (sizes if isinstance(sizes, (tuple, list)) else (sizes,))]
     except Exception:  # it may need what only a heuristic computes
         return "?"

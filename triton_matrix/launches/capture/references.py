@@ -36,10 +36,10 @@ def reference_of(kernel: Any, function: Any) -> str:
     if "<locals>" in name:
         local_kernels.source(Path(file), name)
     else:
-        found: Any = module
+        member: Any = module
         for part in name.split("."):
-            found = getattr(found, part, None)
-        if found is None or python_function(found) is not function:
+            member = getattr(member, part, None)
+        if member is None or python_function(member) is not function:
             raise local_kernels.LocalError("is not what its module calls so; no reference names it")
     return f"{checkouts_own(Path(file))}:{name}"
 
@@ -66,7 +66,7 @@ def names_it(reference: str, kernel: Any) -> bool:
     if not hasattr(kernel, "fn") or not hasattr(kernel.fn, "fn"):
         return True  # nothing is around it
     name = reference.rpartition(":")[2]
-    found: Any = sys.modules.get(python_function(kernel).__module__)
+    member: Any = sys.modules.get(python_function(kernel).__module__)
     for part in name.split("."):
-        found = getattr(found, part, None)
-    return found is None or getattr(found, "fn", None) is kernel.fn or found is kernel
+        member = getattr(member, part, None)
+    return member is None or getattr(member, "fn", None) is kernel.fn or member is kernel

@@ -66,11 +66,11 @@ def compile_both(
     answer = ask(first, {**asked, "folder": str(folders[one])}, imported)
     chosen = answer["configuration"]
     backend = str(chosen["target"]).partition(":")[0]
-    found = {one: answer["results"]}
+    by_release = {one: answer["results"]}
     given = _swaps(backend, folders[one])
     asked = {"configuration": chosen, "release": other, "folder": str(folders[other]), "swaps": given}
     newer = ask(second, asked, imported)
-    found[other] = newer["results"]
+    by_release[other] = newer["results"]
     back = {
         "configuration": chosen,
         "release": one,
@@ -78,11 +78,11 @@ def compile_both(
         "own": False,
         "swaps": _swaps(backend, folders[other]),
     }
-    found[one] = {**found[one], **ask(first, back, imported)["results"]}
-    own = {release: _outcome(results["own"]) for release, results in found.items()}
+    by_release[one] = {**by_release[one], **ask(first, back, imported)["results"]}
+    own = {release: _outcome(results["own"]) for release, results in by_release.items()}
     swaps = [
         Swap(name, other if by == one else one, by, _outcome(result))
-        for by, results in found.items()
+        for by, results in by_release.items()
         for name, result in results.items()
         if name != "own"
     ]
@@ -139,26 +139,26 @@ def stops(both: Both) -> Optional[str]:
 
 def same_stages(both: Both) -> list[str]:
     """The stages up to which both releases' texts are the same, what says nothing about the code aside."""
-    found = []
+    stages = []
     one, other = both.folders
     for stage in list(STEPS[str(both.configuration["target"]).partition(":")[0]])[:-1]:
         texts = [both.text(release, stage) for release in (one, other)]
         if texts[0] is None or texts[1] is None:
             break
         if statistics.plain(stage, texts[0]) == statistics.plain(stage, texts[1]):
-            found.append(stage)
-    return found
+            stages.append(stage)
+    return stages
 
 
 def _swaps(backend: str, folder: Path) -> list[dict[str, Any]]:
     """What another release is given to finish: every stage but the last that a release left in its folder."""
-    found = []
+    swaps = []
     for stage in list(STEPS[backend])[:-1]:
         path = folder / f"own.{stage}"
         if path.is_file():
             noted = json.loads((folder / f"own.{stage}.metadata.json").read_text(encoding="utf-8"))
-            found.append({"name": stage, "stage": stage, "file": str(path), "metadata": noted})
-    return found
+            swaps.append({"name": stage, "stage": stage, "file": str(path), "metadata": noted})
+    return swaps
 
 
 def _outcome(result: Mapping[str, Any]) -> Outcome:

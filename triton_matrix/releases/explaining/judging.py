@@ -167,7 +167,7 @@ def judge(
         _nearest(proof, reversed(stages[:first])),
         _nearest(proof, stages[last:]),
         tuple(refused),
-        tuple(stage for stage, found in shares.items() if max(found) - min(found) > 0.5),
+        tuple(stage for stage, values in shares.items() if max(values) - min(values) > 0.5),
     )
 
 

@@ -83,27 +83,27 @@ def _mlir_lines(text: str) -> list[str]:
 
 
 def _of_mlir(text: str) -> dict[str, Value]:
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     lines = _mlir_lines(text)
     layouts = {name: f"{kind}<{rest}" for name, kind, rest in _LAYOUT.findall("\n".join(lines))}
     for line in lines:
         stripped = line.strip()
         operation = _OPERATION.match(stripped)
         if operation and operation.group(1) not in ("arith.constant", "tt.func", "tt.return", "tt.reduce.return"):
-            found[operation.group(1)] += 1
+            counts[operation.group(1)] += 1
             if operation.group(1) in ("tt.load", "tt.store"):
                 width = _width_of(stripped, layouts)
                 if width:
-                    found[f"{operation.group(1)} of {width} a thread"] += 1
+                    counts[f"{operation.group(1)} of {width} a thread"] += 1
         for attribute in _ATTRIBUTES.findall(stripped):
-            found[f"attribute {attribute.strip(chr(34))}"] += 1
+            counts[f"attribute {attribute.strip(chr(34))}"] += 1
         if re.search(r"\bf64\b", stripped) and operation:
-            found["operations in f64"] += 1
+            counts["operations in f64"] += 1
         if "bf16" in stripped and operation and operation.group(1).startswith("arith.") and "ext" not in stripped:
-            found["arithmetic in bf16"] += 1
+            counts["arithmetic in bf16"] += 1
     if layouts:
-        found["layouts"] = len(layouts)
-    return dict(found)
+        counts["layouts"] = len(layouts)
+    return dict(counts)
 
 
 def _width_of(line: str, layouts: Mapping[str, str]) -> str:
@@ -116,13 +116,13 @@ def _width_of(line: str, layouts: Mapping[str, str]) -> str:
 
 
 def _of_llvm(text: str) -> dict[str, Value]:
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     texts: dict[str, str] = {}
     for line in text.splitlines():
         stripped = line.strip()
         if not line.startswith("  "):
             texts.update(_KERNEL_ATTRIBUTE.findall(stripped) if stripped.startswith("attributes") else ())
-            found["basic blocks"] += bool(re.match(r"[\w.$]+:", stripped))
+            counts["basic blocks"] += bool(re.match(r"[\w.$]+:", stripped))
             continue
         instruction = _LLVM.match(stripped)
         if not instruction:
@@ -131,19 +131,19 @@ def _of_llvm(text: str) -> dict[str, Value]:
         asm, called = _ASM.search(stripped), _CALLED.search(stripped)
         if opcode == "call" and asm:
             for name in _asm_mnemonics(asm.group(1)):
-                found[f"asm {name}"] += 1
+                counts[f"asm {name}"] += 1
         elif opcode == "call" and called:
-            found[f"call {called.group(1)}"] += 1
+            counts[f"call {called.group(1)}"] += 1
         elif opcode in ("load", "store"):
             space = re.search(r"addrspace\((\d+)\)", stripped)
             vector = re.search(r"<(\d+ x \w+)>", stripped)
             where = {"1": " global", "3": " shared"}.get(space.group(1), "") if space else ""
-            found[f"{opcode}{where}{f' <{vector.group(1)}>' if vector else ''}"] += 1
+            counts[f"{opcode}{where}{f' <{vector.group(1)}>' if vector else ''}"] += 1
         else:
-            found[opcode] += 1
+            counts[opcode] += 1
             if " double" in stripped and opcode.startswith("f"):
-                found["arithmetic in double"] += 1
-    return {**texts, **found}
+                counts["arithmetic in double"] += 1
+    return {**texts, **counts}
 
 
 def _asm_mnemonics(text: str) -> list[str]:
@@ -163,16 +163,16 @@ def _ptx_lines(text: str) -> list[str]:
 
 
 def _of_ptx(text: str) -> dict[str, Value]:
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     texts: dict[str, str] = {}
     for line in _ptx_lines(text):
         directive, virtual = _DIRECTIVE.match(line), _VIRTUAL.match(line)
         if directive:
             texts[f".{directive.group(1)}"] = directive.group(2)
         elif virtual:
-            found[f"virtual registers .{virtual.group(1)}"] += int(virtual.group(2)) - 1
+            counts[f"virtual registers .{virtual.group(1)}"] += int(virtual.group(2)) - 1
         elif not line.startswith((".", "$", "{", "}", ")", "(")):
             match = _MNEMONIC.match(line)
             if match:
-                found[re.sub(r"\.(?:L[12]::\w+|b\d+|u\d+|s\d+)$", "", match.group(1))] += 1
-    return {**texts, **found}
+                counts[re.sub(r"\.(?:L[12]::\w+|b\d+|u\d+|s\d+)$", "", match.group(1))] += 1
+    return {**texts, **counts}

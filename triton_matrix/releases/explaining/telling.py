@@ -55,10 +55,10 @@ def own_source(both: Both) -> str:
 
 def _first_difference(both: Both, verdict: Verdict) -> str:
     """Of the steps that no swap tells apart, the first whose stage differs, with its most telling count."""
-    found = differences(both)
+    by_stage = differences(both)
     for stage in verdict.entered:
-        if stage in found:
-            name, old, new = found[stage][0]
+        if stage in by_stage:
+            name, old, new = by_stage[stage][0]
             return f". The first of these stages that differs is {stage}: {name} {old or 0} -> {new or 0}"
     return ""
 
@@ -112,10 +112,10 @@ def statistics_table(both: Both, markdown: bool, rows_each: int = ROWS) -> str:
     """What differs in each stage's counts, the most telling first."""
     before, after = both.own
     rows = []
-    for stage, found in differences(both).items():
-        rows += [[stage, name, old or "-", new or "-"] for name, old, new in found[:rows_each]]
-        if len(found) > rows_each:
-            rows.append([stage, f"and {len(found) - rows_each} more", "", ""])
+    for stage, counts in differences(both).items():
+        rows += [[stage, name, old or "-", new or "-"] for name, old, new in counts[:rows_each]]
+        if len(counts) > rows_each:
+            rows.append([stage, f"and {len(counts) - rows_each} more", "", ""])
     return (
         tables.render(["stage", "count", before, after], rows, markdown=markdown)
         if rows
@@ -126,16 +126,16 @@ def statistics_table(both: Both, markdown: bool, rows_each: int = ROWS) -> str:
 def differences(both: Both) -> dict[str, list[tuple[str, Any, Any]]]:
     """Per stage that both releases reached, the counts that differ; of the last stage, the metrics."""
     before, after = both.own
-    found: dict[str, list[tuple[str, Any, Any]]] = {}
+    by_stage: dict[str, list[tuple[str, Any, Any]]] = {}
     for stage in STEPS[str(both.configuration["target"]).partition(":")[0]]:
         texts = [both.text(release, stage) for release in (before, after)]
         if texts[0] is not None and texts[1] is not None:
             rows = statistics.differences(statistics.of(stage, texts[0]), statistics.of(stage, texts[1]))
             if rows:
-                found[stage] = rows
+                by_stage[stage] = rows
     old, new = (both.own[release].metrics for release in (before, after))
     rows = [(name, old[name], new[name]) for name in old if name in new and old[name] != new[name]]
-    return {**found, **({"metrics": rows} if rows else {})}
+    return {**by_stage, **({"metrics": rows} if rows else {})}
 
 
 def document(both: Both, metric: str, verdict: Verdict, date: str) -> dict[str, Any]:

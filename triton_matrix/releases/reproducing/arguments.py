@@ -23,8 +23,8 @@ _SPECIAL = {"uniform": _SHARES, "normal": (*_SHARES, "low", "high")}
 def fills(kinds: set[str]) -> list[str]:
     """The text of the functions that fill memory so. Their module needs numpy, which whoever writes a file may lack."""
     content = Path(values.__file__).with_name("filling.py").read_text(encoding="utf-8")
-    found = {each.name: each for each in ast.parse(content).body if isinstance(each, ast.FunctionDef)}
-    return [str(ast.get_source_segment(content, found[name])) for name, of in FILLS.items() if kinds & of]
+    functions = {each.name: each for each in ast.parse(content).body if isinstance(each, ast.FunctionDef)}
+    return [str(ast.get_source_segment(content, functions[name])) for name, of in FILLS.items() if kinds & of]
 
 
 def expressions(

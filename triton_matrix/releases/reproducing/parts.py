@@ -68,8 +68,8 @@ def look_compiled():
         texts.update(said_of_cuda(compiled.asm["ptx"], compiled.asm["cubin"]))
     seen = {}
     for name, (where, pattern) in READ.items():
-        found = re.findall(pattern, texts[where], re.MULTILINE)
-        seen[name] = sum(map(int, found)) if re.compile(pattern).groups else len(found)
+        matches = re.findall(pattern, texts[where], re.MULTILINE)
+        seen[name] = sum(map(int, matches)) if re.compile(pattern).groups else len(matches)
         print(f"{name}: {seen[name]}")
     return seen
 

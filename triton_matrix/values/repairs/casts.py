@@ -44,15 +44,15 @@ class Casts(Repair):
         values = dtypes.decode(src.data, source)
         special = source.as_bits or target.as_bits
         if target.kind == "int" and values.dtype.kind == "f":
-            found, off = saturated(values, target)
+            result, off = saturated(values, target)
             special = special or off
         elif toward_zero and not target.as_bits:
-            found, special = _cut(values, target), True
+            result, special = _cut(values, target), True
         else:
-            found = dtypes.encode(values, target, toward_zero)
+            result = dtypes.encode(values, target, toward_zero)
         if special:
             touch(self, Casts)
-        return executor.handle(found, dst_type)
+        return executor.handle(result, dst_type)
 
 
 def saturated(values: Any, target: dtypes.Dtype) -> tuple[Any, bool]:
@@ -72,15 +72,15 @@ def saturated(values: Any, target: dtypes.Dtype) -> tuple[Any, bool]:
         at = np.where(fits, whole, 0.0)
         # fp64 rounds the highest integer of 64 bits up, out of the type
         over |= fits & (at >= float(high)) & (bits == 64)
-        found = np.where(over, 0.0, at).astype(np.uint64 if bits == 64 and not signed else np.int64)
-    found[over], found[under] = high, low
+        integers = np.where(over, 0.0, at).astype(np.uint64 if bits == 64 and not signed else np.int64)
+    integers[over], integers[under] = high, low
     if values.dtype.itemsize == 8 or bits == 64:
-        found[nan] = low if signed else 1 << (bits - 1)
-    return found.astype(target.storage), not bool(fits.all())
+        integers[nan] = low if signed else 1 << (bits - 1)
+    return integers.astype(target.storage), not bool(fits.all())
 
 
 def _cut(values: Any, target: dtypes.Dtype) -> Any:
     """Floats in a narrower type that numpy has, cut off."""
-    found = dtypes.encode(values, target)
-    beyond = np.abs(found.astype(np.float64)) > np.abs(values.astype(np.float64))
-    return np.where(beyond, np.nextafter(found, np.zeros_like(found)), found)
+    nearest = dtypes.encode(values, target)
+    beyond = np.abs(nearest.astype(np.float64)) > np.abs(values.astype(np.float64))
+    return np.where(beyond, np.nextafter(nearest, np.zeros_like(nearest)), nearest)

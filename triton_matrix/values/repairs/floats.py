@@ -31,10 +31,10 @@ def _bfloat16(self: Any, below: Any, *operands: Any) -> Any:
     touch(self, Bfloat16)
     executor = self.executor
     wide = [executor.handle(executor.values(each), _SINGLE) if _is(each, _BF16) else each for each in operands]
-    found = below(*wide)
-    if _is(found, _SINGLE):
-        return executor.handle(dtypes.encode(found.data, _BF16), _BF16)
-    return found
+    result = below(*wide)
+    if _is(result, _SINGLE):
+        return executor.handle(dtypes.encode(result.data, _BF16), _BF16)
+    return result
 
 
 @around(_FLOATS, _bfloat16)
@@ -70,8 +70,8 @@ class NaN(Repair):
 
     def create_clampf(self, arg: Any, low: Any, high: Any, propagate_nans: Any) -> Any:
         if str(propagate_nans).endswith("ALL"):
-            found = np.where(np.isnan(arg.data), arg.data, np.fmin(np.fmax(arg.data, low.data), high.data))
-            return self.executor.handle(found, arg.dtype)
+            clamped = np.where(np.isnan(arg.data), arg.data, np.fmin(np.fmax(arg.data, low.data), high.data))
+            return self.executor.handle(clamped, arg.dtype)
         return self._extreme(self._extreme(arg, low, np.fmax), high, np.fmin)
 
 

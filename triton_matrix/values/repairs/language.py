@@ -64,9 +64,9 @@ def _static_functions(executor: Executor) -> None:
     def static_print(*values: Any, **how: Any) -> None:
         pass
 
-    found: dict[str, Any] = {"static_assert": static_assert, "static_print": static_print}
-    found |= {"device_print": static_print, "multiple_of": hint, "max_contiguous": hint, "max_constancy": hint}
-    for name, function in found.items():
+    functions: dict[str, Any] = {"static_assert": static_assert, "static_print": static_print}
+    functions |= {"device_print": static_print, "multiple_of": hint, "max_contiguous": hint, "max_constancy": hint}
+    for name, function in functions.items():
         setattr(tl, name, function)
         setattr(tl.core, name, function)
     # signedness is lost in the compilers' types, and kept in numpy's

@@ -31,8 +31,8 @@ def _each(function: Callable[..., float]) -> Callable[..., Any]:
 
 def _exponent(x: Any) -> Any:
     """Of base 2, as an integer; CUDA's ilogb says the ends of its range where there is none."""
-    found = np.where(np.isinf(x), 2.0**31 - 1, np.frexp(x)[1] - 1.0)
-    return np.where((x == 0) | np.isnan(x), -(2.0**31), found)
+    exponents = np.where(np.isinf(x), 2.0**31 - 1, np.frexp(x)[1] - 1.0)
+    return np.where((x == 0) | np.isnan(x), -(2.0**31), exponents)
 
 
 # name without __nv_ and the f of fp32 -> the function of fp64 arrays
@@ -127,8 +127,8 @@ class Libdevice(Repair):
         data = [executor.values(each) for each in argList]
         target = executor.dtype(retType)
         with np.errstate(all="ignore"):
-            found = _of_symbol(symbol[5:], data, target)
-        return executor.handle(found, retType)
+            result = _of_symbol(symbol[5:], data, target)
+        return executor.handle(result, retType)
 
     def create_inline_asm(self, *given: Any) -> Any:
         raise NotApplicable("inline assembly is the device's own code")
@@ -161,10 +161,10 @@ def _of_symbol(name: str, data: list[Any], target: dtypes.Dtype) -> Any:
         return fused(*data)
     integers = all(each.dtype.kind in "iu" for each in data)
     wide = np.longdouble if target.name == "fp64" else np.float64
-    found = _FUNCTIONS[known](*(each if integers else each.astype(wide) for each in data))
-    if target.kind == "int" and found.dtype.kind == "f":
-        return saturated(found, target)[0]
-    return dtypes.encode(found, target)
+    result = _FUNCTIONS[known](*(each if integers else each.astype(wide) for each in data))
+    if target.kind == "int" and result.dtype.kind == "f":
+        return saturated(result, target)[0]
+    return dtypes.encode(result, target)
 
 
 def _of_bits(name: str, data: Any) -> Any:

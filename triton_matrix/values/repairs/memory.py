@@ -37,11 +37,11 @@ class Accesses(Repair):
         executor, element = self.executor, ptrs.dtype.scalar.element_ty
         given = None if other is None else other.data
         look = functools.partial(executor.memory.load, ptrs.data, _mask(mask), given, _stored(executor, element))
-        found = look()
+        values = look()
         self._noted()
         if volatile:
-            executor.memory.looked(ptrs.data, look, found)
-        return executor.handle(found, element)
+            executor.memory.looked(ptrs.data, look, values)
+        return executor.handle(values, element)
 
     def _store(self, ptrs: Any, value: Any, mask: Any) -> None:
         executor, element = self.executor, ptrs.dtype.scalar.element_ty
@@ -105,13 +105,13 @@ class Atomics(Repair):
         active = np.arange(len(addresses))
         if mask is not None:
             active = np.flatnonzero(np.broadcast_to(_mask(mask), ptr.data.shape))
-        found = np.zeros(len(addresses), dtype.storage)
+        old_values = np.zeros(len(addresses), dtype.storage)
         for turn in _turns(addresses[active]):
             here = active[turn]
             if lanes is not None:
                 lanes.append(here)
             look = functools.partial(memory.load, addresses[here], None, None, dtype)
-            found[here] = old = look()
+            old_values[here] = old = look()
             new = change(old, values[here])
             if (new != old).any():
                 memory.store(addresses[here], new, None, dtype)
@@ -120,7 +120,7 @@ class Atomics(Repair):
                 memory.looked(addresses[here], look, old)
         if any(memory.outside.values()):
             touch(self, Accesses)
-        return executor.handle(found.reshape(ptr.data.shape), val.dtype)
+        return executor.handle(old_values.reshape(ptr.data.shape), val.dtype)
 
 
 def _turns(addresses: Any) -> Any:

@@ -59,8 +59,8 @@ class Elementwise(Repair):
             blocks = np.broadcast_arrays(*(each.handle.data for each in args))
             results: list[Any] = []
             for index in np.ndindex(blocks[0].shape):
-                found = function(*(executor.tensor(data[index], each.dtype) for data, each in zip(blocks, args)))
-                results.append(found if isinstance(found, tuple) else (found,))
+                outcome = function(*(executor.tensor(data[index], each.dtype) for data, each in zip(blocks, args)))
+                results.append(outcome if isinstance(outcome, tuple) else (outcome,))
             made = tuple(
                 executor.tensor(
                     np.array([each.handle.data.item() for each in column])
@@ -94,8 +94,8 @@ def _combined(executor: Executor, combine_fn: Any, left: Any, right: Any) -> Any
     function = rewritten(combine_fn.fn)
 
     def call(first: Any, second: Any) -> Any:
-        found = function(*(executor.tensor(*each) for each in first), *(executor.tensor(*each) for each in second))
-        return [(each.handle.data, each.dtype) for each in (found if isinstance(found, tuple) else (found,))]
+        result = function(*(executor.tensor(*each) for each in first), *(executor.tensor(*each) for each in second))
+        return [(each.handle.data, each.dtype) for each in (result if isinstance(result, tuple) else (result,))]
 
     try:
         return call(left, right)
@@ -143,9 +143,9 @@ def _scanned(executor: Executor, parts: Any, axis: int, combine_fn: Any, reverse
     places = np.arange(size).reshape([-1 if dim == at else 1 for dim in range(len(parts[0].shape))])
     while reach < size:
         before = [(np.roll(data, reach, at), kind) for data, kind in state]
-        found = _combined(executor, combine_fn, before, state)
+        pairs = _combined(executor, combine_fn, before, state)
         state = [
-            (np.where(places >= reach, new, old).astype(new.dtype), kind) for (new, kind), (old, _) in zip(found, state)
+            (np.where(places >= reach, new, old).astype(new.dtype), kind) for (new, kind), (old, _) in zip(pairs, state)
         ]
         reach *= 2
     if _plain(reverse):

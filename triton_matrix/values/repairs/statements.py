@@ -104,11 +104,11 @@ class Helpers:
                 return last
         if not tensors:
             return last
-        found = tensors[0]
+        result = tensors[0]
         for other in tensors[1:]:
             self._executor.touched.add(Statements.row.name)
-            found = getattr(found, method)(other)
-        return found
+            result = getattr(result, method)(other)
+        return result
 
     def negated(self, value: Any) -> Any:
         """``not a``."""
@@ -120,14 +120,14 @@ class Helpers:
             raise NotImplementedError(f"triton {self._executor.release} does not compile a chain of comparisons")
         return self.both(*comparisons)
 
-    def called(self, name: str, found: Any) -> Any:
+    def called(self, name: str, function: Any) -> Any:
         """What a call of ``min`` or ``max`` calls where it is Python's own."""
-        if found is not getattr(builtins, name):
-            return found
+        if function is not getattr(builtins, name):
+            return function
 
         def extreme(*args: Any, **kwargs: Any) -> Any:
             if not any(isinstance(arg, self._tensor) for arg in args):
-                return found(*args, **kwargs)
+                return function(*args, **kwargs)
             self._executor.touched.add(Statements.row.name)
             ours = getattr(self._tl, f"{name}imum")
             result = args[0]

@@ -64,14 +64,14 @@ def _ask(options: argparse.Namespace, out: Path) -> int:
 
     level = "device" if options.device else "codegen" if options.frontend else "interpreter"
     began = time.perf_counter()
-    found = run.run(level, repaired=not options.as_is, jobs=options.jobs, only=options.only)
+    answer = run.run(level, repaired=not options.as_is, jobs=options.jobs, only=options.only)
     seconds = time.perf_counter() - began
-    found["about"]["seconds"] = round(seconds, 1)
-    files.write_json(out, cleaned(found))
-    rows = found["rows"].values()
+    answer["about"]["seconds"] = round(seconds, 1)
+    files.write_json(out, cleaned(answer))
+    rows = answer["rows"].values()
     counts = [sum(kind in row for row in rows) for kind in ("type", "error", "n/a")]
     print(
-        f"triton {found['about']['triton']}, level {level}: {len(rows)} operations in {seconds:.0f} s;"
+        f"triton {answer['about']['triton']}, level {level}: {len(rows)} operations in {seconds:.0f} s;"
         f" {counts[0]} taken, {counts[1]} refused, {counts[2]} n/a"
     )
     return 0

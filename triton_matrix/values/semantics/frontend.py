@@ -39,7 +39,7 @@ def types(launches: Sequence[Mapping[str, Any]], target: str = "cuda:90") -> dic
     adapter, _ = adapters.choose(version())
     chosen = targets.parse(target)
     loader = loading.Loader(chosen)
-    found: dict[str, dict[str, Any]] = {}
+    by_launch: dict[str, dict[str, Any]] = {}
     for launch in launches:
         ir: list[str] = []
 
@@ -53,10 +53,10 @@ def types(launches: Sequence[Mapping[str, Any]], target: str = "cuda:90") -> dic
         try:
             adapter.compile(function, signature, launch["options"], chosen, stop)
         except _Done:
-            found[launch["name"]] = {"type": _type_of(ir[0])}
+            by_launch[launch["name"]] = {"type": _type_of(ir[0])}
         except Exception as problem:
-            found[launch["name"]] = {"error": status_of(problem)[1]}
-    return found
+            by_launch[launch["name"]] = {"error": status_of(problem)[1]}
+    return by_launch
 
 
 def _kind(value: Any) -> str:

@@ -46,7 +46,7 @@ class Operation:
 
 def operations() -> list[Operation]:
     """Every row; expressions may repeat with other types and values."""
-    found = [
+    rows = [
         *_unary(),
         *_binary(),
         *_constants(),
@@ -57,7 +57,7 @@ def operations() -> list[Operation]:
         *_memory(),
         *_random(),
     ]
-    return found
+    return rows
 
 
 def _unary() -> Iterator[Operation]:

@@ -104,8 +104,8 @@ def run(level: str, *, repaired: bool, jobs: int, only: str = "") -> dict[str, A
         shares = [made[number::jobs] for number in range(jobs) if made[number::jobs]]
         outcomes = computing.shared(sys.executable, shares, folder / "out", **settings)
         about = json.loads(next((folder / "out").rglob(ABOUT)).read_text(encoding="utf-8"))
-        found = {label(*row): _result(*row, outcomes[label(*row)]) for row in asked}
-    return {"about": {**about, "level": level, "repaired": repaired}, "rows": found}
+        results = {label(*row): _result(*row, outcomes[label(*row)]) for row in asked}
+    return {"about": {**about, "level": level, "repaired": repaired}, "rows": results}
 
 
 def _result(operation: Operation, dtype: str, outcome: Outcome) -> dict[str, Any]:

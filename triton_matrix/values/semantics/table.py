@@ -103,20 +103,20 @@ def read(paths: Iterable[Path]) -> Runs:
     Raises:
         ValueError: a file is none, or two are of the same Triton and level.
     """
-    found: dict[str, dict[str, Run]] = {"interpreter": {}, "as is": {}, "codegen": {}, "device": {}}
+    levels: dict[str, dict[str, Run]] = {"interpreter": {}, "as is": {}, "codegen": {}, "device": {}}
     for path in paths:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             about = content["about"]
             level = "as is" if about["level"] == "interpreter" and not about["repaired"] else about["level"]
             run = Run(about, {name: _answer(row) for name, row in content["rows"].items()})
-            place = found[level]
+            place = levels[level]
         except (ValueError, KeyError, TypeError) as problem:
             raise ValueError(f"{path} is no file of this command's --out: {problem!r}") from None
         if run.triton in place:
             raise ValueError(f"{path} is of triton {run.triton} at level {level}, and so is another file")
         place[run.triton] = run
-    ordered = {level: tuple(place[name] for name in sorted(place, key=versions.key)) for level, place in found.items()}
+    ordered = {level: tuple(place[name] for name in sorted(place, key=versions.key)) for level, place in levels.items()}
     return Runs(ordered["interpreter"], ordered["as is"], ordered["codegen"], ordered["device"])
 
 
@@ -144,9 +144,9 @@ def changes(runs: Runs) -> Iterator[Change]:
 
 def markdown(runs: Runs) -> str:
     """The whole generated part of the page."""
-    found = list(changes(runs))
-    parts = [_coverage(runs), "## What changed", _changed(found, runs)]
-    parts += ["## What came and went", _came_and_went(found)]
+    all_changes = list(changes(runs))
+    parts = [_coverage(runs), "## What changed", _changed(all_changes, runs)]
+    parts += ["## What came and went", _came_and_went(all_changes)]
     if runs.as_is:
         parts += ["## What interpreters get wrong", _faults(runs)]
     if runs.devices:
@@ -188,9 +188,13 @@ def _agreement(run: Run, other: Optional[Run]) -> str:
     return f"{sum(one.agrees(two) for one, two in both):,} of {len(both):,}"
 
 
-def _changed(found: Sequence[Change], runs: Runs) -> str:
+def _changed(all_changes: Sequence[Change], runs: Runs) -> str:
     """Operations that both releases take, and that give another type or other values."""
-    kept = [each for each in found if _computed(each.before) and _computed(each.after) and not each.operation.undefined]
+    kept = [
+        each
+        for each in all_changes
+        if _computed(each.before) and _computed(each.after) and not each.operation.undefined
+    ]
     groups: dict[tuple[str, str], dict[str, list[Change]]] = {}
     by_expression: dict[tuple[str, str], list[Change]] = {}
     for each in kept:
@@ -208,16 +212,16 @@ def _changed(found: Sequence[Change], runs: Runs) -> str:
 
 def _transitions(some: Sequence[Change]) -> str:
     """Types of operands and of results: ``i8, u8: i32 -> its own``."""
-    found: dict[str, list[str]] = {}
+    operands: dict[str, list[str]] = {}
     for each in some:
         asked = each.dtype if each.operation.second == "same" else f"{each.dtype} with {each.operation.second}"
         if each.before.type == each.after.type:
             what = f"{'its own' if each.after.type == each.dtype else each.after.type}, other values"
         else:
             what = f"{each.before.type} -> {'its own' if each.after.type == each.dtype else each.after.type}"
-        if asked not in found.setdefault(what, []):
-            found[what].append(asked)
-    return "; ".join(f"{', '.join(asked)}: {what}" for what, asked in found.items())
+        if asked not in operands.setdefault(what, []):
+            operands[what].append(asked)
+    return "; ".join(f"{', '.join(asked)}: {what}" for what, asked in operands.items())
 
 
 def _example(some: Sequence[Change]) -> str:
@@ -275,10 +279,10 @@ def _vote(change: Change, older: Run, newer: Run) -> Optional[bool]:
     return change.before.agrees(before) and change.after.agrees(after)
 
 
-def _came_and_went(found: Sequence[Change]) -> str:
+def _came_and_went(all_changes: Sequence[Change]) -> str:
     """Operations that one of the two releases refuses."""
     types: dict[tuple[str, str, str, str], list[str]] = {}
-    for each in found:
+    for each in all_changes:
         if _computed(each.before) == _computed(each.after):
             continue
         refused = not _computed(each.after)
