@@ -58,7 +58,8 @@ def rows(table: cells.Table, where: str) -> list[cells.Release]:
     """
     folder = Path(where)
     if folder.is_dir():
-        candidates = [wheel for path in sorted(folder.glob("*.whl")) if (wheel := _of(path.name, _modified(path), path))]
+        files = sorted(folder.glob("*.whl"))
+        candidates = [wheel for path in files if (wheel := _of(path.name, _modified(path), path))]
     elif re.match(r"(https?|file)://", where):
         candidates = list(_of_index(where.rstrip("/")))
     else:
