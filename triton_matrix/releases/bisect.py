@@ -79,9 +79,9 @@ def _bisect(options: argparse.Namespace, table: cells.Table, versions: list[str]
     # of a release it takes a second; there may be a hundred nightlies, each with an environment to make
     every = options.all or not options.wheels
     result = search(versions, _aloud(_asking_launches(options, table, versions, envs)), every, named)
-    values = options.level == "interpreter"
-    again = _asking_launches(options, table, [result.before, result.after], envs, fresh=True)
-    confirm(result, again, relative=values)
+    if options.wheels:  # of releases compiling repeats exactly; a wheel may be another one than its name says
+        again = _asking_launches(options, table, [result.before, result.after], envs, fresh=True)
+        confirm(result, again, relative=options.level == "interpreter")
     return _tell(options.what, result, versions)
 
 
