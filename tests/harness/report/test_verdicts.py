@@ -201,7 +201,7 @@ def test_a_suite_without_a_test_fails(report, copy):
             "--require 'triton231': it is CELL:LEVEL, with a level of interpreter, device, sanitizer",
         ),
         (["--require", "triton9:device"], "unknown cell 'triton9'"),
-        (["--against", "no/such/run"], "--against no/such/run: there is no such file or folder"),
+        (["--against", "no/such/run"], "--against no/such/run: there is no such file, folder or commit"),
         (["--cells", "triton231:triton9"], "no cell 'triton9'"),
     ],
 )
