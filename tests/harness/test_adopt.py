@@ -84,7 +84,7 @@ def test_its_cells_are_sessions_and_nothing_of_ours_is_among_them(nox, adopter):
     listed = nox("-l").stdout
     names = {line.split()[1]: line[0] for line in listed.splitlines() if line[:2] in ("* ", "- ")}
     cells = {f"{what}-{cell}" for what in ("tests", "bench") for cell in ("triton390", "ambient")}
-    verbs = {"bench", "report", "bisect", "codegen", "values", "lock", "wheelhouse", "ci-matrix"}
+    verbs = {"bench", "report", "bisect", "codegen", "values", "lock", "wheelhouse", "ci-matrix", "sanitize"}
     of_launches = {"codegen-cells", "values-cells"}
     assert set(names) == cells | verbs | of_launches
     plain = {"tests-triton390", "tests-ambient", "report"} | of_launches

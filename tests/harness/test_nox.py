@@ -41,7 +41,8 @@ def checkout(environments, tmp_path):
     for name in ("liger_kernel", "triton_matrix"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "constraints", tmp_path / "constraints")
-    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "correctness").mkdir(parents=True)
+    (tmp_path / "tests" / "correctness" / "test_one.py").write_text("def test_one(): pass\n")
     (tmp_path / "constraints" / "cells.toml").write_text(ROW)
     return tmp_path
 
