@@ -17,7 +17,7 @@ from typing import Any, Callable, Optional, Union
 
 import pytest
 
-from ..base import env_vars, per_gpu
+from ..base import env_vars, patterns, per_gpu
 from ..base.cells import load_at
 from ..base.files import write_text
 from ..base.levels import LEVELS
@@ -65,11 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(config.stash[_COUNTED])
     if level_of(config) == "device":
         _hold_the_gpu(config)
-    pattern = config.getoption("bench_rows")
     try:
-        re.compile(pattern or "")
-    except re.error as error:
-        raise pytest.UsageError(f"rows is {pattern!r}, which is no regular expression: {error}") from None
+        patterns.compiled("rows", config.getoption("bench_rows"))
+    except ValueError as problem:
+        raise pytest.UsageError(str(problem)) from None
     if not 0 < config.getoption("bench_budget") < math.inf:
         budget = config.getoption("bench_budget")
         raise pytest.UsageError(f"budget is {budget}; it must be a positive number of seconds")

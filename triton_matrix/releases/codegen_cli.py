@@ -110,7 +110,7 @@ def _compared(
     atlases = [atlas_file.read(outcome.path) for outcome in told.outcomes if not outcome.problem]
     if not atlases:
         tell_problems(told.outcomes)
-        return UNAVAILABLE if options.cells and not told.failed else 2
+        return told.without_answer(options.cells)
     if all(item["status"] == "n/a" for atlas in atlases for item in atlas["entries"]):
         reasons_ = dict.fromkeys(item["reason"] for atlas in atlases for item in atlas["entries"])
         raise ValueError("\n".join(["every configuration is n/a in every release that was asked", *reasons_]))
@@ -128,9 +128,7 @@ def _compared(
         of_all = set(request.names) >= set(targets.DEFAULT) and not _is_chosen(options)
         status = report_atlas(told, atlases, judged, request.out / file_names.SUMMARY if of_all else None)
     tell_problems(told.outcomes)
-    if told.unavailable and status != 1:
-        return UNAVAILABLE if options.cells else max(status, 1)
-    return status
+    return told.with_answers(status, options.cells)
 
 
 def _parser() -> argparse.ArgumentParser:

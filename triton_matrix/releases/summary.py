@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import files, tables, versions
+from ..base.commands import UNAVAILABLE
 from ..codegen import accepted, compare, reasons, table
 from ..codegen.accepted import Accepted
 from .compile_runs import Outcome
@@ -42,6 +43,20 @@ class Told:
     def failed(self) -> list[Outcome]:
         """The releases that are there and have no answer."""
         return [outcome for outcome in self.outcomes if outcome.problem and not outcome.unavailable]
+
+    def without_answer(self, of_cells: bool) -> int:
+        """The exit status where no release has an answer.
+
+        Args:
+            of_cells: whether the cells' own releases were asked: plain ``nox`` goes on without what cannot be had here.
+        """
+        return UNAVAILABLE if of_cells and not self.failed else 2
+
+    def with_answers(self, status: int, of_cells: bool) -> int:
+        """The exit status that follows from ``status``, which the answers give, where not every release has one."""
+        if self.unavailable and status != 1:
+            return UNAVAILABLE if of_cells else max(status, 1)
+        return status
 
 
 @dataclass(frozen=True)

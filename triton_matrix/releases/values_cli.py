@@ -84,12 +84,10 @@ def main(argv: list[str]) -> int:
         atlases = [atlas_file.read(each.path, schemas.VALUES) for each in outcomes if not each.problem]
         if not atlases:
             tell_problems(outcomes, "values")
-            return UNAVAILABLE if options.cells and not told.failed else 2
+            return told.without_answer(options.cells)
         status = report(told, atlases, entries, table.accepted if reasons else None, reasons)
     tell_problems(outcomes, "values")
-    if told.unavailable and status != 1:
-        return UNAVAILABLE if options.cells else max(status, 1)
-    return status
+    return told.with_answers(status, options.cells)
 
 
 def _launches(

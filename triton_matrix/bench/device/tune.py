@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
 import sys
 import tempfile
 import time
@@ -13,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ...base import cells, commands, files, locks, per_gpu, tables, versions
+from ...base import cells, commands, files, locks, patterns, per_gpu, tables, versions
 from ...evidence import toolchain
 from ...launches import launch_list
 from ...launches.launch_list import Launched
@@ -123,10 +122,8 @@ def _of_places(places: Sequence[str], table: cells.Table) -> list[tuple[str, Lau
 
 def _only(launches: list[tuple[str, Launched]], pattern: Optional[str]) -> list[tuple[str, Launched]]:
     """Those whose labels a regular expression is found in; ValueError where it is none, or there are none."""
-    try:
-        chosen = [(place, each) for place, each in launches if re.search(pattern or "", each.label)]
-    except re.error as problem:
-        raise ValueError(f"only is {pattern!r}, which is no regular expression: {problem}") from None
+    wanted = patterns.compiled("only", pattern)
+    chosen = [(place, each) for place, each in launches if wanted.search(each.label)]
     if not chosen:
         raise ValueError(f"only is {pattern!r}, which is found in the name of none of {len(launches)} launches")
     return chosen

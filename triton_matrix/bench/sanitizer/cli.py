@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ...base import commands, compiler_variables, env_vars, files, locks, sources, tables
+from ...base import commands, compiler_variables, env_vars, files, locks, patterns, sources, tables
 from ...base.cells import Cell, Table, add_root, load_at
 from ...base.commands import UNAVAILABLE
 from ...base.levels import SANITIZER
@@ -46,7 +45,7 @@ def main(argv: list[str]) -> int:
     cell = table.cell(options.cell)
     if not options.seconds > 0 or options.each < 1:
         raise ValueError(f"seconds is {options.seconds:g}, each {options.each}; both are above 0")
-    _check_pattern(options.tests)
+    patterns.compiled("tests", options.tests)
     chosen = tuple(dict.fromkeys(options.tool or tools.TOOLS))
     reports = files.as_given(options.reports or table.reports)
     folder = reports / cell.name
@@ -75,13 +74,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=900.0, metavar="S", help="a tool that takes longer is ended (default: 900)")
     add("--compute-sanitizer", type=Path, metavar="FILE", help="default: on PATH, or in the CUDA toolkit")
     return parser
-
-
-def _check_pattern(pattern: Optional[str]) -> None:
-    try:
-        re.compile(pattern or "")
-    except re.error as problem:
-        raise ValueError(f"tests is {pattern!r}, which is no regular expression: {problem}") from None
 
 
 class _Sanitizing:
