@@ -13,6 +13,19 @@ from pathlib import Path
 
 import triton_matrix
 
+# kernels that several tests launch, in 10 us: one that computes as it should, one that computes otherwise on 3.9.0
+COPY = """
+@triton.jit
+def copy(x, out):
+    triton.takes(10)
+    out[:] = x
+"""
+WRONG = """
+@triton.jit
+def wrong(x, out):
+    triton.takes(10)
+    out[:] = x * (1 if V == "3.6.0" else 1.01)
+"""
 TORCH = '''
 """What the bench asks of torch."""
 import sys, types

@@ -6,7 +6,7 @@ import pytest
 
 from triton_matrix.codegen import accepted
 
-from .gpu import CELLS, Machine, write
+from .gpu import CELLS, COPY, WRONG, Machine, write
 
 NEWER = """
 [cell.newer]
@@ -16,17 +16,10 @@ triton = "3.9.0"
 platforms = ["cuda"]
 why = "newer"
 """
-KERNELS = """
-@triton.jit
-def copy(x, out):
-    triton.takes(10)
-    out[:] = x
-
-@triton.jit
-def wrong(x, out):
-    triton.takes(10)
-    out[:] = x * (1 if V == "3.6.0" else 1.01)
-
+KERNELS = (
+    COPY
+    + WRONG
+    + """
 @triton.jit
 def refused(x, out):
     triton.takes(10)
@@ -37,6 +30,7 @@ def binary(name, options):
         raise RuntimeError("PassManager::run failed")
     return "REG:32 STACK:0"
 """
+)
 REFERENCE = "def doubled(x):\n    return {'out': 2 * x}\n\ndef as_it_is(x):\n    return {'out': x}\n"
 
 

@@ -4,21 +4,19 @@ import json
 
 import pytest
 
-from .gpu import CELLS, Machine, write
+from .gpu import CELLS, COPY, Machine, write
 
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
 
-KERNELS = """
-@triton.jit
-def copy(x, out):
-    triton.takes(10)
-    out[:] = x
-
+KERNELS = (
+    COPY
+    + """
 @triton.jit
 def other(x, out):
     triton.takes(10 if V == "3.6.0" else 20)
     out[:] = x
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -7,23 +7,16 @@ import sys
 
 import pytest
 
-from .gpu import Machine
+from .gpu import COPY, WRONG, Machine
 
-KERNELS = """
-@triton.jit
-def copy(x, out):
-    triton.takes(10)
-    out[:] = x
-
+KERNELS = (
+    COPY
+    + WRONG
+    + """
 @triton.jit
 def slower(x, out):
     triton.takes(10 if V == "3.6.0" else 13)
     out[:] = x
-
-@triton.jit
-def wrong(x, out):
-    triton.takes(10)
-    out[:] = x * (1 if V == "3.6.0" else 1.01)
 
 @triton.jit
 def adds(x, out):
@@ -69,6 +62,7 @@ def binary(name, options):
     worse = name == "slower" and V == "3.9.0"
     return f"REG:{64 if worse else 32} STACK:{8 if worse else 0}"
 """
+)
 NAMES = ("copy", "slower", "wrong", "adds", "by_lot", "ends", "hangs", "refused", "lacks", "newer")
 
 

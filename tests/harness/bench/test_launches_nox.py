@@ -10,14 +10,8 @@ import pytest
 
 import triton_matrix
 
-from .gpu import CELLS, Machine, write
+from .gpu import CELLS, COPY, Machine, write
 
-KERNELS = """
-@triton.jit
-def copy(x, out):
-    triton.takes(10)
-    out[:] = x
-"""
 HERE = Path(triton_matrix.__file__).resolve().parents[1]
 NOXFILE = f"""
 import sys
@@ -32,7 +26,7 @@ def machine(venv, tmp_path):
     """A repository with launches and no bench suite, and a Python with nox and the stand-ins."""
     made = Machine(tmp_path)
     write(made.root / "noxfile.py", NOXFILE)
-    made.kernels(KERNELS)
+    made.kernels(COPY)
     made.launch("copy")
     python = venv(tmp_path / "python")
     command = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
