@@ -115,6 +115,11 @@ class Release:
         """What tells the Triton that is installed from all others."""
         return "+".join((self.triton, *self.tags))
 
+    @property
+    def requirement(self) -> str:
+        """What is installed: ``triton==3.9.0``, ``fbtriton==3.7.4``, or a path."""
+        return self.install or f"triton=={self.triton}"
+
 
 @dataclass(frozen=True)
 class Package:

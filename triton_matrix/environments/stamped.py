@@ -70,7 +70,7 @@ def of_release(row: cells.Release, extra: Sequence[str], folder: Path) -> Path:
         commands.ToolError, ValueError: as of :func:`make`.
     """
     # packaging: kernel files compare versions with it, and it needs nothing itself
-    own = row.install or f"triton=={row.triton}"
+    own = row.requirement
     requirements = [own, "packaging", *row.requires]
     usual = row.python == pairs.row_of(row.triton)["python"]
     name = row.environment if usual else f"{row.environment}-py{row.python.replace('.', '')}"

@@ -247,7 +247,7 @@ def test_environment(release: cells.Release, torch: str, extra: tuple[str, ...],
     """
     requirements = [f"torch=={torch}", "pytest", "hypothesis", *release.requires, *extra]
     home = envs / f"torch-{torch}" / release.environment
-    own = [release.install or f"triton=={release.triton}"]
+    own = [release.requirement]
     if release.index:
         raise ValueError("--wheels is an index, which is for launches; for a test, put the wheels into a folder")
     if release.install.endswith(".whl"):

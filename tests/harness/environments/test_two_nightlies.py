@@ -16,6 +16,8 @@ from triton_matrix.base import commands
 from triton_matrix.ci import issue
 from triton_matrix.environments import lock, provide
 
+from ..ci.toy import KERNEL
+
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PAIRS = {"night": ("nightly", "2.8.0.dev20250728+cu128", "3.4.0"), "next": ("rc", "2.7.1+cu128", "3.3.1")}
 ROW = """
@@ -27,16 +29,6 @@ platforms = ["cuda"]
 index = "{address}/{name}"
 requires = ["numpy<2.4"]
 why = "the test"
-"""
-KERNEL = """
-import triton
-import triton.language as tl
-
-
-@triton.jit
-def add_one(x_ptr, n, BLOCK: tl.constexpr):
-    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    tl.store(x_ptr + at, tl.load(x_ptr + at, mask=at < n) + 1.0, mask=at < n)
 """
 LAUNCH = """
 kernel = "kernel.py:add_one"

@@ -163,7 +163,7 @@ def _needs(row: cells.Release) -> str:
 def requirements(row: cells.Release) -> list[str]:
     """What a release needs to compile and interpret alone."""
     numpy = [] if any(each.startswith("numpy") for each in row.requires) else ["numpy"]
-    return [row.install or f"triton=={row.triton}", *row.requires, *numpy]
+    return [row.requirement, *row.requires, *numpy]
 
 
 def issue(finding: Finding, text: str, called: str, seen: Mapping[str, str], beside: Sequence[str]) -> str:
@@ -209,28 +209,13 @@ _TRITON = """import triton
 import triton.language as tl
 
 RELEASE = triton.__version__.partition("+")[0]"""
-_IMPORTS = (
-    *(
-        "base64",
-        "hashlib",
-        "json",
-        "os",
-        "re",
-        "subprocess",
-        "sys",
-        "tempfile",
-        "tomllib",
-        "traceback",
-        "types",
-        "zlib",
-    ),
-)
+_STANDARD = "base64 hashlib json os re subprocess sys tempfile tomllib traceback types zlib"
 
 
 def _with_imports(blocks: Sequence[str]) -> list[str]:
     """The blocks with the imports that they use behind the first one."""
     whole = "\n".join(blocks)
-    used = [f"import {name}" for name in _IMPORTS if re.search(rf"\b{name}\.", whole)]
+    used = [f"import {name}" for name in _STANDARD.split() if re.search(rf"\b{name}\.", whole)]
     annotated = ["from typing import Any"] if re.search(r"\bAny\b", whole) else []
     return [blocks[0], "\n".join([*used, "from pathlib import Path", *annotated]), *blocks[1:]]
 
