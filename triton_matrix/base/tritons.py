@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
+from packaging import utils
+
 from . import files, pairs, schema, versions
 from .cells import Release, Table, Variant, release_of
 
 _DISTRIBUTION = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([0-9][A-Za-z0-9.+]*)")
-_WHEEL = re.compile(r"([A-Za-z0-9_.]+)-([0-9][A-Za-z0-9.+_]*)(-[0-9][^-]*)?-([^-]+)-([^-]+)-[^-]+\.whl")
 _PYTHON = re.compile(schema.PYTHON)
 ALL = "all"
 
@@ -38,7 +39,7 @@ def row(table: Table, text: str, index: Optional[str] = None) -> Release:
     tags = (_host(index),) if index else ()
     named = _DISTRIBUTION.fullmatch(text)
     if named:
-        name = re.sub(r"[-_.]+", "-", named[1]).lower()
+        name = utils.canonicalize_name(named[1])
         version = named[2]
         other = () if name == "triton" else (name,)
         release = _row(version, text, python=None)
@@ -97,14 +98,17 @@ def under(row: Release, variant: Variant) -> Release:
 
 def _of_wheel(text: str) -> Release:
     path = files.as_given(Path(text))
-    said = _WHEEL.fullmatch(path.name)
-    if said is None or not path.is_file():
+    try:
+        name, version, _, said = utils.parse_wheel_filename(path.name)
+    except utils.InvalidWheelFilename:
+        said = frozenset()
+    if not said or not path.is_file():
         raise ValueError(f"triton is {text!r}; allowed is a wheel that is there, NAME-VERSION-...whl")
-    name, version = re.sub(r"[-_.]+", "-", said[1]).lower(), said[2].replace("_", ".")
-    own = () if "+" in version else ("file",)
+    own = () if version.local else ("file",)
     tags = own if name == "triton" else (name,)
-    exact = re.fullmatch(r"cp3(\d+)", said[4]) if said[5] != "abi3" else None
-    return replace(_row(version, text, f"3.{exact[1]}" if exact else None), tags=tags, install=str(path))
+    only = {tag.interpreter for tag in said if tag.abi != "abi3"}
+    exact = re.fullmatch(r"cp3(\d+)", "".join(only))  # several run together are none
+    return replace(_row(str(version), text, f"3.{exact[1]}" if exact else None), tags=tags, install=str(path))
 
 
 def _row(version: str, text: str, python: Optional[str]) -> Release:

@@ -11,7 +11,6 @@ metadata); only the C function that hands the launch to the driver is left out.
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import json
 import sys
@@ -21,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base import files, targets, versions
+from ..base import files, hooks, targets, versions
 from ..launches import driver_standin, launch_file, loading, signing
 
 TARGET = "cuda:90"
@@ -131,12 +130,7 @@ def _kernels(folder: Path, counts: Sequence[int]) -> Any:
     definitions.append(_definition("constexpr", ["p0", "n0: tl.constexpr"]))
     path = folder / "launched_kernels.py"
     path.write_text("import triton\nimport triton.language as tl\n\n\n" + "\n\n".join(definitions), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("launched_kernels", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return hooks.module_of(folder, path.name, "kernels")
 
 
 def _names(count: int) -> list[str]:

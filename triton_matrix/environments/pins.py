@@ -31,6 +31,12 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def name_of(requirement: str) -> str:
+    """The distribution that a requirement names, as indexes write it; "" where it begins with no name."""
+    match = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement.strip())
+    return normal(match[0]) if match else ""
+
+
 def parse(text: str) -> dict[str, Pin]:
     """Name -> pin, of the text of a constraint file."""
     pins = {}

@@ -16,6 +16,7 @@ from typing import Optional
 
 from ..base import cells, commands, display_text, files, locks, pairs, sources
 from . import builds, contents, harness, interpreters
+from .pins import name_of
 
 STAMP = "triton-matrix-requirements.txt"
 _CONTENT = "content of "
@@ -104,7 +105,7 @@ def _with_extras(
         base = [f"python=={python}", *requirements]
         kept = had[len(base) :] if had[: len(base)] == base else []
         kept = [each for each in kept if not each.startswith(_CONTENT) and (each[0] != os.sep or Path(each).exists())]
-        union = {_name(each): each for each in (*kept, *extra)}
+        union = {name_of(each) or each: each for each in (*kept, *extra)}
         if not kept or set(extra) <= set(kept):
             return _make(home, python, [*requirements, *(kept or extra)], [], (), [], index)
         wanted = [*requirements, *union.values()]
@@ -152,12 +153,6 @@ def _contents(requirements: Iterable[str]) -> list[str]:
         ]
         lines.append(f"{_CONTENT}{path}: {sources.digest(read, path.parent)}")
     return lines
-
-
-def _name(requirement: str) -> str:
-    """The distribution that a requirement names, as an index spells it."""
-    match = re.match(r"[A-Za-z0-9._-]+", requirement)
-    return re.sub(r"[-_.]+", "-", match[0]).lower() if match else requirement
 
 
 def _make(

@@ -15,6 +15,7 @@ from ..base import files
 from ..base.cells import Package
 from ..base.pairs import PYTHON, Pair
 from ..environments import project
+from ..environments.pins import name_of
 from . import modules
 
 TEST_LISTS = ("test", "tests", "testing", "dev")  # extras or dependency groups that hold what suites need
@@ -99,7 +100,7 @@ def of(root: Path, known: Sequence[Pair], module: Optional[str] = None) -> Choic
         said.append(f"suites: {', '.join(suites)}" + ("; their tests ask for a GPU" if gpu else ""))
     test, about = test_requirements(package)
     said += about
-    if (root / Package.bench).is_dir() and BENCHMARK not in map(_name, test):
+    if (root / Package.bench).is_dir() and BENCHMARK not in map(name_of, test):
         test = (*test, BENCHMARK)
         said.append(f"{Package.bench} needs {BENCHMARK}")
     default = suites == ("tests",) and any((root / "tests" / name).is_dir() for name in ("correctness", "incidents"))
@@ -231,16 +232,11 @@ def test_requirements(package: project.Project) -> tuple[tuple[str, ...], list[s
     flat: list[str] = []
     for text in listed:  # package[math] in its own extra dev stands for its extra math
         extras = re.findall(r"[\w.-]+", (re.search(r"\[(.*?)\]", text) or ["", ""])[1])
-        own = _name(text) == _name(package.name)
+        own = name_of(text) == name_of(package.name)
         flat += [each for extra in extras for each in package.extras.get(extra, ())] if own else [text]
-    kept = [text for text in flat if _name(text) not in (*TOOLS, *GIVEN)]
-    dropped = [name for text in flat if (name := _name(text)) in TOOLS]
+    kept = [text for text in flat if name_of(text) not in (*TOOLS, *GIVEN)]
+    dropped = [name for text in flat if (name := name_of(text)) in TOOLS]
     said = [f"tests need, from its {where}: {', '.join(kept) or 'nothing more'}"]
     if dropped:
         said.append(f"left out of that list, since no test needs them: {', '.join(dropped)}")
     return tuple(dict.fromkeys(kept)), said
-
-
-def _name(requirement: str) -> str:
-    match = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement.strip())
-    return re.sub(r"[-_.]+", "-", match[0]).lower() if match else ""

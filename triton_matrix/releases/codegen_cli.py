@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
         atlas=table.package.atlas,
         root=table.root,
         names=names,
-        extra=tuple(options.with_ or ()),
+        extra=tuple(options.with_),
         envs=(options.envs or table.root / ".nox" / "codegen").resolve(),
         out=(options.out or (reports / "launches" / launches.stem if launches else reports)).resolve(),
         no_cache=options.no_cache,
@@ -149,7 +149,6 @@ def _parser() -> argparse.ArgumentParser:
         help=f"only the releases of the table's cells, for {' and '.join(OF_CELLS)} unless --target says otherwise",
     )
     parser.add_argument("--target", action="append", metavar="TARGET", help=targets.HELP)
-    parser.add_argument("--with", dest="with_", action="append", metavar="REQUIREMENT", help="install this too")
     parser.add_argument("--accepted", type=Path, metavar="FILE", help="default: tests/atlas/accepted.toml")
     parser.add_argument(
         "--accept",
@@ -158,7 +157,6 @@ def _parser() -> argparse.ArgumentParser:
         help=f"write what got worse into the accepted file, with this reason; causes: {', '.join(accepted.CAUSES)}",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: reports/codegen)")
-    parser.add_argument("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
     add_loading_options(parser)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     parser.add_argument("--no-cache", action="store_true", help="compile everything again")
@@ -168,13 +166,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def add_naming_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say which Tritons are asked."""
+    """The options that say which Tritons are asked, and in which environments."""
     add = parser.add_argument
     add("--triton", metavar="A,B,...", help="only these: releases, the table's or others, PATH.whl, or NAME==VERSION")
     add("--index", metavar="URL", help="the only index that those named may come from")
     add("--python", metavar="VERSION", help="in this Python, each as a column of its own; 3.14t has no GIL")
     add("--from", dest="from_", metavar="A", help="compare two: from this one ...")
     add("--to", metavar="B", help="... to that one; an earlier one judges a downgrade")
+    add("--with", dest="with_", action="append", default=[], metavar="REQUIREMENT", help="install this too")
+    add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
 
 
 def _is_chosen(options: argparse.Namespace) -> bool:
@@ -216,7 +216,7 @@ def _check_there(rows: Iterable[cells.Release], options: argparse.Namespace, tab
         asked = tritons.in_python(row, options.python) if options.python else row
         try:
             commands.uv()
-            stamped.of_release(asked or row, tuple(options.with_ or ()), envs)
+            stamped.of_release(asked or row, tuple(options.with_), envs)
         except stamped.NoSuchRelease:
             raise
         except (commands.ToolError, ValueError):

@@ -156,17 +156,8 @@ def _parser() -> argparse.ArgumentParser:
     what = "host: no GPU, Triton's own path without the driver's call; device: on this machine's GPU, with torch"
     add("--level", choices=["host", "device"], default="host", help=what)
     add("--launches", type=Path, metavar="FILE.toml", help="say too which integers of this launch compile it anew")
-    add(
-        "--with",
-        dest="with_",
-        action="append",
-        default=[],
-        metavar="REQUIREMENT",
-        help="install this too, such as torch",
-    )
     add("--json", type=Path, metavar="FILE", help="write the answer here too")
     add("--markdown", action="store_true", help="print a Markdown table")
-    add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
     cells.add_root(parser)
     parser.set_defaults(cells=False)  # every Triton of the table, where none is named
     return parser

@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
         of_launches=bool(options.launches),
         envs=(options.envs or table.root / ".nox" / "codegen").resolve(),
         out=(options.out or out).resolve(),
-        extra=tuple(options.with_ or ()),
+        extra=tuple(options.with_),
         no_cache=options.no_cache,
         settings={"most": options.most, "seconds": options.seconds, "source_root": options.source_root},
     )
@@ -100,7 +100,7 @@ def _launches(
     envs = options.envs or table.root / ".nox" / "codegen"
     for row in sorted(rows, key=lambda row: versions.order(row.name), reverse=True):
         try:
-            python = stamped.of_release(row, tuple(options.with_ or ()), envs.resolve())
+            python = stamped.of_release(row, tuple(options.with_), envs.resolve())
         except commands.ToolError:  # the run says so of each release
             continue
         with tempfile.TemporaryDirectory() as scratch:
@@ -124,7 +124,6 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", type=float, default=SECONDS, metavar="S", help="a launch may take so long; then fewer programs run"
     )
     add("--source-root", type=Path, metavar="DIR", help="where the kernels' absolute imports start (default: found)")
-    add("--with", dest="with_", action="append", metavar="REQUIREMENT", help="install this too")
     add(
         "--accept",
         action="append",
@@ -132,7 +131,6 @@ def _parser() -> argparse.ArgumentParser:
         help="write what differs into the accepted file; causes: run, values",
     )
     add("--out", type=Path, metavar="DIR", help="folder of the results (default: reports/values)")
-    add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
     add("--jobs", type=int, default=os.cpu_count() or 1, help="releases side by side")
     add("--no-cache", action="store_true", help="compute everything again")
     add("--markdown", action="store_true", help="print Markdown tables")

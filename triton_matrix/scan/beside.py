@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Optional
 
+from ..environments.pins import name_of
 from ..init import modules
 from . import package
 
@@ -24,7 +24,7 @@ def lay(module: str, root: Path, dependencies: Iterable[str]) -> Optional[str]:
     """
     if (root / module).exists():
         return None
-    named = {each: _called(each) for each in dependencies}
+    named = {each: name_of(each).replace("-", "_") for each in dependencies}
     wanted = module.lower()
     alike = [each for each, name in named.items() if name.startswith(wanted) or name.endswith(wanted)]
     for requirement in sorted(alike, key=lambda each: named[each] != wanted):
@@ -38,9 +38,3 @@ def lay(module: str, root: Path, dependencies: Iterable[str]) -> Optional[str]:
                 shutil.copytree(homes[0], root / module)
                 return requirement
     return None
-
-
-def _called(requirement: str) -> str:
-    """The name of a requirement's distribution, spelled as modules are."""
-    match = re.match(r"[\w.-]+", requirement.strip())
-    return re.sub(r"[-_.]+", "_", match[0]).lower() if match else ""

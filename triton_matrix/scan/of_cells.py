@@ -16,7 +16,6 @@ from typing import Optional
 
 from ..base import cells, files, locks, sources
 from ..base.commands import UNAVAILABLE
-from ..base.sources import package_digest
 from ..environments import harness, project
 from ..evidence import file_names
 from ..launches import guess
@@ -46,7 +45,7 @@ def scan(table: cells.Table, how: How, seconds: float) -> int:
     scanned = Scanned(table.root, project.read(table.root), "", str(table.root))
     out = table.reports / file_names.SCANNED
     with locks.held(out / ".scan.lock", f"the scan in {out}"):
-        asking = Scan(scanned, out, how, [], package_digest(table), ours=False)
+        asking = Scan(scanned, out, how, [], sources.package_digest(table), ours=False)
         status, content = asking.run(
             definitions, asked, lambda folder: _captured(table, scanned, how, folder, seconds), start
         )
@@ -66,7 +65,7 @@ def _captured(table: cells.Table, scanned: Scanned, how: How, folder: Path, seco
     if not asked:
         return [capturing.NOTHING]
     suites_are = sources.suites_digest(table, suite_paths.folder(table), suites)
-    of = [package_digest(table), suites_are, harness.version(), f"{seconds:g}", *map(str, asked)]
+    of = [sources.package_digest(table), suites_are, harness.version(), f"{seconds:g}", *map(str, asked)]
     digest = hashlib.sha256("\n".join(of).encode()).hexdigest()
     stamp = folder.parent.parent / KEPT
     kept = json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() else {}
