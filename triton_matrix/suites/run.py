@@ -112,19 +112,31 @@ def all_suites(table: Table, column: str) -> list[str]:
 
 
 def _count_gpus() -> tuple[int, str]:
-    """How many GPUs torch sees, asked in a process of its own so that this one stays light; and why nobody can say."""
-    code = "import torch; print('gpus', torch.cuda.device_count() if torch.cuda.is_available() else 0)"
+    """How many GPUs torch sees; and why nobody can say."""
+    count, why = ask_torch("import torch; print('gpus', torch.cuda.device_count() if torch.cuda.is_available() else 0)")
+    return int(count or 0), why
+
+
+def ask_torch(code: str, path: str = "") -> tuple[str, str]:
+    """What a program prints behind the word ``gpus``, and why nobody can say.
+
+    It is a process of its own: this one stays light, and holds no GPU.
+
+    Args:
+        path: a folder that it imports from, behind those of PYTHONPATH.
+    """
     env = {name: value for name, value in os.environ.items() if name != env_vars.INTERPRET}
-    probe = [sys.executable, "-c", code]
+    if path:
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [env.get("PYTHONPATH"), path]))
     try:
-        done = subprocess.run(probe, capture_output=True, text=True, env=env, timeout=PROBE_S, check=False)
+        done = commands.captured([sys.executable, "-c", code], env=env, timeout_s=PROBE_S)
     except subprocess.TimeoutExpired:
-        return 0, f"torch in {sys.executable} did not answer in {PROBE_S} s"
-    words = done.stdout.split()[-2:]
-    if done.returncode == 0 and words[:1] == ["gpus"]:
-        return int(words[1]), ""
+        return "", f"torch in {sys.executable} did not answer in {PROBE_S} s"
+    _, told, said = done.stdout.rpartition("gpus ")
+    if done.returncode == 0 and told:
+        return said.strip(), ""
     last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-    return 0, f"torch does not import in {sys.executable}: {last}"
+    return "", f"torch does not import in {sys.executable}: {last}"
 
 
 def _limit(table: Table, env: dict[str, str]) -> list[str]:

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -15,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ...base import commands, compiler_variables, env_vars, files, locks, patterns, sources, tables
+from ...base import commands, compiler_variables, files, locks, patterns, sources, tables
 from ...base.cells import Cell, Table, add_root, load_at
 from ...base.commands import UNAVAILABLE
 from ...base.levels import SANITIZER
@@ -27,7 +26,6 @@ from ...suites import run as suites
 from . import choosing, filing, running, tools
 from .running import Row, Watch
 
-PROBE_S = 300
 EACH = 3  # tests that are to launch a kernel
 _PROBE = "import json; from triton_matrix.evidence import toolchain; print('gpus', json.dumps(toolchain.gpus()))"
 
@@ -204,17 +202,10 @@ def _gpus() -> list[dict[str, Any]]:
     Raises:
         ValueError: nobody can say.
     """
-    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(running.PACKAGE)]))
-    env = {**{name: value for name, value in os.environ.items() if name != env_vars.INTERPRET}, "PYTHONPATH": path}
-    try:
-        done = commands.captured([sys.executable, "-c", _PROBE], env=env, timeout_s=PROBE_S)
-    except subprocess.TimeoutExpired:
-        raise ValueError(f"torch in {sys.executable} did not answer in {PROBE_S} s") from None
-    told = [line for line in done.stdout.splitlines() if line.startswith("gpus ")]
-    if done.returncode or not told:
-        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise ValueError(f"whether there is a GPU cannot be known: {last}")
-    return list(json.loads(told[-1][len("gpus ") :]))
+    told, why = suites.ask_torch(_PROBE, str(running.PACKAGE))
+    if why:
+        raise ValueError(f"whether there is a GPU cannot be known: {why}")
+    return list(json.loads(told))
 
 
 def _lacking(gpus: Sequence[dict[str, Any]], path: Optional[str], given: Optional[Path]) -> str:
