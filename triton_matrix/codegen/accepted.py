@@ -56,6 +56,11 @@ class Accepted:
     reason: str
     worst: tuple[tuple[str, float], ...] = ()
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """What is accepted, and where: without how bad it may be, and why."""
+        return self.kernel, self.settings, self.target, self.from_, self.to, self.what
+
     def occurs_in(self, change: Any) -> bool:
         """Whether ``change`` (a compare.Change) is the one that was accepted, whatever its size; releases aside."""
         of = (change.kernel, ",".join(change.settings), change.target, change.cause)
@@ -92,10 +97,9 @@ def read(path: Path) -> list[Accepted]:
     result: dict[tuple[str, ...], Accepted] = {}
     for number, group in enumerate(content.get("accepted", []), 1):
         for entry in _of_group(group, f"{path.name} group {number}"):
-            of = (entry.kernel, entry.settings, entry.target, entry.from_, entry.to, entry.what)
-            if of in result:
+            if entry.place in result:
                 raise AcceptedError(f"{path.name} group {number} accepts {entry}, which it or one before it accepts")
-            result[of] = entry
+            result[entry.place] = entry
     return list(result.values())
 
 

@@ -39,7 +39,7 @@ def answered(request: dict[str, Any]) -> dict[str, Any]:
     others = [loader.load(each) for each in request.get("functions", ())]
     import triton
 
-    name, _, made = inlining.of(function, others)
+    name, made = inlining.of(function, others)
     answer: dict[str, Any] = {"triton": triton.__version__, "name": name}
     answer["functions"] = [loading.unwrap(each).fn.__name__ for each in others]
     if "configuration" in request:

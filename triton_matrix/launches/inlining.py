@@ -132,8 +132,8 @@ class Inlined:
                         self.pieces[key] = f"{key} = {said}"
 
 
-def of(function: Any, others: Any = ()) -> tuple[str, list[list[str]], Inlined]:
-    """A kernel and the functions that its constexprs name: the kernel's name, the pieces, and what gathered them.
+def of(function: Any, others: Any = ()) -> tuple[str, Inlined]:
+    """A kernel and the functions that its constexprs name: the kernel's name, and what gathered the pieces.
 
     Raises:
         NotWritable: something that they use cannot be written down.
@@ -141,8 +141,7 @@ def of(function: Any, others: Any = ()) -> tuple[str, list[list[str]], Inlined]:
     made = Inlined()
     for each in others:
         made.kernel(each)
-    name = made.kernel(function)
-    return name, [[key, text] for key, text in made.pieces.items()], made
+    return made.kernel(function), made
 
 
 def _same(one: Any, other: Any) -> bool:

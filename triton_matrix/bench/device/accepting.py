@@ -38,13 +38,8 @@ def accept(
         for each in verdicts
         if each.change is not None and not each.accepted and each.change.cause in reasons
     ]
-    again = {(each.kernel, each.settings, each.target, each.from_, each.to, each.what) for each in new}
-    kept = [
-        each
-        for each in entries
-        if each not in unused and (each.kernel, each.settings, each.target, each.from_, each.to, each.what) not in again
-    ]
-    return [*kept, *new]
+    again = {each.place for each in new}
+    return [*(each for each in entries if each not in unused and each.place not in again), *new]
 
 
 def _steps(table: Table) -> Steps:
