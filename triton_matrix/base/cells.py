@@ -253,6 +253,18 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, help="the repo root (default: found from the current folder up)")
 
 
+def add_cell(parser: argparse.ArgumentParser, default: Optional[str] = None) -> None:
+    """The options of every verb that leaves a cell's evidence: ``--cell``, ``--root``, ``--reports``.
+
+    Args:
+        default: the cell where none is named; without one it must be.
+    """
+    named = f"a row of constraints/cells.toml{f' (default: {default})' if default else ''}"
+    parser.add_argument("--cell", default=default, required=default is None, help=named)
+    add_root(parser)
+    parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
+
+
 def load_at(start: Optional[Path] = None) -> Table:
     """The table of the checkout at or above ``start``; ValueError as of :func:`find_root` and :func:`load`."""
     return load(find_root(start) / "constraints" / "cells.toml")

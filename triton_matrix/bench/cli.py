@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import commands, compiler_variables, files, locks, per_gpu
-from ..base.cells import Cell, Table, add_root, load_at
+from ..base.cells import Cell, Table, add_cell, load_at
 from ..base.levels import LEVELS
 from ..evidence import bench_runs, benchmark_file, installed, runs, toolchain, writing
 from . import regression
@@ -53,9 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--cell", default="ambient", help="a row of constraints/cells.toml (default: ambient)")
-    add_root(parser)
-    add("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
+    add_cell(parser, "ambient")
     add(
         "--devices",
         metavar="N,N",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Optional
 
 from ..base import commands, locks
-from ..base.cells import Cell, Table, add_root, load_at
+from ..base.cells import Cell, Table, add_cell, load_at
 from ..evidence import installed, writing
 from . import builds, contents, harness, index, interpreters, pins, wheel, wheelhouse
 from .contents import Contents
@@ -102,10 +102,8 @@ def main(argv: list[str]) -> int:
     provide the cell (kept as unavailable.json).
     """
     parser = argparse.ArgumentParser(prog="python -m triton_matrix provide", description=main.__doc__)
-    parser.add_argument("--cell", required=True, help="a row of constraints/cells.toml")
+    add_cell(parser)
     parser.add_argument("--python", required=True, help="the environment's interpreter")
-    add_root(parser)
-    parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
     parser.add_argument("--wheelhouse", type=Path, metavar="DIR", help="install from this folder, with no network")
     options = parser.parse_args(argv)
     table = load_at(options.root)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Optional
 
 from ..base import commands, compiler_variables, env_vars, locks, per_gpu, sources
-from ..base.cells import Cell, Table, add_root, load_at
+from ..base.cells import Cell, Table, add_cell, load_at
 from ..base.display_text import masked
 from ..base.levels import RUN_LEVELS
 from ..evidence import installed, runs, toolchain, writing
@@ -95,9 +95,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m triton_matrix run", description=main.__doc__)
-    parser.add_argument("--cell", default="ambient", help="a row of constraints/cells.toml (default: ambient)")
-    add_root(parser)
-    parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
+    add_cell(parser, "ambient")
     parser.add_argument("--devices", metavar="N,N", help="a process for each of these GPUs, at once, at level device")
     parser.add_argument("--level", choices=RUN_LEVELS, help="only this level")
     parser.add_argument("--suite", action="append", help="a path below the repo root or tests/ (default: the table's)")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..base import commands, env_vars
-from ..base.cells import Cell, Table, add_root, load_at
+from ..base.cells import Cell, Table, add_cell, load_at
 from ..base.levels import LEVELS
 from ..environments import interpreters, provide, stamped
 from ..evidence import writing
@@ -38,9 +38,7 @@ def main(argv: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m triton_matrix subject", description=main.__doc__)
     parser.add_argument("subject", metavar="REQUIREMENT", help="such as liger-kernel==0.5.10, or a local path")
-    parser.add_argument("--cell", required=True, help="a row of constraints/cells.toml")
-    add_root(parser)
-    parser.add_argument("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
+    add_cell(parser)
     parser.add_argument("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/subjects)")
     parser.add_argument("--level", choices=LEVELS, help="only this level")
     options, pytest_args = parser.parse_known_args(argv)

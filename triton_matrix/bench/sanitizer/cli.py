@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ...base import commands, compiler_variables, files, locks, patterns, sources, tables
-from ...base.cells import Cell, Table, add_root, load_at
+from ...base.cells import Cell, Table, add_cell, load_at
 from ...base.commands import UNAVAILABLE
 from ...base.levels import SANITIZER
 from ...evidence import installed, runs, toolchain, writing
@@ -61,9 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--cell", default="ambient", help="a row of constraints/cells.toml (default: ambient)")
-    add_root(parser)
-    add("--reports", type=Path, help="where evidence goes (default: reports/ in the repo root)")
+    add_cell(parser, "ambient")
     add("--tool", action="append", choices=tools.TOOLS, help="only this tool; it leaves the evidence as it is")
     add("--tests", metavar="REGEX", help="choose only among tests whose ids it is found in")
     add("--each", type=int, default=EACH, metavar="N", help=f"tests that are to launch a kernel (default: {EACH})")
