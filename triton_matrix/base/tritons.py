@@ -77,6 +77,12 @@ def in_python(row: Release, python: str) -> Optional[Release]:
     return replace(row, python=python, of_python=python)
 
 
+def add_variant(parser: Any) -> None:
+    """Give a parser, or a group of one, the option ``--variant``."""
+    what = "also under this switch of the table; or all"
+    parser.add_argument("--variant", action="append", default=[], metavar="NAME", help=what)
+
+
 def variants(table: Table, named: Iterable[str]) -> list[Variant]:
     """The switches that ``--variant`` names.
 

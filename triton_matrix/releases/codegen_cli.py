@@ -89,7 +89,7 @@ def _declared_run(
     rows: list[cells.Release], request: Request, options: argparse.Namespace, table: cells.Table
 ) -> list[Outcome]:
     """Ask the releases, in a run that says so before it begins and is closed when all have ended."""
-    whole = not (_is_chosen(options) or options.cells or options.target)
+    whole = not (is_chosen(options) or options.cells or options.target)
     of_launches = request.launches is not None
     declared = declare(request.out, rows, request.names, table, of_launches=of_launches, whole=whole)
     outcomes = run(rows, request, options.jobs, declared)
@@ -121,11 +121,11 @@ def _compared(
         status = report_launches(told, atlases)
     else:
         if reasons:
-            whole = not (_is_chosen(options) or options.cells) and len(atlases) == len(rows)
+            whole = not (is_chosen(options) or options.cells) and len(atlases) == len(rows)
             entries = accept(atlases, entries, reasons, whole)
             accepted.write(accepted_path, entries)
             judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
-        of_all = set(request.names) >= set(targets.DEFAULT) and not _is_chosen(options)
+        of_all = set(request.names) >= set(targets.DEFAULT) and not is_chosen(options)
         status = report_atlas(told, atlases, judged, request.out / file_names.SUMMARY if of_all else None)
     tell_problems(told.outcomes)
     return told.with_answers(status, options.cells)
@@ -140,9 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         "--launches", type=Path, metavar="PATH", help="what this file, or each *.toml of a folder, says"
     )
     add_naming_options(parser)
-    parser.add_argument(
-        "--variant", action="append", default=[], metavar="NAME", help="also under this switch of the table; or all"
-    )
+    tritons.add_variant(parser)
     parser.add_argument(
         "--cells",
         action="store_true",
@@ -177,7 +175,7 @@ def add_naming_options(parser: argparse.ArgumentParser) -> None:
     add("--envs", type=Path, metavar="DIR", help="folder of the environments (default: .nox/codegen)")
 
 
-def _is_chosen(options: argparse.Namespace) -> bool:
+def is_chosen(options: argparse.Namespace) -> bool:
     """Whether it is said which Tritons are asked, so that they are not all."""
     return bool(options.triton or options.from_ or options.python or getattr(options, "variant", None))
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base import cells, commands, compiler_variables, files, tables
+from ..base import cells, commands, compiler_variables, files, tables, versions
 from ..bench import launching
 from ..environments import stamped
 from ..evidence import toolchain
-from .codegen_cli import add_naming_options, rows_of, table_of
+from .codegen_cli import add_naming_options, is_chosen, rows_of, table_of
 
 ARGUMENTS, BATCHES, CALLS, TURNS = (6, 12, 20), 9, 500, 2
 SLOWER = 0.10  # beyond which, and beyond three times the noise, in both turns, a launch got slower
@@ -33,14 +35,15 @@ def main(argv: list[str]) -> int:
     2: no Triton could be asked.
     """
     options = _parser().parse_args(argv)
+    if options.triton_path and options.level != "device":
+        raise ValueError("--triton-path is for level device; at level host, --triton names Tritons to install")
+    if options.level == "device" and is_chosen(options):
+        raise ValueError("level device asks this Python's Triton, and each --triton-path DIR; it installs none")
     if options.launches and not options.launches.is_file():
         raise ValueError(f"--launches is {str(options.launches)!r}; there is no such file")
-    table = table_of(options)
-    rows = rows_of(options, table)
-    envs = (options.envs or table.root / ".nox" / "codegen").resolve()
-    commands.uv()
+    columns = _here(options.triton_path) if options.level == "device" else _installed(options)
     with tempfile.TemporaryDirectory(prefix="triton-matrix-launch-cost-") as scratch:
-        measured, problems = _asked(rows, options, envs, Path(scratch))
+        measured, problems = _asked(columns, options, Path(scratch))
     for release, why in problems.items():
         print(f"triton {release}: {why}", file=sys.stderr)
     if not measured:
@@ -56,34 +59,80 @@ def main(argv: list[str]) -> int:
     return 1 if slower or any("whenever" in each for each in sentences) else 0
 
 
+@dataclass(frozen=True)
+class _Column:
+    """A Triton that is asked.
+
+    Attributes:
+        python: gives the Python that has it.
+        env: variables that it is asked under.
+    """
+
+    name: str
+    python: Callable[[], Path]
+    env: Mapping[str, str]
+
+
+def _installed(options: argparse.Namespace) -> list[_Column]:
+    """The Tritons that are named, each in an environment of its own."""
+    table = table_of(options)
+    envs = (options.envs or table.root / ".nox" / "codegen").resolve()
+    commands.uv()
+    with_ = tuple(options.with_)
+    return [
+        _Column(row.name, functools.partial(stamped.of_release, row, with_, envs), dict(row.switches))
+        for row in rows_of(options, table)
+    ]
+
+
+def _here(paths: Sequence[Path]) -> list[_Column]:
+    """This Python's Triton, and each unpacked one in front of it; the oldest first.
+
+    Raises:
+        ValueError: one cannot be imported.
+    """
+    columns = []
+    for path in [None, *map(files.as_given, paths)]:
+        front = filter(None, [str(path or ""), os.environ.get("PYTHONPATH")])
+        env = {"PYTHONPATH": os.pathsep.join(front)}
+        code = "import triton; print(triton.__file__); print(triton.__version__)"
+        done = commands.captured([sys.executable, "-W", "ignore", "-c", code], env={**os.environ, **env})
+        where, _, release = done.stdout.strip().partition("\n")
+        if done.returncode or (path and path not in Path(where).parents):
+            given = f"triton-path is {str(path)!r}; allowed is" if path else "level device needs"
+            raise ValueError(f"{given} a folder with an unpacked Triton" if path else f"{given} Triton in this Python")
+        columns.append(_Column(versions.plain(release), lambda: Path(sys.executable), env))
+    return sorted(columns, key=lambda column: versions.key(column.name))
+
+
 def _asked(
-    rows: Sequence[cells.Release], options: argparse.Namespace, envs: Path, scratch: Path
+    columns: Sequence[_Column], options: argparse.Namespace, scratch: Path
 ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
     """Each Triton's answers, one a turn; the second turn goes the other way, so that what drifts is no change."""
-    answers_of: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
+    answers_of: dict[str, list[dict[str, Any]]] = {column.name: [] for column in columns}
     problems: dict[str, str] = {}
     for turn in range(TURNS):
-        for row in rows if turn % 2 == 0 else reversed(rows):
-            if row.name in problems:
+        for column in columns if turn % 2 == 0 else reversed(columns):
+            if column.name in problems:
                 continue
             try:
-                python = stamped.of_release(row, tuple(options.with_), envs)
-                answers_of[row.name].append(_answer(python, row, options, scratch / f"{row.name}-{turn}", not turn))
+                answer = _answer(column, options, scratch / f"{column.name}-{turn}", not turn)
+                answers_of[column.name].append(answer)
             except (commands.ToolError, ValueError) as problem:
-                problems[row.name] = str(problem)
+                problems[column.name] = str(problem)
     return {name: answers for name, answers in answers_of.items() if name not in problems}, problems
 
 
-def _answer(python: Path, row: cells.Release, options: argparse.Namespace, folder: Path, count: bool) -> dict[str, Any]:
+def _answer(column: _Column, options: argparse.Namespace, folder: Path, count: bool) -> dict[str, Any]:
     folder.mkdir(parents=True)
     request = {"level": options.level, "arguments": ARGUMENTS, "batches": BATCHES, "calls": CALLS}
     launches = str(options.launches.resolve()) if options.launches and count else None
     request |= {"count": count, "launches": launches, "out": str(folder / "answer.json")}
     files.write_json(folder / "request.json", request)
-    command = [str(python), "-W", "ignore", "-m", launching.__name__, str(folder / "request.json")]
+    command = [str(column.python()), "-W", "ignore", "-m", launching.__name__, str(folder / "request.json")]
     env = {**compiler_variables.without(os.environ), "TRITON_CACHE_DIR": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
     try:
-        done = commands.captured(command, env={**env, **dict(row.switches)}, timeout_s=SECONDS)
+        done = commands.captured(command, env={**env, **column.env}, timeout_s=SECONDS)
     except subprocess.TimeoutExpired:
         raise ValueError(f"it took more than {SECONDS:g} s") from None
     if done.returncode == 2:
@@ -155,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     add: Any = parser.add_argument
     what = "host: no GPU, Triton's own path without the driver's call; device: on this machine's GPU, with torch"
     add("--level", choices=["host", "device"], default="host", help=what)
+    add("--triton-path", type=Path, action="append", default=[], metavar="DIR", help="an unpacked Triton, to ask too")
     add("--launches", type=Path, metavar="FILE.toml", help="say too which integers of this launch compile it anew")
     add("--json", type=Path, metavar="FILE", help="write the answer here too")
     add("--markdown", action="store_true", help="print a Markdown table")

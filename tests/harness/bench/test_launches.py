@@ -248,3 +248,33 @@ def test_what_was_found_before_an_interrupt_is_kept_and_is_no_whole_answer(small
     assert declared["releases"]["3.6.0"]["reason"] == "it was interrupted after 1 launch"
     content = json.loads((small.evidence / "3.6.0.json").read_text())
     assert [each["kernel"] for each in content["entries"]] == ["repository.toys:copy"]
+
+
+def test_a_variant_is_a_column_beside_its_triton(tmp_path):
+    machine = Machine(tmp_path)
+    with (machine.root / "constraints" / "cells.toml").open("a") as table:
+        table.write('\n[variant.unfused]\nenv = { TRITON_DEFAULT_FP_FUSION = "0" }\nwhy = "a test"\n')
+    machine.kernels("""
+@triton.jit
+def fused(x, out):
+    triton.takes(13 if "TRITON_DEFAULT_FP_FUSION" in os.environ else 10)
+    out[:] = x
+
+@triton.jit
+def split(x, out):
+    triton.takes(10 if "TRITON_DEFAULT_FP_FUSION" in os.environ else 13)
+    out[:] = x
+""")
+    for name in ("fused", "split"):
+        machine.launch(name)
+    paths = ["--triton-path", str(machine.newer)]
+    done = machine.bench(*paths, "--variant", "unfused", "--budget", "0.01")
+    ran = Ran(machine, done)
+    assert "2 launches on triton 3.6.0, 3.6.0+unfused, 3.9.0, 3.9.0+unfused: 8 of 8 ran, 8 compared" in ran.said, done
+    for release in ("3.6.0", "3.9.0"):  # and 3.9.0 is compared with 3.6.0, not with 3.6.0+unfused
+        assert ran.kinds(release, "fused") == ran.kinds(release, "split") == []
+        assert ran.kinds(f"{release}+unfused", "fused") == ["slower"]
+        assert ran.files[f"{release}+unfused"]["switches"] == {"TRITON_DEFAULT_FP_FUSION": "0"}
+    assert "slower: 1.30 x triton 3.9.0 (13.0 us" in ran.said
+    unknown = machine.bench("--variant", "mine")
+    assert (unknown.returncode, "allowed are unfused, all" in unknown.stderr) == (2, True)

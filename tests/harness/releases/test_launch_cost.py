@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import os
+import sys
 
 import pytest
 
@@ -110,3 +112,46 @@ def test_a_real_gpu_times_the_drivers_call_too(tmp_path):
 def test_a_launch_file_that_is_not_there_is_refused(capsys):
     assert launch_cost.main(["--launches", "missing.toml", "--root", str(ROOT)]) == 2
     assert "--launches is 'missing.toml'; there is no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--triton-path", "."], "--triton-path is for level device"),
+        (["--level", "device", "--triton", "3.9.0"], "level device asks this Python's Triton"),
+        (["--level", "device", "--triton-path", "none"], "a folder with an unpacked Triton"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(arguments, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PYTHONPATH", str(unpacked(tmp_path, "3.6.0")))
+    assert launch_cost.main([*arguments, "--root", str(ROOT)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def unpacked(folder, version):
+    """A folder that holds no more of a Triton than its number."""
+    package = folder / version / "triton"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(f'__version__ = "{version}"\n')
+    return package.parent
+
+
+def test_level_device_asks_this_pythons_triton_and_those_put_in_front(tmp_path, monkeypatch):
+    """And no environment of the table: torch is this Python's."""
+    monkeypatch.setenv("PYTHONPATH", str(unpacked(tmp_path, "3.6.0")))
+    older, newer = (unpacked(tmp_path, version) for version in ("2.3.1", "3.9.0"))
+    asked = []
+
+    def answer(column, options, folder, count):
+        asked.append((column.name, str(column.python()), column.env["PYTHONPATH"].split(os.pathsep)[0]))
+        return {**answers(1)[0], "compiled": dict.fromkeys(launching.INTEGERS, 1), "launches": []}
+
+    monkeypatch.setattr(launch_cost, "_answer", answer)
+    paths = ["--triton-path", str(newer), "--triton-path", str(older)]
+    assert launch_cost.main(["--level", "device", *paths, "--root", str(ROOT)]) == 0
+    columns = [
+        ("2.3.1", sys.executable, str(older)),
+        ("3.6.0", sys.executable, str(tmp_path / "3.6.0")),
+        ("3.9.0", sys.executable, str(newer)),
+    ]
+    assert asked == [*columns, *reversed(columns)]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ... import values
-from ...base import cells, files, locks, per_gpu, reads
+from ...base import cells, files, locks, per_gpu, reads, tritons
 from ...codegen import accepted, compare
 from ...codegen.accepted import Accepted
 from ...evidence import atlas_runs, toolchain
@@ -34,9 +34,11 @@ VERB = "device"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the verb ``bench`` that are for launches."""
-    add = parser.add_argument_group("launches").add_argument
+    group = parser.add_argument_group("launches")
+    add = group.add_argument
     add("--launches", nargs="*", type=Path, metavar="PATH", help="run launches (default: of the package's atlas)")
     add("--triton-path", type=Path, action="append", default=[], metavar="DIR", help="an unpacked Triton, to run too")
+    tritons.add_variant(group)
     add("--vary", metavar="num_warps,BLOCK=64:128", help="find each Triton's best configuration; say where it moved")
     add("--seconds", type=float, default=60.0, metavar="S", help="a launch that takes longer is ended (default: 60)")
     add("--source-root", type=Path, metavar="DIR", help="where the kernels' absolute imports start (default: found)")
@@ -72,7 +74,8 @@ def main(options: argparse.Namespace) -> int:
         stack.enter_context(locks.held(folder / ".device.lock", f"the launches in {folder}"))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="triton-matrix-device-")))
         triton = [files.as_given(path) for path in options.triton_path]
-        there = stack.enter_context(workers.started(triton, scratch / "workers"))
+        variants = tritons.variants(table, options.variant)
+        there = stack.enter_context(workers.started(triton, scratch / "workers", variants))
         gpu = _gpu(there)
         stack.enter_context(per_gpu.timing(gpu["uuid"] or str(gpu.get("device", 0))))
         copies = {name: of_gpu(worker)["copy"] for name, worker in there.items()}
@@ -153,7 +156,7 @@ def of_gpu(worker: Worker) -> dict[str, Any]:
     try:
         answer = worker.ask(workers.START_S, do="gpu")
     except Failed as problem:
-        raise ValueError(f"triton {worker.triton}: the GPU cannot be used: {problem}") from None
+        raise ValueError(f"triton {worker.name}: the GPU cannot be used: {problem}") from None
     if "none" in answer:
         raise ValueError(answer["none"])
     return answer
@@ -246,7 +249,7 @@ class _Bench:
         """Write each release's file."""
         for release, worker in self._workers.items():
             content = document.make(
-                self._about,
+                {**self._about, "triton": release, "switches": worker.switches},
                 worker.versions,
                 self._gpu,
                 self._copies[release],

@@ -50,14 +50,14 @@ def make(
     """The content of a release's file.
 
     Args:
-        about: of :func:`atlas_file.make`, the same for every release.
+        about: of :func:`atlas_file.make`, with the column's name and its switches.
         versions: of what ran.
         copy: bytes a second of a device copy in the same process.
         judged: launch -> what became of it; those that were refused are not there.
         read: what kernels and hook read; paths below ``root`` are kept relative.
     """
-    release, target = versions["triton"].partition("+")[0], gpu["arch"]
-    made = {**like(about, gpu, read), "triton": release, "python": versions["python"], "versions": dict(versions)}
+    release, target = about["triton"], gpu["arch"]
+    made = {**like(about, gpu, read), "python": versions["python"], "versions": dict(versions)}
     made |= {"read": reads.below(read, root), "copy_bytes_per_s": copy}
     entries = [_entry(each, target, judged.get(each.label)) for each in launches]
     configurations = {target: {each.label: [each.label] for each in launches}}

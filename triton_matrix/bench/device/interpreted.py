@@ -61,7 +61,7 @@ class Evidence:
 
     def of(self, label: str, release: str) -> Optional[Interpreted]:
         """A launch in a release's own interpreter, else in the newest that has it; None where none has."""
-        for name in [release, *sorted(self._rows, key=versions.key, reverse=True)]:
+        for name in [versions.plain(release), *sorted(self._rows, key=versions.key, reverse=True)]:
             entry = self._rows.get(name, {}).get(label)
             if entry is not None and self._is_kept(entry):
                 row = entries.row_of(entry)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
+from ...base import versions
 from ...codegen import compare
 from ...launches import naming
 from ...launches.launch_list import Launched
@@ -112,9 +113,9 @@ def judge(
 
 
 def _neighbours(rows: Mapping[str, Judged]) -> list[tuple[tuple[str, Judged], tuple[str, Judged]]]:
-    """Each release that runs a launch, with the one before it that does."""
-    there = [(release, judged) for release, judged in rows.items() if judged.row.failed is None]
-    return list(zip(there, there[1:]))
+    """Each column that runs a launch, with what it is compared with of those that do."""
+    there = {release: judged for release, judged in rows.items() if judged.row.failed is None}
+    return [((before, there[before]), (after, there[after])) for before, after in versions.steps(list(there))]
 
 
 def _judge_failures(launch: Launched, rows: Mapping[str, Judged], target: str) -> None:
@@ -218,7 +219,8 @@ def _questions(launch: Launched, rows: Mapping[str, Judged], held: Held, arrays:
 
 def _beside(label: str, rows: Mapping[str, Judged], beside: Optional[Beside], arrays: Path) -> Iterator[_Question]:
     """The oldest Triton of this run against the one before it in another cell, the newest against the one after it."""
-    there = [(release, judged) for release, judged in rows.items() if judged.row.failed is None]
+    ran = [(release, judged) for release, judged in rows.items() if judged.row.failed is None]
+    there = [(release, judged) for release, judged in ran if release == versions.plain(release)]
     if beside is None or not there:
         return
     for (release, judged), other in (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from ...base import reads
+from ...base import reads, versions
 from ...launches.import_names import import_name
 from ...launches.launch_list import Launched
 from ...launches.loading import file_of
@@ -156,8 +156,8 @@ def _time(rows: Mapping[str, Row], workers: Mapping[str, Worker], settings: Sett
         else:
             rows[release].times = times
     timed = {release: row for release, row in rows.items() if row.times is not None}
-    in_order = list(timed.values())
-    if not any(slower(before.times, after.times) for before, after in zip(in_order, in_order[1:])):
+    steps = versions.steps(list(timed))
+    if not any(slower(timed[before].times, timed[after].times) for before, after in steps):
         return
     for release, times in taken({release: turns[release] for release in timed}).items():
         if isinstance(times, Times):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
+from ...base import versions
 from .rounds import Times, taken
 from .workers import Failed, Worker, all_at_once
 
@@ -196,8 +197,7 @@ def vary(workers: Mapping[str, Worker], launch: Mapping[str, Any], values: Value
         if seconds:
             varied.seconds[release] = seconds
     varied.best = {release: min(of, key=of.__getitem__) for release, of in varied.seconds.items()}
-    releases = list(varied.best)
-    for before, after in zip(releases, releases[1:]):
+    for before, after in versions.steps(list(varied.best)):
         was, now = varied.best[before], varied.best[after]
         on_newer = varied.seconds[after]
         if was in on_newer and on_newer[was] <= OFF * on_newer[now]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ...base import commands, env_vars, versions
+from ...base.cells import Variant
 
 WORKER = Path(__file__).with_name("worker.py")
 PACKAGE = WORKER.parents[3]  # the folder that triton_matrix is imported from
@@ -38,16 +40,21 @@ class Worker:
 
     Attributes:
         path: the folder of its Triton; None is the one that this Python has.
+        switches: the variables of the variant that it runs under.
         versions: what it imports: ``python``, ``torch``, ``triton``.
     """
 
-    def __init__(self, path: Optional[Path], folder: Path, stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self, path: Optional[Path], folder: Path, stack: contextlib.ExitStack, variant: Optional[Variant] = None
+    ) -> None:
         """
         Args:
             folder: for its cache and for what it says on its error stream.
             stack: ends the process.
         """
         self.path, self._folder = path, folder
+        self._variant = variant.name if variant else ""
+        self.switches = dict(variant.env) if variant else {}
         folder.mkdir(parents=True)
         self._errors = folder / "errors.txt"
         channel, theirs = os.pipe()
@@ -70,9 +77,9 @@ class Worker:
         self._await()
 
     @property
-    def triton(self) -> str:
-        """The release, without what a build adds to it."""
-        return self.versions["triton"].partition("+")[0]
+    def name(self) -> str:
+        """Of its column: the release, without what a build adds to it, and the variant."""
+        return "+".join(filter(None, (versions.plain(self.versions["triton"]), self._variant)))
 
     def ask(self, limit_s: float, **request: Any) -> dict[str, Any]:
         """The answer to a request; which there are and what they give, :class:`served.Served` says.
@@ -145,12 +152,22 @@ class Worker:
         front = [str(self.path)] if self.path else []
         path = os.pathsep.join(filter(None, [*front, os.environ.get("PYTHONPATH"), str(PACKAGE)]))
         environ = {name: value for name, value in os.environ.items() if name != env_vars.INTERPRET}
-        return {**environ, "PYTHONPATH": path, "TRITON_CACHE_DIR": str((self._folder / "cache").absolute())}
+        return {
+            **environ,
+            **self.switches,
+            "PYTHONPATH": path,
+            "TRITON_CACHE_DIR": str((self._folder / "cache").absolute()),
+        }
 
 
 @contextlib.contextmanager
-def started(paths: Sequence[Path], folder: Path) -> Iterator[dict[str, Worker]]:
-    """A worker for this Python's Triton and for each in front of it: release -> worker, the oldest first.
+def started(paths: Sequence[Path], folder: Path, variants: Sequence[Variant] = ()) -> Iterator[dict[str, Worker]]:
+    """A worker for this Python's Triton and for each in front of it: its column's name -> worker, the oldest first.
+
+    Args:
+        paths: of unpacked Tritons.
+        folder: for what the workers write.
+        variants: switches under which each Triton runs once more.
 
     Raises:
         ValueError: a path holds no Triton, two have one release, or as of :class:`Worker`.
@@ -161,15 +178,16 @@ def started(paths: Sequence[Path], folder: Path) -> Iterator[dict[str, Worker]]:
                 f"triton-path is {str(path)!r}, which holds no triton/; allowed is a folder with an unpacked wheel"
             )
     in_front: list[Optional[Path]] = [None, *(path.resolve() for path in paths)]
+    asked = list(itertools.product(in_front, (None, *variants)))
     with contextlib.ExitStack() as stack:
-        starting = [Worker(path, folder / str(number), stack) for number, path in enumerate(in_front)]
+        starting = [Worker(path, folder / str(number), stack, variant) for number, (path, variant) in enumerate(asked)]
         workers: dict[str, Worker] = {}
         for worker in starting:
             worker.greet()
-            if worker.triton in workers:
-                raise ValueError(f"triton-path is {str(worker.path)!r}, triton {worker.triton}, which is there already")
-            workers[worker.triton] = worker
-        yield {name: workers[name] for name in sorted(workers, key=versions.key)}
+            if worker.name in workers:
+                raise ValueError(f"triton-path is {str(worker.path)!r}, triton {worker.name}, which is there already")
+            workers[worker.name] = worker
+        yield {name: workers[name] for name in sorted(workers, key=versions.order)}
 
 
 def all_at_once(workers: Mapping[str, Worker], limit_s: float, **request: Any) -> dict[str, Any]:
