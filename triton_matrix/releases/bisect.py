@@ -22,7 +22,7 @@ from ..codegen.cli import target_names
 from ..environments import stamped
 from ..evidence import atlas_file, causes, reading, writing
 from ..launches import naming
-from . import bisecting_values, codegen_cli
+from . import bisecting_values, codegen_cli, wheels
 from .searching import Answer, Found, confirm, search
 
 PASSES, FAILS, COMPILES, DOES_NOT_COMPILE = "passes", "fails", "compiles", "does not compile"
@@ -57,8 +57,6 @@ def _table(options: argparse.Namespace) -> cells.Table:
         named = {text: tritons.row(table, text) for text in filter(None, (options.good, options.bad))}
         options.good, options.bad = (text and named[text].name for text in (options.good, options.bad))
         return tritons.with_rows(table, named.values())
-    from . import wheels  # it needs packaging
-
     rows = {row.name: row for row in wheels.rows(table, options.wheels)}
     by_text = {text: name for name, row in rows.items() for text in (row.triton, name)}
     for end in ("good", "bad"):

@@ -10,10 +10,9 @@ from typing import Any, Optional
 
 import numpy as np
 
-from . import filling
-from .dtypes import DTYPES
 from .tensors import Storage, Tensor
 
+RUN = 16  # neighbours that are kept together
 KEPT = 1 << 18  # elements of a storage that are kept; of more, a share by lot and the digest of all
 
 
@@ -25,15 +24,23 @@ def keep(tensors: Mapping[str, Tensor], folder: Path) -> list[dict[str, Any]]:
         if all(tensors[name].scratch for name in names):
             storage.written[:] = False
         bits = storage.of(tensor.element)
-        places = np.flatnonzero(storage.written[: bits.nbytes].reshape(len(bits), bits.itemsize).any(axis=1))
+        written = storage.written[: bits.nbytes].reshape(len(bits), bits.itemsize)
+        places: Any = range(len(bits)) if written.all() else np.flatnonzero(written.any(axis=1))
         about: dict[str, Any] = {"args": names, "dtype": tensor.element.name, "read": storage.read}
         about |= {"shape": tensor.shape, "strides": tensor.strides, "offset": tensor.offset, "written": len(places)}
         if len(places):
-            said = tensor.element.name.encode() + places.tobytes() + bits[places].tobytes()
-            about["digest"] = hashlib.sha256(said).hexdigest()
+            about["digest"] = _digest(tensor.element.name, places, bits)
             about["kept"] = write(folder, about["digest"], places, bits)
         rows.append(about)
     return rows
+
+
+def _digest(dtype: str, places: Any, bits: Any) -> str:
+    """Of what was written where; where all was, ``places`` is a range, and nothing of that size is made of it."""
+    digest = hashlib.sha256(dtype.encode())
+    digest.update(repr(places).encode() if isinstance(places, range) else places.tobytes())
+    digest.update(bits if isinstance(places, range) else bits[places])
+    return digest.hexdigest()
 
 
 def _by_storage(tensors: Mapping[str, Tensor]) -> list[tuple[Storage, list[str]]]:
@@ -79,9 +86,20 @@ def _path(folder: Path, digest: str) -> Path:
 
 
 def _share(places: Any) -> Any:
-    """The places to keep: all, or those that a hash of the place picks, which is the same in every release."""
+    """The places to keep: all, or runs that a hash of the place picks, which are the same in every release."""
     if len(places) <= KEPT:
-        return places
-    every = -(-len(places) // KEPT)
-    lot = filling.filled({"kind": "integers", "low": 0, "high": every}, int(places[-1]) + 1, DTYPES["i64"])
-    return places[lot[places] == 0]
+        return np.asarray(places)
+    every = np.uint64(-(-len(places) // KEPT))
+    if not isinstance(places, range):
+        return places[_hash(places // RUN) % every == 0]
+    runs = np.arange(-(-len(places) // RUN))
+    picked = (runs[_hash(runs) % every == 0][:, None] * RUN + np.arange(RUN)).reshape(-1)
+    return picked[picked < len(places)]
+
+
+def _hash(numbers: Any) -> Any:
+    """32 bits of each number that say nothing of its neighbours or of its remainders (the finaliser of splitmix64)."""
+    mixed = numbers.astype(np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed >> np.uint64(32)

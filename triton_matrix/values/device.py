@@ -62,6 +62,7 @@ class Held:
         self, kernel: Any, launch: Mapping[str, Any], prepared: description.Prepared, load: Callable[[str], Any]
     ) -> None:
         self._memory, self._kernel, self._grid = _Memory(), innermost(kernel), tuple(launch["grid"])
+        _let_kernels_allocate()
         given = {**prepared.args, **prepared.constexprs}
         self._arguments = {name: self._memory.argument(value, load) for name, value in given.items()}
         self._options = dict(launch.get("options", {}))
@@ -118,6 +119,15 @@ def check() -> None:
         raise Lost(str(problem).splitlines()[0]) from None
 
 
+def _let_kernels_allocate() -> None:
+    """Give kernels that make descriptors the memory that they ask of the host, as packages do before they launch."""
+    set_allocator = getattr(importlib.import_module("triton"), "set_allocator", None)
+    if set_allocator is None:
+        return  # before 3.3 no kernel asks
+    torch = importlib.import_module("torch")
+    set_allocator(lambda size, alignment, stream: torch.empty(size, dtype=torch.int8, device="cuda"))
+
+
 class _Memory:
     """The storages of a launch on the GPU."""
 
@@ -148,7 +158,10 @@ class _Memory:
         if whole is None:
             whole = self._torch.from_numpy(tensor.storage.bytes.copy()).cuda()
             self._copies.append((tensor.storage, whole))
-        row = whole.view(self._dtype(tensor.element))
+        dtype, count = self._dtype(tensor.element), tensor.storage.size // tensor.element.itemsize
+        if not count:  # torch views no empty memory as another dtype
+            return self._torch.empty(0, dtype=dtype, device="cuda").as_strided(tensor.shape, tensor.strides, 0)
+        row = whole[: count * tensor.element.itemsize].view(dtype)
         return row.as_strided(tensor.shape, tensor.strides, tensor.offset)
 
     def _dtype(self, dtype: dtypes.Dtype) -> Any:

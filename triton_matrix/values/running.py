@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -125,7 +126,8 @@ def status_of(problem: BaseException) -> tuple[str, str]:
     if isinstance(problem, NotApplicable):
         return "n/a", str(problem)
     lines = str(problem).strip().splitlines() or [""]
-    said = f"{type(problem).__name__}: {lines[-1][:300]}"
+    of_gpu = re.match("(CUDA|HIP) error", lines[0])  # torch's advice on how to find out more comes after it
+    said = f"{type(problem).__name__}: {lines[0 if of_gpu else -1][:300]}"
     if isinstance(problem, AttributeError) and ("Builder' object" in said or "Repaired' object" in said):
         return "n/a", f"this release's interpreter lacks an operation: {lines[-1]}"
     if isinstance(problem, NotImplementedError) and "interpreter" in said:

@@ -52,6 +52,7 @@ class Tensor:
     def numpy(self): return self.array.copy()
     def clone(self): return Tensor(self.array.copy())
     def view(self, dtype): return Tensor(self.array.view(dtype))
+    def __getitem__(self, places): return Tensor(self.array[places])
     def all(self): return self.array.all()
     def __eq__(self, other): return Tensor(self.array == other.array)
 
@@ -128,6 +129,11 @@ class jit:
             raise TypeError("missing a required argument: %r" % missing[0])
         options = {{name: value for name, value in given.items() if name not in own}}
         return {{name: given[name] for name in own}}, options
+
+
+def set_allocator(given):
+    global allocator
+    allocator = given
 
 
 def takes(microseconds):

@@ -250,6 +250,27 @@ def test_what_was_found_before_an_interrupt_is_kept_and_is_no_whole_answer(small
     assert [each["kernel"] for each in content["entries"]] == ["repository.toys:copy"]
 
 
+def test_an_interrupt_ends_what_is_compiled(small):
+    """A compiler may take minutes: what asked it is not waited for."""
+    verb = "int(open(f'/proc/{os.getppid()}/stat').read().split()[3])"
+    compiler = f"def binary(name, options):\n    os.kill({verb}, 15)\n    time.sleep(100)\n"
+    small.kernels(f"{KERNELS}\n{compiler}")
+    done = small.bench()  # its own limit is 60 s
+    assert "interrupted after 0 of 1 launch" in done.stderr
+
+
+def test_a_kernel_gets_the_memory_that_it_asks_of_the_host(small):
+    small.kernels(f"{COPY}    triton.allocator(64, 16, None)\n")
+    done = small.bench()
+    assert "1 of 1 ran" in done.stdout, done.stdout
+
+
+def test_of_an_error_of_the_gpu_the_first_line_is_said(small):
+    advice = "CUDA error: an illegal memory access was encountered\\nCompile with TORCH_USE_CUDA_DSA"
+    small.kernels(f"@triton.jit\ndef copy(x, out):\n    raise RuntimeError('{advice}')\n")
+    assert "an illegal memory access was encountered" in " ".join(small.bench().stdout.split())
+
+
 def test_a_variant_is_a_column_beside_its_triton(tmp_path):
     machine = Machine(tmp_path)
     with (machine.root / "constraints" / "cells.toml").open("a") as table:

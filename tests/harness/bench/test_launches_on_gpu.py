@@ -13,6 +13,7 @@ import triton_matrix
 torch = pytest.importorskip("torch", reason="needs torch")
 if not torch.cuda.is_available():
     pytest.skip("needs a GPU", allow_module_level=True)
+triton = pytest.importorskip("triton", reason="needs Triton")
 
 KERNELS = """
 import triton
@@ -40,10 +41,22 @@ def outside(x, out, BLOCK: tl.constexpr):
     tl.store(out + i + (1 << 44), tl.load(x + i))
 
 @triton.jit
+def empty(x, out, BLOCK: tl.constexpr):
+    if x is None:
+        tl.store(out, 1.0)
+    tl.store(out + tl.program_id(0) * BLOCK + tl.arange(0, BLOCK), 2.0)
+
+@triton.jit
+def described(x, out, BLOCK: tl.constexpr):
+    source = tl.make_tensor_descriptor(x, [1048576], [1], [BLOCK])
+    target = tl.make_tensor_descriptor(out, [1048576], [1], [BLOCK])
+    target.store([tl.program_id(0) * BLOCK], source.load([tl.program_id(0) * BLOCK]))
+
+@triton.jit
 def unbound(x, out, BLOCK: tl.constexpr):
     tl.store(out, undefined)
 """
-NAMES = ("adds", "copy", "multiplies", "outside", "unbound")
+NAMES = ("adds", "copy", "described", "empty", "multiplies", "outside", "unbound")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +70,8 @@ def found(tmp_path_factory):
     (root / "launches").mkdir()
     for name in NAMES:
         tensor = '{tensor = {dtype = "fp32", shape = [1048576]'
-        lines = [f'kernel = "../toys.py:{name}"', "grid = [1024]", "[args]", f"x = {tensor}}}}}"]
+        x = '{tensor = {dtype = "bf16", shape = [0]}}' if name == "empty" else f"{tensor}}}}}"
+        lines = [f'kernel = "../toys.py:{name}"', "grid = [1024]", "[args]", f"x = {x}"]
         lines += [f'out = {tensor}, fill = {{kind = "zeros"}}}}}}', "[constexprs]", "BLOCK = 1024"]
         (root / "launches" / f"{name}.toml").write_text("\n".join(lines) + "\n")
     here = Path(triton_matrix.__file__).resolve().parents[1]
@@ -101,3 +115,12 @@ def test_a_launch_that_does_not_compile_says_where(found):
     verdict = found[0]["unbound"]["verdicts"][0]
     assert verdict["kind"] == "does not compile"
     assert "undefined is not defined" in verdict["what"]
+
+
+def test_a_tensor_without_elements_is_an_argument_as_any_other(found):
+    assert found[0]["empty"]["status"] == "ok"
+
+
+@pytest.mark.skipif(not hasattr(triton, "set_allocator"), reason="needs Triton 3.3 or newer")
+def test_a_kernel_that_makes_descriptors_gets_memory_for_them(found):
+    assert found[0]["described"]["status"] == "ok", found[0]["described"]["reason"]

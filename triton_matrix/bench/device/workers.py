@@ -94,7 +94,7 @@ class Worker:
             self._process.stdin.flush()
             answer = self._hear(limit_s)
         except TimeoutError:
-            self._end()
+            self.end()
             self._await()
             raise Failed(f"took more than {limit_s:g} s and was ended", at, ended=True) from None
         except OSError:
@@ -126,7 +126,8 @@ class Worker:
             raise commands.ToolError([str(WORKER)], 1, f"triton {self.versions['triton']}: {self._last()}") from None
         self._serving = int(said["process"])
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End what serves now; whoever waits for it hears so, and another process serves after it."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._serving, signal.SIGKILL)
 
@@ -201,4 +202,9 @@ def all_at_once(workers: Mapping[str, Worker], limit_s: float, **request: Any) -
             return problem
 
     with concurrent.futures.ThreadPoolExecutor(max(1, len(workers))) as pool:
-        return dict(zip(workers, pool.map(one, workers.values())))
+        try:
+            return dict(zip(workers, pool.map(one, workers.values())))
+        except BaseException:  # interrupted: the pool waits for what was asked, which may take minutes
+            for worker in workers.values():
+                worker.end()
+            raise
