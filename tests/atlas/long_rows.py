@@ -325,9 +325,8 @@ class Run:
         import triton
 
         self.started, self.out, self.seconds, self.jobs, self.chosen = time.time(), out, seconds, jobs, chosen
-        sources = sorted((ROOT / "liger_kernel" / "kernels").glob("*.py")) + [
-            Path(__file__).with_name("long_rows_kernels.py")
-        ]
+        sources = sorted((ROOT / "liger_kernel" / "kernels").glob("*.py"))
+        sources.append(Path(__file__).with_name("long_rows_kernels.py"))
         digest = hashlib.sha256(b"".join(each.read_bytes() for each in sources)).hexdigest()[:12]
         self.about = {"triton": triton.__version__, "kernels": digest}
         self.rows: dict[str, dict[str, Any]] = {}
@@ -398,9 +397,7 @@ class Run:
                 for each in of:
                     if self._key(each) in self.errors:
                         self.rows[self._key(each)] = {"error": self.errors[self._key(each)]}
-            problems = [
-                [each for each in of if "error" not in self.rows.get(self._key(each), {})] for of in problems
-            ]
+            problems = [[each for each in of if "error" not in self.rows.get(self._key(each), {})] for of in problems]
             problems = [of for of in problems if of]
             before = len(self.errors)
             problems = self._measure_until_it_dies(problems)
@@ -451,9 +448,9 @@ class Run:
         process.wait()
         log.close()
         file.unlink()
-        return [] if over or not at and at in self.errors else [
-            of for of in problems if any(self._key(each) not in self.rows for each in of)
-        ]
+        if over or (not at and at in self.errors):
+            return []
+        return [of for of in problems if any(self._key(each) not in self.rows for each in of)]
 
     def _leave_out_alike(self) -> None:
         """Three that hang are enough of one way to wait: the others of it are not tried."""
@@ -677,7 +674,9 @@ class Problem:
         if self.direction == "forward":
             y = wide * w.double() + b.double()
             wanted = {"Y": y.float(), "Mean": mean[:, 0].float(), "RSTD": rstd[:, 0].float()}
-            made = {"Y": torch.empty_like(x)} | {name: torch.empty(n_rows, device=self.device) for name in ("Mean", "RSTD")}
+            made = {"Y": torch.empty_like(x)} | {
+                name: torch.empty(n_rows, device=self.device) for name in ("Mean", "RSTD")
+            }
             return {**case, **made, "wanted": wanted}
         g = dy.double()
         wanted = {"dW": (g * wide).sum(0).float(), "dB": g.sum(0).float()}

@@ -69,7 +69,7 @@ def _kept(words):
 
 @triton.jit
 def _number(pointer, row, n_rows):
-    """One fp32, loaded as [1], which Triton copies ahead as it does a row: ptxas waits for a scalar where it is loaded."""
+    """One fp32 of a row, loaded as [1] and so copied ahead as the row is: a scalar is waited for where it is loaded."""
     rows = tl.full([1], 0, tl.int64) + row
     return tl.sum(tl.load(pointer + rows, mask=rows < n_rows, other=0.0), axis=0)
 
@@ -92,11 +92,11 @@ def _half(words, pointer, zero, HALF: tl.constexpr):
 @triton.jit
 def _hold(vector, cols, mask, PACK: tl.constexpr, KEEP: tl.constexpr, HALF: tl.constexpr):
     if PACK == 1:
-        held = tl.load(vector + cols, mask=mask, other=0.0).to(tl.float32)
+        held = tl.load(vector + cols, mask=mask, other=0.0, eviction_policy="evict_last").to(tl.float32)
     elif vector.dtype.element_ty == tl.float32:
         held = tl.load(vector + (2 * cols + HALF), mask=mask, other=0.0)
     else:
-        held = tl.load(as_words(vector, 2) + cols, mask=mask, other=0)
+        held = tl.load(as_words(vector, 2) + cols, mask=mask, other=0, eviction_policy="evict_last")
         if KEEP == 2:
             held = half(held, vector, HALF)
     return held
@@ -104,10 +104,7 @@ def _hold(vector, cols, mask, PACK: tl.constexpr, KEEP: tl.constexpr, HALF: tl.c
 
 @triton.jit
 def _held(held, vector, zero, KEEP: tl.constexpr, HALF: tl.constexpr):
-    if KEEP == 2:
-        element = held
-    else:
-        element = _half(held, vector, zero, HALF)
+    element = held if KEEP == 2 else _half(held, vector, zero, HALF)
     return element
 
 
@@ -417,7 +414,8 @@ def forward_once(
     cols = part * (PART // PACK) + inside
     lanes = tl.arange(0, LANES)
     x_words = as_words(X, PACK) + row * row_words
-    x = tl.load(x_words + cols, mask=mask, other=0)
+    # weight and bias of a part are read again by the next programs, the row is not
+    x = tl.load(x_words + cols, mask=mask, other=0, eviction_policy="evict_first")
     sample = tl.load(x_words + tl.arange(0, SAMPLE))
     if EARLY:
         w_first = _hold(W, cols, mask, PACK, 1, 0)
