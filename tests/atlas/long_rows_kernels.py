@@ -141,9 +141,13 @@ def backward_rows(
     PACK: tl.constexpr,
     KEEP: tl.constexpr,
     BEHIND: tl.constexpr,
+    WITHOUT: tl.constexpr,
 ):
     row_words: tl.constexpr = N_COLS // PACK
     block_words: tl.constexpr = BLOCK_N // PACK
+    whole: tl.constexpr = PART == BLOCK_N
+    # to learn what costs time, not to be right: 1 exchanges nothing, 2 sums nothing either
+    exchanges: tl.constexpr = SPLIT > 1 and WITHOUT == 0
     part = tl.program_id(0) % SPLIT
     group = tl.program_id(0) // SPLIT
     n_groups = tl.num_programs(0) // SPLIT
@@ -160,7 +164,6 @@ def backward_rows(
         dw_second = tl.zeros([1, block_words], tl.float32)
         db_second = tl.zeros([1, block_words], tl.float32)
         w_second = _hold(W, cols, mask, PACK, KEEP, 1)
-    whole: tl.constexpr = PART == BLOCK_N
     if BEHIND > 0:
         mean_held = 0.0
         rstd_held = 0.0
@@ -181,7 +184,7 @@ def backward_rows(
             x_next = tl.load(x_words + offsets, mask=mask, other=0)
         row = following - BEHIND * n_groups
         slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
-        if BEHIND > 0:
+        if BEHIND > 0 and exchanges:
             words = _peek(slots, lanes, SPLIT)
         mean_next = _number(Mean, following, n_rows)
         rstd_next = _number(RSTD, following, n_rows)
@@ -217,16 +220,21 @@ def backward_rows(
             if PACK == 2:
                 dw_second = tl.where(mask, dw_second, 0.0)
                 db_second = tl.where(mask, db_second, 0.0)
-        c1, c2 = sum_both(total, products)
-        if SPLIT > 1:
+        if WITHOUT < 2:
+            c1, c2 = sum_both(total, products)
+        else:
+            c1 = rstd
+            c2 = rstd
+        if exchanges:
             publish(Exchange + following.to(tl.int64) * SPLIT + part, c1, c2, following < n_rows)
         if BEHIND == 0:
             dy = dy_next
             x = x_next
-            if SPLIT > 1:
+            if exchanges:
                 c1, c2 = _collect(_peek(slots, lanes, SPLIT), slots, lanes, SPLIT)
         else:
-            c1, c2 = _collect(words, slots, lanes, SPLIT)
+            if exchanges:
+                c1, c2 = _collect(words, slots, lanes, SPLIT)
             if BEHIND > 1:
                 dy = dy_held2
                 x = x_held2
@@ -292,10 +300,13 @@ def forward_rows(
     PACK: tl.constexpr,
     KEEP: tl.constexpr,
     BEHIND: tl.constexpr,
+    WITHOUT: tl.constexpr,
 ):
     row_words: tl.constexpr = N_COLS // PACK
     block_words: tl.constexpr = BLOCK_N // PACK
     whole: tl.constexpr = PART == BLOCK_N
+    # to learn what costs time, not to be right: 1 exchanges nothing, 2 sums nothing either
+    exchanges: tl.constexpr = SPLIT > 1 and WITHOUT == 0
     part = tl.program_id(0) % SPLIT
     group = tl.program_id(0) // SPLIT
     n_groups = tl.num_programs(0) // SPLIT
@@ -326,7 +337,7 @@ def forward_rows(
             sample = tl.load(x_words + (start + sampled))
         row = following - BEHIND * n_groups
         slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
-        if BEHIND > 0:
+        if BEHIND > 0 and exchanges:
             words = _peek(slots, lanes, SPLIT)
         # the sums are about the mean of a few elements: a mean far from zero costs them no digits, nor does one huge
         # element, and a row without variance has none
@@ -340,21 +351,27 @@ def forward_rows(
             if not whole:
                 x0 = tl.where(mask, x0, 0.0)
                 x1 = tl.where(mask, x1, 0.0)
-            total, squares = sum_both(x0 + x1, x0 * x0 + x1 * x1)
+            if WITHOUT < 2:
+                total, squares = sum_both(x0 + x1, x0 * x0 + x1 * x1)
         else:
             x0 = x_next - origin_next
             if not whole:
                 x0 = tl.where(mask, x0, 0.0)
-            total, squares = sum_both(x0, x0 * x0)
-        if SPLIT > 1:
+            if WITHOUT < 2:
+                total, squares = sum_both(x0, x0 * x0)
+        if WITHOUT == 2:
+            total = origin_next
+            squares = origin_next * origin_next
+        if exchanges:
             publish(Exchange + following.to(tl.int64) * SPLIT + part, total, squares, following < n_rows)
         if BEHIND == 0:
             x = x_next
             origin = origin_next
-            if SPLIT > 1:
+            if exchanges:
                 total, squares = _collect(_peek(slots, lanes, SPLIT), slots, lanes, SPLIT)
         else:
-            total, squares = _collect(words, slots, lanes, SPLIT)
+            if exchanges:
+                total, squares = _collect(words, slots, lanes, SPLIT)
             if BEHIND > 1:
                 x = x_held2
                 origin = origin_held2
