@@ -37,6 +37,7 @@ from liger_kernel.kernels.plan import Launch, backward_plan, forward_plan  # noq
 ELEMENTS = 1 << 27
 ROUNDS = 21
 SILENT = 15.0  # seconds without a word of the measuring process: a candidate hangs
+COMPILING = 0.5  # of all seconds, at most
 STARTING = 60.0  # seconds that its start may take
 H200 = DeviceProperties("cuda:90", 132, name="NVIDIA H200")
 DRY = os.environ.get("LONG_ROWS_DRY") == "1"  # without a GPU: compile for one, run nothing
@@ -390,7 +391,7 @@ class Run:
     def _compile(self, todo: list[Candidate]) -> None:
         """In processes; one that dies is replaced by one for what it left, but for what it died of."""
         lists = [todo[start :: self.jobs] for start in range(self.jobs)]
-        while any(lists):
+        while any(lists) and self._spent() < COMPILING * self.seconds:
             running = []
             for number, of in enumerate(lists):
                 if of:
@@ -402,18 +403,20 @@ class Run:
             lists = []
             for of, file, process in running:
                 try:
-                    said, complained = process.communicate(timeout=max(20.0, self.seconds - self._spent()))
+                    said, complained = process.communicate(timeout=max(5.0, COMPILING * self.seconds - self._spent()))
                 except subprocess.TimeoutExpired:
                     process.kill()
-                    said, complained = process.communicate()
-                file.unlink()
+                    process.communicate()
+                    continue  # what is not compiled yet is compiled where it is measured
+                finally:
+                    file.unlink()
                 done = [line for line in said.splitlines() if line.startswith(("ok ", "error "))]
                 for each, line in zip(of, done):
                     if line.startswith("error "):
                         self.errors[self._key(each)] = line[6:]
                 if len(done) < len(of):
                     self.errors[self._key(of[len(done)])] = f"compiling died: {complained.strip()[-300:]}"
-                    lists.append(of[len(done) + 1 :] if len(done) else [])
+                    lists.append(of[len(done) + 1 :] if done else [])
 
     def _spent(self) -> float:
         return time.time() - self.started
@@ -426,7 +429,7 @@ class Run:
                     if self._key(each) in self.errors:
                         self.rows[self._key(each)] = {"error": self.errors[self._key(each)]}
             problems = [[each for each in of if "error" not in self.rows.get(self._key(each), {})] for of in problems]
-            problems = [of for of in problems if of]
+            problems = [of for of in problems if of and of[0].problem not in self.errors]
             before = len(self.errors)
             problems = self._measure_until_it_dies(problems)
             if len(self.errors) == before:
@@ -644,13 +647,16 @@ class Problem:
         self.n_cols, self.dtype, self.direction = first.n_cols, first.dtype, first.direction
         self.n_rows = 64 if DRY else ELEMENTS // self.n_cols
         self.rows: dict[str, dict[str, Any]] = {}
+        self.seen: dict[str, Any] = {}  # what the compiler made of the candidate at hand
 
     def measure(self) -> dict[str, dict[str, Any]]:
         ready: dict[str, Any] = {}
+        print("at", self.of[0].problem, flush=True)
         cases = [self._case(n_rows) for n_rows in dict.fromkeys((5, 137, self.n_rows))]
         for each in self.of:
             key = f"{each.problem} | {each.label}"
             print("at", key, flush=True)
+            self.seen = {}
             try:
                 errors = [self._errors(each, case) for case in (cases[-1:] if each.kernel == "now" else cases)]
                 call = self._call(each, cases[-1])
@@ -742,7 +748,6 @@ class Problem:
             arguments = [numbers[name] for name in launch.args]
             kernel = getattr(layer_norm, launch.kernel)[launch.grid]
             steps.append((kernel, arguments, {**launch.constexprs, **launch.options}))
-        self.seen: dict[str, Any] = {}
 
         def call() -> None:
             if slots:
