@@ -454,9 +454,10 @@ def forward_once(
         if not whole:
             x0 = tl.where(mask, x0, 0.0)
         total, squares = sum_both(x0, x0 * x0)
-    slots = Exchange + row * SPLIT
-    publish(slots + part, total, squares, True)
-    total, squares = _collect(_peek(slots, lanes, SPLIT), slots, lanes, SPLIT)
+    if SPLIT > 1:
+        slots = Exchange + row * SPLIT
+        publish(slots + part, total, squares, True)
+        total, squares = _collect(_peek(slots, lanes, SPLIT), slots, lanes, SPLIT)
     offset = total * (1.0 / N_COLS)
     variance = tl.maximum(squares * (1.0 / N_COLS) - offset * offset, 0.0)
     rstd = 1 / tl.sqrt(variance + eps)
