@@ -55,10 +55,9 @@ def direct_launch(compiled: Any, grid: tuple[int, ...]) -> Optional[DirectLaunch
 
 def hooked() -> bool:
     """Whether someone, a profiler say, registered a hook that Triton calls around every launch."""
-    for hook in (_HOLDER.launch_enter_hook, _HOLDER.launch_exit_hook):
-        if hook is not None and getattr(hook, "calls", True):  # from 3.5 on a chain, which may be empty
-            return True
-    return False
+    enter, leave = _HOLDER.launch_enter_hook, _HOLDER.launch_exit_hook
+    # from 3.5 on a chain, which may be empty
+    return bool((enter and getattr(enter, "calls", True)) or (leave and getattr(leave, "calls", True)))
 
 
 def _flat(function: Callable[..., Any], head: tuple[Any, ...], tail: tuple[Any, ...]) -> DirectLaunch:

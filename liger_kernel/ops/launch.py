@@ -63,12 +63,11 @@ class PreparedLaunch:
 
     def again(self, stream: int, values: Values, with_hooks: bool) -> None:
         """Launch what `first` compiled, with addresses in place of tensors."""
-        arguments = self._pick(values) + self._constants
         if self._direct is None or with_hooks:
             assert self._compiled is not None
-            self._compiled(*arguments, stream=stream)
+            self._compiled(*self._pick(values), *self._constants, stream=stream)
         else:
-            self._direct(stream, arguments)
+            self._direct(stream, self._pick(values) + self._constants)
 
 
 class Launches:
@@ -83,17 +82,20 @@ class Launches:
         pointers = {name for launch in plan for name, kind in launch.args.items() if kind.startswith("*")}
         positions = sorted(map(names.index, pointers))
         self._pointers: Callable[[Values], Values] = operator.itemgetter(*positions) if plan else tuple
-        self._device = device
+        self._device, self._index = device, device.index
         self._repeats = False
 
-    def again(self, values: Values) -> bool:
-        """Launch on the current stream what was compiled earlier; False, and nothing, where this call cannot."""
-        if not self._repeats or functools.reduce(operator.or_, self._pointers(values)) % 16 != 0:
+    def again(self, values: Values, addresses: int) -> bool:
+        """Launch on the current stream what was compiled earlier; False, and nothing, where this call cannot.
+
+        `addresses` are those of all tensors, or'ed: whether each is a multiple of 16 bytes.
+        """
+        if not self._repeats or addresses & 15:
             return False
-        if torch._C._cuda_getDevice() != self._device.index:
+        if torch._C._cuda_getDevice() != self._index:
             with torch.cuda.device(self._device):
-                return self.again(values)
-        stream = torch._C._cuda_getCurrentRawStream(self._device.index)
+                return self.again(values, addresses)
+        stream = torch._C._cuda_getCurrentRawStream(self._index)
         with_hooks = hooked()
         for launch in self._launches:
             launch.again(stream, values, with_hooks)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from numbers import Real
-from typing import Callable, Optional, TypeVar
+from typing import Optional
 
 import torch
 
@@ -20,7 +20,6 @@ from .green_context import multiprocessors
 from .launch import Launches, device_properties, require_device
 
 NO_VECTOR = (None, None, None)
-Direction = TypeVar("Direction", "Forward", "Backward")
 # the parameters of the kernels of a direction, in the order in which a call hands their values over
 FORWARD = ("X", "W", "B", "Y", "Mean", "RSTD", "Exchange", "n_rows", "eps")
 BACKWARD = (
@@ -50,19 +49,21 @@ class Problem:
 
     def forward(self) -> Forward:
         """What computes y and the statistics on the current stream."""
-        return self._for_the_stream(self._forward_on)
+        whole = self._forwards.get(None) or self._forward_on(None)
+        return self._forward_on(self._fewer()) if whole.slots else whole
 
     def backward(self, needs: tuple[bool, ...]) -> Backward:
         """What computes dx, dw and db, those of them that `needs` says, on the current stream."""
-        return self._for_the_stream(functools.partial(self._backward_on, needs))
+        whole = self._backwards.get((None, needs)) or self._backward_on(needs, None)
+        return self._backward_on(needs, self._fewer()) if whole.slots else whole
 
-    def _for_the_stream(self, made_for: Callable[[Optional[int]], Direction]) -> Direction:
-        """With programs that wait for each other, what is made for the multiprocessors that the stream has."""
-        whole = made_for(None)
-        if not whole.slots:
-            return whole
+    def _fewer(self) -> Optional[int]:
+        """How many multiprocessors the current stream has, where these are fewer than the device's.
+
+        Asked where programs wait for each other, and what is launched is made for them.
+        """
         count = multiprocessors(self.device)
-        return whole if count is None or count >= self.device_properties(None).n_multiprocessors else made_for(count)
+        return None if count is None or count >= self.device_properties(None).n_multiprocessors else count
 
     def _forward_on(self, count: Optional[int]) -> Forward:
         if count not in self._forwards:
@@ -164,22 +165,14 @@ def run_forward(
     if forward.launches.plan:
         W = X if W is None else flat(W)
         B = X if B is None else flat(B)
-        exchange = _exchange(forward.slots, problem.device)
-        mean_at = statistics.data_ptr()
-        numbers = (problem.n_rows, eps)
-        addresses = (
-            X.data_ptr(),
-            W.data_ptr(),
-            B.data_ptr(),
-            y.data_ptr(),
-            mean_at,
-            mean_at + 4 * problem.rstd_at,
-            0 if exchange is None else exchange.data_ptr(),
-            *numbers,
-        )
-        if not forward.launches.again(addresses):
+        exchange = _exchange(forward.slots, problem.device) if forward.slots else None
+        x, w, b, y_at, mean = X.data_ptr(), W.data_ptr(), B.data_ptr(), y.data_ptr(), statistics.data_ptr()
+        rstd, slots = mean + 4 * problem.rstd_at, 0 if exchange is None else exchange.data_ptr()
+        values = (x, w, b, y_at, mean, rstd, slots, problem.n_rows, eps)
+        if not forward.launches.again(values, x | w | b | y_at | mean | slots):
             exchange = _nothing(torch.int64, problem.device) if exchange is None else exchange
-            forward.launches.first((X, W, B, y, *problem.split(statistics), exchange, *numbers))
+            tensors = (X, W, B, y, *problem.split(statistics), exchange)
+            forward.launches.first((*tensors, problem.n_rows, eps))
     return problem, X, y, statistics
 
 
@@ -212,24 +205,18 @@ def run_backward(
         W = X if W is None else flat(W)
         n_partials = backward.n_partials
         partials = torch.empty(n_partials, dtype=torch.float32, device=device) if n_partials else mean
-        exchange = _exchange(backward.slots, device)
-        mean_at, partials_at = mean.data_ptr(), partials.data_ptr()
+        exchange = _exchange(backward.slots, device) if backward.slots else None
+        dy_at, x_at, w_at, mean_at = dY.data_ptr(), X.data_ptr(), W.data_ptr(), mean.data_ptr()
+        rstd_at = mean_at + 4 * problem.rstd_at if rstd is None else rstd.data_ptr()
         # a kernel does not touch what is not wanted
-        addresses = (
-            dY.data_ptr(),
-            X.data_ptr(),
-            W.data_ptr(),
-            mean_at,
-            mean_at + 4 * problem.rstd_at if rstd is None else rstd.data_ptr(),
-            0 if dx is None else dx.data_ptr(),
-            0 if dw is None else dw.data_ptr(),
-            0 if db is None else db.data_ptr(),
-            partials_at,
-            partials_at + 4 * backward.db_partial_at,
-            0 if exchange is None else exchange.data_ptr(),
-            *backward.numbers,
-        )
-        if not launches.again(addresses):
+        dx_at = 0 if dx is None else dx.data_ptr()
+        dw_at = 0 if dw is None else dw.data_ptr()
+        db_at = 0 if db is None else db.data_ptr()
+        dw_shares, slots = partials.data_ptr(), 0 if exchange is None else exchange.data_ptr()
+        db_shares = dw_shares + 4 * backward.db_partial_at
+        addresses = (dy_at, x_at, w_at, mean_at, rstd_at, dx_at, dw_at, db_at, dw_shares, db_shares, slots)
+        ored = dy_at | x_at | w_at | mean_at | rstd_at | dx_at | dw_at | db_at | dw_shares | db_shares | slots
+        if not launches.again(addresses + backward.numbers, ored):
             if rstd is None:
                 mean, rstd = problem.split(mean)
             dX = _nothing(problem.dtype, device) if dx is None else dx
@@ -252,8 +239,8 @@ def exchange_slots(plan: Sequence[Launch]) -> int:
     return max((launch.exchange_slots for launch in plan), default=0)
 
 
-def _exchange(slots: int, device: torch.device) -> Optional[torch.Tensor]:
-    return torch.zeros(slots, dtype=torch.int64, device=device) if slots else None
+def _exchange(slots: int, device: torch.device) -> torch.Tensor:
+    return torch.zeros(slots, dtype=torch.int64, device=device)
 
 
 def _nothing(dtype: torch.dtype, device: torch.device) -> torch.Tensor:

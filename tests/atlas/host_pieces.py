@@ -1,0 +1,107 @@
+"""What each piece of a small LayerNorm costs the host, in us: `python tests/atlas/host_pieces.py [ROWS COLS ...]`.
+
+On a GPU, from the repo root. Each figure is the median of 25 batches of 40 calls without a sync, over 40.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import torch
+import triton
+
+from liger_kernel.ops.direct import hooked
+from liger_kernel.ops.layer_norm import LigerLayerNormFunction
+from liger_kernel.ops.problem import BACKWARD, problem_of, run_backward, run_forward
+
+ALL = (True, True, True)
+
+
+class Floor(torch.autograd.Function):
+    """Only allocates what LayerNorm does."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, eps: float) -> torch.Tensor:
+        ctx.save_for_backward(x, w, torch.empty(2 * x.shape[0], device=x.device))
+        return torch.empty_like(x)
+
+    @staticmethod
+    def backward(ctx: Any, dy: torch.Tensor) -> Any:
+        x, w, _ = ctx.saved_tensors
+        return torch.empty_like(x), torch.empty_like(w), torch.empty_like(w), None
+
+
+def microseconds(call: Callable[[], Any]) -> float:
+    for _ in range(40):
+        call()
+    batches = []
+    for _ in range(25):
+        torch.cuda.synchronize()
+        started = time.perf_counter()
+        for _ in range(40):
+            call()
+        batches.append((time.perf_counter() - started) / 40)
+    return statistics.median(batches) * 1e6
+
+
+def pieces(n_rows: int, n_cols: int) -> dict[str, Callable[[], Any]]:
+    x, w, b, dy = (
+        torch.randn(*shape, device="cuda").bfloat16()
+        for shape in ((n_rows, n_cols), (n_cols,), (n_cols,), (n_rows, n_cols))
+    )
+    leaves = [each.clone().requires_grad_() for each in (x, w, b)]
+
+    def both(function: Callable[..., torch.Tensor]) -> Callable[[], Any]:
+        return lambda: torch.autograd.grad(function(*leaves, 1e-6), leaves, dy)
+
+    def torch_layer_norm(x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, eps: float) -> torch.Tensor:
+        return torch.nn.functional.layer_norm(x, (n_cols,), w, b, eps)
+
+    ours = LigerLayerNormFunction.apply
+    both(ours)()
+    problem, flat, y, statistics_ = run_forward(x, w, b, 1e-6)
+    forward, backward = problem.forward(), problem.backward(ALL)
+    dx, dw, db = run_backward(problem, ALL, dy, flat, w, statistics_)
+    partials = torch.empty(backward.n_partials, device="cuda")
+    at = [each.data_ptr() for each in (x, w, b, y, statistics_, dy, dx, dw, db, partials)]
+    rstd, db_at = at[4] + 4 * problem.rstd_at, at[9] + 4 * backward.db_partial_at
+    values = (*at[:5], rstd, 0, n_rows, 1e-6)
+    values_back = (at[5], at[0], at[1], at[4], rstd, *at[6:9], at[9], db_at, 0, *backward.numbers)
+    assert len(values_back) == len(BACKWARD)
+    return {
+        "empty_like x": lambda: torch.empty_like(x),
+        "empty n_cols": lambda: torch.empty(n_cols, dtype=torch.bfloat16, device=problem.device),
+        "problem_of": lambda: problem_of(x, w, b),
+        "hooked": hooked,
+        "raw stream": lambda: torch._C._cuda_getCurrentRawStream(0),
+        "launches of forward": lambda: forward.launches.again(values, 16),
+        "launches of backward": lambda: backward.launches.again(values_back, 16),
+        "run_forward": lambda: run_forward(x, w, b, 1e-6),
+        "run_backward": lambda: run_backward(problem, ALL, dy, flat, w, statistics_),
+        "forward: floor": lambda: Floor.apply(*leaves, 1e-6),
+        "forward: torch": lambda: torch_layer_norm(*leaves, 1e-6),
+        "forward: ours": lambda: ours(*leaves, 1e-6),
+        "both: floor": both(Floor.apply),
+        "both: torch": both(torch_layer_norm),
+        "both: ours": both(ours),
+    }
+
+
+def main(argv: list[str]) -> int:
+    sizes = [int(each) for each in argv] or [128, 768, 512, 1024, 2048, 4096]
+    print(torch.cuda.get_device_name(), "torch", torch.__version__, "triton", triton.__version__)
+    for n_rows, n_cols in zip(sizes[::2], sizes[1::2]):
+        figures = {name: microseconds(call) for name, call in pieces(n_rows, n_cols).items()}
+        print(f"{n_rows} x {n_cols}: " + ", ".join(f"{name} {each:.1f}" for name, each in figures.items()), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
