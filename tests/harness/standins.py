@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Optional, Union
 
 TRITON = {"triton/__init__.py": "__version__ = '3.7.0'\n"}
-LARGE = 64 << 20  # bytes
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TABLE = f"""
 [package]
@@ -153,10 +152,9 @@ def wheel_of_installed(name: str, folder: Path, site: Optional[Path] = None) -> 
                 contents[f"{name.replace('-', '_')}-{distribution.version}.dist-info/entry_points.txt"] = (
                     path.read_bytes()
                 )
-    of_large = sum(map(len, contents.values())) > LARGE
-    compression = zipfile.ZIP_STORED if of_large else zipfile.ZIP_DEFLATED  # half a GB would take a minute
     requires = distribution.requires or ()
-    return write_wheel(folder, name, distribution.version, requires, contents, compression, programs)
+    # stored: to compress half a GB would take a minute, and to compress pip half a second, in dozens of tests
+    return write_wheel(folder, name, distribution.version, requires, contents, zipfile.ZIP_STORED, programs)
 
 
 def write_index(folder: Path, wheels: Sequence[Path]) -> Path:
@@ -164,7 +162,8 @@ def write_index(folder: Path, wheels: Sequence[Path]) -> Path:
     for wheel in wheels:
         project = folder / wheel.name.split("-")[0].replace("_", "-")
         project.mkdir(parents=True, exist_ok=True)
-        (project / wheel.name).write_bytes(wheel.read_bytes())
+        (project / wheel.name).unlink(missing_ok=True)
+        os.link(wheel, project / wheel.name)
         links = []
         for each in sorted(project.glob("*.whl")):
             digest = hashlib.sha256(each.read_bytes()).hexdigest()
