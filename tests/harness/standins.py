@@ -33,19 +33,36 @@ why = "quick: its torch and Triton are stand-ins, all else is real"
 """
 PYPROJECT = """
 [build-system]
-requires = ["setuptools>=69"]
-build-backend = "setuptools.build_meta"
+requires = []
+build-backend = "backend"
+backend-path = ["."]
 
 [project]
 name = "tiny"
 version = "0.1.0"
 dependencies = ["torch", "triton"]
 
-[tool.setuptools]
-packages = ["tiny"]
-
 [tool.pytest.ini_options]
 addopts = ["--import-mode=importlib"]
+"""
+# setuptools takes a second to install, and one more to build this package; every provided cell needs its wheel
+BACKEND = """
+import pathlib
+import zipfile
+
+REQUIRES = ["torch", "triton"]
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    requires = "".join(f"Requires-Dist: {each}\\n" for each in REQUIRES)
+    files = {path.as_posix(): path.read_text() for path in pathlib.Path("tiny").rglob("*.py")}
+    files["tiny-0.1.0.dist-info/METADATA"] = f"Metadata-Version: 2.1\\nName: tiny\\nVersion: 0.1.0\\n{requires}"
+    files["tiny-0.1.0.dist-info/WHEEL"] = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    files["tiny-0.1.0.dist-info/RECORD"] = "".join(f"{name},,\\n" for name in [*files, "tiny-0.1.0.dist-info/RECORD"])
+    with zipfile.ZipFile(pathlib.Path(wheel_directory, "tiny-0.1.0-py3-none-any.whl"), "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return "tiny-0.1.0-py3-none-any.whl"
 """
 
 
@@ -55,7 +72,12 @@ def write_checkout(root: Path, table: str = TABLE, **files: str) -> None:
     Args:
         files: path -> text, of further files, or of others in place of these.
     """
-    usual = {"constraints/cells.toml": table, "pyproject.toml": PYPROJECT, "tiny/__init__.py": ""}
+    usual = {
+        "constraints/cells.toml": table,
+        "pyproject.toml": PYPROJECT,
+        "backend.py": BACKEND,
+        "tiny/__init__.py": "",
+    }
     for name, text in {**usual, **files}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
