@@ -45,7 +45,7 @@ dependencies = ["torch", "triton"]
 [tool.pytest.ini_options]
 addopts = ["--import-mode=importlib"]
 """
-# setuptools takes a second to install, and one more to build this package; every provided cell needs its wheel
+# with setuptools it takes a second to build, and every provided cell needs this wheel
 BACKEND = """
 import pathlib
 import zipfile
