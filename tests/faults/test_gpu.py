@@ -81,6 +81,7 @@ class Ambient(Checkout):
         for name, content in {
             "constraints/cells.toml": TABLE,
             "pyproject.toml": standins.PYPROJECT,
+            "backend.py": standins.BACKEND,
             "tests/conftest.py": CONFTEST.split("def ")[0],
             "tests/correctness/test_some.py": SUITE.format(fault=FAULTS[fault]),
             "tiny/__init__.py": "",

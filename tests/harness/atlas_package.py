@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from triton_matrix import __main__ as verbs
 from triton_matrix.base import cells
 from triton_matrix.evidence import atlas_runs
 from triton_matrix.releases import codegen_cli
@@ -64,7 +67,7 @@ def copy(x_ptr, n, BLOCK: tl.constexpr):
     offsets = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     tl.store(x_ptr + offsets, tl.load(x_ptr + offsets, mask=offsets < n) * 2, mask=offsets < n)
 """
-BOTH = ("--target", "cuda:90,hip:gfx942")
+BOTH = ("--target", "hip:gfx90a,hip:gfx942")
 
 
 @dataclass
@@ -115,11 +118,11 @@ class Package:
 
     def report(self, *options: str) -> dict[str, Any]:
         """The matrix, with the exit status and what was printed."""
-        command = [sys.executable, "-m", "triton_matrix", "report", "--root", str(self.root), *options]
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
+        said, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(err):
+            status = verbs.main(["report", "--root", str(self.root), *options])
         matrix = json.loads((self.root / "reports" / "matrix.json").read_text())
-        return {**matrix, "exit_status": done.returncode, "said": done.stdout, "err": done.stderr}
+        return {**matrix, "exit_status": status, "said": said.getvalue(), "err": err.getvalue()}
 
     def verdicts(self, *options: str) -> tuple[int, dict[str, str]]:
         """The report's exit status, and its verdict of each release."""
@@ -144,7 +147,7 @@ class Package:
 
     def hanging(self) -> subprocess.Popen[str]:
         """A run for one target whose older release has ended and whose newer one hangs while its kernel is loaded."""
-        process = self.start("--target", "cuda:90", env={"HANGS": RELEASES[1]})
+        process = self.start("--target", "hip:gfx90a", env={"HANGS": RELEASES[1]})
         until = time.monotonic() + 60
         while not self._has_told_all():
             assert time.monotonic() < until
@@ -156,4 +159,4 @@ class Package:
         if run is None or run.closed is not None:
             return False
         older, newer = (run.releases[release] for release in RELEASES)
-        return bool(older.outcome) and newer.targets["cuda:90"] is not None
+        return bool(older.outcome) and newer.targets["hip:gfx90a"] is not None

@@ -13,7 +13,7 @@ import pytest
 from triton_matrix.base import cells, commands
 from triton_matrix.environments import stamped
 
-from . import guard
+from . import guard, light_pytest
 
 ROOT = Path(__file__).parents[2]
 ENVS = Path(os.environ.get("TRITON_MATRIX_ENVS", ROOT / ".nox" / "codegen"))
@@ -57,6 +57,15 @@ def _interrupts_are_heard():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pytests_are_light():
+    """Once this process has its own plugins, and for all that it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in light_pytest.WITHOUT.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Optional, Union
 
 TRITON = {"triton/__init__.py": "__version__ = '3.7.0'\n"}
-LARGE = 64 << 20  # bytes
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TABLE = f"""
 [package]
@@ -34,19 +33,36 @@ why = "quick: its torch and Triton are stand-ins, all else is real"
 """
 PYPROJECT = """
 [build-system]
-requires = ["setuptools>=69"]
-build-backend = "setuptools.build_meta"
+requires = []
+build-backend = "backend"
+backend-path = ["."]
 
 [project]
 name = "tiny"
 version = "0.1.0"
 dependencies = ["torch", "triton"]
 
-[tool.setuptools]
-packages = ["tiny"]
-
 [tool.pytest.ini_options]
 addopts = ["--import-mode=importlib"]
+"""
+# with setuptools it takes a second to build, and every provided cell needs this wheel
+BACKEND = """
+import pathlib
+import zipfile
+
+REQUIRES = ["torch", "triton"]
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    requires = "".join(f"Requires-Dist: {each}\\n" for each in REQUIRES)
+    files = {path.as_posix(): path.read_text() for path in pathlib.Path("tiny").rglob("*.py")}
+    files["tiny-0.1.0.dist-info/METADATA"] = f"Metadata-Version: 2.1\\nName: tiny\\nVersion: 0.1.0\\n{requires}"
+    files["tiny-0.1.0.dist-info/WHEEL"] = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    files["tiny-0.1.0.dist-info/RECORD"] = "".join(f"{name},,\\n" for name in [*files, "tiny-0.1.0.dist-info/RECORD"])
+    with zipfile.ZipFile(pathlib.Path(wheel_directory, "tiny-0.1.0-py3-none-any.whl"), "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return "tiny-0.1.0-py3-none-any.whl"
 """
 
 
@@ -56,7 +72,12 @@ def write_checkout(root: Path, table: str = TABLE, **files: str) -> None:
     Args:
         files: path -> text, of further files, or of others in place of these.
     """
-    usual = {"constraints/cells.toml": table, "pyproject.toml": PYPROJECT, "tiny/__init__.py": ""}
+    usual = {
+        "constraints/cells.toml": table,
+        "pyproject.toml": PYPROJECT,
+        "backend.py": BACKEND,
+        "tiny/__init__.py": "",
+    }
     for name, text in {**usual, **files}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -153,10 +174,9 @@ def wheel_of_installed(name: str, folder: Path, site: Optional[Path] = None) -> 
                 contents[f"{name.replace('-', '_')}-{distribution.version}.dist-info/entry_points.txt"] = (
                     path.read_bytes()
                 )
-    of_large = sum(map(len, contents.values())) > LARGE
-    compression = zipfile.ZIP_STORED if of_large else zipfile.ZIP_DEFLATED  # half a GB would take a minute
     requires = distribution.requires or ()
-    return write_wheel(folder, name, distribution.version, requires, contents, compression, programs)
+    # stored: to compress half a GB would take a minute, and to compress pip half a second, in dozens of tests
+    return write_wheel(folder, name, distribution.version, requires, contents, zipfile.ZIP_STORED, programs)
 
 
 def write_index(folder: Path, wheels: Sequence[Path]) -> Path:
@@ -164,7 +184,8 @@ def write_index(folder: Path, wheels: Sequence[Path]) -> Path:
     for wheel in wheels:
         project = folder / wheel.name.split("-")[0].replace("_", "-")
         project.mkdir(parents=True, exist_ok=True)
-        (project / wheel.name).write_bytes(wheel.read_bytes())
+        (project / wheel.name).unlink(missing_ok=True)
+        os.link(wheel, project / wheel.name)
         links = []
         for each in sorted(project.glob("*.whl")):
             digest = hashlib.sha256(each.read_bytes()).hexdigest()

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from . import light_pytest
 from .conftest import ROOT
 
 TESTS = """
@@ -37,15 +38,15 @@ def outcomes(tmp_path):
     """Run those tests beside this folder's conftest, as a mark selects them; gives (name -> outcome, what it said)."""
     folder = tmp_path / "tests" / "harness"
     folder.mkdir(parents=True)
-    for name in ("tests/harness/conftest.py", "tests/harness/guard.py"):
+    for name in ("tests/harness/conftest.py", "tests/harness/guard.py", "tests/harness/light_pytest.py"):
         (tmp_path / name).write_text((ROOT / name).read_text())
     (tmp_path / "constraints").mkdir()
     (tmp_path / "constraints" / "cells.toml").write_text((ROOT / "constraints" / "cells.toml").read_text())
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib -p no:hypothesispytest\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
     (folder / "__init__.py").write_text("")
     (folder / "test_some.py").write_text(TESTS)
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    env.update(PYTHONPATH=str(ROOT), TRITON_MATRIX_ENVS=str(tmp_path / "envs"))
+    env.update(PYTHONPATH=str(ROOT), TRITON_MATRIX_ENVS=str(tmp_path / "envs"), **light_pytest.WITHOUT)
 
     def run(marked):
         command = [sys.executable, "-m", "pytest", "-rA", "-m", marked, "tests"]

@@ -243,8 +243,9 @@ def _below(top: Path) -> Iterator[Path]:
     for folder, below, names in os.walk(top, followlinks=True):
         here = Path(folder)
         inside = [name for name in below if not _is(name, _LEFT_BEHIND)]
-        below[:] = [name for name in inside if (here / name).resolve() not in (here / name).parent.resolve().parents]
-        below[:] = [name for name in below if (here / name).resolve() != here.resolve()]
+        links = {name for name in inside if (here / name).is_symlink()}
+        around = {here.resolve(), *here.resolve().parents} if links else set()
+        below[:] = [name for name in inside if name not in links or (here / name).resolve() not in around]
         yield from (here / name for name in names if not name.startswith("."))
 
 

@@ -17,7 +17,8 @@ from ..base.cells import Cell, Table
 
 PATTERN = "bench_*.py"
 JOURNAL = "TRITON_MATRIX_JOURNAL"  # the variable that names a run's journal to its process
-PLUGINS = ("triton_matrix.bench.plugin", "triton_matrix.suites.imports")
+# pytest-benchmark is one of those that pytest finds itself, unless it is told to find none
+PLUGINS = ("benchmark", "triton_matrix.bench.plugin", "triton_matrix.suites.imports")
 USAGE_ERROR, NO_ROWS = 4, 5  # pytest's exit status where an option is wrong, and where nothing is selected
 
 

@@ -5,8 +5,6 @@ A folder is searched at any depth, so ``reports/``, an unpacked CI artifact and 
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 from ..base import display_text
 from ..base.levels import FILED
-from . import atlas_file, atlas_runs, bench_runs, file_names, runs, schemas
+from . import atlas_file, atlas_runs, bench_runs, file_names, runs, schemas, validators
 from .column import NONE, parse
 from .documents import OUTCOMES as OUTCOMES
 from .documents import Atlas as Atlas
@@ -30,6 +28,7 @@ from .junit import NEEDS_GPU as NEEDS_GPU
 from .junit import NOT_APPLICABLE as NOT_APPLICABLE
 from .junit import read_junit as read_junit
 
+SCHEMA = Path(__file__).with_name("evidence.schema.json")
 # written by this report itself, or inputs of other tools that live beside the evidence
 DERIVED = {file_names.MATRIX, file_names.PAGE, file_names.SUMMARY}
 # a file of such a name is damaged, not foreign, when it does not say what it is
@@ -190,14 +189,6 @@ def _atlas(content: dict[str, Any], path: Path, source: str) -> Atlas:
 
 def _check(content: dict[str, Any], kind: str) -> None:
     """Raise Unusable with the first thing that a file of the kind must not say or leave out."""
-    error = next(_validator(kind).iter_errors(content), None)
+    error = next(validators.of(SCHEMA, kind).iter_errors(content), None)
     if error is not None:
         raise Unusable(f"cannot be used: at {error.json_path} {error.message[:200]}")
-
-
-@functools.cache
-def _validator(kind: str) -> Any:
-    import jsonschema  # not needed to read one JUnit file, which is all that bisect does
-
-    schema = json.loads(Path(__file__).with_name("evidence.schema.json").read_text(encoding="utf-8"))
-    return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]})

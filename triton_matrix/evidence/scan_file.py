@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import display_text, files
-from . import schemas
+from . import schemas, validators
 
 NAME = "scan.json"
 
@@ -15,11 +15,6 @@ NAME = "scan.json"
 def write(folder: Path, content: dict[str, Any]) -> None:
     """Write the answer into its folder, whole or not at all."""
     files.write_json(folder / NAME, display_text.cleaned(content))
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of the file."""
-    return dict(json.loads(Path(__file__).with_name("scan.schema.json").read_text(encoding="utf-8")))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -32,7 +27,7 @@ def read(path: Path) -> dict[str, Any]:
 
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        jsonschema.validate(content, schema())
+        validators.check(content, Path(__file__).with_name("scan.schema.json"))
     except (OSError, ValueError) as problem:
         raise ValueError(f"{path} cannot be read: {problem}") from None
     except jsonschema.ValidationError as problem:

@@ -126,8 +126,8 @@ def distribution_of(module: str) -> Optional[str]:
     owners = set()
     for item in metadata.distributions():
         listed = module in (item.read_text("top_level.txt") or "").split()
-        owns = any(line.startswith(f"{module}/") for line in (item.read_text("RECORD") or "").splitlines())
-        if item.metadata["Name"] and (listed or owns):
+        owns = listed or f"\n{module}/" in f"\n{item.read_text('RECORD') or ''}"
+        if owns and item.metadata["Name"]:  # to read the metadata takes longer than all else
             owners.add(item.metadata["Name"])
     return ", ".join(sorted(owners)) or None
 

@@ -6,10 +6,10 @@ Raises everywhere: OSError where a file cannot be written; what was there before
 from __future__ import annotations
 
 import contextlib
+import html
 import re
 from pathlib import Path
 from typing import Any, Optional
-from xml.sax.saxutils import quoteattr
 
 from ..base import display_text, files
 from ..base.display_text import masked
@@ -168,7 +168,7 @@ def _with_properties(content: str, run: runs.Run) -> str:
     if '<property name="run"' in content:
         return content
     said = {"cell": run.cell, "level": run.level, "run": run.id, "date": run.opened, "commit": run.commit or ""}
-    lines = [f"<property name={quoteattr(name)} value={quoteattr(value)} />" for name, value in said.items()]
+    lines = [f'<property name="{html.escape(name)}" value="{html.escape(value)}" />' for name, value in said.items()]
     added = f"<properties>{''.join(lines)}</properties>"
     return re.sub(r"<testsuite\b[^>]*[^>/]>", lambda match: match[0] + added, content, count=1)
 

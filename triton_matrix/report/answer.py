@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Optional
 
@@ -14,7 +13,7 @@ import jsonschema
 
 from ..base import display_text, files
 from ..base.cells import Table, load_at
-from ..evidence import file_names, history_file, reading, schemas
+from ..evidence import file_names, history_file, reading, schemas, validators
 from . import (
     compare_runs,
     expected,
@@ -142,7 +141,7 @@ def checked(content: Any) -> Matrix:
     Raises:
         jsonschema.ValidationError: it is none.
     """
-    jsonschema.validate(content, schema())
+    validators.check(content, Path(__file__).with_name("matrix.schema.json"))
     matrix: Matrix = content
     return matrix
 
@@ -177,9 +176,3 @@ def read_earlier(path: Path, checkout: Checkout, out: Path) -> Snapshot:
     except jsonschema.ValidationError as error:
         wrong = f"{error.json_path}: {error.message[:200]}"
         raise ValueError(f"--against {path} is no {schemas.MATRIX}: {wrong}") from None
-
-
-@cache
-def schema() -> dict[str, Any]:
-    """The schema of ``matrix.json``."""
-    return dict(json.loads(Path(__file__).with_name("matrix.schema.json").read_text(encoding="utf-8")))

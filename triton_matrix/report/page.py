@@ -36,15 +36,10 @@ def render(matrix: Matrix, out: Path) -> str:
         matrix: the judged matrix.
         out: the folder that the page is written to; links to evidence files are relative to it.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["link"] = lambda file: os.path.relpath(file, out)
-    environment.filters["code"] = _code
-    environment.globals.update(sentences=sentences, marks=sentences.MARKS)
     codegen = matrix["codegen"]
-    return environment.get_template("page.html.j2").render(
+    return _template().render(
         matrix=matrix,
+        out=out,
         levels=sentences.levels(matrix),
         launched_by=_launched_by(matrix),
         changed=sentences.change_lines(matrix["changes"]),
@@ -62,6 +57,18 @@ def render(matrix: Matrix, out: Path) -> str:
         scripts=[Markup(_script(name)) for name in SCRIPTS],
         data=Markup(_embedded(matrix)),
     )
+
+
+@cache
+def _template() -> jinja2.Template:
+    """The page's template. To compile it takes longer than to fill it."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["link"] = os.path.relpath
+    environment.filters["code"] = _code
+    environment.globals.update(sentences=sentences, marks=sentences.MARKS)
+    return environment.get_template("page.html.j2")
 
 
 def _code(text: str) -> Markup:

@@ -7,8 +7,7 @@ import pytest
 
 from .toy import CELLS, CONFTEST, KNOWN, SUITE, bench, written
 
-# Where hypothesis is installed its plugin imports all of it at the end of each run, which is half of a run's time.
-ADDOPTS = ["--strict-markers", "--import-mode=importlib", "-p", "no:hypothesispytest"]
+ADDOPTS = ["--strict-markers", "--import-mode=importlib"]
 
 
 def write(root):

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import triton_matrix
 
+from .. import light_pytest
+
 # kernels that several tests launch, in 10 us: one that computes as it should, one that computes otherwise on 3.9.0
 COPY = """
 @triton.jit
@@ -217,6 +219,6 @@ class Machine:
         here = Path(triton_matrix.__file__).resolve().parents[1]
         env["PYTHONPATH"] = os.pathsep.join(map(str, [*self._paths, here]))
         env.update({"STAND_IN_UUID": self.folder.name} if self.has_gpu else {}, PYTHONDONTWRITEBYTECODE="1")
-        env.update(environ)
+        env.update({**light_pytest.WITHOUT, **environ})
         command = [sys.executable, "-m", "triton_matrix", *arguments]
         return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False, timeout=60)

@@ -11,6 +11,7 @@ from triton_matrix.base import sources
 from triton_matrix.base.cells import load_at
 from triton_matrix.bench import regression
 
+from .. import light_pytest
 from .toy import KNOWN, SUITE, bench, by_row, declared, started, written
 
 
@@ -28,7 +29,7 @@ def test_a_suite_that_is_spread_over_processes_is_timed_in_one(root):
     (root / "pyproject.toml").write_text(
         "[tool.pytest.ini_options]\naddopts = ['--import-mode=importlib', '-n', '2']\n"
     )
-    done = bench(root)
+    done = bench(root, **light_pytest.WITH)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(written(root)["benchmarks"]) == 4
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import triton_matrix
 
+from .. import light_pytest
+
 CELLS = """[package]
 name = "toy"
 
@@ -69,7 +71,7 @@ def asked(*arguments, paths=(), **variables):
     here = Path(triton_matrix.__file__).resolve().parents[1]
     env["PYTHONPATH"] = os.pathsep.join(map(str, [*paths, here]))
     fixed = ["--level", "interpreter", "--budget", "0.001"] if "--level" not in arguments else []
-    env.update(variables)
+    env.update(light_pytest.WITHOUT, **variables)
     return [sys.executable, "-m", "triton_matrix", "bench", *fixed, *arguments], env
 
 

@@ -86,11 +86,13 @@ def is_green(run):
 
 
 def test_a_pull_request_plays_every_job_of_the_matrix_and_is_green(played):
+    """Takes a minute: eight jobs, of which three make an environment for nox as a GPU runner does, and three a cell."""
     assert sorted(played.played) == names_of(played)
     is_green(played)
 
 
 def test_every_job_of_the_workflow_that_init_writes_is_played_and_is_green(adopted, tmp_path):
+    """Takes a minute: it is another workflow, whose jobs install the harness from a wheel."""
     root, runner = adopted
     run = play.Play(root / INIT, root, tmp_path, runner, PULL_REQUEST, {"TRITON_MATRIX_GPU": "true"})
     run.all()
@@ -101,6 +103,7 @@ def test_every_job_of_the_workflow_that_init_writes_is_played_and_is_green(adopt
 def test_in_a_package_below_its_repositorys_root_the_jobs_run_there_and_the_report_finds_what_they_left(
     adopted, tmp_path
 ):
+    """Takes 10 s: three jobs, each in a clone of its own."""
     of, runner = adopted
     top, left_out = tmp_path / "repository", shutil.ignore_patterns(".git", ".github", "reports", ".nox")
     root = shutil.copytree(of, top / "python" / "tiny", ignore=left_out)
@@ -163,6 +166,8 @@ def test_gpu_runners_are_planned_for_what_a_person_of_the_repository_asks(workfl
 def test_a_forks_pull_request_is_green_without_a_gpu_and_the_report_says_what_was_not_planned(
     machines, repository, tmp_path
 ):
+    """Takes 10 s: the plan, two jobs and the report."""
+
     def at_once(name):
         return name in ("plan", "report", "small-interpreter", "codegen")
 
@@ -175,6 +180,7 @@ def test_a_forks_pull_request_is_green_without_a_gpu_and_the_report_says_what_wa
 
 
 def test_every_job_of_the_nightly_is_played_and_where_all_is_well_no_issue_is_opened(machines, repository, tmp_path):
+    """Takes half a minute: the nightly provides the cell of nightlies and asks for its issue, as no other workflow."""
     asked = tmp_path / "asked"
     gh = machines.programs / "gh"
     toy.write(machines.programs, {"gh": f'#!/bin/sh\necho "$*" >> {asked}\necho []\n'})

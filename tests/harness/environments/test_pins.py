@@ -100,9 +100,10 @@ def test_what_another_build_is_is_kept(world, standins, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("index", ["the pinned files", "another numpy", "another build of torch"])
-def test_pip_alone_holds_to_the_hashes_too(world, standins, tmp_path, monkeypatch, capsys, index):
+def test_pip_alone_holds_to_the_hashes_too(world, standins, venv, tmp_path, monkeypatch, capsys, index):
     assert world.lock() == 0
-    commands.run([sys.executable, "-m", "venv", str(tmp_path / "environment")])
+    python = venv(tmp_path / "environment")
+    commands.run([commands.uv(), "pip", "install", "--quiet", "--python", str(python), "pip"])
     monkeypatch.setattr(commands, "find_uv", lambda: None)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     if index == "another numpy":

@@ -50,7 +50,7 @@ def test_a_stride_of_1_is_a_constant_as_in_a_launch(ask, release):
     wide = {}
     for stride in ("1", '"i32"', "48"):
         _, entries, errors = ask(
-            release, {"mine.py": strided}, LAUNCH.replace("n = 4096", f"stride = {stride}\nn = 4096")
+            release, {"mine.py": strided}, LAUNCH.replace("n = 4096", f"stride = {stride}\nn = 4096"), "cuda:90"
         )
         status, reason, metrics = only(entries)
         assert status == "ok", (errors, reason)
@@ -63,7 +63,7 @@ def test_a_stride_of_1_is_a_constant_as_in_a_launch(ask, release):
 def test_a_value_gives_the_hints_that_a_launch_of_it_would(ask, release):
     wide = {}
     for n in ("4096", "4095", '"i32"'):
-        _, entries, _ = ask(release, {"mine.py": HEAD + COPY}, LAUNCH.replace("4096", n))
+        _, entries, _ = ask(release, {"mine.py": HEAD + COPY}, LAUNCH.replace("4096", n), "cuda:90")
         wide[n] = only(entries)[2]["global_loads_128"]
     assert wide["4096"] > 0
     assert wide["4095"] == wide['"i32"'] == 0
@@ -72,9 +72,8 @@ def test_a_value_gives_the_hints_that_a_launch_of_it_would(ask, release):
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_tuple_is_an_argument_where_triton_has_them(ask, release):
     pair = HEAD + COPY.replace("x_ptr, n,", "pair,").replace("x_ptr", "pair[0]").replace("< n", "< pair[1]")
-    _, entries, errors = ask(
-        release, {"mine.py": pair}, LAUNCH.replace('x_ptr = "*fp32"\nn = 4096', 'pair = {{tuple = ["*fp32", 4096]}}')
-    )
+    launch = LAUNCH.replace('x_ptr = "*fp32"\nn = 4096', 'pair = {{tuple = ["*fp32", 4096]}}')
+    _, entries, errors = ask(release, {"mine.py": pair}, launch, "cuda:90")
     status, reason, metrics = only(entries)
     if release in (OLDEST, "3.2.0"):
         assert (status, reason) == ("n/a", "'pair' is a tuple; tuples as arguments came with Triton 3.3")

@@ -32,9 +32,13 @@ BLOCK = 512
 
 @pytest.fixture
 def ask(codegen, tmp_path):
-    """Write files and compile the kernel that the last of them holds; gives exit status, entries and the error text."""
+    """Write files and compile the kernel that the last of them holds; gives exit status, entries and the error text.
 
-    def run(release, files, launch=LAUNCH, targets="cuda:90", *options, kernel=None):
+    Without a target it is one of AMD's where the release has those: no disassembler starts, which is half of the time.
+    """
+
+    def run(release, files, launch=LAUNCH, targets="", *options, kernel=None):
+        targets = targets or ("cuda:90" if release == OLDEST else "hip:gfx942")
         for name, text in files.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +135,7 @@ def test_a_tuned_kernel_is_compiled_for_each_configuration_without_a_driver(ask,
     assert (status, errors) == (0, "")
     assert statuses(entries) == {f"copy[BLOCK={b},num_warps={w}]": "ok" for b in (256, 512) for w in (4, 8)}
     assert {entry["constexprs"]["EVEN"] for entry in entries} == {True}
-    _, entries, _ = ask(release, {"mine.py": tuned}, launch, "cuda:90", "--configs", "1")
+    _, entries, _ = ask(release, {"mine.py": tuned}, launch, "", "--configs", "1")
     assert len(entries) == 1
     _, entries, errors = ask(release, {"mine.py": tuned}, launch.replace("4096", '"i32"'))
     assert "the heuristic of 'EVEN' needs the value of 'n'; write the value of a launch, such as n = 4096" in errors
@@ -186,7 +190,7 @@ def test_a_source_root_says_where_absolute_imports_start(ask, tmp_path):
     assert status == 1
     assert "double is common.helper.double, and common is not installed here" in entries[0]["reason"]
     assert "`--source-root DIR`" in entries[0]["reason"]
-    status, entries, _ = ask(NEWEST, files, LAUNCH, "cuda:90", "--source-root", tmp_path / "elsewhere")
+    status, entries, _ = ask(NEWEST, files, LAUNCH, "", "--source-root", tmp_path / "elsewhere")
     assert (status, statuses(entries)) == (0, {"copy": "ok"})
 
 
@@ -265,7 +269,7 @@ MADE = {
 @pytest.mark.parametrize("release", [OLDEST, NEWEST])
 @pytest.mark.parametrize("how", MADE)
 def test_a_kernel_may_be_made_in_any_way(ask, release, how):
-    status, entries, errors = ask(release, {"mine.py": HEAD + MADE[how]})
+    status, entries, errors = ask(release, {"mine.py": HEAD + MADE[how]}, LAUNCH, "cuda:90")
     assert (status, statuses(entries)) == (0, {"copy": "ok"}), (errors, entries)
 
 
@@ -290,7 +294,7 @@ def copy(x_ptr, n, BLOCK: gl.constexpr):
     ("release", "status", "said"), [("3.3.1", "n/a", "Triton has from 3.4.0 on"), (NEWEST, "ok", "")]
 )
 def test_a_gluon_kernel_is_compiled_from_the_release_on_that_has_gluon(ask, release, status, said):
-    _, entries, errors = ask(release, {"mine.py": GLUON})
+    _, entries, errors = ask(release, {"mine.py": GLUON}, LAUNCH, "cuda:90")
     assert statuses(entries) == {"copy": status}, errors
     assert said in entries[0].get("reason", "")
 

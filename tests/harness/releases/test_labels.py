@@ -47,7 +47,7 @@ def write(package, name, kernel="../p/mine.py", block=64, options=""):
 
 def compiled(package, *options, launch="launches"):
     """The exit status, and by release what each row is called and how it ended."""
-    status = package.codegen("--launches", str(package.root / launch), "--target", "cuda:90", *options)
+    status = package.codegen("--launches", str(package.root / launch), "--target", "hip:gfx90a", *options)
     found = {}
     for path in (package.folder / "launches" / "launches").glob("[0-9]*.json"):
         entries = json.loads(path.read_text())["entries"]
@@ -103,7 +103,7 @@ def test_what_got_worse_is_red_whatever_was_compiled_before_it(package):
     package.write_hook(blocks="(64,)")
     write(package, "add")
     compiled(package, "--triton", RELEASES[0])
-    assert package.codegen("--target", "cuda:90") == 1
+    assert package.codegen("--target", "hip:gfx90a") == 1
     assert package.verdicts() == (1, {RELEASES[0]: "pass", RELEASES[1]: "regressed"})
 
 
@@ -112,7 +112,7 @@ def test_an_atlas_is_stale_when_a_file_that_its_hook_imports_was_changed(package
     (package.root / "tools" / "sizes.py").write_text("BLOCKS = (64,)")
     head = "import sys; sys.path.insert(0, str(pathlib.Path(__file__).parent / 'tools')); import sizes"
     package.write_hook(head=head, blocks="sizes.BLOCKS")
-    assert package.codegen("--target", "cuda:90") == 0
+    assert package.codegen("--target", "hip:gfx90a") == 0
     assert package.verdicts()[0] == 0
     (package.root / "tools" / "sizes.py").write_text("BLOCKS = (64, 128)")
     found = package.report()
@@ -126,7 +126,7 @@ def test_an_atlas_is_stale_when_a_file_that_a_kernel_reads_was_changed(package):
     (package.root / "conf" / "times.txt").write_text("2")
     mine = package.root / "p" / "mine.py"
     mine.write_text("import pathlib\n" + head + mine.read_text())
-    assert package.codegen("--target", "cuda:90") == 0
+    assert package.codegen("--target", "hip:gfx90a") == 0
     assert package.verdicts()[0] == 0
     (package.root / "conf" / "times.txt").write_text("3")
     found = package.report()

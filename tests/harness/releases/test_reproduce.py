@@ -173,6 +173,7 @@ def test_every_generation_is_told_of_the_kernel_as_its_compiler_wants_it(pair, f
 
 @pytest.mark.parametrize("pair", [("3.1.0", "3.2.0"), ("3.4.0", "3.9.0")])
 def test_the_numbers_are_those_that_level_codegen_has(pair, folder, asked, release_python, codegen):
+    """Takes 10 s: for each vendor's target a release compiles three times, by itself, for the file, and in the file."""
     (folder / "mine.py").write_text(KERNEL.replace('startswith("3.3")', f'startswith("{pair[0]}")'))
     compiled(folder, options={"num_warps": 2})
     for target, metric in (("cuda:90", "instructions"), ("hip:gfx942", "vgprs")):

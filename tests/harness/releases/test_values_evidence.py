@@ -68,7 +68,7 @@ def package(release_python, tmp_path):
 
 def test_a_package_with_launches_has_a_row_with_both_levels_side_by_side(package):
     assert package.values() == 0
-    assert package.codegen("--target", "cuda:90") == 0
+    assert package.codegen("--target", "hip:gfx90a") == 0
     found = package.report("--expect", "values", "--expect", f"codegen:{NEW}")
     assert {release: row["verdict"] for release, row in found["values"]["summary"].items()} == dict.fromkeys(
         RELEASES, "pass"
@@ -169,7 +169,7 @@ def test_a_folder_of_launches_is_the_atlas_of_a_package_that_names_no_other(pack
     tensor = {"tensor": {"dtype": "fp32", "shape": [64], "fill": {"kind": "count"}}}
     launch = {"kernel": "../p/mine.py:copy", "grid": [1], "args": {"x_ptr": tensor, "n": 64}}
     launch_files.write(package.root / "launches", copy={**launch, "constexprs": {"BLOCK": 64}})
-    assert package.codegen("--target", "cuda:90") == 0
+    assert package.codegen("--target", "hip:gfx90a") == 0
     assert package.values() == 0
     both = dict.fromkeys(RELEASES, "pass")
     found = package.report()

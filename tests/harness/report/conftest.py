@@ -49,16 +49,23 @@ def copy(tmp_path, recorded):
     return make
 
 
+@pytest.fixture(scope="session")
+def timed_once(tmp_path_factory):
+    """A run of the bench in one cell; not to be changed."""
+    folder = tmp_path_factory.mktemp("timed") / "run"
+    generate = [sys.executable, GENERATE, folder, "--cells", "1", "--tests", "5"]
+    subprocess.run([*generate, "--configurations", "7", "--names", "triton231"], check=True)
+    return make_current(folder)
+
+
 @pytest.fixture
-def timed(tmp_path):
+def timed(tmp_path, timed_once):
     """Two runs of the bench in one cell that differ in one row of ours, by a factor."""
 
     def make(factor, name="large-bf16-32768x4096-backward"):
         before, now = tmp_path / "before", tmp_path / "now"
-        generate = [sys.executable, GENERATE, before, "--cells", "1", "--tests", "5"]
-        subprocess.run([*generate, "--configurations", "7", "--names", "triton231"], check=True)
-        make_current(before)
-        shutil.copytree(before, now)
+        shutil.copytree(timed_once, before)
+        shutil.copytree(timed_once, now)
         file = now / "triton231" / "benchmark.json"
         content = json.loads(file.read_text())
         for row in content["benchmarks"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -20,6 +21,14 @@ FAILING = {"triton231": 28, "triton300": 42}  # tests that a declared num_warps 
 NUMERICS = {"triton231": 6, "triton300": 9, "triton331": 9, "triton3x": 9}  # and a factor left out of dx
 
 
+# once: no test of the report changes the checkout
+package_digest = functools.cache(lambda: sources.package_digest(TABLE))
+suites_digest = functools.cache(
+    lambda: sources.suites_digest(TABLE, suite_paths.folder(TABLE), suite_paths.paths(TABLE))
+)
+inputs_of_bench = functools.cache(lambda cell: benchmark_file.inputs(TABLE, TABLE.cells.get(cell)))
+
+
 def make_current(folder):
     """Let every result below ``folder`` be of the checkout as it is now: its sources, suites and pins."""
     declare(folder)
@@ -30,19 +39,18 @@ def make_current(folder):
         elif content.get("schema") == schemas.CODEGEN_RUN:
             content.update(about_the_atlas())
         elif "machine_info" in content:
-            digest = sources.package_digest(TABLE)
+            digest = package_digest()
             content["triton_matrix"]["wheel"] = {"checkout": digest, "installed": digest, "problem": ""}
-            cell = TABLE.cells.get(content["triton_matrix"]["cell"])
-            content["triton_matrix"]["inputs"] = vars(benchmark_file.inputs(TABLE, cell))
+            content["triton_matrix"]["inputs"] = vars(inputs_of_bench(content["triton_matrix"]["cell"]))
         elif content.get("schema") == schemas.INCIDENTS:
             content["sources"] = incidents.digest(TABLE)
         elif content.get("schema") == schemas.RUN:
             cell = TABLE.cells.get(column.parse(content["cell"]).cell)
-            digest = sources.package_digest(TABLE)
+            digest = package_digest()
             content["wheel"] = {"checkout": digest, "installed": digest}
             content["suites"] = suite_paths.paths(TABLE)
             content["inputs"] = {
-                "suites": sources.suites_digest(TABLE, suite_paths.folder(TABLE), content["suites"]),
+                "suites": suites_digest(),
                 "pins": cell and sources.pins_digest(TABLE, cell),
             }
         path.write_text(json.dumps(content))
@@ -50,7 +58,7 @@ def make_current(folder):
 
 
 def about_the_atlas():
-    return {"sources": sources.package_digest(TABLE), "hook": atlas_file.hook_digest(TABLE)}
+    return {"sources": package_digest(), "hook": atlas_file.hook_digest(TABLE)}
 
 
 def declare(folder):

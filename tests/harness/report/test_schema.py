@@ -13,12 +13,18 @@ import jsonschema
 from triton_matrix.base.cells import find_root
 from triton_matrix.report import schema
 
+ROOM = find_root() / "triton_matrix"
 KEPT = Path(schema.__file__).with_name("matrix.schema.json")
 
 
 def test_the_schema_that_is_kept_is_the_one_that_the_types_make():
     made = json.dumps(schema.of_matrix(), indent=1) + "\n"
     assert KEPT.read_text() == made, f"run: python -m triton_matrix.report.schema > {KEPT.name}"
+
+
+@pytest.mark.parametrize("path", sorted(ROOM.rglob("*.schema.json")), ids=lambda path: path.name)
+def test_what_the_report_takes_for_a_schema_is_one(path):
+    jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text()))
 
 
 @pytest.mark.parametrize(

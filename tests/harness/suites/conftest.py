@@ -20,6 +20,8 @@ import pytest
 from triton_matrix import __main__ as verbs
 from triton_matrix.base.cells import find_root
 
+from .. import light_pytest
+
 ROOT = find_root()
 TABLE = """
 [package]
@@ -67,8 +69,7 @@ version = "0.1.0"
 [tool.setuptools]
 packages = ["tiny"]
 """
-# Where hypothesis is installed its plugin imports all of it at the end of each run, which is half of a run's time.
-INI = "[pytest]\naddopts = --import-mode=importlib -p no:hypothesispytest\njunit_family = xunit1\n"
+INI = "[pytest]\naddopts = --import-mode=importlib\njunit_family = xunit1\n"
 TORCH = """
 import os
 __version__ = '9.9.9+none'
@@ -93,7 +94,8 @@ class Checkout:
     def env(self, **more):
         path = os.pathsep.join([str(ROOT), str(self.root / "modules"), *([more.pop("path")] if "path" in more else [])])
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_MATRIX", "PYTEST"))}
-        return {**kept, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **self.environ, **more}
+        fixed = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **light_pytest.WITHOUT}
+        return {**kept, **fixed, **self.environ, **more}
 
     def verb(self, name, *arguments, python=None, **env):
         command = [

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from .. import light_pytest
+
 SUITE = """
 import unittest
 
@@ -91,7 +93,7 @@ def test_suites_that_are_spread_over_processes_are_run_in_one(small, settings):
     pytest.importorskip("xdist", reason="needs pytest-xdist: `nox -s check` has it")
     ini = small.root / "pytest.ini"
     ini.write_text(ini.read_text().replace("addopts =", f"addopts = {settings}"))
-    done = small.run()
+    done = small.run(**light_pytest.WITH)
     assert done.returncode == 0, done.stdout + done.stderr
     assert small.verdict() == (0, "pass")
 
