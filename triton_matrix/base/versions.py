@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Sequence
 from typing import Any, Optional
-
-from packaging.version import InvalidVersion, Version
 
 
 def key(version: str) -> Any:
@@ -15,10 +14,35 @@ def key(version: str) -> Any:
     Raises:
         ValueError: it is no version.
     """
+    public = str(version).partition("+")[0]
+    parse = _version_class()
+    if parse is None:
+        return _parts(public)
     try:
-        return Version(str(version).partition("+")[0])
-    except InvalidVersion:
+        return parse(public)
+    except ValueError:
         raise ValueError(f"version is {version!r}; allowed is a release such as 3.9.0") from None
+
+
+@functools.cache
+def _version_class() -> Optional[type]:
+    """packaging's Version, looked for once: what a kernel's module imports under that name later is not asked."""
+    try:
+        from packaging.version import Version
+    except ModuleNotFoundError:  # a cell has what its pins say, and no pin may be of packaging
+        return None
+    return Version
+
+
+def _parts(public: str) -> tuple[tuple[int, ...], bool]:
+    """Numbers without trailing zeros, and whether it is the release itself and no candidate or nightly of it."""
+    match = re.match(r"\d+(\.\d+)*", public)
+    if not match:
+        raise ValueError(f"version is {public!r}; allowed is a release such as 3.9.0")
+    numbers = [int(part) for part in match[0].split(".")]
+    while len(numbers) > 1 and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers), re.match(r"\.?(a|b|rc|dev)", public[match.end() :]) is None
 
 
 def order(name: str) -> Any:

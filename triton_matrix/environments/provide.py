@@ -35,7 +35,7 @@ def mark_unavailable(reports: Path, cell: Cell, reason: str, verdict: str = "una
 
 
 def mark_failed(reports: Path, cell: Cell, stage: str, command: list[str], status: int, tail: str) -> None:
-    """Keep which step stopped the cell, in place of older evidence; the arguments are those of writing.failure."""
+    """Keep which step stopped the cell, before older evidence; the arguments are those of writing.failure."""
     writing.failure(reports, cell.name, stage, command, status, tail)
 
 

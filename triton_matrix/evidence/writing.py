@@ -174,7 +174,9 @@ def _with_properties(content: str, run: runs.Run) -> str:
 
 
 def failure(folder: Path, cell: str, stage: str, command: list[str], status: Optional[int], tail: str) -> None:
-    """Keep what stopped a cell before its suites could say so themselves, in place of its older evidence.
+    """Keep what stopped a cell before its suites could say so themselves: that is what its evidence says now.
+
+    Older results stay, as :func:`begin_providing` says.
 
     Args:
         stage: ``provide``, ``resolve`` or ``install``.
@@ -183,7 +185,6 @@ def failure(folder: Path, cell: str, stage: str, command: list[str], status: Opt
     record = {"schema": schemas.FAILURE, "cell": cell, "stage": stage, "command": command, "status": status}
     _write(folder / file_names.FAILURE, {**record, "tail": tail, "date": toolchain.now()})
     _remove(folder / file_names.UNAVAILABLE)
-    forget_results(folder)
 
 
 def unavailable(folder: Path, cell: str, reason: str, verdict: str = "unavailable") -> None:

@@ -142,6 +142,20 @@ def test_an_edit_that_went_through_a_link_into_uvs_cache_is_said_where_that_is_i
     assert provided.world.provide() == 0
 
 
+def test_a_step_that_fails_is_what_the_evidence_says_till_one_does_not_and_older_results_stay(provided, monkeypatch):
+    """They count again if nothing changed: to repeat what was stopped must not cost what was not."""
+    reports = provided.world.root / "reports" / "small"
+    reports.mkdir(parents=True, exist_ok=True)
+    (reports / "junit-interpreter.xml").write_text("<testsuites/>")
+    with monkeypatch.context() as patch:
+        patch.setenv("UV", sys.executable)  # a "uv" that knows no `pip`
+        assert provided.world.provide() == 1
+    assert {each.name for each in reports.iterdir()} >= {"failure.json", "junit-interpreter.xml"}
+    assert provided.world.provide() == 0
+    assert not (reports / "failure.json").exists()
+    assert (reports / "junit-interpreter.xml").exists()
+
+
 def test_an_environment_of_a_release_whose_triton_was_edited_is_made_again(world, standins, tmp_path):
     shutil.rmtree(world.index / "triton")
     standins.write_index(world.index, [standins.write_wheel(tmp_path / "t", "triton", "3.3.1", [], standins.TRITON)])
