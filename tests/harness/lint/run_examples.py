@@ -1,4 +1,4 @@
-"""Compile or interpret examples in the Triton of this Python: ``python run_examples.py LEVEL < examples.json``.
+"""Compile or interpret examples in the Triton of this Python: ``python run_examples.py < examples.json``.
 
 Prints example -> what it failed with, or null where it works. Each runs in a process of its own: an interpreter leaves
 its functions in the place of Triton's, and some failures end the process.
@@ -90,13 +90,14 @@ def one(level, name, text, constexprs, folder, queue):
         queue.put(f"{type(error).__name__}: {error}")
 
 
-def main(level):
-    if level in ("codegen", "hip"):  # once, before the processes part: newer releases import all of Gluon with it
+def main(wanted):
+    if any(level != "interpreter" for level, _, _ in wanted.values()):
+        # once, before the processes part: newer releases import all of Gluon with it
         importlib.import_module("triton.compiler.code_generator")
     found = {}
     fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
-        for name, (text, constexprs) in json.load(sys.stdin).items():
+        for name, (level, text, constexprs) in wanted.items():
             queue = fork.SimpleQueue()
             child = fork.Process(target=one, args=(level, name, text, constexprs, folder, queue))
             child.start()
@@ -106,4 +107,4 @@ def main(level):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(json.load(sys.stdin))

@@ -21,20 +21,21 @@ RELEASES = list(cells.load(ROOT / "constraints" / "cells.toml").releases)
 
 @pytest.fixture(scope="session")
 def outcome(release_python):
-    """What each of some examples fails with on a release at a level; None where it works there."""
+    """What each of some examples fails with on a release at its level; None where it works there."""
     kept = {}
 
-    def run(release, level, wanted):
-        key = (release, level, tuple(sorted(wanted)))
+    def run(release, wanted):
+        key = (release, tuple(sorted(wanted)))
         if key not in kept:
             env = {
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
                 "OMP_NUM_THREADS": "1",
             }
-            env["TRITON_INTERPRET"] = "1" if level == "interpreter" else "0"
+            (interpreted,) = {level == "interpreter" for level, _, _ in wanted.values()}
+            env["TRITON_INTERPRET"] = "1" if interpreted else "0"
             script = Path(__file__).with_name("run_examples.py")
-            command = [str(release_python(release)), "-W", "ignore", str(script), level]
+            command = [str(release_python(release)), "-W", "ignore", str(script)]
             asked = json.dumps(wanted)
             done = subprocess.run(
                 command, env=env, input=asked, capture_output=True, text=True, timeout=300, check=False
@@ -50,11 +51,15 @@ def outcome(release_python):
 
 @pytest.fixture(scope="session")
 def of_all(outcome):
-    """The same of every example of the level, which one process asks about; those that work begin with ``silent``."""
+    """The same of every example, those that work under ``silent ...``: one process asks all that are interpreted, and
+    one asks all others."""
+    mine = {**FAILS, **{f"silent {name}": each for name, each in examples.SILENT.items()}}
 
     def run(release, level):
-        mine = {**FAILS, **{f"silent {name}": each for name, each in examples.SILENT.items()}}
-        return outcome(release, level, {name: (text, given) for name, (at, text, given) in mine.items() if at == level})
+        interpreted = level == "interpreter"
+        return outcome(
+            release, {name: each for name, each in mine.items() if (each[0] == "interpreter") == interpreted}
+        )
 
     return run
 
@@ -107,8 +112,7 @@ def test_every_example_is_found_by_a_linter_that_asks_about_all_releases(tmp_pat
 @pytest.mark.parametrize("release", ["3.3.1", "3.9.0"])
 def test_a_launch_takes_a_parameter_for_the_option_of_that_name_and_4_warps_where_none_is_passed(release, outcome):
     declares = examples.text("tl.store(X, maxnreg)", parameters="X, maxnreg: tl.constexpr")
-    said = outcome(
-        release, "launch", {"declared": (declares, {"maxnreg": 32}), "default": (examples.text("tl.store(X, 1.0)"), {})}
-    )
+    default = examples.text("tl.store(X, 1.0)")
+    said = outcome(release, {"declared": ("launch", declares, {"maxnreg": 32}), "default": ("launch", default, {})})
     assert said["declared"]["maxnreg"] == 32
     assert said["default"]["num_warps"] == 4
