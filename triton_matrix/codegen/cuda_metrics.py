@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from ..base.targets import CudaLimits, Target
 from .occupancy import cuda_blocks
@@ -99,12 +99,21 @@ def parse_resource_usage(text: str) -> dict[str, int]:
     return {name: int(value) for name, value in _RESOURCE.findall(lines[0])}
 
 
-def disassemble(codes: list[bytes], target: Target, nvdisasm: str) -> list[list[str]]:
-    """The operation of each instruction ("LDG.E.128") of each code section."""
+def disassemble(codes: list[bytes], target: Target, nvdisasm: str) -> Optional[list[list[str]]]:
+    """The operation of each instruction ("LDG.E.128") of each code section.
+
+    None where the disassembler is older than the target: Triton 3.6.0 brings a compiler for sm_103, and none that reads
+    its code.
+    """
     with tempfile.TemporaryDirectory(prefix="triton-matrix-codegen-") as folder:
         path = Path(folder) / "code.bin"
         path.write_bytes(b"".join(codes))
-        text = run_tool([nvdisasm, "--binary", f"SM{target.arch}", str(path)])
+        try:
+            text = run_tool([nvdisasm, "--binary", f"SM{target.arch}", str(path)])
+        except ToolError as problem:
+            if f"'SM{target.arch}' is not defined" in str(problem):
+                return None
+            raise
     operations = dict(parse_sass(text))
     result, start = [], 0
     for code in codes:
@@ -192,7 +201,7 @@ def is_fp64(operation: str) -> bool:
 def metrics(
     usage: dict[str, int],
     spills: dict[str, int],
-    operations: list[str],
+    operations: Optional[list[str]],
     num_warps: int,
     shared: int,
     target: Target,
@@ -202,7 +211,7 @@ def metrics(
     Args:
         usage: of :func:`resource_usage`.
         spills: of ``ptxas.spills``: the instructions do not tell them from accesses to a kernel's own local array.
-        operations: of :func:`disassemble`.
+        operations: of :func:`disassemble`; None: what is counted in instructions is not known, and left out.
         shared: bytes of shared memory that the launch asks for, from Triton's own metadata. cuobjdump's SHARED is left
             out: Triton asks for all of it at launch, and what cuobjdump shows from sm_90 on is the driver's 1 KiB.
     """
@@ -215,9 +224,8 @@ def metrics(
         "local_bytes": usage["LOCAL"],
         "shared_bytes": shared,
         "threads": num_warps * target.warp_size,
-        "code_bytes": len(operations) * _INSTRUCTION_BYTES,
         "occupancy_blocks": blocks,
         "occupancy_warps": blocks * num_warps,
         **spills,
-        **count(operations),
+        **({} if operations is None else {"code_bytes": len(operations) * _INSTRUCTION_BYTES, **count(operations)}),
     }

@@ -300,3 +300,21 @@ def test_a_parameter_named_like_a_compile_option_is_not_launched_by_the_oldest(c
     assert answers["3.0.0"]["status"] == "ok"
     assert answers[OLDEST]["status"] == ("error" if said else "ok")
     assert answers[OLDEST].get("reason", "").startswith(said or "")
+
+
+def test_a_target_that_the_disassembler_does_not_know_has_no_counts_of_instructions(codegen, tmp_path):
+    """Triton 3.6.0 compiles for sm_103, and brings a disassembler that is older; the newest one knows it."""
+    (tmp_path / "declares.py").write_text(DECLARES.format(default=" = 4"))
+    launch = 'kernel = "declares.py:add"\n[args]\nx = "*fp32"\ny = "*fp32"\nn = "i32"\n'
+    (tmp_path / "add.toml").write_text(launch + "[constexprs]\nBLOCK = 128\nnum_warps = 4\n")
+    found = {}
+    for release in ("3.6.0", NEWEST):
+        path = tmp_path / f"{release}.json"
+        codegen(release, "--launches", "add.toml", "--target", "cuda:90,cuda:103", "--no-cache", "--json", path)
+        for entry in json.loads(path.read_text())["entries"]:
+            assert entry["status"] == "ok"
+            assert entry["metrics"]["registers"] > 0
+            found[release, entry["target"]] = "instructions" in entry["metrics"]
+    assert found == {("3.6.0", "cuda:90"): True, ("3.6.0", "cuda:103"): False} | dict.fromkeys(
+        [(NEWEST, "cuda:90"), (NEWEST, "cuda:103")], True
+    )
