@@ -141,6 +141,34 @@ def held_half(held, vector, zero, HALF: tl.constexpr):
 
 
 @triton.jit
+def half_after(words, pointer, zero, HALF: tl.constexpr):
+    """As `half`, but not before the compiler knows `zero`, an int32 scalar that is 0; of fp32 the words themselves."""
+    if pointer.dtype.element_ty == tl.bfloat16:
+        if HALF == 0:
+            element = (words << (16 + zero)).to(tl.float32, bitcast=True)
+        else:
+            element = (words & (zero - 65536)).to(tl.float32, bitcast=True)
+    elif pointer.dtype.element_ty == tl.float32:
+        element = words
+    else:
+        element = half(words ^ zero, pointer, HALF)
+    return element
+
+
+@triton.jit
+def kept(words):
+    """The words, int32 or fp32; no compiler before ptxas sees that they are the same, and ptxas takes no instruction.
+
+    A row that a loop carries over a pass would else keep Triton from copying any ahead (loops.py).
+    """
+    if words.dtype == tl.float32:
+        same = tl.inline_asm_elementwise("mov.b32 $0, $1;", "=f,f", [words], dtype=tl.float32, is_pure=True, pack=1)
+    else:
+        same = tl.inline_asm_elementwise("mov.b32 $0, $1;", "=r,r", [words], dtype=tl.int32, is_pure=True, pack=1)
+    return same
+
+
+@triton.jit
 def not_before(words, zero, PACK: tl.constexpr):
     """The words, which no compiler can unpack before it knows `zero`, an int32 scalar that is 0.
 
