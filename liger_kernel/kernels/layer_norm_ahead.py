@@ -26,7 +26,7 @@ import triton.language as tl
 
 from .exchange import collect, peek, publish
 from .loops import pipelined, with_loops
-from .packed import as_words, half, half_after, hold_half, kept, pack_halves, zero_after
+from .packed import as_words, half, half_after, hold, kept, pack_halves, zero_after
 from .sums import sum_both
 
 # lint: allow not-interpreted (the plan lets no interpreter share rows: whole ones reach no inline assembly there)
@@ -37,16 +37,6 @@ def _statistic(pointer, row, n_rows):
     """mean or rstd of a row; loaded as [1], and so copied ahead as the row is: a scalar is waited for at its load."""
     rows = tl.full([1], 0, tl.int64) + row
     return tl.sum(tl.load(pointer + rows, mask=rows < n_rows, other=0.0), axis=0)
-
-
-@triton.jit
-def _hold(vector, cols, mask, PACK: tl.constexpr, HALF: tl.constexpr):
-    """What a program keeps of the weight: fp32 of one element, else as `hold_half`."""
-    if PACK == 1:
-        held = tl.load(vector + cols, mask=mask, other=0.0).to(tl.float32)
-    else:
-        held = hold_half(vector, cols, mask, HALF)
-    return held
 
 
 @with_loops
@@ -109,12 +99,12 @@ def _layer_norm_backward_ahead_kernel(
     dw_first = tl.zeros([1, block_words], tl.float32)
     db_first = tl.zeros([1, block_words], tl.float32)
     if HAS_W:
-        w_first = _hold(W, cols, mask, PACK, 0)
+        w_first = hold(W, cols, mask, PACK, 0)
     if PACK == 2:
         dw_second = tl.zeros([1, block_words], tl.float32)
         db_second = tl.zeros([1, block_words], tl.float32)
         if HAS_W:
-            w_second = _hold(W, cols, mask, PACK, 1)
+            w_second = hold(W, cols, mask, PACK, 1)
     if BEHIND > 0:
         mean_held = 0.0
         rstd_held = 0.0

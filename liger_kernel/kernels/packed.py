@@ -131,6 +131,16 @@ def hold_half(vector, cols, mask, HALF: tl.constexpr):
 
 
 @triton.jit
+def hold(vector, cols, mask, PACK: tl.constexpr, HALF: tl.constexpr):
+    """What a program keeps of weight or bias for `half_after`: as `hold_half`, and of words of one element fp32."""
+    if PACK == 1:
+        held = tl.load(vector + cols, mask=mask, other=0.0).to(tl.float32)
+    else:
+        held = hold_half(vector, cols, mask, HALF)
+    return held
+
+
+@triton.jit
 def held_half(held, vector, zero, HALF: tl.constexpr):
     """What is held of weight or bias, as fp32; not before the compiler knows `zero`, an int32 scalar that is 0."""
     if vector.dtype.element_ty == tl.float32:
