@@ -39,26 +39,28 @@ def need_two_gpus() -> None:
 
 
 @pytest.mark.device("programs that wait for each other cannot be interpreted")
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 @pytest.mark.parametrize("n_cols", [16384, 65536, 131072])
 @pytest.mark.parametrize("case", ["streams", "priorities", "threads", "graphs"])
-def test_no_program_waits_for_ever(case, n_cols):
-    run("side_by_side.py", case, str(n_cols))
+def test_no_program_waits_for_ever(case, n_cols, dtype):
+    run("side_by_side.py", case, str(n_cols), dtype)
 
 
 @pytest.mark.device("a green context is a part of a GPU")
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 @pytest.mark.parametrize("n_cols", [16384, 131072])
 @pytest.mark.parametrize("case", [case for case in CASES if case.startswith("green")])
-def test_no_program_waits_for_ever_on_a_part_of_the_gpu(case, n_cols):
+def test_no_program_waits_for_ever_on_a_part_of_the_gpu(case, n_cols, dtype):
     if not hasattr(torch.cuda, "green_contexts"):
         pytest.skip(f"needs a torch that makes green contexts, from 2.9 on; this is {torch.__version__}")
-    run("side_by_side.py", case, str(n_cols))
+    run("side_by_side.py", case, str(n_cols), dtype)
 
 
 @pytest.mark.device("two GPUs work side by side")
 @pytest.mark.parametrize("n_cols", [16384, 131072])
 def test_two_gpus_in_one_process(n_cols):
     need_two_gpus()
-    run("side_by_side.py", "two-gpus", str(n_cols))
+    run("side_by_side.py", "two-gpus", str(n_cols), "bfloat16")
 
 
 @pytest.mark.device("two processes train on two GPUs")
