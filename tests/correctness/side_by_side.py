@@ -1,6 +1,6 @@
 """Run by test_waiting.py in a process of its own: LayerNorms of long rows side by side, with the bits of one alone.
 
-`python side_by_side.py CASE N_COLS DTYPE`. The package is the one that the environment has; nothing of pytest is needed.
+`python side_by_side.py CASE N_COLS DTYPE`. The package is the one that the environment has; it needs no pytest.
 """
 
 from __future__ import annotations
