@@ -46,6 +46,11 @@ def elements_in_a_word(n_cols: int, dtype: str) -> int:
     return 2 if BYTES[dtype] == 2 and n_cols % 2 == 0 else 1
 
 
+def part(n_cols: int, split: int, dtype: str) -> int:
+    """Columns of each of the `split` programs of a row: equal shares, of a shared row in multiples of 16 bytes."""
+    return n_cols if split == 1 else cdiv(cdiv(n_cols, split), align(dtype)) * align(dtype)
+
+
 def lanes(split: int, device: DeviceProperties, num_warps: int) -> int:
     """Words that a program reads of its row's slots at once: all of them, and at least two for every thread."""
     return max(2 * device.warp_size * num_warps, next_power_of_2(split))

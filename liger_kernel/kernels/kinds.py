@@ -16,7 +16,8 @@ class Kind:
 
     Attributes:
         directions: those that have a kernel of this kind.
-        in_words: they hold two elements of 16 bits in each register, so that they take no other rows.
+        in_words: bytes of the elements that they hold as words of 32 bits, so that they take no other rows; empty: they
+            take all.
         shares_rows: their programs may share a row, and wait for each other.
         cuda_only: they hold PTX, or wait as only CUDA devices are known to let them.
         since: the first Triton that compiles them.
@@ -24,7 +25,7 @@ class Kind:
     """
 
     directions: tuple[str, ...] = DIRECTIONS
-    in_words: bool = False
+    in_words: tuple[int, ...] = ()
     shares_rows: bool = False
     cuda_only: bool = False
     since: str = "2.3"
@@ -48,11 +49,20 @@ KINDS = {
     # whole rows, held in registers
     "tile": Kind(),
     # forward of one row, in chunks of words of two elements
-    "packed": Kind(directions=("forward",), in_words=True, cuda_only=True, interpreted_since="3.0"),
+    "packed": Kind(directions=("forward",), in_words=(2,), cuda_only=True, interpreted_since="3.0"),
     # rows cut over several programs that exchange their sums
     "split": Kind(shares_rows=True, cuda_only=True, interpreted_since=None),
     # rows of words, whole or split, copied ahead to shared memory
-    "pipelined": Kind(in_words=True, shares_rows=True, cuda_only=True, since="3.0", interpreted_since=None),
+    "pipelined": Kind(in_words=(2,), shares_rows=True, cuda_only=True, since="3.0", interpreted_since=None),
+    # backward of such rows, of fp32 too, whose sums are collected some passes later
+    "ahead": Kind(
+        directions=("backward",),
+        in_words=(2, 4),
+        shares_rows=True,
+        cuda_only=True,
+        since="3.0",
+        interpreted_since="3.0",
+    ),
     # rows walked in chunks and read twice
     "wide": Kind(),
     # one row at a time, whose length is no multiple of 16 bytes

@@ -1,5 +1,6 @@
 """Every LayerNorm kernel under one name: what the plan calls `Launch.kernel` is an attribute of this module."""
 
+from .layer_norm_ahead import _layer_norm_backward_ahead_kernel
 from .layer_norm_backward import (
     _layer_norm_backward_kernel,
     _layer_norm_backward_reduce_kernel,
@@ -13,6 +14,7 @@ from .layer_norm_split import _layer_norm_backward_split_kernel, _layer_norm_for
 from .layer_norm_unaligned import _layer_norm_backward_unaligned_kernel, _layer_norm_forward_unaligned_kernel
 
 __all__ = [
+    "_layer_norm_backward_ahead_kernel",
     "_layer_norm_backward_kernel",
     "_layer_norm_backward_pipelined_kernel",
     "_layer_norm_backward_reduce_kernel",

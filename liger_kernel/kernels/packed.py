@@ -131,6 +131,16 @@ def hold_half(vector, cols, mask, HALF: tl.constexpr):
 
 
 @triton.jit
+def hold(vector, cols, mask, PACK: tl.constexpr, HALF: tl.constexpr):
+    """What a program keeps of weight or bias for `half_after`: as `hold_half`, and of words of one element fp32."""
+    if PACK == 1:
+        held = tl.load(vector + cols, mask=mask, other=0.0).to(tl.float32)
+    else:
+        held = hold_half(vector, cols, mask, HALF)
+    return held
+
+
+@triton.jit
 def held_half(held, vector, zero, HALF: tl.constexpr):
     """What is held of weight or bias, as fp32; not before the compiler knows `zero`, an int32 scalar that is 0."""
     if vector.dtype.element_ty == tl.float32:
@@ -138,6 +148,34 @@ def held_half(held, vector, zero, HALF: tl.constexpr):
     else:
         element = half(not_before(held, zero, 2), vector, HALF)
     return element
+
+
+@triton.jit
+def half_after(words, pointer, zero, HALF: tl.constexpr):
+    """As `half`, but not before the compiler knows `zero`, an int32 scalar that is 0; of fp32 the words themselves."""
+    if pointer.dtype.element_ty == tl.bfloat16:
+        if HALF == 0:
+            element = (words << (16 + zero)).to(tl.float32, bitcast=True)
+        else:
+            element = (words & (zero - 65536)).to(tl.float32, bitcast=True)
+    elif pointer.dtype.element_ty == tl.float32:
+        element = words
+    else:
+        element = half(words ^ zero, pointer, HALF)
+    return element
+
+
+@triton.jit
+def kept(words):
+    """The words, int32 or fp32; no compiler before ptxas sees that they are the same, and ptxas takes no instruction.
+
+    A row that a loop carries over a pass would else keep Triton from copying any ahead (loops.py).
+    """
+    if words.dtype == tl.float32:
+        same = tl.inline_asm_elementwise("mov.b32 $0, $1;", "=f,f", [words], dtype=tl.float32, is_pure=True, pack=1)
+    else:
+        same = tl.inline_asm_elementwise("mov.b32 $0, $1;", "=r,r", [words], dtype=tl.int32, is_pure=True, pack=1)
+    return same
 
 
 @triton.jit

@@ -20,6 +20,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "_layer_norm_forward_split_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "Exchange", "n_rows", "eps"),
     "_layer_norm_backward_kernel": (*_BACKWARD, *_PARTIALS, "n_rows"),
     "_layer_norm_backward_pipelined_kernel": (*_BACKWARD, *_PARTIALS, "Exchange", "n_rows"),
+    "_layer_norm_backward_ahead_kernel": (*_BACKWARD, *_PARTIALS, "Exchange", "n_rows"),
     "_layer_norm_backward_unaligned_kernel": (*_BACKWARD, *_PARTIALS, "n_rows"),
     "_layer_norm_backward_split_kernel": (*_BACKWARD, *_PARTIALS, "Exchange", "n_rows"),
     "_layer_norm_backward_wide_dx_kernel": (*_BACKWARD, "n_rows"),

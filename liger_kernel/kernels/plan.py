@@ -23,6 +23,7 @@ from .geometry import (
     groups,
     lanes,
     next_power_of_2,
+    part,
     unaligned_programs,
 )
 from .parameters import Types, parameter_types
@@ -237,6 +238,21 @@ def _pipelined(problem: _Problem, chosen: Settings) -> list[Launch]:
     return [_shared_rows_launch(problem, chosen, shape, slots)]
 
 
+def _ahead(problem: _Problem, chosen: Settings) -> list[Launch]:
+    n_cols, dtype, split = problem.n_cols, problem.types.x, cdiv(problem.n_cols, chosen.block_n)
+    waits = split > 1 and problem.switches["NEED_DX"]
+    shape = {
+        "SPLIT": split,
+        "PART": part(n_cols, split, dtype),
+        "BLOCK_N": chosen.block_n,
+        "PACK": elements_in_a_word(n_cols, dtype),
+        "LANES": max(2, next_power_of_2(split)),
+        "STAGES": chosen.stages,
+        "BEHIND": chosen.behind if waits else 0,
+    }
+    return [_shared_rows_launch(problem, chosen, shape, problem.n_rows * split if waits else 0)]
+
+
 def _shared_rows_launch(problem: _Problem, chosen: Settings, shape: dict[str, Any], slots: int) -> Launch:
     """Of a kernel whose grid is a whole number of groups of SPLIT programs."""
     n_programs = groups(problem.n_rows, chosen.rows, shape["SPLIT"], chosen.programs, problem.device) * shape["SPLIT"]
@@ -288,6 +304,7 @@ BUILDERS: dict[str, Callable[[_Problem, Settings], list[Launch]]] = {
     "packed": _packed,
     "split": _split,
     "pipelined": _pipelined,
+    "ahead": _ahead,
     "wide": _wide,
     "unaligned": _unaligned,
 }

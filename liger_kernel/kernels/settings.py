@@ -17,7 +17,7 @@ from .geometry import BYTES, body_block, can_wait, cdiv, elements_in_a_word, is_
 from .kinds import DIRECTIONS, KINDS
 
 # what a row of the table says of where it holds, beside its settings
-_RANGE = {"from": int, "up_to": int, "since": str, "before": str}
+_RANGE = {"from": int, "up_to": int, "since": str, "before": str, "dtype": str}
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,10 @@ class Settings:
         num_warps, num_stages: compile options; num_warps is in warps of 32 threads and is converted to the device's.
         programs: persistent programs per multiprocessor, where the kernel is persistent.
         prefetch: tiles that the backward of tiles loads early into registers, 0 to 2; for Triton before 3.0.
-        stages: of the loop over rows of "pipelined" and of the backward of tiles. With n of them Triton, from 3.0 on,
-            copies the rows of the next n - 1 passes to shared memory meanwhile.
-        keep_w: whether backward keeps w in registers.
+        stages: of the loop over rows of "pipelined", "ahead" and of the backward of tiles. With n of them Triton, from
+            3.0 on, copies the rows of the next n - 1 passes to shared memory meanwhile.
+        behind: passes after which "ahead" collects the sums of a shared row, 0 to 2.
+        keep_w: whether the backward of tiles keeps w in registers.
         max_registers: most registers a thread may have, 0 for no limit; only some releases of Triton take one.
 
     Raises:
@@ -47,6 +48,7 @@ class Settings:
     programs: int = 1
     prefetch: int = 0
     stages: int = 1
+    behind: int = 0
     keep_w: bool = True
     max_registers: int = 0
 
@@ -59,8 +61,9 @@ class Settings:
                 raise ValueError(f"{name} is {value}; it must be a power of two")
         if self.num_stages < 1 or self.programs < 1:
             raise ValueError(f"num_stages is {self.num_stages}, programs {self.programs}; they must be at least 1")
-        if self.prefetch not in (0, 1, 2):
-            raise ValueError(f"prefetch is {self.prefetch}; it must be 0, 1 or 2")
+        for name in ("prefetch", "behind"):
+            if getattr(self, name) not in (0, 1, 2):
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 0, 1 or 2")
         if self.stages < 1 or (self.stages > 1 and self.prefetch > 0):
             raise ValueError(
                 f"stages is {self.stages}, prefetch {self.prefetch}; stages is at least 1, and only 1 beside a prefetch"
@@ -122,7 +125,8 @@ def refusal(settings: Settings, direction: str, n_cols: int, dtype: str, device:
     kind, parts = KINDS[settings.kind], cdiv(n_cols, settings.block_n)
     waits = (settings.num_warps, settings.programs, settings.max_registers, device)
     why = kind.lacks(direction, device)
-    if not why and kind.in_words and elements_in_a_word(n_cols, dtype) != 2:
+    in_words = BYTES[dtype] * elements_in_a_word(n_cols, dtype) == 4 and BYTES[dtype] in kind.in_words
+    if not why and kind.in_words and not in_words:
         why = f"rows of {n_cols} columns of {dtype} are no words of two elements"
     if not why and kind.shares_rows and parts > 1 and not can_wait(n_cols, settings.block_n, *waits):
         why = f"{parts} programs of a row would wait for each other, for which {device.arch} has too few places"
@@ -133,7 +137,8 @@ def tuned_settings(direction: str, n_cols: int, dtype: str, device: DeviceProper
     """The measured settings for this device, if it has any and `device.tuned` holds.
 
     A row of the table holds for lengths from "from" (if it says so) up to "up_to", and for releases of Triton from
-    "since" on and before "before" (if it says so); the first that holds is taken.
+    "since" on and before "before" (if it says so), for one dtype of its size alone if it says "dtype"; the first that
+    holds is taken.
     """
     if not device.tuned:
         return None
@@ -175,6 +180,8 @@ def _check_row(row: dict[str, Any]) -> None:
     for name, kind in _RANGE.items():
         if name in row and type(row[name]) is not kind:
             raise ValueError(f"{name} is {row[name]!r}; it must be of type {kind.__name__}")
+    if row.get("dtype", "bf16") not in BYTES:
+        raise ValueError(f"dtype is {row['dtype']!r}; it must be one of {', '.join(BYTES)}")
     if "up_to" not in row or row.get("from", 0) > row["up_to"]:
         raise ValueError("up_to is missing or below from")
     _settings_of(row)
@@ -205,6 +212,7 @@ def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DevicePropertie
                 in_range = row.get("from", 0) <= n_cols <= row["up_to"]
                 has_release = "before" not in row or device.compiled_before(row["before"])
                 has_release &= "since" not in row or not device.compiled_before(row["since"])
+                in_range &= row.get("dtype", dtype) == dtype
                 settings = _for_odd_rows(_settings_of(row), n_cols, dtype)
                 if in_range and has_release and not refusal(settings, direction, n_cols, dtype, device):
                     yield settings

@@ -18,6 +18,8 @@ N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of to
 SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072)
 # what only the measured settings of a target reach
 TUNED_SIZES = {"cuda:90": (65536,)}
+# other products of a target, whose measured settings reach kernels that its own product does not, and sizes for these
+PRODUCTS = {"cuda:90": {"NVIDIA H200": (10000, 12288, 16384, 65536, 131072)}}
 DTYPES = ("fp32", "bf16")
 OLDEST = "2.3.1"  # what the plan decides otherwise for it is compiled too, with every release
 # The configurations that are computed too, on the target that the harness asks for: few rows, since a row is as good as
@@ -94,13 +96,25 @@ def device_of(name: str) -> DeviceProperties:
 
 
 def _launches(target: str) -> Iterator[tuple[str, int, str, Launch]]:
-    """(release that the plan is for, row length, dtype, launch), for the newest release first."""
+    """(release that the plan is for, row length, dtype, launch), for the newest release first; products last."""
+    device, kernels = device_of(target), set()
     for triton, n_cols in itertools.product(("", OLDEST), (*SIZES, *TUNED_SIZES.get(target, ()))):
-        device = dataclasses.replace(device_of(target), triton=triton)
-        for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
-            for plan in (forward_plan, backward_plan):
-                for launch in plan(N_ROWS, n_cols, dtype, device):
-                    yield triton, n_cols, dtype, launch
+        for dtype, launch in _planned(dataclasses.replace(device, triton=triton), n_cols):
+            kernels.add(launch.kernel)
+            yield triton, n_cols, dtype, launch
+    for name, sizes in PRODUCTS.get(target, {}).items():
+        for n_cols in sizes:
+            for dtype, launch in _planned(dataclasses.replace(device, name=name), n_cols):
+                if launch.kernel not in kernels:
+                    yield "", n_cols, dtype, launch
+
+
+def _planned(device: DeviceProperties, n_cols: int) -> Iterator[tuple[str, Launch]]:
+    """(dtype, launch) of forward and backward."""
+    for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
+        for plan in (forward_plan, backward_plan):
+            for launch in plan(N_ROWS, n_cols, dtype, device):
+                yield dtype, launch
 
 
 def configuration(launch: Launch, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:

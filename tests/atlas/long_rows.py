@@ -31,8 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from liger_kernel.kernels.device import DeviceProperties  # noqa: E402
-from liger_kernel.kernels.geometry import BYTES, can_wait, cdiv, next_power_of_2  # noqa: E402
-from liger_kernel.kernels.plan import Launch, backward_plan, forward_plan  # noqa: E402
+from liger_kernel.kernels.geometry import BYTES, align, can_wait, cdiv, next_power_of_2  # noqa: E402
+from liger_kernel.kernels.plan import Launch, Settings, backward_plan, forward_plan  # noqa: E402
+from liger_kernel.kernels.settings import refusal  # noqa: E402
 
 ELEMENTS = 1 << 27
 ROUNDS = 21
@@ -45,7 +46,8 @@ DRY = os.environ.get("LONG_ROWS_DRY") == "1"  # without a GPU: compile for one, 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to launch one problem; `kernel` is "now" for the plan's own, else one of long_rows_kernels."""
+    """One way to launch one problem. `kernel` is "now" for what the plan chooses, "ahead" for the product's kernel of
+    that kind in these settings, and "rows" for that of long_rows_kernels."""
 
     direction: str
     n_cols: int
@@ -55,10 +57,8 @@ class Candidate:
     warps: int = 0
     programs: int = 1
     stages: int = 1
-    keep: int = 1
     behind: int = 0
     registers: int = 255
-    without: int = 0  # 1: no exchange, 2: no sums either; what comes out is wrong and not checked
 
     @property
     def problem(self) -> str:
@@ -68,10 +68,8 @@ class Candidate:
     def label(self) -> str:
         if self.kernel == "now":
             return "now"
-        short = {"backward_rows": "rows", "forward_rows": "rows", "forward_once": "once"}[self.kernel]
-        settings = f"b{self.block} w{self.warps} p{self.programs} s{self.stages} k{self.keep} b{self.behind}"
-        without = ("", " no exchange", " no sums")[self.without]
-        return f"{short} {settings} r{self.registers} /{self.split}{without}"
+        settings = f"b{self.block} w{self.warps} p{self.programs} s{self.stages} b{self.behind}"
+        return f"{self.kernel} {settings} r{self.registers} /{self.split}"
 
     @property
     def split(self) -> int:
@@ -81,230 +79,132 @@ class Candidate:
     def groups(self) -> int:
         return max(1, H200.n_multiprocessors * self.programs // self.split)
 
+    def settings(self) -> Optional[Settings]:
+        """Those that the plan is given; None: its own."""
+        if self.kernel != "ahead":
+            return None
+        about = {"programs": self.programs, "stages": self.stages, "behind": self.behind}
+        return Settings("ahead", 1, self.block, self.warps, max_registers=self.registers, **about)
+
     def constexprs(self) -> dict[str, Any]:
+        """Of the kernel of long_rows_kernels."""
         split, pack = self.split, 4 // BYTES[self.dtype]
         made = {"N_COLS": self.n_cols, "SPLIT": split, "PART": self.n_cols // split, "BLOCK_N": self.block}
-        made |= {"LANES": max(2, next_power_of_2(split)), "PACK": pack}
-        if self.kernel == "forward_once":
-            return {**made, "EARLY": self.keep == 2}
-        return {
-            **made,
-            "STAGES": self.stages,
-            "KEEP": self.keep,
-            "BEHIND": self.behind if split > 1 else 0,
-            "WITHOUT": self.without,
-        }
+        made |= {"LANES": max(2, next_power_of_2(split)), "PACK": pack, "STAGES": self.stages}
+        return {**made, "BEHIND": self.behind if split > 1 else 0}
 
     def options(self) -> dict[str, int]:
         return {"num_warps": self.warps, "num_stages": 1, "maxnreg": self.registers}
 
-    def n_programs(self, n_rows: int) -> int:
-        if self.kernel == "forward_once":
-            return n_rows * self.split
-        return min(n_rows, self.groups) * self.split
-
     def allowed(self) -> str:
         """Why no program may wait so, or its parts are not even; "" where all is well."""
-        align = 16 // BYTES[self.dtype]
-        if self.n_cols % self.split or self.n_cols // self.split % align:
+        settings = self.settings()
+        if settings:
+            return refusal(settings, self.direction, self.n_cols, self.dtype, H200)
+        if self.n_cols % self.split or self.n_cols // self.split % align(self.dtype):
             return "parts are not even"
         waits = can_wait(self.n_cols, self.block, self.warps, self.programs, self.registers, H200)
         return "" if self.split == 1 or waits else "its programs might wait for ever"
 
 
 def _of(direction: str, sizes: tuple[int, ...], dtype: str, ways: str) -> Iterator[Candidate]:
-    """Candidates: of each line the kernel, then block, warps, programs, stages, keep, behind, registers."""
+    """Candidates: of each line the kernel, then block, warps, programs, stages, behind, registers."""
     for n_cols in sizes:
         yield Candidate(direction, n_cols, dtype)
         for line in ways.strip().splitlines():
-            name, *numbers = line.split()
-            yield Candidate(direction, n_cols, dtype, f"{direction}_{name}", *map(int, numbers))
+            kernel, *numbers = line.split()
+            yield Candidate(direction, n_cols, dtype, kernel, *map(int, numbers))
 
 
 LONGEST = (32768, 65536, 131072)
-LEARN = 65536  # where candidates are timed without what they wait for, too
 WAYS = (
+    # of 16 bits: more programs a multiprocessor, as fp32 has them, and fewer words to exchange, in longer parts
     (
         ("backward", LONGEST, "bf16"),
         """
-        rows 8192 8 1 4 2 1 255
-        rows 8192 8 1 4 1 1 255
-        rows 8192 8 1 5 2 1 255
-        rows 8192 8 1 3 2 1 255
-        rows 8192 8 1 4 2 2 255
-        rows 8192 8 1 4 1 2 255
-        rows 8192 8 1 4 2 0 255
-        rows 4096 4 2 4 2 1 255
-        rows 4096 4 2 3 2 1 255
-        rows 4096 4 2 4 1 1 255
-        rows 4096 4 2 4 1 2 255
-        rows 4096 4 2 4 2 0 255
-        rows 4096 8 2 3 1 1 128
-        rows 4096 8 2 4 1 0 128
-        rows 4096 8 1 6 2 1 255
-        rows 8192 16 1 4 1 1 128
-        rows 2048 4 4 3 1 1 128
-        rows 2048 2 4 4 2 1 255
-        rows 16384 8 1 3 1 0 255
-        """,
-    ),
-    (
-        ("backward", (LEARN,), "bf16"),
-        """
-        rows 8192 8 1 4 2 1 255 1
-        rows 8192 8 1 4 2 1 255 2
-        rows 4096 4 2 4 2 1 255 1
-        rows 4096 4 2 4 2 1 255 2
-        rows 4096 8 2 3 1 1 128 1
-        """,
-    ),
-    (
-        ("forward", (LEARN,), "bf16"),
-        """
-        rows 16384 8 1 4 2 1 255 1
-        rows 16384 8 1 4 2 1 255 2
-        rows 8192 4 2 4 2 1 255 1
-        rows 8192 4 2 4 2 1 255 2
+        ahead 4096 4 2 4 2 255
+        ahead 4096 4 2 3 2 255
+        ahead 4096 4 3 3 1 168
+        ahead 4096 4 3 3 2 168
+        ahead 4096 4 3 4 2 168
+        ahead 2048 4 3 3 1 168
+        ahead 2048 4 3 3 2 168
+        ahead 2048 4 3 4 2 168
+        ahead 2048 4 4 3 2 128
+        ahead 2048 4 4 4 2 128
+        ahead 2048 2 4 4 2 255
+        ahead 2048 2 6 3 2 168
+        ahead 8192 8 1 4 2 255
+        ahead 8192 8 1 5 2 255
+        ahead 8192 16 1 4 1 128
+        ahead 8192 16 1 4 2 128
         """,
     ),
     (
         ("backward", (16384,), "bf16"),
         """
-        rows 16384 8 1 3 1 0 255
-        rows 16384 8 1 4 1 0 255
-        rows 16384 8 1 3 2 0 255
-        rows 16384 16 1 3 1 0 128
-        rows 16384 16 1 4 1 0 128
-        rows 8192 8 1 4 2 1 255
-        rows 8192 8 1 4 2 0 255
-        rows 8192 8 1 4 1 2 255
-        rows 4096 4 2 4 2 1 255
-        rows 4096 8 2 3 1 1 128
+        ahead 16384 8 1 3 0 255
+        ahead 8192 8 1 4 2 255
+        ahead 8192 8 1 3 2 255
+        ahead 8192 8 1 5 2 255
+        ahead 4096 4 2 4 2 255
+        ahead 4096 4 3 3 1 168
+        ahead 4096 4 3 3 2 168
+        ahead 2048 4 3 3 2 168
         """,
     ),
     (
-        ("backward", (10240, 12288), "bf16"),
+        ("backward", (8192, 10240, 11264, 12288, 14336), "bf16"),
         """
-        rows 16384 8 1 3 1 0 255
-        rows 16384 8 1 4 1 0 255
-        rows 16384 8 1 3 2 0 255
-        rows 16384 8 1 4 2 0 255
-        rows 16384 16 1 3 1 0 128
-        rows 16384 16 1 4 1 0 128
-        rows 8192 8 1 4 2 1 255
-        rows 8192 4 2 3 1 1 255
-        rows 4096 4 2 4 2 1 255
+        ahead 16384 8 1 3 0 255
+        ahead 16384 16 1 3 0 128
+        ahead 8192 8 1 4 2 255
+        ahead 4096 4 3 3 1 168
         """,
     ),
     (
-        ("backward", (3072,), "bf16"),
+        ("backward", (11264, 12288), "fp32"),
         """
-        rows 4096 4 2 4 2 0 255
-        rows 4096 4 2 4 1 0 255
-        rows 4096 4 2 5 2 0 255
-        rows 4096 4 3 3 1 0 168
-        rows 4096 4 3 3 2 0 168
-        rows 4096 4 3 4 1 0 168
-        rows 4096 2 4 3 1 0 255
-        rows 4096 8 1 5 2 0 255
-        rows 4096 8 2 3 2 0 128
-        """,
-    ),
-    (
-        ("forward", LONGEST, "bf16"),
-        """
-        rows 32768 16 1 3 1 0 128
-        rows 32768 16 1 4 1 0 128
-        rows 16384 8 1 4 2 1 255
-        rows 16384 8 1 3 2 1 255
-        rows 16384 8 1 4 1 1 255
-        rows 16384 8 1 5 1 1 255
-        rows 16384 8 1 4 1 2 255
-        rows 16384 16 1 4 1 1 128
-        rows 16384 16 1 4 1 0 128
-        rows 8192 4 2 4 2 1 255
-        rows 8192 4 2 4 1 2 255
-        rows 8192 8 2 4 1 1 128
-        rows 8192 8 2 4 1 0 128
-        once 8192 4 5 1 1 0 96
-        once 8192 4 4 1 2 0 128
-        once 8192 8 4 1 1 0 64
-        once 8192 8 4 1 2 0 64
-        once 16384 16 2 1 1 0 64
-        once 16384 8 2 1 1 0 128
-        once 4096 4 8 1 2 0 64
-        """,
-    ),
-    (
-        ("forward", (16384,), "bf16"),
-        """
-        rows 16384 16 1 4 1 0 128
-        rows 16384 8 1 4 2 0 255
-        rows 16384 8 1 3 2 0 255
-        once 8192 4 5 1 1 0 96
-        once 16384 16 2 1 1 0 64
-        once 16384 8 2 1 2 0 128
+        ahead 8192 16 1 3 1 128
+        ahead 8192 8 1 3 2 255
+        ahead 2048 4 3 3 1 168
+        ahead 2048 4 3 3 2 168
         """,
     ),
     (
         ("backward", (16384, *LONGEST), "fp32"),
         """
-        rows 8192 16 1 3 2 0 128
-        rows 8192 16 1 3 2 1 128
-        rows 8192 8 1 3 2 0 255
-        rows 4096 8 1 3 2 1 255
-        rows 4096 8 1 4 2 1 255
-        rows 4096 8 1 5 2 1 255
-        rows 4096 8 2 3 2 0 128
-        rows 4096 4 2 3 2 0 255
-        rows 2048 4 2 4 2 1 255
-        rows 2048 4 3 3 2 1 168
-        rows 2048 4 4 3 2 0 128
+        ahead 2048 4 3 3 1 168
+        ahead 2048 4 3 3 2 168
+        ahead 2048 4 3 4 1 168
+        ahead 2048 4 2 4 2 255
+        ahead 1024 2 6 3 1 168
+        ahead 4096 8 1 4 2 255
         """,
     ),
     (
-        ("backward", (10240, 12288), "fp32"),
+        ("forward", LONGEST, "bf16"),
         """
-        rows 8192 8 1 3 2 1 255
-        rows 8192 8 1 3 2 0 255
-        rows 8192 16 1 3 2 1 128
-        rows 4096 8 1 4 2 1 255
-        rows 4096 8 2 3 2 0 128
-        """,
-    ),
-    (
-        ("backward", (3072,), "fp32"),
-        """
-        rows 4096 8 1 4 2 0 255
-        rows 4096 4 2 3 2 0 255
-        rows 4096 8 2 3 2 0 128
+        rows 8192 4 2 4 2 255
+        rows 8192 4 2 5 2 255
+        rows 8192 4 3 4 2 168
+        rows 8192 8 2 4 2 128
+        rows 4096 4 3 4 2 168
+        rows 4096 4 4 4 2 128
+        rows 4096 4 4 3 2 128
+        rows 16384 8 1 5 2 255
         """,
     ),
     (
         ("forward", LONGEST, "fp32"),
         """
-        rows 8192 8 1 4 2 1 255
-        rows 8192 8 1 3 2 1 255
-        rows 8192 8 1 4 2 2 255
-        rows 8192 16 1 4 2 1 128
-        rows 4096 4 2 4 2 1 255
-        rows 4096 8 2 4 2 1 128
-        rows 4096 8 2 4 2 0 128
-        rows 16384 16 1 3 2 0 128
-        once 8192 8 2 1 1 0 96
-        once 8192 8 2 1 2 0 128
-        once 8192 16 2 1 1 0 64
-        once 4096 4 5 1 1 0 96
-        once 4096 8 4 1 2 0 64
-        """,
-    ),
-    (
-        ("forward", (16384,), "fp32"),
-        """
-        rows 16384 16 1 3 2 0 128
-        once 8192 8 2 1 1 0 96
-        once 8192 16 2 1 1 0 64
-        once 16384 16 1 1 1 0 128
+        rows 8192 8 1 4 2 255
+        rows 8192 8 1 5 2 255
+        rows 8192 8 1 3 2 255
+        rows 4096 4 2 4 2 255
+        rows 4096 4 3 4 2 168
+        rows 4096 4 3 3 2 168
+        rows 2048 4 4 4 2 128
         """,
     ),
 )
@@ -538,14 +438,14 @@ def _compile_all(listed: list[dict[str, Any]]) -> int:
     for about in listed:
         candidate = Candidate(**about)
         try:
-            if candidate.kernel != "now":
-                kernel = getattr(long_rows_kernels, candidate.kernel)
+            if candidate.kernel == "rows":
                 arguments = [
                     ELEMENTS // candidate.n_cols if name == "n_rows" else 1e-5 if name == "eps" else dtypes[kind]
                     for name, kind in _types(candidate).items()
                 ]
-                kernel.warmup(*arguments, grid=(1,), **candidate.constexprs(), **candidate.options())
-            for launch in _launches_now(candidate, _groups(candidate)):
+                keywords = {**candidate.constexprs(), **candidate.options()}
+                long_rows_kernels.forward_rows.warmup(*arguments, grid=(1,), **keywords)
+            for launch in _launches(candidate):
                 kernel = getattr(layer_norm, launch.kernel)
                 numbers = {"n_rows": ELEMENTS // candidate.n_cols, "eps": 1e-5, **launch.values}
                 arguments = [
@@ -559,31 +459,20 @@ def _compile_all(listed: list[dict[str, Any]]) -> int:
 
 
 def _types(candidate: Candidate) -> dict[str, str]:
-    """The parameters of the candidate's kernel, and what each points to."""
+    """The parameters of the kernel of long_rows_kernels, and what each points to."""
     x = candidate.dtype
-    if candidate.direction == "forward":
-        made = {"X": x, "W": x, "B": x, "Y": x, "Mean": "fp32", "RSTD": "fp32", "Exchange": "i64", "n_rows": ""}
-        return {**made, "eps": ""}
-    made = {"dY": x, "X": x, "W": x, "Mean": "fp32", "RSTD": "fp32", "dX": x, "dW_partial": "fp32"}
-    return {**made, "dB_partial": "fp32", "Exchange": "i64", "n_rows": ""}
+    made = {"X": x, "W": x, "B": x, "Y": x, "Mean": "fp32", "RSTD": "fp32", "Exchange": "i64", "n_rows": ""}
+    return {**made, "eps": ""}
 
 
-def _groups(candidate: Candidate) -> int:
-    """Groups of the candidate's programs at the rows that are timed; 0 for those of the plan."""
-    return 0 if candidate.kernel == "now" else min(ELEMENTS // candidate.n_cols, candidate.groups)
-
-
-def _launches_now(candidate: Candidate, n_partials: int, n_rows: int = 0) -> list[Launch]:
-    """What the plan launches; for a candidate with `n_partials` partial rows, only the plan's reduction of these."""
+def _launches(candidate: Candidate, n_rows: int = 0) -> tuple[Launch, ...]:
+    """What the plan launches for the candidate; nothing for the kernel of long_rows_kernels."""
     n_rows = n_rows or ELEMENTS // candidate.n_cols
     device = dataclasses.replace(H200, triton=_triton_version())
     plan = forward_plan if candidate.direction == "forward" else backward_plan
-    launches = list(plan(n_rows, candidate.n_cols, candidate.dtype, device))
-    if candidate.kernel == "now":
-        return launches
-    if candidate.direction == "forward":
-        return []
-    return [dataclasses.replace(launches[-1], values={**launches[-1].values, "n_partials": n_partials})]
+    if candidate.kernel == "rows":
+        return ()
+    return plan(n_rows, candidate.n_cols, candidate.dtype, device, settings=candidate.settings())
 
 
 def _triton_version() -> str:
@@ -664,7 +553,7 @@ class Problem:
                 errors = [self._errors(each, case) for case in (cases[-1:] if each.kernel == "now" else cases)]
                 call = self._call(each, cases[-1])
                 row = {**dataclasses.asdict(each), **self.seen, "errors": errors[-1]}
-                wrong = [found for found in errors if not self._close(found) and not each.without]
+                wrong = [found for found in errors if not self._close(found)]
                 if wrong and not DRY:
                     row["error"] = f"wrong: {wrong[0]}"
                 else:
@@ -730,22 +619,20 @@ class Problem:
         from liger_kernel.kernels import layer_norm
 
         torch, n_rows = self.torch, case["n_rows"]
-        groups = 0 if candidate.kernel == "now" else min(n_rows, candidate.groups)
-        plan = _launches_now(candidate, groups, n_rows)
-        slots = plan[0].exchange_slots if candidate.kernel == "now" else n_rows * candidate.split
-        slots = 0 if candidate.kernel != "now" and candidate.split == 1 else slots
-        n_partials = max([groups, 1, *(launch.values.get("n_partials", 0) for launch in plan)])
+        plan = _launches(candidate, n_rows)
+        slots = max((launch.exchange_slots for launch in plan), default=n_rows * candidate.split)
+        n_partials = max([1, *(launch.values.get("n_partials", 0) for launch in plan)])
         tensors = dict(case)
         tensors["Exchange"] = torch.zeros(max(1, slots), dtype=torch.int64, device=self.device)
         if candidate.direction == "backward":
             for name in ("dW_partial", "dB_partial"):
                 tensors[name] = torch.empty(n_partials, self.n_cols, device=self.device)
         steps = []
-        if candidate.kernel != "now":
-            kernel = getattr(long_rows_kernels, candidate.kernel)
+        if candidate.kernel == "rows":
             arguments = [tensors[name] for name in _types(candidate)]
             keywords = {**candidate.constexprs(), **candidate.options()}
-            steps.append((kernel[(candidate.n_programs(n_rows),)], arguments, keywords))
+            grid = (min(n_rows, candidate.groups) * candidate.split,)
+            steps.append((long_rows_kernels.forward_rows[grid], arguments, keywords))
         for launch in plan:
             numbers = {**tensors, **launch.values}
             arguments = [numbers[name] for name in launch.args]

@@ -40,6 +40,20 @@ def test_every_kernel_and_number_of_warps_that_a_long_row_reaches_is_in_the_atla
     assert reached <= compiled, "add to atlas.SIZES a size that reaches what is missing"
 
 
+def test_a_kernel_that_only_another_product_of_a_target_reaches_is_in_the_atlas():
+    by_kernel = {}
+    for each in atlas.configurations(["cuda:90"]):
+        by_kernel.setdefault(each["kernel"].partition(":")[2], []).append(each)
+    found = by_kernel["_layer_norm_backward_ahead_kernel"]
+    assert {(each["constexprs"]["SPLIT"] > 1, each["args"]["X"]) for each in found} == {
+        (False, "*bf16"),
+        (True, "*bf16"),
+        (True, "*fp32"),
+    }
+    sizes = itertools.chain(*(sizes for products in atlas.PRODUCTS.values() for sizes in products.values()))
+    assert set(sizes) <= set(plan.branch_sizes())
+
+
 def test_the_sizes_are_among_those_that_the_plan_names():
     assert {*atlas.SIZES, *itertools.chain(*atlas.TUNED_SIZES.values())} <= set(plan.branch_sizes())
 

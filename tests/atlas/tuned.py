@@ -23,7 +23,7 @@ from .candidates import NO_LIMIT
 
 TABLE = Path(settings.__file__).with_name("tuned.json")
 _ABOUT = re.compile(r"(\w+)=([\w.]+)")
-_KEY = ("from", "up_to", "since", "before")
+_KEY = ("from", "up_to", "since", "before", "dtype")
 _PERSISTENT = "backward"  # whose programs walk several tiles
 
 

@@ -1,6 +1,6 @@
 """Run by test_waiting.py in a process of its own: LayerNorms of long rows side by side, with the bits of one alone.
 
-`python side_by_side.py CASE N_COLS`. The package is the one that the environment has; nothing of pytest is needed.
+`python side_by_side.py CASE N_COLS DTYPE`. The package is the one that the environment has; it needs no pytest.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from liger_kernel.transformers.functional import liger_layer_norm
 
 ELEMENTS = 2**24  # of a problem: several rows for each group of programs
+DTYPE = torch.bfloat16  # unless the command says another
 Step = Callable[[], tuple[torch.Tensor, ...]]
 
 
@@ -23,7 +24,7 @@ def step_of(n_cols: int, device: str = "cuda:0") -> Step:
     generator = torch.Generator().manual_seed(n_cols)
 
     def draw(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=generator).to(device, torch.bfloat16)
+        return torch.randn(shape, generator=generator).to(device, DTYPE)
 
     leaves = [tensor.requires_grad_() for tensor in (draw(ELEMENTS // n_cols, n_cols), draw(n_cols), draw(n_cols))]
     dy = draw(ELEMENTS // n_cols, n_cols)
@@ -136,4 +137,5 @@ CASES: dict[str, Callable[[int], None]] = {
 }
 
 if __name__ == "__main__":
+    DTYPE = getattr(torch, sys.argv[3])
     CASES[sys.argv[1]](int(sys.argv[2]))

@@ -70,6 +70,9 @@ def test_every_program_of_a_split_row_has_a_slot_that_is_read(target):
                 threads = 1 if "STAGES" in launch.constexprs else 2 * 32 * launch.num_warps
                 assert launch.constexprs["LANES"] >= max(split, threads), launch
                 assert split <= TARGETS[target].n_multiprocessors, launch
+                part = launch.constexprs.get("PART", block_n)
+                assert (split - 1) * part < n_cols <= split * part <= split * block_n, launch
+                assert split == 1 or part * launch_plan.BYTES[launch.args["X"][1:]] % 16 == 0, launch
                 assert launch.grid[0] % split == 0, launch
                 assert launch.exchange_slots in (0, n_rows * split), launch
 
@@ -149,6 +152,39 @@ def test_a_product_of_an_architecture_may_have_settings_of_its_own():
     )
 
 
+AHEAD, PIPELINED, SPLIT, TILE = (f"_layer_norm_backward{way}_kernel" for way in ("_ahead", "_pipelined", "_split", ""))
+
+
+# kernel, programs of a row, warps, passes behind
+@pytest.mark.parametrize(
+    ("dtype", "n_cols", "triton", "reached"),
+    [
+        ("bf16", 8192, "3.9.0", (TILE, 1, 8, 0)),
+        ("bf16", 10240, "3.9.0", (AHEAD, 1, 8, 0)),
+        ("fp16", 12288, "3.0.0", (AHEAD, 1, 16, 0)),
+        ("bf16", 12288, "2.3.1", (TILE, 1, 16, 0)),
+        ("bf16", 16384, "3.6.0", (AHEAD, 1, 8, 0)),
+        ("bf16", 16384, "3.5.1", (AHEAD, 2, 8, 2)),
+        ("bf16", 16384, "3.9.0", (AHEAD, 2, 8, 2)),
+        ("fp16", 16384, "3.6.0", (AHEAD, 2, 8, 2)),
+        ("bf16", 16384, "2.3.1", (SPLIT, 16, 2, 0)),
+        ("fp16", 131072, "3.9.0", (AHEAD, 32, 4, 2)),
+        ("bf16", 131071, "3.9.0", (SPLIT, 128, 2, 0)),
+        ("bf16", 131072, "2.3.1", (SPLIT, 128, 2, 0)),
+        ("fp32", 10240, "3.9.0", (TILE, 1, 8, 0)),
+        ("fp32", 12288, "3.6.0", (AHEAD, 2, 16, 1)),
+        ("fp32", 16384, "3.9.0", (AHEAD, 8, 4, 1)),
+        ("fp32", 16383, "3.9.0", (SPLIT, 8, 4, 0)),
+        ("fp32", 131072, "3.0.0", (AHEAD, 64, 4, 1)),
+        ("fp32", 131072, "2.3.1", (SPLIT, 64, 4, 0)),
+    ],
+)
+def test_how_an_h200_walks_long_rows_backward(dtype, n_cols, triton, reached):
+    launch = backward_plan(4096, n_cols, dtype, dataclasses.replace(H200, triton=triton))[0]
+    shape = launch.constexprs
+    assert (launch.kernel, shape.get("SPLIT", 1), launch.num_warps, shape.get("BEHIND", 0)) == reached
+
+
 @pytest.mark.parametrize("device", [H100, H200], ids=["H100", "H200"])
 @pytest.mark.parametrize("triton", ["2.3.1", "3.0.0", "3.6.0", "3.9.0"])
 def test_rows_are_kept_as_words_only_where_they_have_an_even_length(device, triton):
@@ -159,6 +195,7 @@ def test_rows_are_kept_as_words_only_where_they_have_an_even_length(device, trit
         for launch in plan(4096, n_cols, "bf16", device):
             assert "packed" not in launch.kernel
             assert "pipelined" not in launch.kernel
+            assert "ahead" not in launch.kernel
 
 
 @pytest.mark.parametrize(
@@ -167,13 +204,15 @@ def test_rows_are_kept_as_words_only_where_they_have_an_even_length(device, trit
         ("packed", 4096, "fp32", "4096 columns of fp32 are no words"),
         ("packed", 4095, "bf16", "4095 columns of bf16 are no words"),
         ("pipelined", 4095, "fp16", "4095 columns of fp16 are no words"),
+        ("ahead", 4095, "bf16", "4095 columns of bf16 are no words"),
         ("packed", 8192, "bf16", "block_n is 1024; 8192 columns are more than 6 packed chunks"),
     ],
 )
 def test_settings_of_words_are_refused_where_rows_have_none(kind, n_cols, dtype, named):
     settings = launch_plan.Settings(kind, 1, 1024, 4)
+    plan = forward_plan if "forward" in KINDS[kind].directions else backward_plan
     with pytest.raises(ValueError, match=named):
-        forward_plan(9, n_cols, dtype, H100, settings=settings)
+        plan(9, n_cols, dtype, H100, settings=settings)
 
 
 def test_every_kind_has_a_builder_and_nothing_else_has_one():
@@ -197,6 +236,11 @@ NO_CUDA = "it runs on CUDA devices only, and this is"
         ("pipelined", forward_plan, MI300X, f"{NO_CUDA} hip:gfx942"),
         ("pipelined", backward_plan, INTERPRETER, f"{NO_CUDA} an interpreter"),
         ("pipelined", backward_plan, OLD_H100, "it needs Triton 3.0 or later on cuda:90, and this is Triton 2.3.1"),
+        ("ahead", backward_plan, MI300X, f"{NO_CUDA} hip:gfx942"),
+        ("ahead", backward_plan, OLD_H100, "it needs Triton 3.0 or later on cuda:90, and this is Triton 2.3.1"),
+        ("ahead", backward_plan, OLD_INTERPRETER, "it needs Triton 3.0 or later on an interpreter"),
+        ("ahead", backward_plan, INTERPRETER, "4 programs of a row would wait for each other"),
+        ("ahead", forward_plan, H100, "it has no forward kernel"),
         ("unaligned", forward_plan, OLD_INTERPRETER, "it needs Triton 3.0 or later on an interpreter"),
     ],
 )
@@ -206,12 +250,21 @@ def test_a_kind_that_a_device_or_its_triton_cannot_run_is_refused_whatever_setti
         plan(9, 4098 if kind == "unaligned" else 16384, "bf16", device, settings=settings)
     assert len(str(refused.value).splitlines()) == 1
     newest = INTERPRETER if kind == "unaligned" else H100
-    there = forward_plan(9, 4098 if kind == "unaligned" else 16384, "bf16", newest, settings=settings)
+    there = (forward_plan if "forward" in KINDS[kind].directions else backward_plan)(
+        9, 4098 if kind == "unaligned" else 16384, "bf16", newest, settings=settings
+    )
     assert kind in there[0].kernel
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind].shares_rows])
-@pytest.mark.parametrize("plan", [forward_plan, backward_plan])
+@pytest.mark.parametrize(
+    ("plan", "kind"),
+    [
+        ({"forward": forward_plan, "backward": backward_plan}[direction], name)
+        for name, kind in KINDS.items()
+        if kind.shares_rows
+        for direction in kind.directions
+    ],
+)
 def test_rows_that_would_wait_for_ever_are_refused_whatever_settings_say(kind, plan):
     settings = launch_plan.Settings(kind, 1, 2048, 4, programs=1)
     few = dataclasses.replace(H100, n_multiprocessors=8)  # as a green context has them
@@ -292,7 +345,7 @@ def a_table(**row):
 
 def test_a_table_of_settings_that_the_plan_can_take_is_taken():
     check_table(a_table())
-    check_table(a_table(before="3.2", prefetch=2))
+    check_table(a_table(before="3.2", prefetch=2, dtype="bf16"))
 
 
 @pytest.mark.parametrize(
@@ -303,11 +356,13 @@ def test_a_table_of_settings_that_the_plan_can_take_is_taken():
         ({"num_warps": 0}, "num_warps is 0"),
         ({"prefetch": 3}, "prefetch is 3"),
         ({"max_registers": 7}, "max_registers is 7"),
+        ({"behind": 3}, "behind is 3"),
         ({"stages": 0}, "stages is 0"),
         ({"stages": 2, "prefetch": 1}, "stages is 2, prefetch 1"),
         ({"steps": 2}, "steps is no setting"),
         ({"before": 3.2}, "before is 3.2"),
         ({"since": 3.2}, "since is 3.2"),
+        ({"dtype": "fp64"}, "dtype is 'fp64'"),
         ({"from": 513}, "up_to is missing or below from"),
     ],
     ids=str,

@@ -1,0 +1,239 @@
+# mypy: disable-error-code="attr-defined"
+"""A LayerNorm backward kernel for long rows, whole or shared, which are copied ahead and finished later.
+
+STAGES of the loop over rows makes Triton, from 3.0 on, copy dy and x of the next STAGES - 1 passes to shared memory
+without registers (loops.py), which so hold dw and db of more columns. Rows are words of 32 bits (packed.py): an fp32
+element, or two of 16 bits. Weights of 16 bits stay packed, too: unpacked, they would take the registers of a row.
+
+SPLIT neighbouring programs share a row, and each takes PART columns of it. A pass publishes the sums of one row
+(exchange.py), and finishes the row of BEHIND passes before, whose dy and x it has kept as words: all programs of the
+row published its sums BEHIND passes ago, so that they have mostly arrived. Where BEHIND is 0, a pass finishes the row
+that it has read.
+
+Why no program waits for ever: a program publishes the sums of a pass before it waits in that pass, and waits only for
+sums of that pass or of an earlier one, of the programs of its own group. So the program of a group that is furthest
+back waits for nothing that its group has not published, or will publish without waiting. That all programs of a group
+get a place is `geometry.can_wait`'s.
+
+Why no slot is read wrong: each row has slots of its own for the whole launch, so BEHIND needs no further ones. A slot
+is written once, by one program, in one pass; it is empty before, and nothing writes it after. A pass without a row, at
+the end, publishes nothing. A pass whose earlier row does not exist, at the beginning, reads the slots of the group's
+first row, which was published in the first pass at the latest, and stores nothing.
+"""
+
+import triton
+import triton.language as tl
+
+from .exchange import collect, peek, publish
+from .loops import pipelined, with_loops
+from .packed import as_words, half, half_after, hold, kept, pack_halves, zero_after
+from .sums import sum_both
+
+# lint: allow not-interpreted (the plan lets no interpreter share rows: whole ones reach no inline assembly there)
+
+
+@triton.jit
+def _statistic(pointer, row, n_rows):
+    """mean or rstd of a row; loaded as [1], and so copied ahead as the row is: a scalar is waited for at its load."""
+    rows = tl.full([1], 0, tl.int64) + row
+    return tl.sum(tl.load(pointer + rows, mask=rows < n_rows, other=0.0), axis=0)
+
+
+@with_loops
+@triton.jit
+def _layer_norm_backward_ahead_kernel(
+    dY,
+    X,
+    W,
+    Mean,
+    RSTD,
+    dX,
+    dW_partial,
+    dB_partial,
+    Exchange,
+    n_rows,
+    N_COLS: tl.constexpr,
+    SPLIT: tl.constexpr,
+    PART: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    PACK: tl.constexpr,
+    LANES: tl.constexpr,
+    STAGES: tl.constexpr,
+    BEHIND: tl.constexpr,
+    HAS_W: tl.constexpr,
+    NEED_DX: tl.constexpr,
+    NEED_DW: tl.constexpr,
+    NEED_DB: tl.constexpr,
+):
+    """dx, and the program's share of dw and db, which stays in registers; group p // SPLIT takes every (number of
+    groups)-th row, program p PART of its columns.
+
+    dY, X, dX                 [n_rows, N_COLS], fp32 / fp16 / bf16, N_COLS even if 16 bits
+    W                         [N_COLS], X's dtype or fp32; read only where HAS_W
+    Mean, RSTD                [n_rows], fp32: as forward stored them
+    dW_partial, dB_partial    [groups, N_COLS], fp32
+    Exchange                  [n_rows, SPLIT], int64, zeros: the slots (exchange.py)
+    Settings                  "ahead": BLOCK_N, STAGES and BEHIND are those of that name, SPLIT as many programs as hold
+                              a row, PART their equal shares in multiples of 16 bytes, PACK 2 where a word has two
+                              elements, LANES lanes that read a row's slots; programs bounds the grid
+    Why                       long rows: the next ones take no registers, and their sums have arrived when needed
+
+    With SPLIT 1, and where dx is not wanted, there is nothing to wait for, and BEHIND is 0.
+    """
+    exchanges: tl.constexpr = NEED_DX and SPLIT > 1
+    row_words: tl.constexpr = N_COLS // PACK
+    part_words: tl.constexpr = PART // PACK
+    block_words: tl.constexpr = BLOCK_N // PACK
+    whole: tl.constexpr = N_COLS == SPLIT * BLOCK_N  # every lane of a block has a column
+    part = tl.program_id(0) % SPLIT
+    group = tl.program_id(0) // SPLIT
+    n_groups = tl.num_programs(0) // SPLIT
+    inside = tl.expand_dims(tl.arange(0, block_words), 0)
+    cols = part * part_words + inside
+    mask = inside < part_words
+    if N_COLS < SPLIT * PART:  # the last part is shorter
+        mask = mask & (cols < row_words)
+    lanes = tl.arange(0, LANES)
+    dy_words = as_words(dY, PACK)
+    x_words = as_words(X, PACK)
+    dw_first = tl.zeros([1, block_words], tl.float32)
+    db_first = tl.zeros([1, block_words], tl.float32)
+    if HAS_W:
+        w_first = hold(W, cols, mask, PACK, 0)
+    if PACK == 2:
+        dw_second = tl.zeros([1, block_words], tl.float32)
+        db_second = tl.zeros([1, block_words], tl.float32)
+        if HAS_W:
+            w_second = hold(W, cols, mask, PACK, 1)
+    if BEHIND > 0:
+        mean_held = 0.0
+        rstd_held = 0.0
+        dy_held = tl.zeros([1, block_words], dy_words.dtype.element_ty)
+        x_held = tl.zeros([1, block_words], dy_words.dtype.element_ty)
+    if BEHIND > 1:
+        mean_held2 = 0.0
+        rstd_held2 = 0.0
+        dy_held2 = tl.zeros([1, block_words], dy_words.dtype.element_ty)
+        x_held2 = tl.zeros([1, block_words], dy_words.dtype.element_ty)
+    # lint: allow not-portable (the name of tl.range or range, which every release takes)
+    for number in pipelined(group, n_rows + BEHIND * n_groups, n_groups, num_stages=STAGES):
+        following = number + 0 * group  # in an interpreter a loop counts in numbers of Python, which have no type
+        offsets = following.to(tl.int64) * row_words + cols
+        wanted = mask
+        if BEHIND > 0:
+            wanted = mask & (following + 0 * inside < n_rows)
+        dy_next = tl.load(dy_words + offsets, mask=wanted, other=0)
+        x_next = tl.load(x_words + offsets, mask=wanted, other=0)
+        row = following - BEHIND * n_groups
+        if exchanges:
+            slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
+            if BEHIND > 0:
+                words = peek(slots, lanes, SPLIT)
+        mean = _statistic(Mean, following, n_rows)
+        rstd = _statistic(RSTD, following, n_rows)
+        zero = (rstd < 0.0).to(tl.int32)  # of which no compiler knows that no rstd is negative
+        # dy is 0 in a masked column, so what x holds there adds nothing
+        if PACK == 2:
+            dy_first = half(dy_next, X, 0)
+            dy_second = half(dy_next, X, 1)
+            x_first = dy_first * (half(x_next, X, 0) - mean)
+            x_second = dy_second * (half(x_next, X, 1) - mean)
+        else:
+            dy_first = dy_next
+            x_first = dy_next * (x_next - mean)
+        if NEED_DW:
+            dw_first += x_first * rstd
+            if PACK == 2:
+                dw_second += x_second * rstd
+        if NEED_DB:
+            db_first += dy_first
+            if PACK == 2:
+                db_second += dy_second
+        if not whole:
+            # what is 0 throughout takes neither registers nor instructions
+            dw_first = tl.where(mask, dw_first, 0.0)
+            db_first = tl.where(mask, db_first, 0.0)
+            if PACK == 2:
+                dw_second = tl.where(mask, dw_second, 0.0)
+                db_second = tl.where(mask, db_second, 0.0)
+        if NEED_DX:
+            if HAS_W:
+                if PACK == 2:
+                    w0 = half_after(w_first, W, zero, 0)
+                    w1 = half_after(w_second, W, zero, 1)
+                    total = dy_first * w0 + dy_second * w1
+                    products = x_first * w0 + x_second * w1
+                else:
+                    total = dy_first * w_first
+                    products = x_first * w_first
+            elif PACK == 2:
+                total = dy_first + dy_second
+                products = x_first + x_second
+            else:
+                # a value that the loop carries is not reduced as it is: Triton 2.3.1's compiler crashes on that
+                total = dy_first
+                products = x_first
+            if not whole:
+                total = tl.where(mask, total, 0.0)
+                products = tl.where(mask, products, 0.0)
+            c1, c2 = sum_both(total, products)
+            if exchanges:
+                publish(Exchange + following.to(tl.int64) * SPLIT + part, c1, c2, following < n_rows)
+            if BEHIND == 0:
+                dy = dy_next
+                x = x_next
+                if exchanges:
+                    words = peek(slots, lanes, SPLIT)
+            if exchanges:
+                c1, c2 = collect(words, slots, lanes, SPLIT)
+            if BEHIND > 0:
+                mean_next = mean
+                rstd_next = rstd
+                if BEHIND > 1:
+                    dy = dy_held2
+                    x = x_held2
+                    mean = mean_held2
+                    rstd = rstd_held2
+                    mean_held2 = kept(mean_held)
+                    rstd_held2 = kept(rstd_held)
+                    dy_held2 = kept(dy_held)
+                    x_held2 = kept(x_held)
+                else:
+                    dy = dy_held
+                    x = x_held
+                    mean = mean_held
+                    rstd = rstd_held
+                mean_held = kept(mean_next)
+                rstd_held = kept(rstd_next)
+                dy_held = kept(dy_next)
+                x_held = kept(x_next)
+            zero = zero_after(c2, rstd)
+            k2 = c2 * (1.0 / N_COLS) * rstd * rstd * rstd
+            k1 = c1 * (1.0 / N_COLS) * rstd
+            dx_words = as_words(dX, PACK) + (row.to(tl.int64) * row_words + cols)
+            wanted = mask
+            if BEHIND > 0:
+                wanted = mask & (row + 0 * inside >= 0)
+            if PACK == 2:
+                g_first = half_after(dy, X, zero, 0)
+                g_second = half_after(dy, X, zero, 1)
+                if HAS_W:
+                    g_first = g_first * half_after(w_first, W, zero, 0)
+                    g_second = g_second * half_after(w_second, W, zero, 1)
+                dx_first = g_first * rstd - ((half_after(x, X, zero, 0) - mean) * k2 + k1)
+                dx_second = g_second * rstd - ((half_after(x, X, zero, 1) - mean) * k2 + k1)
+                tl.store(dx_words, pack_halves(dx_first, dx_second, dX), mask=wanted)
+            else:
+                g_first = dy
+                if HAS_W:
+                    g_first = dy * w_first
+                tl.store(dx_words, g_first * rstd - ((x - mean) * k2 + k1), mask=wanted)
+    partial = group.to(tl.int64) * N_COLS + PACK * cols
+    if NEED_DW:
+        tl.store(dW_partial + partial, dw_first, mask=mask)
+        if PACK == 2:
+            tl.store(dW_partial + (partial + 1), dw_second, mask=mask)
+    if NEED_DB:
+        tl.store(dB_partial + partial, db_first, mask=mask)
+        if PACK == 2:
+            tl.store(dB_partial + (partial + 1), db_second, mask=mask)

@@ -1,0 +1,187 @@
+"""The backward of long rows that are copied ahead and finished some passes later: whole rows, and shared ones.
+
+Whole rows run wherever the kernel does. Shared ones wait for each other, which no interpreter can: there, the programs
+run twice on the same slots, and what they find in them the second time is what a GPU waits for.
+"""
+
+from __future__ import annotations
+
+import operator
+
+import pytest
+import torch
+import triton
+import triton.language as tl
+
+from liger_kernel.kernels import layer_norm_ahead as module
+from liger_kernel.kernels import plan as launch_plan
+from liger_kernel.kernels.device import DeviceProperties
+from liger_kernel.kernels.exchange import published
+from liger_kernel.kernels.plan import Settings, backward_plan
+from liger_kernel.kernels.sums import add_two
+from liger_kernel.ops import problem as problems
+from liger_kernel.ops.utils import compare_version, is_hip
+
+from .api import liger_layer_norm
+from .inputs import DTYPES, FP16, HALF_DTYPES, problem
+from .reference import check, evaluate, torch_layer_norm
+
+KERNEL = "_layer_norm_backward_ahead_kernel"
+
+
+@pytest.fixture
+def ahead(monkeypatch):
+    """`ahead(settings)`: every backward of the test takes these."""
+    if compare_version("triton", operator.lt, "3.0"):
+        pytest.skip("Triton 2 has no loop that copies rows ahead, so its plans have none: run with 3.0 or later")
+    if is_hip():
+        pytest.skip("the kernel holds PTX, so that a plan for ROCm refuses it: run on a CUDA GPU or interpreted")
+    problems._problem.cache_clear()
+
+    def force(settings: Settings) -> None:
+        monkeypatch.setattr(launch_plan, "forward_settings", lambda *arguments: Settings("tile", 1, 32768, 4))
+        monkeypatch.setattr(launch_plan, "backward_settings", lambda *arguments: settings)
+
+    yield force
+    problems._problem.cache_clear()
+
+
+# blocks that are full, that end within a row, and within a word of 16 bytes; more rows than programs and fewer
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_cols", [512, 300, 302])
+def test_whole_rows(n_cols, dtype, device, ahead, launches):
+    ahead(Settings("ahead", 1, 512, 4, programs=1, stages=3, behind=1))
+    for n_rows in (1, 9):
+        check(*problem(n_rows, n_cols, dtype=dtype, device=device))
+    assert {launched.kernel for launched in launches if "backward" in launched.kernel} == {
+        KERNEL,
+        "_layer_norm_backward_reduce_kernel",
+    }
+    assert all(launched.kwargs["BEHIND"] == 0 for launched in launches if launched.kernel == KERNEL)
+
+
+@pytest.mark.parametrize("dtype", HALF_DTYPES)
+def test_parameters_in_fp32_and_none(dtype, device, ahead):
+    ahead(Settings("ahead", 1, 512, 4, programs=1, stages=3))
+    x, w, b, dy = problem(9, 300, dtype=dtype, device=device)
+    check(x, w.float(), b.float(), dy)
+    check(x, None, b, dy)
+    check(x, None, None, dy)
+
+
+@pytest.mark.parametrize("frozen", [("x",), ("w",), ("b",), ("w", "b"), ("x", "w")], ids="".join)
+@pytest.mark.parametrize("dtype", [FP16, DTYPES[0]])
+def test_only_what_is_wanted(dtype, frozen, device, ahead):
+    ahead(Settings("ahead", 1, 512, 4, programs=1, stages=3))
+    check(*problem(9, 300, dtype=dtype, device=device), frozen=frozen)
+
+
+def test_values_that_are_hard(device, ahead):
+    ahead(Settings("ahead", 1, 512, 4, programs=1, stages=3))
+    hard_values(problem(9, 302, dtype=torch.float16, device=device))
+
+
+@pytest.mark.device("programs that wait for each other cannot be interpreted")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_cols", [4096, 5000, 16384, 20002])
+@pytest.mark.parametrize("behind", [0, 1, 2])
+def test_shared_rows_that_wait(behind, n_cols, dtype, device, ahead, launches):
+    ahead(Settings("ahead", 1, 2048, 4, programs=2, stages=3, behind=behind, max_registers=255))
+    for n_rows in (1, 3, 700):
+        x, w, b, dy = problem(n_rows, n_cols, dtype=dtype, device=device)
+        first = check(x, w, b, dy)
+        for result, again in zip(first, evaluate(liger_layer_norm, x, w, b, 1e-6, dy)):
+            assert torch.equal(result, again)
+    assert {launched.kwargs["BEHIND"] for launched in launches if launched.kernel == KERNEL} == {behind}
+    check(x, w.float(), b.float(), dy)
+    check(x, None, None, dy)
+    for frozen in (("x",), ("w",), ("b",), ("w", "b"), ("x", "w")):
+        check(x, w, b, dy, frozen=frozen)
+
+
+@pytest.mark.device("programs that wait for each other cannot be interpreted")
+@pytest.mark.parametrize("behind", [0, 1, 2])
+def test_values_that_are_hard_on_shared_rows(behind, device, ahead):
+    ahead(Settings("ahead", 1, 2048, 4, programs=2, stages=3, behind=behind, max_registers=255))
+    hard_values(problem(300, 20002, dtype=torch.float16, device=device))
+
+
+def hard_values(arguments) -> None:
+    x, w, b, dy = arguments
+    check((x.float() + 1e4).half(), w, b, dy)
+    clean = check(x, w, b, dy)
+    huge = x.clone()
+    huge[:, 0] = 6e4  # the first element alone decides the variance
+    check(huge, w, b, dy)
+    x[4, 17] = float("nan")
+    got = evaluate(liger_layer_norm, x, w, b, 1e-6, dy)
+    others = torch.arange(len(x), device=x.device) != 4
+    assert got.dx[4].isnan().all()
+    assert torch.equal(got.dx[others], clean.dx[others])
+    assert torch.equal(got.db, clean.db)
+
+
+@triton.jit
+def read(slots, lanes, SPLIT: tl.constexpr):
+    return tl.load(slots + tl.minimum(lanes, SPLIT - 1))
+
+
+@triton.jit
+def add_up(words, slots, lanes, SPLIT: tl.constexpr):
+    first, second = published(words)
+    return tl.reduce((tl.where(lanes < SPLIT, first, 0.0), tl.where(lanes < SPLIT, second, 0.0)), 0, add_two)
+
+
+@triton.jit
+def same(words):
+    return words
+
+
+# Blocks that are full, equal parts that end within them, and a last part that is shorter; a group has several rows.
+@pytest.mark.parametrize(
+    ("behind", "n_cols", "dtype"),
+    [
+        *(
+            pytest.param(behind, 190, *dtype.values, id=f"{behind}-190-{dtype.id}", marks=dtype.marks)
+            for behind in (0, 1, 2)
+            for dtype in DTYPES
+        ),
+        (1, 128, torch.float32),
+        (2, 128, torch.float16),
+        (1, 176, torch.float16),
+    ],
+)
+def test_shared_rows_whose_sums_are_there(behind, n_cols, dtype, device, ahead, monkeypatch):
+    if device != "cpu":
+        pytest.skip("a GPU's programs wait for each other: test_shared_rows_that_wait")
+    for name, standin in (("peek", read), ("collect", add_up), ("kept", same)):
+        monkeypatch.setattr(module, name, standin)
+    settings = Settings("ahead", 1, 64, 1, stages=3, behind=behind, max_registers=255)
+    x, w, _, dy = problem(9, n_cols, dtype=dtype)
+    assert_right(x, w, dy, settings)
+
+
+def assert_right(x, w, dy, settings: Settings) -> None:
+    """Run the main launch of the plan twice on the same slots; hold dx, and the sum of the partial rows, to torch's."""
+    name = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[x.dtype]
+    n_rows, n_cols = x.shape
+    # as few multiprocessors as may share such rows, so that a group has several
+    device = DeviceProperties("cuda:90", 6 * (-(-n_cols // settings.block_n) - 1) + 1)
+    launch, reduction = backward_plan(n_rows, n_cols, name, device, settings=settings)
+    assert launch.constexprs["BEHIND"] == settings.behind
+    assert 2 * launch.grid[0] < n_rows * launch.constexprs["SPLIT"]
+    mean, rstd = x.float().mean(1), (x.double().var(1, correction=0) + 1e-6).rsqrt().float()
+    partials = [torch.full((reduction.values["n_partials"], n_cols), float("nan")) for _ in "wb"]
+    slots, dx = torch.zeros(launch.exchange_slots, dtype=torch.int64), torch.empty_like(x)
+    values = {"dY": dy, "X": x, "W": w, "Mean": mean, "RSTD": rstd, "dX": dx, "n_rows": n_rows}
+    values |= {"dW_partial": partials[0], "dB_partial": partials[1], "Exchange": slots}
+    for _ in range(2):
+        dx.fill_(float("nan"))
+        kernel = getattr(module, launch.kernel)
+        kernel[launch.grid](*(values[each] for each in launch.args), **launch.constexprs, num_warps=launch.num_warps)
+    assert (slots != 0).all()
+    truth = evaluate(torch_layer_norm, x.double(), w.double(), w.double(), 1e-6, dy.double())
+    rounding = 2 * torch.finfo(x.dtype).eps
+    sums = [each.sum(0) for each in partials]
+    for got, wanted, allowed in ((dx, truth.dx, rounding), (sums[0], truth.dw, 1e-5), (sums[1], truth.db, 1e-5)):
+        assert (got.double() - wanted).abs().max() <= allowed * wanted.abs().max()
