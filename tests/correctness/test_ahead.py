@@ -172,14 +172,19 @@ def assert_right(x, w, dy, settings: Settings) -> None:
     assert 2 * launch.grid[0] < n_rows * launch.constexprs["SPLIT"]
     mean, rstd = x.float().mean(1), (x.double().var(1, correction=0) + 1e-6).rsqrt().float()
     partials = [torch.full((reduction.values["n_partials"], n_cols), float("nan")) for _ in "wb"]
-    slots, dx = torch.zeros(launch.exchange_slots, dtype=torch.int64), torch.empty_like(x)
+    # the rows that the last passes do not have would lie behind those that there are
+    passes = settings.behind * launch.grid[0]
+    exchange, dx = torch.zeros(launch.exchange_slots + passes, dtype=torch.int64), torch.empty_like(x)
+    slots, behind = exchange[: launch.exchange_slots], exchange[launch.exchange_slots :]
     values = {"dY": dy, "X": x, "W": w, "Mean": mean, "RSTD": rstd, "dX": dx, "n_rows": n_rows}
-    values |= {"dW_partial": partials[0], "dB_partial": partials[1], "Exchange": slots}
+    values |= {"dW_partial": partials[0], "dB_partial": partials[1], "Exchange": exchange}
     for _ in range(2):
         dx.fill_(float("nan"))
         kernel = getattr(module, launch.kernel)
         kernel[launch.grid](*(values[each] for each in launch.args), **launch.constexprs, num_warps=launch.num_warps)
     assert (slots != 0).all()
+    if compare_version("triton", operator.ge, "3.1"):  # 3.0's interpreter stores a scalar whatever the mask says
+        assert (behind == 0).all()
     truth = evaluate(torch_layer_norm, x.double(), w.double(), w.double(), 1e-6, dy.double())
     rounding = 2 * torch.finfo(x.dtype).eps
     sums = [each.sum(0) for each in partials]
