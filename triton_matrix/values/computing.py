@@ -19,6 +19,8 @@ from ..codegen.worker import IMPORT_SECONDS
 from ..launches.import_names import digest_with_siblings
 from .outcomes import ENDED, LOST, READ, Change, Outcome, change_of, read
 
+SECONDS = 20.0  # of CPU time that a launch may take in a release, where nothing else is said
+AGAIN = "again"  # the second turn, of what some release was late with
 HANGS = 20  # times its budget of CPU time that a launch may take here: a machine may do other things too
 TIMED_OUT = 124
 CHILD, COMPARE = Path(__file__).with_name("child.py"), Path(__file__).with_name("compare.py")
@@ -63,7 +65,10 @@ def compute(
 
     def ask(release: str, asked: Sequence[Mapping[str, Any]], turn: str) -> Optional[dict[str, Outcome]]:
         request = {"code": code_digest(), **settings, "launches": list(asked), "torch": (torch or {}).get(release)}
-        timeout_s = 60 + HANGS * float(settings.get("seconds", 20)) * len(asked)
+        seconds = float(settings.get("seconds", SECONDS))
+        if turn == AGAIN:  # the same programs everywhere: they took about that long, and may take a little longer now
+            request["seconds"] = 2 * seconds
+        timeout_s = 60 + HANGS * seconds * len(asked)
         try:
             outcomes = _of_one(pythons[release], request, folder / release / turn, timeout_s, children)
         except commands.ToolError as problem:
@@ -94,7 +99,7 @@ def compute(
         if ran:
             again.append({**launch, "most": min(ran)})
     if again:
-        for release, rows in all_releases(list(answers), again, "again").items():
+        for release, rows in all_releases(list(answers), again, AGAIN).items():
             answers[release].update(rows)
     return answers
 
