@@ -170,7 +170,6 @@ def _layer_norm_backward_ahead_kernel(
                 total = dy_first + dy_second
                 products = x_first + x_second
             else:
-                # a value that the loop carries is not reduced as it is: Triton 2.3.1's compiler crashes on that
                 total = dy_first
                 products = x_first
             if not whole:

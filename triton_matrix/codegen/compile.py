@@ -216,8 +216,7 @@ def _measure_cuda(group: list[Result], noted: list[dict[str, Any]], target: Targ
     cubins = [result.stages["cubin"] for result in group]
     codes = [cuda_metrics.code_of(cubin) for cubin in cubins]
     listings = cuda_metrics.disassemble(codes, target, adapter.tool("nvdisasm"))
-    unknown: list[Optional[list[str]]] = [None] * len(group)
-    for result, cubin, operations, each in zip(group, cubins, listings or unknown, noted):
+    for result, cubin, operations, each in zip(group, cubins, listings, noted):
         usage = cuda_metrics.resource_usage(cubin, adapter.tool("cuobjdump"))
         spills = ptxas.spills(each["ptxas"])
         result.metrics = cuda_metrics.metrics(usage, spills, operations, each["num_warps"], each["shared"], target)

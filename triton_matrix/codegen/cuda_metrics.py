@@ -11,7 +11,7 @@ import re
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -99,11 +99,11 @@ def parse_resource_usage(text: str) -> dict[str, int]:
     return {name: int(value) for name, value in _RESOURCE.findall(lines[0])}
 
 
-def disassemble(codes: list[bytes], target: Target, nvdisasm: str) -> Optional[list[list[str]]]:
+def disassemble(codes: list[bytes], target: Target, nvdisasm: str) -> Sequence[Optional[list[str]]]:
     """The operation of each instruction ("LDG.E.128") of each code section.
 
-    None where the disassembler is older than the target: Triton 3.6.0 brings a compiler for sm_103, and none that reads
-    its code.
+    None for each where the disassembler is older than the target: Triton 3.6.0 brings a compiler for sm_103, and none
+    that reads its code.
     """
     with tempfile.TemporaryDirectory(prefix="triton-matrix-codegen-") as folder:
         path = Path(folder) / "code.bin"
@@ -112,7 +112,7 @@ def disassemble(codes: list[bytes], target: Target, nvdisasm: str) -> Optional[l
             text = run_tool([nvdisasm, "--binary", f"SM{target.arch}", str(path)])
         except ToolError as problem:
             if f"'SM{target.arch}' is not defined" in str(problem):
-                return None
+                return [None] * len(codes)
             raise
     operations = dict(parse_sass(text))
     result, start = [], 0

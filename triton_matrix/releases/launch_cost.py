@@ -17,6 +17,7 @@ from typing import Any
 
 from ..base import cells, commands, compiler_variables, files, tables, versions
 from ..bench import launching
+from ..bench.device import workers
 from ..environments import stamped
 from ..evidence import toolchain
 from .codegen_cli import add_naming_options, is_chosen, rows_of, table_of
@@ -89,20 +90,22 @@ def _here(paths: Sequence[Path]) -> list[_Column]:
     """This Python's Triton, and each unpacked one in front of it; the oldest first.
 
     Raises:
-        ValueError: one cannot be imported.
+        ValueError: one cannot be imported, or two have one release.
     """
-    columns = []
-    for path in [None, *map(files.as_given, paths)]:
+    columns: dict[str, _Column] = {}
+    for path in [None, *workers.unpacked([files.as_given(path) for path in paths])]:
         front = filter(None, [str(path or ""), os.environ.get("PYTHONPATH")])
         env = {"PYTHONPATH": os.pathsep.join(front)}
-        code = "import triton; print(triton.__file__); print(triton.__version__)"
-        done = commands.captured([sys.executable, "-W", "ignore", "-c", code], env={**os.environ, **env})
-        where, _, release = done.stdout.strip().partition("\n")
-        if done.returncode or (path and path not in Path(where).parents):
-            given = f"triton-path is {str(path)!r}; allowed is" if path else "level device needs"
-            raise ValueError(f"{given} a folder with an unpacked Triton" if path else f"{given} Triton in this Python")
-        columns.append(_Column(versions.plain(release), lambda: Path(sys.executable), env))
-    return sorted(columns, key=lambda column: versions.key(column.name))
+        command = [sys.executable, "-W", "ignore", "-c", "import triton; print(triton.__version__)"]
+        done = commands.captured(command, env={**os.environ, **env})
+        if done.returncode:
+            what = f"triton-path is {str(path)!r}, whose" if path else "level device asks this Python's Triton, and its"
+            raise ValueError(f"{what} triton cannot be imported: {done.stderr.strip().splitlines()[-1]}")
+        name = versions.plain(done.stdout.strip())
+        if name in columns:
+            raise ValueError(f"triton-path is {str(path)!r}, triton {name}, which is there already")
+        columns[name] = _Column(name, lambda: Path(sys.executable), env)
+    return [columns[name] for name in sorted(columns, key=versions.key)]
 
 
 def _asked(

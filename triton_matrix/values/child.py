@@ -27,7 +27,7 @@ from ..codegen.cli import installed_triton
 from ..launches import loading
 from . import arrays, device, forked, reference, running
 from .executor import Executor
-from .outcomes import ABOUT, LOST, READ, ROWS
+from .outcomes import ABOUT, LOST, READ, ROWS, SECONDS
 from .repairs import REPAIRS
 
 Compute = Callable[[Any], running.Computed]
@@ -73,7 +73,7 @@ def _interpreted(asked: Mapping[str, Any], out: Path, folder: Path) -> tuple[int
     """A row for each launch: from what was kept, else computed; gives how many were, and what all modules read."""
     os.environ[env_vars.INTERPRET] = "1"  # read when Triton is imported
     kept = _kept(asked)
-    level, settings = asked.get("level", "interpreter"), [asked.get("most", 64), asked.get("seconds", 20.0)]
+    level, settings = asked.get("level", "interpreter"), [asked.get("most", 64), asked.get("seconds", SECONDS)]
     read: list[reads.Reads] = []
     left: dict[str, list[dict[str, Any]]] = {}
     for launch in asked["launches"]:
@@ -124,7 +124,7 @@ class _Work:
     def start(self) -> Callable[[Any], dict[str, Any]]:
         """What computes a launch, with modules that are loaded anew; called in a process of its own."""
         asked = self._asked
-        root, most, seconds = asked.get("source_root"), asked.get("most", 64), asked.get("seconds", 20.0)
+        root, most, seconds = asked.get("source_root"), asked.get("most", 64), asked.get("seconds", SECONDS)
         target = targets.parse(asked.get("target", "cuda:90"))
         loader = loading.Loader(target, root and Path(root), asked.get("torch"))
 

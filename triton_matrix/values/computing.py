@@ -17,10 +17,8 @@ from ..base.children import Children
 from ..base.reads import Reads
 from ..codegen.worker import IMPORT_SECONDS
 from ..launches.import_names import digest_with_siblings
-from .outcomes import ENDED, LOST, READ, Change, Outcome, change_of, read
+from .outcomes import ENDED, LOST, READ, SECONDS, Change, Outcome, change_of, read
 
-SECONDS = 20.0  # of CPU time that a launch may take in a release, where nothing else is said
-AGAIN = "again"  # the second turn, of what some release was late with
 HANGS = 20  # times its budget of CPU time that a launch may take here: a machine may do other things too
 TIMED_OUT = 124
 CHILD, COMPARE = Path(__file__).with_name("child.py"), Path(__file__).with_name("compare.py")
@@ -63,11 +61,11 @@ def compute(
         raise ValueError(f"two launches are called {twice!r}; each needs a name of its own")
     children = Children()
 
-    def ask(release: str, asked: Sequence[Mapping[str, Any]], turn: str) -> Optional[dict[str, Outcome]]:
+    def ask(
+        release: str, asked: Sequence[Mapping[str, Any]], turn: str, seconds: float
+    ) -> Optional[dict[str, Outcome]]:
         request = {"code": code_digest(), **settings, "launches": list(asked), "torch": (torch or {}).get(release)}
-        seconds = float(settings.get("seconds", SECONDS))
-        if turn == AGAIN:  # the same programs everywhere: they took about that long, and may take a little longer now
-            request["seconds"] = 2 * seconds
+        request["seconds"] = seconds
         timeout_s = 60 + HANGS * seconds * len(asked)
         try:
             outcomes = _of_one(pythons[release], request, folder / release / turn, timeout_s, children)
@@ -78,10 +76,10 @@ def compute(
         return outcomes
 
     def all_releases(
-        some: Iterable[str], asked: Sequence[Mapping[str, Any]], turn: str
+        some: Iterable[str], asked: Sequence[Mapping[str, Any]], turn: str, seconds: float
     ) -> dict[str, dict[str, Outcome]]:
         with concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
-            futures = {release: pool.submit(ask, release, asked, turn) for release in some}
+            futures = {release: pool.submit(ask, release, asked, turn, seconds) for release in some}
             try:
                 by_release = {release: future.result() for release, future in futures.items()}
             except BaseException:  # it is interrupted: nothing more begins, and what runs ends
@@ -91,15 +89,16 @@ def compute(
                 raise
         return {release: rows for release, rows in by_release.items() if rows is not None}
 
-    answers = all_releases(pythons, launches, "first")
+    seconds = float(settings.get("seconds", SECONDS))
+    answers = all_releases(pythons, launches, "first", seconds)
     again = []
     for launch in launches:
         ran = [len(rows[launch["name"]].programs) for rows in answers.values() if rows[launch["name"]].status == "late"]
         ran = [count for count in ran if count > 1]
         if ran:
             again.append({**launch, "most": min(ran)})
-    if again:
-        for release, rows in all_releases(list(answers), again, AGAIN).items():
+    if again:  # the same programs everywhere: they took about that long, and may take a little longer now
+        for release, rows in all_releases(list(answers), again, "again", 2 * seconds).items():
             answers[release].update(rows)
     return answers
 
@@ -131,7 +130,7 @@ def shared(
 
     def ask(number: int) -> dict[str, Outcome]:
         request = {**settings, "launches": list(shares[number])}
-        return _of_one(python, request, folder / str(number), IMPORT_SECONDS + 20.0 * len(shares[number]))
+        return _of_one(python, request, folder / str(number), IMPORT_SECONDS + SECONDS * len(shares[number]))
 
     with concurrent.futures.ThreadPoolExecutor(max(1, len(shares))) as pool:
         return {name: outcome for rows in pool.map(ask, range(len(shares))) for name, outcome in rows.items()}

@@ -12,6 +12,7 @@ ABOUT = "about.json"  # versions of what computed
 LOST = 3  # exit status of a child whose GPU was lost: what is left needs a new process
 ENDED = "the process ended in it"  # of a launch that began, and of which nothing else is known
 READ = "read.json"  # what the modules read, and how many launches were computed
+SECONDS = 20.0  # of CPU time that a launch may take in a release, where nothing else is said
 ROWS = "rows.jsonl"  # a line for each launch as it begins, one as it ends
 
 

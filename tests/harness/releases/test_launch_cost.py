@@ -155,3 +155,10 @@ def test_level_device_asks_this_pythons_triton_and_those_put_in_front(tmp_path, 
         ("3.9.0", sys.executable, str(newer)),
     ]
     assert asked == [*columns, *reversed(columns)]
+
+
+def test_two_tritons_of_one_release_are_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PYTHONPATH", str(unpacked(tmp_path, "3.6.0")))
+    path = str(unpacked(tmp_path / "other", "3.6.0"))
+    assert launch_cost.main(["--level", "device", "--triton-path", path, "--root", str(ROOT)]) == 2
+    assert f"triton-path is {path!r}, triton 3.6.0, which is there already" in capsys.readouterr().err

@@ -219,8 +219,8 @@ def _questions(launch: Launched, rows: Mapping[str, Judged], held: Held, arrays:
 
 def _beside(label: str, rows: Mapping[str, Judged], beside: Optional[Beside], arrays: Path) -> Iterator[_Question]:
     """The oldest Triton of this run against the one before it in another cell, the newest against the one after it."""
-    ran = [(release, judged) for release, judged in rows.items() if judged.row.failed is None]
-    there = [(release, judged) for release, judged in ran if release == versions.plain(release)]
+    plain = [(release, judged) for release, judged in rows.items() if release == versions.plain(release)]
+    there = [(release, judged) for release, judged in plain if judged.row.failed is None]
     if beside is None or not there:
         return
     for (release, judged), other in (

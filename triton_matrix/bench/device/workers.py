@@ -161,6 +161,20 @@ class Worker:
         }
 
 
+def unpacked(paths: Sequence[Path]) -> list[Path]:
+    """The folders that ``--triton-path`` names, resolved.
+
+    Raises:
+        ValueError: one holds no Triton.
+    """
+    for path in paths:
+        if not (path / "triton" / "__init__.py").is_file():
+            raise ValueError(
+                f"triton-path is {str(path)!r}, which holds no triton/; allowed is a folder with an unpacked Triton"
+            )
+    return [path.resolve() for path in paths]
+
+
 @contextlib.contextmanager
 def started(paths: Sequence[Path], folder: Path, variants: Sequence[Variant] = ()) -> Iterator[dict[str, Worker]]:
     """A worker for this Python's Triton and for each in front of it: its column's name -> worker, the oldest first.
@@ -173,12 +187,7 @@ def started(paths: Sequence[Path], folder: Path, variants: Sequence[Variant] = (
     Raises:
         ValueError: a path holds no Triton, two have one release, or as of :class:`Worker`.
     """
-    for path in paths:
-        if not (path / "triton" / "__init__.py").is_file():
-            raise ValueError(
-                f"triton-path is {str(path)!r}, which holds no triton/; allowed is a folder with an unpacked wheel"
-            )
-    in_front: list[Optional[Path]] = [None, *(path.resolve() for path in paths)]
+    in_front: list[Optional[Path]] = [None, *unpacked(paths)]
     asked = list(itertools.product(in_front, (None, *variants)))
     with contextlib.ExitStack() as stack:
         starting = [Worker(path, folder / str(number), stack, variant) for number, (path, variant) in enumerate(asked)]
