@@ -54,7 +54,7 @@ KINDS = {
     "split": Kind(shares_rows=True, cuda_only=True, interpreted_since=None),
     # rows of words, whole or split, copied ahead to shared memory
     "pipelined": Kind(in_words=(2,), shares_rows=True, cuda_only=True, since="3.0", interpreted_since=None),
-    # backward of such rows, of fp32 too, whose sums are collected some passes later
+    # backward of such rows, of fp32 too, whose sums are collected a pass later
     "ahead": Kind(
         directions=("backward",),
         in_words=(2, 4),
@@ -62,6 +62,15 @@ KINDS = {
         cuda_only=True,
         since="3.0",
         interpreted_since="3.0",
+    ),
+    # backward of such rows of 16 bits that programs share, two a pass
+    "pairs": Kind(
+        directions=("backward",),
+        in_words=(2,),
+        shares_rows=True,
+        cuda_only=True,
+        since="3.0",
+        interpreted_since=None,
     ),
     # rows walked in chunks and read twice
     "wide": Kind(),

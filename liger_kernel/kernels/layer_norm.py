@@ -9,6 +9,7 @@ from .layer_norm_backward import (
 )
 from .layer_norm_forward import _layer_norm_forward_kernel, _layer_norm_forward_wide_kernel
 from .layer_norm_packed import _layer_norm_forward_packed_kernel
+from .layer_norm_pairs import _layer_norm_backward_pairs_kernel
 from .layer_norm_pipelined import _layer_norm_backward_pipelined_kernel, _layer_norm_forward_pipelined_kernel
 from .layer_norm_split import _layer_norm_backward_split_kernel, _layer_norm_forward_split_kernel
 from .layer_norm_unaligned import _layer_norm_backward_unaligned_kernel, _layer_norm_forward_unaligned_kernel
@@ -16,6 +17,7 @@ from .layer_norm_unaligned import _layer_norm_backward_unaligned_kernel, _layer_
 __all__ = [
     "_layer_norm_backward_ahead_kernel",
     "_layer_norm_backward_kernel",
+    "_layer_norm_backward_pairs_kernel",
     "_layer_norm_backward_pipelined_kernel",
     "_layer_norm_backward_reduce_kernel",
     "_layer_norm_backward_split_kernel",

@@ -33,7 +33,7 @@ from .sums import sum_both
 
 
 @triton.jit
-def _statistic(pointer, row, n_rows):
+def statistic(pointer, row, n_rows):
     """mean or rstd of a row; loaded as [1], and so copied ahead as the row is: a scalar is waited for at its load."""
     rows = tl.full([1], 0, tl.int64) + row
     return tl.sum(tl.load(pointer + rows, mask=rows < n_rows, other=0.0), axis=0)
@@ -110,11 +110,6 @@ def _layer_norm_backward_ahead_kernel(
         rstd_held = 0.0
         dy_held = tl.zeros([1, block_words], dy_words.dtype.element_ty)
         x_held = tl.zeros([1, block_words], dy_words.dtype.element_ty)
-    if BEHIND > 1:
-        mean_held2 = 0.0
-        rstd_held2 = 0.0
-        dy_held2 = tl.zeros([1, block_words], dy_words.dtype.element_ty)
-        x_held2 = tl.zeros([1, block_words], dy_words.dtype.element_ty)
     # lint: allow not-portable (the name of tl.range or range, which every release takes)
     for number in pipelined(group, n_rows + BEHIND * n_groups, n_groups, num_stages=STAGES):
         following = number + 0 * group  # in an interpreter a loop counts in numbers of Python, which have no type
@@ -129,8 +124,8 @@ def _layer_norm_backward_ahead_kernel(
             slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
             if BEHIND > 0:
                 words = peek(slots, lanes, SPLIT)
-        mean = _statistic(Mean, following, n_rows)
-        rstd = _statistic(RSTD, following, n_rows)
+        mean = statistic(Mean, following, n_rows)
+        rstd = statistic(RSTD, following, n_rows)
         zero = (rstd < 0.0).to(tl.int32)  # of which no compiler knows that no rstd is negative
         # dy is 0 in a masked column, so what x holds there adds nothing
         if PACK == 2:
@@ -188,20 +183,10 @@ def _layer_norm_backward_ahead_kernel(
             if BEHIND > 0:
                 mean_next = mean
                 rstd_next = rstd
-                if BEHIND > 1:
-                    dy = dy_held2
-                    x = x_held2
-                    mean = mean_held2
-                    rstd = rstd_held2
-                    mean_held2 = kept(mean_held)
-                    rstd_held2 = kept(rstd_held)
-                    dy_held2 = kept(dy_held)
-                    x_held2 = kept(x_held)
-                else:
-                    dy = dy_held
-                    x = x_held
-                    mean = mean_held
-                    rstd = rstd_held
+                dy = dy_held
+                x = x_held
+                mean = mean_held
+                rstd = rstd_held
                 mean_held = kept(mean_next)
                 rstd_held = kept(rstd_next)
                 dy_held = kept(dy_next)

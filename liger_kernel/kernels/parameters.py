@@ -21,6 +21,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "_layer_norm_backward_kernel": (*_BACKWARD, *_PARTIALS, "n_rows"),
     "_layer_norm_backward_pipelined_kernel": (*_BACKWARD, *_PARTIALS, "Exchange", "n_rows"),
     "_layer_norm_backward_ahead_kernel": (*_BACKWARD, *_PARTIALS, "Exchange", "n_rows"),
+    "_layer_norm_backward_pairs_kernel": (*_BACKWARD, *_PARTIALS, "Exchange", "n_rows"),
     "_layer_norm_backward_unaligned_kernel": (*_BACKWARD, *_PARTIALS, "n_rows"),
     "_layer_norm_backward_split_kernel": (*_BACKWARD, *_PARTIALS, "Exchange", "n_rows"),
     "_layer_norm_backward_wide_dx_kernel": (*_BACKWARD, "n_rows"),

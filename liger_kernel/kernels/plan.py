@@ -253,9 +253,23 @@ def _ahead(problem: _Problem, chosen: Settings) -> list[Launch]:
     return [_shared_rows_launch(problem, chosen, shape, problem.n_rows * split if waits else 0)]
 
 
-def _shared_rows_launch(problem: _Problem, chosen: Settings, shape: dict[str, Any], slots: int) -> Launch:
-    """Of a kernel whose grid is a whole number of groups of SPLIT programs."""
-    n_programs = groups(problem.n_rows, chosen.rows, shape["SPLIT"], chosen.programs, problem.device) * shape["SPLIT"]
+def _pairs(problem: _Problem, chosen: Settings) -> list[Launch]:
+    n_cols, split = problem.n_cols, cdiv(problem.n_cols, chosen.block_n)
+    shape = {
+        "SPLIT": split,
+        "PART": part(n_cols, split, problem.types.x),
+        "BLOCK_N": chosen.block_n,
+        "LANES": max(problem.device.warp_size * problem.device.warps(chosen.num_warps), next_power_of_2(split)),
+        "STAGES": chosen.stages,
+    }
+    return [_shared_rows_launch(problem, chosen, shape, problem.n_rows * split, rows=2)]
+
+
+def _shared_rows_launch(
+    problem: _Problem, chosen: Settings, shape: dict[str, Any], slots: int, rows: int = 1
+) -> Launch:
+    """Of a kernel whose grid is a whole number of groups of SPLIT programs, each of which takes `rows` a pass."""
+    n_programs = groups(problem.n_rows, rows, shape["SPLIT"], chosen.programs, problem.device) * shape["SPLIT"]
     kernel = f"_layer_norm_{problem.direction}_{chosen.kind}_kernel"
     slots = slots if problem.switches.get("NEED_DX", True) else 0
     return problem.launch(kernel, (n_programs,), chosen, shape, problem.switches, exchange_slots=slots)
@@ -305,6 +319,7 @@ BUILDERS: dict[str, Callable[[_Problem, Settings], list[Launch]]] = {
     "split": _split,
     "pipelined": _pipelined,
     "ahead": _ahead,
+    "pairs": _pairs,
     "wide": _wide,
     "unaligned": _unaligned,
 }

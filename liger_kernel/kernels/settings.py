@@ -30,9 +30,9 @@ class Settings:
         num_warps, num_stages: compile options; num_warps is in warps of 32 threads and is converted to the device's.
         programs: persistent programs per multiprocessor, where the kernel is persistent.
         prefetch: tiles that the backward of tiles loads early into registers, 0 to 2; for Triton before 3.0.
-        stages: of the loop over rows of "pipelined", "ahead" and of the backward of tiles. With n of them Triton, from
-            3.0 on, copies the rows of the next n - 1 passes to shared memory meanwhile.
-        behind: passes after which "ahead" collects the sums of a shared row, 0 to 2.
+        stages: of the loop over rows of "pipelined", "ahead", "pairs" and of the backward of tiles. With n of them
+            Triton, from 3.0 on, copies the rows of the next n - 1 passes to shared memory meanwhile.
+        behind: passes after which "ahead" collects the sums of a shared row, 0 or 1.
         keep_w: whether the backward of tiles keeps w in registers.
         max_registers: most registers a thread may have, 0 for no limit; only some releases of Triton take one.
 
@@ -61,9 +61,10 @@ class Settings:
                 raise ValueError(f"{name} is {value}; it must be a power of two")
         if self.num_stages < 1 or self.programs < 1:
             raise ValueError(f"num_stages is {self.num_stages}, programs {self.programs}; they must be at least 1")
-        for name in ("prefetch", "behind"):
-            if getattr(self, name) not in (0, 1, 2):
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be 0, 1 or 2")
+        if self.prefetch not in (0, 1, 2):
+            raise ValueError(f"prefetch is {self.prefetch}; it must be 0, 1 or 2")
+        if self.behind not in (0, 1):
+            raise ValueError(f"behind is {self.behind}; it must be 0 or 1")
         if self.stages < 1 or (self.stages > 1 and self.prefetch > 0):
             raise ValueError(
                 f"stages is {self.stages}, prefetch {self.prefetch}; stages is at least 1, and only 1 beside a prefetch"

@@ -27,3 +27,16 @@ def sum_both(first, second):
     """The sums of two such tiles, as scalars."""
     first, second = tl.reduce((first, second), 0, add_two)
     return tl.reduce((first, second), 0, add_two)
+
+
+@triton.jit
+def add_four(a0, a1, a2, a3, b0, b1, b2, b3):
+    """For `tl.reduce`: four sums side by side."""
+    return a0 + b0, a1 + b1, a2 + b2, a3 + b3
+
+
+@triton.jit
+def sum_four(first, second, third, fourth):
+    """The sums of four such tiles, as scalars."""
+    first, second, third, fourth = tl.reduce((first, second, third, fourth), 0, add_four)
+    return tl.reduce((first, second, third, fourth), 0, add_four)

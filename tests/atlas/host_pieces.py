@@ -1,6 +1,7 @@
 """What each piece of a small LayerNorm costs the host, in us: `python tests/atlas/host_pieces.py [ROWS COLS ...]`.
 
-On a GPU, from the repo root. Each figure is the median of 25 batches of 40 calls without a sync, over 40.
+On a GPU, from the repo root. Each figure is the median of 25 batches of 40 calls without a sync, over 40; all take
+turns.
 """
 
 from __future__ import annotations
@@ -38,17 +39,20 @@ class Floor(torch.autograd.Function):
         return torch.empty_like(x), torch.empty_like(w), torch.empty_like(w), None
 
 
-def microseconds(call: Callable[[], Any]) -> float:
-    for _ in range(40):
-        call()
-    batches = []
-    for _ in range(25):
-        torch.cuda.synchronize()
-        started = time.perf_counter()
+def microseconds(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Of each call; all take turns, so that a machine that slows down slows all of them."""
+    for call in calls.values():
         for _ in range(40):
             call()
-        batches.append((time.perf_counter() - started) / 40)
-    return statistics.median(batches) * 1e6
+    batches: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(25):
+        for name, call in calls.items():
+            torch.cuda.synchronize()
+            started = time.perf_counter()
+            for _ in range(40):
+                call()
+            batches[name].append((time.perf_counter() - started) / 40)
+    return {name: statistics.median(each) * 1e6 for name, each in batches.items()}
 
 
 def pieces(n_rows: int, n_cols: int) -> dict[str, Callable[[], Any]]:
@@ -98,7 +102,7 @@ def main(argv: list[str]) -> int:
     sizes = [int(each) for each in argv] or [128, 768, 512, 1024, 2048, 4096]
     print(torch.cuda.get_device_name(), "torch", torch.__version__, "triton", triton.__version__)
     for n_rows, n_cols in zip(sizes[::2], sizes[1::2]):
-        figures = {name: microseconds(call) for name, call in pieces(n_rows, n_cols).items()}
+        figures = microseconds(pieces(n_rows, n_cols))
         print(f"{n_rows} x {n_cols}: " + ", ".join(f"{name} {each:.1f}" for name, each in figures.items()), flush=True)
     return 0
 

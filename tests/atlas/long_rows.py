@@ -36,6 +36,7 @@ from liger_kernel.kernels.plan import Launch, Settings, backward_plan, forward_p
 from liger_kernel.kernels.settings import refusal  # noqa: E402
 
 ELEMENTS = 1 << 27
+EXPERIMENTS = {"rows": "forward_rows", "two": "forward_pairs"}  # of long_rows_kernels
 ROUNDS = 21
 SILENT = 15.0  # seconds without a word of the measuring process: a candidate hangs
 COMPILING = 0.5  # of all seconds, at most
@@ -46,8 +47,8 @@ DRY = os.environ.get("LONG_ROWS_DRY") == "1"  # without a GPU: compile for one, 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to launch one problem. `kernel` is "now" for what the plan chooses, "ahead" for the product's kernel of
-    that kind in these settings, and "rows" for that of long_rows_kernels."""
+    """One way to launch one problem. `kernel` is "now" for what the plan chooses, "ahead" and "pairs" for the
+    product's kernels of these kinds in these settings, "rows" and "two" for those of long_rows_kernels."""
 
     direction: str
     n_cols: int
@@ -81,16 +82,19 @@ class Candidate:
 
     def settings(self) -> Optional[Settings]:
         """Those that the plan is given; None: its own."""
-        if self.kernel != "ahead":
+        if self.kernel not in ("ahead", "pairs"):
             return None
-        about = {"programs": self.programs, "stages": self.stages, "behind": self.behind}
-        return Settings("ahead", 1, self.block, self.warps, max_registers=self.registers, **about)
+        about = {"programs": self.programs, "stages": self.stages, "max_registers": self.registers}
+        behind = self.behind if self.kernel == "ahead" else 0
+        return Settings(self.kernel, 1, self.block, self.warps, behind=behind, **about)
 
     def constexprs(self) -> dict[str, Any]:
         """Of the kernel of long_rows_kernels."""
         split, pack = self.split, 4 // BYTES[self.dtype]
+        # two rows a pass: all warps read, and so wait for each other between the rows, which costs fewer registers
+        fewest = 2 if self.kernel == "rows" else 32 * self.warps
         made = {"N_COLS": self.n_cols, "SPLIT": split, "PART": self.n_cols // split, "BLOCK_N": self.block}
-        made |= {"LANES": max(2, next_power_of_2(split)), "PACK": pack, "STAGES": self.stages}
+        made |= {"LANES": max(fewest, next_power_of_2(split)), "PACK": pack, "STAGES": self.stages}
         return {**made, "BEHIND": self.behind if split > 1 else 0}
 
     def options(self) -> dict[str, int]:
@@ -99,6 +103,8 @@ class Candidate:
     def allowed(self) -> str:
         """Why no program may wait so, or its parts are not even; "" where all is well."""
         settings = self.settings()
+        if self.kernel == "two" and self.behind != 1:
+            return "two rows a pass are one pass behind"
         if settings:
             return refusal(settings, self.direction, self.n_cols, self.dtype, H200)
         if self.n_cols % self.split or self.n_cols // self.split % align(self.dtype):
@@ -118,93 +124,36 @@ def _of(direction: str, sizes: tuple[int, ...], dtype: str, ways: str) -> Iterat
 
 LONGEST = (32768, 65536, 131072)
 WAYS = (
-    # of 16 bits: more programs a multiprocessor, as fp32 has them, and fewer words to exchange, in longer parts
+    # of 16 bits: two rows a pass
     (
-        ("backward", LONGEST, "bf16"),
+        ("backward", (14336, 16384, *LONGEST), "bf16"),
         """
-        ahead 4096 4 2 4 2 255
-        ahead 4096 4 2 3 2 255
-        ahead 4096 4 3 3 1 168
-        ahead 4096 4 3 3 2 168
-        ahead 4096 4 3 4 2 168
-        ahead 2048 4 3 3 1 168
-        ahead 2048 4 3 3 2 168
-        ahead 2048 4 3 4 2 168
-        ahead 2048 4 4 3 2 128
-        ahead 2048 4 4 4 2 128
-        ahead 2048 2 4 4 2 255
-        ahead 2048 2 6 3 2 168
-        ahead 8192 8 1 4 2 255
-        ahead 8192 8 1 5 2 255
-        ahead 8192 16 1 4 1 128
-        ahead 8192 16 1 4 2 128
+        pairs 2048 2 4 3 1 255
+        pairs 2048 2 4 4 1 255
+        pairs 2048 2 4 2 1 255
+        pairs 1024 1 8 3 1 255
+        pairs 1024 2 6 3 1 168
+        pairs 4096 4 2 3 1 255
+        pairs 8192 8 1 3 1 255
         """,
     ),
     (
-        ("backward", (16384,), "bf16"),
+        ("backward", (12288,), "bf16"),
         """
-        ahead 16384 8 1 3 0 255
-        ahead 8192 8 1 4 2 255
-        ahead 8192 8 1 3 2 255
-        ahead 8192 8 1 5 2 255
-        ahead 4096 4 2 4 2 255
-        ahead 4096 4 3 3 1 168
-        ahead 4096 4 3 3 2 168
-        ahead 2048 4 3 3 2 168
+        pairs 2048 2 4 3 1 255
         """,
     ),
     (
-        ("backward", (8192, 10240, 11264, 12288, 14336), "bf16"),
+        ("forward", (16384, *LONGEST), "bf16"),
         """
-        ahead 16384 8 1 3 0 255
-        ahead 16384 16 1 3 0 128
-        ahead 8192 8 1 4 2 255
-        ahead 4096 4 3 3 1 168
-        """,
-    ),
-    (
-        ("backward", (11264, 12288), "fp32"),
-        """
-        ahead 8192 16 1 3 1 128
-        ahead 8192 8 1 3 2 255
-        ahead 2048 4 3 3 1 168
-        ahead 2048 4 3 3 2 168
-        """,
-    ),
-    (
-        ("backward", (16384, *LONGEST), "fp32"),
-        """
-        ahead 2048 4 3 3 1 168
-        ahead 2048 4 3 3 2 168
-        ahead 2048 4 3 4 1 168
-        ahead 2048 4 2 4 2 255
-        ahead 1024 2 6 3 1 168
-        ahead 4096 8 1 4 2 255
-        """,
-    ),
-    (
-        ("forward", LONGEST, "bf16"),
-        """
-        rows 8192 4 2 4 2 255
-        rows 8192 4 2 5 2 255
-        rows 8192 4 3 4 2 168
-        rows 8192 8 2 4 2 128
-        rows 4096 4 3 4 2 168
-        rows 4096 4 4 4 2 128
-        rows 4096 4 4 3 2 128
-        rows 16384 8 1 5 2 255
-        """,
-    ),
-    (
-        ("forward", LONGEST, "fp32"),
-        """
-        rows 8192 8 1 4 2 255
-        rows 8192 8 1 5 2 255
-        rows 8192 8 1 3 2 255
-        rows 4096 4 2 4 2 255
-        rows 4096 4 3 4 2 168
-        rows 4096 4 3 3 2 168
-        rows 2048 4 4 4 2 128
+        two 2048 1 8 3 1 255
+        two 2048 2 8 3 1 128
+        two 2048 2 6 3 1 168
+        two 4096 2 4 3 1 255
+        two 4096 4 4 3 1 128
+        two 4096 4 3 3 1 168
+        two 8192 4 2 3 1 255
+        two 8192 8 2 3 1 128
         """,
     ),
 )
@@ -438,13 +387,14 @@ def _compile_all(listed: list[dict[str, Any]]) -> int:
     for about in listed:
         candidate = Candidate(**about)
         try:
-            if candidate.kernel == "rows":
+            if candidate.kernel in EXPERIMENTS:
                 arguments = [
                     ELEMENTS // candidate.n_cols if name == "n_rows" else 1e-5 if name == "eps" else dtypes[kind]
                     for name, kind in _types(candidate).items()
                 ]
                 keywords = {**candidate.constexprs(), **candidate.options()}
-                long_rows_kernels.forward_rows.warmup(*arguments, grid=(1,), **keywords)
+                kernel = getattr(long_rows_kernels, EXPERIMENTS[candidate.kernel])
+                kernel.warmup(*arguments, grid=(1,), **keywords)
             for launch in _launches(candidate):
                 kernel = getattr(layer_norm, launch.kernel)
                 numbers = {"n_rows": ELEMENTS // candidate.n_cols, "eps": 1e-5, **launch.values}
@@ -470,7 +420,7 @@ def _launches(candidate: Candidate, n_rows: int = 0) -> tuple[Launch, ...]:
     n_rows = n_rows or ELEMENTS // candidate.n_cols
     device = dataclasses.replace(H200, triton=_triton_version())
     plan = forward_plan if candidate.direction == "forward" else backward_plan
-    if candidate.kernel == "rows":
+    if candidate.kernel in EXPERIMENTS:
         return ()
     return plan(n_rows, candidate.n_cols, candidate.dtype, device, settings=candidate.settings())
 
@@ -620,7 +570,9 @@ class Problem:
 
         torch, n_rows = self.torch, case["n_rows"]
         plan = _launches(candidate, n_rows)
-        slots = max((launch.exchange_slots for launch in plan), default=n_rows * candidate.split)
+        slots = max((launch.exchange_slots for launch in plan), default=0)
+        if candidate.kernel in EXPERIMENTS:
+            slots = n_rows * candidate.split
         n_partials = max([1, *(launch.values.get("n_partials", 0) for launch in plan)])
         tensors = dict(case)
         tensors["Exchange"] = torch.zeros(max(1, slots), dtype=torch.int64, device=self.device)
@@ -628,11 +580,12 @@ class Problem:
             for name in ("dW_partial", "dB_partial"):
                 tensors[name] = torch.empty(n_partials, self.n_cols, device=self.device)
         steps = []
-        if candidate.kernel == "rows":
+        if candidate.kernel in EXPERIMENTS:
             arguments = [tensors[name] for name in _types(candidate)]
             keywords = {**candidate.constexprs(), **candidate.options()}
             grid = (min(n_rows, candidate.groups) * candidate.split,)
-            steps.append((long_rows_kernels.forward_rows[grid], arguments, keywords))
+            kernel = getattr(long_rows_kernels, EXPERIMENTS[candidate.kernel])
+            steps.append((kernel[grid], arguments, keywords))
         for launch in plan:
             numbers = {**tensors, **launch.values}
             arguments = [numbers[name] for name in launch.args]

@@ -99,7 +99,7 @@ def test_every_kind_is_reached_and_the_page_says_by_which_gpus():
     cuda = {name for name in targets.TARGETS if name.startswith("cuda:")} | {"H200"}
     everything = {*targets.TARGETS, "H200", "interpreter"}
     assert kinds["packed"] == kinds["pipelined"] == {"cuda:90", "H200"}
-    assert kinds["ahead"] == {"H200"}
+    assert kinds["ahead"] == kinds["pairs"] == {"H200"}
     assert kinds["split"] == cuda
     assert kinds["tile"] == everything
     assert kinds["unaligned"] == everything - {"interpreter"}

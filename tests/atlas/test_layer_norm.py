@@ -44,11 +44,11 @@ def test_a_kernel_that_only_another_product_of_a_target_reaches_is_in_the_atlas(
     by_kernel = {}
     for each in atlas.configurations(["cuda:90"]):
         by_kernel.setdefault(each["kernel"].partition(":")[2], []).append(each)
-    found = by_kernel["_layer_norm_backward_ahead_kernel"]
-    assert {(each["constexprs"]["SPLIT"] > 1, each["args"]["X"]) for each in found} == {
-        (False, "*bf16"),
-        (True, "*bf16"),
-        (True, "*fp32"),
+    found = [*by_kernel["_layer_norm_backward_ahead_kernel"], *by_kernel["_layer_norm_backward_pairs_kernel"]]
+    assert {(each["kernel"].split("_")[-2], each["constexprs"]["SPLIT"] > 1, each["args"]["X"]) for each in found} == {
+        ("ahead", False, "*bf16"),
+        ("ahead", True, "*fp32"),
+        ("pairs", True, "*bf16"),
     }
     sizes = itertools.chain(*(sizes for products in atlas.PRODUCTS.values() for sizes in products.values()))
     assert set(sizes) <= set(plan.branch_sizes())

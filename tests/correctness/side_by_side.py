@@ -139,3 +139,4 @@ CASES: dict[str, Callable[[int], None]] = {
 if __name__ == "__main__":
     DTYPE = getattr(torch, sys.argv[3])
     CASES[sys.argv[1]](int(sys.argv[2]))
+    print("every result has the bits of one alone")

@@ -152,7 +152,9 @@ def test_a_product_of_an_architecture_may_have_settings_of_its_own():
     )
 
 
-AHEAD, PIPELINED, SPLIT, TILE = (f"_layer_norm_backward{way}_kernel" for way in ("_ahead", "_pipelined", "_split", ""))
+AHEAD, PAIRS, PIPELINED, SPLIT, TILE = (
+    f"_layer_norm_backward{way}_kernel" for way in ("_ahead", "_pairs", "_pipelined", "_split", "")
+)
 
 
 # kernel, programs of a row, warps, passes behind
@@ -164,11 +166,11 @@ AHEAD, PIPELINED, SPLIT, TILE = (f"_layer_norm_backward{way}_kernel" for way in 
         ("fp16", 12288, "3.0.0", (AHEAD, 1, 16, 0)),
         ("bf16", 12288, "2.3.1", (TILE, 1, 16, 0)),
         ("bf16", 16384, "3.6.0", (AHEAD, 1, 8, 0)),
-        ("bf16", 16384, "3.5.1", (AHEAD, 2, 8, 2)),
-        ("bf16", 16384, "3.9.0", (AHEAD, 2, 8, 2)),
-        ("fp16", 16384, "3.6.0", (AHEAD, 2, 8, 2)),
+        ("bf16", 16384, "3.5.1", (PAIRS, 16, 1, 0)),
+        ("bf16", 16384, "3.9.0", (PAIRS, 16, 1, 0)),
+        ("fp16", 16384, "3.6.0", (PAIRS, 16, 1, 0)),
         ("bf16", 16384, "2.3.1", (SPLIT, 16, 2, 0)),
-        ("fp16", 131072, "3.9.0", (AHEAD, 32, 4, 2)),
+        ("fp16", 131072, "3.9.0", (PAIRS, 64, 2, 0)),
         ("bf16", 131071, "3.9.0", (SPLIT, 128, 2, 0)),
         ("bf16", 131072, "2.3.1", (SPLIT, 128, 2, 0)),
         ("fp32", 10240, "3.9.0", (TILE, 1, 8, 0)),

@@ -24,7 +24,8 @@ DEVICES = [DeviceProperties("cuda:90", count, name=name) for count in (8, 16, 64
 
 
 def run(script: str, *arguments: str) -> None:
-    command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
+    # where the process is ended by a signal, it says what its threads were at
+    command = [sys.executable, "-X", "faulthandler", str(Path(__file__).with_name(script)), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
     except subprocess.TimeoutExpired:
