@@ -19,6 +19,7 @@ import torch
 import triton
 
 from liger_kernel.ops.direct import hooked
+from liger_kernel.ops.launch import Launches
 from liger_kernel.ops.layer_norm import LigerLayerNormFunction
 from liger_kernel.ops.problem import BACKWARD, problem_of, run_backward, run_forward
 
@@ -37,6 +38,19 @@ class Floor(torch.autograd.Function):
     def backward(ctx: Any, dy: torch.Tensor) -> Any:
         x, w, _ = ctx.saved_tensors
         return torch.empty_like(x), torch.empty_like(w), torch.empty_like(w), None
+
+
+class FloorThatLaunches(Floor):
+    """Fills as many tensors as LayerNorm launches kernels: one forward, two backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, eps: float) -> torch.Tensor:
+        return Floor.forward(ctx, x, w, b, eps).zero_()
+
+    @staticmethod
+    def backward(ctx: Any, dy: torch.Tensor) -> Any:
+        dx, dw, db, _ = Floor.backward(ctx, dy)
+        return dx.zero_(), dw.zero_(), db, None
 
 
 def microseconds(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
@@ -69,6 +83,15 @@ def pieces(n_rows: int, n_cols: int) -> dict[str, Callable[[], Any]]:
         return torch.nn.functional.layer_norm(x, (n_cols,), w, b, eps)
 
     ours = LigerLayerNormFunction.apply
+
+    def launching_nothing(call: Callable[[], Any]) -> Callable[[], Any]:
+        def run() -> None:
+            launch, Launches.again = Launches.again, lambda *_: True  # type: ignore[method-assign]
+            call()
+            Launches.again = launch  # type: ignore[method-assign]
+
+        return run
+
     both(ours)()
     problem, flat, y, statistics_ = run_forward(x, w, b, 1e-6)
     forward, backward = problem.forward(), problem.backward(ALL)
@@ -93,6 +116,8 @@ def pieces(n_rows: int, n_cols: int) -> dict[str, Callable[[], Any]]:
         "forward: torch": lambda: torch_layer_norm(*leaves, 1e-6),
         "forward: ours": lambda: ours(*leaves, 1e-6),
         "both: floor": both(Floor.apply),
+        "both: floor that launches": both(FloorThatLaunches.apply),
+        "both: ours, launching nothing": launching_nothing(both(ours)),
         "both: torch": both(torch_layer_norm),
         "both: ours": both(ours),
     }
