@@ -44,6 +44,7 @@ class Computed:
         tensors: parameter -> its tensor, as the launch left it.
         whole: whether all of a storage counts as written where some of it was: a device does not tell, nor does an
             interpreter without repairs.
+        dots: what the dots of those programs compute, by kind of input (:mod:`dots`); None where nobody counted.
     """
 
     status: str
@@ -55,6 +56,7 @@ class Computed:
     seconds: float
     tensors: dict[str, tensors.Tensor]
     whole: bool = False
+    dots: Optional[dict[str, int]] = None
 
 
 def compute(
@@ -141,6 +143,7 @@ class _Run:
         self._prepared = description.prepared(launch)
         self._started = time.process_time()
         self.done: list[tuple[int, int, int]] = []
+        self._dots: Optional[dict[str, int]] = None if not executor.repairs else {}
         executor.begin()
         for tensor in self._prepared.tensors.values():
             executor.memory.add(tensor.storage)
@@ -158,6 +161,7 @@ class _Run:
             time.process_time() - self._started,
             self._prepared.tensors,
             whole=not executor.repairs,
+            dots=self._dots,
         )
 
     def all(self, kernel: Any, programs: list[tuple[int, int, int]]) -> None:
@@ -171,9 +175,14 @@ class _Run:
         args = {name: argument(executor, self._host(value)) for name, value in self._prepared.args.items()}
         function = rewritten(kernel.fn)
         executor.builder.set_grid_dim(*[*launch["grid"], 1, 1][:3])
+
+        def one(program: Any) -> None:
+            function(**args, **constexprs)
+            self._dots = dict(executor.dots)  # now: of a program that does not end nothing counts
+
         turns = Turns(
             programs,
-            lambda program: function(**args, **constexprs),
+            one,
             lambda program: executor.builder.set_grid_idx(*program),
         )
         self.done = turns.done
