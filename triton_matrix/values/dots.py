@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 _PACKED = 2  # values of fp4 in a byte
+_FORMATS = {"E2M1": "fp4", "E2M3": "fp6", "E3M2": "fp6", "E4M3": "fp8", "E5M2": "fp8"}
 
 
 class Counting:
-    """Stands before a builder of operations: each dot adds ``2 * M * N * K``, for each of a batch, to its kind of input.
+    """Stands before a builder: each dot adds ``2 * M * N * K``, for each of a batch, to its kind of input.
 
     Kinds are ``fp64``, ``fp32`` (IEEE), ``tf32``, ``tf32x3``, ``bf16x3``, ``bf16x6`` (of fp32), ``fp16``, ``bf16``,
     ``fp8``, ``fp6``, ``fp4`` and ``int8``. What the kernel leaves to the backend is tf32, as on CUDA.
@@ -25,13 +26,13 @@ class Counting:
 class CountingScaled(Counting):
     """The same where a release's interpreter has ``tl.dot_scaled``."""
 
-    def create_dot_scaled(self, a: Any, a_scale: Any, a_format: Any, b: Any, b_scale: Any, b_format: Any, *rest: Any) -> Any:
-        kinds = [_scaled(each) for each in (a_format, b_format)]
+    def create_dot_scaled(self, a: Any, a_scale: Any, a_format: Any, b: Any, b_scale: Any, *rest: Any) -> Any:
+        kinds = [_FORMATS.get(each.name, each.name.lower()) for each in (a_format, rest[0])]
         size = int(a.data.size) * (_PACKED if kinds[0] == "fp4" else 1)
         # a unit that multiplies two formats runs at the pace of the wider one
         kind = min(kinds, key=("fp16", "bf16", "fp8", "fp6", "fp4").index)
         self.executor.dots[kind] += 2 * size * int(rest[-1].data.shape[-1])
-        return super().create_dot_scaled(a, a_scale, a_format, b, b_scale, b_format, *rest)  # type: ignore[misc]
+        return super().create_dot_scaled(a, a_scale, a_format, b, b_scale, *rest)  # type: ignore[misc]
 
 
 def before(builder: type) -> type:
@@ -50,9 +51,3 @@ def _kind(executor: Any, a: Any, b: Any, precision: Any) -> str:
     if isinstance(precision, bool):  # up to 2.3.1: allow_tf32
         return "tf32" if precision else "fp32"
     return "fp32" if precision.name == "IEEE" else str(precision.name).lower()
-
-
-def _scaled(format_: Any) -> str:
-    return {"E2M1": "fp4", "E2M3": "fp6", "E3M2": "fp6", "E4M3": "fp8", "E5M2": "fp8"}.get(
-        format_.name, format_.name.lower()
-    )

@@ -221,7 +221,7 @@ def matmul(x, y, out, M, N, K, BLOCK: tl.constexpr):
 def as_many_as_it_reads(x, out, n, BLOCK: tl.constexpr):
     i = tl.expand_dims(tl.arange(0, BLOCK), 1) * BLOCK + tl.expand_dims(tl.arange(0, BLOCK), 0)
     total = tl.zeros([BLOCK, BLOCK], tl.float32)
-    for _ in range(0, tl.load(n + tl.program_id(0))):
+    for _ in range(tl.load(n + tl.program_id(0))):
         total += tl.dot(tl.load(x + i), tl.load(x + i))
     tl.store(out + tl.program_id(0) * BLOCK * BLOCK + i, total)
 

@@ -24,16 +24,29 @@ def launches(tensor):
 
     square, out, block = matrix("fp32", 32, 32), matrix("fp32", 32, 32), {"BLOCK": 32}
     counts = matrix("i32", 3, kind="count")
-    small, scale = matrix("u8", 32, 32, kind="integers", low=0, high=64), matrix("u8", 32, 2, kind="constant", value=127)
+    small, scale = (
+        matrix("u8", 32, 32, kind="integers", low=0, high=64),
+        matrix("u8", 32, 2, kind="constant", value=127),
+    )
     asked = {
         "whole": product("fp16", [2, 3], 64, 96, 128),
         "padded": product("bf16", [2, 2], 40, 48, 80),
         "fp64": product("fp64", [1, 1], 32, 32, 32),
         "fp8": product("fp8e5", [2, 1], 64, 32, 64),
-        "int8": ("precise", [1], {"x": matrix("i8", 32, 32), "out": matrix("i32", 32, 32)}, {**block, "PRECISION": "tf32"}),
+        "int8": (
+            "precise",
+            [1],
+            {"x": matrix("i8", 32, 32), "out": matrix("i32", 32, 32)},
+            {**block, "PRECISION": "tf32"},
+        ),
         "many": product("fp16", [8, 8], 256, 256, 64),
         "data": ("as_many_as_it_reads", [3], {"x": square, "out": matrix("fp32", 3, 32, 32), "n": counts}, block),
-        "batched": ("batched", [1], {"x": matrix("fp16", 4, 32, 32), "out": matrix("fp32", 4, 32, 32)}, {**block, "B": 4}),
+        "batched": (
+            "batched",
+            [1],
+            {"x": matrix("fp16", 4, 32, 32), "out": matrix("fp32", 4, 32, 32)},
+            {**block, "B": 4},
+        ),
         "none": ("beyond", [1], {"x": matrix("fp32", 5), "out": matrix("fp32", 5)}, {"BLOCK": 8}),
         "allowed": ("as_asked", [1], {"x": square, "out": out}, {**block, "TF32": True}),
         "refused": ("as_asked", [1], {"x": square, "out": out}, {**block, "TF32": False}),
@@ -103,12 +116,6 @@ def test_doubles_are_a_kind_of_their_own(counted):
 def test_a_scaled_dot_is_counted_as_the_wider_of_its_formats(counted):
     row = counted(NEWEST)["scaled"]
     assert (row["status"], row["reason"], row["dots"]) == ("computed", "", {"fp8": 2 * 32 * 32 * 64})
-
-
-def test_where_a_release_interprets_no_scaled_dot_nothing_is_said(counted):
-    row = counted("3.6.0")["scaled"]
-    assert (row["status"], row["reason"]) == "n/a"
-    assert row["reason"].startswith("this release's interpreter lacks an operation")
 
 
 def test_of_a_sample_the_programs_that_ran_are_counted(counted):
