@@ -12,7 +12,7 @@ from typing import Any, Optional
 from ...base import commands
 from ...launches.launch_list import Launched
 from ...values import computing
-from ...values.outcomes import Outcome
+from ...values.outcomes import SECONDS, Outcome
 from .. import products
 from .interpreted import Evidence
 from .workers import START_S, Failed, Worker
@@ -34,6 +34,11 @@ class Counted:
     total: int = 0
     release: str = ""
     reason: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all programs were counted."""
+        return self.programs == self.total
 
     @property
     def work(self) -> dict[str, float]:
@@ -96,13 +101,15 @@ class Share:
         if self.tflop_per_s is None:
             return f"what its dots compute is not known: {counted.reason}"
         by = f"the interpreter of triton {counted.release}"
-        if counted.programs < counted.total:
+        if not counted.is_whole:
             by = f"{by}, from {counted.programs} of {counted.total} programs"
         said = f"dots: {self.tflop_per_s:.3g} TFLOP/s (counted by {by})"
+        if not counted.work:
+            return f"its dots compute nothing: none of them runs in {by}"
         missing = [self.peak.missing[kind] for kind in counted.work if kind in self.peak.missing]
         if missing or self.of_products is None:
             return f"{said}; no share of a matrix product: {'; '.join(missing) or 'none was timed'}"
-        what = ", ".join(f"{products.SIZES[kind]}^3 in {kind}" for kind in counted.work) or "nothing"
+        what = ", ".join(f"{products.SIZES[kind]}^3 in {kind}" for kind in counted.work)
         said += f", {self.of_products:.3f} of a matrix product ({what}, torch {self.peak.torch})"
         if self.of_copy is None:
             return said
@@ -117,47 +124,61 @@ def count(
     source_root: Optional[str],
     folder: Path,
 ) -> dict[str, Counted]:
-    """What the dots of launches compute: as the verb ``values`` left it, else by an interpreter here, the newest first.
+    """What the dots of launches compute: as the verb ``values`` left it of all programs, else by an interpreter here.
+
+    The newest Triton counts; what it cannot, the one before it.
 
     Args:
         launches: of kernels that have dots.
         folder: for the files of counting.
     """
-    found: dict[str, Counted] = {}
-    for launch in launches:
-        known = evidence.dots(launch.label)
-        if known is not None:
-            found[launch.label] = _counted(*known)
-    # a variant computes the same: switches are the compiler's
-    plain = {worker.path: (release, worker) for release, worker in workers.items() if not worker.switches}
-    why: dict[str, str] = {}
-    for number, (release, worker) in enumerate(reversed(plain.values())):
+    sampled = {each.label: _counted(*known) for each in launches if (known := evidence.dots(each.label)) is not None}
+    found = {label: each for label, each in sampled.items() if each.is_whole}
+    # a variant computes the same: its switches are the compiler's
+    plain = [(release, worker) for release, worker in workers.items() if not worker.switches]
+    why: dict[str, Counted] = {}
+    for release, worker in reversed(plain):
         left = [launch for launch in launches if launch.label not in found]
         if left:
-            for label, each in _interpreted(left, release, worker, source_root, folder / str(number)).items():
-                if each.reason:
-                    why.setdefault(label, each.reason)
-                else:
-                    found[label] = each
-    return {launch.label: found.get(launch.label) or Counted(reason=why[launch.label]) for launch in launches}
+            answers = _interpreted(left, release, worker, source_root, folder / release)
+            found.update({label: each for label, each in answers.items() if not each.reason})
+            why = {**answers, **why}
+    return {each.label: found.get(each.label) or sampled.get(each.label) or why[each.label] for each in launches}
 
 
 def _interpreted(
     launches: Sequence[Launched], release: str, worker: Worker, source_root: Optional[str], folder: Path
 ) -> dict[str, Counted]:
-    """Launches in the interpreter of a worker's Triton, in processes of their own."""
-    jobs = min(len(launches), os.cpu_count() or 1)
-    asked = [{key: value for key, value in each.asked.items() if key != "reference"} for each in launches]
+    """Launches in the interpreter of a worker's Triton: of each a few programs, then all where there is time."""
     path = [str(worker.path)] if worker.path else []
     path += [str(Path(each).resolve()) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    asked = [{key: value for key, value in each.asked.items() if key != "reference"} for each in launches]
     try:
-        shares = [asked[number::jobs] for number in range(jobs)]
-        outcomes = computing.shared(sys.executable, shares, folder, source_root=source_root, path=path)
+        outcomes = _shared(asked, folder / "some", path=path, source_root=source_root)
+        totals = {name: outcome.row["total"] for name, outcome in outcomes.items() if _is_quick(outcome)}
+        if totals:
+            again = [{**each, "most": totals[each["name"]]} for each in asked if each["name"] in totals]
+            most = max(totals.values())
+            whole = _shared(again, folder / "all", path=path, source_root=source_root, most=most)
+            # the first few in order, where it was late after all, are no sample
+            outcomes |= {name: outcome for name, outcome in whole.items() if outcome.status == "computed"}
     except commands.ToolError as problem:
         last = (problem.tail.splitlines() or [f"exit status {problem.status}"])[-1]
         reason = f"the interpreter of triton {release} cannot be asked: {last}"
         return {each.label: Counted(reason=reason) for each in launches}
     return {each.label: _of_outcome(outcomes[each.label], release) for each in launches}
+
+
+def _shared(asked: Sequence[Mapping[str, Any]], folder: Path, **settings: Any) -> dict[str, Outcome]:
+    """Launches computed in as many processes as there are processors; nothing is timed meanwhile."""
+    jobs = min(len(asked), os.cpu_count() or 1)
+    return computing.shared(sys.executable, [asked[number::jobs] for number in range(jobs)], folder, **settings)
+
+
+def _is_quick(outcome: Outcome) -> bool:
+    """Whether all programs of a launch would run in the seconds that it has."""
+    ran, total = len(outcome.programs), outcome.row.get("total", 0)
+    return outcome.status == "computed" and ran < total and outcome.row["seconds"] * total / ran < SECONDS / 2
 
 
 def _of_outcome(outcome: Outcome, release: str) -> Counted:
