@@ -127,7 +127,6 @@ def shared(
     Raises:
         commands.ToolError: as of :func:`compute`.
     """
-
     children = Children()
 
     def ask(number: int) -> dict[str, Outcome]:

@@ -62,6 +62,7 @@ def test_the_larger_share_is_that_of_what_bounds_it(ran, name, of_products, near
 
 def test_its_rate_is_that_of_its_own_operations(ran):
     assert ran.timings["multiplies"]["dot_operations"] == {"bf16": HALF["bf16"]}
+    assert (ran.timings["multiplies"]["dot_programs"], ran.timings["multiplies"]["dot_programs_of"]) == (4, 4)
     assert ran.timings["multiplies"]["tflop_per_s"] == pytest.approx(400)
     assert ran.timings["thrice"]["tflop_per_s"] == pytest.approx(100)  # each of three products of tf32
 

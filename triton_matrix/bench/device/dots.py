@@ -17,6 +17,8 @@ from .. import products
 from .interpreted import Evidence
 from .workers import START_S, Failed, Worker
 
+JOBS = 16  # launches that are counted side by side: each takes up to 2 GiB of memory
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -90,9 +92,11 @@ class Share:
 
     def figures(self) -> dict[str, Any]:
         """As a benchmark's ``extra_info`` holds it."""
-        operations = {kind: round(count) for kind, count in self.counted.operations.items()}
+        counted = self.counted
+        made: dict[str, Any] = {"dot_operations": {kind: round(each) for kind, each in counted.operations.items()}}
+        made |= {"dot_programs": counted.programs, "dot_programs_of": counted.total}
+        made |= {"tflop_per_s": self.tflop_per_s, "share_of_matmul": self.of_products}
         share = self.of_products if self.is_nearer_to_products else self.of_copy
-        made = {"dot_operations": operations, "tflop_per_s": self.tflop_per_s, "share_of_matmul": self.of_products}
         return {**made, "share": share, "nearer_to": "matmul" if self.is_nearer_to_products else "copy"}
 
     def sentence(self) -> str:
@@ -171,7 +175,7 @@ def _interpreted(
 
 def _shared(asked: Sequence[Mapping[str, Any]], folder: Path, **settings: Any) -> dict[str, Outcome]:
     """Launches computed in as many processes as there are processors; nothing is timed meanwhile."""
-    jobs = min(len(asked), os.cpu_count() or 1)
+    jobs = min(len(asked), os.cpu_count() or 1, JOBS)
     return computing.shared(sys.executable, [asked[number::jobs] for number in range(jobs)], folder, **settings)
 
 
