@@ -92,7 +92,7 @@ class Executor:
         semantic: what calls it: the builder itself up to 3.3.1.
         memory: the storages of the launch under way.
         touched: the repairs that the launch under way went through.
-        dots: what its dots have computed (:mod:`dots`); nothing counts where nothing is repaired.
+        dots: what dots of the program under way have computed (:mod:`dots`); without repairs nothing counts.
     """
 
     def __init__(self, repairs: Sequence[type[Repair]]) -> None:

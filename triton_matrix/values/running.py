@@ -8,6 +8,7 @@ import importlib
 import re
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 
@@ -175,16 +176,18 @@ class _Run:
         args = {name: argument(executor, self._host(value)) for name, value in self._prepared.args.items()}
         function = rewritten(kernel.fn)
         executor.builder.set_grid_dim(*[*launch["grid"], 1, 1][:3])
+        counts: dict[Any, Counter[str]] = {}
+
+        def enter(program: Any) -> None:
+            executor.builder.set_grid_idx(*program)
+            executor.dots = counts.setdefault(program, Counter())
 
         def one(program: Any) -> None:
             function(**args, **constexprs)
-            self._dots = dict(executor.dots)  # now: of a program that does not end nothing counts
+            # now, and apart from those that stand and wait: of a program that does not end nothing counts
+            self._dots = dict(Counter(self._dots) + counts.pop(program))
 
-        turns = Turns(
-            programs,
-            one,
-            lambda program: executor.builder.set_grid_idx(*program),
-        )
+        turns = Turns(programs, one, enter)
         self.done = turns.done
         turns.all(executor.memory)
 

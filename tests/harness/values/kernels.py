@@ -252,3 +252,18 @@ def scaled(x, y, scale, out, BLOCK: tl.constexpr):
     b = tl.load(y + k[:, None] * BLOCK + i[None, :])
     ones = tl.load(scale + i[:, None] * 2 + tl.arange(0, 2)[None, :])
     tl.store(out + i[:, None] * BLOCK + i[None, :], tl.dot_scaled(a, ones, "e2m1", b, ones, "e4m3"))
+
+
+@triton.jit
+def one_ends(x, out, flag, BLOCK: tl.constexpr):
+    """Of three programs the first waits for ever, the second ends, the third goes on for ever."""
+    me = tl.program_id(0)
+    i = tl.expand_dims(tl.arange(0, BLOCK), 1) * BLOCK + tl.expand_dims(tl.arange(0, BLOCK), 0)
+    tl.store(out + i, tl.dot(tl.load(x + i), tl.load(x + i)))
+    if me == 0:
+        while tl.atomic_add(flag, 0) == 0:
+            pass
+    n = 0
+    while me == 2:
+        n = n * tl.load(flag)
+    tl.store(flag + 1 + me, n)
