@@ -52,6 +52,8 @@ EXTRA_INFO = {
     "bytes": "that must go through device memory",
     "gb_per_s": "those over the median",
     "share_of_copy": "that over what a device copy moves in the same process; compared in place of seconds",
+    "share": "of a launch with dots: the larger of its shares of a copy and of a matrix product of torch",
+    "nearer_to": "`copy` or `matmul`: which of the two that is",
     "kind": "of row, such as `large` or `small`",
     "direction": "such as `forward` or `backward`; the page draws shares by it",
     "dtype": "of the tensors; the page draws shares by it",

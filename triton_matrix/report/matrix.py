@@ -224,11 +224,20 @@ class Codegen(Columns):
     summary: dict[str, Release]
 
 
+class Nearest(TypedDict):
+    """The launch of a kernel that is nearest to what bounds it on a GPU."""
+
+    launch: str
+    share: float
+    of: Annotated[Literal["copy", "matmul"], "what it is the share of: a device copy, or torch's matrix product"]
+
+
 class KernelRow(TypedDict):
     """A kernel that has a launch, in every release."""
 
     kernel: str
     levels: Annotated[dict[str, dict[str, Verdict]], "level -> release -> the worst verdict of its entries"]
+    shares: NotRequired[Annotated[dict[str, Nearest], "release -> its launch that is nearest to what bounds it"]]
 
 
 class Scan(TypedDict):

@@ -13,7 +13,7 @@ from ..bench.regression import THRESHOLD
 from ..bench.table import noise as noise
 from ..evidence.runs import of_kernels as of_kernels
 from .columns import LEVELS_OF
-from .matrix import Changes, Matrix
+from .matrix import Changes, Matrix, Nearest
 
 KERNELS_NAMED = 4  # of those that never ran, in a sentence
 MARKS = {"regressed": "↘", "fail": "✗", "pass": "✓", "stale": "◷", "n/a": "∅", "unavailable": "○", "not run": "·"}
@@ -84,8 +84,17 @@ def launch_lines(matrix: Matrix) -> list[str]:
                 alike.setdefault(verdict, []).append(release)
             said = [f"{verdict} {versions.ranges(releases, known)}" for verdict, releases in alike.items()]
             parts.append(f"{level}: {'; '.join(said) or 'not run'}")
+            if level == LEVELS_OF["device"] and row.get("shares"):
+                newest = max(row["shares"], key=versions.order)
+                parts[-1] += f", {share(row['shares'][newest])} on {newest}"
         lines.append(f"{row['kernel']}: {' | '.join(parts)}")
     return lines
+
+
+def share(nearest: Nearest) -> str:
+    """How near a launch is to what bounds it."""
+    what = {"copy": "a device copy", "matmul": "a matrix product by torch"}[nearest["of"]]
+    return f"{nearest['share']:.2f} of {what}"
 
 
 def note_lines(matrix: Matrix) -> list[str]:

@@ -197,6 +197,8 @@ def _row(compute: Compute, launch: Any, folder: Path) -> dict[str, Any]:
         "outside": done.outside,
         "seconds": round(done.seconds, 4),
     }
+    if done.dots is not None:
+        row["dots"] = done.dots
     if done.status in ("computed", "late"):
         with listening.quietly():
             row |= {"whole": done.whole, "storages": arrays.keep(done.tensors, folder)}

@@ -127,13 +127,19 @@ def shared(
     Raises:
         commands.ToolError: as of :func:`compute`.
     """
+    children = Children()
 
     def ask(number: int) -> dict[str, Outcome]:
         request = {**settings, "launches": list(shares[number])}
-        return _of_one(python, request, folder / str(number), IMPORT_SECONDS + SECONDS * len(shares[number]))
+        timeout_s = IMPORT_SECONDS + SECONDS * len(shares[number])
+        return _of_one(python, request, folder / str(number), timeout_s, children)
 
     with concurrent.futures.ThreadPoolExecutor(max(1, len(shares))) as pool:
-        return {name: outcome for rows in pool.map(ask, range(len(shares))) for name, outcome in rows.items()}
+        try:
+            return {name: outcome for rows in pool.map(ask, range(len(shares))) for name, outcome in rows.items()}
+        except BaseException:
+            children.end()
+            raise
 
 
 def _of_one(

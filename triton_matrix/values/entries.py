@@ -49,6 +49,8 @@ def entry(kernel: str, settings: Sequence[str], launch: Mapping[str, Any], outco
         value["metrics"] = {"programs": len(outcome.programs), "programs_of": row["total"]}
         value["metrics"] |= {f"outside_{what}": count for what, count in row["outside"].items() if count}
         value["storages"] = [{key: each[key] for key in OF_STORAGE if key in each} for each in row["storages"]]
+        if row.get("dots"):
+            value["dots"] = row["dots"]
         value["ran"] = _digest(outcome.programs)
         value["values"] = _digest([value["ran"], values_of(row)])
     return value

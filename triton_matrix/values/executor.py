@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -15,7 +16,7 @@ from typing import Any, Optional
 import numpy as np
 
 from ..base import versions
-from . import dtypes
+from . import dots, dtypes
 from .memory import Memory
 from .memory import NotApplicable as NotApplicable
 
@@ -91,6 +92,7 @@ class Executor:
         semantic: what calls it: the builder itself up to 3.3.1.
         memory: the storages of the launch under way.
         touched: the repairs that the launch under way went through.
+        dots: what dots of the program under way have computed (:mod:`dots`); without repairs nothing counts.
     """
 
     def __init__(self, repairs: Sequence[type[Repair]]) -> None:
@@ -103,10 +105,12 @@ class Executor:
         self.semantic: Any = getattr(self.module, "interpreter_semantic", self.builder)
         self.memory = Memory()
         self.touched: set[str] = set()
+        self.dots: Counter[str] = Counter()
         self.repairs = [repair for repair in repairs if repair.row.covers(self.release)]
         self.builder.executor = self
         if self.repairs:
-            self.builder.__class__ = type("Repaired", (*self.repairs, type(self.builder)), {})
+            own = type(self.builder)
+            self.builder.__class__ = type("Repaired", (dots.before(own), *self.repairs, own), {})
         for repair in self.repairs:
             repair.install(self)
 
@@ -118,6 +122,7 @@ class Executor:
         """Forget the launch before."""
         self.memory = Memory()
         self.touched = set()
+        self.dots = Counter()
 
     def dtype(self, handle_or_type: Any) -> dtypes.Dtype:
         """The element type of a handle or of one of the language's types; not of pointers."""

@@ -8,6 +8,7 @@ import importlib
 import re
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 
@@ -44,6 +45,7 @@ class Computed:
         tensors: parameter -> its tensor, as the launch left it.
         whole: whether all of a storage counts as written where some of it was: a device does not tell, nor does an
             interpreter without repairs.
+        dots: what the dots of those programs compute, by kind of input (:mod:`dots`); None where nobody counted.
     """
 
     status: str
@@ -55,6 +57,7 @@ class Computed:
     seconds: float
     tensors: dict[str, tensors.Tensor]
     whole: bool = False
+    dots: Optional[dict[str, int]] = None
 
 
 def compute(
@@ -141,6 +144,7 @@ class _Run:
         self._prepared = description.prepared(launch)
         self._started = time.process_time()
         self.done: list[tuple[int, int, int]] = []
+        self._dots: Optional[dict[str, int]] = None if not executor.repairs else {}
         executor.begin()
         for tensor in self._prepared.tensors.values():
             executor.memory.add(tensor.storage)
@@ -158,6 +162,7 @@ class _Run:
             time.process_time() - self._started,
             self._prepared.tensors,
             whole=not executor.repairs,
+            dots=self._dots,
         )
 
     def all(self, kernel: Any, programs: list[tuple[int, int, int]]) -> None:
@@ -171,11 +176,18 @@ class _Run:
         args = {name: argument(executor, self._host(value)) for name, value in self._prepared.args.items()}
         function = rewritten(kernel.fn)
         executor.builder.set_grid_dim(*[*launch["grid"], 1, 1][:3])
-        turns = Turns(
-            programs,
-            lambda program: function(**args, **constexprs),
-            lambda program: executor.builder.set_grid_idx(*program),
-        )
+        counts: dict[Any, Counter[str]] = {}
+
+        def enter(program: Any) -> None:
+            executor.builder.set_grid_idx(*program)
+            executor.dots = counts.setdefault(program, Counter())
+
+        def one(program: Any) -> None:
+            function(**args, **constexprs)
+            # now, and apart from those that stand and wait: of a program that does not end nothing counts
+            self._dots = dict(Counter(self._dots) + counts.pop(program))
+
+        turns = Turns(programs, one, enter)
         self.done = turns.done
         turns.all(executor.memory)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import triton_matrix
 
@@ -39,6 +41,7 @@ __version__ = "2.11.0"
 sys.modules["torch._C"] = types.ModuleType("torch._C")  # it has compiled modules, as the real one
 sys.modules["torch._C"].__file__ = __file__.replace("__init__.py", "_C" + EXTENSION_SUFFIXES[0])
 clock = [0.0]  # seconds
+precision = ["highest"]
 NAMES = {"uint8": "u1", "int8": "i1", "int16": "i2", "int32": "i4", "int64": "i8", "float16": "f2", "float32": "f4"}
 NAMES.update(float64="f8", bfloat16="u2")
 for _name, _kind in NAMES.items():
@@ -72,9 +75,15 @@ class Tensor:
 
 
 def from_numpy(array): return Tensor(array)
-def randn(n, dtype, device): return Tensor(np.zeros(1), n)
+def randn(n, *columns, dtype, device): return Tensor(np.zeros(1), n)
 def empty(n, dtype, device): return Tensor(np.zeros(1), n)
 def empty_like(other): return Tensor(np.zeros(1), other.large)
+def get_float32_matmul_precision(): return precision[0]
+def set_float32_matmul_precision(given): precision[0] = given
+
+
+def matmul(x, y, out):
+    clock[0] += 2 * x.large**3 / (400e12 if precision[0] == "high" else 800e12)
 
 
 class Event:
@@ -149,7 +158,8 @@ def compiled(fn, options):
     """What the kernel's module says of its binary; the cubin's text is what the stand-in of cuobjdump shows."""
     made = fn.__globals__.get("binary", lambda name, options: "REG:32 STACK:0")(fn.__name__, options)
     about = types.SimpleNamespace(shared=0)
-    return types.SimpleNamespace(asm={"ttir": "", "cubin": made.encode()}, metadata=about)
+    ttir = "tt.dot" if fn.__name__ in fn.__globals__.get("DOTS", ()) else ""
+    return types.SimpleNamespace(asm={"ttir": ttir, "cubin": made.encode()}, metadata=about)
 '''
 CELLS = '[package]\nname = "toy"\n\n[cell.ambient]\nplatforms = ["cuda"]\nwhy = "whatever is there"\n'
 
@@ -208,6 +218,39 @@ class Machine:
         lines += [f'out = {tensor}, fill = {{kind = "zeros"}}}}}}', "[options]"]
         lines += [f"{name} = {value}" for name, value in options.items()]
         write(self.root / "launches" / f"{kernel}.toml", "\n".join(lines) + "\n")
+
+    def interpret(self, said: Mapping[str, Any], dots: Mapping[str, Any], ran: int = 4) -> None:
+        """Leave what an interpreter computed of launches ``(x, out)``, as the verb ``values`` does.
+
+        Args:
+            said: kernel -> what it makes of x.
+            dots: kernel -> what its dots compute, by kind of input.
+            ran: programs that ran, of four.
+        """
+        from triton_matrix.evidence import atlas_file, schemas
+        from triton_matrix.launches import launch_list
+        from triton_matrix.values import arrays, code_digest, description, entries
+        from triton_matrix.values.outcomes import Outcome
+
+        folder, items = self.root / ".nox" / "codegen" / "values" / "arrays", []
+        asked = [each for each in launch_list.of_files([self.root / "launches"]) if each.settings[0] in said]
+        for launch in asked:
+            name, tensors = launch.settings[0], description.prepared(launch.asked).tensors
+            tensors["out"].array[...] = said[name](tensors["x"].array)
+            tensors["out"].storage.written[:] = tensors["x"].storage.read = True
+            row = {"status": "computed", "reason": "", "programs": [[n, 0, 0] for n in range(ran)], "total": 4}
+            row |= {"outside": {}, "storages": arrays.keep(tensors, folder), "seconds": 0.1}
+            row["dots"] = dots.get(name, {})
+            items.append(
+                entries.entry(launch.kernel, launch.settings, launch.asked, Outcome(launch.label, row, folder))
+            )
+        about = {"of_launches": True, "schema": schemas.VALUES}
+        made = atlas_file.make("3.6.0", "interpreter", self.root, code_digest(), **about)
+        labels = {"interpreter": {each.label: [each.label] for each in asked}}
+        content = {**atlas_file.fill({**made, "read": {}, "shell": {}}, labels, items), "compared": []}
+        out = self.root / "reports" / "values" / "launches" / "launches"
+        out.mkdir(parents=True)
+        atlas_file.write(out / "3.6.0.json", content)
 
     def bench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the verb over the launches."""

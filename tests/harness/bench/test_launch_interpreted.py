@@ -4,10 +4,6 @@ import json
 
 import pytest
 
-from triton_matrix.launches import launch_list
-from triton_matrix.values import entries
-from triton_matrix.values.outcomes import Outcome
-
 from .gpu import COPY, Machine
 
 KERNELS = (
@@ -35,30 +31,11 @@ SAID = {"copy": lambda x: x, "half": lambda x: x, "zeroes": lambda x: 0 * x, "le
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """Each launch against an interpreter's answer that is written as ``values`` writes one."""
-    from triton_matrix.evidence import atlas_file, schemas
-    from triton_matrix.values import arrays, code_digest, description
-
     machine = Machine(tmp_path_factory.mktemp("interpreted"))
     machine.kernels(KERNELS)
     for name in SAID:
         machine.launch(name)
-    folder, items = machine.root / ".nox" / "codegen" / "values" / "arrays", []
-    asked = launch_list.of_files([machine.root / "launches"])
-    for launch in asked:
-        tensors = description.prepared(launch.asked).tensors
-        with_values = SAID[launch.settings[0]](tensors["x"].array)
-        tensors["out"].array[...] = with_values
-        tensors["out"].storage.written[:] = True
-        tensors["x"].storage.read = True
-        row = {"status": "computed", "reason": "", "programs": [[n, 0, 0] for n in range(4)], "total": 4}
-        row |= {"outside": {}, "storages": arrays.keep(tensors, folder), "seconds": 0.1}
-        items.append(entries.entry(launch.kernel, launch.settings, launch.asked, Outcome(launch.label, row, folder)))
-    made = atlas_file.make("3.6.0", "interpreter", machine.root, code_digest(), of_launches=True, schema=schemas.VALUES)
-    labels = {"interpreter": {each.label: [each.label] for each in asked}}
-    content = {**atlas_file.fill({**made, "read": {}, "shell": {}}, labels, items), "compared": []}
-    out = machine.root / "reports" / "values" / "launches" / "launches"
-    out.mkdir(parents=True)
-    atlas_file.write(out / "3.6.0.json", content)
+    machine.interpret(SAID, dots={})
     machine.done = machine.bench()
     content = json.loads((machine.evidence / "3.6.0.json").read_text())
     machine.entries = {each["settings"][0]: each for each in content["entries"]}

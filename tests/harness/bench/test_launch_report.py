@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from triton_matrix.evidence import file_names
+
 from .gpu import CELLS, COPY, Machine, write
 
 pytest.importorskip("jsonschema", reason="the report needs constraints/report.txt: `nox -s check` has it")
@@ -49,8 +51,28 @@ def test_a_kernel_has_its_verdict_of_level_device_in_every_triton(machine):
 def test_the_page_shows_it(machine):
     reported(machine)
     page = (machine.root / "reports" / "index.html").read_text()
-    assert 'title="device: regressed"' in page
+    assert 'title="device: regressed, 0.00 of a device copy"' in page
     assert 'title="codegen: not run"' in page
+    assert 'title="device: pass, 0.00 of a device copy"' in page
+
+
+def test_a_row_says_how_near_its_kernel_is_to_what_bounds_it(machine):
+    path = machine.root / "reports" / "device" / "3.9.0.json"
+    whole = path.read_text()
+    content = json.loads(whole)
+    info = next(each["extra_info"] for each in content["benchmarks"] if each["group"].endswith(":other"))
+    info |= {"share": 0.5, "share_of_matmul": 0.5, "nearer_to": "matmul", "dot_operations": {"bf16": 4000000000}}
+    path.write_text(json.dumps(content))
+    try:
+        done, matrix = reported(machine)
+        shares = {row["kernel"]: row["shares"] for row in matrix["launches"]}
+        assert shares["repository.toys:other"]["3.9.0"]["of"] == "matmul"
+        assert shares["repository.toys:other"]["3.6.0"]["of"] == "copy"
+        said = "device: pass 3.6.0; regressed 3.9.0, 0.50 of a matrix product by torch on 3.9.0"
+        assert said in " ".join(done.stdout.split())
+        assert said in (machine.root / "reports" / file_names.SUMMARY).read_text()
+    finally:
+        path.write_text(whole)
 
 
 def test_a_run_that_was_not_closed_is_red(machine):

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import triton_matrix
+from triton_matrix.bench import products
+from triton_matrix.bench.timing import Timer
 
 torch = pytest.importorskip("torch", reason="needs torch")
 if not torch.cuda.is_available():
@@ -34,6 +36,16 @@ def multiplies(x, out, BLOCK: tl.constexpr):
     i = tl.arange(0, 64)[:, None] * 64 + tl.arange(0, 64)[None, :]
     a = tl.load(x + i)
     tl.store(out + i, tl.dot(a, a))
+
+@triton.jit
+def product(x, y, out, N: tl.constexpr, BLOCK: tl.constexpr, STEP: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)[:, None]
+    j = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)[None, :]
+    total = tl.zeros([BLOCK, BLOCK], tl.float32)
+    for start in range(0, N, STEP):
+        k = start + tl.arange(0, STEP)
+        total += tl.dot(tl.load(x + i * N + k[None, :]), tl.load(y + k[:, None] * N + j))
+    tl.store(out + i * N + j, total)
 
 @triton.jit
 def outside(x, out, BLOCK: tl.constexpr):
@@ -74,6 +86,11 @@ def found(tmp_path_factory):
         lines = [f'kernel = "../toys.py:{name}"', "grid = [1024]", "[args]", f"x = {x}"]
         lines += [f'out = {tensor}, fill = {{kind = "zeros"}}}}}}', "[constexprs]", "BLOCK = 1024"]
         (root / "launches" / f"{name}.toml").write_text("\n".join(lines) + "\n")
+    lines = ['kernel = "../toys.py:product"', "grid = [16, 16]", "[args]"]
+    for name, dtype in (("x", "bf16"), ("y", "bf16"), ("out", "fp32")):
+        lines.append(f'{name} = {{tensor = {{dtype = "{dtype}", shape = [2048, 2048]}}}}')
+    lines += ["[constexprs]", "N = 2048", "BLOCK = 128", "STEP = 64", "[options]", "num_warps = 8"]
+    (root / "launches" / "product.toml").write_text("\n".join(lines) + "\n")
     here = Path(triton_matrix.__file__).resolve().parents[1]
     path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(here)]))
     command = [sys.executable, "-m", "triton_matrix", "bench", "--launches", "launches"]
@@ -99,10 +116,27 @@ def test_each_run_starts_from_the_same_memory(found):
     assert found[0]["adds"]["repeats"]
 
 
-def test_of_a_kernel_with_dots_no_share_is_said(found):
-    info = found[1]["multiplies"]["extra_info"]
-    assert info["dots"]
-    assert info["share_of_copy"] is None
+def test_a_kernel_with_dots_is_timed_beside_a_matrix_product_of_its_kind(found):
+    """Counted by the interpreter of the same Triton; a product of 2048^3 is bounded by what it computes."""
+    entries, timings = found
+    info = timings["product"]["extra_info"]
+    assert info["dot_operations"] == {"bf16": 2 * 2048**3}
+    assert info["tflop_per_s"] == pytest.approx(2 * 2048**3 / timings["product"]["stats"]["median"] / 1e12)
+    assert info["share_of_copy"] < info["share_of_matmul"] < 1.5
+    assert (info["nearer_to"], info["share"]) == ("matmul", info["share_of_matmul"])
+    assert any("of a matrix product (8192^3 in bf16, torch" in each for each in entries["product"]["remarks"])
+
+
+def test_a_dot_of_fp32_is_tf32_where_the_kernel_leaves_it_open(found):
+    assert found[1]["multiplies"]["extra_info"]["dot_operations"] == {"tf32": 1024 * 2 * 64**3}
+
+
+@pytest.mark.parametrize("kind", [*products.SIZES])
+def test_torch_has_a_matrix_product_of_each_kind(kind):
+    """FP8 from sm_89 on. Its rate is one that a GPU can have: above a tenth of a TFLOP/s, below 20 PFLOP/s."""
+    if kind == "fp8" and torch.cuda.get_device_capability() < (8, 9):
+        pytest.skip("needs a GPU that multiplies fp8, of sm_89 or newer")
+    assert 1e11 < products.operations_per_second(Timer("cuda", 0.05), kind) < 2e16
 
 
 def test_a_launch_that_loses_the_gpu_costs_itself(found):

@@ -201,3 +201,69 @@ def rows(out, STRIDE: tl.constexpr):
 @triton.jit
 def typo(out):
     tl.store(out, tl.no_such_function(1))
+
+
+@triton.jit
+def matmul(x, y, out, M, N, K, BLOCK: tl.constexpr):
+    i = tl.expand_dims(tl.program_id(0) * BLOCK + tl.arange(0, BLOCK), 1)
+    j = tl.expand_dims(tl.program_id(1) * BLOCK + tl.arange(0, BLOCK), 0)
+    total = tl.zeros([BLOCK, BLOCK], tl.float32)
+    for start in range(0, K, BLOCK):
+        k = start + tl.arange(0, BLOCK)
+        down, across = tl.expand_dims(k, 1), tl.expand_dims(k, 0)
+        a = tl.load(x + i * K + across, mask=(i < M) & (across < K), other=0.0)
+        b = tl.load(y + down * N + j, mask=(down < K) & (j < N), other=0.0)
+        total += tl.dot(a, b)
+    tl.store(out + i * N + j, total, mask=(i < M) & (j < N))
+
+
+@triton.jit
+def as_many_as_it_reads(x, out, n, BLOCK: tl.constexpr):
+    i = tl.expand_dims(tl.arange(0, BLOCK), 1) * BLOCK + tl.expand_dims(tl.arange(0, BLOCK), 0)
+    total = tl.zeros([BLOCK, BLOCK], tl.float32)
+    for _ in range(tl.load(n + tl.program_id(0))):
+        total += tl.dot(tl.load(x + i), tl.load(x + i))
+    tl.store(out + tl.program_id(0) * BLOCK * BLOCK + i, total)
+
+
+@triton.jit
+def batched(x, out, B: tl.constexpr, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)[:, None] * BLOCK + tl.arange(0, BLOCK)[None, :]
+    i = tl.arange(0, B)[:, None, None] * BLOCK * BLOCK + i[None, :, :]
+    tl.store(out + i, tl.dot(tl.load(x + i), tl.load(x + i)))
+
+
+@triton.jit
+def precise(x, out, BLOCK: tl.constexpr, PRECISION: tl.constexpr):
+    i = tl.arange(0, BLOCK)[:, None] * BLOCK + tl.arange(0, BLOCK)[None, :]
+    tl.store(out + i, tl.dot(tl.load(x + i), tl.load(x + i), input_precision=PRECISION))
+
+
+@triton.jit
+def as_asked(x, out, BLOCK: tl.constexpr, TF32: tl.constexpr):
+    i = tl.expand_dims(tl.arange(0, BLOCK), 1) * BLOCK + tl.expand_dims(tl.arange(0, BLOCK), 0)
+    tl.store(out + i, tl.dot(tl.load(x + i), tl.load(x + i), allow_tf32=TF32))
+
+
+@triton.jit
+def scaled(x, y, scale, out, BLOCK: tl.constexpr):
+    i, k = tl.arange(0, BLOCK), tl.arange(0, 64)
+    a = tl.load(x + i[:, None] * 32 + tl.arange(0, 32)[None, :])  # two of fp4 in a byte
+    b = tl.load(y + k[:, None] * BLOCK + i[None, :])
+    ones = tl.load(scale + i[:, None] * 2 + tl.arange(0, 2)[None, :])
+    tl.store(out + i[:, None] * BLOCK + i[None, :], tl.dot_scaled(a, ones, "e2m1", b, ones, "e4m3"))
+
+
+@triton.jit
+def one_ends(x, out, flag, BLOCK: tl.constexpr):
+    """Of three programs the first waits for ever, the second ends, the third goes on for ever."""
+    me = tl.program_id(0)
+    i = tl.expand_dims(tl.arange(0, BLOCK), 1) * BLOCK + tl.expand_dims(tl.arange(0, BLOCK), 0)
+    tl.store(out + i, tl.dot(tl.load(x + i), tl.load(x + i)))
+    if me == 0:
+        while tl.atomic_add(flag, 0) == 0:
+            pass
+    n = 0
+    while me == 2:
+        n = n * tl.load(flag)
+    tl.store(flag + 1 + me, n)

@@ -7,6 +7,7 @@ run.py          launches, one after the other
 varying.py      the best of several options and constexprs, and where it moved
 tune.py         the verb ``tune``; sweeps.py: its file
 interpreted.py  what interpreters computed, to hold values against
+dots.py         which share of a matrix product a launch's dots reach
 judging.py      verdicts
 document.py     the file of a Triton; terminal.py: what the terminal shows
 cli.py          ``bench --launches``

@@ -21,12 +21,13 @@ from ...evidence.atlas_runs import Asked, AtlasRun
 from ...launches import launch_list
 from ...launches.launch_list import Launched
 from ...values import kept, outcomes
+from .. import bandwidth
 from ..table import wrapped
-from . import accepting, document, run, terminal, varying, workers
+from . import accepting, document, dots, run, terminal, varying, workers
 from .beside import Beside
 from .interpreted import Evidence
 from .judging import Held, Table, judge
-from .run import Found
+from .run import Found, Settings
 from .workers import Failed, Worker
 
 VERB = "device"
@@ -187,6 +188,7 @@ class _Bench:
         self._workers, self._gpu, self._copies, self._of_launches = there, gpu, copies, of_launches
         self._about = document.about(table.root, of_launches=of_launches)
         self._table = table
+        self._peaks: Mapping[str, dots.Peak] = {}
         self.written: set[str] = set()  # digests that this run's files name
 
     def run(
@@ -207,26 +209,18 @@ class _Bench:
         root = None if self._of_launches else self._table.root  # asked first: what cannot be costs no GPU time
         references = _references(self._launches, root, settings.source_root, settings.arrays, scratch / "reference")
         declared = self._declare()
-        count = 0
-
-        def done(label: str) -> None:
-            nonlocal count
-            count += 1
-            print(f"[{count}/{len(self._launches)}] {label}", file=sys.stderr, flush=True)
-
-        results, cut = Found(read={release: [] for release in self._workers}), None
-        try:
-            run.run(self._launches, self._workers, settings, results, done)
-        except (KeyboardInterrupt, SystemExit) as interrupt:  # what was found is kept, and is not all that was asked
-            cut = interrupt
+        results = Found(read={release: [] for release in self._workers})
+        cut = self._ran(settings, results)
         read = reads.merged([self._read, *(each for of in results.read.values() for each in of)])
         beside = Beside(others, settings.arrays, self._root, document.like(self._about, self._gpu, read))
         held = Held(evidence, references, beside, accepting.target_of(self._gpu["arch"]))
         judged = judge(
             self._launches, results, sys.executable, held, settings.arrays, self._gpu["arch"], scratch / "compared"
         )
+        cut = cut or self._weighed(judged, evidence, settings.source_root, scratch / "dots")
         unused = self._accept(judged, held.target, {} if cut else reasons)
         self._keep(judged, results)
+        count = len(results.rows)
         self._close(declared, f"it was interrupted after {_count(count)}" if cut else "")
         for line in terminal.lines(judged, self._copies, results.varied) if judged else ():
             print("\n".join(wrapped(line)))
@@ -236,6 +230,45 @@ class _Bench:
         for line in compare.unused_lines(unused):
             print(line)
         return max(self._status(judged, evidence, time.perf_counter() - start), bool(unused))
+
+    def _ran(self, settings: Settings, results: Found) -> Optional[BaseException]:
+        """Run the launches; gives what interrupted it. What was found is kept, and is then not all that was asked."""
+
+        def done(label: str) -> None:
+            print(f"[{len(results.rows)}/{len(self._launches)}] {label}", file=sys.stderr, flush=True)
+
+        try:
+            run.run(self._launches, self._workers, settings, results, done)
+        except (KeyboardInterrupt, SystemExit) as interrupt:
+            return interrupt
+        return None
+
+    def _weighed(
+        self, table: Table, evidence: Evidence, source_root: Optional[str], folder: Path
+    ) -> Optional[BaseException]:
+        """Say how near launches with dots are to what bounds them; gives what interrupted it."""
+        timed = [
+            (label, release, judged, judged.row.times.median)
+            for label, of in table.items()
+            for release, judged in of.items()
+            if judged.row.dots and judged.row.times is not None
+        ]
+        labels = {label for label, *_ in timed}
+        asked = [each for each in self._launches if each.label in labels]
+        if not asked:
+            return None
+        print(f"counting what the dots of {_count(len(asked))} compute", file=sys.stderr, flush=True)
+        try:
+            counted = dots.count(asked, self._workers, evidence, source_root, folder)
+            peaks = dots.peaks(counted, self._workers)
+        except (KeyboardInterrupt, SystemExit) as interrupt:
+            return interrupt
+        for label, release, judged, seconds in timed:
+            of_copy = bandwidth.rates(document.moved(judged), seconds, self._copies[release])["share_of_copy"]
+            judged.row.share = dots.share(counted[label], peaks[release], seconds, of_copy)
+            judged.remarks.append(judged.row.share.sentence())
+        self._peaks = peaks
+        return None
 
     def _close(self, declared: AtlasRun, reason: str) -> None:
         """Say that the run is over, and why it is no whole one."""
@@ -253,6 +286,7 @@ class _Bench:
                 worker.versions,
                 self._gpu,
                 self._copies[release],
+                self._peaks.get(release),
                 [each for each in self._launches if each.refused or each.label in judged],
                 {label: rows[release] for label, rows in judged.items()},
                 results.varied,

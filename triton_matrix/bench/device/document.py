@@ -22,6 +22,7 @@ from ...launches import naming
 from ...launches.import_names import digest_with_siblings
 from ...launches.launch_list import Launched
 from .. import bandwidth
+from .dots import Peak
 from .judging import FAILING, MOVED, SLOWER, Judged, Verdict
 from .rounds import Times
 from .varying import Varied
@@ -41,6 +42,7 @@ def make(
     versions: Mapping[str, str],
     gpu: Mapping[str, Any],
     copy: Optional[float],
+    peak: Optional[Peak],
     launches: Sequence[Launched],
     judged: Mapping[str, Judged],
     varied: Mapping[str, Varied],
@@ -53,12 +55,14 @@ def make(
         about: of :func:`atlas_file.make`, with the column's name and its switches.
         versions: of what ran.
         copy: bytes a second of a device copy in the same process.
+        peak: torch's matrix products there; None where no launch has dots.
         judged: launch -> what became of it; those that were refused are not there.
         read: what kernels and hook read; paths below ``root`` are kept relative.
     """
     release, target = about["triton"], gpu["arch"]
     made = {**like(about, gpu, read), "python": versions["python"], "versions": dict(versions)}
     made |= {"read": reads.below(read, root), "copy_bytes_per_s": copy}
+    made |= {"matmul_operations_per_s": dict(peak.rates)} if peak is not None else {}
     entries = [_entry(each, target, judged.get(each.label)) for each in launches]
     configurations = {target: {each.label: [each.label] for each in launches}}
     filled = atlas_file.fill(made, configurations, entries)
@@ -140,8 +144,7 @@ def _benchmark(
     }
     n_bytes = moved(judged)
     info |= {"bytes": n_bytes, "dots": row.dots, **bandwidth.rates(n_bytes, times.median, copy)}
-    if row.dots:
-        info["share_of_copy"] = None  # what bounds it is not known: nobody counts what its dots compute
+    info |= row.share.figures() if row.share is not None else {}
     info["turns"] = [round(statistics.median(turn), 9) for turn in times.turns]
     if row.again is not None:
         info["again"] = {"median": row.again.median, "spread": row.again.spread}

@@ -73,6 +73,18 @@ class Evidence:
         entries_of_label = (rows[label] for rows in self._rows.values() if label in rows)
         return sorted({each["args"][0] for entry in entries_of_label for each in entry["storages"] if each["written"]})
 
+    def dots(self, label: str) -> Optional[tuple[str, Mapping[str, int], int, int]]:
+        """What the newest interpreter that computed a launch counted; None where none computed it.
+
+        Its release, operations by kind of input, how many programs they are of, and of how many.
+        """
+        for release in sorted(self._rows, key=versions.key, reverse=True):
+            entry = self._rows[release].get(label)
+            if entry is not None:
+                about = entry["metrics"]
+                return release, entry.get("dots", {}), about["programs"], about["programs_of"]
+        return None
+
     def _is_kept(self, entry: Mapping[str, Any]) -> bool:
         written = (each["digest"] for each in entry["storages"] if each["written"])
         return all((self.arrays / f"{digest}.npz").is_file() for digest in written)

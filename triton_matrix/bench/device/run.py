@@ -12,6 +12,7 @@ from ...launches.import_names import import_name
 from ...launches.launch_list import Launched
 from ...launches.loading import file_of
 from .. import regression
+from .dots import Share
 from .rounds import TURNS, Times, taken
 from .varying import Limits, Values, Varied, vary
 from .workers import Failed, Worker, all_at_once
@@ -54,6 +55,7 @@ class Row:
         bytes: of its tensors, storage by storage, each place once.
         times: None where it was not timed.
         again: the second round, where one was taken.
+        share: of a launch that has dots and was timed, how near it is to what bounds it.
     """
 
     failed: Optional[Failed] = None
@@ -65,6 +67,7 @@ class Row:
     bytes: list[int] = field(default_factory=list)
     times: Optional[Times] = None
     again: Optional[Times] = None
+    share: Optional[Share] = None
 
 
 @dataclass

@@ -23,10 +23,11 @@ from ...launches import loading
 from ...launches.standins import strictly
 from ...values import arrays, compare, description, device, running, tensors
 from ..bandwidth import copy_bytes_per_second
+from ..products import operations_per_second
 from ..timing import Timer
 
 MIN_ROUNDS = 5  # of a turn: several turns make a measurement
-COPY_BUDGET = 0.05  # seconds
+PEAK_BUDGET = 0.05  # seconds, of a copy and of a matrix product
 
 
 class Served:
@@ -50,6 +51,7 @@ class Served:
         """
         do: dict[str, Callable[..., dict[str, Any]]] = {
             "gpu": self.gpu,
+            "product": self.product,
             "open": self.open,
             "compile": self.compile,
             "compute": self.compute,
@@ -72,15 +74,29 @@ class Served:
         except ValueError as problem:
             return {"none": str(problem)}
         gpu = toolchain.gpus()[torch.cuda.current_device()]
-        copy = copy_bytes_per_second(Timer("cuda", COPY_BUDGET))
+        copy = copy_bytes_per_second(Timer("cuda", PEAK_BUDGET))
         torch.cuda.empty_cache()
         return {"gpu": gpu, "copy": copy}
 
-    def open(self, launch: dict[str, Any], source_root: Optional[str]) -> dict[str, Any]:
-        """Load a launch's kernel and fill its memory; what was open before is closed."""
+    def product(self, kind: str) -> dict[str, Any]:
+        """What a matrix product of torch computes, in operations a second; ``none`` says why there is no such one."""
+        self._close()
+        try:
+            rate = operations_per_second(Timer("cuda", PEAK_BUDGET), kind)
+        except ValueError as problem:
+            return {"none": str(problem)}
+        finally:
+            torch.cuda.empty_cache()
+        return {"rate": rate}
+
+    def _close(self) -> None:
         self._held = self._prepared = None
         gc.collect()
         torch.cuda.empty_cache()
+
+    def open(self, launch: dict[str, Any], source_root: Optional[str]) -> dict[str, Any]:
+        """Load a launch's kernel and fill its memory; what was open before is closed."""
+        self._close()
         if self._notes is None:
             self._notes = notes_of_modules()
         with listening(self._notes):

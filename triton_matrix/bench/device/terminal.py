@@ -25,7 +25,8 @@ def lines(table: Table, copies: Mapping[str, Optional[float]], varied: Mapping[s
         for of in table.values()
         for release, judged in of.items()
     ]
-    headings = ["triton", "median us", "spread", "GB/s", "of a copy", "regs", "spills", "verdict"]
+    headings = ["triton", "median us", "spread", "GB/s", "of a copy", "TFLOP/s", "of a matmul"]
+    headings += ["regs", "spills", "verdict"]
     head, *drawn = tables.render(*tables.without_empty(headings, rows), labels=1).splitlines()
     output, left = ["", head], iter(drawn)
     for label, of in table.items():
@@ -42,11 +43,13 @@ def _figures(judged: Judged, copy: Optional[float]) -> list[Any]:
     regs = metrics.first(row.metrics, "registers")
     code = [DASH if regs is None else regs, metrics.spills(row.metrics) if "spill_stores" in row.metrics else DASH]
     if row.times is None:
-        return [DASH, DASH, DASH, DASH, *code]
+        return [DASH] * 6 + code
     bandwidth = rates(moved(judged), row.times.median, copy)
     rate = DASH if bandwidth["gb_per_s"] is None else f"{bandwidth['gb_per_s']:.0f}"
-    share = DASH if bandwidth["share_of_copy"] is None or row.dots else f"{bandwidth['share_of_copy']:.3f}"
-    return [f"{row.times.median * 1e6:.1f}", f"{row.times.spread:.1%}", rate, share, *code]
+    share = DASH if bandwidth["share_of_copy"] is None else f"{bandwidth['share_of_copy']:.3f}"
+    dots = [row.share.tflop_per_s, row.share.of_products] if row.share else [None, None]
+    of_dots = [DASH if each is None else format(each, form) for each, form in zip(dots, (".3g", ".3f"))]
+    return [f"{row.times.median * 1e6:.1f}", f"{row.times.spread:.1%}", rate, share, *of_dots, *code]
 
 
 def _verdict(judged: Judged) -> str:
