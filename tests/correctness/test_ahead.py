@@ -30,7 +30,7 @@ from .reference import check, evaluate, torch_layer_norm
 KERNEL = "_layer_norm_backward_ahead_kernel"
 # An interpreter adds the sums of a block up element by element: there, few do. Blocks that are full, that end within a
 # row, and within a word of 16 bytes.
-BLOCK_N, LENGTHS = (64, [64, 36, 38]) if current_level() == "interpreter" else (512, [512, 300, 302])
+BLOCK_N, LENGTHS = (32, [32, 20, 22]) if current_level() == "interpreter" else (512, [512, 300, 302])
 
 
 @pytest.fixture
