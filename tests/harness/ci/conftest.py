@@ -30,7 +30,10 @@ IMAGE = ("pytest", "pytest-timeout", "pytest-benchmark", "hypothesis", f"triton=
 
 @pytest.fixture(scope="session")
 def machines(environments, standins, tmp_path_factory):
-    """The runners: labels of a job's runner -> (folders of its programs, its environment); and the index's address."""
+    """The runners: labels of a job's runner -> (folders of its programs, its environment); and the index's address.
+
+    A hosted runner's Python may be another one, ``hosted``.
+    """
     if commands.find_uv() is None:
         pytest.skip("needs uv; `pip install uv` adds it")
     folder = tmp_path_factory.mktemp("machines")

@@ -1,7 +1,8 @@
 """Every job of the workflows, played here: their ``run`` steps as written, on a toy package with a stand-in GPU.
 
-A play takes a minute or two, because it makes each job's environment as a runner does. It is what shows that the steps
-work together: that a job leaves what the plan expects, and that the last one sees what is not there.
+A play takes half a minute, because it makes each job's environment as a runner does, but that uv stands in for pip. It
+is what shows that the steps work together: that a job leaves what the plan expects, and that the last one sees what is
+not there.
 """
 
 from __future__ import annotations
@@ -86,13 +87,13 @@ def is_green(run):
 
 
 def test_a_pull_request_plays_every_job_of_the_matrix_and_is_green(played):
-    """Takes a minute: eight jobs, of which three make an environment for nox as a GPU runner does, and three a cell."""
+    """Takes half a minute: eight jobs. Three make an environment for nox as a GPU runner does, and three a cell."""
     assert sorted(played.played) == names_of(played)
     is_green(played)
 
 
 def test_every_job_of_the_workflow_that_init_writes_is_played_and_is_green(adopted, tmp_path):
-    """Takes a minute: it is another workflow, whose jobs install the harness from a wheel."""
+    """Takes half a minute: it is another workflow, whose jobs install the harness from a wheel."""
     root, runner = adopted
     run = play.Play(root / INIT, root, tmp_path, runner, PULL_REQUEST, {"TRITON_MATRIX_GPU": "true"})
     run.all()
