@@ -22,6 +22,7 @@ from liger_kernel.kernels.plan import Settings, backward_plan
 from liger_kernel.kernels.sums import add_two
 from liger_kernel.ops import problem as problems
 from liger_kernel.ops.utils import compare_version, is_hip
+from triton_matrix.suites.pytest_plugin import current_level
 
 from .api import liger_layer_norm
 from .inputs import DTYPES, FP16, HALF_DTYPES, problem
@@ -32,6 +33,9 @@ KERNEL = "_layer_norm_backward_ahead_kernel"
 AHEAD = [Settings("ahead", 1, 2048, 4, programs=2, stages=3, behind=behind, max_registers=255) for behind in (0, 1)]
 PAIRS = Settings("pairs", 1, 2048, 2, programs=4, stages=3, max_registers=255)
 WAYS = [pytest.param(each, id=f"{each.kind}{each.behind}") for each in (*AHEAD, PAIRS)]
+# An interpreter adds the sums of a block up element by element: there, few do. Blocks that are full, that end within a
+# row, and within a word of 16 bytes.
+BLOCK_N, LENGTHS = (32, [32, 20, 22]) if current_level() == "interpreter" else (512, [512, 300, 302])
 
 
 @pytest.fixture
@@ -51,11 +55,11 @@ def ahead(monkeypatch):
     problems._problem.cache_clear()
 
 
-# blocks that are full, that end within a row, and within a word of 16 bytes; more rows than programs and fewer
+# more rows than programs and fewer
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_cols", [512, 300, 302])
+@pytest.mark.parametrize("n_cols", LENGTHS)
 def test_whole_rows(n_cols, dtype, device, ahead, launches):
-    ahead(Settings("ahead", 1, 512, 4, programs=1, stages=3, behind=1))
+    ahead(Settings("ahead", 1, BLOCK_N, 4, programs=1, stages=3, behind=1))
     for n_rows in (1, 9):
         check(*problem(n_rows, n_cols, dtype=dtype, device=device))
     assert {launched.kernel for launched in launches if "backward" in launched.kernel} == {
@@ -67,8 +71,8 @@ def test_whole_rows(n_cols, dtype, device, ahead, launches):
 
 @pytest.mark.parametrize("dtype", HALF_DTYPES)
 def test_parameters_in_fp32_and_none(dtype, device, ahead):
-    ahead(Settings("ahead", 1, 512, 4, programs=1, stages=3))
-    x, w, b, dy = problem(9, 300, dtype=dtype, device=device)
+    ahead(Settings("ahead", 1, BLOCK_N, 4, programs=1, stages=3))
+    x, w, b, dy = problem(9, LENGTHS[1], dtype=dtype, device=device)
     check(x, w.float(), b.float(), dy)
     check(x, None, b, dy)
     check(x, None, None, dy)
@@ -77,13 +81,13 @@ def test_parameters_in_fp32_and_none(dtype, device, ahead):
 @pytest.mark.parametrize("frozen", [("x",), ("w",), ("b",), ("w", "b"), ("x", "w")], ids="".join)
 @pytest.mark.parametrize("dtype", [FP16, DTYPES[0]])
 def test_only_what_is_wanted(dtype, frozen, device, ahead):
-    ahead(Settings("ahead", 1, 512, 4, programs=1, stages=3))
-    check(*problem(9, 300, dtype=dtype, device=device), frozen=frozen)
+    ahead(Settings("ahead", 1, BLOCK_N, 4, programs=1, stages=3))
+    check(*problem(9, LENGTHS[1], dtype=dtype, device=device), frozen=frozen)
 
 
 def test_values_that_are_hard(device, ahead):
-    ahead(Settings("ahead", 1, 512, 4, programs=1, stages=3))
-    hard_values(problem(9, 302, dtype=torch.float16, device=device))
+    ahead(Settings("ahead", 1, BLOCK_N, 4, programs=1, stages=3))
+    hard_values(problem(9, LENGTHS[2], dtype=torch.float16, device=device))
 
 
 @pytest.mark.device("programs that wait for each other cannot be interpreted")
@@ -152,10 +156,10 @@ def same(words):
 @pytest.mark.parametrize(
     ("n_cols", "dtype"),
     [
-        *(pytest.param(190, *dtype.values, id=f"190-{dtype.id}", marks=dtype.marks) for dtype in DTYPES),
-        (128, torch.float32),
-        (128, torch.float16),
-        (176, torch.float16),
+        *(pytest.param(94, *dtype.values, id=f"94-{dtype.id}", marks=dtype.marks) for dtype in DTYPES),
+        (64, torch.float32),
+        (64, torch.float16),
+        (70, torch.float16),
     ],
 )
 def test_shared_rows_whose_sums_are_there(way, n_cols, dtype, device, ahead, monkeypatch):
@@ -166,9 +170,9 @@ def test_shared_rows_whose_sums_are_there(way, n_cols, dtype, device, ahead, mon
     for module in (layer_norm_ahead, layer_norm_pairs):
         for name, standin in (("peek", read), ("collect", add_up), ("kept", same)):
             monkeypatch.setattr(module, name, standin)
-    for n_rows in (9, 10):
+    for n_rows in (9, 10) if way.kind == "pairs" else (9,):
         x, w, _, dy = problem(n_rows, n_cols, dtype=dtype)
-        assert_right(x, w, dy, replace(way, block_n=64, num_warps=1))
+        assert_right(x, w, dy, replace(way, block_n=32, num_warps=1))
 
 
 def assert_right(x, w, dy, settings: Settings) -> None:

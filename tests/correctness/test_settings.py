@@ -18,9 +18,9 @@ from .api import liger_layer_norm
 from .inputs import DTYPES, FP32, HALF_DTYPES, normal, problem
 from .reference import check, evaluate
 
-# Eight programs on the four "multiprocessors" of the interpreter. Of 25 rows each program takes several.
+# Eight programs on the four "multiprocessors" of the interpreter. Of 17 rows each program takes several.
 UNALIGNED = Settings("unaligned", 1, 2048, 4, programs=2)
-N_ROWS = 25
+N_ROWS = 17
 # Of a row of 16-bit elements the length modulo 8, of one of fp32 modulo 4, decides where the next row starts. Of 9
 # columns the body may be empty, of 1023 the head or the tail.
 LENGTHS = [9, 23, 505, 1023, 1030]
@@ -115,7 +115,7 @@ def test_statistics_of_rows_that_are_not_aligned(device, unaligned):
 @pytest.mark.parametrize("dtype", HALF_DTYPES)
 @pytest.mark.parametrize("n_cols", [64, 66, 130, 254, 320, 384])
 def test_a_row_in_packed_chunks(n_cols, dtype, device, packed, launches):
-    x, w, b, dy = problem(5, n_cols, dtype=dtype, device=device)
+    x, w, b, dy = problem(3, n_cols, dtype=dtype, device=device)
     check(x, w, b, dy)
     assert "_layer_norm_forward_packed_kernel" in {launched.kernel for launched in launches}
     check(x, w.float(), b.float(), dy)
@@ -189,12 +189,15 @@ def test_values_that_are_hard_on_rows_copied_ahead(n_cols, device, copied_ahead)
     assert torch.equal(got.db, clean.db)
 
 
+# On a GPU each thread has 8 columns, so that there is something to copy ahead. An interpreter adds two sums of a row up
+# element by element: there, a few columns and a masked end take the same steps.
 @pytest.mark.parametrize(("prefetch", "stages"), [(0, 1), (1, 1), (2, 1), (0, 2), (0, 4)])
 @pytest.mark.parametrize("keep_w", [True, False])
 @pytest.mark.parametrize("dtype", [FP32, HALF_DTYPES[0]])
 def test_tiles_under_way(dtype, keep_w, prefetch, stages, device, plan_with):
     if stages > 1 and triton.__version__.startswith("2."):
         pytest.skip(f"needs Triton 3.0, whose loops have stages; this is {triton.__version__}")
-    plan_with(Settings("tile", 2, 1024, 4, programs=2, prefetch=prefetch, stages=stages, keep_w=keep_w))
+    n_cols, block_n = (29, 32) if device == "cpu" else (1000, 1024)
+    plan_with(Settings("tile", 2, block_n, 4, programs=2, prefetch=prefetch, stages=stages, keep_w=keep_w))
     for n_rows in (3, 70):  # 70: up to five tiles for each program
-        check(*problem(n_rows, 1000, dtype=dtype, device=device))
+        check(*problem(n_rows, n_cols, dtype=dtype, device=device))

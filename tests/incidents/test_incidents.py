@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def rows(request):
-    """What the observations of this run's tests saw, by id; made level by level in processes of their own."""
+    """What the observations of this run's tests saw, by id; made side by side, a level a process."""
     wanted: dict[str, list[str]] = {}
     for item in request.session.items:
         identity = getattr(item, "callspec", None) and item.callspec.params.get("identity")
@@ -33,8 +34,12 @@ def rows(request):
             wanted.setdefault(identity.split(":")[1], []).append(identity)
     path = [Path(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
     tests = Path(__file__).parents[1]
-    made = [incidents.observe(sys.executable, tests, level, ids, path) for level, ids in wanted.items()]
-    return {row["id"]: row for each in made for row in each}
+
+    def observe(level: str):
+        return incidents.observe(sys.executable, tests, level, wanted[level], path)
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return {row["id"]: row for each in pool.map(observe, wanted) for row in each}
 
 
 def test_it_shows_where_history_says_and_nowhere_else(identity, rows, record_property):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -25,6 +26,7 @@ from . import fit, suite_paths
 PLUGINS = ("triton_matrix.suites.pytest_plugin", "triton_matrix.suites.imports")
 PROBE_S = 300  # for torch to import and to count the GPUs
 LATE_S = 60  # what a test may take beyond its limit, at most, where pytest-timeout cannot end it
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 NEEDS = ("pytest", "hypothesis", "torch", "triton")
 
 
@@ -76,7 +78,7 @@ def main(argv: list[str]) -> int:
     suites = suite_paths.paths(table, options.suite) if options.suite else all_suites(table, column)
     selection = [argument for argument in pytest_args if argument != "--"]
     asked = Asked(table, cell, folder, suites, options.plugin, selection)
-    gpus, trouble = _count_gpus() if options.level != "interpreter" else (0, "")
+    gpus, trouble = _count_gpus(cell) if options.level != "interpreter" else (0, "")
     if options.level == "device" and (trouble or not gpus):
         raise ValueError(f"level device was asked for, but {trouble or f'torch in {sys.executable} sees no GPU'}")
     levels = [options.level] if options.level else ["interpreter", *(["device"] if gpus else [])]
@@ -109,21 +111,27 @@ def all_suites(table: Table, column: str) -> list[str]:
     return suite_paths.paths(table, table.package.subject.get("suites", ()) if parse(column).subject else ())
 
 
-def _count_gpus() -> tuple[int, str]:
-    """How many GPUs torch sees; and why nobody can say."""
-    count, why = ask_torch("import torch; print('gpus', torch.cuda.device_count() if torch.cuda.is_available() else 0)")
+def _count_gpus(cell: Cell) -> tuple[int, str]:
+    """How many GPUs torch sees; and why nobody can say.
+
+    In a cell's own environment this first import of torch leaves its bytecode, also where the shell forbids that: each
+    process that imports torch later would take twice as long.
+    """
+    code = "import torch; print('gpus', torch.cuda.device_count() if torch.cuda.is_available() else 0)"
+    count, why = ask_torch(code, without=() if cell.ambient else (NO_BYTECODE,))
     return int(count or 0), why
 
 
-def ask_torch(code: str, path: str = "") -> tuple[str, str]:
+def ask_torch(code: str, path: str = "", without: Sequence[str] = ()) -> tuple[str, str]:
     """What a program prints behind the word ``gpus``, and why nobody can say.
 
     It is a process of its own: this one stays light, and holds no GPU.
 
     Args:
         path: a folder that it imports from, behind those of PYTHONPATH.
+        without: variables of the environment that it does not get.
     """
-    env = {name: value for name, value in os.environ.items() if name != env_vars.INTERPRET}
+    env = {name: value for name, value in os.environ.items() if name not in (env_vars.INTERPRET, *without)}
     if path:
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [env.get("PYTHONPATH"), path]))
     try:

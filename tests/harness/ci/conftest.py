@@ -12,9 +12,17 @@ from triton_matrix.base import commands
 
 from . import toy
 
-# pip, in an environment that `python3 -m venv` makes, takes 3 s of CPU to install itself, in every job with a GPU
+# pip takes 2 s of CPU to install nox and uv, and as long to install itself where `python3 -m venv` makes it; some 30
+# jobs do so. uv takes the same words. test_pip_itself_installs_what_the_plan_needs has the real one.
+PIP = """import os, sys
+links = [f"--find-links={{os.environ['PIP_FIND_LINKS']}}"] if "PIP_FIND_LINKS" in os.environ else []
+os.execv("{uv}", ["uv", "pip", *sys.argv[1:], *links, "--python", sys.executable])
+"""
 PYTHON3 = """#!/bin/sh
-if [ "$1 $2" = "-m venv" ]; then exec "{uv}" venv --quiet --seed --python "{python}" "$3"; fi
+if [ "$1 $2" = "-m venv" ]; then
+    "{uv}" venv --quiet --python "{python}" "$3"
+    exec cp "{pip}" "$3"/lib/python*/site-packages/
+fi
 exec "{python}" "$@"
 """
 IMAGE = ("pytest", "pytest-timeout", "pytest-benchmark", "hypothesis", f"triton=={toy.TRITON}", "numpy<2.4")
@@ -22,7 +30,10 @@ IMAGE = ("pytest", "pytest-timeout", "pytest-benchmark", "hypothesis", f"triton=
 
 @pytest.fixture(scope="session")
 def machines(environments, standins, tmp_path_factory):
-    """The runners: labels of a job's runner -> (folders of its programs, its environment); and the index's address."""
+    """The runners: labels of a job's runner -> (folders of its programs, its environment); and the index's address.
+
+    A hosted runner's Python may be another one, ``hosted``.
+    """
     if commands.find_uv() is None:
         pytest.skip("needs uv; `pip install uv` adds it")
     folder = tmp_path_factory.mktemp("machines")
@@ -35,17 +46,18 @@ def machines(environments, standins, tmp_path_factory):
         (folder / "bin").mkdir()
         on_path = [folder / "bin", Path("/usr/local/bin"), Path("/usr/bin"), Path("/bin")]
         try:
-            hosted = toy.venv(folder / "hosted", env=env)
+            pip = PIP.format(uv=commands.uv())
+            hosted = toy.venv(folder / "hosted", env=env, pip=pip)
             (torch,) = (folder / "index" / "wheels").glob("torch-*.whl")
             image = toy.venv(folder / "image", *IMAGE, str(torch), env=env)
         except subprocess.CalledProcessError as problem:
             pytest.skip(f"needs a package index: {problem}")
 
-        python3 = PYTHON3.format(uv=commands.uv(), python=image / "python3")
-        toy.write(folder, {"python3/python3": python3})
+        python3 = PYTHON3.format(uv=commands.uv(), python=image / "python3", pip=folder / "python3" / "pip.py")
+        toy.write(folder, {"python3/python3": python3, "python3/pip.py": pip})
         (folder / "python3" / "python3").chmod(0o755)
 
-        def runner(labels):
+        def runner(labels, hosted=hosted):
             platform = next((name for name in ("cuda", "rocm") if name in labels), None)
             if platform is None:
                 return [hosted, *on_path], env
@@ -79,8 +91,8 @@ def adopted(machines, tmp_path_factory):
     toy.lock(root, machines.env)
     toy.commit(root)
 
-    def runner(labels):
-        path, env = machines(labels)
+    def runner(labels, **of_machines):
+        path, env = machines(labels, **of_machines)
         return path, {**env, "PIP_FIND_LINKS": str(folder / "wheels")}
 
     return root, runner

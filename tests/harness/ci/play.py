@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import yaml
 
@@ -74,9 +74,10 @@ class Play:
             self.job(name)
         return self.ended
 
-    def otherwise(self, folder: Path, **ended: Ended) -> Play:
-        """The same run with its artifacts in another folder, in which these jobs ended otherwise."""
+    def otherwise(self, folder: Path, *, github: Optional[Mapping[str, Any]] = None, **ended: Ended) -> Play:
+        """The same run with its artifacts in another folder, of another event, or in which jobs ended otherwise."""
         other = copy.copy(self)
+        other._names = {**self._names, **({"github": github} if github else {})}
         other.artifacts, other._folder, other.played = folder / "artifacts", folder, []
         shutil.copytree(self.artifacts, other.artifacts)
         other.ended = {**self.ended, **ended}

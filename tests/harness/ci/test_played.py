@@ -1,7 +1,8 @@
 """Every job of the workflows, played here: their ``run`` steps as written, on a toy package with a stand-in GPU.
 
-A play takes a minute or two, because it makes each job's environment as a runner does. It is what shows that the steps
-work together: that a job leaves what the plan expects, and that the last one sees what is not there.
+A play takes half a minute, because it makes each job's environment as a runner does, but that uv stands in for pip. It
+is what shows that the steps work together: that a job leaves what the plan expects, and that the last one sees what is
+not there.
 """
 
 from __future__ import annotations
@@ -86,13 +87,13 @@ def is_green(run):
 
 
 def test_a_pull_request_plays_every_job_of_the_matrix_and_is_green(played):
-    """Takes a minute: eight jobs, of which three make an environment for nox as a GPU runner does, and three a cell."""
+    """Takes half a minute: eight jobs. Three make an environment for nox as a GPU runner does, and three a cell."""
     assert sorted(played.played) == names_of(played)
     is_green(played)
 
 
 def test_every_job_of_the_workflow_that_init_writes_is_played_and_is_green(adopted, tmp_path):
-    """Takes a minute: it is another workflow, whose jobs install the harness from a wheel."""
+    """Takes half a minute: it is another workflow, whose jobs install the harness from a wheel."""
     root, runner = adopted
     run = play.Play(root / INIT, root, tmp_path, runner, PULL_REQUEST, {"TRITON_MATRIX_GPU": "true"})
     run.all()
@@ -163,20 +164,26 @@ def test_gpu_runners_are_planned_for_what_a_person_of_the_repository_asks(workfl
         assert play.planned_on_gpus(path, {**names, "vars": {}}) is False
 
 
-def test_a_forks_pull_request_is_green_without_a_gpu_and_the_report_says_what_was_not_planned(
-    machines, repository, tmp_path
-):
-    """Takes 10 s: the plan, two jobs and the report."""
-
-    def at_once(name):
-        return name in ("plan", "report", "small-interpreter", "codegen")
-
-    event = of_a(repository="fork/tiny")
-    run = play.Play(WORKFLOWS / "matrix.yml", repository, tmp_path, machines, event, only=at_once)
-    run.all()
-    assert run.ended["device"].result == "skipped"
-    assert run.ended["report"].result == "success", said(run)
+def test_a_forks_pull_request_is_green_without_a_gpu_and_the_report_says_what_was_not_planned(played, tmp_path):
+    run = played.otherwise(tmp_path, github=of_a(repository="fork/tiny"))
+    for left in run.artifacts.glob("evidence-*-device-*"):
+        shutil.rmtree(left)
+    assert run.job("plan").outputs["hosted"] == played.ended["plan"].outputs["hosted"]  # so those jobs end as they did
+    assert run.job("device").result == "skipped"
+    assert run.job("report").result == "success", said(run)
     assert "; not planned: device; exit status 0" in run.ended["report"].said
+
+
+@pytest.mark.parametrize("workflow", ["matrix.yml", "init"])
+def test_pip_itself_installs_what_the_plan_needs(workflow, request, machines, tmp_path):
+    root, runner = (
+        request.getfixturevalue("adopted") if workflow == "init" else (request.getfixturevalue("repository"), machines)
+    )
+    hosted = toy.venv(tmp_path / "hosted", env=machines.env)
+    path = root / INIT if workflow == "init" else WORKFLOWS / workflow
+    run = play.Play(path, root, tmp_path, lambda labels: runner(labels, hosted=hosted), PULL_REQUEST)
+    assert run.job("plan").result == "success", said(run)
+    assert "Successfully installed" in run.ended["plan"].said
 
 
 def test_every_job_of_the_nightly_is_played_and_where_all_is_well_no_issue_is_opened(machines, repository, tmp_path):

@@ -17,6 +17,8 @@ from typing import Any
 from triton_matrix.base import commands
 from triton_matrix.base.cells import find_root
 
+from .. import light_pytest
+
 ROOT = find_root(Path(__file__).parent)
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TORCH, TRITON = "2.7.1", "3.3.1"
@@ -164,7 +166,7 @@ def environment(config: Path) -> dict[str, str]:
     """What a runner's processes have in their environment, whoever runs these tests."""
     dropped = ("TRITON_", "NOX", "PYTEST", "VIRTUAL_ENV", "PYTHON", "UV_", "COV", "GIT_", "STAND_IN_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-    return {**env, "XDG_CONFIG_HOME": str(config)}
+    return {**env, **light_pytest.WITHOUT, "XDG_CONFIG_HOME": str(config)}
 
 
 def write(root: Path, files: Mapping[str, str]) -> None:
@@ -196,11 +198,15 @@ def under_matrix_workflow(root: Path, table: str) -> None:
     shutil.copytree(ROOT / "triton_matrix", root / "triton_matrix", ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def venv(folder: Path, *requirements: str, env: Mapping[str, str]) -> Path:
-    """A Python with pip and these; returns the folder of its programs."""
+def venv(folder: Path, *requirements: str, env: Mapping[str, str], pip: str = "") -> Path:
+    """A Python with these, and with pip, in whose place ``pip`` stands where it is given; returns its programs."""
     uv = commands.uv()
-    subprocess.run([uv, "venv", "--quiet", "--seed", "--python", sys.executable, str(folder)], env=env, check=True)
+    seed = [] if pip else ["--seed"]
+    subprocess.run([uv, "venv", "--quiet", *seed, "--python", sys.executable, str(folder)], env=env, check=True)
     if requirements:
         install = [uv, "pip", "install", "--quiet", "--python", str(folder)]
         subprocess.run([*install, *requirements], env=env, check=True)
+    if pip:
+        site = folder / "lib" / f"python{HERE}" / "site-packages"
+        (site / "pip.py").write_text(pip)
     return folder / "bin"

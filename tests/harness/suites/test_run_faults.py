@@ -42,6 +42,16 @@ def test_a_wheel_that_the_checkout_no_longer_makes_is_no_pass(checkout, provided
     assert checkout.verdict(cell="pinned") == (2, "stale")
 
 
+def test_torchs_bytecode_stays_in_a_cells_own_environment_and_nowhere_else(checkout, provided, healthy):
+    """A shell may forbid it, as the one here does: then every process of a cell compiles torch anew."""
+    torch = next(provided["python"].parents[1].rglob("site-packages/torch"))
+    assert not (torch / "__pycache__").exists()
+    assert checkout.run(cell="pinned", **provided).returncode == 0
+    assert list((torch / "__pycache__").glob("__init__.*.pyc"))
+    assert (healthy.root / "modules" / "torch" / "__init__.py").is_file()
+    assert not list(healthy.root.rglob("__pycache__"))
+
+
 def test_an_installed_package_that_was_changed_in_place_is_no_pass(checkout, provided):
     installed = next(provided["python"].parents[1].rglob("site-packages/tiny/__init__.py"))
     installed.unlink()  # uv links it to its cache
