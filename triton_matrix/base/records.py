@@ -16,19 +16,21 @@ import hashlib
 import importlib.util
 import os
 import sys
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from importlib import metadata
+from pathlib import Path
 from typing import Optional
 
 
-def altered(names: Optional[Container[str]] = None) -> dict[str, str]:
+def altered(names: Optional[Container[str]] = None, folders: Optional[Iterable[Path]] = None) -> dict[str, str]:
     """Distribution -> the first of its Python files that is gone or is not as it was installed.
 
     Args:
-        names: the distributions to look at, as their metadata spells them; None: all of this Python.
+        names: the distributions to look at, as their metadata spells them; None: all.
+        folders: the site-packages of another Python, which need not be started for this; None: all of this Python.
     """
     files = {}
-    for distribution in metadata.distributions():
+    for distribution in metadata.distributions(path=sys.path if folders is None else list(map(str, folders))):
         name = distribution.metadata["Name"]
         if name and (names is None or name in names):
             file = _altered_file(distribution)

@@ -21,7 +21,7 @@ from .contents import altered
 
 NAME = "triton-matrix"
 _PACKAGE = Path(triton_matrix.__file__).resolve().parent
-_DIST_INFO = "lib/python*/site-packages/triton_matrix-*.dist-info"
+_RECORD = "lib/python*/site-packages/triton_matrix-*.dist-info/RECORD"  # an installer writes it last
 _NOT_SHIPPED = {"__pycache__", "dist", "build"}
 
 
@@ -90,7 +90,7 @@ def extra(name: str) -> list[str]:
 
 def other_in(prefix: Path) -> str:
     """The version of the harness in the environment at ``prefix``, where it is not this one; "none" where none is."""
-    versions = [each.name[len("triton_matrix-") :][: -len(".dist-info")] for each in prefix.glob(_DIST_INFO)]
+    versions = [each.parent.name[len("triton_matrix-") :][: -len(".dist-info")] for each in prefix.glob(_RECORD)]
     return "" if version() in versions else next(iter(versions), "none")
 
 
