@@ -1,7 +1,9 @@
 """What several rooms' tests share: stand-ins, and environments with one Triton each, kept beside the checkout's own."""
 
+import contextlib
 import functools
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -111,21 +113,43 @@ def release_python(environments):
     return provide
 
 
-@pytest.fixture
-def codegen(release_python, tmp_path):
-    """Run the verb ``codegen`` in an environment; gives the finished process."""
+@pytest.fixture(scope="session")
+def forking(release_python):
+    """Release -> a process that runs verbs in forks of itself (forking.py), and the environment that it was started in."""
+    with contextlib.ExitStack() as processes:
 
-    def run(release, *arguments, **env):
-        command = [str(release_python(release)), "-m", "triton_matrix", "compile", *map(str, arguments)]
-        return subprocess.run(
-            command,
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        @functools.cache
+        def start(release):
+            env = plain_environment()
+            command = [str(release_python(release)), "-W", "ignore", str(Path(__file__).with_name("forking.py"))]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            return processes.enter_context(subprocess.Popen(command, env=env, **pipes)), env
+
+        yield start
+
+
+def plain_environment():
+    """What a verb has in a test that sets nothing more."""
+    left = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    return {**left, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def codegen(release_python, forking, tmp_path):
+    """Run the verb ``compile`` in an environment; gives the finished process: one of its own where a test sets variables."""
+
+    def run(release, *arguments, **variables):
+        process, started_in = forking(release)
+        argv, env = ["compile", *map(str, arguments)], {**plain_environment(), **variables}
+        if env != started_in:
+            command = [str(release_python(release)), "-m", "triton_matrix", *argv]
+            about = {"capture_output": True, "text": True, "timeout": 300, "check": False}
+            return subprocess.run(command, cwd=tmp_path, env=env, **about)
+        out, err = tmp_path / ".stdout", tmp_path / ".stderr"
+        asked = {"argv": argv, "cwd": str(tmp_path), "env": env, "out": str(out), "err": str(err)}
+        print(json.dumps(asked), file=process.stdin, flush=True)
+        status = int(process.stdout.readline())
+        return subprocess.CompletedProcess(argv, status, out.read_text(), err.read_text())
 
     return run
 

@@ -109,12 +109,10 @@ def test_a_path_that_is_gone_is_forgotten_where_it_is_not_asked_for(release, tmp
 
 def test_an_environment_that_is_there_is_had_without_starting_a_program(release, tmp_path, monkeypatch):
     python = stamped.of_release(release, (), tmp_path / "envs")
-    with monkeypatch.context() as patch:
-        patch.setattr(subprocess, "Popen", None)
-        assert stamped.of_release(release, (), tmp_path / "envs") == python
+    monkeypatch.setattr(subprocess, "Popen", None)
+    assert stamped.of_release(release, (), tmp_path / "envs") == python
     next(python.parents[1].glob("lib/python*/site-packages/triton/__init__.py")).write_text("EDITED = 1\n")
-    with monkeypatch.context() as patch, pytest.raises(TypeError, match="NoneType"):
-        patch.setattr(subprocess, "Popen", None)
+    with pytest.raises(TypeError, match="NoneType"):  # it is made anew
         stamped.of_release(release, (), tmp_path / "envs")
 
 

@@ -51,6 +51,25 @@ def test_one_release_has_nothing_to_be_compared_with(capsys):
     assert "one release was compiled, so nothing is compared" in capsys.readouterr().out
 
 
+def test_what_grows_in_small_steps_is_worse_between_the_releases_of_the_cells(capsys):
+    releases = ("3.4.0", "3.6.0", "3.9.0")
+    grown = [
+        atlas(release, entry(cpu_seconds=seconds, metrics={"registers": 32}))
+        for release, seconds in zip(releases, (1.1, 1.9, 3.0))
+    ]
+    assert summary.report_atlas(answered(*releases), grown, [], None) == 0
+    assert "nothing got worse" in capsys.readouterr().out
+    assert summary.report_atlas(answered(*releases), grown, [], None, {"3.4.0", "3.9.0"}) == 1
+    said = capsys.readouterr()
+    assert "3.4.0 -> 3.9.0: 1 worse and not in accepted.toml" in said.err
+    assert "compile time 1.1 -> 3.0 s of CPU" in said.out
+    label = grown[0]["entries"][0]
+    lived_with = accepted.Accepted(
+        label["kernel"], "", label["target"], "3.4.0", "3.9.0", "time", "measured", (("times", 2.8),)
+    )
+    assert summary.report_atlas(answered(*releases), grown, [lived_with], None, {"3.4.0", "3.9.0"}) == 0
+
+
 def test_two_runs_that_write_to_one_folder_do_not_read_each_other_s_files(ask, tmp_path):
     assert ask(PLAIN)[0] == 0
     before = (tmp_path / "out" / "3.9.0.json").read_text()
