@@ -115,7 +115,7 @@ def release_python(environments):
 
 @pytest.fixture(scope="session")
 def forking(release_python):
-    """Release -> a process that runs verbs in forks of itself (forking.py), and the environment that it was started in."""
+    """Release -> a process that runs verbs in forks of itself (forking.py), and the variables it was started with."""
     with contextlib.ExitStack() as processes:
 
         @functools.cache
@@ -136,7 +136,7 @@ def plain_environment():
 
 @pytest.fixture
 def codegen(release_python, forking, tmp_path):
-    """Run the verb ``compile`` in an environment; gives the finished process: one of its own where a test sets variables."""
+    """Run the verb ``compile`` in a release, in a process of its own where a test sets variables; gives how it ended."""
 
     def run(release, *arguments, **variables):
         process, started_in = forking(release)

@@ -1,7 +1,7 @@
 """Compile or interpret examples in the Triton of this Python: ``python run_examples.py < examples.json``.
 
-Prints example -> what it failed with, or null where it works. Each runs in a process of its own: an interpreter leaves
-its functions in the place of Triton's, and some failures end the process.
+Prints example -> what it failed with, or null where it works. What is only compiled shares a process, until one ends it.
+All else has its own: an interpreter leaves its functions in the place of Triton's, and an import what it loaded.
 """
 
 import importlib.util
@@ -81,13 +81,40 @@ def launch_it(kernel, constexprs):
 ASK = {"codegen": compile_it, "hip": compile_it_for_hip, "interpreter": interpret_it, "launch": launch_it}
 
 
-def one(level, name, text, constexprs, folder, queue):
+def shares(level, text):
+    return level in ("codegen", "hip") and text.count("import ") == 2  # of Triton and its language
+
+
+def outcome(name, level, text, constexprs, folder):
     try:
         kernel = load(name, text, folder)
         given = {key: getattr(tl, str(value)[3:], value) for key, value in constexprs.items()}
-        queue.put(ASK[level](kernel, given))
+        return ASK[level](kernel, given)
     except BaseException as error:
-        queue.put(f"{type(error).__name__}: {error}")
+        return f"{type(error).__name__}: {error}"
+
+
+def several(examples, folder, answers):
+    for name, example in examples.items():
+        answers.send(outcome(name, *example, folder))
+
+
+def answered(fork, examples, folder):
+    """Name -> outcome, of examples that one process asks as long as it lives: all, or up to the one that ends it."""
+    receiving, sending = fork.Pipe(duplex=False)
+    child = fork.Process(target=several, args=(examples, folder, sending))
+    child.start()
+    sending.close()
+    found = {}
+    for name in examples:
+        try:
+            found[name] = receiving.recv()
+        except EOFError:
+            child.join()
+            found[name] = f"the process ended with {child.exitcode}"
+            break
+    child.join()
+    return found
 
 
 def main(wanted):
@@ -97,12 +124,13 @@ def main(wanted):
     found = {}
     fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
-        for name, (level, text, constexprs) in wanted.items():
-            queue = fork.SimpleQueue()
-            child = fork.Process(target=one, args=(level, name, text, constexprs, folder, queue))
-            child.start()
-            child.join()
-            found[name] = queue.get() if not queue.empty() else f"the process ended with {child.exitcode}"
+        together = {name: each for name, each in wanted.items() if shares(*each[:2])}
+        groups = [together, *({name: each} for name, each in wanted.items() if name not in together)]
+        while groups:
+            asked = groups.pop()
+            found.update(answered(fork, asked, folder))
+            left = {name: each for name, each in asked.items() if name not in found}
+            groups += [left] if left else []
     print(json.dumps({"release": triton.__version__, "found": found}))
 
 
