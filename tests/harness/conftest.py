@@ -136,7 +136,7 @@ def plain_environment():
 
 @pytest.fixture
 def codegen(release_python, forking, tmp_path):
-    """Run the verb ``compile`` in a release, in a process of its own where a test sets variables; gives how it ended."""
+    """Run the verb ``compile`` in a release, as a process of its own where a test sets variables; gives its end."""
 
     def run(release, *arguments, **variables):
         process, started_in = forking(release)

@@ -1,7 +1,7 @@
 """Compile or interpret examples in the Triton of this Python: ``python run_examples.py < examples.json``.
 
-Prints example -> what it failed with, or null where it works. What is only compiled shares a process, until one ends it.
-All else has its own: an interpreter leaves its functions in the place of Triton's, and an import what it loaded.
+Prints example -> what it failed with, or null where it works. What is only compiled shares a process until it
+ends; all else has its own: an interpreter leaves its functions in the place of Triton's, and an import what it loaded.
 """
 
 import importlib.util
