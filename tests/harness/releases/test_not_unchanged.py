@@ -23,14 +23,14 @@ def test_a_pair_of_releases_that_both_refuse_a_kernel_is_no_green(ask):
     status, table, errors = ask(PLAIN, "1000", "--from", "3.3.1", "--to", "3.9.0")
     assert status == 2, errors
     assert "no codegen change" not in table
-    assert "error: mine:copy[fp32,BLOCK=1000,#7a12ea2f] cuda:90, triton 3.9.0: does not compile: ValueError: " in table
+    assert "error: mine:copy[fp32,BLOCK=1000,#7a12ea2f] hip:gfx942, triton 3.9.0: does not compile: ValueError: " in table
     assert "no configuration can be compared between 3.3.1 and 3.9.0; first does not compile" in errors
 
 
 def test_a_pair_says_what_compiles_in_neither_beside_what_it_compares(ask):
     status, table, _ = ask(PLAIN, "[512, 1000]", "--from", "3.3.1", "--to", "3.9.0")
     assert status == 1
-    assert "does not compile in both: 1 configuration: mine:copy[fp32,BLOCK=1000,#7a12ea2f] cuda:90" in table
+    assert "does not compile in both: 1 configuration: mine:copy[fp32,BLOCK=1000,#7a12ea2f] hip:gfx942" in table
 
 
 @pytest.mark.parametrize("options", [("--triton", "2.3.1,3.0.0"), ("--from", "2.3.1", "--to", "3.0.0")])
