@@ -1,7 +1,8 @@
-"""Compile or interpret examples in the Triton of this Python: ``python run_examples.py < examples.json``.
+"""Compile or interpret examples in the Triton of this Python: ``python run_examples.py [whole] < examples.json``.
 
 Prints example -> what it failed with, or null where it works. What is only compiled shares a process until it
 ends; all else has its own: an interpreter leaves its functions in the place of Triton's, and an import what it loaded.
+Without ``whole`` they are compiled up to Triton's own last form: of these examples LLVM and ptxas refused none so far.
 """
 
 import importlib.util
@@ -44,12 +45,29 @@ def stand_in_for_torch():
         sys.modules.setdefault("torch", torch)
 
 
+class Enough(BaseException):
+    """It compiles as far as is asked."""
+
+
+def stop_at_the_last_form(stage, content, metadata):
+    if stage == "ttgir":
+        raise Enough
+
+
 def compile_it(kernel, constexprs, target="cuda:90"):
     stand_in_for_torch()
     given = {"X": "*fp32", **dict.fromkeys(arguments(kernel), "i32")}
     programs = constexprs.pop("num_ctas", 1)
     options = {"num_warps": 1} if programs == 1 else {"num_warps": 1, "num_ctas": programs}
-    result = compile_stages(kernel, given, constexprs, options, None, targets.parse(target))
+    whole = (
+        programs > 1 or "whole" in sys.argv or not shares("codegen", Path(kernel.fn.__code__.co_filename).read_text())
+    )
+    try:
+        result = compile_stages(
+            kernel, given, constexprs, options, None, targets.parse(target), None if whole else stop_at_the_last_form
+        )
+    except Enough:
+        return None
     if result.status == "ok" and programs > 1 and not any("mapa" in str(text) for text in result.stages.values()):
         return "the programs of a cluster exchange nothing"
     return None if result.status in ("ok", "n/a") else result.reason

@@ -23,7 +23,9 @@ def test_a_pair_of_releases_that_both_refuse_a_kernel_is_no_green(ask):
     status, table, errors = ask(PLAIN, "1000", "--from", "3.3.1", "--to", "3.9.0")
     assert status == 2, errors
     assert "no codegen change" not in table
-    assert "error: mine:copy[fp32,BLOCK=1000,#7a12ea2f] hip:gfx942, triton 3.9.0: does not compile: ValueError: " in table
+    assert (
+        "error: mine:copy[fp32,BLOCK=1000,#7a12ea2f] hip:gfx942, triton 3.9.0: does not compile: ValueError: " in table
+    )
     assert "no configuration can be compared between 3.3.1 and 3.9.0; first does not compile" in errors
 
 
