@@ -15,9 +15,8 @@ from pathlib import Path
 
 import triton_matrix
 
-from ..base import commands, files
+from ..base import commands, files, records
 from ..base.cells import Table
-from .contents import altered
 
 NAME = "triton-matrix"
 _PACKAGE = Path(triton_matrix.__file__).resolve().parent
@@ -104,7 +103,7 @@ def install(python: str) -> None:
     site = Path(commands.run([python, "-I", "-c", code]).strip())
     again = []
     if (site / f"triton_matrix-{version()}.dist-info" / "RECORD").is_file():
-        if not altered(python, NAME):
+        if not records.altered([NAME], [site]):
             return
         again = ["--reinstall" if commands.find_uv() else "--force-reinstall"]
     uv = commands.find_uv()

@@ -23,11 +23,11 @@ STAMP = "triton-matrix-requirements.txt"
 _CONTENT = "content of "
 _LOCAL = re.compile(r"(?P<before>(?:.*@\s*)?(?:file://)?)(?P<path>[^@\[\]]+)(?P<extras>\[.*\])?")
 _IMPORTED = (  # by nearly every process that the verbs start; last what not every release has
+    "triton.compiler.code_generator",
+    "triton.runtime.interpreter",
+    "packaging.version",
     "triton_matrix.__main__",
     "triton_matrix.codegen.cli",
-    "triton.compiler.code_generator",
-    "packaging.version",
-    "triton.runtime.interpreter",
     "triton.experimental.gluon.language",
 )
 _NO_RELEASE = re.compile(r"there (?:is|are) no versions? of|was not found in the package registry")
