@@ -115,15 +115,14 @@ def release_python(environments):
 
 @pytest.fixture(scope="session")
 def forking(release_python):
-    """Release -> a process that runs verbs in forks of itself (forking.py), and the variables it was started with."""
+    """Release -> a process that runs verbs in forks of itself (forking.py)."""
     with contextlib.ExitStack() as processes:
 
         @functools.cache
         def start(release):
-            env = plain_environment()
-            command = [str(release_python(release)), "-W", "ignore", str(Path(__file__).with_name("forking.py"))]
+            command = [str(release_python(release)), str(Path(__file__).with_name("forking.py"))]
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-            return processes.enter_context(subprocess.Popen(command, env=env, **pipes)), env
+            return processes.enter_context(subprocess.Popen(command, env=plain_environment(), **pipes))
 
         yield start
 
@@ -134,22 +133,28 @@ def plain_environment():
     return {**left, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
+@pytest.fixture(scope="session")
+def usual_environment():
+    """The same before any test has begun to set something."""
+    return plain_environment()
+
+
 @pytest.fixture
-def codegen(release_python, forking, tmp_path):
+def codegen(release_python, forking, usual_environment, tmp_path):
     """Run the verb ``compile`` in a release, as a process of its own where a test sets variables; gives its end."""
 
     def run(release, *arguments, **variables):
-        process, started_in = forking(release)
         argv, env = ["compile", *map(str, arguments)], {**plain_environment(), **variables}
-        if env != started_in:
+        if env != usual_environment:
             command = [str(release_python(release)), "-m", "triton_matrix", *argv]
             about = {"capture_output": True, "text": True, "timeout": 300, "check": False}
             return subprocess.run(command, cwd=tmp_path, env=env, **about)
-        out, err = tmp_path / ".stdout", tmp_path / ".stderr"
-        asked = {"argv": argv, "cwd": str(tmp_path), "env": env, "out": str(out), "err": str(err)}
-        print(json.dumps(asked), file=process.stdin, flush=True)
-        status = int(process.stdout.readline())
-        return subprocess.CompletedProcess(argv, status, out.read_text(), err.read_text())
+        process, out, err = forking(release), tmp_path / ".stdout", tmp_path / ".stderr"
+        print(json.dumps({"argv": argv, "cwd": str(tmp_path), "out": str(out), "err": str(err)}), file=process.stdin)
+        process.stdin.flush()
+        status = process.stdout.readline()
+        assert status, f"the process of {release} ended"
+        return subprocess.CompletedProcess(argv, int(status), out.read_text(), err.read_text())
 
     return run
 

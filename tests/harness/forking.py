@@ -18,11 +18,9 @@ from triton_matrix.codegen import cli  # noqa: F401
 def run(asked):
     """The verb, as ``python -m triton_matrix`` runs it; its exit status."""
     os.chdir(asked["cwd"])
-    os.environ.clear()
-    os.environ.update(asked["env"])
     sys.path[0] = asked["cwd"]
-    for descriptor, path in ((1, asked["out"]), (2, asked["err"])):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
+    for descriptor, path in enumerate((os.devnull, asked["out"], asked["err"])):
+        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
     try:
         return __main__.main(asked["argv"])
     except SystemExit as ended:

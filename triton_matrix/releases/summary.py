@@ -100,14 +100,16 @@ def back(taken: Sequence[Step]) -> list[Step]:
     return [Step(old, new, compare.changes(old, new), [], [], coverage) for old, new, coverage in other_way]
 
 
-def between(atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], pinned: Container[str]) -> list[Step]:
-    """What of the steps between the releases in ``pinned`` is open and is part of no step between consecutive ones.
+def beyond(
+    taken: Sequence[Step], atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], pinned: Container[str]
+) -> list[Step]:
+    """The steps between the releases in ``pinned`` that are not among ``taken``, each with what is open alone.
 
     Steps that are accepted one by one may be more together than any of them.
     """
-    consecutive = {step.ends for step in steps(atlases, ())}
+    known = {step.ends for step in taken}
     wider = steps([atlas for atlas in atlases if atlas["triton"] in pinned], entries)
-    return [replace(step, changes=step.open_) for step in wider if step.ends not in consecutive]
+    return [replace(step, changes=step.open_) for step in wider if step.ends not in known]
 
 
 def report_atlas(
@@ -127,7 +129,7 @@ def report_atlas(
         several releases were asked and nothing is compared; else 0.
     """
     consecutive = steps(atlases, entries)
-    taken = [*consecutive, *between(atlases, entries, pinned)]
+    taken = [*consecutive, *beyond(consecutive, atlases, entries, pinned)]
     several, why = len(atlases) > 1, reasons.grouped(atlases, told.known, ("error", "warning"))
     print(table.overview(atlases, told.markdown))
     print()
