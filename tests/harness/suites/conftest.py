@@ -165,7 +165,7 @@ def write_checkout(root):
     for folder in ("constraints", "tests/correctness", "modules/torch", "modules/triton", "tiny"):
         (root / folder).mkdir(parents=True)
     (root / "constraints" / "cells.toml").write_text(TABLE)
-    (root / "pyproject.toml").write_text(standins.PYPROJECT)
+    (root / "pyproject.toml").write_text(standins.PYPROJECT.partition("[tool.pytest")[0])  # pytest.ini has those
     (root / "backend.py").write_text(standins.BACKEND)
     (root / "tiny" / "__init__.py").write_text("ANSWER = 42\n")
     (root / "tests" / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
