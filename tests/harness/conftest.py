@@ -1,7 +1,9 @@
 """What several rooms' tests share: stand-ins, and environments with one Triton each, kept beside the checkout's own."""
 
+import contextlib
 import functools
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -111,21 +113,48 @@ def release_python(environments):
     return provide
 
 
-@pytest.fixture
-def codegen(release_python, tmp_path):
-    """Run the verb ``codegen`` in an environment; gives the finished process."""
+@pytest.fixture(scope="session")
+def forking(release_python):
+    """Release -> a process that runs verbs in forks of itself (forking.py)."""
+    with contextlib.ExitStack() as processes:
 
-    def run(release, *arguments, **env):
-        command = [str(release_python(release)), "-m", "triton_matrix", "compile", *map(str, arguments)]
-        return subprocess.run(
-            command,
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        @functools.cache
+        def start(release):
+            command = [str(release_python(release)), str(Path(__file__).with_name("forking.py"))]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            return processes.enter_context(subprocess.Popen(command, env=plain_environment(), **pipes))
+
+        yield start
+
+
+def plain_environment():
+    """What a verb has in a test that sets nothing more."""
+    left = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    return {**left, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="session")
+def usual_environment():
+    """The same before any test has begun to set something."""
+    return plain_environment()
+
+
+@pytest.fixture
+def codegen(release_python, forking, usual_environment, tmp_path):
+    """Run the verb ``compile`` in a release, as a process of its own where a test sets variables; gives its end."""
+
+    def run(release, *arguments, **variables):
+        argv, env = ["compile", *map(str, arguments)], {**plain_environment(), **variables}
+        if env != usual_environment:
+            command = [str(release_python(release)), "-m", "triton_matrix", *argv]
+            about = {"capture_output": True, "text": True, "timeout": 300, "check": False}
+            return subprocess.run(command, cwd=tmp_path, env=env, **about)
+        process, out, err = forking(release), tmp_path / ".stdout", tmp_path / ".stderr"
+        print(json.dumps({"argv": argv, "cwd": str(tmp_path), "out": str(out), "err": str(err)}), file=process.stdin)
+        process.stdin.flush()
+        status = process.stdout.readline()
+        assert status, f"the process of {release} ended"
+        return subprocess.CompletedProcess(argv, int(status), out.read_text(), err.read_text())
 
     return run
 

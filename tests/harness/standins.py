@@ -156,17 +156,18 @@ def write_wheel(
     return path
 
 
-def wheel_of_installed(name: str, folder: Path, site: Optional[Path] = None) -> Path:
+def wheel_of_installed(name: str, folder: Path, site: Optional[Path] = None, without: Collection[str] = ()) -> Path:
     """An installed distribution as a wheel again: the real one, with no network.
 
     Args:
         site: the folder that it is in; None means that of the running Python.
+        without: folders of it that are left out.
     """
     distribution = next(iter(metadata.distributions(name=name, path=[str(site)] if site else sys.path)))
     contents, programs = {}, set()
     for file in distribution.files or ():
         path = Path(str(distribution.locate_file(file)))
-        if not str(file).startswith("..") and "__pycache__" not in file.parts and path.is_file():
+        if not (str(file).startswith("..") or {"__pycache__", *without} & {*file.parts}) and path.is_file():
             if ".dist-info" not in file.parts[0]:
                 contents[str(file)] = path.read_bytes()
                 programs.update([str(file)] if os.access(path, os.X_OK) else [])

@@ -221,6 +221,11 @@ class Table:
         """Whether the package has a bench suite where its table says."""
         return (self.root / self.package.bench).is_dir()
 
+    @property
+    def pinned(self) -> frozenset[str]:
+        """The Tritons of the cells."""
+        return frozenset(cell.triton for cell in self.cells.values() if cell.triton)
+
     def cell(self, name: str) -> Cell:
         """The row called ``name``; ValueError names the rows there are."""
         if name not in self.cells:

@@ -4,8 +4,7 @@ uv links what it installs to its cache. An edit in an environment, as one makes 
 therefore in every environment that has the same file, and comes back when it is installed again. Only Python files are
 looked at: hashing torch's libraries takes as long as its suites.
 
-``python -I records.py [NAME ...]`` prints the distributions of that Python that were altered, one a line; with
-``--by-hand`` those that were installed from a path or an address, too.
+``python -I records.py`` prints the distributions of that Python that were altered, one a line.
 """
 
 from __future__ import annotations
@@ -16,19 +15,21 @@ import hashlib
 import importlib.util
 import os
 import sys
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from importlib import metadata
+from pathlib import Path
 from typing import Optional
 
 
-def altered(names: Optional[Container[str]] = None) -> dict[str, str]:
+def altered(names: Optional[Container[str]] = None, folders: Optional[Iterable[Path]] = None) -> dict[str, str]:
     """Distribution -> the first of its Python files that is gone or is not as it was installed.
 
     Args:
-        names: the distributions to look at, as their metadata spells them; None: all of this Python.
+        names: the distributions to look at, as their metadata spells them; None: all.
+        folders: the site-packages of another Python, which need not be started for this; None: all of this Python.
     """
     files = {}
-    for distribution in metadata.distributions():
+    for distribution in metadata.distributions(path=sys.path if folders is None else list(map(str, folders))):
         name = distribution.metadata["Name"]
         if name and (names is None or name in names):
             file = _altered_file(distribution)
@@ -55,9 +56,10 @@ def place(module: str) -> tuple[str, bool]:
     return file, file.startswith(os.path.realpath(sys.prefix) + os.sep)
 
 
-def by_hand() -> list[str]:
-    """The distributions that were installed from a path or an address, editable or not, and from no index or folder."""
-    return [each.metadata["Name"] for each in metadata.distributions() if each.read_text("direct_url.json")]
+def by_hand(folders: Iterable[Path]) -> list[str]:
+    """The distributions in site-packages that came from a path or an address, editable or not, and from no index."""
+    all_ = metadata.distributions(path=list(map(str, folders)))
+    return [each.metadata["Name"] for each in all_ if each.read_text("direct_url.json")]
 
 
 def _altered_file(distribution: metadata.Distribution) -> str:
@@ -76,5 +78,4 @@ def _altered_file(distribution: metadata.Distribution) -> str:
 
 
 if __name__ == "__main__":
-    asked = sys.argv[1:]
-    print(*([*altered(), *by_hand()] if asked == ["--by-hand"] else altered(asked or None)), sep="\n")
+    print(*altered(), sep="\n")

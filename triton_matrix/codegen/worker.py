@@ -13,7 +13,6 @@ import os
 import re
 import resource
 import signal
-import statistics
 import sys
 import tempfile
 import time
@@ -29,7 +28,7 @@ from .compile import Result, failure_result
 
 # after which importing a kernel's module, or compiling one configuration, is taken to hang, where nothing else is asked
 IMPORT_SECONDS, COMPILE_SECONDS = 120, 300
-REPEATS = 3  # of a compilation that takes long; its CPU time is their median
+REPEATS = 2  # of a compilation that takes long; its CPU time is the lesser, since other work only adds to it
 _LOG_BYTES = 1 << 19  # of each end of what a child printed
 _STACK = signal.SIGURG  # asks for it; LLVM has handlers of its own for SIGUSR1 and SIGUSR2
 _FRAME = re.compile(r'File "([^"]+)", line (\d+) in (\S+)')  # of faulthandler, innermost first
@@ -161,7 +160,7 @@ def _where(pid: int, log: Any) -> str:
 
 
 def timed(job: Job, log: int) -> Result:
-    """The job's result with its CPU time: of the first run where that is short, else the median of several.
+    """The job's result with its CPU time: of the first run where that is short, else the least of several.
 
     ``log`` is emptied first.
     """
@@ -180,7 +179,7 @@ def timed(job: Job, log: int) -> Result:
             started = _cpu_seconds()
             job(printed)
             times.append(_cpu_seconds() - started)
-    result.cpu_seconds = statistics.median(times)
+    result.cpu_seconds = min(times)
     return result
 
 

@@ -62,19 +62,8 @@ def begin(python: str) -> Contents:
             _empty(site)
     files.write_text(prefix / UNFINISHED, "")
     file.unlink(missing_ok=True)
-    return Contents(prefix, before, map(pins.normal, altered(python, "--by-hand")))
-
-
-def altered(python: str, *names: str) -> list[str]:
-    """The distributions of the environment of ``python`` whose Python files are not as they were installed.
-
-    Args:
-        names: those to look at; all where none is given; ``--by-hand``: all, and what came from a path or an address.
-
-    Raises:
-        commands.ToolError: the interpreter does not run.
-    """
-    return commands.run([python, "-I", records.__file__, *names]).split()
+    folders = set(sites)
+    return Contents(prefix, before, map(pins.normal, [*records.altered(folders=folders), *records.by_hand(folders)]))
 
 
 def check(python: str) -> None:
@@ -83,7 +72,7 @@ def check(python: str) -> None:
     Raises:
         commands.ToolError: it is not. uv links what it installs to its cache, and someone edited the file there.
     """
-    edited = altered(python)
+    edited = commands.run([python, "-I", records.__file__]).split()
     if edited:
         names = ", ".join(edited)
         sentence = f"files of {names} were edited, in uv's cache too; `uv cache clean {' '.join(edited)}` removes them"

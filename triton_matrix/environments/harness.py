@@ -15,13 +15,12 @@ from pathlib import Path
 
 import triton_matrix
 
-from ..base import commands, files
+from ..base import commands, files, records
 from ..base.cells import Table
-from .contents import altered
 
 NAME = "triton-matrix"
 _PACKAGE = Path(triton_matrix.__file__).resolve().parent
-_DIST_INFO = "lib/python*/site-packages/triton_matrix-*.dist-info"
+_RECORD = "lib/python*/site-packages/triton_matrix-*.dist-info/RECORD"  # an installer writes it last
 _NOT_SHIPPED = {"__pycache__", "dist", "build"}
 
 
@@ -90,7 +89,7 @@ def extra(name: str) -> list[str]:
 
 def other_in(prefix: Path) -> str:
     """The version of the harness in the environment at ``prefix``, where it is not this one; "none" where none is."""
-    versions = [each.name[len("triton_matrix-") :][: -len(".dist-info")] for each in prefix.glob(_DIST_INFO)]
+    versions = [each.parent.name[len("triton_matrix-") :][: -len(".dist-info")] for each in prefix.glob(_RECORD)]
     return "" if version() in versions else next(iter(versions), "none")
 
 
@@ -104,7 +103,7 @@ def install(python: str) -> None:
     site = Path(commands.run([python, "-I", "-c", code]).strip())
     again = []
     if (site / f"triton_matrix-{version()}.dist-info" / "RECORD").is_file():
-        if not altered(python, NAME):
+        if not records.altered([NAME], [site]):
             return
         again = ["--reinstall" if commands.find_uv() else "--force-reinstall"]
     uv = commands.find_uv()

@@ -6,6 +6,7 @@ made again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -14,13 +15,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Optional
 
-from ..base import cells, commands, display_text, files, locks, pairs, sources
+from ..base import cells, commands, display_text, files, locks, pairs, records, sources
 from . import builds, contents, harness, interpreters
 from .pins import name_of
 
 STAMP = "triton-matrix-requirements.txt"
 _CONTENT = "content of "
 _LOCAL = re.compile(r"(?P<before>(?:.*@\s*)?(?:file://)?)(?P<path>[^@\[\]]+)(?P<extras>\[.*\])?")
+_IMPORTED = (  # by nearly every process that the verbs start; last what not every release has
+    "triton.compiler.code_generator",
+    "triton.runtime.interpreter",
+    "packaging.version",
+    "triton_matrix.__main__",
+    "triton_matrix.codegen.cli",
+    "triton.experimental.gluon.language",
+)
 _NO_RELEASE = re.compile(r"there (?:is|are) no versions? of|was not found in the package registry")
 WAIT_S = 1800.0  # for another that makes the same environment: 5 GB of torch over a slow network
 
@@ -173,7 +182,7 @@ def _make(
     interpreter, stamp = home / "bin" / "python", home / STAMP
     local = [each for each in fresh if Path(each).exists()]
     made = interpreter.exists() and stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted
-    edited = contents.altered(str(interpreter)) if made else []
+    edited = list(records.altered(folders=home.glob("lib/python*/site-packages"))) if made else []
     made = made and not edited
     pip, again = [commands.uv(), "pip"], [f"--refresh-package={name}" for name in edited]
     install = [*pip, "install", "--quiet", *again, "--python", str(interpreter)]
@@ -199,8 +208,20 @@ def _make(
         _build_anew(install, requirements)
     for each in fresh if not made else local:
         commands.run([*install, "--no-deps", *(["--reinstall"] if each in local else []), each])
-    harness.install(str(interpreter))
+    if not made or harness.other_in(home):
+        harness.install(str(interpreter))
+        _keep_bytecode(interpreter)
     if not made:
         contents.check(str(interpreter))
     files.write_text(stamp, wanted)
     return interpreter
+
+
+def _keep_bytecode(python: Path) -> None:
+    """Leave the bytecode of what processes of this environment import: without it each takes a third longer.
+
+    Those that the verbs start leave none: a kernel's folder is the user's.
+    """
+    with contextlib.suppress(commands.ToolError):  # what is wrong with it is said where it is asked
+        # -I: whatever the shell says of writing bytecode
+        commands.run([str(python), "-I", "-c", f"import {', '.join(_IMPORTED)}"])

@@ -82,7 +82,7 @@ def main(argv: list[str]) -> int:
         start = time.perf_counter()
         outcomes = _declared_run(rows, request, options, table)
         told = Told(outcomes, time.perf_counter() - start, options.markdown, list(table.releases))
-        return _compared(rows, request, options, told, entries, reasons, accepted_path)
+        return _compared(rows, request, options, told, entries, reasons, table)
 
 
 def _declared_run(
@@ -104,7 +104,7 @@ def _compared(
     told: Told,
     entries: list[accepted.Accepted],
     reasons: dict[str, str],
-    accepted_path: Path,
+    table: cells.Table,
 ) -> int:
     """Say what the releases answer; nobody else writes to the folder meanwhile."""
     atlases = [atlas_file.read(outcome.path) for outcome in told.outcomes if not outcome.problem]
@@ -123,10 +123,11 @@ def _compared(
         if reasons:
             whole = not (is_chosen(options) or options.cells) and len(atlases) == len(rows)
             entries = accept(atlases, entries, reasons, whole)
-            accepted.write(accepted_path, entries)
+            accepted.write(options.accepted or table.accepted, entries)
             judged = accepted.of_compiled(entries, [item for atlas in atlases for item in atlas["entries"]])
         of_all = set(request.names) >= set(targets.DEFAULT) and not is_chosen(options)
-        status = report_atlas(told, atlases, judged, request.out / file_names.SUMMARY if of_all else None)
+        summary = request.out / file_names.SUMMARY if of_all else None
+        status = report_atlas(told, atlases, judged, summary, table.pinned)
     tell_problems(told.outcomes)
     return told.with_answers(status, options.cells)
 
@@ -231,8 +232,7 @@ def rows_of(options: argparse.Namespace, table: cells.Table) -> list[cells.Relea
         ValueError: as of :func:`choose`, :func:`tritons.in_python` and :func:`tritons.variants`.
     """
     rows = choose(table.releases, options.triton, options.from_, options.to)
-    pinned = {cell.triton for cell in table.cells.values()}
-    rows = [row for row in rows if not options.cells or row.triton in pinned]
+    rows = [row for row in rows if not options.cells or row.triton in table.pinned]
     rows = _in_python(rows, options.python) if options.python else rows
     switches = tritons.variants(table, getattr(options, "variant", []))
     if not switches:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -100,23 +100,43 @@ def back(taken: Sequence[Step]) -> list[Step]:
     return [Step(old, new, compare.changes(old, new), [], [], coverage) for old, new, coverage in other_way]
 
 
+def beyond(
+    taken: Sequence[Step], atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], pinned: Container[str]
+) -> list[Step]:
+    """The steps between the releases in ``pinned`` that are not among ``taken``, each with what is open alone.
+
+    Steps that are accepted one by one may be more together than any of them.
+    """
+    known = {step.ends for step in taken}
+    wider = steps([atlas for atlas in atlases if atlas["triton"] in pinned], entries)
+    return [replace(step, changes=step.open_) for step in wider if step.ends not in known]
+
+
 def report_atlas(
-    told: Told, atlases: Sequence[dict[str, Any]], entries: Sequence[Accepted], summary: Optional[Path]
+    told: Told,
+    atlases: Sequence[dict[str, Any]],
+    entries: Sequence[Accepted],
+    summary: Optional[Path],
+    pinned: Container[str] = (),
 ) -> int:
     """Print the overview, reasons, and what got worse between consecutive releases; in Markdown to ``summary`` too.
+
+    Args:
+        pinned: the releases of the cells, which plain ``nox`` compares with each other alone.
 
     Returns:
         1 where something got worse and is not accepted, no longer occurs, does not compile, or has no answer; 2 where
         several releases were asked and nothing is compared; else 0.
     """
-    taken = steps(atlases, entries)
+    consecutive = steps(atlases, entries)
+    taken = [*consecutive, *beyond(consecutive, atlases, entries, pinned)]
     several, why = len(atlases) > 1, reasons.grouped(atlases, told.known, ("error", "warning"))
     print(table.overview(atlases, told.markdown))
     print()
     if why:
         print(f"{reasons.render(why, several, told.markdown)}\n")
     print(_changes(taken, told.markdown, back(taken)))
-    compare.print_aside(_not_compared(taken), told.markdown)
+    compare.print_aside(_not_compared(consecutive), told.markdown)
     total = sum(len(atlas["entries"]) for atlas in atlases)
     fresh = sum(outcome.compiled for outcome in told.outcomes)
     print(f"\n{total} configurations in {len(atlases)} releases, {fresh} compiled now, {told.seconds:.1f} s")
@@ -125,7 +145,7 @@ def report_atlas(
         text = ["# What each Triton release makes of the kernels", "", of, "", table.overview(atlases, True), ""]
         text += ["## What does not compile", "", reasons.render(why, several, True), ""] if why else []
         text += ["## What got worse between consecutive releases", "", _changes(taken, True), ""]
-        text += [f"- {line}" for line in _not_compared(taken)]
+        text += [f"- {line}" for line in _not_compared(consecutive)]
         files.write_text(summary, "\n".join(text).rstrip() + "\n")
     return _status(taken, told, [item for atlas in atlases for item in atlas["entries"]])
 

@@ -34,8 +34,7 @@ def scan(table: cells.Table, how: How, seconds: float) -> int:
         seconds: that tests or examples may take.
     """
     start = time.perf_counter()
-    pinned = {cell.triton for cell in table.cells.values()}
-    asked = [row for row in table.releases.values() if row.triton in pinned]
+    asked = [row for row in table.releases.values() if row.triton in table.pinned]
     definitions = guess.kernels(table.root)
     lacks = "" if asked else f"no cell of {table.path.name} pins a release of Triton"
     lacks = lacks or ("" if definitions[0] else f"no file below {table.root} defines a kernel with @triton.jit")

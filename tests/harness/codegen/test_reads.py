@@ -94,7 +94,7 @@ def compiled(release_python, tmp_path):
     def run(*options, **variables):
         out = tmp_path / "out.json"
         command = [release_python("3.9.0"), "-m", "triton_matrix", "compile", "--launches", tmp_path / "launches"]
-        command += ["--target", "cuda:90", "--quiet", "--json", out, "--cache", tmp_path / "kept", *options]
+        command += ["--target", "hip:gfx942", "--quiet", "--json", out, "--cache", tmp_path / "kept", *options]
         env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}:{tmp_path / 'later'}", **variables}
         reader, writer = os.pipe()
         subprocess.run(
@@ -166,7 +166,7 @@ def test_what_the_hook_reads_and_what_kernels_read_stands_in_the_atlas_file(rele
     (tmp_path / "tools" / "sizes.py").write_text("BLOCKS = (64,)")
     (tmp_path / "hook.py").write_text(HOOK)
     command = [release_python("3.9.0"), "-m", "triton_matrix", "compile", "--atlas", "hook.py:configurations"]
-    command += ["--root", tmp_path, "--target", "cuda:90", "--quiet", "--json", tmp_path / "out.json"]
+    command += ["--root", tmp_path, "--target", "hip:gfx942", "--quiet", "--json", tmp_path / "out.json"]
     command += ["--cache", tmp_path / "kept"]
     for variables in ({}, {"MY_TIMES": "1"}):
         env = {**os.environ, "PYTHONPATH": str(ROOT), **variables}

@@ -1,6 +1,7 @@
 """A cell that is quick to gather into a wheelhouse: its torch and Triton are stand-ins, all else is real."""
 
 import hashlib
+import os
 import random
 import shutil
 import sys
@@ -90,13 +91,27 @@ def house(gathered, tmp_path):
     return Path(shutil.copytree(gathered, tmp_path / "carried"))
 
 
+@pytest.fixture(scope="session")
+def linked_tools(standins, tmp_path_factory):
+    """Link the wheels of setuptools and pip, made once, into a folder; gives their paths there."""
+    folder = tmp_path_factory.mktemp("tools")
+    made = [standins.wheel_of_installed(name, folder) for name in ("setuptools", "pip")]
+
+    def link(into):
+        for wheel in made:
+            os.link(wheel, into / wheel.name)
+        return [into / wheel.name for wheel in made]
+
+    return link
+
+
 @pytest.fixture
-def world(tmp_path, standins, monkeypatch, venv):
+def world(tmp_path, standins, monkeypatch, venv, linked_tools):
     """A checkout with one cell, and the default index that it is locked from, on loopback."""
     wheels = tmp_path / "wheels"
     names = {"torch": "2.7.1", "triton": "3.3.1", "numpy": "1.26.4", "pytest": "9.0", "pytest-timeout": "2.4"}
     made = [standins.write_wheel(wheels, name, version) for name, version in names.items()]
-    made += [standins.wheel_of_installed(name, wheels) for name in ("setuptools", "pip")]
+    made += linked_tools(wheels)
     standins.write_index(tmp_path / "index", made)
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)

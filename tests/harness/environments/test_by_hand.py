@@ -127,6 +127,8 @@ def test_a_harness_of_another_version_in_an_environment_is_named(provided):
     info = next(provided.site.glob("triton_matrix-*.dist-info"))
     info.rename(info.with_name("triton_matrix-0.0.1+older.dist-info"))
     assert harness.other_in(prefix) == "0.0.1+older"
+    info.with_name("triton_matrix-0.0.1+older.dist-info").joinpath("RECORD").unlink()  # it was being installed
+    assert harness.other_in(prefix) == "none"
     assert harness.other_in(Path(find_root())) == "none"
 
 

@@ -107,6 +107,22 @@ def test_a_path_that_is_gone_is_forgotten_where_it_is_not_asked_for(release, tmp
     assert installed(python)["tm-one"] == "2.0"
 
 
+def test_an_environment_that_is_there_is_had_without_starting_a_program(release, tmp_path, monkeypatch):
+    python = stamped.of_release(release, (), tmp_path / "envs")
+    monkeypatch.setattr(subprocess, "Popen", None)
+    assert stamped.of_release(release, (), tmp_path / "envs") == python
+    next(python.parents[1].glob("lib/python*/site-packages/triton/__init__.py")).write_text("EDITED = 1\n")
+    with pytest.raises(TypeError, match="NoneType"):  # it is made anew
+        stamped.of_release(release, (), tmp_path / "envs")
+
+
+def test_an_environment_has_the_bytecode_of_its_triton_whatever_the_shell_says(release, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    python = stamped.of_release(release, (), tmp_path / "envs")
+    site = next(python.parents[1].glob("lib/python*/site-packages"))
+    assert list(site.glob("triton/__pycache__/__init__.*.pyc"))
+
+
 def test_requests_share_one_environment_and_add_to_it(release, tmp_path):
     alone = stamped.of_release(release, (), tmp_path / "envs")
     first = stamped.of_release(release, ("tm-one",), tmp_path / "envs")

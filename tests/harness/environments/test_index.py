@@ -38,7 +38,7 @@ def secret():
 
 
 @pytest.fixture
-def world(tmp_path, standins, monkeypatch, secret):
+def world(tmp_path, standins, monkeypatch, secret, linked_tools):
     """A checkout with one nightly ROCm cell, its index and the user's; both on loopback, nothing else configured."""
     if int(metadata.version("setuptools").split(".")[0]) < 69:
         pytest.skip("needs setuptools 69 or newer in the Python that runs the tests; `nox -s check` has it")
@@ -93,7 +93,7 @@ def world(tmp_path, standins, monkeypatch, secret):
     plain = {"filelock": "3.20", "pytest": "9.0", "pytest-benchmark": "5.0", "hypothesis": "6.0", "numpy": "2.3"}
     plain |= {"setuptools-scm": "9.0", "pytest-timeout": "2.4"}
     rest = [world.wheel(name, of) for name, of in plain.items()]
-    rest += [standins.wheel_of_installed(name, wheels) for name in ("setuptools", "pip")]
+    rest += linked_tools(wheels)
     standins.write_index(world.pypi, [*tempting, *rest])
     with standins.serving(tmp_path / "index", secret) as (address, asked):
         world.asked = asked

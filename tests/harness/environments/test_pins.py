@@ -103,7 +103,7 @@ def test_what_another_build_is_is_kept(world, standins, tmp_path, monkeypatch):
 def test_pip_alone_holds_to_the_hashes_too(world, standins, venv, tmp_path, monkeypatch, capsys, index):
     assert world.lock() == 0
     python = venv(tmp_path / "environment")
-    commands.run([commands.uv(), "pip", "install", "--quiet", "--python", str(python), "pip"])
+    commands.run([commands.uv(), "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), "pip"])
     monkeypatch.setattr(commands, "find_uv", lambda: None)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     if index == "another numpy":

@@ -70,7 +70,8 @@ def world(release_python, standins, tmp_path, monkeypatch):
         site = next(release_python(triton).parents[1].glob("lib/python*/site-packages"))
         says = standins.torch_files(__version__=torch, cuda="12.8")
         own = [standins.write_wheel(tmp_path / name, "torch", torch, [f"triton=={triton}"], says)]
-        own += [standins.wheel_of_installed("triton", tmp_path / name, site)]
+        # without what profiles, a quarter of it
+        own += [standins.wheel_of_installed("triton", tmp_path / name, site, ("cupti", "instrumentation"))]
         standins.write_index(tmp_path / "index" / name, own)
     with standins.serving(tmp_path / "index") as (address, _):
         table = "[package]\nname = 'tiny'\nkernels = false\n[platform.hosted]\nrunner = ['here']\n"

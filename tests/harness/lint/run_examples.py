@@ -1,7 +1,8 @@
-"""Compile or interpret examples in the Triton of this Python: ``python run_examples.py < examples.json``.
+"""Compile or interpret examples in the Triton of this Python: ``python run_examples.py [whole] < examples.json``.
 
-Prints example -> what it failed with, or null where it works. Each runs in a process of its own: an interpreter leaves
-its functions in the place of Triton's, and some failures end the process.
+Prints example -> what it failed with, or null where it works. What is only compiled shares a process until it
+ends; all else has its own: an interpreter leaves its functions in the place of Triton's, and an import what it loaded.
+Without ``whole`` they are compiled up to Triton's own last form: of these examples LLVM and ptxas refused none so far.
 """
 
 import importlib.util
@@ -44,12 +45,29 @@ def stand_in_for_torch():
         sys.modules.setdefault("torch", torch)
 
 
+class Enough(BaseException):
+    """It compiles as far as is asked."""
+
+
+def stop_at_the_last_form(stage, content, metadata):
+    if stage == "ttgir":
+        raise Enough
+
+
 def compile_it(kernel, constexprs, target="cuda:90"):
     stand_in_for_torch()
     given = {"X": "*fp32", **dict.fromkeys(arguments(kernel), "i32")}
     programs = constexprs.pop("num_ctas", 1)
     options = {"num_warps": 1} if programs == 1 else {"num_warps": 1, "num_ctas": programs}
-    result = compile_stages(kernel, given, constexprs, options, None, targets.parse(target))
+    whole = (
+        programs > 1 or "whole" in sys.argv or not shares("codegen", Path(kernel.fn.__code__.co_filename).read_text())
+    )
+    try:
+        result = compile_stages(
+            kernel, given, constexprs, options, None, targets.parse(target), None if whole else stop_at_the_last_form
+        )
+    except Enough:
+        return None
     if result.status == "ok" and programs > 1 and not any("mapa" in str(text) for text in result.stages.values()):
         return "the programs of a cluster exchange nothing"
     return None if result.status in ("ok", "n/a") else result.reason
@@ -81,13 +99,40 @@ def launch_it(kernel, constexprs):
 ASK = {"codegen": compile_it, "hip": compile_it_for_hip, "interpreter": interpret_it, "launch": launch_it}
 
 
-def one(level, name, text, constexprs, folder, queue):
+def shares(level, text):
+    return level in ("codegen", "hip") and text.count("import ") == 2  # of Triton and its language
+
+
+def outcome(name, level, text, constexprs, folder):
     try:
         kernel = load(name, text, folder)
         given = {key: getattr(tl, str(value)[3:], value) for key, value in constexprs.items()}
-        queue.put(ASK[level](kernel, given))
+        return ASK[level](kernel, given)
     except BaseException as error:
-        queue.put(f"{type(error).__name__}: {error}")
+        return f"{type(error).__name__}: {error}"
+
+
+def several(examples, folder, answers):
+    for name, example in examples.items():
+        answers.send(outcome(name, *example, folder))
+
+
+def answered(fork, examples, folder):
+    """Name -> outcome, of examples that one process asks as long as it lives: all, or up to the one that ends it."""
+    receiving, sending = fork.Pipe(duplex=False)
+    child = fork.Process(target=several, args=(examples, folder, sending))
+    child.start()
+    sending.close()
+    found = {}
+    for name in examples:
+        try:
+            found[name] = receiving.recv()
+        except EOFError:
+            child.join()
+            found[name] = f"the process ended with {child.exitcode}"
+            break
+    child.join()
+    return found
 
 
 def main(wanted):
@@ -97,12 +142,13 @@ def main(wanted):
     found = {}
     fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
-        for name, (level, text, constexprs) in wanted.items():
-            queue = fork.SimpleQueue()
-            child = fork.Process(target=one, args=(level, name, text, constexprs, folder, queue))
-            child.start()
-            child.join()
-            found[name] = queue.get() if not queue.empty() else f"the process ended with {child.exitcode}"
+        together = {name: each for name, each in wanted.items() if shares(*each[:2])}
+        groups = [together, *({name: each} for name, each in wanted.items() if name not in together)]
+        while groups:
+            asked = groups.pop()
+            found.update(answered(fork, asked, folder))
+            left = {name: each for name, each in asked.items() if name not in found}
+            groups += [left] if left else []
     print(json.dumps({"release": triton.__version__, "found": found}))
 
 

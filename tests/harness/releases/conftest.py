@@ -45,7 +45,7 @@ def ask(release_python, tmp_path, capfd):
         if "--from" not in options:
             arguments += ["--triton", "3.3.1,3.9.0"]
         if "--target" not in options:
-            arguments += ["--target", "cuda:90"]
+            arguments += ["--target", "hip:gfx942"]  # no disassembler starts, which is a third of the time
         status = codegen_cli.main([*arguments, *options])
         said = capfd.readouterr()
         return status, said.out, said.err

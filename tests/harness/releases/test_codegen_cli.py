@@ -131,7 +131,7 @@ def test_a_launch_file_that_does_not_fit_its_kernel_ends_with_status_2(release_p
 BREAKS = {
     "its module does not load": (
         COPY.format(head="if triton.__version__.startswith('3.3'): raise RuntimeError('not here')", n="n"),
-        f"error: {CALLED} cuda:90, triton 3.3.1: does not load: mine.py:3 fails with RuntimeError: not here",
+        f"error: {CALLED} hip:gfx942, triton 3.3.1: does not load: mine.py:3 fails with RuntimeError: not here",
     ),
     "it does not fit the launch file": (
         COPY.format(head="", n="n")
@@ -142,11 +142,11 @@ BREAKS = {
         COPY.format(head="SCALE = tl.constexpr(2) if triton.__version__.startswith('3.9') else 2", n="n").replace(
             "* 2", "* SCALE"
         ),
-        f"error: {CALLED} cuda:90, triton 3.3.1: does not compile: NameError: Cannot access global variable SCALE",
+        f"error: {CALLED} hip:gfx942, triton 3.3.1: does not compile: NameError: Cannot access global variable SCALE",
     ),
     "its module ends the process": (
         COPY.format(head="import os\nif triton.__version__.startswith('3.3'): os._exit(0)", n="n"),
-        f"error: {CALLED} cuda:90, triton 3.3.1: does not load: importing it ended with exit status 0",
+        f"error: {CALLED} hip:gfx942, triton 3.3.1: does not load: importing it ended with exit status 0",
     ),
 }
 
@@ -165,7 +165,7 @@ def test_where_every_release_fails_nothing_got_worse_is_not_said(ask):
     status, table, _ = ask(COPY.format(head="", n="n"), "1000")
     assert status == 1
     called = CALLED.replace("512,#b6d084a3", "1000,#7a12ea2f")
-    assert table.count(f"error: {called} cuda:90, triton 3.3.1, 3.9.0: ") == 1
+    assert table.count(f"error: {called} hip:gfx942, triton 3.3.1, 3.9.0: ") == 1
     assert table.count("arange's range must be a power of 2") == 1
     assert "nothing got worse" not in table
 

@@ -23,14 +23,16 @@ def test_a_pair_of_releases_that_both_refuse_a_kernel_is_no_green(ask):
     status, table, errors = ask(PLAIN, "1000", "--from", "3.3.1", "--to", "3.9.0")
     assert status == 2, errors
     assert "no codegen change" not in table
-    assert "error: mine:copy[fp32,BLOCK=1000,#7a12ea2f] cuda:90, triton 3.9.0: does not compile: ValueError: " in table
+    assert (
+        "error: mine:copy[fp32,BLOCK=1000,#7a12ea2f] hip:gfx942, triton 3.9.0: does not compile: ValueError: " in table
+    )
     assert "no configuration can be compared between 3.3.1 and 3.9.0; first does not compile" in errors
 
 
 def test_a_pair_says_what_compiles_in_neither_beside_what_it_compares(ask):
     status, table, _ = ask(PLAIN, "[512, 1000]", "--from", "3.3.1", "--to", "3.9.0")
     assert status == 1
-    assert "does not compile in both: 1 configuration: mine:copy[fp32,BLOCK=1000,#7a12ea2f] cuda:90" in table
+    assert "does not compile in both: 1 configuration: mine:copy[fp32,BLOCK=1000,#7a12ea2f] hip:gfx942" in table
 
 
 @pytest.mark.parametrize("options", [("--triton", "2.3.1,3.0.0"), ("--from", "2.3.1", "--to", "3.0.0")])
@@ -49,6 +51,25 @@ def test_one_release_has_nothing_to_be_compared_with(capsys):
     only = compiled("3.9.0", "cuda:90", 0)
     assert summary.report_atlas(answered("3.9.0"), [only], [], None) == 0
     assert "one release was compiled, so nothing is compared" in capsys.readouterr().out
+
+
+def test_what_grows_in_small_steps_is_worse_between_the_releases_of_the_cells(capsys):
+    releases = ("3.4.0", "3.6.0", "3.9.0")
+    grown = [
+        atlas(release, entry(cpu_seconds=seconds, metrics={"registers": 32}))
+        for release, seconds in zip(releases, (1.1, 1.9, 3.0))
+    ]
+    assert summary.report_atlas(answered(*releases), grown, [], None) == 0
+    assert "nothing got worse" in capsys.readouterr().out
+    assert summary.report_atlas(answered(*releases), grown, [], None, {"3.4.0", "3.9.0"}) == 1
+    said = capsys.readouterr()
+    assert "3.4.0 -> 3.9.0: 1 worse and not in accepted.toml" in said.err
+    assert "compile time 1.1 -> 3.0 s of CPU" in said.out
+    label = grown[0]["entries"][0]
+    lived_with = accepted.Accepted(
+        label["kernel"], "", label["target"], "3.4.0", "3.9.0", "time", "measured", (("times", 2.8),)
+    )
+    assert summary.report_atlas(answered(*releases), grown, [lived_with], None, {"3.4.0", "3.9.0"}) == 0
 
 
 def test_two_runs_that_write_to_one_folder_do_not_read_each_other_s_files(ask, tmp_path):

@@ -161,27 +161,26 @@ def test_what_does_not_compile_is_told_with_the_compilers_own_words(folder, aske
     assert shown(release_python("3.9.0"), path) == 'SEEN {"compiles": "fails", "fails": true}'
 
 
-@pytest.mark.parametrize("pair", [("2.3.1", "3.0.0"), ("3.1.0", "3.2.0")])
-def test_every_generation_is_told_of_the_kernel_as_its_compiler_wants_it(pair, folder, asked, release_python):
-    (folder / "mine.py").write_text(KERNEL.replace('startswith("3.3")', f'startswith("{pair[0]}")'))
-    compiled(folder)
-    status, _, error = asked(folder, *pair, "--target", "cuda:80", "--metric", "instructions")
-    assert (status, error) == (0, ""), error
-    lines = [shown(release_python(release), folder / "out" / "mine.py") for release in pair]
-    assert all('"instructions": ' in line for line in lines)
-
-
-@pytest.mark.parametrize("pair", [("3.1.0", "3.2.0"), ("3.4.0", "3.9.0")])
-def test_the_numbers_are_those_that_level_codegen_has(pair, folder, asked, release_python, codegen):
-    """Takes 10 s: for each vendor's target a release compiles three times, by itself, for the file, and in the file."""
+# every generation of compilers is told of a kernel in its own way; 2.3.1 knows no GPU of AMD's
+@pytest.mark.parametrize(
+    ("pair", "target", "metric"),
+    [
+        (("2.3.1", "3.0.0"), "cuda:80", "instructions"),
+        (("3.1.0", "3.2.0"), "cuda:90", "instructions"),
+        (("3.1.0", "3.2.0"), "hip:gfx942", "vgprs"),
+        (("3.4.0", "3.9.0"), "hip:gfx942", "vgprs"),
+    ],
+)
+def test_the_numbers_are_those_that_level_codegen_has(pair, target, metric, folder, asked, release_python, codegen):
     (folder / "mine.py").write_text(KERNEL.replace('startswith("3.3")', f'startswith("{pair[0]}")'))
     compiled(folder, options={"num_warps": 2})
-    for target, metric in (("cuda:90", "instructions"), ("hip:gfx942", "vgprs")):
-        codegen(pair[0], "--launches", folder / "launch.toml", "--target", target, "--json", folder / "found.json")
+    status, _, error = asked(folder, *pair, "--target", target, "--metric", metric)
+    assert (status, error) == (0, ""), error
+    for release in pair:  # each compiles three times: by itself, for the file, and in the file
+        codegen(release, "--launches", folder / "launch.toml", "--target", target, "--json", folder / "found.json")
         known = atlas_file.read(folder / "found.json")["entries"][0]["metrics"]
-        status, _, error = asked(folder, *pair, "--target", target, "--metric", metric)
-        assert status == 0, error
-        seen = json.loads(shown(release_python(pair[0]), folder / "out" / "mine.py").partition(" ")[2])
+        seen = json.loads(shown(release_python(release), folder / "out" / "mine.py").partition(" ")[2])
+        assert metric in seen
         assert {name: known[name] for name in seen} == seen
 
 

@@ -20,7 +20,7 @@ import pytest
 from triton_matrix import __main__ as verbs
 from triton_matrix.base.cells import find_root
 
-from .. import light_pytest
+from .. import light_pytest, standins
 
 ROOT = find_root()
 TABLE = """
@@ -165,7 +165,8 @@ def write_checkout(root):
     for folder in ("constraints", "tests/correctness", "modules/torch", "modules/triton", "tiny"):
         (root / folder).mkdir(parents=True)
     (root / "constraints" / "cells.toml").write_text(TABLE)
-    (root / "pyproject.toml").write_text(PYPROJECT)
+    (root / "pyproject.toml").write_text(standins.PYPROJECT.partition("[tool.pytest")[0])  # pytest.ini has those
+    (root / "backend.py").write_text(standins.BACKEND)
     (root / "tiny" / "__init__.py").write_text("ANSWER = 42\n")
     (root / "tests" / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
     (root / "tests" / "correctness" / "test_small.py").write_text(SUITE)
