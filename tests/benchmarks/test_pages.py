@@ -107,19 +107,21 @@ def test_the_plot_takes_a_peer_from_the_run_with_most_of_its_sizes(outputs, repo
     assert "quack" in drawn(outputs, few, report)["p.svg"]
 
 
-def test_each_gpu_has_a_plot_of_its_own(outputs, report, row):
+def test_each_gpu_has_a_plot_of_its_own_and_the_page_has_that_of_the_first_with_goals(outputs, report, row):
     older = variant(report, "2.3.1", rows=[row("large", "forward", "bf16", 2**17, 1024, OURS, 0.95)])
     alone = drawn(outputs, report, older)
-    plots = drawn(outputs, variant(report, gpu="NVIDIA H200"), report, older)
-    assert set(plots) == {"p.svg", "p-h200.svg"}
-    assert plots["p.svg"] == alone["p.svg"]
-    assert "NVIDIA H200" in plots["p-h200.svg"]
-    assert "triton 2.3.1" not in plots["p-h200.svg"]
+    newer = variant(report, gpu="NVIDIA H200")
+    plots = drawn(outputs, variant(report, gpu="NVIDIA A100"), report, older, newer)
+    assert set(plots) == {"p.svg", "p-h100.svg", "p-a100.svg"}
+    assert "NVIDIA H200" in plots["p.svg"]
+    assert "triton 2.3.1" not in plots["p.svg"]
+    assert plots["p-h100.svg"] == alone["p.svg"]
     tables = outputs.tables.read_text()
-    assert tables.index("on NVIDIA H100 80GB HBM3](../docs/p.svg)") < tables.index("on NVIDIA H200](p-h200.svg)")
+    images = ["on NVIDIA H200](../docs/p.svg)", "on NVIDIA H100 80GB HBM3](p-h100.svg)", "on NVIDIA A100](p-a100.svg)"]
+    assert sorted(images, key=tables.index) == images
     page = outputs.page.read_text()
     assert "(p.svg)" in page
-    assert "H200" not in page
+    assert "H100" not in page
 
 
 def test_the_plot_draws_the_newest_of_two_like_runs_in_full(outputs, report):

@@ -14,7 +14,7 @@ from .reports import variant
 @pytest.fixture(autouse=True)
 def _goals_of_a_test(monkeypatch):
     """Goals that stay, whatever the kernels aim at."""
-    monkeypatch.setattr(goals, "SHARES", {("forward", "bf16"): ((16384, 0.96), (131072, 0.80))})
+    monkeypatch.setattr(goals, "GPUS", {"H100": {("forward", "bf16"): ((16384, 0.96), (131072, 0.80))}})
 
 
 def document(*reports):
@@ -75,6 +75,25 @@ def test_goals_have_a_column_for_each_run_on_their_gpu_and_none_for_another(repo
     apart = block[block.index("### Shares of the copy bandwidth on NVIDIA H200") :]
     assert apart.splitlines()[2:5:2] == ["|  | N | 3.6.0 |", "| forward bf16 | 1024 - 16384 | 0.900 |"]
     assert "### Against the peers: H200, triton 3.6.0" in block
+
+
+def test_each_gpu_has_goals_of_its_own(monkeypatch, report):
+    aims = {("forward", "bf16"): ((131072, 0.5),)}
+    monkeypatch.setattr(goals, "GPUS", {"H200": aims, **goals.GPUS})
+    block = document(report, variant(report, gpu="NVIDIA H200"))
+    both = [
+        "| forward bf16 | 1024 - 16384 | 0.50 | 0.900 |",
+        "| forward bf16 | 1024 - 16384 | 0.96 | **0.900** (16384) |",
+    ]
+    assert sorted(both, key=block.index) == both
+
+
+def test_the_page_names_the_peer_that_comes_nearest_in_the_run_with_most_of_them(report, row, tmp_path):
+    fewer = variant(report, "3.9.0", rows=[row("large", "forward", "bf16", 2**13, 16384, OURS, 0.97)])
+    outputs = render.Outputs(tmp_path / "p.md", tmp_path / "t.md", tmp_path / "p.svg")
+    block = render.summary(runs.ordered([Run(report), Run(fewer)]), outputs)
+    assert "|  | N | goal | 3.6.0 | 3.9.0 | nearest peer, 3.6.0 |" in block
+    assert "| forward bf16 | 1024 - 16384 | 0.96 | **0.900** | 0.970 | 0.950 torch (16384) |" in block
 
 
 def test_a_range_that_is_missed_throughout_says_so_without_every_size(report, row):

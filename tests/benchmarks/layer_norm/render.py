@@ -197,12 +197,16 @@ def _lowest_shares(runs: Sequence[Run], by_triton: bool = False) -> str:
     """The lowest share of each range of N on one GPU, one column a run; beside the goals, if they are set for it.
 
     Args:
-        by_triton: the runs differ by Triton alone, and at which N a goal was missed is left to the other tables.
+        by_triton: the runs differ by Triton alone; at which N a goal was missed is left to the other tables, and the
+            peer that comes nearest stands beside.
     """
     gpu, named = runs[0].gpu, not by_triton
-    aimed = goals.GPU in gpu
+    aimed = goals.shares(gpu)
     rows = [["", "N", "goal", *(run.triton if by_triton else run.column for run in runs)]]
-    for (direction, dtype), ranges in goals.SHARES.items():
+    met = max(runs, key=lambda run: len(run.peers)) if by_triton else None
+    if met:
+        rows[0].append(f"nearest peer, {met.triton}")
+    for (direction, dtype), ranges in (aimed or next(iter(goals.GPUS.values()))).items():
         by_run = [run.shares(direction, dtype) for run in runs]
         previous = 0
         for largest, aim in ranges:
@@ -212,11 +216,24 @@ def _lowest_shares(runs: Sequence[Run], by_triton: bool = False) -> str:
                 label = f"{sizes[0]} - {sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
                 parts = [{n: shares[n] for n in sizes if n in shares} for shares in by_run]
                 cells = [_lowest(part, aim if aimed else 0.0, named) for part in parts]
-                rows.append([f"{direction} {dtype}", label, f"{aim:.2f}" if aimed else DASH, *cells])
+                nearest = [_nearest_peer(met, direction, dtype, sizes)] if met else []
+                rows.append([f"{direction} {dtype}", label, f"{aim:.2f}" if aimed else DASH, *cells, *nearest])
     missed = "; **bold**: missed, at these N." if named else "; **bold**: missed."
     note = "The lowest share of each range of N, by Triton" + (missed if aimed else ".")
     title = f"{'Goals: shares' if aimed else 'Shares'} of the copy bandwidth on {gpu}"
     return section(title, markdown_table(rows), note) if len(rows) > 1 else ""
+
+
+def _nearest_peer(run: Run, direction: str, dtype: str, sizes: Sequence[int]) -> str:
+    """The share of the peer that comes nearest to ours, or passes it, its name, and at which N."""
+    ours = run.shares(direction, dtype)
+    by_peer = {name: run.shares(direction, dtype, name=name) for name in run.peers}
+    both = [(name, n) for name, shares in by_peer.items() for n in sizes if n in shares and n in ours]
+    ratios = [(by_peer[name][n] / ours[n], name, n) for name, n in both]
+    if not ratios:
+        return DASH
+    _, name, n = max(ratios)
+    return f"{by_peer[name][n]:.3f} {name} ({n})"
 
 
 def _lowest(shares: dict[int, float], aim: float, named: bool) -> str:

@@ -185,4 +185,4 @@ def general_and_tuned(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
 
 def _order(run: Run) -> tuple[Any, ...]:
     numbers = tuple(int(part) for part in run.triton.split("+")[0].split(".") if part.isdigit())
-    return goals.GPU not in run.gpu, run.gpu, run.settings == GENERAL, numbers, run.is_sweep, run.about["date"]
+    return goals.place(run.gpu), run.gpu, run.settings == GENERAL, numbers, run.is_sweep, run.about["date"]
