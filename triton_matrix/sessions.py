@@ -69,7 +69,7 @@ def from_table(noxfile: str) -> Table:
     of_cells = []
     for verb in OF_ATLAS if table.has_values else OF_ATLAS[:1] if table.package.atlas else ():
         of_cells.append(add_of_cells(table, verb))
-    if not table.package.atlas and table.package.kernels:
+    if table.has_unwritten_launches:
         add_launches(table)
         of_cells.append("launches")
     tests = [f"tests-{name}" for name in table.cells if suite_paths.has_tests(table)]

@@ -217,6 +217,11 @@ class Table:
         return bool(self.package.atlas) and self.package.values
 
     @property
+    def has_unwritten_launches(self) -> bool:
+        """Whether the package has kernels whose launches nobody wrote down: they are captured, or guessed."""
+        return bool(self.package.kernels) and not self.package.atlas
+
+    @property
     def has_benches(self) -> bool:
         """Whether the package has a bench suite where its table says."""
         return (self.root / self.package.bench).is_dir()

@@ -9,7 +9,7 @@ from typing import Any, Optional
 from ..base import commands
 from ..base.cells import Cell, Table, add_root, load_at
 from ..evidence.column import NONE, Column
-from ..report.expected import BENCH, DEVICE, Expected
+from ..report.expected import BENCH, DEVICE, LAUNCHES, Expected
 
 EVENTS = ("pull_request", "schedule")
 RUNNERS = ("hosted", "device")
@@ -70,8 +70,8 @@ def jobs(table: Table) -> list[dict[str, Any]]:
         One object for each job::
 
             name      what GitHub shows; also the artifact's name, so it is unique and a plain file name
-            cell      a row of the table; "" for the jobs codegen and values, which ask every release in it
-            level     interpreter, codegen, values or device
+            cell      a row of the table; "" for the jobs codegen, values and launches, which are of no cell
+            level     interpreter, codegen, values, launches or device
             platform  whose runner it is: hosted, or a [platform.*] row
             python    the interpreter to set up; "" takes what the runner has
             runner    the runner's labels
@@ -87,6 +87,8 @@ def jobs(table: Table) -> list[dict[str, Any]]:
     if table.releases and table.package.atlas:
         for verb in ("codegen", *(["values"] if table.has_values else [])):
             job_list.append(_job(table, verb, None, verb, HOSTED, [f"nox -s {verb}"]))
+    if table.has_unwritten_launches:
+        job_list.append(_job(table, LAUNCHES, None, LAUNCHES, HOSTED, [f"nox -s {LAUNCHES}"]))
     for cell in table.cells.values():
         job_list += [_device(table, cell, platform) for platform in dict.fromkeys(cell.platforms)]
     return job_list

@@ -118,7 +118,11 @@ class Problem:
 
 @dataclass
 class Evidence:
-    """Everything found in the folders given, in the order found."""
+    """Everything found in the folders given, in the order found.
+
+    Attributes:
+        scans: files of what a package's own launches say; nothing is read of them yet.
+    """
 
     suites: list[Suite] = field(default_factory=list)
     environments: list[Document] = field(default_factory=list)
@@ -135,6 +139,7 @@ class Evidence:
     launches: list[Document] = field(default_factory=list)
     incidents: list[Document] = field(default_factory=list)
     runs: list[Document] = field(default_factory=list)
+    scans: list[Path] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def __bool__(self) -> bool:

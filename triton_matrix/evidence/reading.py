@@ -12,7 +12,7 @@ from typing import Any
 
 from ..base import display_text
 from ..base.levels import FILED
-from . import atlas_file, atlas_runs, bench_runs, file_names, runs, schemas, validators
+from . import atlas_file, atlas_runs, bench_runs, file_names, runs, scan_file, schemas, validators
 from .column import NONE, parse
 from .documents import OUTCOMES as OUTCOMES
 from .documents import Atlas as Atlas
@@ -45,6 +45,8 @@ def read(folders: list[Path]) -> Evidence:
             continue
         for path in sorted(_files(folder, evidence.problems)):
             asked_apart = "launches" in path.relative_to(folder).parts  # of kernels that someone asked about: not ours
+            if path.name == scan_file.NAME and path.parent.name == file_names.SCANNED:
+                evidence.scans.append(path)
             wanted = path.suffix in (".json", ".xml") and path.name not in DERIVED and not asked_apart
             if wanted and path.is_file() and path.resolve() not in seen:
                 seen.add(path.resolve())  # a folder that is named twice, or within another, has each file once

@@ -8,11 +8,12 @@
     codegen                     the atlas of every release in the table; codegen:3.4.0 of one
     values                      what launches compute in every release; values:3.4.0 of one
     device                      what launches did on a GPU, in some release; device:3.4.0 in that one
+    launches                    what kernels compile to whose launches nobody wrote down
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,10 @@ from ..evidence.column import NONE, Column
 
 if TYPE_CHECKING:  # the job list of CI is made in any Python, and without what the report needs
     from .benches import BenchRun
+    from .matrix import Scan
     from .verdict import Judged, Verdicts
 
-DEVICE, BENCH = "device", "bench"
+DEVICE, BENCH, LAUNCHES = "device", "bench", "launches"
 ATLAS, ON_GPUS = ("codegen", "values", DEVICE), (DEVICE, BENCH)
 RESULTS = ("success", "failure", "cancelled", "skipped", "unplanned")  # the first four as GitHub says them of a job
 NEVER_ENDED = ("cancelled", "skipped")
@@ -36,8 +38,8 @@ class Expected:
     """One result that must be there.
 
     Attributes:
-        column: of a row of the table; NONE for the atlas and what launches did, which are of no cell.
-        level: one of the matrix, or ``bench``.
+        column: of a row of the table; NONE for the atlas and for launches, which are of no cell.
+        level: one of the matrix, ``bench`` or ``launches``.
         platform: whose GPU it must be from; "" where any will do.
         release: of the atlas; "" for every one in the table, on a GPU for any.
     """
@@ -59,6 +61,8 @@ def parse(option: str, text: str, table: Table) -> Expected:
     Raises:
         ValueError: it is none of the forms above, or names no cell, release or platform that there is.
     """
+    if text == LAUNCHES:
+        return Expected(NONE, LAUNCHES)
     cell, _, rest = text.rpartition(":")  # another package's column has an @ of its own
     if cell in ATLAS or text in ATLAS:
         release = rest if cell else ""
@@ -69,9 +73,8 @@ def parse(option: str, text: str, table: Table) -> Expected:
     wrong = bool(on) and (level not in ON_GPUS or platform not in PLATFORMS)
     if not cell or wrong or level not in (*SHOWN, BENCH):
         forms = f"CELL:LEVEL, with a level of {', '.join(SHOWN)} or {BENCH}; {' and '.join(ON_GPUS)} take "
-        forms += (
-            f"@PLATFORM, of {', '.join(PLATFORMS)}; {' and '.join(ATLAS)}, with or without :RELEASE, are of releases"
-        )
+        forms += f"@PLATFORM, of {', '.join(PLATFORMS)}; {' and '.join(ATLAS)}, with or without :RELEASE, are of "
+        forms += f"releases; {LAUNCHES} stands alone"
         raise ValueError(f"{option} {text!r}: it is {forms}")
     named = column.parse(cell)
     table.cell(named.cell)
@@ -99,14 +102,13 @@ def unmet(verdicts: Verdicts, expected: Iterable[Expected], releases: Iterable[s
     listed = list(dict.fromkeys(expected))
     # where level codegen of a cell is asked for, all releases of the atlas are
     of_cells = [each for each in listed if each.column != NONE and each.level != ATLAS[0]]
+    of_releases = [each for each in listed if each not in of_cells]
     said = [_unmet(verdicts, each, allow_stale) for each in of_cells]
     for verb, judged in zip(ATLAS, (verdicts.codegen, verdicts.values, verdicts.device)):
-        asked = [each.release for each in listed if each.level == verb and each not in of_cells]
-        if verb == DEVICE and "" in asked:
-            said.append(_unmet_any(judged, allow_stale))
-        wanted = [[name] if name else [] if verb == DEVICE else releases for name in asked]
-        names = dict.fromkeys(name for some in wanted for name in some)
-        said += _unmet_releases(judged, verb, names, allow_stale)
+        asked = [each.release for each in of_releases if each.level == verb]
+        said += _unmet_verb(judged, verb, asked, releases, allow_stale)
+    if Expected(NONE, LAUNCHES) in listed:
+        said.append(_unmet_launches(verdicts.facts.scan))
     return [*filter(None, said)]
 
 
@@ -161,6 +163,23 @@ def _unmet_any(judged: Mapping[str, Judged], allow_stale: bool) -> str:
         return ""
     why = next((level.reason for level in judged.values()), "nothing says how it ended")
     return f"expected but not there: launches on a GPU: {why}"
+
+
+def _unmet_verb(
+    judged: Mapping[str, Judged], verb: str, asked: Sequence[str], releases: Iterable[str], allow_stale: bool
+) -> list[str]:
+    """The same of one verb over releases; `asked` are releases, and "" for all, on a GPU for any."""
+    any_will_do = verb == DEVICE
+    said = [_unmet_any(judged, allow_stale)] if any_will_do and "" in asked else []
+    wanted = [[name] if name else [] if any_will_do else releases for name in asked]
+    names = dict.fromkeys(name for some in wanted for name in some)
+    return said + _unmet_releases(judged, verb, names, allow_stale)
+
+
+def _unmet_launches(scan: Scan) -> str:
+    if scan["lines"] and not scan["outdated"]:
+        return ""
+    return f"expected but not there: launches: {scan['outdated'] or 'nothing says how it ended'}"
 
 
 def _unmet_releases(judged: Mapping[str, Judged], verb: str, releases: Iterable[str], allow_stale: bool) -> list[str]:

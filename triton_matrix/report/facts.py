@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..evidence import file_names, scan_file
+from ..evidence import scan_file
 from ..evidence.causes import Group
 from ..evidence.column import Column
 from ..evidence.documents import shown
@@ -82,17 +82,18 @@ def build(evidence: Evidence, current: Current, known: Known, accepted: Path) ->
 
 
 def _scan(evidence: Evidence, current: Current) -> Scan:
-    """What `nox -s launches` left in the checkout's own folder of evidence; a file that cannot be read is a problem."""
+    """What `nox -s launches` left, of several files the newest; a file that cannot be read is a problem."""
     command = "nox -s codegen-cells" if current.table.package.atlas else "nox -s launches"
-    scan = Scan(lines=[], outdated="", command=command)
-    path = Path(current.own) / file_names.SCANNED / scan_file.NAME
-    if path.is_file():
+    answers = []
+    for path in evidence.scans:
         try:
-            content = scan_file.read(path)
+            answers.append(scan_file.read(path))
         except ValueError as problem:
             evidence.problems.append(Problem(shown(path), str(problem), True))
-            return scan
-        other = content["sources"] != current.sources and not current.allow_stale
-        scan["lines"] = content["lines"]
-        scan["outdated"] = f"the sources are not those of {content['date']}; `{command}` asks again" if other else ""
+    scan = Scan(lines=[], outdated="", command=command)
+    if answers:
+        newest = max(answers, key=lambda content: str(content["date"]))
+        other = newest["sources"] != current.sources and not current.allow_stale
+        scan["lines"] = newest["lines"]
+        scan["outdated"] = f"the sources are not those of {newest['date']}; `{command}` asks again" if other else ""
     return scan

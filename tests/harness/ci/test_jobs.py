@@ -83,15 +83,25 @@ def test_a_package_with_no_atlas_and_no_bench_suite_has_no_job_for_them(root, ca
     (root / "constraints" / "cells.toml").write_text(TABLE.replace("atlas = ", 'module = "kernels" # '))
     found = listed(root, capsys)
     assert "codegen" not in found
+    assert found["launches"]["commands"] == ["nox -s launches"]
     assert [command for job in found.values() for command in job["commands"] if "bench-" in command] == []
     assert "old-device-cuda" in found
+
+
+def test_what_kernels_compile_to_whose_launches_nobody_wrote_down_is_expected(root, capsys):
+    table = TABLE.replace("atlas = ", 'module = "kernels" # ')
+    (root / "constraints" / "cells.toml").write_text(table)
+    assert jobs.main(["--root", str(root), "--on", "hosted", "--expect"]) == 0
+    assert capsys.readouterr().out.split()[-2:] == ["--expect", "launches"]
+    (root / "constraints" / "cells.toml").write_text(table.replace("[package]", "[package]\nkernels = false"))
+    assert "launches" not in listed(root, capsys)
 
 
 def test_a_package_whose_launches_are_only_compiled_says_so_and_has_no_job_that_runs_them(root, capsys):
     (root / "constraints" / "cells.toml").write_text(TABLE.replace("[package]", "[package]\nvalues = false"))
     found = listed(root, capsys)
     assert "codegen" in found
-    assert "values" not in found
+    assert not {"values", "launches"} & {*found}
     assert [command for job in found.values() for command in job["commands"] if "--launches" in command] == []
     assert jobs.main(["--root", str(root), "--expect"]) == 0
     assert not {"values", "device", "device:2.3.1"} & {*capsys.readouterr().out.split()}
@@ -140,7 +150,7 @@ def test_the_report_reads_all_that_ci_is_to_expect(root):
     [
         (TABLE.replace("[platform.rocm]", "[platform.other]"), "needs a row [platform.rocm] with runner = [labels]"),
         (
-            '[cell.a]\nplatforms = ["cuda"]\nwhy = "x"\n[platform.cuda]\nrunner = ["c"]\n',
+            '[cell.a]\nplatforms = ["cuda"]\nwhy = "x"\n[platform.cuda]\nrunner = ["c"]\n[package]\nkernels = false\n',
             "gives no job for event schedule",
         ),
         ("", "there is no [cell.*] row"),

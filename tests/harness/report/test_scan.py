@@ -15,7 +15,7 @@ LINES = ["2 kernels: 1 captured, 1 guessed", "CUDA: kernels need triton >=3.4"]
 def scanned(tmp_path):
     """Write the answer of a scan into a folder of evidence; keywords say what is otherwise in it."""
 
-    def write(**otherwise):
+    def write(folder=tmp_path / "reports" / "launches", **otherwise):
         content = {
             "schema": schemas.SCAN,
             "package": "toys",
@@ -34,7 +34,6 @@ def scanned(tmp_path):
             "ranges": [],
             "kernels": [],
         }
-        folder = tmp_path / "reports" / "launches"
         folder.mkdir(parents=True)
         (folder / "scan.json").write_text(json.dumps({**content, **otherwise}))
         return tmp_path / "reports"
@@ -56,6 +55,22 @@ def test_what_is_of_other_sources_is_said_and_is_no_answer(report, scanned):
     assert "asks again" in found["scan"]["outdated"]
     assert found["scan"]["outdated"] in found["said"]
     assert found["exit_status"] == 2
+
+
+def test_an_answer_that_is_expected_may_be_of_another_job_and_the_newest_counts(report, scanned, tmp_path):
+    old = scanned(sources="0" * 64)
+    reasons = report(old, "--expect", "launches")["status_reasons"]
+    assert any(each.startswith("expected but not there: launches: the sources are not those of") for each in reasons)
+    (tmp_path / "evidence").mkdir()
+    scanned(date="2026-11-29T13:00:00+00:00", folder=tmp_path / "evidence" / "evidence-launches" / "launches")
+    found = report(old, "--add", str(tmp_path / "evidence"), "--expect", "launches")
+    assert (found["scan"]["outdated"], found["exit_status"]) == ("", 0)
+
+
+def test_an_answer_that_is_expected_and_not_there_is_named(report, tmp_path):
+    (tmp_path / "reports").mkdir()
+    reasons = report(tmp_path / "reports", "--expect", "launches")["status_reasons"]
+    assert "expected but not there: launches: nothing says how it ended" in reasons
 
 
 def test_a_file_that_is_no_scan_is_named(report, scanned):
