@@ -139,6 +139,16 @@ def usual_environment():
     return plain_environment()
 
 
+def forked(process, argv, folder, **env):
+    """How a verb ended in a fork of a process, which sets these variables; ``.progress`` holds what it wrote to 3."""
+    out, err, progress = (folder / name for name in (".stdout", ".stderr", ".progress"))
+    asked = {"argv": argv, "cwd": str(folder), "out": str(out), "err": str(err), "progress": str(progress)}
+    print(json.dumps({**asked, "env": {"PYTHONPATH": str(ROOT), **env}}), file=process.stdin, flush=True)
+    status = process.stdout.readline()
+    assert status, f"the process for {argv} ended"
+    return subprocess.CompletedProcess(argv, int(status), out.read_text(), err.read_text())
+
+
 @pytest.fixture
 def codegen(release_python, forking, usual_environment, tmp_path):
     """Run the verb ``compile`` in a release, as a process of its own where a test sets variables; gives its end."""
@@ -149,12 +159,7 @@ def codegen(release_python, forking, usual_environment, tmp_path):
             command = [str(release_python(release)), "-m", "triton_matrix", *argv]
             about = {"capture_output": True, "text": True, "timeout": 300, "check": False}
             return subprocess.run(command, cwd=tmp_path, env=env, **about)
-        process, out, err = forking(release), tmp_path / ".stdout", tmp_path / ".stderr"
-        print(json.dumps({"argv": argv, "cwd": str(tmp_path), "out": str(out), "err": str(err)}), file=process.stdin)
-        process.stdin.flush()
-        status = process.stdout.readline()
-        assert status, f"the process of {release} ended"
-        return subprocess.CompletedProcess(argv, int(status), out.read_text(), err.read_text())
+        return forked(forking(release), argv, tmp_path)
 
     return run
 

@@ -14,12 +14,15 @@ import triton.compiler.code_generator  # noqa: F401
 from triton_matrix import __main__
 from triton_matrix.codegen import cli  # noqa: F401
 
+BEFORE = 1 + len(os.environ["PYTHONPATH"].split(os.pathsep))  # the script's folder, and what the variable says
+
 
 def run(asked):
     """The verb, as ``python -m triton_matrix`` runs it; its exit status."""
     os.chdir(asked["cwd"])
-    sys.path[0] = asked["cwd"]
-    for descriptor, path in enumerate((os.devnull, asked["out"], asked["err"])):
+    sys.path[:] = [asked["cwd"], *asked["env"]["PYTHONPATH"].split(os.pathsep), *sys.path[BEFORE:]]
+    os.environ.update(asked["env"])
+    for descriptor, path in enumerate((os.devnull, asked["out"], asked["err"], asked["progress"])):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
     try:
         return __main__.main(asked["argv"])

@@ -60,7 +60,7 @@ def write_wheel(folder: Path) -> Path:
         lines.append(f"{name},sha256={hashed},{len(content)}")
     members[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""]).encode()
     path = folder / f"{stem}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+    with zipfile.ZipFile(path, "w") as wheel:  # stored: it is read once, right away, and to compress it takes longer
         for name, content in members.items():
             wheel.writestr(name, content)
     return path

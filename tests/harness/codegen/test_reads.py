@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from ..conftest import ROOT
+from ..conftest import ROOT, forked
 
 KERNEL = """\
 import triton
@@ -81,7 +81,7 @@ def configurations(targets):
 
 
 @pytest.fixture
-def compiled(release_python, tmp_path):
+def compiled(forking, tmp_path):
     """Compile the kernel of a package with 3.9.0; gives its metrics, and whether it was compiled now."""
     for folder in ("package/backends", "package/data", "conf", "launches", "later"):
         (tmp_path / folder).mkdir(parents=True)
@@ -93,16 +93,13 @@ def compiled(release_python, tmp_path):
 
     def run(*options, **variables):
         out = tmp_path / "out.json"
-        command = [release_python("3.9.0"), "-m", "triton_matrix", "compile", "--launches", tmp_path / "launches"]
-        command += ["--target", "hip:gfx942", "--quiet", "--json", out, "--cache", tmp_path / "kept", *options]
-        env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}:{tmp_path / 'later'}", **variables}
-        reader, writer = os.pipe()
-        subprocess.run(
-            [*map(str, command), "--progress", str(writer)], env=env, pass_fds=(writer,), check=True, cwd=tmp_path
-        )
-        os.close(writer)
-        with open(reader) as told:
-            count = [line.split()[1] for line in told if line.startswith("compiled")]
+        command = ["compile", "--launches", tmp_path / "launches", "--target", "hip:gfx942", "--quiet", "--json", out]
+        command += ["--cache", tmp_path / "kept", "--progress", "3", *options]
+        variables["PYTHONPATH"] = f"{tmp_path}:{ROOT}:{tmp_path / 'later'}"
+        done = forked(forking("3.9.0"), list(map(str, command)), tmp_path, **variables)
+        assert done.returncode == 0, done.stderr
+        told = (tmp_path / ".progress").read_text().splitlines()
+        count = [line.split()[1] for line in told if line.startswith("compiled")]
         (entry,) = json.loads(out.read_text())["entries"]
         return entry["metrics"]["global_stores"], count == ["1"]
 

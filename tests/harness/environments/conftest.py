@@ -1,5 +1,6 @@
 """A cell that is quick to gather into a wheelhouse: its torch and Triton are stand-ins, all else is real."""
 
+import contextlib
 import hashlib
 import os
 import random
@@ -108,40 +109,40 @@ def linked_tools(standins, tmp_path_factory):
 @pytest.fixture
 def world(tmp_path, standins, monkeypatch, venv, linked_tools):
     """A checkout with one cell, and the default index that it is locked from, on loopback."""
-    wheels = tmp_path / "wheels"
-    names = {"torch": "2.7.1", "triton": "3.3.1", "numpy": "1.26.4", "pytest": "9.0", "pytest-timeout": "2.4"}
-    made = [standins.write_wheel(wheels, name, version) for name, version in names.items()]
-    made += linked_tools(wheels)
-    standins.write_index(tmp_path / "index", made)
-    for name in SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-    with standins.serving(tmp_path / "index") as (address, asked):
-        root = tmp_path / "checkout"
+    with World(tmp_path, standins, monkeypatch, venv, linked_tools) as made:
+        yield made
+
+
+class World(contextlib.ExitStack):
+    """The fixture :func:`world`, in any folder."""
+
+    def __init__(self, folder, standins, monkeypatch, venv, linked_tools):
+        super().__init__()
+        self.folder, self.index, self.root = folder, folder / "index", folder / "checkout"
+        self.pins, self.python = self.root / "constraints" / "small.txt", folder / "environment" / "bin" / "python"
+        self._venv = venv
+        wheels = folder / "wheels"
+        names = {"torch": "2.7.1", "triton": "3.3.1", "numpy": "1.26.4", "pytest": "9.0", "pytest-timeout": "2.4"}
+        made = [standins.write_wheel(wheels, name, version) for name, version in names.items()]
+        standins.write_index(self.index, [*made, *linked_tools(wheels)])
+        for name in SETTINGS:
+            monkeypatch.delenv(name, raising=False)
         own = '[package]\nname = "tiny"\ntest = []\n'
-        table = standins.TABLE.replace('[package]\nname = "tiny"\n', own).replace(
-            "requires = []", 'requires = ["numpy<2"]'
-        )
-        standins.write_checkout(root, table)
-        standins.write_uv_config(tmp_path / "config", address)
-        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+        table = standins.TABLE.replace('[package]\nname = "tiny"\n', own)
+        standins.write_checkout(self.root, table.replace("requires = []", 'requires = ["numpy<2"]'))
+        self.address, self.asked = self.enter_context(standins.serving(self.index))
+        standins.write_uv_config(folder / "config", self.address)
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        monkeypatch.setenv("UV_CACHE_DIR", str(folder / "cache"))
 
-        class World:
-            def __init__(self):
-                self.root, self.address, self.asked = root, address, asked
-                self.pins, self.index = root / "constraints" / "small.txt", tmp_path / "index"
-                self.python = tmp_path / "environment" / "bin" / "python"
+    def lock(self):
+        return lock.main(["small", "--root", str(self.root)])
 
-            def lock(self):
-                return lock.main(["small", "--root", str(root)])
+    def provide(self):
+        if not self.python.exists():
+            self._venv(self.python.parents[1])
+        return provide.main(["--cell", "small", "--root", str(self.root), "--python", str(self.python)])
 
-            def provide(self):
-                if not self.python.exists():
-                    venv(tmp_path / "environment")
-                return provide.main(["--cell", "small", "--root", str(root), "--python", str(self.python)])
-
-            def installed(self):
-                listed = [commands.uv(), "pip", "list", "--quiet", "--format", "freeze", "--python", str(self.python)]
-                return commands.run(listed).splitlines()
-
-        yield World()
+    def installed(self):
+        listed = [commands.uv(), "pip", "list", "--quiet", "--format", "freeze", "--python", str(self.python)]
+        return commands.run(listed).splitlines()

@@ -11,6 +11,8 @@ from triton_matrix.base import commands
 from triton_matrix.base.cells import find_root
 from triton_matrix.environments import harness, stamped
 
+from .conftest import World
+
 pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `pip install uv` adds it")
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 # in the environment's own Python: why what is in it is not what provisioning installed
@@ -29,13 +31,18 @@ FORK += '[tool.setuptools]\npackages = ["triton"]\n'
 class Provided:
     """A provided environment, and what is done to it by hand."""
 
-    def __init__(self, world, folder):
-        self.world, self.folder = world, folder
-        self.site = next(world.python.parents[1].glob("lib/python*/site-packages"))
+    def __init__(self, world):
+        self.world, self.folder, self.said = world, world.folder / "hand", "not provided"
+        self.folder.mkdir()
+
+    @property
+    def site(self):
+        return next(self.world.python.parents[1].glob("lib/python*/site-packages"))
 
     def problem(self, cell="small"):
         said = commands.run([str(self.world.python), "-c", PROBLEM, str(self.world.root), cell], cwd=self.folder)
-        return said.rpartition("problem:")[2].strip()
+        self.said = said.rpartition("problem:")[2].strip()
+        return self.said
 
     def pip(self, *arguments):
         commands.run([commands.uv(), "pip", *arguments[:1], "--python", str(self.world.python), *arguments[1:]])
@@ -70,18 +77,26 @@ class Provided:
             file.write("mine = True\n")
 
 
-@pytest.fixture
-def provided(world, standins, tmp_path):
+@pytest.fixture(scope="module")
+def shared(standins, tmp_path_factory, venv, linked_tools):
     """An environment that was just provided from stand-ins, where Triton has a file to edit."""
-    shutil.rmtree(world.index / "triton")
-    wheel = standins.write_wheel(tmp_path / "triton", "triton", "3.3.1", [], standins.TRITON)
-    standins.write_index(world.index, [wheel])
-    assert world.lock() == 0
-    assert world.provide() == 0
-    (tmp_path / "hand").mkdir()
-    made = Provided(world, tmp_path / "hand")
-    assert made.problem() == ""
-    return made
+    folder, patched = tmp_path_factory.mktemp("shared"), pytest.MonkeyPatch.context()
+    with patched as patch, World(folder, standins, patch, venv, linked_tools) as world:
+        shutil.rmtree(world.index / "triton")
+        wheel = standins.write_wheel(world.folder / "triton", "triton", "3.3.1", [], standins.TRITON)
+        standins.write_index(world.index, [wheel])
+        assert world.lock() == 0
+        yield Provided(world)
+
+
+@pytest.fixture
+def provided(shared):
+    """The same, as each test finds it and leaves it: whole."""
+    if shared.said != "":
+        assert shared.world.provide() == 0
+        assert shared.problem() == ""
+    shared.said = "a test began"
+    return shared
 
 
 @pytest.mark.parametrize(
@@ -108,8 +123,13 @@ def test_a_change_by_hand_is_named_and_is_gone_when_the_cell_is_provided_again(p
 
 
 def test_pins_that_were_changed_after_the_environment_was_made_are_not_what_ran(provided):
-    provided.world.pins.write_text(provided.world.pins.read_text().replace("1.26.4", "1.26.5"))
-    assert provided.problem().startswith("the cell's row or pins were changed since its environment was provided")
+    before = provided.world.pins.read_text()
+    provided.world.pins.write_text(before.replace("1.26.4", "1.26.5"))
+    try:
+        assert provided.problem().startswith("the cell's row or pins were changed since its environment was provided")
+    finally:
+        provided.world.pins.write_text(before)
+    assert provided.problem() == ""
 
 
 def test_an_environment_says_nothing_about_another_cell(provided):
@@ -121,19 +141,23 @@ def test_an_environment_says_nothing_about_another_cell(provided):
     assert provided.problem() == ""
 
 
-def test_a_harness_of_another_version_in_an_environment_is_named(provided):
+def test_a_harness_of_another_version_in_an_environment_is_named(provided, tmp_path):
     prefix = provided.world.python.parents[1]
     assert harness.other_in(prefix) == ""
-    info = next(provided.site.glob("triton_matrix-*.dist-info"))
+    (info,) = provided.site.glob("triton_matrix-*.dist-info")
+    prefix, info = tmp_path, Path(shutil.copytree(info, tmp_path / info.relative_to(prefix)))
+    assert harness.other_in(prefix) == ""
     info.rename(info.with_name("triton_matrix-0.0.1+older.dist-info"))
     assert harness.other_in(prefix) == "0.0.1+older"
     info.with_name("triton_matrix-0.0.1+older.dist-info").joinpath("RECORD").unlink()  # it was being installed
     assert harness.other_in(prefix) == "none"
     assert harness.other_in(Path(find_root())) == "none"
+    assert provided.problem() == ""
 
 
-def test_an_edit_that_went_through_a_link_into_uvs_cache_is_said_where_that_is_installed_from(provided, tmp_path):
-    cached = next((tmp_path / "cache").rglob("triton/__init__.py"))
+def test_an_edit_that_went_through_a_link_into_uvs_cache_is_said_where_that_is_installed_from(provided):
+    mine = provided.site / "triton" / "__init__.py"
+    cached = next(each for each in (provided.world.folder / "cache").rglob("triton/__init__.py") if each.samefile(mine))
     with cached.open("a") as file:
         file.write("mine = True\n")
     shutil.rmtree(provided.world.python.parents[1])
@@ -142,6 +166,7 @@ def test_an_edit_that_went_through_a_link_into_uvs_cache_is_said_where_that_is_i
     assert "files of triton were edited, in uv's cache too; `uv cache clean triton` removes them" in failure["tail"]
     commands.run([commands.uv(), "cache", "clean", "triton"])
     assert provided.world.provide() == 0
+    assert provided.problem() == ""
 
 
 def test_a_step_that_fails_is_what_the_evidence_says_till_one_does_not_and_older_results_stay(provided, monkeypatch):
@@ -156,6 +181,7 @@ def test_a_step_that_fails_is_what_the_evidence_says_till_one_does_not_and_older
     assert provided.world.provide() == 0
     assert not (reports / "failure.json").exists()
     assert (reports / "junit-interpreter.xml").exists()
+    assert provided.problem() == ""
 
 
 def test_an_environment_of_a_release_whose_triton_was_edited_is_made_again(world, standins, tmp_path):

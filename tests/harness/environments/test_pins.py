@@ -99,11 +99,20 @@ def test_what_another_build_is_is_kept(world, standins, tmp_path, monkeypatch):
     ]
 
 
+@pytest.fixture(scope="module")
+def with_pip(venv, linked_tools, tmp_path_factory):
+    """An environment that has pip and its bytecode, to be copied."""
+    folder = tmp_path_factory.mktemp("with pip")
+    _, pip = linked_tools(folder)
+    install = [commands.uv(), "pip", "install", "--quiet", "--offline", "--compile-bytecode", str(pip)]
+    commands.run([*install, "--python", str(venv(folder / "environment"))])
+    return folder / "environment"
+
+
 @pytest.mark.parametrize("index", ["the pinned files", "another numpy", "another build of torch"])
-def test_pip_alone_holds_to_the_hashes_too(world, standins, venv, tmp_path, monkeypatch, capsys, index):
+def test_pip_alone_holds_to_the_hashes_too(world, standins, with_pip, tmp_path, monkeypatch, capsys, index):
     assert world.lock() == 0
-    python = venv(tmp_path / "environment")
-    commands.run([commands.uv(), "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), "pip"])
+    shutil.copytree(with_pip, tmp_path / "environment", symlinks=True)
     monkeypatch.setattr(commands, "find_uv", lambda: None)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     if index == "another numpy":

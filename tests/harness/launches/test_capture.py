@@ -7,6 +7,7 @@ what a launch asks a tensor for. A tuner of 3.0 to 3.2 imports torch, so these r
 import functools
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -59,10 +60,10 @@ if __name__ == "__main__":
 FILES = ["copy-1", "copy-2", "copy-3", "copy-4", "hidden-1", "tuned-1"]
 
 
-def capture_in(folder, python, *arguments, **env):
+def capture_in(folder, python, *arguments, options=(), **env):
     """How the verb ended in a folder, and the files that it left there, by name."""
     done = subprocess.run(
-        [str(python), "-m", "triton_matrix", "capture", *map(str, arguments)],
+        [str(python), "-m", "triton_matrix", "capture", *options, *map(str, arguments)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         capture_output=True,
@@ -75,13 +76,27 @@ def capture_in(folder, python, *arguments, **env):
 
 @pytest.fixture
 def capture(tmp_path):
-    return functools.partial(capture_in, tmp_path)
+    """The verb without its last step, which compiles what it wrote."""
+    return functools.partial(capture_in, tmp_path, options=["--no-check"])
+
+
+@pytest.fixture(scope="module")
+def captured(release_python, tmp_path_factory):
+    """What the verb makes of the script on a release: how it ended, the files it left, and their folder."""
+
+    @functools.cache
+    def of(release):
+        folder = tmp_path_factory.mktemp(release)
+        (folder / "mine.py").write_text(SCRIPT)
+        said = ["python"] if release == "3.3.1" else []  # it may stand there, and says nothing
+        return *capture_in(folder, release_python(release), "--", *said, "mine.py"), folder
+
+    return of
 
 
 @pytest.mark.parametrize("release", ["2.3.1", "3.3.1", "3.9.0"])
-def test_each_distinct_launch_is_a_launch_file_once(release_python, capture, tmp_path, release):
-    (tmp_path / "mine.py").write_text(SCRIPT)
-    done, launches = capture(release_python(release), "--", "mine.py")
+def test_each_distinct_launch_is_a_launch_file_once(captured, release):
+    done, launches, _ = captured(release)
     assert (done.returncode, sorted(launches)) == (0, FILES), done.stderr
     assert "held (mine.py:27) uses scale of the function that makes it; no reference names it" in done.stderr
     first = launches["copy-1"]
@@ -112,18 +127,16 @@ def test_what_a_tuner_does_before_its_first_configuration_is_done(release_python
 
 
 @pytest.mark.parametrize("release", ["2.3.1", "3.9.0"])
-def test_what_was_captured_compiles_as_it_is(release_python, capture, codegen, tmp_path, release):
-    (tmp_path / "mine.py").write_text(SCRIPT)
-    capture(release_python("3.3.1"), "--", "python", "mine.py")
-    done = codegen(release, "--launches", tmp_path / "launches", "--target", "cuda:90", "--no-cache")
+def test_what_was_captured_compiles_as_it_is(captured, codegen, release):
+    folder = captured("3.3.1")[-1]
+    done = codegen(release, "--launches", folder / "launches", "--target", "cuda:90", "--no-cache")
     assert done.returncode == 0, (done.stdout, done.stderr)
     assert re.search(r"tuned\[fp32,#\w+,BLOCK=128,num_warps=8\]", done.stdout), done.stdout
 
 
-def test_every_launch_file_can_be_read_again(release_python, capture, tmp_path):
-    (tmp_path / "mine.py").write_text(SCRIPT)
-    capture(release_python("3.9.0"), "--", "python", "mine.py")
-    assert len(launch_file.expand_all(tmp_path / "launches", ["cuda:90"])) == 5  # sizes alone make no other code
+def test_every_launch_file_can_be_read_again(captured):
+    folder = captured("3.9.0")[-1]
+    assert len(launch_file.expand_all(folder / "launches", ["cuda:90"])) == 5  # sizes alone make no other code
 
 
 @pytest.mark.parametrize(
@@ -142,11 +155,11 @@ def test_what_cannot_be_captured_is_said(release_python, capture, arguments, sta
 
 
 def test_a_run_that_ends_early_is_said_in_the_launch_files_and_old_launch_files_are_named(
-    release_python, capture, tmp_path
+    release_python, captured, capture, tmp_path
 ):
-    (tmp_path / "mine.py").write_text(SCRIPT)
-    done, _ = capture(release_python("3.9.0"), "--", "mine.py")
+    done, _, folder = captured("3.9.0")
     assert "the command ended with 0" in done.stdout
+    shutil.copytree(folder / "launches", tmp_path / "launches")
     head = "# captured from `mine.py`; the command ended with 0\n"
     assert (tmp_path / "launches" / "copy-1.toml").read_text().startswith(head)
     early = SCRIPT.replace(
@@ -206,24 +219,19 @@ def test_of_many_launches_a_few_are_kept_and_the_others_counted(release_python, 
     assert ([each["x_ptr"] for each in kept], "copy-3" in launches) == (["*fp32", "*fp32"], False)
     assert [each["n"] for each in kept] == [4096, 4095]  # not 8192, which is 4096 to a compiler
     assert "capture: copy: 2 more distinct launches are left out; --most is 2" in done.stderr
+    assert "compiles" not in done.stderr  # since it was asked not to
 
 
-def test_what_was_written_is_compiled_once_and_what_does_not_is_said(release_python, capture, tmp_path):
+def test_what_was_written_is_compiled_once_and_what_does_not_is_said(release_python, captured, tmp_path):
     broken = "@triton.jit\ndef broken(x_ptr):\n    tl.store(x_ptr, tl.nosuch(1.0))\n\n"
     (tmp_path / "mine.py").write_text(SCRIPT.replace("def make(", broken + "def make(") + "    broken[(1,)](x)\n")
-    done, _ = capture(release_python("3.9.0"), "--", "mine.py")
+    done, _ = capture_in(tmp_path, release_python("3.9.0"), "--", "mine.py")
     said = [line for line in done.stderr.splitlines() if line.startswith("capture: on triton")]
     assert len(said) == 1, done.stderr
     assert said[0].startswith("capture: on triton 3.9.0, ")
     assert "mine:broken[" in said[0]
     assert "has no attribute 'nosuch'" in said[0]
-    (tmp_path / "launches" / "broken-1.toml").unlink()
-    (tmp_path / "mine.py").write_text(SCRIPT)
-    assert (
-        "each launch compiles on triton 3.9.0 for cuda:90"
-        in capture(release_python("3.9.0"), "--", "mine.py")[0].stderr
-    )
-    assert "compiles" not in capture(release_python("3.9.0"), "--no-check", "--", "mine.py")[0].stderr
+    assert "each launch compiles on triton 3.9.0 for cuda:90" in captured("3.9.0")[0].stderr
 
 
 def test_an_installed_copy_is_called_by_the_file_of_the_checkout(release_python, capture, tmp_path):

@@ -273,9 +273,11 @@ def test_a_kernel_that_its_own_module_changes_without_a_difference_is_said_too(r
         explain.explained(asked, pythons, tmp_path / "out", metric="vgpr_spills")
 
 
-def test_an_intermediate_form_that_is_not_accepted_is_quoted(release_python, wide_backward, tmp_path):
+def test_an_intermediate_form_that_is_not_accepted_is_quoted(release_python, tmp_path):
+    (tmp_path / "mine.py").write_text(COPY.format(head="", n="n"))
+    (tmp_path / "mine.toml").write_text(ASKED.format(block="64"))
     pythons = {release: release_python(release) for release in ("3.2.0", "3.3.1")}
-    asked = {"launches": str(wide_backward), "target": "cuda:90", "label": None}
+    asked = {"launches": str(tmp_path / "mine.toml"), "target": "cuda:90", "label": None}
     both = compiling.compile_both(asked, pythons, tmp_path)
     reasons = {(swap.stage, swap.by): swap.outcome.reason for swap in both.swaps}
     assert "Parse MLIR file failed.: " in reasons["ttgir", "3.3.1"]
@@ -297,7 +299,7 @@ def test_a_module_that_ends_its_process_is_no_answer_and_no_older_one_is_taken_f
 
 def test_a_module_that_hangs_is_no_answer(release_python, tmp_path, monkeypatch):
     monkeypatch.setattr(compiling, "SECONDS", 5)
-    (tmp_path / "mine.py").write_text(COPY.format(head="while True: pass", n="n"))
+    (tmp_path / "mine.py").write_text(COPY.format(head="import time; time.sleep(600)", n="n"))
     (tmp_path / "mine.toml").write_text(ASKED.format(block="64"))
     asked = {"launches": str(tmp_path / "mine.toml"), "target": "cuda:90", "label": None, "folder": str(tmp_path)}
     with pytest.raises(ValueError, match="took more than 5 s to load and compile the kernel"):

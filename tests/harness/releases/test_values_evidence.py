@@ -75,7 +75,7 @@ def test_a_package_with_launches_has_a_row_with_both_levels_side_by_side(package
     )
     both = dict.fromkeys(RELEASES, "pass")
     levels = {"codegen": both, "interpreter": both, "device": {}}
-    assert found["launches"] == [{"kernel": "p.mine:copy", "levels": levels}]
+    assert found["launches"] == [{"kernel": "p.mine:copy", "levels": levels, "shares": {}}]
     assert "p.mine:copy: codegen: pass 3.3.1 - 3.9.0 | interpreter: pass 3.3.1 - 3.9.0" in found["said"]
     assert not any("values" in reason for reason in found["status_reasons"])
     assert 'id="launches"' in (package.root / "reports" / "index.html").read_text()
@@ -174,7 +174,7 @@ def test_a_folder_of_launches_is_the_atlas_of_a_package_that_names_no_other(pack
     both = dict.fromkeys(RELEASES, "pass")
     found = package.report()
     levels = {"codegen": both, "interpreter": both, "device": {}}
-    assert found["launches"] == [{"kernel": "p.mine:copy", "levels": levels}]
+    assert found["launches"] == [{"kernel": "p.mine:copy", "levels": levels, "shares": {}}]
     launch_files.write(package.root / "launches", copy={**launch, "constexprs": {"BLOCK": 32}})
     summary = package.report()["values"]["summary"]
     assert {row["verdict"] for row in summary.values()} == {"stale"}
