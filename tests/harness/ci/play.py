@@ -75,10 +75,15 @@ class Play:
         return self.ended
 
     def otherwise(self, folder: Path, *, github: Optional[Mapping[str, Any]] = None, **ended: Ended) -> Play:
-        """The same run with its artifacts in another folder, of another event, or in which jobs ended otherwise."""
+        """The same run with its artifacts in another folder, of another event, or in which jobs ended otherwise.
+
+        Its jobs keep nox's environments from one such run to the next.
+        """
         other = copy.copy(self)
         other._names = {**self._names, **({"github": github} if github else {})}
         other.artifacts, other._folder, other.played = folder / "artifacts", folder, []
+        kept = {"KEPT_ENVIRONMENTS": str(self._folder / "kept")}
+        other._runner = lambda labels: (self._runner(labels)[0], {**self._runner(labels)[1], **kept})
         shutil.copytree(self.artifacts, other.artifacts)
         other.ended = {**self.ended, **ended}
         return other

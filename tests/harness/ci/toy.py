@@ -120,6 +120,7 @@ FILES = {
 }
 # the sessions of this repository that a workflow asks for and whose work is this repository's own
 NOXFILE = """
+import os
 import sys
 from pathlib import Path
 
@@ -131,6 +132,7 @@ from triton_matrix import sessions  # noqa: E402
 
 TABLE = sessions.from_table(__file__)
 sessions.add_reporting(TABLE, "nightly")
+nox.options.envdir = os.environ.get("KEPT_ENVIRONMENTS", ".nox")
 
 
 @nox.session(python=False)
