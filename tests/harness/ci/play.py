@@ -162,6 +162,7 @@ class _Steps:
             path.write_text("")
         env = {**self._env, "PATH": os.pathsep.join(map(str, self._path)), "CI": "true", "GITHUB_ACTIONS": "true"}
         env |= {"RUNNER_TEMP": str(self._home / "temp"), "GITHUB_STEP_SUMMARY": str(self._home / "summary.md")}
+        env["TMPDIR"] = env["RUNNER_TEMP"]  # has a GPU's lock, and another runner's GPU is another one
         env |= {name: str(path) for name, path in told.items()}
         env |= {key: expressions.as_text(expressions.text(value, self._names)) for key, value in _env(step).items()}
         script = self._home / "temp" / "step.sh"
