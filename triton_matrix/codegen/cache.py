@@ -128,7 +128,7 @@ class Cache(Kept):
     def __init__(self, folder: Optional[Path], release: str, settings: Optional[Settings] = None):
         of = settings or Settings()
         said = [str(of.source_root), of.configs, of.torch_version]
-        super().__init__(folder, release, lambda: of_this_python(OUR_CODE_DIGEST, release, said))
+        super().__init__(folder, release, lambda: of_this_python(code_digest(), release, said))
 
     def key(self, configuration: Configuration, reads: str = "") -> str:
         """As of :meth:`Kept.key_of`."""
@@ -241,4 +241,7 @@ def triton_files() -> str:
     return hasher.hexdigest()
 
 
-OUR_CODE_DIGEST = import_names.digest_with_siblings(Path(batches.__file__))
+@functools.cache
+def code_digest() -> str:
+    """Of our own code that compiles: what another version of it made is made again."""
+    return import_names.digest_with_siblings(Path(batches.__file__))

@@ -17,7 +17,7 @@ from ..launches import hook, launch_file, loading
 from ..launches.configuration import Configuration
 from . import adapters, table
 from .batches import REFUSED, Rows, Settings, compile_all
-from .cache import OUR_CODE_DIGEST, Cache, default_folder
+from .cache import Cache, code_digest, default_folder
 from .entries import entry
 
 
@@ -84,7 +84,7 @@ def main(argv: list[str]) -> int:
     source = options.root if options.atlas else loading.file_of(configurations[0].kernel) or Path()
     # of what is there before anything is compiled: sources that change meanwhile make the file one of other sources
     adapter, of_launches = adapters.name_of(release), bool(options.launches)
-    about = atlas_file.make(release, adapter, source, OUR_CODE_DIGEST, of_launches=of_launches) if options.json else {}
+    about = atlas_file.make(release, adapter, source, code_digest(), of_launches=of_launches) if options.json else {}
     asked = {name: [each.label for each in configurations if each.target == name] for name in names}
     _tell(options.progress, f"asked {json.dumps(asked)}")
     rows = run(configurations, cache, settings, options.progress)

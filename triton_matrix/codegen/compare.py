@@ -21,7 +21,7 @@ from ..evidence import atlas_file
 from ..launches import naming
 from . import accepted, metrics, occupancy
 from .accepted import Accepted
-from .cache import OUR_CODE_DIGEST
+from .cache import code_digest
 
 Values = tuple[tuple[str, float], ...]
 LISTED, LISTED_ALIKE = 8, 3  # ids named in a sentence; the count is always the full one
@@ -359,4 +359,4 @@ def ages(atlases: Sequence[dict[str, Any]]) -> list[str]:
     table: Optional[cells.Table] = None
     with contextlib.suppress(ValueError):
         table = cells.load_at()
-    return atlas_file.ages(atlases, table, OUR_CODE_DIGEST)
+    return atlas_file.ages(atlases, table, code_digest())

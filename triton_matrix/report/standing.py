@@ -16,7 +16,7 @@ from .. import values
 from ..base import reads, sources
 from ..base.cells import Table
 from ..bench.device import document
-from ..codegen.cache import OUR_CODE_DIGEST
+from ..codegen.cache import code_digest
 from ..evidence import atlas_file, atlas_runs, benchmark_file, runs
 from ..evidence.column import Column
 from ..evidence.reading import Atlas, Document, Suite
@@ -125,7 +125,7 @@ class Current:
         if atlas.content.get("hook") is None and self.table.package.atlas:
             return "it is of a launch file, and not of the package's atlas"
         verb = atlas_file.verb_of(atlas.content)
-        code = OUR_CODE_DIGEST
+        code = code_digest()
         if verb != "codegen":
             code = values.code_digest() if verb == "values" else document.code_digest()
         return atlas_file.outdated(atlas.content, self.table, self.sources, code)

@@ -32,12 +32,12 @@ IMAGE = ("pytest", "pytest-timeout", "pytest-benchmark", "hypothesis", f"triton=
 def machines(environments, standins, tmp_path_factory):
     """The runners: labels of a job's runner -> (folders of its programs, its environment); and the index's address.
 
-    A hosted runner's Python may be another one, ``hosted``.
+    A hosted runner's programs may be in other folders, ``hosted``.
     """
     if commands.find_uv() is None:
         pytest.skip("needs uv; `pip install uv` adds it")
     folder = tmp_path_factory.mktemp("machines")
-    toy.write_index(standins, folder / "index")
+    toy.write_index(folder / "index")
     with standins.serving(folder / "index") as (address, _):
         config = folder / "config"
         (config / "uv").mkdir(parents=True)
@@ -53,15 +53,17 @@ def machines(environments, standins, tmp_path_factory):
         except subprocess.CalledProcessError as problem:
             pytest.skip(f"needs a package index: {problem}")
 
-        python3 = PYTHON3.format(uv=commands.uv(), python=image / "python3", pip=folder / "python3" / "pip.py")
-        toy.write(folder, {"python3/python3": python3, "python3/pip.py": pip})
-        (folder / "python3" / "python3").chmod(0o755)
+        toy.write(folder, {"pip.py": pip})
+        for name, programs in {"of-hosted": hosted, "of-image": image}.items():
+            python3 = PYTHON3.format(uv=commands.uv(), python=programs / "python3", pip=folder / "pip.py")
+            toy.write(folder, {f"{name}/python3": python3})
+            (folder / name / "python3").chmod(0o755)
 
-        def runner(labels, hosted=hosted):
+        def runner(labels, hosted=(folder / "of-hosted", hosted)):
             platform = next((name for name in ("cuda", "rocm") if name in labels), None)
             if platform is None:
-                return [hosted, *on_path], env
-            return [folder / "python3", image, *on_path], {**env, "STAND_IN_GPU": platform}
+                return [*hosted, *on_path], env
+            return [folder / "of-image", image, *on_path], {**env, "STAND_IN_GPU": platform}
 
         runner.address, runner.env, runner.programs = address, env, folder / "bin"
         yield runner

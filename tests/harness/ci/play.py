@@ -75,10 +75,15 @@ class Play:
         return self.ended
 
     def otherwise(self, folder: Path, *, github: Optional[Mapping[str, Any]] = None, **ended: Ended) -> Play:
-        """The same run with its artifacts in another folder, of another event, or in which jobs ended otherwise."""
+        """The same run with its artifacts in another folder, of another event, or in which jobs ended otherwise.
+
+        Its jobs keep nox's environments from one such run to the next.
+        """
         other = copy.copy(self)
         other._names = {**self._names, **({"github": github} if github else {})}
         other.artifacts, other._folder, other.played = folder / "artifacts", folder, []
+        kept = {"KEPT_ENVIRONMENTS": str(self._folder / "kept")}
+        other._runner = lambda labels: (self._runner(labels)[0], {**self._runner(labels)[1], **kept})
         shutil.copytree(self.artifacts, other.artifacts)
         other.ended = {**self.ended, **ended}
         return other
@@ -157,6 +162,7 @@ class _Steps:
             path.write_text("")
         env = {**self._env, "PATH": os.pathsep.join(map(str, self._path)), "CI": "true", "GITHUB_ACTIONS": "true"}
         env |= {"RUNNER_TEMP": str(self._home / "temp"), "GITHUB_STEP_SUMMARY": str(self._home / "summary.md")}
+        env["TMPDIR"] = env["RUNNER_TEMP"]  # has a GPU's lock, and another runner's GPU is another one
         env |= {name: str(path) for name, path in told.items()}
         env |= {key: expressions.as_text(expressions.text(value, self._names)) for key, value in _env(step).items()}
         script = self._home / "temp" / "step.sh"

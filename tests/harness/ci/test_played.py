@@ -181,7 +181,7 @@ def test_pip_itself_installs_what_the_plan_needs(workflow, request, machines, tm
     )
     hosted = toy.venv(tmp_path / "hosted", env=machines.env)
     path = root / INIT if workflow == "init" else WORKFLOWS / workflow
-    run = play.Play(path, root, tmp_path, lambda labels: runner(labels, hosted=hosted), PULL_REQUEST)
+    run = play.Play(path, root, tmp_path, lambda labels: runner(labels, hosted=[hosted]), PULL_REQUEST)
     assert run.job("plan").result == "success", said(run)
     assert "Successfully installed" in run.ended["plan"].said
 

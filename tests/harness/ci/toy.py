@@ -12,12 +12,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from triton_matrix.base import commands
 from triton_matrix.base.cells import find_root
 
-from .. import light_pytest
+from .. import light_pytest, standins
 
 ROOT = find_root(Path(__file__).parent)
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -95,8 +94,9 @@ def test_add_one(record):
 CONFTEST = 'pytest_plugins = ["triton_matrix.suites.pytest_plugin"]\n'
 PYPROJECT = f"""
 [build-system]
-requires = ["setuptools>=69"]
-build-backend = "setuptools.build_meta"
+requires = []
+build-backend = "backend"
+backend-path = ["."]
 
 [project]
 name = "tiny"
@@ -104,14 +104,12 @@ version = "0.1.0"
 requires-python = ">={HERE}"
 dependencies = ["torch"]
 
-[tool.setuptools]
-packages = ["tiny"]
-
 [tool.pytest.ini_options]
 addopts = ["--import-mode=importlib"]
 """
 FILES = {
     "pyproject.toml": PYPROJECT,
+    "backend.py": standins.BACKEND.replace(', "triton"]', "]"),
     "tiny/__init__.py": "",
     "tiny/kernel.py": KERNEL,
     "tests/conftest.py": CONFTEST,
@@ -122,6 +120,7 @@ FILES = {
 }
 # the sessions of this repository that a workflow asks for and whose work is this repository's own
 NOXFILE = """
+import os
 import sys
 from pathlib import Path
 
@@ -133,6 +132,7 @@ from triton_matrix import sessions  # noqa: E402
 
 TABLE = sessions.from_table(__file__)
 sessions.add_reporting(TABLE, "nightly")
+nox.options.envdir = os.environ.get("KEPT_ENVIRONMENTS", ".nox")
 
 
 @nox.session(python=False)
@@ -151,7 +151,7 @@ def anywhere(session):
 """
 
 
-def write_index(standins: Any, folder: Path) -> None:
+def write_index(folder: Path) -> None:
     """The indexes of stand-ins: ``pypi``, which comes before the user's own, and ``rocm`` of the nightly cell."""
     torch = standins.torch_that_sees_a_gpu(TORCH)
     standins.write_index(folder / "pypi", [standins.write_wheel(folder / "wheels", "torch", TORCH, [], torch)])
@@ -194,7 +194,8 @@ def lock(root: Path, env: Mapping[str, str]) -> None:
 def under_matrix_workflow(root: Path, table: str) -> None:
     """The package with this repository's own workflows, the harness in it as here."""
     write(root, {**FILES, "noxfile.py": NOXFILE, "constraints/cells.toml": table})
-    shutil.copy(ROOT / "constraints" / "tools.txt", root / "constraints")
+    for name in ("tools.txt", "report.txt"):
+        shutil.copy(ROOT / "constraints" / name, root / "constraints")
     shutil.copytree(ROOT / "triton_matrix", root / "triton_matrix", ignore=shutil.ignore_patterns("__pycache__"))
 
 

@@ -148,7 +148,7 @@ def test_what_ran_a_program_is_not_kept(tmp_path, configuration):
 
 
 def test_another_version_of_the_harness_is_another_result(folder, configuration, monkeypatch):
-    monkeypatch.setattr(cache_module, "OUR_CODE_DIGEST", "another")
+    monkeypatch.setattr(cache_module, "code_digest", lambda: "another")
     assert kept(folder, configuration) is None
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from triton_matrix.base import sources
 from triton_matrix.base.cells import load_at
-from triton_matrix.codegen.cache import OUR_CODE_DIGEST
+from triton_matrix.codegen.cache import code_digest
 from triton_matrix.evidence import atlas_file, atlas_runs
 from triton_matrix.releases import history
 
@@ -109,7 +109,7 @@ def test_releases_of_several_sources_are_told_apart(folder, declared, capsys, mo
 def test_an_atlas_of_other_sources_than_the_checkout_s_is_said_to_be(folder, declared, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     table = load_at(ROOT)
-    now = {"sources": sources.package_digest(table), "hook": atlas_file.hook_digest(table), "harness": OUR_CODE_DIGEST}
+    now = {"sources": sources.package_digest(table), "hook": atlas_file.hook_digest(table), "harness": code_digest()}
     for path in folder.glob("[0-9]*.json"):
         path.write_text(json.dumps({**json.loads(path.read_text()), **now, "commit": "0123456789abcdef"}))
     assert asked_of(folder, capsys) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from triton_matrix.base import sources
 from triton_matrix.base.cells import find_root, load
-from triton_matrix.codegen.cache import OUR_CODE_DIGEST
+from triton_matrix.codegen.cache import code_digest
 from triton_matrix.evidence import atlas_file, atlas_runs, benchmark_file, column, reading, schemas
 from triton_matrix.suites import incidents, suite_paths
 
@@ -35,7 +35,7 @@ def make_current(folder):
     for path in folder.rglob("*.json"):
         content = json.loads(path.read_text())
         if content.get("schema") == schemas.CODEGEN:
-            content.update(about_the_atlas(), harness=OUR_CODE_DIGEST)
+            content.update(about_the_atlas(), harness=code_digest())
         elif content.get("schema") == schemas.CODEGEN_RUN:
             content.update(about_the_atlas())
         elif "machine_info" in content:

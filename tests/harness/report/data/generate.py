@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT))
 
 from triton_matrix.base import cells, sources  # noqa: E402
-from triton_matrix.codegen.cache import OUR_CODE_DIGEST  # noqa: E402
+from triton_matrix.codegen.cache import code_digest  # noqa: E402
 from triton_matrix.evidence import atlas_file, atlas_runs, runs, schemas, writing  # noqa: E402
 from triton_matrix.launches import naming  # noqa: E402
 from triton_matrix.suites import suite_paths  # noqa: E402
@@ -248,7 +248,7 @@ def write_atlas(path: Path, release: str, number: int, configurations: int, rng:
         **ATLAS,
         "read": {},
         "shell": {},
-        "harness": OUR_CODE_DIGEST,
+        "harness": code_digest(),
     }
     document |= {"configurations": asked, "entries": sorted(entries, key=lambda item: str(item["id"]))}
     path.write_text(json.dumps(document))
