@@ -30,8 +30,6 @@ WORKERS = ["-n", str(min(os.cpu_count() or 1, 7) + 1), "--dist=loadfile", "--no-
 COVERAGE = ["--cov=triton_matrix", "--cov-report=term:skip-covered"]
 OWN_TESTS = ["tests/packaging", "tests/harness", "tests/atlas", "tests/subjects", "tests/benchmarks"]
 
-nox.needs_version = ">=2025.2.9"
-
 
 @nox.session
 def performance(session: nox.Session) -> None:
@@ -65,7 +63,7 @@ def check(session: nox.Session) -> None:
     run_tests(session, "not environment")
 
 
-@nox.session(name="check-environments")
+@nox.session(name="check-environments", allow_parallel=True)  # beside cells, whose suites are a process each
 def check_environments(session: nox.Session) -> None:
     """The rest of the project's own tests: those that make environments, each Triton's among them."""
     tools(session, "check")

@@ -10,10 +10,12 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional, Union
 
 import nox
+from packaging.version import Version
 
 from .base import commands, env_vars, files, locks
 from .base.cells import Cell, Table, load
@@ -28,6 +30,7 @@ from .verbs import VERBS
 # one that a shell has from elsewhere says nothing.
 SELECTORS = ("-s", "-e", "--session", "--sessions", "-t", "--tags", "-k", "--keywords")
 PLAIN = "TRITON_MATRIX_PLAIN"
+NOX = "2026.8.10"  # the first that runs sessions side by side; pyproject.toml says it too
 SANITIZE = "--sanitize"  # behind -- of a cell's session: its kernels under compute-sanitizer, in place of its suites
 OF_ATLAS = ("codegen", "values")  # verbs over releases; of the cells' releases they are part of plain `nox`
 
@@ -38,6 +41,14 @@ def table_at(path: Path) -> Table:
         return load(path)
     except ValueError as problem:
         print(f"nox: {problem}", file=sys.stderr)
+        sys.exit(2)
+
+
+def check_nox(installed: str) -> None:
+    """End an older nox with one sentence and exit status 2: it would fail at the first session."""
+    if Version(installed) < Version(NOX):
+        allowed = f"{NOX} or later: `{sys.executable} -m pip install --upgrade nox`"
+        print(f"nox: its version is {installed}; the matrix needs {allowed}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -56,6 +67,7 @@ def from_table(noxfile: str) -> Table:
     Raises:
         ValueError: as of :func:`triton_matrix.base.cells.load`.
     """
+    check_nox(metadata.version("nox"))
     table = table_at(Path(noxfile).resolve().parent / "constraints" / "cells.toml")
     configure(table)
     for cell in table.cells.values():

@@ -33,6 +33,30 @@ def nox(folder, *arguments, **more):
     )
 
 
+def front_door():
+    pytest.importorskip("nox", reason="needs nox, which `nox -s check` has")
+    from triton_matrix import sessions
+
+    return sessions
+
+
+@pytest.mark.parametrize("installed", ["2025.2.9", "2026.7.11"])
+def test_an_older_nox_ends_with_one_sentence(installed, capsys):
+    sessions = front_door()
+    with pytest.raises(SystemExit) as ended:
+        sessions.check_nox(installed)
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n")) == (2, 1)
+    assert said.startswith(f"nox: its version is {installed}; the matrix needs {sessions.NOX} or later")
+
+
+def test_the_nox_that_the_matrix_needs_is_the_one_that_it_depends_on():
+    sessions = front_door()
+    sessions.check_nox(sessions.NOX)
+    assert f'"nox>={sessions.NOX}; ' in (ROOT / "triton_matrix" / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'"nox[uv]>={sessions.NOX}"' in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.fixture
 def checkout(environments, tmp_path):
     """A copy of this checkout whose table has one cell, which no machine can provide."""
