@@ -141,6 +141,18 @@ def test_a_tuned_kernel_is_compiled_for_each_configuration_without_a_driver(ask,
     assert "the heuristic of 'EVEN' needs the value of 'n'; write the value of a launch, such as n = 4096" in errors
 
 
+def test_the_modes_that_every_process_starts_with_alike_are_known(ask):
+    modes = "torch.are_deterministic_algorithms_enabled() or torch.is_autocast_enabled('cuda')"
+    precise = "torch.get_float32_matmul_precision() == 'highest'"
+    few = f"def few(configs):\n    return configs[:1] if {modes} or not ({precise}) else configs\n"
+    configs = "few([triton.Config({'BLOCK': b}, num_warps=4) for b in (256, 512)])"
+    tuned = COPY.replace("@triton.jit", f"@triton.autotune(configs={configs}, key=['n'])\n@triton.jit")
+    launch = LAUNCH.partition("[constexprs]")[0]
+    status, entries, errors = ask(NEWEST, {"mine.py": "import torch\n" + HEAD + few + tuned}, launch)
+    assert (status, errors) == (0, "")
+    assert statuses(entries) == {f"copy[BLOCK={b},num_warps=4]": "ok" for b in (256, 512)}
+
+
 ASKS_THE_DEVICE = (
     "import torch\n"
     + HEAD
