@@ -150,7 +150,7 @@ def test_the_modes_that_every_process_starts_with_alike_are_known(ask):
     launch = LAUNCH.partition("[constexprs]")[0]
     status, entries, errors = ask(NEWEST, {"mine.py": "import torch\n" + HEAD + few + tuned}, launch)
     assert (status, errors) == (0, "")
-    assert statuses(entries) == {f"copy[BLOCK={b},num_warps=4]": "ok" for b in (256, 512)}
+    assert statuses(entries) == {f"copy[BLOCK={b}]": "ok" for b in (256, 512)}
 
 
 ASKS_THE_DEVICE = (
