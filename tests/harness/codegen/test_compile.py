@@ -190,7 +190,7 @@ from layer_norm_rows import layer_norm_backward_rows as kernel
 args = {{name: "*fp32" if name[0].isupper() or name[0] == "d" else "i32" for name in kernel.arg_names[:-1]}}
 seen = set()
 for name in {names!r}:
-    for block in (512, 1024, 2048, 4096):
+    for block in (512, 1024, 2048):
         result = compile_kernel(kernel, args, {{"BLOCK_SIZE": block}}, {{"num_warps": 4}}, target=name)
         text, metrics = result.stages["amdgcn"], result.metrics
         ours = hip_waves_per_simd(TARGETS[name].limits, metrics["vgprs"], metrics["sgprs"], 4, 0)
