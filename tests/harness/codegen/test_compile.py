@@ -263,7 +263,7 @@ sys.exit("; ".join(result.reason for result in compiled if result.status != "ok"
 
 
 def test_the_oldest_release_compiles_every_switch_of_our_kernels(release_python, run_script):
-    """Takes 10 s, since it compiles 36 launches."""
+    """Takes 5 s, since it compiles 36 launches."""
     run_script(release_python("2.3.1"), EVERY_SWITCH)
 
 
