@@ -70,14 +70,8 @@ def test_every_tool_watches_each_launch_and_finds_nothing_in_sound_kernels(machi
     assert run["launches"] == {f"sanitizer.py::{tool}": {"repository.toys:_row_copy": 1} for tool in tools}
 
 
-def test_kernels_are_told_from_torchs_by_the_part_of_their_names_but_to_initcheck(machine):
-    sanitize(machine, "_row_copy", "_row_stray")
-    filters = {given["--tool"]: given.get("--kernel-regex") for given, _, _ in calls(machine)}
-    assert filters == {"memcheck": "kns=_row_", "racecheck": "kns=_row_", "synccheck": "kns=_row_", "initcheck": None}
-    assert {uncached for _, _, uncached in calls(machine)} == {"1"}
-
-
 def test_errors_are_counted_and_the_first_is_quoted(machine):
+    """Kernels are told from torch's by the part of their names, but to initcheck."""
     done = sanitize(machine, "_row_copy", "_row_stray", "_row_race")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "memcheck: 1 error, the first: Invalid __global__ write of size 4 bytes at _row_stray+0x210" in done.stdout
@@ -86,6 +80,9 @@ def test_errors_are_counted_and_the_first_is_quoted(machine):
     junit = (machine.root / "reports/sanitizer/launches/launches/ambient/junit-sanitizer.xml").read_text()
     assert 'failures="2"' in junit
     assert "Invalid __global__ write" in junit
+    filters = {given["--tool"]: given.get("--kernel-regex") for given, _, _ in calls(machine)}
+    assert filters == {"memcheck": "kns=_row_", "racecheck": "kns=_row_", "synccheck": "kns=_row_", "initcheck": None}
+    assert {uncached for _, _, uncached in calls(machine)} == {"1"}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +96,7 @@ def test_a_launch_that_does_not_run_is_never_green_and_the_others_still_run(mach
     assert "synccheck: " in done.stdout
     assert said in done.stdout
     (machine.root / "launches" / "_row_stray.toml").unlink()
-    assert sanitize(machine, kernel).returncode == 2
+    assert sanitize(machine, kernel, more=["--tool", "memcheck"]).returncode == 2
 
 
 @pytest.mark.parametrize(

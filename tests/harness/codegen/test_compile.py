@@ -190,7 +190,7 @@ from layer_norm_rows import layer_norm_backward_rows as kernel
 args = {{name: "*fp32" if name[0].isupper() or name[0] == "d" else "i32" for name in kernel.arg_names[:-1]}}
 seen = set()
 for name in {names!r}:
-    for block in (512, 1024, 2048, 4096):
+    for block in (512, 1024, 2048):
         result = compile_kernel(kernel, args, {{"BLOCK_SIZE": block}}, {{"num_warps": 4}}, target=name)
         text, metrics = result.stages["amdgcn"], result.metrics
         ours = hip_waves_per_simd(TARGETS[name].limits, metrics["vgprs"], metrics["sgprs"], 4, 0)
@@ -241,7 +241,7 @@ import itertools, sys
 from liger_kernel.kernels import layer_norm
 from liger_kernel.kernels import plan as launch_plan
 from triton_matrix.base import targets
-from triton_matrix.codegen.compile import compile_stages, measure
+from triton_matrix.codegen.compile import compile_stages
 
 target, compiled = targets.parse("cuda:90"), []
 device = launch_plan.DeviceProperties("cuda:90", 132)
@@ -256,15 +256,14 @@ for n_cols, (has_w, has_b) in itertools.product((65, 65537), itertools.product((
         pointers = [name for name, kind in launch.args.items() if kind.startswith("*")]
         options = {"num_warps": launch.num_warps, "num_stages": launch.num_stages}
         kernel = getattr(layer_norm, launch.kernel)
-        result = compile_stages(kernel, dict(launch.args), dict(launch.constexprs), options, pointers, target)
-        compiled.append((target, result))
-measure(compiled)  # all at once: a disassembler takes as long to start as a kernel to compile
-sys.exit("; ".join(result.reason for _, result in compiled if result.status != "ok") or 0)
+        # up to the binary, by way of ptxas; its instructions are not counted
+        compiled.append(compile_stages(kernel, dict(launch.args), dict(launch.constexprs), options, pointers, target))
+sys.exit("; ".join(result.reason for result in compiled if result.status != "ok") or 0)
 """
 
 
 def test_the_oldest_release_compiles_every_switch_of_our_kernels(release_python, run_script):
-    """Takes 10 s, since it compiles 36 launches."""
+    """Takes 5 s, since it compiles 36 launches."""
     run_script(release_python("2.3.1"), EVERY_SWITCH)
 
 

@@ -1,33 +1,33 @@
 """A wheelhouse is installed to the letter of its manifest, and a manifest that says anything else is one sentence."""
 
 import json
-import os
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from triton_matrix.base import commands, sources
-from triton_matrix.base.cells import find_root
+from triton_matrix.environments import provide as verb
 
 pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="needs uv; `pip install uv` adds it")
 
 
 @pytest.fixture
-def provide(checkout, house, tmp_path, venv):
-    """The verb ``provide`` from the folder ``house``, as a session calls it."""
+def provide(checkout, house, tmp_path, venv, capfd):
+    """The verb ``provide`` from the folder ``house``, as a session calls it, but in this process: each start took
+    half of the time."""
     environment = tmp_path / "environment"
 
     def call():
         python = environment / "bin" / "python"
         if not python.exists():
             venv(environment)
-        verb = [sys.executable, "-m", "triton_matrix", "provide", "--cell", "small", "--python", str(python)]
-        verb += ["--root", str(checkout), "--wheelhouse", str(house), "--reports", str(tmp_path / "reports")]
-        env = {**os.environ, "PYTHONPATH": str(find_root())}
-        return subprocess.run(verb, env=env, capture_output=True, text=True, check=False, cwd=tmp_path)
+        asked = ["--cell", "small", "--python", str(python), "--root", str(checkout)]
+        asked += ["--wheelhouse", str(house), "--reports", str(tmp_path / "reports")]
+        capfd.readouterr()
+        status = verb.main(asked)
+        return subprocess.CompletedProcess(asked, status, *capfd.readouterr())
 
     call.environment = environment
     return call

@@ -1,4 +1,4 @@
-"""Over releases: what may be asked, and what each released Triton makes of one LayerNorm backward, pinned."""
+"""Over releases: what may be asked, and what some make of one LayerNorm backward, pinned."""
 
 import json
 import os
@@ -17,30 +17,19 @@ from .conftest import CALLED, COPY
 LAUNCH = Path(__file__).parents[1] / "codegen" / "launches" / "layer_norm_rows.toml"
 
 # (registers, spilled bytes stored and loaded, instructions that store and load local memory, stack bytes) at 4 warps,
-# 8192 columns, fp32, cuda:90. The public report of the slow-down in 3.4.0 is the step from 632 to 3712 spilled bytes;
-# it is gone in 3.5.1, back in 3.6.0 and gone in 3.8.0.
+# 8192 columns, fp32, cuda:90. The public report of the slow-down in 3.4.0 is the step from 632 to 3712 spilled bytes.
 FOUR_WARPS = {
-    "2.3.1": (255, 652, 580, 163, 145, 352),
-    "3.0.0": (255, 628, 564, 157, 141, 336),
-    "3.1.0": (255, 628, 564, 157, 141, 336),
-    "3.2.0": (255, 628, 564, 157, 141, 336),
     "3.3.1": (255, 632, 444, 158, 111, 328),
     "3.4.0": (32, 3712, 3964, 808, 940, 1920),
-    "3.5.1": (255, 616, 536, 132, 122, 528),
-    "3.6.0": (32, 3796, 4016, 826, 950, 1984),
-    "3.7.1": (32, 3796, 4016, 826, 950, 1984),
-    "3.8.0": (255, 740, 564, 183, 139, 392),
     "3.9.0": (255, 884, 668, 219, 165, 440),
 }
-# at 16 warps nothing spills in any release
-SIXTEEN_WARPS_REGISTERS = dict(
-    zip(FOUR_WARPS, (106, 106, 106, 106, 104, 121, 120, 123, 123, 115, 115)),
-)
+# at 16 warps nothing spills
+SIXTEEN_WARPS_REGISTERS = {"3.3.1": 104, "3.4.0": 121, "3.9.0": 115}
 
 
 @pytest.fixture(scope="session")
 def measured(release_python, tmp_path_factory):
-    """Metrics by number of warps and release, from one run of the verb over all pinned releases: takes 10 s."""
+    """Metrics by number of warps and release, from one run of the verb: both ends of the slow-down, and the newest."""
     for release in FOUR_WARPS:
         release_python(release)
     out = tmp_path_factory.mktemp("atlas")
@@ -64,15 +53,8 @@ def test_the_spills_of_a_layer_norm_backward_at_four_warps(measured, release):
 @pytest.mark.parametrize("release", FOUR_WARPS)
 def test_the_same_kernel_does_not_spill_at_sixteen_warps(measured, release):
     metrics = measured["num_warps=16", release]
-    assert (metrics["registers"], metrics["spill_stores"], metrics["stack_bytes"]) == (
-        SIXTEEN_WARPS_REGISTERS[release],
-        0,
-        0,
-    )
-
-
-def test_every_pinned_release_is_a_row_of_the_table():
-    assert set(FOUR_WARPS) <= set(load(ROOT / "constraints" / "cells.toml").releases)
+    found = (metrics["registers"], metrics["spill_stores"], metrics["stack_bytes"])
+    assert found == (SIXTEEN_WARPS_REGISTERS[release], 0, 0)
 
 
 ROWS = load(ROOT / "constraints" / "cells.toml").releases

@@ -179,7 +179,6 @@ def test_what_does_not_compile_is_told_with_the_compilers_own_words(folder, aske
     [
         (("2.3.1", "3.0.0"), "cuda:80", "instructions"),
         (("3.1.0", "3.2.0"), "cuda:90", "instructions"),
-        (("3.1.0", "3.2.0"), "hip:gfx942", "vgprs"),
         (("3.4.0", "3.9.0"), "hip:gfx942", "vgprs"),
     ],
 )

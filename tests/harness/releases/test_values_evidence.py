@@ -81,7 +81,7 @@ def test_a_package_with_launches_has_a_row_with_both_levels_side_by_side(package
     assert 'id="launches"' in (package.root / "reports" / "index.html").read_text()
 
 
-def test_values_that_differ_are_red_with_the_command_that_repeats_exactly_this(package):
+def test_values_that_differ_are_red_with_the_command_that_repeats_exactly_this_until_they_are_accepted(package):
     package.edit_kernel()
     assert package.values() == 1
     found = package.report()
@@ -91,10 +91,7 @@ def test_values_that_differ_are_red_with_the_command_that_repeats_exactly_this(p
     assert group["where"][0]["command"] == f"nox -s values -- --from {OLD} --to {NEW}"
     assert "x_ptr: 63 of 64 elements differ" in group["message"]
     assert found["launches"][0]["levels"]["interpreter"] == {OLD: "pass", NEW: "regressed"}
-
-
-def test_what_is_accepted_is_no_longer_red_and_more_than_that_is(package):
-    package.edit_kernel()
+    # what is accepted is no longer red, and more than that is
     assert package.values("--accept", "values=the factor is another one") == 0
     text = (package.root / "tests" / "atlas" / "accepted.toml").read_text()
     assert "worst = { absolute = 63.0, differing = 63 }" in text
