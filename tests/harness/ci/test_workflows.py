@@ -1,7 +1,6 @@
 """What the workflow files say: that of this repository, and the one that ``init`` writes."""
 
 import copy
-import json
 import re
 import shutil
 import subprocess
@@ -14,7 +13,6 @@ yaml = pytest.importorskip("yaml", reason="needs constraints/check.txt: `nox -s 
 
 ROOT = find_root()
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-NIGHTLY = ROOT / ".github" / "workflows" / "nightly.yml"
 MATRIX, INIT = ROOT / ".github" / "workflows" / "matrix.yml", ROOT / "triton_matrix" / "init" / "workflow.yml"
 
 
@@ -71,13 +69,6 @@ def without_what_differs(path):
 
 def test_the_workflow_that_init_writes_is_this_repositorys_own():
     assert without_what_differs(INIT) == without_what_differs(MATRIX)
-
-
-def test_the_jobs_of_the_nightly_have_the_steps_of_the_matrixs_gpu_jobs():
-    (nightly, device) = (jobs_of(path)[name] for path, name in ((NIGHTLY, "nightly"), (MATRIX, "device")))
-    for key in ("name", "runs-on", "strategy", "timeout-minutes", "steps"):
-        left, right = (json.dumps(job[key]).replace("outputs.jobs", "outputs.device") for job in (nightly, device))
-        assert left == right
 
 
 def test_workflows_pin_every_action_by_commit_and_keep_no_credentials():
