@@ -1,4 +1,4 @@
-"""The jobs of the workflows, played here: their ``run`` steps as written, on a toy package with a stand-in GPU.
+"""Every job of the workflows, played here: their ``run`` steps as written, on a toy package with a stand-in GPU.
 
 A play takes half a minute, because it makes each job's environment as a runner does, but that uv stands in for pip. It
 is what shows that the steps work together: that a job leaves what the plan expects, and that the last one sees what is
