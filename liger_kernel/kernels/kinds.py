@@ -54,9 +54,8 @@ KINDS = {
     "split": Kind(shares_rows=True, cuda_only=True, interpreted_since=None),
     # rows of words, whole or split, copied ahead to shared memory
     "pipelined": Kind(in_words=(2,), shares_rows=True, cuda_only=True, since="3.0", interpreted_since=None),
-    # backward of such rows, of fp32 too, whose sums are collected a pass later
+    # such rows, of fp32 too, whose sums are collected a pass or two later; forward shared ones alone
     "ahead": Kind(
-        directions=("backward",),
         in_words=(2, 4),
         shares_rows=True,
         cuda_only=True,

@@ -1,6 +1,6 @@
 """Every LayerNorm kernel under one name: what the plan calls `Launch.kernel` is an attribute of this module."""
 
-from .layer_norm_ahead import _layer_norm_backward_ahead_kernel
+from .layer_norm_ahead import _layer_norm_backward_ahead_kernel, _layer_norm_forward_ahead_kernel
 from .layer_norm_backward import (
     _layer_norm_backward_kernel,
     _layer_norm_backward_reduce_kernel,
@@ -24,6 +24,7 @@ __all__ = [
     "_layer_norm_backward_unaligned_kernel",
     "_layer_norm_backward_wide_dwdb_kernel",
     "_layer_norm_backward_wide_dx_kernel",
+    "_layer_norm_forward_ahead_kernel",
     "_layer_norm_forward_kernel",
     "_layer_norm_forward_packed_kernel",
     "_layer_norm_forward_pipelined_kernel",

@@ -1,14 +1,15 @@
 # mypy: disable-error-code="attr-defined"
-"""A LayerNorm backward kernel for long rows, whole or shared, which are copied ahead and finished later.
+"""LayerNorm kernels for long rows, which are copied ahead and finished later: whole or shared backward, shared forward.
 
-STAGES of the loop over rows makes Triton, from 3.0 on, copy dy and x of the next STAGES - 1 passes to shared memory
-without registers (loops.py), which so hold dw and db of more columns. Rows are words of 32 bits (packed.py): an fp32
-element, or two of 16 bits. Weights of 16 bits stay packed, too: unpacked, they would take the registers of a row.
+STAGES of the loop over rows makes Triton, from 3.0 on, copy x and dy of the next STAGES - 1 passes to shared memory
+without registers (loops.py), which so hold w and b, or dw and db, of more columns. Rows are words of 32 bits
+(packed.py): an fp32 element, or two of 16 bits. Weights of 16 bits stay packed, too: unpacked, they would take the
+registers of a row.
 
 SPLIT neighbouring programs share a row, and each takes PART columns of it. A pass publishes the sums of one row
-(exchange.py), and finishes the row of BEHIND passes before, whose dy and x it has kept as words: all programs of the
-row published its sums BEHIND passes ago, so that they have mostly arrived. Where BEHIND is 0, a pass finishes the row
-that it has read.
+(exchange.py), and finishes an earlier row, which it has kept as words: all programs of the row published its sums that
+many passes ago, so that they have mostly arrived. Forward, whose passes are shorter, finishes the row of two passes
+before, backward that of BEHIND passes before; where BEHIND is 0, a pass finishes the row that it has read.
 
 Why no program waits for ever: a program publishes the sums of a pass before it waits in that pass, and waits only for
 sums of that pass or of an earlier one, of the programs of its own group. So the program of a group that is furthest
@@ -30,6 +31,7 @@ from .packed import as_words, half, half_after, hold, kept, pack_halves, zero_af
 from .sums import sum_both
 
 # lint: allow not-interpreted (the plan lets no interpreter share rows: whole ones reach no inline assembly there)
+SAMPLE = tl.constexpr(32)  # words at the start of a row about whose mean its sums are taken
 
 
 @triton.jit
@@ -37,6 +39,125 @@ def statistic(pointer, row, n_rows):
     """mean or rstd of a row; loaded as [1], and so copied ahead as the row is: a scalar is waited for at its load."""
     rows = tl.full([1], 0, tl.int64) + row
     return tl.sum(tl.load(pointer + rows, mask=rows < n_rows, other=0.0), axis=0)
+
+
+@with_loops
+@triton.jit
+def _layer_norm_forward_ahead_kernel(
+    X,
+    W,
+    B,
+    Y,
+    Mean,
+    RSTD,
+    Exchange,
+    n_rows,
+    eps,
+    N_COLS: tl.constexpr,
+    SPLIT: tl.constexpr,
+    PART: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    PACK: tl.constexpr,
+    LANES: tl.constexpr,
+    STAGES: tl.constexpr,
+    HAS_W: tl.constexpr,
+    HAS_B: tl.constexpr,
+):
+    """y, mean and rstd of shared rows; group p // SPLIT takes every (number of groups)-th row, program p PART columns.
+
+    X, Y          [n_rows, N_COLS], fp32 / fp16 / bf16, N_COLS even if 16 bits
+    W, B          [N_COLS], X's dtype or fp32; read only where HAS_W / HAS_B
+    Mean, RSTD    [n_rows], fp32: kept for backward
+    Exchange      [n_rows, SPLIT], int64, zeros: the slots (exchange.py)
+    Settings      as backward's; SPLIT is at least 2
+    Why           long rows: the next ones take no registers, and their sums have arrived when needed
+
+    Both sums of a row are about the mean of its first SAMPLE words, in one walk over it. A mean far from zero so costs
+    them no digits. The variance loses those of 1 + N_COLS / (SAMPLE * PACK) at most: so far can that mean be off, in
+    variances, since its elements are the row's.
+    """
+    row_words: tl.constexpr = N_COLS // PACK
+    part_words: tl.constexpr = PART // PACK
+    block_words: tl.constexpr = BLOCK_N // PACK
+    whole: tl.constexpr = N_COLS == SPLIT * BLOCK_N  # every lane of a block has a column
+    part = tl.program_id(0) % SPLIT
+    group = tl.program_id(0) // SPLIT
+    n_groups = tl.num_programs(0) // SPLIT
+    inside = tl.expand_dims(tl.arange(0, block_words), 0)
+    cols = part * part_words + inside
+    mask = inside < part_words
+    if N_COLS < SPLIT * PART:  # the last part is shorter
+        mask = mask & (cols < row_words)
+    lanes = tl.arange(0, LANES)
+    sampled = tl.arange(0, SAMPLE) % row_words
+    x_words = as_words(X, PACK)
+    if HAS_W:
+        w_first = hold(W, cols, mask, PACK, 0)
+        if PACK == 2:
+            w_second = hold(W, cols, mask, PACK, 1)
+    if HAS_B:
+        b_first = hold(B, cols, mask, PACK, 0)
+        if PACK == 2:
+            b_second = hold(B, cols, mask, PACK, 1)
+    origin_held = 0.0
+    origin_older = 0.0
+    x_held = tl.zeros([1, block_words], x_words.dtype.element_ty)
+    x_older = tl.zeros([1, block_words], x_words.dtype.element_ty)
+    # lint: allow not-portable (the name of tl.range or range, which every release takes)
+    for number in pipelined(group, n_rows + 2 * n_groups, n_groups, num_stages=STAGES):
+        following = number + 0 * group  # in an interpreter a loop counts in numbers of Python, which have no type
+        start = following.to(tl.int64) * row_words
+        x_next = tl.load(x_words + (start + cols), mask=mask & (following + 0 * inside < n_rows), other=0)
+        sample = tl.load(x_words + (start + sampled), mask=following + 0 * sampled < n_rows, other=0)
+        row = following - 2 * n_groups
+        slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
+        words = peek(slots, lanes, SPLIT)
+        if PACK == 2:
+            origin = tl.sum(half(sample, X, 0) + half(sample, X, 1), axis=0) / (2 * SAMPLE)
+            first = half(x_next, X, 0) - origin
+            second = half(x_next, X, 1) - origin
+            if not whole:
+                first = tl.where(mask, first, 0.0)
+                second = tl.where(mask, second, 0.0)
+            total, squares = sum_both(first + second, first * first + second * second)
+        else:
+            origin = tl.sum(sample, axis=0) / SAMPLE
+            first = x_next - origin
+            if not whole:
+                first = tl.where(mask, first, 0.0)
+            total, squares = sum_both(first, first * first)
+        publish(Exchange + following.to(tl.int64) * SPLIT + part, total, squares, following < n_rows)
+        total, squares = collect(words, slots, lanes, SPLIT)
+        offset = total * (1.0 / N_COLS)
+        variance = tl.maximum(squares * (1.0 / N_COLS) - offset * offset, 0.0)
+        rstd = 1 / tl.sqrt(variance + eps)
+        mean = origin_older + offset
+        x = x_older
+        x_older = kept(x_held)
+        origin_older = kept(origin_held)
+        x_held = kept(x_next)
+        origin_held = kept(origin)
+        rows = tl.full([1], 0, tl.int64) + row
+        first_part = (rows >= 0) & (rows * 0 + part == 0)
+        tl.store(Mean + rows, mean, mask=first_part)
+        tl.store(RSTD + rows, rstd, mask=first_part)
+        zero = (rstd < 0.0).to(tl.int32)  # of which no compiler knows that no rstd is negative
+        y_words = as_words(Y, PACK) + (row.to(tl.int64) * row_words + cols)
+        wanted = mask & (row + 0 * inside >= 0)
+        first = (half_after(x, X, zero, 0) - mean) * rstd
+        if HAS_W:
+            first = first * half_after(w_first, W, zero, 0)
+        if HAS_B:
+            first = first + half_after(b_first, B, zero, 0)
+        if PACK == 2:
+            second = (half_after(x, X, zero, 1) - mean) * rstd
+            if HAS_W:
+                second = second * half_after(w_second, W, zero, 1)
+            if HAS_B:
+                second = second + half_after(b_second, B, zero, 1)
+            tl.store(y_words, pack_halves(first, second, Y), mask=wanted)
+        else:
+            tl.store(y_words, first, mask=wanted)
 
 
 @with_loops

@@ -16,6 +16,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "_layer_norm_forward_wide_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "n_rows", "eps"),
     "_layer_norm_forward_packed_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "n_rows", "eps"),
     "_layer_norm_forward_pipelined_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "Exchange", "n_rows", "eps"),
+    "_layer_norm_forward_ahead_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "Exchange", "n_rows", "eps"),
     "_layer_norm_forward_unaligned_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "n_rows", "eps"),
     "_layer_norm_forward_split_kernel": ("X", "W", "B", "Y", "Mean", "RSTD", "Exchange", "n_rows", "eps"),
     "_layer_norm_backward_kernel": (*_BACKWARD, *_PARTIALS, "n_rows"),

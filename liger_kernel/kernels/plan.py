@@ -240,7 +240,7 @@ def _pipelined(problem: _Problem, chosen: Settings) -> list[Launch]:
 
 def _ahead(problem: _Problem, chosen: Settings) -> list[Launch]:
     n_cols, dtype, split = problem.n_cols, problem.types.x, cdiv(problem.n_cols, chosen.block_n)
-    waits = split > 1 and problem.switches["NEED_DX"]
+    waits = split > 1 and problem.switches.get("NEED_DX", True)
     shape = {
         "SPLIT": split,
         "PART": part(n_cols, split, dtype),
@@ -248,8 +248,11 @@ def _ahead(problem: _Problem, chosen: Settings) -> list[Launch]:
         "PACK": elements_in_a_word(n_cols, dtype),
         "LANES": max(2, next_power_of_2(split)),
         "STAGES": chosen.stages,
-        "BEHIND": chosen.behind if waits else 0,
     }
+    if problem.direction == "backward":
+        shape["BEHIND"] = chosen.behind if waits else 0
+    elif split == 1:
+        raise ValueError(f"block_n is {chosen.block_n}; forward, rows of {n_cols} columns are shared, in smaller blocks")
     return [_shared_rows_launch(problem, chosen, shape, problem.n_rows * split if waits else 0)]
 
 

@@ -32,7 +32,7 @@ class Settings:
         prefetch: tiles that the backward of tiles loads early into registers, 0 to 2; for Triton before 3.0.
         stages: of the loop over rows of "pipelined", "ahead", "pairs" and of the backward of tiles. With n of them
             Triton, from 3.0 on, copies the rows of the next n - 1 passes to shared memory meanwhile.
-        behind: passes after which "ahead" collects the sums of a shared row, 0 or 1.
+        behind: passes after which the backward of "ahead" collects the sums of a shared row, 0 or 1; forward's are 2.
         keep_w: whether the backward of tiles keeps w in registers.
         max_registers: most registers a thread may have, 0 for no limit; only some releases of Triton take one.
 

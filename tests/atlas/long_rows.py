@@ -36,7 +36,7 @@ from liger_kernel.kernels.plan import Launch, Settings, backward_plan, forward_p
 from liger_kernel.kernels.settings import refusal  # noqa: E402
 
 ELEMENTS = 1 << 27
-EXPERIMENTS = {"rows": "forward_rows", "two": "forward_pairs"}  # of long_rows_kernels
+EXPERIMENTS = {"two": "forward_pairs"}  # of long_rows_kernels
 ROUNDS = 21
 SILENT = 15.0  # seconds without a word of the measuring process: a candidate hangs
 COMPILING = 0.5  # of all seconds, at most
@@ -47,8 +47,8 @@ DRY = os.environ.get("LONG_ROWS_DRY") == "1"  # without a GPU: compile for one, 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to launch one problem. `kernel` is "now" for what the plan chooses, "ahead" and "pairs" for the
-    product's kernels of these kinds in these settings, "rows" and "two" for those of long_rows_kernels."""
+    """One way to launch one problem. `kernel` is "now" for what the plan chooses, "ahead", "pairs" and "packed" for the
+    product's kernels of these kinds in these settings, "two" for that of long_rows_kernels."""
 
     direction: str
     n_cols: int
@@ -82,7 +82,7 @@ class Candidate:
 
     def settings(self) -> Optional[Settings]:
         """Those that the plan is given; None: its own."""
-        if self.kernel not in ("ahead", "pairs"):
+        if self.kernel not in ("ahead", "pairs", "packed"):
             return None
         about = {"programs": self.programs, "stages": self.stages, "max_registers": self.registers}
         behind = self.behind if self.kernel == "ahead" else 0
@@ -92,7 +92,7 @@ class Candidate:
         """Of the kernel of long_rows_kernels."""
         split, pack = self.split, 4 // BYTES[self.dtype]
         # two rows a pass: all warps read, and so wait for each other between the rows, which costs fewer registers
-        fewest = 2 if self.kernel == "rows" else 32 * self.warps
+        fewest = 32 * self.warps
         made = {"N_COLS": self.n_cols, "SPLIT": split, "PART": self.n_cols // split, "BLOCK_N": self.block}
         made |= {"LANES": max(fewest, next_power_of_2(split)), "PACK": pack, "STAGES": self.stages}
         return {**made, "BEHIND": self.behind if split > 1 else 0}
@@ -124,36 +124,37 @@ def _of(direction: str, sizes: tuple[int, ...], dtype: str, ways: str) -> Iterat
 
 LONGEST = (32768, 65536, 131072)
 WAYS = (
-    # of 16 bits: two rows a pass
+    # whole rows of 16 bits in the registers of one program
     (
-        ("backward", (14336, 16384, *LONGEST), "bf16"),
+        ("forward", (24576, 32768), "bf16"),
         """
-        pairs 2048 2 4 3 1 255
-        pairs 2048 2 4 4 1 255
-        pairs 2048 2 4 2 1 255
-        pairs 1024 1 8 3 1 255
-        pairs 1024 2 6 3 1 168
-        pairs 4096 4 2 3 1 255
-        pairs 8192 8 1 3 1 255
+        packed 4096 16 1 1 0 64
+        packed 8192 16 1 1 0 64
+        packed 16384 16 1 1 0 64
+        packed 4096 8 1 1 0 128
+        packed 8192 8 1 1 0 128
+        packed 4096 4 1 1 0 255
+        packed 8192 32 1 1 0 64
         """,
     ),
+    # shared rows, finished two passes later
     (
-        ("backward", (12288,), "bf16"),
+        ("forward", LONGEST, "bf16"),
         """
-        pairs 2048 2 4 3 1 255
-        """,
-    ),
-    (
-        ("forward", (16384, *LONGEST), "bf16"),
-        """
-        two 2048 1 8 3 1 255
-        two 2048 2 8 3 1 128
-        two 2048 2 6 3 1 168
+        ahead 2048 2 8 4 0 128
+        ahead 2048 1 8 3 0 255
+        ahead 4096 4 4 3 0 128
         two 4096 2 4 3 1 255
-        two 4096 4 4 3 1 128
-        two 4096 4 3 3 1 168
         two 8192 4 2 3 1 255
-        two 8192 8 2 3 1 128
+        """,
+    ),
+    (
+        ("forward", LONGEST, "fp32"),
+        """
+        ahead 8192 8 1 5 0 255
+        ahead 4096 4 2 5 0 255
+        ahead 2048 4 4 4 0 128
+        ahead 1024 2 8 4 0 128
         """,
     ),
 )

@@ -7,124 +7,10 @@ import triton.language as tl
 from liger_kernel.kernels.exchange import collect, peek, publish
 from liger_kernel.kernels.loops import pipelined, with_loops
 from liger_kernel.kernels.packed import as_words, half, half_after, hold, kept, pack_halves
-from liger_kernel.kernels.sums import sum_both, sum_four
+from liger_kernel.kernels.sums import sum_four
 
 # lint: allow not-interpreted (no interpreter runs the kernels of this file)
 SAMPLE = tl.constexpr(32)  # words of a row whose mean its sums are taken about
-
-
-@with_loops
-@triton.jit(do_not_specialize=["n_rows"])
-def forward_rows(
-    X,
-    W,
-    B,
-    Y,
-    Mean,
-    RSTD,
-    Exchange,
-    n_rows,
-    eps,
-    N_COLS: tl.constexpr,
-    SPLIT: tl.constexpr,
-    PART: tl.constexpr,
-    BLOCK_N: tl.constexpr,
-    LANES: tl.constexpr,
-    STAGES: tl.constexpr,
-    PACK: tl.constexpr,
-    BEHIND: tl.constexpr,
-):
-    row_words: tl.constexpr = N_COLS // PACK
-    block_words: tl.constexpr = BLOCK_N // PACK
-    whole: tl.constexpr = PART == BLOCK_N
-    exchanges: tl.constexpr = SPLIT > 1
-    part = tl.program_id(0) % SPLIT
-    group = tl.program_id(0) // SPLIT
-    n_groups = tl.num_programs(0) // SPLIT
-    inside = tl.expand_dims(tl.arange(0, block_words), 0)
-    mask = inside < PART // PACK
-    cols = part * (PART // PACK) + inside
-    lanes = tl.arange(0, LANES)
-    x_words = as_words(X, PACK)
-    w_first = hold(W, cols, mask, PACK, 0)
-    b_first = hold(B, cols, mask, PACK, 0)
-    if PACK == 2:
-        w_second = hold(W, cols, mask, PACK, 1)
-        b_second = hold(B, cols, mask, PACK, 1)
-    sampled = tl.arange(0, SAMPLE)
-    if BEHIND > 0:
-        origin_held = 0.0
-        x_held = tl.zeros([1, block_words], x_words.dtype.element_ty)
-        if BEHIND > 1:
-            origin_held2 = 0.0
-            x_held2 = tl.zeros([1, block_words], x_words.dtype.element_ty)
-    for following in pipelined(group, n_rows + BEHIND * n_groups, n_groups, num_stages=STAGES):
-        start = following.to(tl.int64) * row_words
-        if BEHIND > 0:
-            x_next = tl.load(x_words + (start + cols), mask=mask & (following < n_rows), other=0)
-            sample = tl.load(x_words + (start + sampled), mask=following + 0 * sampled < n_rows, other=0)
-        else:
-            x_next = tl.load(x_words + (start + cols), mask=mask, other=0)
-            sample = tl.load(x_words + (start + sampled))
-        row = following - BEHIND * n_groups
-        slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
-        if BEHIND > 0 and exchanges:
-            words = peek(slots, lanes, SPLIT)
-        # the sums are about the mean of a few elements: a mean far from zero costs them no digits, nor does one huge
-        # element, and a row without variance has none
-        if PACK == 2:
-            origin_next = tl.sum(half(sample, X, 0) + half(sample, X, 1), axis=0) / (2 * SAMPLE)
-        else:
-            origin_next = tl.sum(sample, axis=0) / SAMPLE
-        if PACK == 2:
-            x0 = half(x_next, X, 0) - origin_next
-            x1 = half(x_next, X, 1) - origin_next
-            if not whole:
-                x0 = tl.where(mask, x0, 0.0)
-                x1 = tl.where(mask, x1, 0.0)
-            total, squares = sum_both(x0 + x1, x0 * x0 + x1 * x1)
-        else:
-            x0 = x_next - origin_next
-            if not whole:
-                x0 = tl.where(mask, x0, 0.0)
-            total, squares = sum_both(x0, x0 * x0)
-        if exchanges:
-            publish(Exchange + following.to(tl.int64) * SPLIT + part, total, squares, following < n_rows)
-        if BEHIND == 0:
-            x = x_next
-            origin = origin_next
-            if exchanges:
-                total, squares = collect(peek(slots, lanes, SPLIT), slots, lanes, SPLIT)
-        else:
-            if exchanges:
-                total, squares = collect(words, slots, lanes, SPLIT)
-            if BEHIND > 1:
-                x = x_held2
-                origin = origin_held2
-                x_held2 = kept(x_held)
-                origin_held2 = kept(origin_held)
-            else:
-                x = x_held
-                origin = origin_held
-            x_held = kept(x_next)
-            origin_held = kept(origin_next)
-        offset = total * (1.0 / N_COLS)
-        variance = tl.maximum(squares * (1.0 / N_COLS) - offset * offset, 0.0)
-        rstd = 1 / tl.sqrt(variance + eps)
-        mean = origin + offset
-        tl.store(Mean + row, mean, mask=(part == 0) & (row >= 0))
-        tl.store(RSTD + row, rstd, mask=(part == 0) & (row >= 0))
-        zero = (rstd < 0.0).to(tl.int32)  # of which no compiler knows that no rstd is negative
-        out = as_words(Y, PACK) + (row.to(tl.int64) * row_words + cols)
-        store = mask & (row >= 0) if BEHIND > 0 else mask
-        if PACK == 2:
-            y0 = (half_after(x, X, zero, 0) - mean) * rstd
-            y1 = (half_after(x, X, zero, 1) - mean) * rstd
-            y0 = y0 * half_after(w_first, W, zero, 0) + half_after(b_first, B, zero, 0)
-            y1 = y1 * half_after(w_second, W, zero, 1) + half_after(b_second, B, zero, 1)
-            tl.store(out, pack_halves(y0, y1, Y), mask=store)
-        else:
-            tl.store(out, (x - mean) * rstd * w_first + b_first, mask=store)
 
 
 @triton.jit
@@ -181,7 +67,7 @@ def forward_pairs(
     PACK: tl.constexpr,
     BEHIND: tl.constexpr,
 ):
-    """As forward_rows, of words of two elements, but two rows a pass share one reduction."""
+    """The product's forward of kind "ahead", of words of two elements, but two rows a pass share one reduction."""
     row_words: tl.constexpr = N_COLS // 2
     block_words: tl.constexpr = BLOCK_N // 2
     whole: tl.constexpr = PART == BLOCK_N

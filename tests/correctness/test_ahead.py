@@ -1,4 +1,4 @@
-"""The backward of long rows that are copied ahead and finished a pass later: whole rows, and shared ones.
+"""Long rows that are copied ahead and finished a pass or two later: whole ones backward, shared ones both ways.
 
 Whole rows run wherever the kernel does. Shared ones wait for each other, which no interpreter can: there, the programs
 run twice on the same slots, and what they find in them the second time is what a GPU waits for.
@@ -18,7 +18,7 @@ from liger_kernel.kernels import layer_norm, layer_norm_ahead, layer_norm_pairs
 from liger_kernel.kernels import plan as launch_plan
 from liger_kernel.kernels.device import DeviceProperties
 from liger_kernel.kernels.exchange import published
-from liger_kernel.kernels.plan import Settings, backward_plan
+from liger_kernel.kernels.plan import Launch, Settings, backward_plan, forward_plan
 from liger_kernel.kernels.sums import add_two
 from liger_kernel.ops import problem as problems
 from liger_kernel.ops.utils import compare_version, is_hip
@@ -29,6 +29,8 @@ from .inputs import DTYPES, FP16, HALF_DTYPES, problem
 from .reference import check, evaluate, torch_layer_norm
 
 KERNEL = "_layer_norm_backward_ahead_kernel"
+FORWARD_KERNEL = "_layer_norm_forward_ahead_kernel"
+FORWARD = Settings("ahead", 1, 2048, 4, programs=2, stages=4, max_registers=255)
 # ways to share a row: settings but for the block, of elements of 4 and of 2 bytes, or of 2 alone
 AHEAD = [Settings("ahead", 1, 2048, 4, programs=2, stages=3, behind=behind, max_registers=255) for behind in (0, 1)]
 PAIRS = Settings("pairs", 1, 2048, 2, programs=4, stages=3, max_registers=255)
@@ -40,15 +42,15 @@ BLOCK_N, LENGTHS = (32, [32, 20, 22]) if current_level() == "interpreter" else (
 
 @pytest.fixture
 def ahead(monkeypatch):
-    """`ahead(settings)`: every backward of the test takes these."""
+    """`ahead(settings)`: every backward of the test takes these, and forward a tile or those of `forward`."""
     if compare_version("triton", operator.lt, "3.0"):
         pytest.skip("Triton 2 has no loop that copies rows ahead, so its plans have none: run with 3.0 or later")
     if is_hip():
         pytest.skip("the kernel holds PTX, so that a plan for ROCm refuses it: run on a CUDA GPU or interpreted")
     problems._problem.cache_clear()
 
-    def force(settings: Settings) -> None:
-        monkeypatch.setattr(launch_plan, "forward_settings", lambda *arguments: Settings("tile", 1, 32768, 4))
+    def force(settings: Settings, forward: Settings = Settings("tile", 1, 32768, 4)) -> None:
+        monkeypatch.setattr(launch_plan, "forward_settings", lambda *arguments: forward)
         monkeypatch.setattr(launch_plan, "backward_settings", lambda *arguments: settings)
 
     yield force
@@ -97,7 +99,7 @@ def test_values_that_are_hard(device, ahead):
 def test_shared_rows_that_wait(way, n_cols, dtype, device, ahead, launches):
     if way.kind == "pairs" and dtype == torch.float32:
         pytest.skip("pairs are of rows of 16 bits: run with another dtype")
-    ahead(way)
+    ahead(way, FORWARD)
     for n_rows in (1, 2, 3, 700):
         x, w, b, dy = problem(n_rows, n_cols, dtype=dtype, device=device)
         first = check(x, w, b, dy)
@@ -106,6 +108,7 @@ def test_shared_rows_that_wait(way, n_cols, dtype, device, ahead, launches):
     kernel = f"_layer_norm_backward_{way.kind}_kernel"
     shared = [launched.kwargs for launched in launches if launched.kernel == kernel]
     assert shared
+    assert any(launched.kernel == FORWARD_KERNEL for launched in launches)
     assert {each.get("BEHIND", way.behind) for each in shared} == {way.behind}
     check(x, w.float(), b.float(), dy)
     check(x, None, None, dy)
@@ -116,7 +119,7 @@ def test_shared_rows_that_wait(way, n_cols, dtype, device, ahead, launches):
 @pytest.mark.device("programs that wait for each other cannot be interpreted")
 @pytest.mark.parametrize("way", WAYS)
 def test_values_that_are_hard_on_shared_rows(way, device, ahead):
-    ahead(way)
+    ahead(way, FORWARD)
     hard_values(problem(300, 20002, dtype=torch.float16, device=device))
 
 
@@ -152,54 +155,87 @@ def same(words):
 
 
 # Blocks that are full, equal parts that end within them, and a last part that is shorter; a group has several rows.
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(
-    ("n_cols", "dtype"),
-    [
-        *(pytest.param(94, *dtype.values, id=f"94-{dtype.id}", marks=dtype.marks) for dtype in DTYPES),
-        (64, torch.float32),
-        (64, torch.float16),
-        (70, torch.float16),
-    ],
-)
-def test_shared_rows_whose_sums_are_there(way, n_cols, dtype, device, ahead, monkeypatch):
+LENGTHS_THAT_END_ANYHOW = [
+    *(pytest.param(94, *dtype.values, id=f"94-{dtype.id}", marks=dtype.marks) for dtype in DTYPES),
+    (64, torch.float32),
+    (64, torch.float16),
+    (70, torch.float16),
+]
+
+
+@pytest.fixture
+def sums_are_there(device, ahead, monkeypatch):
+    """The programs of a row read what is in its slots, and wait for nothing."""
     if device != "cpu":
         pytest.skip("a GPU's programs wait for each other: test_shared_rows_that_wait")
-    if way.kind == "pairs" and dtype == torch.float32:
-        pytest.skip("pairs are of rows of 16 bits: run with another dtype")
     for module in (layer_norm_ahead, layer_norm_pairs):
         for name, standin in (("peek", read), ("collect", add_up), ("kept", same)):
             monkeypatch.setattr(module, name, standin)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("n_cols", "dtype"), LENGTHS_THAT_END_ANYHOW)
+def test_shared_rows_whose_sums_are_there(way, n_cols, dtype, sums_are_there):
+    if way.kind == "pairs" and dtype == torch.float32:
+        pytest.skip("pairs are of rows of 16 bits: run with another dtype")
     for n_rows in (9, 10) if way.kind == "pairs" else (9,):
         x, w, _, dy = problem(n_rows, n_cols, dtype=dtype)
-        assert_right(x, w, dy, replace(way, block_n=32, num_warps=1))
+        settings = replace(way, block_n=32, num_warps=1)
+        launch, reduction = backward_plan(n_rows, n_cols, NAMES[dtype], few(n_cols, settings), settings=settings)
+        mean, rstd = x.float().mean(1), (x.double().var(1, correction=0) + 1e-6).rsqrt().float()
+        partials = [torch.full((reduction.values["n_partials"], n_cols), float("nan")) for _ in "wb"]
+        values = {"dY": dy, "X": x, "W": w, "Mean": mean, "RSTD": rstd, "dX": torch.empty_like(x)}
+        launch_twice(launch, {**values, "dW_partial": partials[0], "dB_partial": partials[1], "n_rows": n_rows})
+        truth = evaluate(torch_layer_norm, x.double(), w.double(), w.double(), 1e-6, dy.double())
+        assert_close(values["dX"], truth.dx, 2 * torch.finfo(dtype).eps)
+        assert_close(partials[0].sum(0), truth.dw, 1e-5)
+        assert_close(partials[1].sum(0), truth.db, 1e-5)
 
 
-def assert_right(x, w, dy, settings: Settings) -> None:
-    """Run the main launch of the plan twice on the same slots; hold dx, and the sum of the partial rows, to torch's."""
-    name = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[x.dtype]
-    n_rows, n_cols = x.shape
-    # as few multiprocessors as may share such rows, so that a group has several
-    device = DeviceProperties("cuda:90", 6 * (-(-n_cols // settings.block_n) - 1) // settings.programs + 1)
-    launch, reduction = backward_plan(n_rows, n_cols, name, device, settings=settings)
+@pytest.mark.parametrize("mean", [0.0, 1e3], ids=["", "far"])
+@pytest.mark.parametrize(("n_cols", "dtype"), LENGTHS_THAT_END_ANYHOW)
+def test_forward_of_shared_rows_whose_sums_are_there(n_cols, dtype, mean, sums_are_there):
+    x, w, b, _ = problem(9, n_cols, dtype=dtype)
+    x += mean
+    settings = replace(FORWARD, block_n=32, num_warps=1)
+    (launch,) = forward_plan(9, n_cols, NAMES[dtype], few(n_cols, settings), settings=settings)
+    values = {"X": x, "W": w, "B": b, "Y": torch.empty_like(x), "n_rows": 9, "eps": 1e-6}
+    values |= {name: torch.full((9,), float("nan")) for name in ("Mean", "RSTD")}
+    launch_twice(launch, values)
+    wide = x.double()
+    rstd = (wide.var(1, correction=0) + 1e-6).rsqrt()
+    assert_close(values["Mean"], wide.mean(1), 1e-6)
+    assert_close(values["RSTD"], rstd, 1e-6)
+    wanted = (wide - wide.mean(1, keepdim=True)) * rstd[:, None] * w.double() + b.double()
+    assert_close(values["Y"], wanted, max(1e-6 + mean * 2**-24, torch.finfo(dtype).eps))
+
+
+NAMES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+
+
+def few(n_cols: int, settings: Settings) -> DeviceProperties:
+    """As few multiprocessors as may share such rows, so that a group has several of 9."""
+    return DeviceProperties("cuda:90", 6 * (-(-n_cols // settings.block_n) - 1) // settings.programs + 1)
+
+
+def launch_twice(launch: Launch, values: dict) -> None:
+    """On the same slots, which the first run fills; what the launch writes is that of the second."""
     split = launch.constexprs["SPLIT"]
-    assert launch.grid[0] < n_rows * split
-    mean, rstd = x.float().mean(1), (x.double().var(1, correction=0) + 1e-6).rsqrt().float()
-    partials = [torch.full((reduction.values["n_partials"], n_cols), float("nan")) for _ in "wb"]
+    assert launch.grid[0] < values["n_rows"] * split
     # the rows that the last passes do not have would lie behind those that there are
-    exchange, dx = torch.zeros(launch.exchange_slots + 4 * launch.grid[0], dtype=torch.int64), torch.empty_like(x)
+    exchange = torch.zeros(launch.exchange_slots + 4 * launch.grid[0], dtype=torch.int64)
     slots, behind = exchange[: launch.exchange_slots], exchange[launch.exchange_slots :]
-    values = {"dY": dy, "X": x, "W": w, "Mean": mean, "RSTD": rstd, "dX": dx, "n_rows": n_rows}
-    values |= {"dW_partial": partials[0], "dB_partial": partials[1], "Exchange": exchange}
+    values = {**values, "Exchange": exchange}
     for _ in range(2):
-        dx.fill_(float("nan"))
+        for name in ("dX", "Y"):
+            if name in values:
+                values[name].fill_(float("nan"))
         kernel = getattr(layer_norm, launch.kernel)
         kernel[launch.grid](*(values[each] for each in launch.args), **launch.constexprs, num_warps=launch.num_warps)
     assert (slots != 0).all()
     if compare_version("triton", operator.ge, "3.1"):  # 3.0's interpreter stores a scalar whatever the mask says
         assert (behind == 0).all()
-    truth = evaluate(torch_layer_norm, x.double(), w.double(), w.double(), 1e-6, dy.double())
-    rounding = 2 * torch.finfo(x.dtype).eps
-    sums = [each.sum(0) for each in partials]
-    for got, wanted, allowed in ((dx, truth.dx, rounding), (sums[0], truth.dw, 1e-5), (sums[1], truth.db, 1e-5)):
-        assert (got.double() - wanted).abs().max() <= allowed * wanted.abs().max()
+
+
+def assert_close(got: torch.Tensor, wanted: torch.Tensor, allowed: float) -> None:
+    assert (got.double() - wanted).abs().max() <= allowed * wanted.abs().max()

@@ -212,6 +212,7 @@ def test_rows_are_kept_as_words_only_where_they_have_an_even_length(device, trit
         ("pipelined", 4095, "fp16", "4095 columns of fp16 are no words"),
         ("ahead", 4095, "bf16", "4095 columns of bf16 are no words"),
         ("packed", 8192, "bf16", "block_n is 1024; 8192 columns are more than 6 packed chunks"),
+        ("ahead", 1024, "bf16", "block_n is 1024; forward, rows of 1024 columns are shared, in smaller blocks"),
     ],
 )
 def test_settings_of_words_are_refused_where_rows_have_none(kind, n_cols, dtype, named):
@@ -246,7 +247,7 @@ NO_CUDA = "it runs on CUDA devices only, and this is"
         ("ahead", backward_plan, OLD_H100, "it needs Triton 3.0 or later on cuda:90, and this is Triton 2.3.1"),
         ("ahead", backward_plan, OLD_INTERPRETER, "it needs Triton 3.0 or later on an interpreter"),
         ("ahead", backward_plan, INTERPRETER, "4 programs of a row would wait for each other"),
-        ("ahead", forward_plan, H100, "it has no forward kernel"),
+        ("pairs", forward_plan, H100, "it has no forward kernel"),
         ("unaligned", forward_plan, OLD_INTERPRETER, "it needs Triton 3.0 or later on an interpreter"),
     ],
 )
