@@ -89,7 +89,8 @@ def _layer_norm_forward_ahead_kernel(
     if N_COLS < SPLIT * PART:  # the last part is shorter
         mask = mask & (cols < row_words)
     lanes = tl.arange(0, LANES)
-    sampled = tl.arange(0, SAMPLE) % row_words
+    # a word for each lane: some releases would load four for one lane, and again for its neighbours
+    sampled = tl.max_contiguous(tl.arange(0, SAMPLE) % row_words, 1)
     x_words = as_words(X, PACK)
     if HAS_W:
         w_first = hold(W, cols, mask, PACK, 0)

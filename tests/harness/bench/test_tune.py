@@ -5,6 +5,8 @@ import json
 import pytest
 
 from triton_matrix.bench.device import sweeps, varying
+from triton_matrix.bench.device.tune import _shown as shown
+from triton_matrix.bench.device.workers import Failed
 
 from .gpu import Machine
 
@@ -98,7 +100,7 @@ def test_a_check_names_the_triton_on_which_the_best_is_one_no_longer(machine):
     tune(machine)
     fine = machine.verb("tune", "--check", "tuned.json", "--budget", "0.005")
     assert fine.returncode == 0, fine.stdout + fine.stderr
-    assert "still the best" in fine.stdout
+    assert "triton 3.6.0: num_warps 8 is still the best" in fine.stdout
     off = machine.verb("tune", "--check", "tuned.json", "--budget", "0.005", "--triton-path", str(machine.newer))
     assert off.returncode == 1, off.stdout + off.stderr
     said = " ".join(off.stdout.split())
@@ -120,6 +122,13 @@ def test_the_time_is_over_and_the_same_command_goes_on(machine):
     assert done.returncode == 2
     assert "the time is over after 0 of 2 launches; the same command goes on" in done.stdout
     assert tune(machine).returncode == 0
+
+
+@pytest.mark.parametrize(("failed", "said"), [("", "not begun: the time was over"), ("launch", "none runs")])
+def test_what_was_not_begun_is_not_said_to_fail(failed, said):
+    sweep = sweeps.Sweep("copy", "", "", "", "", "", "3.6.0", "", "", "", None, None, {})
+    sweep.take({(("num_warps", 4),): Failed("no", failed)} if failed else {})
+    assert said in shown([sweep])
 
 
 @pytest.mark.parametrize(

@@ -244,12 +244,12 @@ class _Bench:
                 lacking += 1
                 continue
             for release in self._ready(launch):
-                sentence = self._off(_that_counts([each for each in here if each.launch == label], release), release)
+                counts = _that_counts([each for each in here if each.launch == label], release)
+                sentence = self._off(counts, release)
                 compared += sentence is not None
                 off += bool(sentence)
-                print(
-                    f"{label}: {sentence or ('still the best' if sentence == '' else f'triton {release}: nothing ran')}"
-                )
+                best = f"triton {release}: {terminal.shown(counts.best.key)} is still the best" if counts.best else ""
+                print(f"{label}: {sentence or (best if sentence == '' else f'triton {release}: nothing ran')}")
         print(f"{compared} bests compared on triton {', '.join(self._workers)}, {off} no longer within {OFF:.0%}")
         return 1 if off else 2 if lacking or not compared else 0
 
@@ -314,7 +314,8 @@ def _shown(swept: Sequence[Sweep]) -> str:
     for sweep in swept:
         own = next((each.median for each in sweep.points if each.options == sweep.own), None)
         best = sweep.best
-        figures = [terminal.shown(best.key), f"{(best.median or 0) * 1e6:.1f}"] if best else ["none runs", tables.DASH]
+        none = "none runs" if sweep.points else "not begun: the time was over"
+        figures = [terminal.shown(best.key), f"{(best.median or 0) * 1e6:.1f}"] if best else [none, tables.DASH]
         launched = f"{own * 1e6:.1f}" if own else tables.DASH
         rows.append([sweep.launch, sweep.triton, *figures, launched, f"{len(sweep.points)} of {sweep.asked}"])
     return tables.render(headings, rows, labels=3)
