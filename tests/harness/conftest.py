@@ -15,7 +15,7 @@ import pytest
 from triton_matrix.base import cells, commands
 from triton_matrix.environments import stamped
 
-from . import guard, light_pytest
+from . import guard, light_pytest, parted
 
 ROOT = Path(__file__).parents[2]
 ENVS = Path(os.environ.get("TRITON_MATRIX_ENVS", ROOT / ".nox" / "codegen"))
@@ -24,6 +24,7 @@ guard.watch(ENVS)
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "environment: uses the fixture `environments`, itself or through another one")
+    config.pluginmanager.register(parted)  # for the other folders too
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects
@@ -32,6 +33,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "environments" in getattr(item, "fixturenames", ()):
             item.add_marker("environment")
+    parted.check(items)
 
 
 @pytest.hookimpl(wrapper=True)

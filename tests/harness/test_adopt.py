@@ -194,6 +194,7 @@ def test_a_triton_without_torch_compiles_its_kernel_from_the_launch_file(nox, ad
 
 
 def test_the_wheel_of_another_package_is_built_from_its_own_sources(adopter):
+    (adopter / "__pycache__").mkdir(exist_ok=True)  # as Python leaves it beside a noxfile
     table = load(adopter / "constraints" / "cells.toml")
     names = {path.name for path in sources.of_build(table.root)}
     assert names == {"noxfile.py", "pyproject.toml", "launches", "squared_relu"}

@@ -21,7 +21,7 @@ from .cells import Cell, Table
 
 # what lies in a checkout and is no source of its wheel
 NOT_SOURCES: tuple[str, ...] = ("build", "constraints", "dist", "docs", "reports", "results", "tests", "*.egg-info")
-NOT_SOURCES += ("node_modules", "triton_matrix")
+NOT_SOURCES += ("__pycache__", "node_modules", "triton_matrix")
 # and what is one only where it is a package itself
 _BESIDE = ("bench*", "doc*", "example*", "launches", "notebook*", "script*", "test*", "tool*")
 _TESTS = ("test_*", "*_test.py", "bench_*")  # files that are run, and not imported

@@ -146,7 +146,6 @@ class _Steps:
                 except subprocess.CalledProcessError as error:
                     self._said.append(f"exit status {error.returncode}: {step.get('name') or step.get('run')}")
                     self._result = "failure"
-        shutil.rmtree(self._home)  # a runner is as it was
         outputs = {key: expressions.text(value, self._names) for key, value in self._job.get("outputs", {}).items()}
         said = {key: expressions.as_text(value) for key, value in outputs.items()}
         return Ended(self._result, said, "\n".join(self._said))

@@ -1,14 +1,10 @@
 """A scan of a small package ends with its range, in text, JSON and a page, and leaves the package as it was."""
 
-import json
 import sys
 
 import pytest
 
 from triton_matrix.environments import interpreters
-from triton_matrix.scan import cli
-
-from ..conftest import ENVS
 
 SOURCE = """\
 import triton
@@ -20,36 +16,7 @@ def scaled(x_ptr, n_cols, BLOCK: tl.constexpr):
     tl.store(x_ptr + at, {body}, mask=at < n_cols)
 """
 LAUNCH = 'kernel = "../toys/k.py:scaled"\n[args]\nx_ptr = "*fp32"\nn_cols = 4096\n[constexprs]\nBLOCK = 512\n'
-PROJECT = '[project]\nname = "toys"\nversion = "1.2"\ndependencies = ["triton>=3.0"]\n'
 FMA = "tl.fma(tl.load(x_ptr + at), 2.0, 1.0)"  # not in 2.3.1
-
-
-@pytest.fixture
-def scan(release_python, tmp_path, capfd):
-    """Scan a package with this source on 2.3.1 and 3.4.0; gives the exit status, the answer and what was printed."""
-
-    def run(source, *options, launch="", **more):
-        for release in ("2.3.1", "3.4.0"):
-            release_python(release)
-        given = tmp_path / "given"
-        (given / "toys").mkdir(parents=True)
-        (given / "toys" / "k.py").write_text(source)
-        (given / "pyproject.toml").write_text(PROJECT.replace("3.0", "2.3") if "--fail-on" in options else PROJECT)
-        for path, text in more.items():
-            (given / path).parent.mkdir(parents=True)
-            (given / path).write_text(text)
-        if launch:
-            (given / "launches").mkdir()
-            (given / "launches" / "a.toml").write_text(launch)
-        before = {path: path.stat().st_mtime_ns for path in given.rglob("*")}
-        arguments = ["--envs", str(ENVS), "--out", str(tmp_path / "out"), "--seconds", "0", "--triton", "2.3.1,3.4.0"]
-        status = cli.main([str(given), *arguments, "--target", "cuda:90", *options])
-        assert {path: path.stat().st_mtime_ns for path in given.rglob("*")} == before
-        page = tmp_path / "out" / "index.html"
-        found = json.loads((tmp_path / "out" / "scan.json").read_text()) if page.is_file() else {}
-        return status, found, capfd.readouterr()
-
-    return run
 
 
 def test_a_guessed_kernel_gets_a_range_with_the_linters_reason(scan):

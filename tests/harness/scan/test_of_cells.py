@@ -8,7 +8,8 @@ from triton_matrix.base import cells
 from triton_matrix.scan import capturing, cli, of_cells
 
 from ..conftest import ENVS
-from .test_cli import FMA, PROJECT, SOURCE
+from .conftest import PROJECT
+from .test_cli import FMA, SOURCE
 
 TABLE = '[package]\nname = "toys"\n[cell.a]\ntriton = "3.4.0"\nplatforms = ["cuda"]\nwhy = "toys"\n'
 

@@ -6,9 +6,8 @@ from triton_matrix.evidence import scan_file
 from triton_matrix.scan import beside
 
 from .test_beside import HELPER
-from .test_cli import SOURCE, scan
+from .test_cli import SOURCE
 
-__all__ = ["scan"]
 SHIFTED = "tl.load(x_ptr + at).to(tl.int32, bitcast=True)"  # of the guesses only that of 32 bits
 
 
