@@ -127,7 +127,8 @@ class Cache(Kept):
 
     def __init__(self, folder: Optional[Path], release: str, settings: Optional[Settings] = None):
         of = settings or Settings()
-        said = [str(of.source_root), of.configs, of.torch_version]
+        said: list[Any] = [str(of.source_root), of.configs, of.torch_version]
+        said += [of.compile_seconds] if of.guesses else []  # what takes longer is kept too
         super().__init__(folder, release, lambda: of_this_python(code_digest(), release, said))
 
     def key(self, configuration: Configuration, reads: str = "") -> str:

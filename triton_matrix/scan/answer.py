@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..base import tables
+from ..codegen.batches import OUT_OF_TIME
 from ..evidence import schemas
 from . import bounds
 from .bounds import BACKENDS, FAILS, NOT_REACHED, OK, UNKNOWN, Kernel, Range
@@ -43,7 +44,10 @@ def ranges(per_backend: Sequence[Range], declared: str, wider: Sequence[str], ke
 def summary(kernels: Sequence[Kernel]) -> str:
     """How many kernels there are, and how they were learned of."""
     counts = {how: sum(kernel.how == how for kernel in kernels) for how in dict.fromkeys(k.how for k in kernels)}
-    return f"{len(kernels)} kernels: " + ", ".join(f"{count} {how}" for how, count in sorted(counts.items()))
+    said = f"{len(kernels)} kernels: " + ", ".join(f"{count} {how}" for how, count in sorted(counts.items()))
+    large, late = (sum(each) for each in zip(*((k.is_too_large(), k.is_out_of_time()) for k in kernels)))
+    said += f"; {large} with a guess that is too large" if large else ""
+    return said + (f"; {late} not asked on every release: {OUT_OF_TIME}" if late else "")
 
 
 def rows(kernels: Sequence[Kernel], backends: Sequence[str], asked: Sequence[str]) -> tuple[list[str], list[list[str]]]:
