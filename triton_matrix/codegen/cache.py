@@ -45,7 +45,7 @@ class Kept:
     """
 
     def __init__(self, folder: Optional[Path], release: str, toolchain: Callable[[], str]):
-        """``toolchain`` gives a digest of what decides all rows alike; it is asked once, and only when needed."""
+        """``toolchain`` gives a digest of what decides all rows alike; it is asked once, with the first question."""
         self.path = folder / f"{release}.json" if folder else None
         self._toolchain = functools.cache(toolchain)
         self._entries = _content(self.path)
@@ -64,6 +64,8 @@ class Kept:
         Raises:
             KernelError: its source cannot be read.
         """
+        if self.path:
+            self._toolchain()  # before Triton is imported: that of 2.3.1 shows distributions inside setuptools
         for digest, reads in self._now(self.file(kernel)).items():
             kept = self._entries.get(self.key_of(kernel, asked, digest))
             if kept:
