@@ -106,15 +106,14 @@ class Scan:
             root,
             launches,
             guesses,
-            self.how.guesses_seconds,
+            lambda: self._left(trial.SHARE),
             self.out / "trying",
             lambda *what: self._compiled_once(asked[-1], *what),
             lambda module: beside.lay(module, root, self.scanned.project.dependencies) if self.ours else None,
         )
         self.said += tried.run(kernels, definitions[0])
         outcomes, atlases = self._compiled(asked, launches, "codegen", None)
-        left = max(0.0, self.how.guesses_seconds - self._tried_s)
-        of_guesses, others_atlases = self._compiled(asked, guesses, "codegen-guessed", left)
+        of_guesses, others_atlases = self._compiled(asked, guesses, "codegen-guessed", self._left())
         learned: dict[str, list[Any]] = {}
         for atlas in (*atlases, *others_atlases):
             learned.setdefault(atlas["triton"], []).extend(atlas["entries"])
@@ -136,6 +135,10 @@ class Scan:
         per_language, unread = lint.check_each(guess.python_files(self.scanned.root), languages)
         self.said += [each.replace(f"{self.scanned.root}/", "") for each in unread if each not in self.said]
         return dict(zip(asked, per_language)), per_language[-1]
+
+    def _left(self, share: float = 1.0) -> float:
+        """What guesses have not taken of this share of their time."""
+        return max(0.0, self.how.guesses_seconds * share - self._tried_s)
 
     def _request(self, launches: Path, out: Path, seconds: Optional[float]) -> compile_runs.Request:
         """What is asked of launch files; ``seconds`` for all of them where they are guesses."""

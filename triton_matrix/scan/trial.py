@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from . import bounds, launched
 from .bounds import Kernel, out_of_time, too_large
 
 COMPILE_S = 60.0  # of one launch that is no guess
-PART = 3  # of the time for guesses: one for asking each once, one for guessing otherwise, the last for the releases
+SHARE = 2 / 3  # of the time for guesses; the rest is the releases'
 MOST_TRIED = 3  # requirements or folders that are tried
 NOT_LOADED = "does not load: "
 _WITH = re.compile(r"`--with (\S+)`")
@@ -41,7 +40,7 @@ class Trial:
         root: the package's folder.
         launches: the folder of the launch files that are no guesses.
         guesses: the folder of those that are.
-        seconds: for all guesses.
+        left: the seconds that guesses may still take here. Each step gets half of them.
         scratch: a folder for those that are tried.
         compile: on the release of the trial.
         follow: lays a module beside the package, where it is another's that has kernels; the requirement that gave it.
@@ -50,7 +49,7 @@ class Trial:
     root: Path
     launches: Path
     guesses: Path
-    seconds: float
+    left: Callable[[], float]
     scratch: Path
     compile: Compile
     follow: Callable[[str], Optional[str]] = lambda module: None
@@ -79,8 +78,10 @@ class Trial:
 
     def _all(self) -> list[Outcome]:
         """What the release makes of all launches, the guesses last."""
-        asked = ((self.launches, None), (self.guesses, self.seconds / PART))
-        return [self.compile(folder, of, (), None) for folder, of in asked if launched.has_files(folder)]
+        outcomes = [self.compile(self.launches, None, (), None)] if launched.has_files(self.launches) else []
+        if launched.has_files(self.guesses):
+            outcomes.append(self.compile(self.guesses, self.left() / 2, (), None))
+        return outcomes
 
     def _follow(self, entries: Mapping[str, list[Mapping[str, Any]]]) -> list[str]:
         """Lay other packages beside this one whose kernels it uses; which."""
@@ -102,35 +103,34 @@ class Trial:
     ) -> set[int]:
         """Write another guess where it compiles and the first does not; the numbers of these kernels."""
         settled: set[int] = set()
-        until = time.monotonic() + self.seconds / PART
-        left: dict[int, Iterator[str]] = {}
+        todo: dict[int, Iterator[str]] = {}
         for number, kernel in enumerate(kernels[: len(definitions)]):
             said = entries.get(kernel.name, [])
             wanted = too_large(said) or not (_compiles(said) or _is_unloaded(said) or out_of_time(said))
             if kernel.how == bounds.GUESSED and wanted:
-                left[number] = guess.otherwise(definitions[number].launch, too_large(said))
-        while left and time.monotonic() < until:
-            texts = {number: text for number, others in left.items() if (text := next(others, ""))}
-            answers = self._asked(texts, until - time.monotonic(), (), None)
-            for number in list(left):
+                todo[number] = guess.otherwise(definitions[number].launch, too_large(said))
+        while todo and self.left() > 1:
+            texts = {number: text for number, others in todo.items() if (text := next(others, ""))}
+            answers = self._asked(texts, (), None)
+            for number in list(todo):
                 said = answers.get(kernels[number].name, [])
                 if number not in texts:
-                    del left[number]
+                    del todo[number]
                 elif _compiles(said) and not too_large(said):
-                    del left[number]
+                    del todo[number]
                     settled.add(number)
                     files.write_text(launched.guessed_file(self.guesses, number), texts[number])
         return settled
 
     def _asked(
-        self, texts: Mapping[int, str], seconds: float, extra: Sequence[str], source_root: Optional[Path]
+        self, texts: Mapping[int, str], extra: Sequence[str], source_root: Optional[Path]
     ) -> dict[str, list[Mapping[str, Any]]]:
         if not texts:
             return {}
         shutil.rmtree(self.scratch, ignore_errors=True)
         for number, text in texts.items():
             files.write_text(self.scratch / f"{number:04}.toml", text)
-        return _by_kernel([self.compile(self.scratch, max(0.0, seconds), extra, source_root)])
+        return _by_kernel([self.compile(self.scratch, self.left() / 2, extra, source_root)])
 
     def _what_helps(
         self,
@@ -152,9 +152,7 @@ class Trial:
         by_most = sorted(wanted.items(), key=lambda item: -len(item[1]))
         for (option, what), numbers in by_most[:MOST_TRIED]:
             given = ([what], None) if option == "--with" else ((), self.root / what)
-            answers = self._asked(
-                {number: definitions[number].launch for number in numbers}, self.seconds / PART, *given
-            )
+            answers = self._asked({number: definitions[number].launch for number in numbers}, *given)
             loads = [number for number in numbers if not _is_unloaded(answers.get(kernels[number].name, []))]
             loads = [number for number in loads if kernels[number].name in answers]
             of = f"{len(loads)} of {len(numbers)} kernels that do not load without it load"

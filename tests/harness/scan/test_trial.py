@@ -3,7 +3,8 @@
 import pytest
 
 from triton_matrix.evidence import scan_file
-from triton_matrix.scan import beside
+from triton_matrix.releases.compile_runs import Outcome
+from triton_matrix.scan import beside, trial
 
 from .test_beside import HELPER
 from .test_cli import SOURCE, scan
@@ -56,3 +57,18 @@ def test_the_answer_is_of_its_schema(scan, tmp_path):
     scan_file.write(tmp_path / "other", {**content, "kernels": [{**content["kernels"][0], "how": "known"}]})
     with pytest.raises(ValueError, match=r"is no triton-matrix/scan/1: .*how"):
         scan_file.read(tmp_path / "other" / "scan.json")
+
+
+def test_guesses_leave_some_of_their_time_to_what_comes_and_launches_of_the_package_have_no_end(tmp_path):
+    for folder in ("launches", "guessed"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.toml").write_text("")
+    asked = []
+
+    def compiled(folder, seconds, extra, source_root):
+        asked.append((folder.name, seconds))
+        return Outcome("3.4.0", tmp_path, problem="it is not here", unavailable=True)
+
+    folders = (tmp_path, tmp_path / "launches", tmp_path / "guessed")
+    assert trial.Trial(*folders, lambda: 40.0, tmp_path / "trying", compiled).run([], []) == []
+    assert asked == [("launches", None), ("guessed", 20.0)]
