@@ -45,9 +45,18 @@ def summary(kernels: Sequence[Kernel]) -> str:
     """How many kernels there are, and how they were learned of."""
     counts = {how: sum(kernel.how == how for kernel in kernels) for how in dict.fromkeys(k.how for k in kernels)}
     said = f"{len(kernels)} kernels: " + ", ".join(f"{count} {how}" for how, count in sorted(counts.items()))
-    large, late = (sum(each) for each in zip(*((k.is_too_large(), k.is_out_of_time()) for k in kernels)))
+    limited = of_guesses(kernels)
+    large, late = limited["too_large"], limited["out_of_time"]
     said += f"; {large} with a guess that is too large" if large else ""
     return said + (f"; {late} not asked on every release: {OUT_OF_TIME}" if late else "")
+
+
+def of_guesses(kernels: Sequence[Kernel]) -> dict[str, int]:
+    """How many kernels were not asked as the others, since their guess takes long or its time was over."""
+    return {
+        "too_large": sum(kernel.is_too_large() for kernel in kernels),
+        "out_of_time": sum(kernel.is_out_of_time() for kernel in kernels),
+    }
 
 
 def rows(kernels: Sequence[Kernel], backends: Sequence[str], asked: Sequence[str]) -> tuple[list[str], list[list[str]]]:

@@ -211,10 +211,7 @@ class Scan:
             "declared_allows_bad": wider,
             "pyproject": f"triton{per_backend[0].specifier}" if per_backend[0].specifier else "",
             "said": list(self.said),
-            "guesses": {
-                "too_large": sum(kernel.is_too_large() for kernel in kernels),
-                "out_of_time": sum(kernel.is_out_of_time() for kernel in kernels),
-            },
+            "guesses": answer.of_guesses(kernels),
             "lines": [answer.summary(kernels), *lines],
             "worse": worse,
         }

@@ -153,8 +153,10 @@ class Trial:
         for (option, what), numbers in by_most[:MOST_TRIED]:
             given = ([what], None) if option == "--with" else ((), self.root / what)
             answers = self._asked({number: definitions[number].launch for number in numbers}, *given)
-            loads = [number for number in numbers if not _is_unloaded(answers.get(kernels[number].name, []))]
-            loads = [number for number in loads if kernels[number].name in answers]
+            found = [answers.get(kernels[number].name, []) for number in numbers]
+            if any(out_of_time(each) for each in found):
+                return
+            loads = [each for each in found if each and not _is_unloaded(each)]
             of = f"{len(loads)} of {len(numbers)} kernels that do not load without it load"
             yield f"`{option} {what}` was tried: {of if loads else 'it does not help'}"
 

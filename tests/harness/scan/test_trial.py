@@ -4,7 +4,7 @@ import pytest
 
 from triton_matrix.evidence import scan_file
 from triton_matrix.releases.compile_runs import Outcome
-from triton_matrix.scan import beside, trial
+from triton_matrix.scan import beside, run, trial
 
 from .test_beside import HELPER
 from .test_cli import SOURCE, scan
@@ -31,6 +31,14 @@ def test_what_would_help_kernels_that_do_not_load_is_tried_before_it_is_said(sca
     _, found, _ = scan(f"{source}\n{kernel}", **files)
     assert [each for each in found["said"] if each.startswith(said)], found["said"]
     assert found["kernels"][0]["how"] == "not reached"
+
+
+def test_what_the_time_does_not_allow_to_try_is_not_said_to_help(scan, monkeypatch):
+    left = iter((600.0,))  # for asking each once
+    monkeypatch.setattr(run.Scan, "_left", lambda self, share=1.0: next(left, 0.0))
+    kernel = SOURCE.format(body="tl.load(x_ptr + at) * M").replace("BLOCK: tl.constexpr", "BLOCK: tl.constexpr, M=N")
+    _, found, _ = scan(f"from helpers.sizes import N\n{kernel}", **{"lib/helpers/sizes.py": "N = 4"})
+    assert not [each for each in found["said"] if "was tried" in each]
 
 
 def test_kernels_that_use_another_package_s_follow_it(scan, monkeypatch):
