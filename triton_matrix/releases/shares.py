@@ -25,9 +25,9 @@ class Shares:
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[Optional[float]]:
-        """A release's share while it runs; what it does not need is left to those that still wait."""
+        """A release's share while it runs; what it does not need, or takes too much, is that of those that wait."""
         with self._lock:
-            share = None if self._left is None else self._left / max(1, self._waiting)
+            share = None if self._left is None else max(0.0, self._left) / max(1, self._waiting)
             self._waiting -= 1
             if share is not None and self._left is not None:
                 self._left -= share
@@ -37,4 +37,4 @@ class Shares:
         finally:
             if share is not None and self._left is not None:
                 with self._lock:
-                    self._left += max(0.0, share - (time.monotonic() - begun))
+                    self._left += share - (time.monotonic() - begun)

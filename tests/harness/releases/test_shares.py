@@ -1,5 +1,7 @@
 """A time is shared among releases: the last gets as much as the first, and what one does not need is the others'."""
 
+import time
+
 import pytest
 
 from triton_matrix.releases.shares import Shares
@@ -11,6 +13,14 @@ def test_each_release_gets_as_much_of_what_is_left():
         assert (first, second) == (40.0, 40.0)
     with shares.taken() as last:  # the others needed nothing
         assert last == pytest.approx(120.0, abs=1.0)
+
+
+def test_what_a_release_takes_too_much_the_others_do_not_get():
+    shares = Shares(0.4, 2, side_by_side=1)
+    with shares.taken():
+        time.sleep(0.3)
+    with shares.taken() as last:
+        assert 0.0 <= last <= 0.1
 
 
 def test_the_share_of_a_release_that_cannot_be_asked_is_the_others():
