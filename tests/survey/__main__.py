@@ -94,7 +94,7 @@ def scanned(requirement: str, folder: Path, envs: Path, more: Sequence[str]) -> 
 def failures(out: Path, content: Mapping[str, Any]) -> Iterator[Failure]:
     """Where a kernel of a scan fails for CUDA."""
     launches = {}
-    for file in sorted((out / "launches").rglob("*.toml")):
+    for file in sorted(file for name in ("launches", "guessed") for file in (out / name).rglob("*.toml")):
         configuration = launch_file.expand(launch_file.read(file), [TARGET])[0]
         launches.setdefault(naming.kernel(configuration.kernel), configuration)
     for kernel in content["kernels"]:
@@ -102,6 +102,8 @@ def failures(out: Path, content: Mapping[str, Any]) -> Iterator[Failure]:
             if status == "fails" and any(each == "ok" for each in kernel["status"]["cuda"].values()):
                 configuration = launches.get(kernel["kernel"])
                 asked = configuration and question(out / "source", configuration)
+                if asked:
+                    asked["smallest"] = kernel["how"] == "guessed"
                 said = kernel["reasons"]["cuda"].get(release, "")
                 yield Failure(content["package"], kernel["kernel"], release, kernel["how"], said, asked or None)
 

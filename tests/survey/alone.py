@@ -4,12 +4,14 @@ It knows nothing of triton-matrix: a failure that it meets too is the package's 
 compiled in a process of its own, for a GPU that is not there.
 
 ``asked.json`` is a list of objects: ``roots`` (folders to import from), ``file``, ``module``, ``function``, ``types``
-(parameter -> Triton's name of its type), ``constants`` (parameter -> value), ``options``, ``capability``.
+(parameter -> Triton's name of its type), ``constants`` (parameter -> value), ``options``, ``capability``, and
+``smallest`` where a tuner's smallest configuration is asked and not its first.
 """
 
 import importlib
 import inspect
 import json
+import math
 import os
 import subprocess
 import sys
@@ -63,13 +65,18 @@ def constant(value):
     return tuple(value) if isinstance(value, list) else value
 
 
-def settled(kernel, constants, options):
-    """The function inside a kernel's tuners, with what the first configuration and the heuristics set."""
+def size(config):
+    """The product of a configuration's block sizes: below 16 it is a count or a switch."""
+    return math.prod(value for value in config.kwargs.values() if isinstance(value, int) and value >= 16)
+
+
+def settled(kernel, constants, options, smallest):
+    """The function inside a kernel's tuners, with what one configuration and the heuristics set."""
     import triton.runtime.jit as jit
 
     while not isinstance(kernel, jit.JITFunction):
         if getattr(kernel, "configs", None):
-            config = kernel.configs[0]
+            config = min(kernel.configs, key=size) if smallest else kernel.configs[0]
             options = {"num_warps": config.num_warps, "num_stages": config.num_stages, **options}
             constants = {**config.kwargs, **constants}
         for name, compute in (getattr(kernel, "values", None) or {}).items():
@@ -127,7 +134,7 @@ def answer(asked):
     for part in asked["function"].split("."):
         kernel = getattr(kernel, part)
     given = {name: constant(value) for name, value in asked["constants"].items()}
-    function, constants, options = settled(kernel, given, asked["options"])
+    function, constants, options = settled(kernel, given, asked["options"], asked.get("smallest"))
     for name, parameter in inspect.signature(function.fn).parameters.items():
         if name not in asked["types"] and name not in constants and parameter.default is not inspect.Parameter.empty:
             constants[name] = parameter.default

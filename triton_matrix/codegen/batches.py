@@ -7,7 +7,9 @@ what it reads is what those kernels depend on, and nothing that another file lef
 from __future__ import annotations
 
 import contextlib
+import math
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -25,6 +27,8 @@ from .diagnostics import OUTSIDE
 
 BATCH = 16  # results measured together: one disassembler start each, and no more than this many binaries in memory
 REFUSED = "cannot be asked: "  # begins the reason of a launch that does not fit its kernel
+TOO_LARGE = "a guess at these sizes is too large"  # ends the reason of a guess that took longer than it may
+OUT_OF_TIME = "the time for guesses was over"  # the reason of one that was not begun
 _KEPT_STAGES = ("cubin", "amdgcn")
 Rows = list[tuple[Configuration, Result]]
 
@@ -38,6 +42,9 @@ class Settings:
         torch_version: what a torch that is not installed says to be.
         configs: compile only the first so many of a tuner's configurations; None: all.
         import_seconds, compile_seconds: after which loading or compiling one configuration is taken to hang.
+        guesses: the launches are guesses: the smallest of a tuner's configurations come first, each is compiled once,
+            and what takes longer than ``compile_seconds`` is too large, which is kept.
+        seconds: what is not begun by then is not asked; None: all is.
     """
 
     source_root: Optional[Path] = None
@@ -45,6 +52,8 @@ class Settings:
     configs: Optional[int] = None
     import_seconds: float = worker.IMPORT_SECONDS
     compile_seconds: float = worker.COMPILE_SECONDS
+    guesses: bool = False
+    seconds: Optional[float] = None
 
 
 def compile_all(
@@ -65,6 +74,7 @@ def compile_all(
         import torch  # noqa: F401
     refused: dict[int, Result] = {}
     batch = _Batch(done)
+    until = time.monotonic() + settings.seconds if settings.seconds is not None else math.inf
     broken: dict[str, Result] = {}  # by kernel: why importing it does not end well on any target
     groups: dict[tuple[str, Optional[Path]], list[int]] = {}
     for index, configuration in enumerate(configurations):
@@ -75,7 +85,7 @@ def compile_all(
             for index in indices:
                 batch.add(index, [(configurations[index], Result("n/a", reason=why))])
             continue
-        _Group(configurations, indices, settings, broken, batch, refused).run()
+        _Group(configurations, indices, settings, broken, batch, refused, until).run()
     batch.flush()
     return refused
 
@@ -117,8 +127,10 @@ class _Group:
         broken: dict[str, Result],
         batch: _Batch,
         refused: dict[int, Result],
+        until: float,
     ) -> None:
         self._all, self._todo, self._settings, self._broken = configurations, list(indices), settings, broken
+        self._until = until
         self._batch, self._refused = batch, refused
         self._rows: Rows = []  # of the first of self._todo
         self._expected: list[Configuration] = []
@@ -128,8 +140,17 @@ class _Group:
         with tempfile.TemporaryFile() as log:
             while self._todo:
                 self._drop_broken()
+                if time.monotonic() >= self._until:
+                    self._give_up()
                 if self._todo:
                     self._run_child(log)
+
+    def _give_up(self) -> None:
+        """Say of all that is left that it was not begun."""
+        for index in self._todo:
+            why = Result("error", reason=OUT_OF_TIME, unanswered=True, lasting=False)
+            self._batch.add(index, [(self._all[index], why)])
+        self._todo = []
 
     def _drop_broken(self) -> None:
         for index in list(self._todo):
@@ -141,7 +162,7 @@ class _Group:
     def _run_child(self, log: Any) -> None:
         jobs = [self._all[index] for index in self._todo]
         with worker.child(_work(jobs, len(self._rows), self._settings), log) as (receive, how_it_ended):
-            while self._todo:
+            while self._todo and (self._expected or time.monotonic() < self._until):
                 limit = self._settings.compile_seconds if self._expected else self._settings.import_seconds
                 message = receive(limit)
                 if message is None:
@@ -179,7 +200,11 @@ class _Group:
             result = Result("error", reason=reason, unanswered=took or bool(outside), lasting=False)
             self._broken[self._all[self._todo[0]].kernel] = result
             return
-        self._rows.append((self._expected[len(self._rows)], worker.ended(how, log)))
+        result = worker.ended(how, log)
+        if self._settings.guesses and how.startswith("took"):
+            why = f"not compiled within {self._settings.compile_seconds:g} s: {TOO_LARGE}"
+            result = Result("error", reason=why, unanswered=True)
+        self._rows.append((self._expected[len(self._rows)], result))
         if len(self._rows) == len(self._expected):
             self._finish(self._rows)
         else:
@@ -248,7 +273,7 @@ def _compile_one(
             return
         function = unwrap(fn)
         own = kernel_source.digest(function)
-        points = tuned.expand(fn, job, settings.configs)
+        points = tuned.expand(fn, job, settings.configs, settings.guesses)
 
         def load(reference: str) -> Any:
             kernel = loader.load(reference)
@@ -276,4 +301,4 @@ def _compile_one(
             result.stages = {name: result.stages[name] for name in _KEPT_STAGES if name in result.stages}
             return result
 
-        send(("result", worker.timed(compile_it, log)))
+        send(("result", worker.timed(compile_it, log, repeats=1 if settings.guesses else worker.REPEATS)))

@@ -45,7 +45,7 @@ class Kept:
     """
 
     def __init__(self, folder: Optional[Path], release: str, toolchain: Callable[[], str]):
-        """``toolchain`` gives a digest of what decides all rows alike; it is asked once, and only when needed."""
+        """``toolchain`` gives a digest of what decides all rows alike; it is asked once, with the first question."""
         self.path = folder / f"{release}.json" if folder else None
         self._toolchain = functools.cache(toolchain)
         self._entries = _content(self.path)
@@ -64,6 +64,8 @@ class Kept:
         Raises:
             KernelError: its source cannot be read.
         """
+        if self.path:
+            self._toolchain()  # before Triton is imported: that of 2.3.1 shows distributions inside setuptools
         for digest, reads in self._now(self.file(kernel)).items():
             kept = self._entries.get(self.key_of(kernel, asked, digest))
             if kept:
@@ -127,7 +129,8 @@ class Cache(Kept):
 
     def __init__(self, folder: Optional[Path], release: str, settings: Optional[Settings] = None):
         of = settings or Settings()
-        said = [str(of.source_root), of.configs, of.torch_version]
+        said: list[Any] = [str(of.source_root), of.configs, of.torch_version]
+        said += [of.compile_seconds] if of.guesses else []  # what takes longer is kept too
         super().__init__(folder, release, lambda: of_this_python(code_digest(), release, said))
 
     def key(self, configuration: Configuration, reads: str = "") -> str:

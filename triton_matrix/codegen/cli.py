@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -16,7 +17,7 @@ from ..evidence import atlas_file, toolchain
 from ..launches import hook, launch_file, loading
 from ..launches.configuration import Configuration
 from . import adapters, table
-from .batches import REFUSED, Rows, Settings, compile_all
+from .batches import OUT_OF_TIME, REFUSED, Rows, Settings, compile_all
 from .cache import Cache, code_digest, default_folder
 from .entries import entry
 
@@ -45,6 +46,9 @@ def main(argv: list[str]) -> int:
     )
     add_loading_options(parser)
     parser.add_argument("--torch", metavar="VERSION", help="what torch says to be where it is not installed")
+    guesses = "these launches are guesses: a tuner's smallest configuration comes first, each is compiled once"
+    parser.add_argument("--guesses", action="store_true", help=guesses)
+    parser.add_argument("--seconds", type=float, metavar="S", help="what is not begun by then is not asked")
     parser.add_argument("--release", metavar="NAME", help="the column's name; refuse to answer for another Triton")
     switch = "set this variable, as a variant of the table does"
     parser.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help=switch)
@@ -79,7 +83,7 @@ def main(argv: list[str]) -> int:
         configurations, read = hook.told(options.atlas, options.root, names)
     else:
         configurations = launch_file.expand_all(options.launches, names)
-    settings = settings_of(options, options.torch)
+    settings = _guessing(options, settings_of(options, options.torch))
     cache = Cache(None if options.no_cache else options.cache, release, settings)
     source = options.root if options.atlas else loading.file_of(configurations[0].kernel) or Path()
     # of what is there before anything is compiled: sources that change meanwhile make the file one of other sources
@@ -102,6 +106,13 @@ def main(argv: list[str]) -> int:
     if not options.quiet:
         print(table.of_one({"triton": release, "entries": entries}, options.markdown))
     return 1 if failed else 0
+
+
+def _guessing(options: argparse.Namespace, settings: Settings) -> Settings:
+    """The settings, with what is asked of guesses; ValueError for a time that is none."""
+    if options.seconds is not None and not options.seconds >= 0:
+        raise ValueError(f"--seconds is {options.seconds:g}; allowed is a number from 0 on")
+    return replace(settings, guesses=options.guesses, seconds=options.seconds)
 
 
 def _switches(given: list[str]) -> dict[str, str]:
@@ -176,10 +187,15 @@ def run(
                 done(position, [(configurations[missing[position]], result)])
         finally:
             cache.save()
-    _tell(progress, f"compiled {len(missing) - unfit} {len(configurations) - unfit}")
     results = [result for rows in by_index.values() for _, result in rows]
+    left = sum(result.reason == OUT_OF_TIME for result in results)
+    _tell(progress, f"compiled {len(missing) - unfit - left} {len(configurations) - len(missing)} {left}")
     sentences = dict.fromkeys(each.reason.removeprefix(REFUSED) for each in results if each.reason.startswith(REFUSED))
-    if sentences and all(each.status == "n/a" or each.reason.startswith(REFUSED) for each in results):
+    if (
+        sentences
+        and not settings.guesses
+        and all(each.status == "n/a" or each.reason.startswith(REFUSED) for each in results)
+    ):
         raise ValueError("\n".join(sentences))
     return by_index
 

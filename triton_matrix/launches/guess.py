@@ -34,7 +34,8 @@ _POINTERS = {"load", "store", "make_block_ptr", "advance"} | {f"atomic_{name}" f
 
 BESIDE = {"tests", "test", "benchmarks", "benchmark", "docs", "build", "dist", "reports", "triton_matrix"}
 # what a guess is tried with where it does not compile: other data, other switches, other sizes
-_OTHERWISE = (("bf16", "fp16"), ("bf16", "fp32"), ('"*bf16"', '"*i32"'), ("= false", "= true"), ("= 64", "= 16"))
+_SMALLER = ("= 64", "= 16")
+_OTHERWISE = (("bf16", "fp16"), ("bf16", "fp32"), ('"*bf16"', '"*i32"'), ("= false", "= true"), _SMALLER)
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,10 @@ def python_files(root: Path) -> list[Path]:
     return sorted(files)
 
 
-def otherwise(launch: str) -> Iterator[str]:
-    """Other guesses for a launch that was guessed and does not compile."""
+def otherwise(launch: str, too_large: bool = False) -> Iterator[str]:
+    """Other guesses for a launch that was guessed and does not compile; only smaller ones where it is ``too_large``."""
     seen = {launch}
-    for old, new in _OTHERWISE:
+    for old, new in (_SMALLER,) if too_large else _OTHERWISE:
         other = launch.replace(old, new)
         if other not in seen:
             seen.add(other)
@@ -179,13 +180,14 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Map
     pointers, descriptors = _pointers(node, names, helpers), _descriptors(node)
     indices = _indices(node, names) | _bitwise(node, names)
     added = _added(node, names)
+    sizes, counts = _sizes(node), _unrolled(node)
     args: dict[str, Any] = {}
     constexprs: dict[str, Any] = {}
     for each in parameters:
         name = each.arg
         if each.annotation is not None and "constexpr" in ast.dump(each.annotation):
             if name not in defaulted and not (tunes and name in tuned):
-                constexprs[name] = _constant(name, name in _sizes(node))
+                constexprs[name] = _constant(name, name in sizes, name in counts)
         elif name in descriptors:
             args[name] = f"tensordesc<bf16[{', '.join(['64'] * descriptors[name])}]>"
         elif name in pointers:
@@ -210,7 +212,18 @@ def _sizes(node: ast.FunctionDef) -> set[str]:
     return names
 
 
-def _constant(name: str, is_size: bool) -> Any:
+def _unrolled(node: ast.FunctionDef) -> set[str]:
+    """The names that say how often a loop's body is compiled; where its steps are a block's, they do not."""
+    names: set[str] = set()
+    for call in _method_calls(node):
+        if call.func.attr == "static_range" and not any(isinstance(each, ast.Name) for each in call.args[2:]):
+            names |= {each.id for argument in call.args for each in ast.walk(argument) if isinstance(each, ast.Name)}
+    return names
+
+
+def _constant(name: str, is_size: bool, is_unrolled: bool) -> Any:
+    if is_unrolled:
+        return 16 if is_size else 2  # so that what one turn leaves to the next is there
     if is_size:
         return 64
     if re.search(r"(^|_)(HAS|USE|IS|STORE|SAVE|EVEN|DO|APPLY|ENABLE|RETURN|WITH)_", name, re.IGNORECASE):

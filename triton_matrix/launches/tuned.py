@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,11 +46,13 @@ class CannotTune(ValueError):
     """A heuristic needs a value that the launch does not give; one sentence."""
 
 
-def expand(fn: Any, configuration: Configuration, limit: Optional[int] = None) -> list[Point]:
+def expand(
+    fn: Any, configuration: Configuration, limit: Optional[int] = None, smallest_first: bool = False
+) -> list[Point]:
     """What ``configuration`` is compiled as: one point, or one for each configuration of the tuner around ``fn``.
 
     What the launch itself sets stands: a tuner's value for it is not taken, and configurations that are then alike are
-    one. ``limit`` takes only the first so many.
+    one. ``limit`` takes only the first so many, which ``smallest_first`` orders by the size of their blocks.
 
     Raises:
         CannotTune: a heuristic needs the value of an argument of which only the type is given.
@@ -76,6 +79,8 @@ def expand(fn: Any, configuration: Configuration, limit: Optional[int] = None) -
     for draft in drafts:
         if not any(draft.constexprs == each.constexprs and draft.options == each.options for each in distinct):
             distinct.append(draft)
+    if smallest_first:
+        distinct.sort(key=lambda draft: _size({name: draft.config[name] for name in draft.config if name in names}))
     varying = _varying([draft.config for draft in distinct])
     points: list[Point] = []
     for draft in distinct[: limit or None]:
@@ -83,6 +88,11 @@ def expand(fn: Any, configuration: Configuration, limit: Optional[int] = None) -
         alike = sum(point.shown[: len(shown)] == shown for point in points)  # values that read the same
         points.append(Point((*shown, f"no. {alike + 1}") if alike else shown, draft.constexprs, draft.options, tuned))
     return points
+
+
+def _size(constexprs: dict[str, Any]) -> int:
+    """The product of the blocks' sizes: what is below 16 is a count or a switch."""
+    return math.prod(value for value in constexprs.values() if isinstance(value, int) and value >= 16)
 
 
 def settings_of_config(config: Any) -> dict[str, Any]:

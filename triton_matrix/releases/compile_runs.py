@@ -22,6 +22,7 @@ from ..environments import stamped
 from ..evidence import atlas_file, atlas_runs
 from .progress import Progress
 from .run_file import Declared
+from .shares import Shares
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Request:
         extra: requirements to install beside Triton.
         envs: folder of the environments and of the kept results.
         out: folder of the atlas files.
-        settings: how kernels are loaded and compiled; its ``torch_version`` is each release's own.
+        settings: how kernels are loaded and compiled; its ``torch_version`` is each release's own. Its ``seconds``
+            are shared among the releases.
     """
 
     launches: Optional[Path]
@@ -84,6 +86,7 @@ class _Told:
     targets: dict[str, list[str]] = field(default_factory=dict)
     compiled: int = 0
     kept: int = 0  # from an earlier run
+    left: int = 0  # not begun, since the time was over
     error: str = ""
     status: int = 0
 
@@ -95,11 +98,13 @@ def run(rows: list[cells.Release], request: Request, jobs: int, declared: Option
         declared: the run that this is, which is told how each release goes.
     """
     children = Children()
-    with Progress(len(rows)) as progress, concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
+    side_by_side = max(1, min(jobs, len(rows)))
+    shares = Shares(request.settings.seconds, len(rows), side_by_side)
+    with Progress(len(rows)) as progress, concurrent.futures.ThreadPoolExecutor(side_by_side) as pool:
 
         def ask(row: cells.Release) -> Outcome:
             try:
-                outcome = _one_release(row, request, progress, children, declared)
+                outcome = _one_release(row, request, progress, children, declared, shares)
             except OSError as problem:  # a full disk: the other releases may have room
                 progress.finish(row.name, "cannot be asked")
                 outcome = Outcome(row.name, _path(row, request), problem=f"its answer cannot be kept: {problem}")
@@ -122,7 +127,12 @@ def _path(row: cells.Release, request: Request) -> Path:
 
 
 def _one_release(
-    row: cells.Release, request: Request, progress: Progress, children: Children, declared: Optional[Declared]
+    row: cells.Release,
+    request: Request,
+    progress: Progress,
+    children: Children,
+    declared: Optional[Declared],
+    shares: Shares,
 ) -> Outcome:
     path = _path(row, request)
     partial = path.with_name(f".{path.name}.partial")  # the last whole file stays until this one is known to be whole
@@ -132,12 +142,15 @@ def _one_release(
         python = stamped.of_release(row, request.extra, request.envs)
         _check_switches(row, python)
     except (commands.ToolError, ValueError) as problem:
+        shares.unwanted()
         progress.finish(row.name, "unavailable")
         return Outcome(row.name, path, problem=f"unavailable: {problem}", unavailable=True)
     command = [str(python), *_command(row, request, partial)]
     partial.unlink(missing_ok=True)  # of a run that was killed
     try:
-        told = _compiled(command, row.name, request, progress, children, declared)
+        with shares.taken() as seconds:
+            command += [] if seconds is None else ["--seconds", f"{seconds:.1f}"]
+            told = _compiled(command, row.name, request, progress, children, declared)
         if told.status == 2:
             why = told.error
         elif told.status not in (0, 1) or not partial.is_file():
@@ -148,7 +161,8 @@ def _one_release(
         partial.unlink(missing_ok=True)
     now = f"{told.compiled} compiled in {time.perf_counter() - start:.1f} s" if told.compiled else ""
     kept = f"{told.kept} kept from before" if told.kept else ""
-    progress.finish(row.name, "cannot be asked" if why else ", ".join(filter(None, [now, kept])))
+    left = f"{told.left} not reached" if told.left else ""
+    progress.finish(row.name, "cannot be asked" if why else ", ".join(filter(None, [now, kept, left])))
     return Outcome(row.name, path, compiled=told.compiled, problem=why, remark="" if why else told.error)
 
 
@@ -232,8 +246,7 @@ def _compiled(
                     done, total = rest.split()
                     progress.count(release, int(done), int(total))
                 elif word == "compiled":
-                    fresh, asked = map(int, rest.split())
-                    told.compiled, told.kept = fresh, asked - fresh
+                    told.compiled, told.kept, told.left = map(int, rest.split())
         reader.join()
     told.error, told.status = "".join(errors).strip(), process.returncode
     return told
@@ -258,6 +271,7 @@ def _command(row: cells.Release, request: Request, out: Path) -> list[str]:
     settings = request.settings
     command += ["--torch", row.torch, "--import-seconds", str(settings.import_seconds)]
     command += ["--compile-seconds", str(settings.compile_seconds)]
+    command += ["--guesses"] if settings.guesses else []
     command += ["--configs", str(settings.configs)] if settings.configs else []
     command += ["--source-root", str(settings.source_root)] if settings.source_root else []
     if request.launches:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..base import tables
+from ..codegen.batches import OUT_OF_TIME
 from ..evidence import schemas
 from . import bounds
 from .bounds import BACKENDS, FAILS, NOT_REACHED, OK, UNKNOWN, Kernel, Range
@@ -43,7 +44,19 @@ def ranges(per_backend: Sequence[Range], declared: str, wider: Sequence[str], ke
 def summary(kernels: Sequence[Kernel]) -> str:
     """How many kernels there are, and how they were learned of."""
     counts = {how: sum(kernel.how == how for kernel in kernels) for how in dict.fromkeys(k.how for k in kernels)}
-    return f"{len(kernels)} kernels: " + ", ".join(f"{count} {how}" for how, count in sorted(counts.items()))
+    said = f"{len(kernels)} kernels: " + ", ".join(f"{count} {how}" for how, count in sorted(counts.items()))
+    limited = of_guesses(kernels)
+    large, late = limited["too_large"], limited["out_of_time"]
+    said += f"; {large} with a guess that is too large" if large else ""
+    return said + (f"; {late} not asked on every release: {OUT_OF_TIME}" if late else "")
+
+
+def of_guesses(kernels: Sequence[Kernel]) -> dict[str, int]:
+    """How many kernels were not asked as the others, since their guess takes long or its time was over."""
+    return {
+        "too_large": sum(kernel.is_too_large() for kernel in kernels),
+        "out_of_time": sum(kernel.is_out_of_time() for kernel in kernels),
+    }
 
 
 def rows(kernels: Sequence[Kernel], backends: Sequence[str], asked: Sequence[str]) -> tuple[list[str], list[list[str]]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import targets, versions
-from ..codegen.batches import REFUSED
+from ..codegen.batches import OUT_OF_TIME, REFUSED, TOO_LARGE
 from ..codegen.compile import unknown_to
 from ..launches import naming
 from ..lint.finding import Finding
@@ -58,6 +58,20 @@ class Kernel:
     def on(self, backend: str, status: str) -> list[str]:
         """The releases with this status."""
         return [release for release, state in self.status.get(backend, {}).items() if state == status]
+
+    def give_up(self, release: str, entries: Iterable[Mapping[str, Any]]) -> None:
+        """Its guess is too large, as these entries of a release say: nobody asks for it any more."""
+        self.how = NOT_REACHED
+        for item in entries:
+            self.reasons.setdefault(item["target"].partition(":")[0], {})[release] = item["reason"]
+
+    def is_too_large(self) -> bool:
+        """Whether its guess took longer than it may."""
+        return any(why.endswith(TOO_LARGE) for texts in self.reasons.values() for why in texts.values())
+
+    def is_out_of_time(self) -> bool:
+        """Whether the time for guesses was over before it was asked on every release."""
+        return any(why == OUT_OF_TIME for texts in self.reasons.values() for why in texts.values())
 
     @property
     def works_nowhere(self) -> bool:
@@ -117,6 +131,8 @@ def learn(
             if not (item["status"] == "n/a" and unknown_to(targets.parse(item["target"]), release)):
                 entries.setdefault((item["kernel"], backend, release), []).append(item)
     for kernel in kernels:
+        if kernel.how == NOT_REACHED:
+            continue
         for backend in dict.fromkeys(item["target"].partition(":")[0] for items in atlases.values() for item in items):
             for release in dict.fromkeys(release for release, _ in findings):
                 here = entries.get((kernel.name, backend, release), [])
@@ -138,11 +154,23 @@ def _judged(kernel: Kernel, entries: Sequence[Mapping[str, Any]], lint: str) -> 
         return (UNKNOWN, lint) if lint else (UNKNOWN, "")
     said = re.sub(r" \(/\S*\)?", "", str(failed[0].get("reason", "")).replace("\n", " "))  # where a module lies here
     ours = failed[0].get("unanswered") or _OURS.search(said) or said.startswith(REFUSED)
+    if too_large(failed) or out_of_time(failed):
+        return UNKNOWN, said
     if kernel.how != GUESSED and not ours:
         return FAILS, lint or said
     if lint:
         return FAILS, lint
     return (UNKNOWN, said) if ours or not _OF_SOURCE.search(said) else (FAILS, said)
+
+
+def too_large(entries: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a guess took longer than it may."""
+    return any(str(item.get("reason", "")).endswith(TOO_LARGE) for item in entries)
+
+
+def out_of_time(entries: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a guess was not begun, since the time was over."""
+    return any(item.get("reason") == OUT_OF_TIME for item in entries)
 
 
 def _lint_of(kernel: Kernel, findings: Iterable[Finding]) -> str:

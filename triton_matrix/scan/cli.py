@@ -15,7 +15,7 @@ from ..base.commands import UNAVAILABLE
 from ..codegen.cli import target_names
 from ..launches import guess
 from ..releases.codegen_cli import OF_CELLS, choose
-from . import capturing, interpreter, of_cells
+from . import bounds, capturing, interpreter, of_cells
 from .package import Scanned, bring
 from .run import How, Scan
 
@@ -32,6 +32,12 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     if options.seconds < 0:
         raise ValueError(f"--seconds is {options.seconds:g}; allowed is a number from 0 on; with 0 nothing is captured")
+    if not options.guesses >= 0:
+        raise ValueError(
+            f"--guesses is {options.guesses:g}; allowed is a number from 0 on; with 0 no guess is compiled"
+        )
+    if not options.guess_seconds > 0:
+        raise ValueError(f"--guess-seconds is {options.guess_seconds:g}; allowed is a positive number")
     if bool(options.what) == options.cells:
         raise ValueError(f"WHAT is {options.what!r}; without it --cells takes the package of the table, with it not")
     names = tuple(target_names(options.target or list(OF_CELLS)))
@@ -53,7 +59,7 @@ def main(argv: list[str]) -> int:
             return interpreter.again(python, argv, envs)
         out = (options.out or _reports(options.what) / "scan" / scanned.title).resolve()
         with locks.held(out.parent / f".{out.name}.lock", f"the scan in {out}"):
-            for each in ("source", "launches"):
+            for each in ("source", "launches", bounds.GUESSED):
                 shutil.rmtree(out / each, ignore_errors=True)
             out.mkdir(parents=True, exist_ok=True)
             root = Path(shutil.move(str(scanned.root), str(out / "source")))
@@ -97,7 +103,9 @@ def _how(options: argparse.Namespace, names: tuple[str, ...], envs: Path, root: 
     source_root: Optional[Path] = options.source_root and root / options.source_root
     if source_root and not source_root.is_dir():
         raise ValueError(f"--source-root is {str(options.source_root)!r}; allowed is a folder of the package")
-    return How(names, tuple(options.with_ or ()), options.configs, options.jobs, envs, source_root)
+    with_ = tuple(options.with_ or ())
+    limits = (options.guess_seconds, options.guesses)
+    return How(names, with_, options.configs, options.jobs, envs, *limits, source_root)
 
 
 def _reports(what: str) -> Path:
@@ -118,6 +126,10 @@ def _parser() -> argparse.ArgumentParser:
     add("what", metavar="WHAT", nargs="?", help="a folder, a wheel, a source archive, or NAME[==VERSION] of an index")
     add("--cells", action="store_true", help="the package of the table here, on its cells' releases, as plain nox asks")
     add("--seconds", type=float, default=120, metavar="S", help="for its tests or examples (default: 120; 0: none run)")
+    add(
+        "--guesses", type=float, default=600, metavar="S", help="for all guesses together (default: 600; 0: none asked)"
+    )
+    add("--guess-seconds", type=float, default=20, metavar="S", help="for one guess in one release (default: 20)")
     add("--triton", metavar="A,B,...", help="only these releases (default: all that are known)")
     add("--target", action="append", metavar="TARGET", help=targets.HELP)
     add(

@@ -15,19 +15,22 @@ from .bounds import Kernel
 BROUGHT, CAPTURED = "brought", "captured"
 
 
-def kernels(root: Path, definitions: Sequence[guess.Kernel], launches: Path) -> tuple[list[Kernel], list[str]]:
-    """The kernels, with how their launches came. What is brought or guessed is written beside what was captured.
+def kernels(
+    root: Path, definitions: Sequence[guess.Kernel], launches: Path, guesses: Path
+) -> tuple[list[Kernel], list[str]]:
+    """The kernels, with how their launches came. What is brought is written beside what was captured.
 
     Args:
         root: the package's folder.
         definitions: the kernels of its files.
         launches: the folder of launch files; ``captured`` in it holds what was captured.
+        guesses: the folder of those that are guessed.
 
     Returns:
         beside them, a sentence where launches of other packages' kernels were captured, which are left out.
     """
-    for folder in (BROUGHT, bounds.GUESSED):
-        shutil.rmtree(launches / folder, ignore_errors=True)
+    for folder in (launches / BROUGHT, launches / bounds.GUESSED, guesses):  # they lay there until 2026-11-30
+        shutil.rmtree(folder, ignore_errors=True)
     how: dict[str, str] = {}
     others: set[str] = set()
     for file in sorted((launches / CAPTURED).rglob("*.toml")):
@@ -48,16 +51,21 @@ def kernels(root: Path, definitions: Sequence[guess.Kernel], launches: Path) -> 
         place = f"{kernel.file.relative_to(root).as_posix()}:{kernel.line}"
         listed.append(Kernel(kernel.reference, place, how.pop(kernel.reference, bounds.GUESSED)))
         if listed[-1].how == bounds.GUESSED:
-            files.write_text(guessed_file(launches, number), kernel.launch)
+            files.write_text(guessed_file(guesses, number), kernel.launch)
     for reference, each in how.items():
         listed.append(Kernel(reference, Path(reference.rpartition(":")[0]).relative_to(root).as_posix(), each))
     names = ", ".join(sorted(others)[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
     return listed, [f"launches of other packages' kernels are left out: {names}"] if others else []
 
 
-def guessed_file(launches: Path, number: int) -> Path:
+def has_files(folder: Path) -> bool:
+    """Whether a launch file lies in it."""
+    return any(folder.rglob("*.toml"))
+
+
+def guessed_file(guesses: Path, number: int) -> Path:
     """The launch file of the kernel of this number among those that were found."""
-    return launches / bounds.GUESSED / f"{number:04}.toml"
+    return guesses / f"{number:04}.toml"
 
 
 def _resolved(reference: str) -> str:

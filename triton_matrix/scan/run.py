@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,8 @@ class How:
         configs: of a tuned kernel, so many configurations.
         jobs: releases side by side.
         envs: folder of the environments.
+        guess_seconds: that one guess may compile in a release.
+        guesses_seconds: that all guesses may take.
         source_root: where the kernels' absolute imports start; None: it is found.
     """
 
@@ -47,6 +50,8 @@ class How:
     configs: int
     jobs: int
     envs: Path
+    guess_seconds: float
+    guesses_seconds: float
     source_root: Optional[Path] = None
 
     @property
@@ -70,6 +75,7 @@ class Scan:
     said: list[str]
     sources: Optional[str] = None
     ours: bool = True
+    _tried_s: float = 0.0  # that guesses have taken so far
 
     def run(
         self,
@@ -91,23 +97,30 @@ class Scan:
         root, launches = self.scanned.root, self.out / "launches"
         self.said += [sentence.replace(f"{root}/", "") for sentence in definitions[1].values()]
         self.said += capture(launches / launched.CAPTURED)
-        kernels, others = launched.kernels(root, definitions[0], launches)
+        guesses = self.out / bounds.GUESSED
+        kernels, others = launched.kernels(root, definitions[0], launches, guesses)
         self.said += others
         releases = [row.triton for row in asked]
         linted, everything = self._lint(releases)
         tried = trial.Trial(
             root,
             launches,
+            guesses,
+            lambda: self._left(trial.SHARE),
             self.out / "trying",
             lambda *what: self._compiled_once(asked[-1], *what),
             lambda module: beside.lay(module, root, self.scanned.project.dependencies) if self.ours else None,
         )
         self.said += tried.run(kernels, definitions[0])
-        outcomes = self._compiled(asked, launches)
-        atlases = [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
-        bounds.learn(kernels, {atlas["triton"]: atlas["entries"] for atlas in atlases}, linted)
+        outcomes, atlases = self._compiled(asked, launches, "codegen", None)
+        of_guesses, others_atlases = self._compiled(asked, guesses, "codegen-guessed", self._left())
+        learned: dict[str, list[Any]] = {}
+        for atlas in (*atlases, *others_atlases):
+            learned.setdefault(atlas["triton"], []).extend(atlas["entries"])
+        bounds.learn(kernels, learned, linted)
+        outcomes = [*{(each.release, each.problem): each for each in (*outcomes, *of_guesses)}.values()]
         summary.tell_problems(outcomes, "scan")
-        if not atlases:
+        if outcomes and not learned:
             return 2, None
         content = self._tell(kernels, releases, everything, atlases, time.perf_counter() - start)
         if any(outcome.problem and not outcome.unavailable for outcome in outcomes):
@@ -123,30 +136,50 @@ class Scan:
         self.said += [each.replace(f"{self.scanned.root}/", "") for each in unread if each not in self.said]
         return dict(zip(asked, per_language)), per_language[-1]
 
-    def _request(self, launches: Path, out: Path) -> compile_runs.Request:
-        how = self.how
-        settings = Settings(how.source_root, None, how.configs, IMPORT_S, trial.COMPILE_S)
+    def _left(self, share: float = 1.0) -> float:
+        """What guesses have not taken of this share of their time."""
+        return max(0.0, self.how.guesses_seconds * share - self._tried_s)
+
+    def _request(self, launches: Path, out: Path, seconds: Optional[float]) -> compile_runs.Request:
+        """What is asked of launch files; ``seconds`` for all of them where they are guesses."""
+        how, guesses = self.how, seconds is not None
+        limit = how.guess_seconds if guesses else trial.COMPILE_S
+        settings = Settings(how.source_root, None, how.configs, IMPORT_S, limit, guesses, seconds)
         root = self.scanned.root
         return compile_runs.Request(launches, None, root, how.names, how.extra, how.envs, out, False, settings)
 
-    def _compiled(self, asked: Sequence[cells.Release], launches: Path) -> list[compile_runs.Outcome]:
-        request = self._request(launches, self.out / "codegen")
+    def _compiled(
+        self, asked: Sequence[cells.Release], launches: Path, out: str, seconds: Optional[float]
+    ) -> tuple[list[compile_runs.Outcome], list[dict[str, Any]]]:
+        """What every release makes of the files of a folder: nothing where there are none."""
+        request = self._request(launches, self.out / out, seconds)
+        if not launched.has_files(launches):
+            shutil.rmtree(request.out, ignore_errors=True)  # of an earlier scan
+            return [], []
         releases = [row.triton for row in asked]
         run = atlas_runs.open_run(request.out, releases, self.how.names, self.scanned.root, None, None, whole=False)
         declared = Declared(request.out, run)
         outcomes = compile_runs.run(list(asked), request, self.how.jobs, declared)
         declared.close()
-        return outcomes
+        return outcomes, [atlas_file.read(outcome.path) for outcome in outcomes if not outcome.problem]
 
     def _compiled_once(
-        self, row: cells.Release, launches: Path, seconds: float, extra: Sequence[str], source_root: Optional[Path]
+        self,
+        row: cells.Release,
+        launches: Path,
+        seconds: Optional[float],
+        extra: Sequence[str],
+        source_root: Optional[Path],
     ) -> compile_runs.Outcome:
-        request = self._request(launches, self.out / "trial")
-        root = source_root or self.how.source_root
-        settings = replace(request.settings, source_root=root, compile_seconds=seconds)
-        request = replace(request, names=self.how.names[:1], extra=(*self.how.extra, *extra), settings=settings)
+        begun = time.monotonic()
+        request = self._request(launches, self.out / f"trial-{launches.name}", seconds)
+        settings = replace(request.settings, source_root=source_root or self.how.source_root)
+        request = replace(request, extra=(*self.how.extra, *extra), settings=settings)
+        if seconds is None:
+            request = replace(request, names=self.how.names[:1])
         request.out.mkdir(parents=True, exist_ok=True)
         (outcome,) = compile_runs.run([row], request, 1)
+        self._tried_s += 0.0 if seconds is None else time.monotonic() - begun
         return outcome
 
     def _tell(
@@ -178,6 +211,7 @@ class Scan:
             "declared_allows_bad": wider,
             "pyproject": f"triton{per_backend[0].specifier}" if per_backend[0].specifier else "",
             "said": list(self.said),
+            "guesses": answer.of_guesses(kernels),
             "lines": [answer.summary(kernels), *lines],
             "worse": worse,
         }

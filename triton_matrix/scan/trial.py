@@ -1,13 +1,13 @@
 """Each launch compiled once, on one release, before all of them are asked: what a guess lacks, and what would help.
 
-A guess that does not compile is guessed otherwise. Where kernels do not load, what their failure names is tried.
+A guess that does not compile, or takes long, is guessed otherwise; one that is too large is given up. Where kernels do
+not load, what their failure names is tried.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +18,18 @@ from ..evidence import atlas_file
 from ..launches import guess
 from ..releases.compile_runs import Outcome
 from . import bounds, launched
-from .bounds import Kernel
+from .bounds import Kernel, out_of_time, too_large
 
-SECONDS = 120.0  # for guessing otherwise
-COMPILE_S = 60.0  # of one launch
-TRY_S = 20.0  # of one that is tried; a guess that takes longer is none to keep
+COMPILE_S = 60.0  # of one launch that is no guess
+SHARE = 2 / 3  # of the time for guesses; the rest is the releases'
 MOST_TRIED = 3  # requirements or folders that are tried
 NOT_LOADED = "does not load: "
 _WITH = re.compile(r"`--with (\S+)`")
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 
-# compiles the launch files of a folder; arguments: the folder, seconds for each, what is installed besides, where
-# imports start
-Compile = Callable[[Path, float, Sequence[str], Optional[Path]], Outcome]
+# compiles the launch files of a folder; arguments: the folder, the seconds for all where they are guesses, what is
+# installed besides, where imports start
+Compile = Callable[[Path, Optional[float], Sequence[str], Optional[Path]], Outcome]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,9 @@ class Trial:
 
     Attributes:
         root: the package's folder.
-        launches: the folder of all launch files.
+        launches: the folder of the launch files that are no guesses.
+        guesses: the folder of those that are.
+        left: the seconds that guesses may still take here. Each step gets half of them.
         scratch: a folder for those that are tried.
         compile: on the release of the trial.
         follow: lays a module beside the package, where it is another's that has kernels; the requirement that gave it.
@@ -47,25 +48,40 @@ class Trial:
 
     root: Path
     launches: Path
+    guesses: Path
+    left: Callable[[], float]
     scratch: Path
     compile: Compile
     follow: Callable[[str], Optional[str]] = lambda module: None
 
     def run(self, kernels: Sequence[Kernel], definitions: Sequence[guess.Kernel]) -> list[str]:
-        """Settle the guesses, in the files of ``launches``; the sentences that say what would help.
+        """Settle the guesses, in their files; the sentences that say what would help.
 
         Args:
             definitions: the first of ``kernels``, as they were found, with their first guesses.
         """
-        outcome = self.compile(self.launches, COMPILE_S, (), None)
-        if outcome.unavailable:
+        outcomes = self._all()
+        if any(outcome.unavailable for outcome in outcomes):
             return []
-        entries = _by_kernel(outcome)
+        entries = _by_kernel(outcomes)
         followed = self._follow(entries)
         if followed:
-            entries = _by_kernel(self.compile(self.launches, COMPILE_S, (), None))
-        self._guess_otherwise(kernels, definitions, entries)
+            outcomes = self._all()
+            entries = _by_kernel(outcomes)
+        settled = self._guess_otherwise(kernels, definitions, entries)
+        for number, kernel in enumerate(kernels[: len(definitions)]):
+            said = entries.get(kernel.name, [])
+            if kernel.how == bounds.GUESSED and number not in settled and too_large(said) and not _compiles(said):
+                launched.guessed_file(self.guesses, number).unlink()
+                kernel.give_up(outcomes[-1].release, said)
         return [*followed, *self._what_helps(kernels, definitions, entries)]
+
+    def _all(self) -> list[Outcome]:
+        """What the release makes of all launches, the guesses last."""
+        outcomes = [self.compile(self.launches, None, (), None)] if launched.has_files(self.launches) else []
+        if launched.has_files(self.guesses):
+            outcomes.append(self.compile(self.guesses, self.left() / 2, (), None))
+        return outcomes
 
     def _follow(self, entries: Mapping[str, list[Mapping[str, Any]]]) -> list[str]:
         """Lay other packages beside this one whose kernels it uses; which."""
@@ -84,21 +100,27 @@ class Trial:
         kernels: Sequence[Kernel],
         definitions: Sequence[guess.Kernel],
         entries: Mapping[str, list[Mapping[str, Any]]],
-    ) -> None:
-        until = time.monotonic() + SECONDS
-        left: dict[int, Iterator[str]] = {}
+    ) -> set[int]:
+        """Write another guess where it compiles and the first does not; the numbers of these kernels."""
+        settled: set[int] = set()
+        todo: dict[int, Iterator[str]] = {}
         for number, kernel in enumerate(kernels[: len(definitions)]):
             said = entries.get(kernel.name, [])
-            if kernel.how == bounds.GUESSED and not _compiles(said) and not _is_unloaded(said):
-                left[number] = guess.otherwise(definitions[number].launch)
-        while left and time.monotonic() < until:
-            texts = {number: text for number, others in left.items() if (text := next(others, ""))}
+            wanted = too_large(said) or not (_compiles(said) or _is_unloaded(said) or out_of_time(said))
+            if kernel.how == bounds.GUESSED and wanted:
+                todo[number] = guess.otherwise(definitions[number].launch, too_large(said))
+        while todo and self.left() > 1:
+            texts = {number: text for number, others in todo.items() if (text := next(others, ""))}
             answers = self._asked(texts, (), None)
-            for number in list(left):
-                if number not in texts or _compiles(answers.get(kernels[number].name, [])):
-                    del left[number]
-                    if number in texts:
-                        files.write_text(launched.guessed_file(self.launches, number), texts[number])
+            for number in list(todo):
+                said = answers.get(kernels[number].name, [])
+                if number not in texts:
+                    del todo[number]
+                elif _compiles(said) and not too_large(said):
+                    del todo[number]
+                    settled.add(number)
+                    files.write_text(launched.guessed_file(self.guesses, number), texts[number])
+        return settled
 
     def _asked(
         self, texts: Mapping[int, str], extra: Sequence[str], source_root: Optional[Path]
@@ -108,7 +130,7 @@ class Trial:
         shutil.rmtree(self.scratch, ignore_errors=True)
         for number, text in texts.items():
             files.write_text(self.scratch / f"{number:04}.toml", text)
-        return _by_kernel(self.compile(self.scratch, TRY_S, extra, source_root))
+        return _by_kernel([self.compile(self.scratch, self.left() / 2, extra, source_root)])
 
     def _what_helps(
         self,
@@ -131,8 +153,10 @@ class Trial:
         for (option, what), numbers in by_most[:MOST_TRIED]:
             given = ([what], None) if option == "--with" else ((), self.root / what)
             answers = self._asked({number: definitions[number].launch for number in numbers}, *given)
-            loads = [number for number in numbers if not _is_unloaded(answers.get(kernels[number].name, []))]
-            loads = [number for number in loads if kernels[number].name in answers]
+            found = [answers.get(kernels[number].name, []) for number in numbers]
+            if any(out_of_time(each) for each in found):
+                return
+            loads = [each for each in found if each and not _is_unloaded(each)]
             of = f"{len(loads)} of {len(numbers)} kernels that do not load without it load"
             yield f"`{option} {what}` was tried: {of if loads else 'it does not help'}"
 
@@ -144,10 +168,11 @@ class Trial:
         return sorted(roots)[:MOST_TRIED]
 
 
-def _by_kernel(outcome: Outcome) -> dict[str, list[Mapping[str, Any]]]:
+def _by_kernel(outcomes: Sequence[Outcome]) -> dict[str, list[Mapping[str, Any]]]:
     by_kernel: dict[str, list[Mapping[str, Any]]] = {}
-    for item in () if outcome.problem else atlas_file.read(outcome.path)["entries"]:
-        by_kernel.setdefault(item["kernel"], []).append(item)
+    for outcome in outcomes:
+        for item in () if outcome.problem else atlas_file.read(outcome.path)["entries"]:
+            by_kernel.setdefault(item["kernel"], []).append(item)
     return by_kernel
 
 

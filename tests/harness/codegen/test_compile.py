@@ -84,6 +84,12 @@ def test_what_is_no_switch_is_one_sentence_and_exit_status_2(codegen, broken_lau
     )
 
 
+def test_a_time_that_is_none_is_one_sentence_and_exit_status_2(codegen, broken_launch):
+    done = codegen(NEWEST, "--launches", broken_launch(), "--seconds", "-1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--seconds is -1; allowed is a number from 0 on" in done.stderr
+
+
 @pytest.mark.parametrize("release", [OLDEST, NEWEST])
 def test_what_does_not_compile_is_an_error_and_exit_status_1(codegen, broken_launch, release):
     launch = broken_launch("copy_with_a_typo", args='x_ptr = "*fp32"')

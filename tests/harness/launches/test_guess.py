@@ -45,6 +45,13 @@ def coded(x_ptr, y_ptr, out, kept, beside, BLOCK: tl.constexpr):
     tl.store(out + at, code, mask=mask & (at > 1))
     tl.store(kept + at, x + fetched(beside, at))
 
+@triton.jit
+def unrolled(out, N_DIMS: tl.constexpr, BLOCK: tl.constexpr, STEP_SIZE: tl.constexpr, WIDTH: tl.constexpr):
+    for k in tl.static_range(N_DIMS - 1, 0, -1):
+        for at in tl.static_range(0, WIDTH, STEP_SIZE):
+            for turn in tl.static_range(BLOCK):
+                tl.store(out + at + tl.arange(0, BLOCK), k * turn)
+
 def make():
     @triton.jit
     def made(x_ptr):
@@ -66,7 +73,7 @@ def found(tmp_path):
 
 
 def test_kernels_are_found_wherever_they_are_defined_and_helpers_are_not_kernels(found):
-    assert list(found) == ["gather", "tuned", "coded", "make.<locals>.made"]
+    assert list(found) == ["gather", "tuned", "coded", "unrolled", "make.<locals>.made"]
     assert SOURCE.splitlines()[found["gather"].line - 1].startswith("def gather(")
 
 
@@ -88,6 +95,12 @@ def test_what_is_shifted_or_joined_bit_by_bit_is_of_integers(found, tmp_path):
     }
 
 
+def test_a_loop_that_is_unrolled_is_guessed_short(found, tmp_path):
+    files.write_text(tmp_path / "u.toml", found["unrolled"].launch)
+    constexprs = launch_file.read(tmp_path / "u.toml")["constexprs"]
+    assert constexprs == {"N_DIMS": 2, "BLOCK": 16, "STEP_SIZE": 64, "WIDTH": 64}
+
+
 def test_a_guess_leaves_to_a_tuner_what_it_sets_and_knows_descriptors(found, tmp_path):
     files.write_text(tmp_path / "t.toml", found["tuned"].launch)
     launch = launch_file.read(tmp_path / "t.toml")
@@ -102,4 +115,4 @@ def test_a_launch_to_start_from_is_a_launch_file_and_says_that_it_is_guessed(fou
     assert text.startswith("# Guessed from the source of k.py:18.")
     assert launch_file.read(tmp_path / "g.toml")["kernel"] == f"{tmp_path}/pkg/k.py:gather"
     assert skeleton.main([f"{tmp_path}/pkg/k.py:lost"]) == 2
-    assert "kernels of k.py are stored, gather, tuned, coded, make.<locals>.made" in capsys.readouterr().err
+    assert "kernels of k.py are stored, gather, tuned, coded, unrolled, make.<locals>.made" in capsys.readouterr().err

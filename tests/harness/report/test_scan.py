@@ -29,6 +29,7 @@ def scanned(tmp_path):
             "declared_allows_bad": [],
             "pyproject": "",
             "said": [],
+            "guesses": {"too_large": 0, "out_of_time": 0},
             "lines": LINES,
             "worse": [],
             "ranges": [],

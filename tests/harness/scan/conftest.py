@@ -19,7 +19,7 @@ def scan(release_python, tmp_path, capfd):
         for release in ("2.3.1", "3.4.0"):
             release_python(release)
         given = tmp_path / "given"
-        (given / "toys").mkdir(parents=True)
+        (given / "toys").mkdir(parents=True, exist_ok=True)
         (given / "toys" / "k.py").write_text(source)
         (given / "pyproject.toml").write_text(PROJECT.replace("3.0", "2.3") if "--fail-on" in options else PROJECT)
         for path, text in more.items():

@@ -3,7 +3,8 @@
 import pytest
 
 from triton_matrix.evidence import scan_file
-from triton_matrix.scan import beside
+from triton_matrix.releases.compile_runs import Outcome
+from triton_matrix.scan import beside, run, trial
 
 from .test_beside import HELPER
 from .test_cli import SOURCE
@@ -31,6 +32,14 @@ def test_what_would_help_kernels_that_do_not_load_is_tried_before_it_is_said(sca
     assert found["kernels"][0]["how"] == "not reached"
 
 
+def test_what_the_time_does_not_allow_to_try_is_not_said_to_help(scan, monkeypatch):
+    left = iter((600.0,))  # for asking each once
+    monkeypatch.setattr(run.Scan, "_left", lambda self, share=1.0: next(left, 0.0))
+    kernel = SOURCE.format(body="tl.load(x_ptr + at) * M").replace("BLOCK: tl.constexpr", "BLOCK: tl.constexpr, M=N")
+    _, found, _ = scan(f"from helpers.sizes import N\n{kernel}", **{"lib/helpers/sizes.py": "N = 4"})
+    assert not [each for each in found["said"] if "was tried" in each]
+
+
 def test_kernels_that_use_another_package_s_follow_it(scan, monkeypatch):
     """It is laid beside by the package's own scan; only where it comes from is not asked here."""
 
@@ -55,3 +64,18 @@ def test_the_answer_is_of_its_schema(scan, tmp_path):
     scan_file.write(tmp_path / "other", {**content, "kernels": [{**content["kernels"][0], "how": "known"}]})
     with pytest.raises(ValueError, match=r"is no triton-matrix/scan/1: .*how"):
         scan_file.read(tmp_path / "other" / "scan.json")
+
+
+def test_guesses_leave_some_of_their_time_to_what_comes_and_launches_of_the_package_have_no_end(tmp_path):
+    for folder in ("launches", "guessed"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.toml").write_text("")
+    asked = []
+
+    def compiled(folder, seconds, extra, source_root):
+        asked.append((folder.name, seconds))
+        return Outcome("3.4.0", tmp_path, problem="it is not here", unavailable=True)
+
+    folders = (tmp_path, tmp_path / "launches", tmp_path / "guessed")
+    assert trial.Trial(*folders, lambda: 40.0, tmp_path / "trying", compiled).run([], []) == []
+    assert asked == [("launches", None), ("guessed", 20.0)]

@@ -113,6 +113,12 @@ def test_doubles_are_a_kind_of_their_own(counted):
     assert counted(NEWEST)["fp64"]["dots"] == {"fp64": TILE}
 
 
+@pytest.mark.parametrize("release", ["3.2.0", "3.7.1"])
+def test_a_scaled_dot_is_n_a_where_the_language_has_it_and_the_interpreter_does_not(counted, release):
+    row = counted(release)["scaled"]
+    assert (row["status"], row["reason"]) == ("n/a", "this release's interpreter has no tl.dot_scaled")
+
+
 def test_a_scaled_dot_is_counted_as_the_wider_of_its_formats(counted):
     row = counted(NEWEST)["scaled"]
     assert (row["status"], row["reason"], row["dots"]) == ("computed", "", {"fp8": 2 * 32 * 32 * 64})

@@ -65,6 +65,8 @@ def _static_functions(executor: Executor) -> None:
         pass
 
     functions: dict[str, Any] = {"static_assert": static_assert, "static_print": static_print}
+    if hasattr(tl, "dot_scaled") and not hasattr(executor.builder, "create_dot_scaled"):  # up to 3.7.1
+        functions["dot_scaled"] = _no_scaled_dot
     functions |= {"device_print": static_print, "multiple_of": hint, "max_contiguous": hint, "max_constancy": hint}
     for name, function in functions.items():
         setattr(tl, name, function)
@@ -75,6 +77,11 @@ def _static_functions(executor: Executor) -> None:
     tl.core.pointer_type.to_ir = lambda self, builder: self
     if hasattr(tl, "condition"):
         tl.condition.__bool__ = lambda self: truth(self.condition)
+
+
+def _no_scaled_dot(*operands: Any, **settings: Any) -> Any:
+    """The language has it, and fails at its formats before it asks the interpreter."""
+    raise NotApplicable("this release's interpreter has no tl.dot_scaled")
 
 
 class Descriptors(Repair):
