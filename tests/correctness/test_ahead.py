@@ -30,6 +30,7 @@ from .reference import check, evaluate, torch_layer_norm
 
 KERNEL = "_layer_norm_backward_ahead_kernel"
 FORWARD_KERNEL = "_layer_norm_forward_ahead_kernel"
+TILE = Settings("tile", 1, 32768, 4)
 FORWARD = Settings("ahead", 1, 2048, 4, programs=2, stages=4, max_registers=255)
 # ways to share a row: settings but for the block, of elements of 4 and of 2 bytes, or of 2 alone
 AHEAD = [Settings("ahead", 1, 2048, 4, programs=2, stages=3, behind=behind, max_registers=255) for behind in (0, 1)]
@@ -42,14 +43,14 @@ BLOCK_N, LENGTHS = (32, [32, 20, 22]) if current_level() == "interpreter" else (
 
 @pytest.fixture
 def ahead(monkeypatch):
-    """`ahead(settings)`: every backward of the test takes these, and forward a tile or those of `forward`."""
+    """`ahead(settings)`: every backward of the test takes these, and forward TILE or those of `forward`."""
     if compare_version("triton", operator.lt, "3.0"):
         pytest.skip("Triton 2 has no loop that copies rows ahead, so its plans have none: run with 3.0 or later")
     if is_hip():
         pytest.skip("the kernel holds PTX, so that a plan for ROCm refuses it: run on a CUDA GPU or interpreted")
     problems._problem.cache_clear()
 
-    def force(settings: Settings, forward: Settings = Settings("tile", 1, 32768, 4)) -> None:
+    def force(settings: Settings, forward: Settings = TILE) -> None:
         monkeypatch.setattr(launch_plan, "forward_settings", lambda *arguments: forward)
         monkeypatch.setattr(launch_plan, "backward_settings", lambda *arguments: settings)
 

@@ -212,7 +212,7 @@ def test_rows_are_kept_as_words_only_where_they_have_an_even_length(device, trit
         ("pipelined", 4095, "fp16", "4095 columns of fp16 are no words"),
         ("ahead", 4095, "bf16", "4095 columns of bf16 are no words"),
         ("packed", 8192, "bf16", "block_n is 1024; 8192 columns are more than 6 packed chunks"),
-        ("ahead", 1024, "bf16", "block_n is 1024; forward, rows of 1024 columns are shared, in smaller blocks"),
+        ("ahead", 1024, "bf16", "block_n is 1024; forward shares rows of 1024 columns, in smaller blocks"),
     ],
 )
 def test_settings_of_words_are_refused_where_rows_have_none(kind, n_cols, dtype, named):
