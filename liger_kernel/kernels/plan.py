@@ -252,7 +252,9 @@ def _ahead(problem: _Problem, chosen: Settings) -> list[Launch]:
     if problem.direction == "backward":
         shape["BEHIND"] = chosen.behind if waits else 0
     elif split == 1:
-        raise ValueError(f"block_n is {chosen.block_n}; forward, rows of {n_cols} columns are shared, in smaller blocks")
+        raise ValueError(
+            f"block_n is {chosen.block_n}; forward, rows of {n_cols} columns are shared, in smaller blocks"
+        )
     return [_shared_rows_launch(problem, chosen, shape, problem.n_rows * split if waits else 0)]
 
 
