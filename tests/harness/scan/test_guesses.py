@@ -6,9 +6,8 @@ import pytest
 
 from triton_matrix.scan import cli
 
-from .test_cli import FMA, LAUNCH, SOURCE, scan
+from .test_cli import FMA, LAUNCH, SOURCE
 
-__all__ = ["scan"]
 UNROLLED = """\
 import triton
 import triton.language as tl
