@@ -69,7 +69,7 @@ def _layer_norm_forward_ahead_kernel(
     W, B          [N_COLS], X's dtype or fp32; read only where HAS_W / HAS_B
     Mean, RSTD    [n_rows], fp32: kept for backward
     Exchange      [n_rows, SPLIT], int64, zeros: the slots (exchange.py)
-    Settings      as backward's; SPLIT is at least 2
+    Settings      "ahead": BLOCK_N, PART, PACK, LANES and STAGES as backward's; SPLIT is at least 2
     Why           long rows: the next ones take no registers, and their sums have arrived when needed
 
     Both sums of a row are about the mean of its first SAMPLE words, in one walk over it. A mean far from zero so costs
