@@ -193,9 +193,9 @@ def test_shared_rows_whose_sums_are_there(way, n_cols, dtype, sums_are_there):
         assert_close(partials[1].sum(0), truth.db, 1e-5)
 
 
-@pytest.mark.parametrize("mean", [0.0, 1e3], ids=["", "far"])
 @pytest.mark.parametrize(("n_cols", "dtype"), LENGTHS_THAT_END_ANYHOW)
-def test_forward_of_shared_rows_whose_sums_are_there(n_cols, dtype, mean, sums_are_there):
+def test_forward_of_shared_rows_whose_sums_are_there(n_cols, dtype, sums_are_there):
+    mean = 1e3 if n_cols == 64 else 0.0
     x, w, b, _ = problem(9, n_cols, dtype=dtype)
     x += mean
     settings = replace(FORWARD, block_n=32, num_warps=1)
