@@ -1,4 +1,6 @@
-"""Every job of the workflows, played here: their ``run`` steps as written, on a toy package with a stand-in GPU.
+"""Every job of our and init's workflow, played: their ``run`` steps as written, on a toy package with a stand-in GPU.
+
+Of the nightly's, those that the matrix does not have.
 
 A play takes half a minute, because it makes each job's environment as a runner does, but that uv stands in for pip. It
 is what shows that the steps work together: that a job leaves what the plan expects, and that the last one sees what is
@@ -25,6 +27,7 @@ from . import toy
 
 pytest.importorskip("yaml", reason="needs constraints/check.txt: `nox -s check` has it")
 from . import play
+from .test_issue import STOPPED
 
 PULL_REQUEST = {
     "event_name": "pull_request",
@@ -186,19 +189,23 @@ def test_pip_itself_installs_what_the_plan_needs(workflow, request, machines, tm
     assert "Successfully installed" in run.ended["plan"].said
 
 
-def test_every_job_of_the_nightly_is_played_and_where_all_is_well_no_issue_is_opened(machines, repository, tmp_path):
-    """Takes half a minute: the nightly provides the cell of nightlies and asks for its issue, as no other workflow."""
+def test_the_nightlys_own_jobs_list_its_cells_and_open_the_issue_on_what_is_left(machines, repository, tmp_path):
+    """What a listed job does is left out: its steps are the device job's of the matrix (test_workflows.py)."""
     asked = tmp_path / "asked"
     gh = machines.programs / "gh"
     toy.write(machines.programs, {"gh": f'#!/bin/sh\necho "$*" >> {asked}\necho []\n'})
     gh.chmod(0o755)
     event = {**PULL_REQUEST, "event_name": "schedule", "event": {}}
-    run = play.Play(WORKFLOWS / "nightly.yml", repository, tmp_path / "run", machines, event)
+    own = {"plan", "issue"}
+    run = play.Play(WORKFLOWS / "nightly.yml", repository, tmp_path / "run", machines, event, only=own.__contains__)
+    left = "evidence-night-device-rocm/night/failure.json"  # of a job whose cell could not be made
+    toy.write(run.artifacts, {left: json.dumps(STOPPED)})
     run.all()
     assert sorted(run.played) == names_of(run, "schedule")
     assert {ended.result for ended in run.ended.values()} == {"success"}, said(run)
-    # all is well and no issue is open: none is written
-    assert [line.split()[:2] for line in asked.read_text().splitlines()] == [["issue", "list"]], said(run)
+    issue = ["issue list", "label list", "label create", "issue create"]
+    assert [" ".join(line.split()[:2]) for line in asked.read_text().splitlines()] == issue, said(run)
+    assert "`uv x` ended with status 2: no disk" in run.ended["issue"].said
 
 
 @pytest.mark.skipif(
