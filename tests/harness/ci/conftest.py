@@ -30,7 +30,7 @@ IMAGE = ("pytest", "pytest-timeout", "pytest-benchmark", "hypothesis", f"triton=
 
 @pytest.fixture(scope="session")
 def machines(environments, standins, tmp_path_factory):
-    """The runners: labels of a job's runner -> (folders of its programs, its environment); and the index's address.
+    """The runners: labels of a job's runner -> (folders of its programs, its environment).
 
     A hosted runner's programs may be in other folders, ``hosted``.
     """
@@ -65,7 +65,7 @@ def machines(environments, standins, tmp_path_factory):
                 return [*hosted, *on_path], env
             return [folder / "of-image", image, *on_path], {**env, "STAND_IN_GPU": platform}
 
-        runner.address, runner.env, runner.programs = address, env, folder / "bin"
+        runner.env, runner.programs = env, folder / "bin"
         yield runner
 
 
@@ -73,7 +73,7 @@ def machines(environments, standins, tmp_path_factory):
 def repository(machines, tmp_path_factory):
     """The toy package under this repository's workflows, committed."""
     root = tmp_path_factory.mktemp("tiny") / "repository"
-    toy.under_matrix_workflow(root, toy.TABLE.replace("ADDRESS", machines.address))
+    toy.under_matrix_workflow(root, toy.TABLE)
     toy.lock(root, machines.env)
     toy.commit(root)
     return root
@@ -89,7 +89,7 @@ def adopted(machines, tmp_path_factory):
     toy.write(root, {name: text for name, text in toy.FILES.items() if name != "tests/conftest.py"})
     init = [sys.executable, "-m", "triton_matrix", "init", "--no-lock", "--root", str(root)]
     subprocess.run(init, env={**machines.env, "PYTHONPATH": str(toy.ROOT)}, check=True, stdout=subprocess.DEVNULL)
-    (root / "constraints" / "cells.toml").write_text(toy.TABLE.replace("ADDRESS", machines.address))
+    (root / "constraints" / "cells.toml").write_text(toy.TABLE)
     toy.lock(root, machines.env)
     toy.commit(root)
 

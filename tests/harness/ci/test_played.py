@@ -1,4 +1,6 @@
-"""Every job of the workflows, played here: their ``run`` steps as written, on a toy package with a stand-in GPU.
+"""Every job of our and init's workflow, played: their ``run`` steps as written, on a toy package with a stand-in GPU.
+
+Of the nightly's, those that the matrix does not have.
 
 A play takes half a minute, because it makes each job's environment as a runner does, but that uv stands in for pip. It
 is what shows that the steps work together: that a job leaves what the plan expects, and that the last one sees what is
@@ -25,6 +27,7 @@ from . import toy
 
 pytest.importorskip("yaml", reason="needs constraints/check.txt: `nox -s check` has it")
 from . import play
+from .test_issue import STOPPED
 
 PULL_REQUEST = {
     "event_name": "pull_request",
@@ -123,25 +126,35 @@ def test_in_a_package_below_its_repositorys_root_the_jobs_run_there_and_the_repo
 
 
 @pytest.mark.parametrize(
-    ("lost", "ended", "reason"),
+    ("lost", "ended", "reasons"),
     [
-        ("evidence-ambient-device-rocm", {}, "level device of cell ambient on rocm: nothing says how it ended"),
-        ("evidence-ambient-device-rocm/ambient/benchmark.json", {}, "the timings that it left are gone"),
-        ("evidence-codegen", {}, "codegen of 3.3.1: nothing says how it ended"),
-        ("", {"check": play.Ended("failure")}, "job check: failure"),
-        ("", {"device": play.Ended("skipped")}, "job device: skipped"),
-        ("", {"plan": play.Ended("failure"), "hosted": play.Ended("skipped")}, "job plan: failure"),
+        (
+            ["evidence-ambient-device-rocm", "evidence-codegen"],
+            {"check": play.Ended("failure")},
+            [
+                "level device of cell ambient on rocm: nothing says how it ended",
+                "codegen of 3.3.1: nothing says how it ended",
+                "job check: failure",
+            ],
+        ),
+        (
+            ["evidence-ambient-device-rocm/ambient/benchmark.json"],
+            {"device": play.Ended("skipped")},
+            ["the timings that it left are gone", "job device: skipped"],
+        ),
+        ([], {"plan": play.Ended("failure"), "hosted": play.Ended("skipped")}, ["job plan: failure"]),
     ],
-    ids=["a platform's job died", "its timings were lost", "no atlas", "check", "skipped against the plan", "no plan"],
+    ids=["jobs died", "timings were lost, and a job skipped against the plan", "no plan"],
 )
-def test_the_last_job_is_red_where_one_did_not_end_well_or_left_nothing(played, tmp_path, lost, ended, reason):
+def test_the_last_job_is_red_and_names_each_that_did_not_end_well_or_left_nothing(
+    played, tmp_path, lost, ended, reasons
+):
     run = played.otherwise(tmp_path, **ended)
-    path = run.artifacts / lost
-    if lost:
+    for path in (run.artifacts / each for each in lost):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert run.job("report").result == "failure", said(run)
-    reasons = matrix_of(run)["status_reasons"]
-    assert any(reason in each for each in reasons), reasons
+    found = matrix_of(run)["status_reasons"]
+    assert [reason for reason in reasons if not any(reason in each for each in found)] == [], found
 
 
 @pytest.mark.parametrize("workflow", ["matrix.yml", "init"])
@@ -186,19 +199,23 @@ def test_pip_itself_installs_what_the_plan_needs(workflow, request, machines, tm
     assert "Successfully installed" in run.ended["plan"].said
 
 
-def test_every_job_of_the_nightly_is_played_and_where_all_is_well_no_issue_is_opened(machines, repository, tmp_path):
-    """Takes half a minute: the nightly provides the cell of nightlies and asks for its issue, as no other workflow."""
+def test_the_nightlys_own_jobs_list_its_cells_and_open_the_issue_on_what_is_left(machines, repository, tmp_path):
+    """What a listed job does is left out: its steps are the device job's of the matrix (test_workflows.py)."""
     asked = tmp_path / "asked"
     gh = machines.programs / "gh"
     toy.write(machines.programs, {"gh": f'#!/bin/sh\necho "$*" >> {asked}\necho []\n'})
     gh.chmod(0o755)
     event = {**PULL_REQUEST, "event_name": "schedule", "event": {}}
-    run = play.Play(WORKFLOWS / "nightly.yml", repository, tmp_path / "run", machines, event)
+    own = {"plan", "issue"}
+    run = play.Play(WORKFLOWS / "nightly.yml", repository, tmp_path / "run", machines, event, only=own.__contains__)
+    left = "evidence-night-device-rocm/night/failure.json"  # of a job whose cell could not be made
+    toy.write(run.artifacts, {left: json.dumps(STOPPED)})
     run.all()
     assert sorted(run.played) == names_of(run, "schedule")
     assert {ended.result for ended in run.ended.values()} == {"success"}, said(run)
-    # all is well and no issue is open: none is written
-    assert [line.split()[:2] for line in asked.read_text().splitlines()] == [["issue", "list"]], said(run)
+    issue = ["issue list", "label list", "label create", "issue create"]
+    assert [" ".join(line.split()[:2]) for line in asked.read_text().splitlines()] == issue, said(run)
+    assert "`uv x` ended with status 2: no disk" in run.ended["issue"].said
 
 
 @pytest.mark.skipif(

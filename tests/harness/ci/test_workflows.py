@@ -14,6 +14,7 @@ yaml = pytest.importorskip("yaml", reason="needs constraints/check.txt: `nox -s 
 ROOT = find_root()
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 MATRIX, INIT = ROOT / ".github" / "workflows" / "matrix.yml", ROOT / "triton_matrix" / "init" / "workflow.yml"
+NIGHTLY = MATRIX.with_name("nightly.yml")
 
 
 def jobs_of(path):
@@ -69,6 +70,13 @@ def without_what_differs(path):
 
 def test_the_workflow_that_init_writes_is_this_repositorys_own():
     assert without_what_differs(INIT) == without_what_differs(MATRIX)
+
+
+def test_the_nightlys_jobs_are_the_matrixs_but_for_the_step_that_each_exists_for():
+    nightly, matrix = jobs_of(NIGHTLY), jobs_of(MATRIX)
+    assert nightly["nightly"]["steps"] == matrix["device"]["steps"]
+    assert nightly["plan"]["steps"][:-1] == matrix["plan"]["steps"][:-1]
+    assert nightly["issue"]["steps"][:-1] == matrix["report"]["steps"][: len(nightly["issue"]["steps"]) - 1]
 
 
 def test_workflows_pin_every_action_by_commit_and_keep_no_credentials():

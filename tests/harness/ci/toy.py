@@ -21,7 +21,6 @@ from .. import light_pytest, standins
 ROOT = find_root(Path(__file__).parent)
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TORCH, TRITON = "2.7.1", "3.3.1"
-NIGHTLY = "2.12.0.dev20261119+rocm7.0"
 TABLE = f"""
 [package]
 name = "tiny"
@@ -43,7 +42,7 @@ python = "{HERE}"
 torch = "nightly"
 triton = "nightly"
 platforms = ["rocm"]
-index = "ADDRESS/rocm"
+index = "http://127.0.0.1:9/rocm" # none of its jobs is played
 requires = ["numpy"]
 why = "tomorrow's"
 
@@ -152,14 +151,9 @@ def anywhere(session):
 
 
 def write_index(folder: Path) -> None:
-    """The indexes of stand-ins: ``pypi``, which comes before the user's own, and ``rocm`` of the nightly cell."""
+    """The index of stand-ins, ``pypi``, which comes before the user's own."""
     torch = standins.torch_that_sees_a_gpu(TORCH)
     standins.write_index(folder / "pypi", [standins.write_wheel(folder / "wheels", "torch", TORCH, [], torch)])
-    torch = standins.torch_that_sees_a_gpu(NIGHTLY, cuda=None, hip="7.0")
-    own = [standins.write_wheel(folder / "nightly", "torch", NIGHTLY, ["triton-rocm==3.7.0"], torch)]
-    own += [standins.write_wheel(folder / "nightly", "triton-rocm", "3.7.0", [], standins.TRITON)]
-    own += [standins.write_wheel(folder / "nightly", "torchvision", "0.27.0.dev20261119+rocm7.0", ["torch"])]
-    standins.write_index(folder / "rocm", own)
 
 
 def environment(config: Path) -> dict[str, str]:
