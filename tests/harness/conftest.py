@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import importlib.util
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 from triton_matrix.base import cells, commands
 from triton_matrix.environments import stamped
 
-from . import guard, light_pytest, parted
+from . import forks, guard, light_pytest, parted
 
 ROOT = Path(__file__).parents[2]
 ENVS = Path(os.environ.get("TRITON_MATRIX_ENVS", ROOT / ".nox" / "codegen"))
@@ -122,9 +121,8 @@ def forking(release_python):
 
         @functools.cache
         def start(release):
-            command = [str(release_python(release)), str(Path(__file__).with_name("forking.py"))]
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-            return processes.enter_context(subprocess.Popen(command, env=plain_environment(), **pipes))
+            modules = ["triton.compiler.code_generator", "triton_matrix.codegen.cli"]
+            return processes.enter_context(forks.start(release_python(release), modules, plain_environment()))
 
         yield start
 
@@ -141,16 +139,6 @@ def usual_environment():
     return plain_environment()
 
 
-def forked(process, argv, folder, **env):
-    """How a verb ended in a fork of a process, which sets these variables; ``.progress`` holds what it wrote to 3."""
-    out, err, progress = (folder / name for name in (".stdout", ".stderr", ".progress"))
-    asked = {"argv": argv, "cwd": str(folder), "out": str(out), "err": str(err), "progress": str(progress)}
-    print(json.dumps({**asked, "env": {"PYTHONPATH": str(ROOT), **env}}), file=process.stdin, flush=True)
-    status = process.stdout.readline()
-    assert status, f"the process for {argv} ended"
-    return subprocess.CompletedProcess(argv, int(status), out.read_text(), err.read_text())
-
-
 @pytest.fixture
 def codegen(release_python, forking, usual_environment, tmp_path):
     """Run the verb ``compile`` in a release, as a process of its own where a test sets variables; gives its end."""
@@ -161,7 +149,7 @@ def codegen(release_python, forking, usual_environment, tmp_path):
             command = [str(release_python(release)), "-m", "triton_matrix", *argv]
             about = {"capture_output": True, "text": True, "timeout": 300, "check": False}
             return subprocess.run(command, cwd=tmp_path, env=env, **about)
-        return forked(forking(release), argv, tmp_path)
+        return forks.forked(forking(release), argv, tmp_path, env, tmp_path)
 
     return run
 

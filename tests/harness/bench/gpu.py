@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import triton_matrix
 
-from .. import light_pytest
+from .. import forks, light_pytest
 
 # kernels that several tests launch, in 10 us: one that computes as it should, one that computes otherwise on 3.9.0
 COPY = """
@@ -263,5 +262,4 @@ class Machine:
         env["PYTHONPATH"] = os.pathsep.join(map(str, [*self._paths, here]))
         env.update({"STAND_IN_UUID": self.folder.name} if self.has_gpu else {}, PYTHONDONTWRITEBYTECODE="1")
         env.update({**light_pytest.WITHOUT, **environ})
-        command = [sys.executable, "-m", "triton_matrix", *arguments]
-        return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False, timeout=60)
+        return forks.run(arguments, self.root, env)

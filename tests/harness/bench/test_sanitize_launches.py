@@ -36,11 +36,24 @@ def _row_ends(x, out):
 """
 
 
+def machine_in(folder):
+    made = Machine(folder / "machine")
+    made.kernels(KERNELS)
+    made.sanitizer = sanitizer_at(folder / "cuda", sys.executable)
+    return made
+
+
 @pytest.fixture
 def machine(tmp_path):
-    made = Machine(tmp_path / "machine")
-    made.kernels(KERNELS)
-    made.sanitizer = sanitizer_at(tmp_path / "cuda", sys.executable)
+    return machine_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A machine after a run whose kernel is sound: how it ended, and its calls."""
+    made = machine_in(tmp_path_factory.mktemp("sound"))
+    made.done = sanitize(made, "_row_copy")
+    made.called = calls(made)
     return made
 
 
@@ -60,13 +73,12 @@ def run_of(machine):
     return json.loads(path.read_text())
 
 
-def test_every_tool_watches_each_launch_and_finds_nothing_in_sound_kernels(machine):
-    done = sanitize(machine, "_row_copy")
-    assert done.returncode == 0, done.stdout + done.stderr
-    run = run_of(machine)
+def test_every_tool_watches_each_launch_and_finds_nothing_in_sound_kernels(sound):
+    assert sound.done.returncode == 0, sound.done.stdout + sound.done.stderr
+    run = run_of(sound)
     assert run["closed"]
     tools = ["memcheck", "racecheck", "synccheck", "initcheck"]
-    assert [given["--tool"] for given, _, _ in calls(machine)] == tools
+    assert [given["--tool"] for given, _, _ in sound.called] == tools
     assert run["launches"] == {f"sanitizer.py::{tool}": {"repository.toys:_row_copy": 1} for tool in tools}
 
 
@@ -90,7 +102,7 @@ def test_errors_are_counted_and_the_first_is_quoted(machine):
     [("_row_lacks", "missing a required argument: 'other'"), ("_row_ends", "it ended its process")],
 )
 def test_a_launch_that_does_not_run_is_never_green_and_the_others_still_run(machine, kernel, said):
-    done = sanitize(machine, kernel, "_row_stray")  # which comes after it
+    done = sanitize(machine, kernel, "_row_stray", more=["--tool", "memcheck", "--tool", "synccheck"])  # comes after it
     assert done.returncode == 1, done.stdout + done.stderr  # what a tool found comes first
     assert "memcheck: 1 error" in done.stdout
     assert "synccheck: " in done.stdout
@@ -99,40 +111,46 @@ def test_a_launch_that_does_not_run_is_never_green_and_the_others_still_run(mach
     assert sanitize(machine, kernel, more=["--tool", "memcheck"]).returncode == 2
 
 
-@pytest.mark.parametrize(
-    ("how", "said"),
-    [
-        ("memcheck is killed", "memcheck: it was ended by signal 9"),
-        ("synccheck sees nothing", "synccheck: it saw no kernel: Error: Target application terminated before first"),
-        ("racecheck hangs", "racecheck: it was ended after 3 s (--seconds)"),
-    ],
-)
-def test_a_tool_that_is_killed_hangs_or_saw_nothing_is_never_green(machine, how, said):
-    done = sanitize(machine, "_row_copy", more=["--seconds", "3"], STAND_IN_SANITIZER=how)
+WAYS = {
+    "memcheck is killed": "memcheck: it was ended by signal 9",
+    "synccheck sees nothing": "synccheck: it saw no kernel: Error: Target application terminated before first",
+    "racecheck hangs": "racecheck: it was ended after 3 s (--seconds)",
+}
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_tool_that_is_killed_hangs_or_saw_nothing_is_never_green(machine, how):
+    more = ["--seconds", "3", "--tool", how.split()[0]]
+    done = sanitize(machine, "_row_copy", more=more, STAND_IN_SANITIZER=how)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert said in done.stdout
+    assert WAYS[how] in done.stdout
+
+
+def test_the_others_are_asked_too_and_the_evidence_is_of_no_good_run(machine):
+    done = sanitize(machine, "_row_copy", STAND_IN_SANITIZER="memcheck is killed")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert WAYS["memcheck is killed"] in done.stdout
+    assert "initcheck: no error" in done.stdout
     assert run_of(machine)["status"] == 1
 
 
-def test_one_tool_alone_leaves_the_evidence_as_it_is(machine):
-    sanitize(machine, "_row_copy")
-    before = run_of(machine)
-    done = sanitize(machine, more=["--tool", "memcheck"])
+def test_one_tool_alone_leaves_the_evidence_as_it_is(sound):
+    before = run_of(sound)
+    done = sanitize(sound, more=["--tool", "memcheck"])
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not every tool was asked" in done.stdout
-    assert run_of(machine) == before
+    assert run_of(sound) == before
 
 
-def test_without_a_gpu_or_a_compute_sanitizer_it_says_so_and_keeps_what_a_gpu_found(machine):
-    sanitize(machine, "_row_copy")
-    before = run_of(machine)
-    machine.has_gpu = False
-    done = sanitize(machine)
+def test_without_a_gpu_or_a_compute_sanitizer_it_says_so_and_keeps_what_a_gpu_found(sound, monkeypatch):
+    before = run_of(sound)
+    with monkeypatch.context() as patch:
+        patch.setattr(sound, "has_gpu", False)
+        done = sanitize(sound)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert "needs a GPU" in done.stderr
-    machine.has_gpu = True
-    machine.sanitizer.unlink()
-    done = sanitize(machine)
+    monkeypatch.setattr(sound, "sanitizer", sound.folder / "none")
+    done = sanitize(sound)
     assert done.returncode == 3
     assert "compute-sanitizer is not there" in done.stderr
-    assert run_of(machine) == before
+    assert run_of(sound) == before

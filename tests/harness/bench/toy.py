@@ -8,7 +8,7 @@ from pathlib import Path
 
 import triton_matrix
 
-from .. import light_pytest
+from .. import forks, light_pytest
 
 CELLS = """[package]
 name = "toy"
@@ -55,24 +55,25 @@ def test_it(record, row):
 
 def bench(root, *arguments, paths=(), **variables):
     """Run the verb; gives the finished process."""
-    command, env = asked(*arguments, paths=paths, **variables)
-    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+    argv, env = asked(*arguments, paths=paths, **variables)
+    return forks.run(argv, root, env)
 
 
 def started(root, *arguments):
     """The verb's process, which runs."""
-    command, env = asked(*arguments)
+    argv, env = asked(*arguments)
+    command = [sys.executable, "-m", "triton_matrix", *argv]
     return subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def asked(*arguments, paths=(), **variables):
-    """The verb's command and environment."""
+    """The verb's arguments and environment."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_", "PYTEST", "NOX"))}
     here = Path(triton_matrix.__file__).resolve().parents[1]
     env["PYTHONPATH"] = os.pathsep.join(map(str, [*paths, here]))
     fixed = ["--level", "interpreter", "--budget", "0.001"] if "--level" not in arguments else []
     env.update(light_pytest.WITHOUT, **variables)
-    return [sys.executable, "-m", "triton_matrix", "bench", *fixed, *arguments], env
+    return ["bench", *fixed, *arguments], env
 
 
 def written(root, cell="ambient"):

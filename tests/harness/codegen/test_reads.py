@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from ..conftest import ROOT, forked
+from ..conftest import ROOT, plain_environment
+from ..forks import forked
 
 KERNEL = """\
 import triton
@@ -95,8 +96,9 @@ def compiled(forking, tmp_path):
         out = tmp_path / "out.json"
         command = ["compile", "--launches", tmp_path / "launches", "--target", "hip:gfx942", "--quiet", "--json", out]
         command += ["--cache", tmp_path / "kept", "--progress", "3", *options]
-        variables["PYTHONPATH"] = f"{tmp_path}:{ROOT}:{tmp_path / 'later'}"
-        done = forked(forking("3.9.0"), list(map(str, command)), tmp_path, **variables)
+        path = f"{tmp_path}:{ROOT}:{tmp_path / 'later'}"
+        env = {**plain_environment(), "PYTHONPATH": path, **variables}
+        done = forked(forking("3.9.0"), list(map(str, command)), tmp_path, env, tmp_path)
         assert done.returncode == 0, done.stderr
         told = (tmp_path / ".progress").read_text().splitlines()
         count = [line.split()[1] for line in told if line.startswith("compiled")]

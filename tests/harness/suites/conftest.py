@@ -11,7 +11,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import pytest
 from triton_matrix import __main__ as verbs
 from triton_matrix.base.cells import find_root
 
-from .. import light_pytest, standins
+from .. import forks, light_pytest, standins
 
 ROOT = find_root()
 TABLE = """
@@ -98,18 +97,8 @@ class Checkout:
         return {**kept, **fixed, **self.environ, **more}
 
     def verb(self, name, *arguments, python=None, **env):
-        command = [
-            python or sys.executable,
-            "-m",
-            "triton_matrix",
-            name,
-            "--root",
-            str(self.root),
-            *map(str, arguments),
-        ]
-        return subprocess.run(
-            command, env=self.env(**env), cwd=self.root / "tests", capture_output=True, text=True, check=False
-        )
+        argv, env = [name, "--root", str(self.root), *map(str, arguments)], self.env(**env)
+        return forks.run(argv, self.root / "tests", env, python or sys.executable)
 
     def run(self, *arguments, cell="small", **env):
         return self.verb("run", "--cell", cell, *arguments, **env)

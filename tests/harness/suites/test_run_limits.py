@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HANGS = "def test_hangs():\n    while True: pass\ndef test_after(): pass\n"
+HANGS = "import time\ndef test_hangs():\n    while True: time.sleep(0.01)\ndef test_after(): pass\n"
 
 
 @pytest.fixture
@@ -60,8 +60,16 @@ def test_without_pytest_timeout_a_test_that_hangs_ends_the_level_and_is_named(ha
     assert "test_hangs.py::test_hangs" in said
 
 
-# one call of C code that never comes back to Python, as a launch of a kernel that never ends
-NEVER_BACK = "import collections, itertools\ndef test_hangs(): collections.deque(itertools.repeat(1), maxlen=0)\n"
+# one call of C code that never comes back to Python, as a launch of a kernel that never ends: the second lock waits
+NEVER_BACK = """
+import ctypes
+
+def test_hangs():
+    c, mutex = ctypes.PyDLL(None), ctypes.create_string_buffer(256)
+    c.pthread_mutex_init(mutex, None)
+    c.pthread_mutex_lock(mutex)
+    c.pthread_mutex_lock(mutex)
+"""
 
 
 def test_a_test_that_never_comes_back_to_python_ends_the_level_and_is_named(hanging):
@@ -91,7 +99,7 @@ def test_a_test_may_have_a_limit_of_its_own(hanging, marker):
 def test_a_level_that_takes_too_long_is_ended_and_what_was_running_is_named(hanging, where):
     checkout = hanging(timeout=600, level_timeout=4)
     if where == "at import":
-        checkout.write("test_hangs.py", "while True: pass\n")
+        checkout.write("test_hangs.py", "import time\nwhile True: time.sleep(0.01)\n")
     begun = time.monotonic()
     done = checkout.run()
     assert time.monotonic() - begun < 60
