@@ -240,6 +240,6 @@ def test_a_compiler_that_hangs_is_said_with_the_stage_it_is_to_make(codegen, tmp
     launch.write_text(
         f'kernel = "{LAUNCHES / "broken.py"}:copy"\nargs = {{x_ptr = "*fp32", n = 64}}\nconstexprs.BLOCK = 64'
     )
-    asked = ("--launches", launch, "--target", "cuda:80", "--no-cache", "--compile-seconds", "4")
+    asked = ("--launches", launch, "--target", "cuda:80", "--no-cache", "--compile-seconds", "2")
     done = codegen("3.9.0", *asked, TRITON_PTXAS_PATH=os.fspath(ptxas))
-    assert "does not compile: the compiler took more than 4 s to make cubin" in done.stdout
+    assert "does not compile: the compiler took more than 2 s to make cubin" in done.stdout
