@@ -100,7 +100,8 @@ def faults(session: nox.Session) -> None:
 
 def run_tests(session: nox.Session, marked: str, *more: str) -> None:
     """Those of the project's own tests that a mark selects, on all cores; what stands behind ``--`` says otherwise."""
-    # to compile takes each worker half of its start, and some shells forbid to keep it, as tests forbid what they start
+    # else each worker compiles all tests, and each of thousands of processes the harness: some shells forbid Python to
+    # keep what it compiled, and some tests do
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
     session.run("python", "-m", "compileall", "-q", "triton_matrix", "liger_kernel")
     chosen = session.posargs or [*OWN_TESTS, "-m", marked, *WORKERS]

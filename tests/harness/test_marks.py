@@ -56,7 +56,7 @@ def outcomes(tmp_path):
     """Run those tests beside this folder's conftest, as a mark selects them; gives (name -> outcome, what it said)."""
     folder = tmp_path / "tests" / "harness"
     folder.mkdir(parents=True)
-    for name in ("conftest.py", "guard.py", "light_pytest.py", "parted.py"):
+    for name in ("conftest.py", "forks.py", "guard.py", "light_pytest.py", "parted.py"):
         (folder / name).write_text((ROOT / "tests" / "harness" / name).read_text())
     (tmp_path / "constraints").mkdir()
     (tmp_path / "constraints" / "cells.toml").write_text((ROOT / "constraints" / "cells.toml").read_text())
