@@ -242,11 +242,16 @@ def _below(top: Path) -> Iterator[Path]:
     """Every file below a folder. A link to a folder that it lies in is not followed again."""
     for folder, below, names in os.walk(top, followlinks=True):
         here = Path(folder)
-        inside = [name for name in below if not _is(name, _LEFT_BEHIND)]
+        inside = [name for name in below if not left_behind(name)]
         links = {name for name in inside if (here / name).is_symlink()}
         around = {here.resolve(), *here.resolve().parents} if links else set()
         below[:] = [name for name in inside if name not in links or (here / name).resolve() not in around]
         yield from (here / name for name in names if not name.startswith("."))
+
+
+def left_behind(name: str) -> bool:
+    """Whether a folder of this name is what tools leave among sources."""
+    return _is(name, _LEFT_BEHIND)
 
 
 def _is(name: str, patterns: Iterable[str]) -> bool:

@@ -158,7 +158,9 @@ def _contents(requirements: Iterable[str]) -> list[str]:
         read = [
             each
             for each in inside
-            if each.name not in ("build", "dist") and each.name[0] != "." and not (each / "pyvenv.cfg").is_file()
+            if each.name not in ("build", "dist")
+            and not sources.left_behind(each.name)
+            and not (each / "pyvenv.cfg").is_file()
         ]
         lines.append(f"{_CONTENT}{path}: {sources.digest(read, path.parent)}")
     return lines

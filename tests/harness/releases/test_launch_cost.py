@@ -72,6 +72,7 @@ def mine(x_ptr, n, steps, SIZE: tl.constexpr):
 # 40 s: two Tritons, each asked twice
 @pytest.mark.timeout(300)
 def test_real_tritons_are_timed_without_a_gpu_and_a_launch_file_is_judged(release_python, tmp_path, capfd):
+    """Takes 12 s: two Tritons compile, and each launch is timed often enough to tell them apart."""
     for release in ("3.2.0", "3.9.0"):
         release_python(release)
     (tmp_path / "mine.py").write_text(KERNEL)

@@ -131,6 +131,7 @@ def test_the_file_holds_what_lies_in_other_modules_and_shows_the_change_alone(fo
 # 20 s: uv makes two environments, as whoever gets the file lets it; the network may not give them
 @pytest.mark.timeout(300)
 def test_uv_runs_the_file_in_both_tritons_in_a_bare_environment(folder, asked):
+    """Takes 11 s: uv makes an environment of each Triton, as it does for who gets the file."""
     compiled(folder)
     assert asked(folder, "3.3.1", "3.9.0", "--target", "cuda:90", "--metric", "instructions")[0] == 0
     path = folder / "out" / "mine.py"

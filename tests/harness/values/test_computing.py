@@ -97,6 +97,7 @@ def test_a_launch_that_ends_its_process_has_crashed_and_the_others_are_computed(
 
 
 def test_what_takes_too_long_in_all_is_late_and_no_fault_of_its_launch(pythons, launch, tensor, tmp_path):
+    """Takes 10 s: the time that all have together, which ends while the first hangs."""
     good = launch("before", {"x": tensor("u8", [4]), "out": tensor("i32", [4])}, BLOCK=4)
     request = {"launches": [launch("hangs", {"out": tensor("i32", [1])}), good], "seconds": 1000}
     found = computing._of_one(pythons["3.9.0"], request, tmp_path / "out", 10)

@@ -131,7 +131,10 @@ def test_of_a_sample_the_programs_that_ran_are_counted(counted):
 
 
 def test_of_a_program_that_does_not_end_nothing_counts(child, tensor, tmp_path):
-    """In the second that the launch has, one program ends, one waits and one still runs; each did its dot."""
+    """In the second that the launch has, one program ends, one waits and one still runs; each did its dot.
+
+    Takes 10 s: such a program's process is waited for before it is ended.
+    """
     args = {"x": tensor("fp16", [32, 32]), "out": tensor("fp32", [32, 32]), "flag": tensor("i32", [4])}
     asked = {"name": "late", "kernel": f"{KERNELS}:one_ends", "grid": [3], "args": args, "constexprs": {"BLOCK": 32}}
     row = child(NEWEST, tmp_path, [asked], seconds=1)["late"].row
