@@ -240,7 +240,6 @@ def _pipelined(problem: _Problem, chosen: Settings) -> list[Launch]:
 
 def _ahead(problem: _Problem, chosen: Settings) -> list[Launch]:
     n_cols, dtype, split = problem.n_cols, problem.types.x, cdiv(problem.n_cols, chosen.block_n)
-    waits = split > 1 and problem.switches.get("NEED_DX", True)
     shape = {
         "SPLIT": split,
         "PART": part(n_cols, split, dtype),
@@ -250,10 +249,10 @@ def _ahead(problem: _Problem, chosen: Settings) -> list[Launch]:
         "STAGES": chosen.stages,
     }
     if problem.direction == "backward":
-        shape["BEHIND"] = chosen.behind if waits else 0
+        shape["BEHIND"] = chosen.behind if split > 1 and problem.switches["NEED_DX"] else 0
     elif split == 1:
         raise ValueError(f"block_n is {chosen.block_n}; forward shares rows of {n_cols} columns, in smaller blocks")
-    return [_shared_rows_launch(problem, chosen, shape, problem.n_rows * split if waits else 0)]
+    return [_shared_rows_launch(problem, chosen, shape, problem.n_rows * split if split > 1 else 0)]
 
 
 def _pairs(problem: _Problem, chosen: Settings) -> list[Launch]:

@@ -8,7 +8,7 @@ not there, or the linter names the release too. Any other failure of a guess is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,15 @@ class Kernel:
 
     def is_too_large(self) -> bool:
         """Whether its guess took longer than it may."""
-        return any(why.endswith(TOO_LARGE) for texts in self.reasons.values() for why in texts.values())
+        return too_large(self._said())
 
     def is_out_of_time(self) -> bool:
         """Whether the time for guesses was over before it was asked on every release."""
-        return any(why == OUT_OF_TIME for texts in self.reasons.values() for why in texts.values())
+        return out_of_time(self._said())
+
+    def _said(self) -> Iterator[dict[str, str]]:
+        """Its reasons, as entries of a release have them."""
+        return ({"reason": why} for texts in self.reasons.values() for why in texts.values())
 
     @property
     def works_nowhere(self) -> bool:

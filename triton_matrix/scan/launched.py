@@ -29,7 +29,7 @@ def kernels(
     Returns:
         beside them, a sentence where launches of other packages' kernels were captured, which are left out.
     """
-    for folder in (launches / BROUGHT, launches / bounds.GUESSED, guesses):  # they lay there until 2026-11-30
+    for folder in (launches / BROUGHT, guesses):
         shutil.rmtree(folder, ignore_errors=True)
     how: dict[str, str] = {}
     others: set[str] = set()
