@@ -202,7 +202,8 @@ def test_forward_of_shared_rows_whose_sums_are_there(n_cols, dtype, sums_are_the
     settings = replace(FORWARD, block_n=32, num_warps=1)
     (launch,) = forward_plan(9, n_cols, NAMES[dtype], few(n_cols, settings), settings=settings)
     values = {"X": x, "W": w, "B": b, "Y": torch.empty_like(x), "n_rows": 9, "eps": 1e-6}
-    values |= {name: torch.full((9,), float("nan")) for name in ("Mean", "RSTD")}
+    # 3.0's interpreter stores a scalar whatever the mask says: what the first passes do not have lies before the rows
+    values |= {name: torch.full((3 * 9,), float("nan"))[2 * 9 :] for name in ("Mean", "RSTD")}
     launch_twice(launch, values)
     wide = x.double()
     rstd = (wide.var(1, correction=0) + 1e-6).rsqrt()
