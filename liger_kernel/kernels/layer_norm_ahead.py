@@ -108,8 +108,10 @@ def _layer_norm_forward_ahead_kernel(
     for number in pipelined(group, n_rows + 2 * n_groups, n_groups, num_stages=STAGES):
         following = number + 0 * group  # in an interpreter a loop counts in numbers of Python, which have no type
         start = following.to(tl.int64) * row_words
-        x_next = tl.load(x_words + (start + cols), mask=mask & (following + 0 * inside < n_rows), other=0)
-        sample = tl.load(x_words + (start + sampled), mask=following + 0 * sampled < n_rows, other=0)
+        x_next = tl.load(
+            (x_words + (start + part * part_words)) + inside, mask=mask & (following + 0 * inside < n_rows), other=0
+        )
+        sample = tl.load((x_words + start) + sampled, mask=following + 0 * sampled < n_rows, other=0)
         row = following - 2 * n_groups
         slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
         words = peek(slots, lanes, SPLIT)
@@ -143,7 +145,7 @@ def _layer_norm_forward_ahead_kernel(
         tl.store(Mean + rows, mean, mask=first_part)
         tl.store(RSTD + rows, rstd, mask=first_part)
         zero = (rstd < 0.0).to(tl.int32)  # of which no compiler knows that no rstd is negative
-        y_words = as_words(Y, PACK) + (row.to(tl.int64) * row_words + cols)
+        y_words = (as_words(Y, PACK) + (row.to(tl.int64) * row_words + part * part_words)) + inside
         wanted = mask & (row + 0 * inside >= 0)
         first = (half_after(x, X, zero, 0) - mean) * rstd
         if HAS_W:
@@ -235,12 +237,12 @@ def _layer_norm_backward_ahead_kernel(
     # lint: allow not-portable (the name of tl.range or range, which every release takes)
     for number in pipelined(group, n_rows + BEHIND * n_groups, n_groups, num_stages=STAGES):
         following = number + 0 * group  # in an interpreter a loop counts in numbers of Python, which have no type
-        offsets = following.to(tl.int64) * row_words + cols
+        start = following.to(tl.int64) * row_words + part * part_words
         wanted = mask
         if BEHIND > 0:
             wanted = mask & (following + 0 * inside < n_rows)
-        dy_next = tl.load(dy_words + offsets, mask=wanted, other=0)
-        x_next = tl.load(x_words + offsets, mask=wanted, other=0)
+        dy_next = tl.load((dy_words + start) + inside, mask=wanted, other=0)
+        x_next = tl.load((x_words + start) + inside, mask=wanted, other=0)
         row = following - BEHIND * n_groups
         if exchanges:
             slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
@@ -316,7 +318,7 @@ def _layer_norm_backward_ahead_kernel(
             zero = zero_after(c2, rstd)
             k2 = c2 * (1.0 / N_COLS) * rstd * rstd * rstd
             k1 = c1 * (1.0 / N_COLS) * rstd
-            dx_words = as_words(dX, PACK) + (row.to(tl.int64) * row_words + cols)
+            dx_words = (as_words(dX, PACK) + (row.to(tl.int64) * row_words + part * part_words)) + inside
             wanted = mask
             if BEHIND > 0:
                 wanted = mask & (row + 0 * inside >= 0)

@@ -78,7 +78,8 @@ def _layer_norm_forward_pipelined_kernel(
     part = tl.program_id(0) % SPLIT
     group = tl.program_id(0) // SPLIT
     n_groups = tl.num_programs(0) // SPLIT
-    cols = tl.expand_dims(part * block_words + tl.arange(0, block_words), 0)
+    inside = tl.expand_dims(tl.arange(0, block_words), 0)
+    cols = part * block_words + inside
     mask = cols < row_words
     lanes = tl.arange(0, LANES)
     # the last part may be shorter
@@ -101,8 +102,8 @@ def _layer_norm_forward_pipelined_kernel(
     x = tl.zeros([1, block_words], tl.int32)
     # lint: allow not-portable (the name of tl.range or range, which every release takes)
     for following in pipelined(group, n_rows + n_groups, n_groups, num_stages=STAGES):
-        offsets = following.to(tl.int64) * row_words + cols
-        x_next = tl.load(x_words + offsets, mask=mask & (following < n_rows), other=0)
+        start = following.to(tl.int64) * row_words + part * block_words
+        x_next = tl.load((x_words + start) + inside, mask=mask & (following < n_rows), other=0)
         # Both sums in one walk over the words, about the mean of a few elements: a mean far from zero costs them no
         # digits, nor does one huge element, and a row without variance has none.
         origin = tl.sum(sample_coming.to(tl.float32), axis=0) / n_sampled
@@ -140,8 +141,8 @@ def _layer_norm_forward_pipelined_kernel(
         if HAS_B:
             first = first + held_half(b_first, B, zero, 0)
             second = second + held_half(b_second, B, zero, 1)
-        offsets = row.to(tl.int64) * row_words + cols
-        tl.store(y_words + offsets, pack_halves(first, second, Y), mask=mask & (row >= 0))
+        start = row.to(tl.int64) * row_words + part * block_words
+        tl.store((y_words + start) + inside, pack_halves(first, second, Y), mask=mask & (row >= 0))
         x = not_before(x_next, zero, 2)
 
 
@@ -186,7 +187,8 @@ def _layer_norm_backward_pipelined_kernel(
     part = tl.program_id(0) % SPLIT
     group = tl.program_id(0) // SPLIT
     n_groups = tl.num_programs(0) // SPLIT
-    cols = tl.expand_dims(part * block_words + tl.arange(0, block_words), 0)
+    inside = tl.expand_dims(tl.arange(0, block_words), 0)
+    cols = part * block_words + inside
     mask = cols < row_words
     lanes = tl.arange(0, LANES)
     dy_words = as_words(dY, 2)
@@ -212,9 +214,9 @@ def _layer_norm_backward_pipelined_kernel(
         behind = 0
     # lint: allow not-portable (the name of tl.range or range, which every release takes)
     for following in pipelined(group, n_rows + behind, n_groups, num_stages=STAGES):
-        offsets = following.to(tl.int64) * row_words + cols
-        dy_next = tl.load(dy_words + offsets, mask=mask & (following < n_rows), other=0)
-        x_next = tl.load(x_words + offsets, mask=mask & (following < n_rows), other=0)
+        start = following.to(tl.int64) * row_words + part * block_words
+        dy_next = tl.load((dy_words + start) + inside, mask=mask & (following < n_rows), other=0)
+        x_next = tl.load((x_words + start) + inside, mask=mask & (following < n_rows), other=0)
         mean = mean_coming
         rstd = rstd_coming
         ahead = following + n_groups
@@ -268,8 +270,8 @@ def _layer_norm_backward_pipelined_kernel(
             k2 = c2 / N_COLS * rstd * rstd
             dx_first = g_first * rstd - (x_first * k2 + k1)
             dx_second = g_second * rstd - (x_second * k2 + k1)
-            offsets = row.to(tl.int64) * row_words + cols
-            tl.store(as_words(dX, 2) + offsets, pack_halves(dx_first, dx_second, dX), mask=mask & (row >= 0))
+            start = row.to(tl.int64) * row_words + part * block_words
+            tl.store((as_words(dX, 2) + start) + inside, pack_halves(dx_first, dx_second, dX), mask=mask & (row >= 0))
         if exchanges:
             dy = dy_next
             x = x_next

@@ -204,15 +204,15 @@ def _layer_norm_backward_split_kernel(
     x = tl.zeros([1, block_words], x_words.dtype.element_ty)
     mean = 0.0
     rstd = 0.0
-    offsets = group.to(tl.int64) * row_words + cols
-    dy_next = tl.load(dy_words + offsets, mask=mask, other=0)
-    x_next = tl.load(x_words + offsets, mask=mask, other=0)
+    start = group.to(tl.int64) * row_words
+    dy_next = tl.load((dy_words + start) + cols, mask=mask, other=0)
+    x_next = tl.load((x_words + start) + cols, mask=mask, other=0)
     for following in range(group, n_rows + n_groups, n_groups):
         coming = following + n_groups
-        offsets = coming.to(tl.int64) * row_words + cols
+        start = coming.to(tl.int64) * row_words
         if early:
-            dy_coming = tl.load(dy_words + offsets, mask=mask & (coming < n_rows), other=0)
-            x_coming = tl.load(x_words + offsets, mask=mask & (coming < n_rows), other=0)
+            dy_coming = tl.load((dy_words + start) + cols, mask=mask & (coming < n_rows), other=0)
+            x_coming = tl.load((x_words + start) + cols, mask=mask & (coming < n_rows), other=0)
         row = following - n_groups
         if NEED_DX:
             slots = Exchange + row.to(tl.int64) * SPLIT
@@ -231,8 +231,8 @@ def _layer_norm_backward_split_kernel(
             publish(slot, c1_part, c2_part, following < n_rows)
         if not early:
             # here their registers and those of the sums are not wanted at once
-            dy_coming = tl.load(dy_words + offsets, mask=mask & (coming < n_rows), other=0)
-            x_coming = tl.load(x_words + offsets, mask=mask & (coming < n_rows), other=0)
+            dy_coming = tl.load((dy_words + start) + cols, mask=mask & (coming < n_rows), other=0)
+            x_coming = tl.load((x_words + start) + cols, mask=mask & (coming < n_rows), other=0)
         if PACK == 2 and TRITON_2:
             mean = tl.load(Mean + row, mask=row >= 0, other=0.0)
             rstd = tl.load(RSTD + row, mask=row >= 0, other=0.0)

@@ -161,7 +161,7 @@ def half_after(words, pointer, zero, HALF: tl.constexpr):
     elif pointer.dtype.element_ty == tl.float32:
         element = words
     else:
-        element = half(words ^ zero, pointer, HALF)
+        element = half(words ^ -zero, pointer, HALF)
     return element
 
 
@@ -182,10 +182,11 @@ def kept(words):
 def not_before(words, zero, PACK: tl.constexpr):
     """The words, which no compiler can unpack before it knows `zero`, an int32 scalar that is 0.
 
-    Two uses of a row would otherwise share one unpacking, whose result is then kept from the first to the second.
+    Two uses of a row would otherwise share one unpacking, whose result is then kept from the first to the second. The
+    zero is negated, since a compiler knows of many that they are 0 or 1: such a one would leave it the upper half.
     """
     if PACK == 2:
-        words = words ^ zero
+        words = words ^ -zero
     return words
 
 

@@ -1,0 +1,28 @@
+"""What the LayerNorm's kernels need of every compiler, where all releases alike would else fall short of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+KERNEL = Path(__file__).parents[3] / "liger_kernel/kernels/layer_norm_packed.py"
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+@pytest.mark.parametrize("release", ["3.0.0", "3.9.0"])
+def test_both_halves_of_a_word_are_unpacked_anew_in_each_pass(codegen, tmp_path, release, dtype):
+    """A compiler that kept one half of 24 words from pass to pass would spill most of them."""
+    pointers = "\n".join(f'{name} = "*{dtype}"' for name in "XWBY")
+    launch = tmp_path / "launch.toml"
+    launch.write_text(
+        f'kernel = "{KERNEL}:_layer_norm_forward_packed_kernel"\n'
+        f'[args]\n{pointers}\nMean = "*fp32"\nRSTD = "*fp32"\nn_rows = "i32"\neps = "fp32"\n'
+        "[constexprs]\nN_COLS = 24576\nCHUNKS = 3\nBLOCK_N = 8192\nHAS_W = true\nHAS_B = true\n"
+        "[options]\nnum_warps = 16\nmaxnreg = 64\n"
+    )
+    out = tmp_path / "out.json"
+    done = codegen(release, "--launches", launch, "--target", "cuda:90", "--no-cache", "--json", out)
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(out.read_text())["entries"]
+    assert entry["metrics"]["registers"] <= 64
+    assert entry["metrics"]["spill_stores"] == 0
