@@ -10,6 +10,7 @@ import contextlib
 import math
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -28,7 +29,7 @@ from .diagnostics import OUTSIDE
 BATCH = 16  # results measured together: one disassembler start each, and no more than this many binaries in memory
 REFUSED = "cannot be asked: "  # begins the reason of a launch that does not fit its kernel
 TOO_LARGE = "a guess at these sizes is too large"  # ends the reason of a guess that took longer than it may
-OUT_OF_TIME = "the time for guesses was over"  # the reason of one that was not begun
+OUT_OF_TIME = "the time was over"  # the reason of one that was not begun
 _KEPT_STAGES = ("cubin", "amdgcn")
 Rows = list[tuple[Configuration, Result]]
 
@@ -44,7 +45,8 @@ class Settings:
         import_seconds, compile_seconds: after which loading or compiling one configuration is taken to hang.
         guesses: the launches are guesses: the smallest of a tuner's configurations come first, each is compiled once,
             and what takes longer than ``compile_seconds`` is too large, which is kept.
-        seconds: what is not begun by then is not asked; None: all is.
+        seconds: what is not begun by then is not asked, each is compiled once, and every kernel has one launch
+            compiled before any has two; None: all is.
     """
 
     source_root: Optional[Path] = None
@@ -54,6 +56,11 @@ class Settings:
     compile_seconds: float = worker.COMPILE_SECONDS
     guesses: bool = False
     seconds: Optional[float] = None
+
+    @property
+    def repeats(self) -> int:
+        """How often what takes long is compiled, for its time."""
+        return 1 if self.guesses or self.seconds is not None else worker.REPEATS
 
 
 def compile_all(
@@ -76,10 +83,14 @@ def compile_all(
     batch = _Batch(done)
     until = time.monotonic() + settings.seconds if settings.seconds is not None else math.inf
     broken: dict[str, Result] = {}  # by kernel: why importing it does not end well on any target
-    groups: dict[tuple[str, Optional[Path]], list[int]] = {}
+    groups: dict[tuple[int, str, Optional[Path]], list[int]] = {}
+    turns: Counter[tuple[str, str]] = Counter()
     for index, configuration in enumerate(configurations):
-        groups.setdefault((configuration.target, file_of(configuration.kernel)), []).append(index)
-    for (name, _), indices in groups.items():
+        name, kernel = configuration.target, configuration.kernel
+        turn = turns[name, kernel] if settings.seconds is not None else 0
+        turns[name, kernel] += 1
+        groups.setdefault((turn, name, file_of(kernel)), []).append(index)
+    for (_, name, _), indices in sorted(groups.items(), key=lambda item: item[0][0]):
         why = unknown_to(targets.parse(name), triton.__version__)
         if why:
             for index in indices:
@@ -301,4 +312,4 @@ def _compile_one(
             result.stages = {name: result.stages[name] for name in _KEPT_STAGES if name in result.stages}
             return result
 
-        send(("result", worker.timed(compile_it, log, repeats=1 if settings.guesses else worker.REPEATS)))
+        send(("result", worker.timed(compile_it, log, repeats=settings.repeats)))
