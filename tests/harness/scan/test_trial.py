@@ -36,8 +36,9 @@ def test_what_the_time_does_not_allow_to_try_is_not_said_to_help(scan, monkeypat
     left = iter((600.0,))  # for asking each once
     monkeypatch.setattr(run.Scan, "_left", lambda self, share=1.0, guesses=True: next(left, 0.0))
     kernel = SOURCE.format(body="tl.load(x_ptr + at) * M").replace("BLOCK: tl.constexpr", "BLOCK: tl.constexpr, M=N")
-    _, found, _ = scan(f"from helpers.sizes import N\n{kernel}", **{"lib/helpers/sizes.py": "N = 4"})
+    _, found, said = scan(f"from helpers.sizes import N\n{kernel}", **{"lib/helpers/sizes.py": "N = 4"})
     assert not [each for each in found["said"] if "was tried" in each]
+    assert said.err.count("[1/1] triton 3.4.0") == 1  # nor is an environment made for it
 
 
 def test_kernels_that_use_another_package_s_follow_it(scan, monkeypatch):
