@@ -212,12 +212,15 @@ def of_device(target: Target) -> dict[str, Any]:
 
 
 def tell_real(target: Target) -> None:
-    """Let the torch that is installed describe ``target`` where it is asked about the GPU."""
+    """Let the torch that is installed describe ``target`` where it is asked about the GPU.
+
+    The version that it was built for stays: torchvision holds its own against it.
+    """
     torch = sys.modules["torch"]
     for dotted, value in of_device(target).items():
         *path, name = dotted.split(".")[1:]
         owner: Any = torch
         for part in path:
             owner = getattr(owner, part, None)
-        if owner is not None:
+        if owner is not None and not (isinstance(value, str) and isinstance(getattr(owner, name, None), str)):
             setattr(owner, name, value)
