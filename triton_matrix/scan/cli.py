@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
     envs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         scanned = bring(options.what, Path(scratch) / "source")
-        python = interpreter.newer(scanned.project, bool(guess.kernels(scanned.root)[1]))
+        python = interpreter.newer(scanned.project, not guess.can_read(scanned.root))
         if python:
             return interpreter.again(python, argv, envs)
         out = (options.out or _reports(options.what) / "scan" / scanned.title).resolve()
