@@ -11,7 +11,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -124,14 +124,15 @@ def _of_file(file: Path) -> tuple[list[Kernel], str, set[str]]:
     tree, problem = _parsed(file)
     if tree is None:
         return [], problem, set()
-    tuned, definitions, called = _tuned(tree), [], set()
+    configured, definitions, called = _names_set([tree], "Config"), [], set()
     functions = dict(_functions(tree.body, ""))
     helpers = {name: node for name, node in functions.items() if _is_jit(node)}
     for name, node in functions.items():
         if _is_jit(node):
             called |= _called(node)
         if _is_kernel(node):
-            definitions.append(Kernel(name, file, node.lineno, _launch(f"{file}:{name}", node, tuned, helpers)))
+            launch = _launch(f"{file}:{name}", node, _tuned(node, configured), helpers)
+            definitions.append(Kernel(name, file, node.lineno, launch))
     return definitions, "", called
 
 
@@ -178,19 +179,29 @@ def _method_calls(node: ast.AST) -> Iterator[Any]:
             yield call
 
 
-def _tuned(tree: ast.Module) -> set[str]:
-    """Every name that a tuner's configuration or a heuristic of the file may set."""
+def _names_set(nodes: Iterable[ast.AST], by: str) -> set[str]:
+    """Every name that calls of ``Config``, or of ``heuristics``, in these nodes may set."""
     names: set[str] = set()
-    for call in _nodes(tree):
-        if isinstance(call, ast.Call) and any(name in ast.dump(call.func) for name in ("'Config'", "'heuristics'")):
+    for call in (each for node in nodes for each in _nodes(node)):
+        if isinstance(call, ast.Call) and f"'{by}'" in ast.dump(call.func):
             tables = [table for table in _nodes(call) if isinstance(table, ast.Dict)]
             keys = [key.value for table in tables for key in table.keys if isinstance(key, ast.Constant)]
             names |= {key for key in keys if isinstance(key, str)}
     return names
 
 
+def _tuned(node: ast.FunctionDef, configured: set[str]) -> set[str]:
+    """The names that a kernel's own tuner and heuristics may set.
+
+    Args:
+        configured: what all configurations of the file set, of which its own may be some that stand apart from it.
+    """
+    said = "".join(ast.dump(each) for each in node.decorator_list)
+    apart = configured if "'autotune'" in said and "'Config'" not in said else set()
+    return _names_set(node.decorator_list, "heuristics") | _names_set(node.decorator_list, "Config") | apart
+
+
 def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Mapping[str, ast.FunctionDef]) -> str:
-    tunes = any("'autotune'" in ast.dump(each) or "'heuristics'" in ast.dump(each) for each in node.decorator_list)
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     positional = [*node.args.posonlyargs, *node.args.args]
     defaulted = {each.arg for each in positional[len(positional) - len(node.args.defaults) :]}
@@ -204,7 +215,7 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Map
     for each in parameters:
         name = each.arg
         if each.annotation is not None and "constexpr" in ast.dump(each.annotation):
-            if name not in defaulted and not (tunes and name in tuned):
+            if name not in defaulted and name not in tuned:
                 constexprs[name] = _constant(name, name in sizes, name in counts)
         elif name in descriptors:
             args[name] = f"tensordesc<bf16[{', '.join(['64'] * descriptors[name])}]>"
