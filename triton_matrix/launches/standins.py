@@ -13,6 +13,7 @@ import ast
 import functools
 import importlib.machinery
 import importlib.metadata
+import inspect
 import sys
 import sysconfig
 import types
@@ -243,6 +244,18 @@ class strictly:
 
     def __exit__(self, *raised: Any) -> None:
         _strict[0] = False
+
+
+def keep_from_inspect() -> None:
+    """Let ``inspect`` say of a stand-in's source that it is not here; it would complain of a type."""
+    file_of = inspect.getfile
+
+    def getfile(value: Any) -> str:
+        if type(value) is StandIn:
+            value._refuse("the source of ")
+        return file_of(value)
+
+    setattr(inspect, "getfile", getfile)  # noqa: B010  (a function to type checkers)
 
 
 def place() -> str:

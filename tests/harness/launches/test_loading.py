@@ -224,6 +224,14 @@ def test_the_version_of_what_is_not_installed_costs_the_names_that_follow_from_i
     assert "mine.py:5 needs the version of bnb, and bnb is not installed here" in entries[0]["reason"]
 
 
+def test_the_source_of_what_is_not_installed_costs_the_names_that_follow_from_it(ask):
+    source = HEAD + "import inspect\nimport torch\nTEXT = inspect.getsource(torch._inductor.config)\nLONG = len(TEXT)\n"
+    status, entries, _ = ask(NEWEST, {"mine.py": source + COPY})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
+    _, entries, _ = ask(NEWEST, {"mine.py": source + COPY.replace("x * 2", "x * LONG")})
+    assert "mine.py:5 needs the source of torch._inductor.config, and torch is not installed" in entries[0]["reason"]
+
+
 @pytest.mark.parametrize("release", [OLDEST, NEWEST])
 def test_the_chain_of_init_files_above_a_kernel_is_not_run(ask, release):
     files = {
