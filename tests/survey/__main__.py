@@ -127,7 +127,9 @@ def question(source: Path, configuration: Any) -> Optional[dict[str, Any]]:
     capability = int(targets.parse(TARGET).name.partition(":")[2])
     roots = list(dict.fromkeys([str(root), str(source)]))
     about = {"roots": roots, "file": file, "module": module, "function": function, "capability": capability}
-    return {**about, "types": types, "constants": constants, "options": configuration.options}
+    numbers = [name for name, value in configuration.args.items() if type(value) is int and value % 16 == 0]
+    hints = [*configuration.hints, *numbers]
+    return {**about, "types": types, "constants": constants, "options": configuration.options, "hints": hints}
 
 
 def of_argument(value: Any) -> Optional[str]:

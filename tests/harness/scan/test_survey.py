@@ -30,7 +30,7 @@ def tuned(x_ptr, n, BLOCK: tl.constexpr, EVEN: tl.constexpr):
 ASKED = {"types": {"x_ptr": "*fp32", "n": "i32"}, "options": {"num_warps": 4}, "capability": 90}
 
 
-@pytest.mark.parametrize("release", ["3.1.0", "3.2.0", "3.4.0", "3.9.0"])
+@pytest.mark.parametrize("release", ["2.3.1", "3.1.0", "3.2.0", "3.4.0", "3.9.0"])
 def test_what_fails_is_told_from_what_compiles_and_from_what_does_not_import(release_python, tmp_path, release):
     tunes = release not in ("3.1.0", "3.2.0")  # whose tuner imports torch
     source = KERNELS if tunes else KERNELS.partition("@triton.autotune")[0]
@@ -50,3 +50,25 @@ def test_what_fails_is_told_from_what_compiles_and_from_what_does_not_import(rel
     assert [each["status"] for each in found] == ["ok", "fails", "unknown", *(["fails", "ok"] if tunes else [])], found
     assert "no attribute 'nosuch'" in found[1]["said"]
     assert "nothing_of_that_name" in found[2]["said"]
+
+
+WIDE = """
+import sys, tempfile
+sys.path[:0] = [{folder!r}, {survey!r}]
+import alone, triton
+target = alone.target_of(90)
+alone.stand_in_for_the_driver(target)
+import k
+for hints in ((), ("x_ptr", "n")):
+    with tempfile.TemporaryDirectory() as folder:
+        alone.stand_in_for_the_launcher(folder)
+        source = alone.source_of(k.scaled, {{"x_ptr": "*fp32", "n": "i32"}}, {{"BLOCK": 512, "KIND": 2}}, hints)
+        print(".v4." in triton.compile(source, target=target, options={{}}).asm["ptx"])
+"""
+
+
+@pytest.mark.parametrize("release", ["2.3.1", "3.1.0", "3.2.0", "3.4.0", "3.9.0"])
+def test_what_a_launch_says_of_its_numbers_is_said_to_triton_too(release_python, run_script, tmp_path, release):
+    (tmp_path / "k.py").write_text(KERNELS.partition("@triton.autotune")[0])
+    script = WIDE.format(folder=str(tmp_path), survey=str(ROOT / "tests" / "survey"))
+    assert run_script(release_python(release), script).split() == ["False", "True"]
