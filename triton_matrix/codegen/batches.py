@@ -30,6 +30,7 @@ BATCH = 16  # results measured together: one disassembler start each, and no mor
 REFUSED = "cannot be asked: "  # begins the reason of a launch that does not fit its kernel
 TOO_LARGE = "a guess at these sizes is too large"  # ends the reason of a guess that took longer than it may
 OUT_OF_TIME = "the time was over"  # the reason of one that was not begun
+OTHERS = "its tuner has other configurations, which were not asked"  # ends what says nothing of the kernel
 _KEPT_STAGES = ("cubin", "amdgcn")
 Rows = list[tuple[Configuration, Result]]
 
@@ -106,23 +107,26 @@ class _Batch:
 
     def __init__(self, done: Callable[[int, Rows], None]) -> None:
         self._done = done
-        self._waiting: list[tuple[int, Rows]] = []
+        self._waiting: list[tuple[int, Rows, bool]] = []
 
-    def add(self, index: int, rows: Rows) -> None:
-        self._waiting.append((index, rows))
-        if sum(len(each) for _, each in self._waiting) >= BATCH:
+    def add(self, index: int, rows: Rows, more: bool = False) -> None:
+        """Take the rows of a configuration; ``more``: its tuner has others that were not compiled."""
+        self._waiting.append((index, rows, more))
+        if sum(len(each) for _, each, _ in self._waiting) >= BATCH:
             self.flush()
 
     def flush(self) -> None:
-        rows = [row for _, each in self._waiting for row in each]
+        rows = [row for _, each, _ in self._waiting for row in each]
         measure([(targets.parse(configuration.target), result) for configuration, result in rows])
         for _, result in rows:
             result.stages = {}
-        for index, each in self._waiting:
-            if len(each) > 1 and any(result.status == "ok" for _, result in each):
-                for _, result in each:
-                    if result.tuner_skips:
-                        result.status, result.reason = "n/a", f"a tuner passes over it: {result.reason}"
+        for index, each, more in self._waiting:
+            works = len(each) > 1 and any(result.status == "ok" for _, result in each)
+            for _, result in each if works or more else ():
+                if result.tuner_skips and works:
+                    result.status, result.reason = "n/a", f"a tuner passes over it: {result.reason}"
+                elif result.tuner_skips:
+                    result.reason, result.unanswered = f"{result.reason}; {OTHERS}", True
             self._done(index, each)
         self._waiting = []
 
@@ -145,6 +149,7 @@ class _Group:
         self._batch, self._refused = batch, refused
         self._rows: Rows = []  # of the first of self._todo
         self._expected: list[Configuration] = []
+        self._more = False  # its tuner has further configurations
         self._reads: Reads = {}  # of the modules of this child
 
     def run(self) -> None:
@@ -183,7 +188,7 @@ class _Group:
                 if kind == "reads":
                     self._reads = content
                 elif kind == "points":
-                    self._expected = content
+                    self._expected, self._more = content
                 elif kind == "refused":
                     refused = Result("error", reason=f"{REFUSED}{content}", reads=self._reads)
                     self._refused[self._todo.pop(0)] = refused
@@ -197,8 +202,8 @@ class _Group:
     def _finish(self, rows: Rows) -> None:
         for _, result in rows:
             result.reads = self._reads
-        self._batch.add(self._todo.pop(0), rows)
-        self._rows, self._expected = [], []
+        self._batch.add(self._todo.pop(0), rows, self._more)
+        self._rows, self._expected, self._more = [], [], False
 
     def _ended(self, how: str, log: Any) -> None:
         """The child is gone in the middle of something: that something has its answer."""
@@ -284,7 +289,8 @@ def _compile_one(
             return
         function = unwrap(fn)
         own = kernel_source.digest(function)
-        points = tuned.expand(fn, job, settings.configs, settings.guesses)
+        all_points = tuned.expand(fn, job, settings.guesses)
+        points = all_points[: settings.configs]
 
         def load(reference: str) -> Any:
             kernel = loader.load(reference)
@@ -295,7 +301,7 @@ def _compile_one(
     except ValueError as problem:
         send(("refused", str(problem)))
         return
-    send(("points", [tuned.labelled(job, point) for point in points]))
+    send(("points", ([tuned.labelled(job, point) for point in points], len(points) < len(all_points))))
     for point in points[skip:]:
 
         def compile_it(printed: worker.Printed, point: tuned.Point = point) -> Result:

@@ -178,7 +178,7 @@ def of_this_python(code: str, release: str, settings: Sequence[Any]) -> str:
     return _digest([code, release, *python, *settings, installed(), variables(), triton_files()])
 
 
-_KEPT_OF_RESULT = ("status", "metrics", "reason", "seconds", "cpu_seconds", "crash", "warnings", "source")
+_KEPT_OF_RESULT = ("status", "metrics", "reason", "seconds", "cpu_seconds", "crash", "unanswered", "warnings", "source")
 
 
 def _content(path: Optional[Path]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import textwrap
 
 import pytest
 
+from triton_matrix.codegen import batches
 from triton_matrix.launches import naming
 
 OLDEST, NEWEST = "2.3.1", "3.9.0"
@@ -139,6 +140,17 @@ def test_a_tuned_kernel_is_compiled_for_each_configuration_without_a_driver(ask,
     assert len(entries) == 1
     _, entries, errors = ask(release, {"mine.py": tuned}, launch.replace("4096", '"i32"'))
     assert "the heuristic of 'EVEN' needs the value of 'n'; write the value of a launch, such as n = 4096" in errors
+
+
+@pytest.mark.parametrize(("warps", "unanswered"), [("(32, 4)", True), ("(32,)", None)])
+def test_a_configuration_that_a_tuner_passes_over_says_nothing_of_a_kernel_that_has_others(ask, warps, unanswered):
+    configs = f"[triton.Config({{'BLOCK': 4096}}, num_warps=w) for w in {warps}]"
+    tuned = HEAD + COPY.replace("@triton.jit", f"@triton.autotune(configs={configs}, key=['n'])\n@triton.jit")
+    launch = LAUNCH.partition("[constexprs]")[0]
+    _, (entry,), _ = ask(NEWEST, {"mine.py": tuned}, launch, "", "--configs", "1")
+    assert (entry["status"], entry.get("unanswered")) == ("error", unanswered)
+    assert "is 2048 threads" in entry["reason"]
+    assert entry["reason"].endswith(batches.OTHERS) == bool(unanswered)
 
 
 def test_the_modes_that_every_process_starts_with_alike_are_known(ask):
