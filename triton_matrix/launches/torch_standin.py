@@ -178,6 +178,8 @@ def answers(target: Target, version: Optional[str]) -> dict[str, Any]:
         "torch.get_float32_matmul_precision": lambda: "highest",
         "torch.distributed.is_available": lambda: False,
         "torch.distributed.is_initialized": lambda: False,
+        "torch.utils._triton.has_triton": lambda: True,
+        "torch.utils._triton.has_triton_package": lambda: True,
         "torch.backends.mps.is_available": lambda: False,
         "torch.backends.cuda.is_built": lambda: True,
         "torch.mps.is_available": lambda: False,

@@ -65,11 +65,16 @@ def statuses(entries):
 
 TORCH_AT_THE_TOP = (
     "import torch\nimport torch.nn as nn\nfrom torch.autograd.function import once_differentiable\n"
+    "from torch.utils._triton import has_triton, has_triton_package\n"
     "from einops import rearrange\nfrom packaging import version\n"
     + HEAD
     + COPY
     + """
 NEW = version.parse(torch.__version__) >= version.parse("2.4")
+if has_triton() and has_triton_package():
+    copy = copy
+else:
+    del copy
 TYPES = {torch.float16: tl.float16, torch.bfloat16: tl.bfloat16}
 SMALLEST = torch.finfo(torch.float32).tiny
 
