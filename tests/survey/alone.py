@@ -60,6 +60,20 @@ def stand_in_for_the_driver(target):
         driver._obj = Driver(target)
 
 
+def stand_in_for_the_gpu(capability):
+    """What modules ask torch of a GPU while they are imported."""
+    try:
+        import torch
+    except ImportError:
+        return
+    numbers = {"major": capability // 10, "minor": capability % 10, "multi_processor_count": 132, "warp_size": 32}
+    properties = types.SimpleNamespace(name="NVIDIA", total_memory=80 << 30, **numbers)
+    of_gpu = {"is_available": True, "device_count": 1, "current_device": 0, "get_device_name": "NVIDIA"}
+    of_gpu |= {"get_device_capability": divmod(capability, 10), "get_device_properties": properties}
+    for name, value in of_gpu.items():
+        setattr(torch.cuda, name, lambda *args, value=value, **kwargs: value)
+
+
 def stand_in_for_the_launcher(folder):
     """What Triton 2.3 builds against libcuda after a kernel has compiled, which is no part of the question."""
     try:
@@ -150,6 +164,7 @@ def answer(asked):
 
     target = target_of(asked["capability"])
     stand_in_for_the_driver(target)
+    stand_in_for_the_gpu(asked["capability"])
     kernel = loaded(asked["roots"], asked["module"])
     for part in asked["function"].split("."):
         kernel = getattr(kernel, part)

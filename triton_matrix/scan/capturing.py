@@ -20,7 +20,15 @@ from .package import Scanned
 
 MOST = 2  # launches of a kernel: the atlas compiles each for every release and target
 EXAMPLES = ("examples", "example", "benchmarks", "benchmark")
-PYTEST = ("pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors")
+PYTEST = (
+    "pytest",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "--continue-on-collection-errors",
+    "-p",
+    "triton_matrix.suites.in_turn",
+)
 NO_TESTS = "the command ended with 5,"  # as pytest does where it collects none
 NO_TORCH = "nothing was captured: no environment with torch"
 NOTHING = "nothing was captured: there are no tests and no examples"

@@ -1,8 +1,14 @@
 """What a package has to run: its tests; programs among these where pytest finds none; else its examples."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from triton_matrix.scan import capturing
+
+from ..conftest import ROOT
 
 
 @pytest.fixture
@@ -43,3 +49,16 @@ def test_what_the_budget_does_not_reach_is_counted(root, monkeypatch):
     assert capturing.run(root, root, [["a.py"], ["b.py"]], root, 0.5) == [
         "2 more commands were not run: --seconds is 0.5"
     ]
+
+
+def test_each_test_is_run_once_before_any_is_run_with_other_parameters(root):
+    """A suite whose first file has hundreds of cases and no launch would take the whole budget."""
+    case = "import pytest\n@pytest.mark.parametrize('n', [1, 2])\ndef test_{0}(n): print('{0}', n)\n"
+    case += "def test_{0}2(): print('{0}2')\n"
+    for name in "ab":
+        (root / "tests" / f"test_{name}.py").write_text(case.format(name))
+    command = [sys.executable, "-m", *capturing.PYTEST, "-s", "tests"]
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+    )
+    assert [line.strip(".") for line in done.stdout.splitlines()[:6]] == ["a 1", "a2", "b 1", "b2", "a 2", "b 2"]
