@@ -5,8 +5,8 @@ compiled in a process of its own, for a GPU that is not there.
 
 ``asked.json`` is a list of objects: ``roots`` (folders to import from), ``file``, ``module``, ``function``, ``types``
 (parameter -> Triton's name of its type), ``constants`` (parameter -> value), ``options``, ``capability``, ``hints``
-(parameters that are divisible by 16), and ``smallest`` where a tuner's smallest configuration is asked, and not its
-first.
+(parameters that are divisible by 16), ``numbers`` (parameter -> value, for heuristics), and ``smallest`` where a
+tuner's smallest configuration is asked, and not its first.
 """
 
 import importlib
@@ -99,8 +99,11 @@ def size(config):
     return math.prod(value for value in config.kwargs.values() if isinstance(value, int) and value >= 16)
 
 
-def settled(kernel, constants, options, smallest):
-    """The function inside a kernel's tuners, with what one configuration and the heuristics set."""
+def settled(kernel, constants, options, smallest, arguments):
+    """The function inside a kernel's tuners, with what one configuration and the heuristics set.
+
+    Exit status 3: a heuristic asks for what is not known of the arguments.
+    """
     import triton.runtime.jit as jit
 
     while not isinstance(kernel, jit.JITFunction):
@@ -109,7 +112,11 @@ def settled(kernel, constants, options, smallest):
             options = {"num_warps": config.num_warps, "num_stages": config.num_stages, **options}
             constants = {**config.kwargs, **constants}
         for name, compute in (getattr(kernel, "values", None) or {}).items():
-            constants.setdefault(name, compute(dict(constants)))
+            try:
+                constants.setdefault(name, compute({**arguments, **constants}))
+            except Exception as problem:
+                print(f"the heuristic of {name}: {type(problem).__name__}: {problem}", file=sys.stderr)
+                sys.exit(3)
         kernel = kernel.fn
     return kernel, constants, options
 
@@ -169,7 +176,9 @@ def answer(asked):
     for part in asked["function"].split("."):
         kernel = getattr(kernel, part)
     given = {name: constant(value) for name, value in asked["constants"].items()}
-    function, constants, options = settled(kernel, given, asked["options"], asked.get("smallest"))
+    function, constants, options = settled(
+        kernel, given, asked["options"], asked.get("smallest"), {**asked["types"], **asked.get("numbers", {})}
+    )
     for name, parameter in inspect.signature(function.fn).parameters.items():
         if name not in asked["types"] and name not in constants and parameter.default is not inspect.Parameter.empty:
             constants[name] = parameter.default

@@ -21,7 +21,7 @@ def broken(x_ptr, n, BLOCK: tl.constexpr):
     tl.store(x_ptr + tl.arange(0, BLOCK), tl.nosuch(1.0))
 
 @triton.autotune([triton.Config({"BLOCK": size}, num_warps=2) for size in (96, 64)], key=["n"])
-@triton.heuristics({"EVEN": lambda args: args["BLOCK"] % 2 == 0})
+@triton.heuristics({"EVEN": lambda args: args["BLOCK"] % 2 == 0 and args["x_ptr"] is not None and args["n"] == 512})
 @triton.jit
 def tuned(x_ptr, n, BLOCK: tl.constexpr, EVEN: tl.constexpr):
     at = tl.arange(0, BLOCK)  # not of 96
@@ -41,13 +41,19 @@ def test_what_fails_is_told_from_what_compiles_and_from_what_does_not_import(rel
     of = {**ASKED, "roots": [str(tmp_path)], "constants": {"BLOCK": 64}}
     asked = [{**of, "module": "toys.k", "function": name} for name in ("scaled", "broken")]
     asked.append({**of, "module": "lost", "function": "scaled"})
-    tuned = {**of, "module": "toys.k", "function": "tuned", "constants": {}}
-    asked += [tuned, {**tuned, "smallest": True}] if tunes else []
+    tuned = {**of, "module": "toys.k", "function": "tuned", "constants": {}, "numbers": {"n": 512}}
+    unknown = {**tuned, "types": {"x_ptr": "*fp32"}, "numbers": {}}
+    asked += [tuned, {**tuned, "smallest": True}, unknown] if tunes else []
     (tmp_path / "asked.json").write_text(json.dumps(asked))
     command = [str(release_python(release)), "-I", str(ROOT / "tests" / "survey" / "alone.py"), "asked.json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
-    assert [each["status"] for each in found] == ["ok", "fails", "unknown", *(["fails", "ok"] if tunes else [])], found
+    assert [each["status"] for each in found] == [
+        "ok",
+        "fails",
+        "unknown",
+        *(["fails", "ok", "unknown"] if tunes else []),
+    ], found
     assert "no attribute 'nosuch'" in found[1]["said"]
     assert "nothing_of_that_name" in found[2]["said"]
 
