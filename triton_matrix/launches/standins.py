@@ -14,6 +14,7 @@ import functools
 import importlib.machinery
 import importlib.metadata
 import inspect
+import re
 import sys
 import sysconfig
 import types
@@ -244,6 +245,15 @@ class strictly:
 
     def __exit__(self, *raised: Any) -> None:
         _strict[0] = False
+
+
+def behind(said: str, names: Mapping[str, Any]) -> str:
+    """What a stand-in has to say where Triton refuses it as a kernel's global; "" where that is another value."""
+    refused = re.search(r"Cannot access global variable (\w+)", said)
+    value = names.get(refused[1]) if refused else None
+    if type(value) is not StandIn:
+        return ""
+    return value._problem or f"the kernel needs {value._name}, {way_out(value._name)}"
 
 
 def keep_from_inspect() -> None:

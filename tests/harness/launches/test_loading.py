@@ -291,6 +291,9 @@ def test_what_cannot_be_stood_in_for_costs_the_names_it_would_bind_and_names_the
     assert status == 1
     assert "mine.py:4 needs the value of some_library.ready(), and some_library is not installed here" in str(entries)
     assert "`--with some_library` installs it" in str(entries)
+    called = guess.replace("SIZE =", "scale =") + COPY.replace("x * 2", "scale(x)")
+    _, entries, _ = ask(NEWEST, {"mine.py": called})
+    assert entries[0]["reason"].startswith("does not load: mine.py:4 needs the value of some_library.ready()"), entries
 
 
 MADE = {
