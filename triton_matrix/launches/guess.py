@@ -96,8 +96,9 @@ def can_read(root: Path) -> bool:
 def otherwise(launch: str, too_large: bool = False) -> Iterator[str]:
     """Other guesses for a launch that was guessed and does not compile; only smaller ones where it is ``too_large``."""
     seen = {launch}
+    kernel, arguments, rest = launch.partition("[args]")
     for old, new in (_SMALLER,) if too_large else _OTHERWISE:
-        other = launch.replace(old, new)
+        other = kernel + (arguments + rest).replace(old, new)
         if other not in seen:
             seen.add(other)
             yield other

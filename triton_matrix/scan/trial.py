@@ -21,7 +21,7 @@ from . import bounds, launched
 from .bounds import Kernel, out_of_time, too_large
 
 COMPILE_S = 60.0  # of one launch that is no guess
-SHARE = 2 / 3  # of the time for guesses; the rest is the releases'
+SHARE = 1 / 3  # of the time for guesses; with half of it for the first ones, every release reaches about as many
 OF_LAUNCHES = 1 / 4  # of the time for launches that are no guesses
 MOST_TRIED = 3  # requirements or folders that are tried
 NOT_LOADED = "does not load: "

@@ -108,6 +108,14 @@ def test_a_guess_leaves_to_a_tuner_what_it_sets_and_knows_descriptors(found, tmp
     assert launch["constexprs"] == {}
 
 
+def test_another_guess_is_of_the_same_kernel(tmp_path):
+    (tmp_path / "bf16.py").write_text(SOURCE)
+    (kernel, *_), _ = guess.of_file(tmp_path / "bf16.py")
+    others = list(guess.otherwise(kernel.launch))
+    assert others
+    assert {each.splitlines()[0] for each in others} == {kernel.launch.splitlines()[0]}
+
+
 TUNERS = """
 import triton
 import triton.language as tl
