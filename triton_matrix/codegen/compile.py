@@ -12,7 +12,7 @@ from ..base.reads import Reads
 from ..base.targets import CudaLimits, Target
 from ..launches.loading import unwrap
 from ..launches.signing import NotInThisRelease, sign
-from ..launches.standins import behind, strictly
+from ..launches.standins import strictly
 from . import adapters, compile_errors, crashes, cuda_metrics, diagnostics, hip_metrics, ptxas
 
 _TUNERS_SKIP = ("CompileTimeAssertionFailure", "PTXASError", "OutOfResources")  # what an autotuner catches
@@ -167,7 +167,7 @@ def failed(problem: BaseException, heard: str, printed: str, function: Any = Non
         ptx: what ptxas was given, if it ran.
     """
     cause, located = compile_errors.sentence(problem, function)
-    lacks = behind(cause, getattr(getattr(function, "fn", None), "__globals__", {}))
+    lacks = compile_errors.standin_named(cause, function)
     if lacks:
         return Result("error", reason=f"does not load: {lacks}", lasting=False)
     if located:

@@ -14,7 +14,6 @@ import functools
 import importlib.machinery
 import importlib.metadata
 import inspect
-import re
 import sys
 import sysconfig
 import types
@@ -34,8 +33,8 @@ class StandInError(Exception):
     """Something that is not installed here was asked for its value; one sentence with the file and the line."""
 
 
-class _Meta(abc.ABCMeta):
-    """Of the classes that stand in for bases: what the real base would have inherited is a stand-in too."""
+class Named(abc.ABCMeta):
+    """Of the classes that stand in for others: what the real one has, or would have inherited, is a stand-in too."""
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("_"):
@@ -43,7 +42,7 @@ class _Meta(abc.ABCMeta):
         return StandIn(f"{cls.__module__}.{cls.__qualname__}.{name}", {})
 
 
-class _Base(metaclass=_Meta):
+class _Base(metaclass=Named):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__()
 
@@ -148,7 +147,7 @@ class Decorated(StandIn):
 def _base_class(name: str) -> type:
     """The plain class that stands in for a base; the same one each time, so that classes of classes have an order."""
     module, _, own = name.rpartition(".")
-    made: type = _Meta(own, (_Base,), {"__module__": module})
+    made: type = Named(own, (_Base,), {"__module__": module})
     return made
 
 
@@ -245,15 +244,6 @@ class strictly:
 
     def __exit__(self, *raised: Any) -> None:
         _strict[0] = False
-
-
-def behind(said: str, names: Mapping[str, Any]) -> str:
-    """What a stand-in has to say where Triton refuses it as a kernel's global; "" where that is another value."""
-    refused = re.search(r"Cannot access global variable (\w+)", said)
-    value = names.get(refused[1]) if refused else None
-    if type(value) is not StandIn:
-        return ""
-    return value._problem or f"the kernel needs {value._name}, {way_out(value._name)}"
 
 
 def keep_from_inspect() -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import sys
+import typing
 from typing import Any, Optional
 
 from ..base import devices, versions
 from ..base.targets import Target
-from .standins import StandIn, StandInError, place
+from .standins import Named, StandInError, place
 
 # name: bytes, floating point, complex, signed
 _DTYPES = {
@@ -81,18 +82,22 @@ class Version(str):
         return not self < other
 
 
-class Tensor:
+class Tensor(metaclass=Named):
     """torch.Tensor as a class: for annotations, isinstance and dispatch. There are no instances."""
 
+    __module__ = "torch"
 
-class Module:
+
+class Module(metaclass=Named):
     """torch.nn.Module as a base."""
 
+    __module__ = "torch.nn"
 
-class Function:
+
+class Function(metaclass=Named):
     """torch.autograd.Function as a base; ``apply`` may be named, not called."""
 
-    apply = StandIn("torch.autograd.Function.apply", {})
+    __module__ = "torch.autograd"
 
 
 class _Limits:
@@ -187,6 +192,7 @@ def answers(target: Target, version: Optional[str]) -> dict[str, Any]:
         "torch.accelerator.is_available": lambda: True,
         "torch.accelerator.current_accelerator": lambda *args, **kwargs: Device("cuda"),
     }
+    about |= {f"typing_extensions.{name}": getattr(typing, name) for name in typing.__all__}  # what both have
     return known | about | {"torch.backends.cuda.matmul.allow_tf32": False} | of_device(target)
 
 

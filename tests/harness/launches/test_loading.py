@@ -65,11 +65,17 @@ def statuses(entries):
 
 TORCH_AT_THE_TOP = (
     "import torch\nimport torch.nn as nn\nfrom torch.autograd.function import once_differentiable\n"
+    "from collections.abc import Callable\nfrom typing_extensions import ParamSpec\n"
     "from torch.utils._triton import has_triton, has_triton_package\n"
     "from einops import rearrange\nfrom packaging import version\n"
     + HEAD
     + COPY
     + """
+to, hook = torch.Tensor.to, nn.Module.register_forward_hook
+P = ParamSpec("P")
+Wrapped = Callable[P, int]
+if not all((to, hook)):
+    del copy
 NEW = version.parse(torch.__version__) >= version.parse("2.4")
 if has_triton() and has_triton_package():
     copy = copy
@@ -196,6 +202,8 @@ def test_questions_to_triton_s_own_driver_are_answered_for_the_target(ask, relea
         "TARGET = driver.active.get_current_target()\n"
         "SHARED = driver.active.utils.get_device_properties(0)['max_shared_mem']\n"
         "assert (TARGET.backend, TARGET.arch) == ('hip', 'gfx942') and SHARED == 65536\n"
+        "from triton.backends import backends\n"
+        "assert [name for name, each in backends.items() if each.driver.is_active()] in (['amd'], ['hip'])\n"
     )
     status, entries, _ = ask(release, {"mine.py": asks + COPY}, LAUNCH, "hip:gfx942")
     assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
@@ -247,6 +255,13 @@ def test_the_source_of_what_is_not_installed_costs_the_names_that_follow_from_it
     assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
     _, entries, _ = ask(NEWEST, {"mine.py": source + COPY.replace("x * 2", "x * LONG")})
     assert "mine.py:5 needs the source of torch._inductor.config, and torch is not installed" in entries[0]["reason"]
+
+
+def test_a_package_is_asked_for_its_own_version_where_its_files_say_it(ask):
+    asks = HEAD + "from importlib.metadata import version\nassert version('of-mine') == '1.5'\n"
+    metadata = "Metadata-Version: 2.1\nName: of-mine\nVersion: 1.5\n"
+    status, entries, _ = ask(NEWEST, {"of_mine.egg-info/PKG-INFO": metadata, "of_mine/mine.py": asks + COPY})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
 
 
 @pytest.mark.parametrize("release", [OLDEST, NEWEST])
