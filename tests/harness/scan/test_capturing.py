@@ -51,14 +51,27 @@ def test_what_the_budget_does_not_reach_is_counted(root, monkeypatch):
     ]
 
 
-def test_each_test_is_run_once_before_any_is_run_with_other_parameters(root):
-    """A suite whose first file has hundreds of cases and no launch would take the whole budget."""
-    case = "import pytest\n@pytest.mark.parametrize('n', [1, 2])\ndef test_{0}(n): print('{0}', n)\n"
-    case += "def test_{0}2(): print('{0}2')\n"
+CASES = """
+import pytest, time
+from triton_matrix.suites import in_turn
+in_turn.SECONDS = 0.2
+@pytest.mark.parametrize("n", [1, 2])
+def test_{0}(n):
+    print("{0}", n)
+def test_{0}2():
+    print("{0}2")
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        pass
+"""
+
+
+def test_each_test_is_run_once_before_any_is_run_again_and_none_for_long(root):
+    """Hundreds of cases of the first file that launch nothing, or one that takes long, would take the whole budget."""
     for name in "ab":
-        (root / "tests" / f"test_{name}.py").write_text(case.format(name))
+        (root / "tests" / f"test_{name}.py").write_text(CASES.format(name))
     command = [sys.executable, "-m", *capturing.PYTEST, "-s", "tests"]
-    done = subprocess.run(
-        command, cwd=root, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
-    )
-    assert [line.strip(".") for line in done.stdout.splitlines()[:6]] == ["a 1", "a2", "b 1", "b2", "a 2", "b 2"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=True, timeout=50)
+    assert [line.strip(".s") for line in done.stdout.splitlines()[:6]] == ["a 1", "a2", "b 1", "b2", "a 2", "b 2"]
+    assert "4 passed, 2 skipped" in done.stdout
