@@ -43,6 +43,9 @@ class Named(abc.ABCMeta):
 
 
 class _Base(metaclass=Named):
+    def __class_getitem__(cls, key: Any) -> type:
+        return cls
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__()
 

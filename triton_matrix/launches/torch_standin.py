@@ -47,6 +47,19 @@ _ALIASES |= {"short": "int16", "cfloat": "complex64", "cdouble": "complex128"}
 _FLOATS = {"float64": (11, 52), "float32": (8, 23), "float16": (5, 10), "bfloat16": (8, 7), "float8_e5m2": (5, 2)}
 
 
+def _of_typing(name: str) -> Any:
+    """Typing's variable in place of that of typing_extensions, which takes a default in every Python."""
+    kind = getattr(typing, name)
+    return lambda *given, default=None, **more: kind(*given, **more)
+
+
+_VARIABLES = {
+    f"typing_extensions.{name}": _of_typing(name)
+    for name in ("TypeVar", "ParamSpec", "TypeVarTuple")
+    if hasattr(typing, name)
+}
+
+
 class Dtype:
     """A torch dtype by its name."""
 
@@ -192,8 +205,7 @@ def answers(target: Target, version: Optional[str]) -> dict[str, Any]:
         "torch.accelerator.is_available": lambda: True,
         "torch.accelerator.current_accelerator": lambda *args, **kwargs: Device("cuda"),
     }
-    about |= {f"typing_extensions.{name}": getattr(typing, name) for name in typing.__all__}  # what both have
-    return known | about | {"torch.backends.cuda.matmul.allow_tf32": False} | of_device(target)
+    return known | about | _VARIABLES | {"torch.backends.cuda.matmul.allow_tf32": False} | of_device(target)
 
 
 def of_device(target: Target) -> dict[str, Any]:

@@ -65,15 +65,22 @@ def statuses(entries):
 
 TORCH_AT_THE_TOP = (
     "import torch\nimport torch.nn as nn\nfrom torch.autograd.function import once_differentiable\n"
-    "from collections.abc import Callable\nfrom typing_extensions import ParamSpec\n"
+    "from cachetools import LRUCache\nfrom collections.abc import Callable\nfrom typing_extensions import ParamSpec\n"
     "from torch.utils._triton import has_triton, has_triton_package\n"
     "from einops import rearrange\nfrom packaging import version\n"
     + HEAD
     + COPY
     + """
 to, hook = torch.Tensor.to, nn.Module.register_forward_hook
-P = ParamSpec("P")
+P = ParamSpec("P", default=...)
 Wrapped = Callable[P, int]
+
+class Cache(LRUCache[str, int]):
+    pass
+
+class Kept(Cache[str, int]):
+    pass
+
 if not all((to, hook)):
     del copy
 NEW = version.parse(torch.__version__) >= version.parse("2.4")
