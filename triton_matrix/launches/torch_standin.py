@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 from ..base import devices, versions
 from ..base.targets import Target
-from .standins import Named, StandInError, place
+from .standins import Named, StandIn, StandInError, place
 
 # name: bytes, floating point, complex, signed
 _DTYPES = {
@@ -101,16 +101,14 @@ class Tensor(metaclass=Named):
     __module__ = "torch"
 
 
-class Module(metaclass=Named):
-    """torch.nn.Module as a base."""
-
-    __module__ = "torch.nn"
+class Module:
+    """torch.nn.Module as a base, of classes with a metaclass of their own too."""
 
 
-class Function(metaclass=Named):
+class Function:
     """torch.autograd.Function as a base; ``apply`` may be named, not called."""
 
-    __module__ = "torch.autograd"
+    apply = StandIn("torch.autograd.Function.apply", {})
 
 
 class _Limits:

@@ -71,7 +71,14 @@ TORCH_AT_THE_TOP = (
     + HEAD
     + COPY
     + """
-to, hook = torch.Tensor.to, nn.Module.register_forward_hook
+to = torch.Tensor.to
+
+class Meta(type):
+    pass
+
+class Own(nn.Module, metaclass=Meta):
+    pass
+
 P = ParamSpec("P", default=...)
 Wrapped = Callable[P, int]
 
@@ -81,8 +88,6 @@ class Cache(LRUCache[str, int]):
 class Kept(Cache[str, int]):
     pass
 
-if not all((to, hook)):
-    del copy
 NEW = version.parse(torch.__version__) >= version.parse("2.4")
 if has_triton() and has_triton_package():
     copy = copy
