@@ -32,7 +32,7 @@ PYTEST = (
 NO_TESTS = "the command ended with 5,"  # as pytest does where it collects none
 NO_TORCH = "nothing was captured: no environment with torch"
 NOTHING = "nothing was captured: there are no tests and no examples"
-QUIET_S = 30.0  # a command that brings no new launch for so long is ended
+QUIET_S = 60.0  # a command that brings no new launch for so long is ended
 
 
 def torch_backend(env: Mapping[str, str]) -> dict[str, str]:

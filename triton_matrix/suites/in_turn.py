@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-SECONDS = 10.0  # of one test
+SECONDS = 5.0  # of one test
 
 
 @pytest.hookimpl(trylast=True)
