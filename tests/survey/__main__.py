@@ -127,7 +127,10 @@ def question(source: Path, configuration: Any) -> Optional[dict[str, Any]]:
     capability = int(targets.parse(TARGET).name.partition(":")[2])
     roots = list(dict.fromkeys([str(root), str(source)]))
     about = {"roots": roots, "file": file, "module": module, "function": function, "capability": capability}
-    return {**about, "types": types, "constants": constants, "options": configuration.options}
+    numbers = {name: value for name, value in configuration.args.items() if isinstance(value, (int, float))}
+    even = [name for name, value in numbers.items() if type(value) is int and value % 16 == 0]
+    about.update(types=types, constants=constants, options=configuration.options, numbers=numbers)
+    return {**about, "hints": [*configuration.hints, *even]}
 
 
 def of_argument(value: Any) -> Optional[str]:

@@ -10,6 +10,7 @@ import contextlib
 import math
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -28,7 +29,8 @@ from .diagnostics import OUTSIDE
 BATCH = 16  # results measured together: one disassembler start each, and no more than this many binaries in memory
 REFUSED = "cannot be asked: "  # begins the reason of a launch that does not fit its kernel
 TOO_LARGE = "a guess at these sizes is too large"  # ends the reason of a guess that took longer than it may
-OUT_OF_TIME = "the time for guesses was over"  # the reason of one that was not begun
+OUT_OF_TIME = "the time was over"  # the reason of one that was not begun
+OTHERS = "its tuner has other configurations, which were not asked"  # ends what says nothing of the kernel
 _KEPT_STAGES = ("cubin", "amdgcn")
 Rows = list[tuple[Configuration, Result]]
 
@@ -44,7 +46,8 @@ class Settings:
         import_seconds, compile_seconds: after which loading or compiling one configuration is taken to hang.
         guesses: the launches are guesses: the smallest of a tuner's configurations come first, each is compiled once,
             and what takes longer than ``compile_seconds`` is too large, which is kept.
-        seconds: what is not begun by then is not asked; None: all is.
+        seconds: what is not begun by then is not asked, each is compiled once, and every kernel has one launch
+            compiled before any has two; None: all is.
     """
 
     source_root: Optional[Path] = None
@@ -54,6 +57,11 @@ class Settings:
     compile_seconds: float = worker.COMPILE_SECONDS
     guesses: bool = False
     seconds: Optional[float] = None
+
+    @property
+    def repeats(self) -> int:
+        """How often what takes long is compiled, for its time."""
+        return 1 if self.guesses or self.seconds is not None else worker.REPEATS
 
 
 def compile_all(
@@ -76,10 +84,14 @@ def compile_all(
     batch = _Batch(done)
     until = time.monotonic() + settings.seconds if settings.seconds is not None else math.inf
     broken: dict[str, Result] = {}  # by kernel: why importing it does not end well on any target
-    groups: dict[tuple[str, Optional[Path]], list[int]] = {}
+    groups: dict[tuple[int, str, Optional[Path]], list[int]] = {}
+    turns: Counter[tuple[str, str]] = Counter()
     for index, configuration in enumerate(configurations):
-        groups.setdefault((configuration.target, file_of(configuration.kernel)), []).append(index)
-    for (name, _), indices in groups.items():
+        name, kernel = configuration.target, configuration.kernel
+        turn = turns[name, kernel] if settings.seconds is not None else 0
+        turns[name, kernel] += 1
+        groups.setdefault((turn, name, file_of(kernel)), []).append(index)
+    for (_, name, _), indices in sorted(groups.items(), key=lambda item: item[0][0]):
         why = unknown_to(targets.parse(name), triton.__version__)
         if why:
             for index in indices:
@@ -95,23 +107,26 @@ class _Batch:
 
     def __init__(self, done: Callable[[int, Rows], None]) -> None:
         self._done = done
-        self._waiting: list[tuple[int, Rows]] = []
+        self._waiting: list[tuple[int, Rows, bool]] = []
 
-    def add(self, index: int, rows: Rows) -> None:
-        self._waiting.append((index, rows))
-        if sum(len(each) for _, each in self._waiting) >= BATCH:
+    def add(self, index: int, rows: Rows, more: bool = False) -> None:
+        """Take the rows of a configuration; ``more``: its tuner has others that were not compiled."""
+        self._waiting.append((index, rows, more))
+        if sum(len(each) for _, each, _ in self._waiting) >= BATCH:
             self.flush()
 
     def flush(self) -> None:
-        rows = [row for _, each in self._waiting for row in each]
+        rows = [row for _, each, _ in self._waiting for row in each]
         measure([(targets.parse(configuration.target), result) for configuration, result in rows])
         for _, result in rows:
             result.stages = {}
-        for index, each in self._waiting:
-            if len(each) > 1 and any(result.status == "ok" for _, result in each):
-                for _, result in each:
-                    if result.tuner_skips:
-                        result.status, result.reason = "n/a", f"a tuner passes over it: {result.reason}"
+        for index, each, more in self._waiting:
+            works = len(each) > 1 and any(result.status == "ok" for _, result in each)
+            for _, result in each if works or more else ():
+                if result.tuner_skips and works:
+                    result.status, result.reason = "n/a", f"a tuner passes over it: {result.reason}"
+                elif result.tuner_skips:
+                    result.reason, result.unanswered = f"{result.reason}; {OTHERS}", True
             self._done(index, each)
         self._waiting = []
 
@@ -134,6 +149,7 @@ class _Group:
         self._batch, self._refused = batch, refused
         self._rows: Rows = []  # of the first of self._todo
         self._expected: list[Configuration] = []
+        self._more = False  # its tuner has further configurations
         self._reads: Reads = {}  # of the modules of this child
 
     def run(self) -> None:
@@ -172,7 +188,7 @@ class _Group:
                 if kind == "reads":
                     self._reads = content
                 elif kind == "points":
-                    self._expected = content
+                    self._expected, self._more = content
                 elif kind == "refused":
                     refused = Result("error", reason=f"{REFUSED}{content}", reads=self._reads)
                     self._refused[self._todo.pop(0)] = refused
@@ -186,8 +202,8 @@ class _Group:
     def _finish(self, rows: Rows) -> None:
         for _, result in rows:
             result.reads = self._reads
-        self._batch.add(self._todo.pop(0), rows)
-        self._rows, self._expected = [], []
+        self._batch.add(self._todo.pop(0), rows, self._more)
+        self._rows, self._expected, self._more = [], [], False
 
     def _ended(self, how: str, log: Any) -> None:
         """The child is gone in the middle of something: that something has its answer."""
@@ -273,7 +289,8 @@ def _compile_one(
             return
         function = unwrap(fn)
         own = kernel_source.digest(function)
-        points = tuned.expand(fn, job, settings.configs, settings.guesses)
+        all_points = tuned.expand(fn, job, settings.guesses)
+        points = all_points[: settings.configs]
 
         def load(reference: str) -> Any:
             kernel = loader.load(reference)
@@ -284,7 +301,7 @@ def _compile_one(
     except ValueError as problem:
         send(("refused", str(problem)))
         return
-    send(("points", [tuned.labelled(job, point) for point in points]))
+    send(("points", ([tuned.labelled(job, point) for point in points], len(points) < len(all_points))))
     for point in points[skip:]:
 
         def compile_it(printed: worker.Printed, point: tuned.Point = point) -> Result:
@@ -301,4 +318,4 @@ def _compile_one(
             result.stages = {name: result.stages[name] for name in _KEPT_STAGES if name in result.stages}
             return result
 
-        send(("result", worker.timed(compile_it, log, repeats=1 if settings.guesses else worker.REPEATS)))
+        send(("result", worker.timed(compile_it, log, repeats=settings.repeats)))

@@ -131,6 +131,7 @@ class Cache(Kept):
         of = settings or Settings()
         said: list[Any] = [str(of.source_root), of.configs, of.torch_version]
         said += [of.compile_seconds] if of.guesses else []  # what takes longer is kept too
+        said += ["once"] if of.repeats == 1 and not of.guesses else []
         super().__init__(folder, release, lambda: of_this_python(code_digest(), release, said))
 
     def key(self, configuration: Configuration, reads: str = "") -> str:
@@ -177,7 +178,7 @@ def of_this_python(code: str, release: str, settings: Sequence[Any]) -> str:
     return _digest([code, release, *python, *settings, installed(), variables(), triton_files()])
 
 
-_KEPT_OF_RESULT = ("status", "metrics", "reason", "seconds", "cpu_seconds", "crash", "warnings", "source")
+_KEPT_OF_RESULT = ("status", "metrics", "reason", "seconds", "cpu_seconds", "crash", "unanswered", "warnings", "source")
 
 
 def _content(path: Optional[Path]) -> dict[str, Any]:

@@ -167,6 +167,9 @@ def failed(problem: BaseException, heard: str, printed: str, function: Any = Non
         ptx: what ptxas was given, if it ran.
     """
     cause, located = compile_errors.sentence(problem, function)
+    lacks = compile_errors.standin_named(cause, function)
+    if lacks:
+        return Result("error", reason=f"does not load: {lacks}", lasting=False)
     if located:
         failure = crashes.Failure(diagnostics.REFUSAL, cause)
     elif ptxas.disk_is_full():

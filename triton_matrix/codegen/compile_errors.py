@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from ..launches import kernel_source, places
 from ..launches.places import Place
-from ..launches.standins import StandIn
+from ..launches.standins import StandIn, way_out
 
 _LONGEST = 400  # characters of a cause
 _BARE = re.compile(r"(AssertionError)\(\)")  # up to 3.4, of an assertion without words
@@ -32,9 +32,6 @@ def sentence(problem: BaseException, fn: Any) -> tuple[str, bool]:
         chain.append(inner)
     located = [each for each in chain if _text(each)]
     cause = _said(chain[-1])
-    missing = _standin_named(cause, fn)
-    if missing:
-        cause = f"{cause}; {missing}"
     if not located or fn is None:
         return cause, False
     return f"{cause}, at {places.chain([_place(each, fn) for each in located])}", True
@@ -115,11 +112,9 @@ def _function_of(source: list[str], fn: Any) -> Any:
     return None
 
 
-def _standin_named(cause: str, fn: Any) -> str:
+def standin_named(cause: str, fn: Any) -> str:
     """What is not installed of the globals that a cause names: Triton says that they are no globals it can use."""
     for name, value in fn.fn.__globals__.items() if fn is not None else ():
         if isinstance(value, StandIn) and (f" {name} " in f" {cause} " or f"'{name}'" in cause or f"`{name}`" in cause):
-            from ..launches.standins import way_out
-
             return value._problem or f"{name} is {value._name}, {way_out(value._name)}"
     return ""

@@ -66,5 +66,10 @@ def install(target: Target) -> None:
     standin = Driver(target, generation_2)
     if generation_2:
         driver._obj = standin
-    else:
-        driver.set_active(standin)
+        return
+    driver.set_active(standin)
+    from triton.backends import backends
+
+    for backend in backends.values():  # a package may count those that say so
+        own = backend.compiler.supports_target(standin.get_current_target())
+        backend.driver.is_active = staticmethod(lambda own=own: own)

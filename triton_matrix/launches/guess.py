@@ -7,10 +7,11 @@ failure of a guess alone says nothing of the kernel.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -87,11 +88,17 @@ def python_files(root: Path) -> list[Path]:
     return sorted(files)
 
 
+def can_read(root: Path) -> bool:
+    """Whether this Python can parse all files below ``root`` that may define kernels."""
+    return not any(_parsed(file)[1] for file in python_files(root))
+
+
 def otherwise(launch: str, too_large: bool = False) -> Iterator[str]:
     """Other guesses for a launch that was guessed and does not compile; only smaller ones where it is ``too_large``."""
     seen = {launch}
+    kernel, arguments, rest = launch.partition("[args]")
     for old, new in (_SMALLER,) if too_large else _OTHERWISE:
-        other = launch.replace(old, new)
+        other = kernel + (arguments + rest).replace(old, new)
         if other not in seen:
             seen.add(other)
             yield other
@@ -102,24 +109,37 @@ def of_file(file: Path) -> tuple[list[Kernel], str]:
     return _of_file(file)[:2]
 
 
-def _of_file(file: Path) -> tuple[list[Kernel], str, set[str]]:
-    """The kernels of a file, why it cannot be parsed, and the functions that its kernels call."""
+def _parsed(file: Path) -> tuple[Optional[ast.Module], str]:
+    """A file that may define kernels, or why it cannot be parsed."""
     text = file.read_text(encoding="utf-8", errors="replace")
     if ".jit" not in text and "import jit" not in text:
-        return [], "", set()
+        return None, ""
     try:
-        tree = ast.parse(text)
+        return ast.parse(text), ""
     except (SyntaxError, ValueError) as problem:
-        return [], f"{file.name} cannot be parsed: {problem}", set()
-    tuned, definitions, called = _tuned(tree), [], set()
+        return None, f"{file.name} cannot be parsed: {problem}"
+
+
+def _of_file(file: Path) -> tuple[list[Kernel], str, set[str]]:
+    """The kernels of a file, why it cannot be parsed, and the functions that its kernels call."""
+    tree, problem = _parsed(file)
+    if tree is None:
+        return [], problem, set()
+    configured, definitions, called = _names_set([tree], "Config"), [], set()
     functions = dict(_functions(tree.body, ""))
     helpers = {name: node for name, node in functions.items() if _is_jit(node)}
     for name, node in functions.items():
         if _is_jit(node):
             called |= _called(node)
         if _is_kernel(node):
-            definitions.append(Kernel(name, file, node.lineno, _launch(f"{file}:{name}", node, tuned, helpers)))
+            launch = _launch(f"{file}:{name}", node, _tuned(node, configured), helpers)
+            definitions.append(Kernel(name, file, node.lineno, launch))
     return definitions, "", called
+
+
+@functools.lru_cache(maxsize=256)  # a kernel's body is asked for each of its parameters, again and again
+def _nodes(node: ast.AST) -> tuple[Any, ...]:
+    return tuple(ast.walk(node))
 
 
 def _functions(body: list[ast.stmt], above: str) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -144,35 +164,45 @@ def _is_jit(node: ast.FunctionDef) -> bool:
 
 def _is_kernel(node: ast.FunctionDef) -> bool:
     calls = {call.func.attr for call in _method_calls(node)}
-    returns = any(isinstance(each, ast.Return) and each.value is not None for each in ast.walk(node))
+    returns = any(isinstance(each, ast.Return) and each.value is not None for each in _nodes(node))
     return _is_jit(node) and bool(calls & _LAUNCHED) and not returns and not node.args.vararg
 
 
 def _called(node: ast.AST) -> set[str]:
     """The names of functions that are called in it."""
-    calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
+    calls = (each.func for each in _nodes(node) if isinstance(each, ast.Call))
     return {func.id for func in calls if isinstance(func, ast.Name)}
 
 
 def _method_calls(node: ast.AST) -> Iterator[Any]:
-    for call in ast.walk(node):
+    for call in _nodes(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
             yield call
 
 
-def _tuned(tree: ast.Module) -> set[str]:
-    """Every name that a tuner's configuration or a heuristic of the file may set."""
+def _names_set(nodes: Iterable[ast.AST], by: str) -> set[str]:
+    """Every name that calls of ``Config``, or of ``heuristics``, in these nodes may set."""
     names: set[str] = set()
-    for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and any(name in ast.dump(call.func) for name in ("'Config'", "'heuristics'")):
-            tables = [table for table in ast.walk(call) if isinstance(table, ast.Dict)]
+    for call in (each for node in nodes for each in _nodes(node)):
+        if isinstance(call, ast.Call) and f"'{by}'" in ast.dump(call.func):
+            tables = [table for table in _nodes(call) if isinstance(table, ast.Dict)]
             keys = [key.value for table in tables for key in table.keys if isinstance(key, ast.Constant)]
             names |= {key for key in keys if isinstance(key, str)}
     return names
 
 
+def _tuned(node: ast.FunctionDef, configured: set[str]) -> set[str]:
+    """The names that a kernel's own tuner and heuristics may set.
+
+    Args:
+        configured: what all configurations of the file set, of which its own may be some that stand apart from it.
+    """
+    said = "".join(ast.dump(each) for each in node.decorator_list)
+    apart = configured if "'autotune'" in said and "'Config'" not in said else set()
+    return _names_set(node.decorator_list, "heuristics") | _names_set(node.decorator_list, "Config") | apart
+
+
 def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Mapping[str, ast.FunctionDef]) -> str:
-    tunes = any("'autotune'" in ast.dump(each) or "'heuristics'" in ast.dump(each) for each in node.decorator_list)
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     positional = [*node.args.posonlyargs, *node.args.args]
     defaulted = {each.arg for each in positional[len(positional) - len(node.args.defaults) :]}
@@ -186,7 +216,7 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Map
     for each in parameters:
         name = each.arg
         if each.annotation is not None and "constexpr" in ast.dump(each.annotation):
-            if name not in defaulted and not (tunes and name in tuned):
+            if name not in defaulted and name not in tuned:
                 constexprs[name] = _constant(name, name in sizes, name in counts)
         elif name in descriptors:
             args[name] = f"tensordesc<bf16[{', '.join(['64'] * descriptors[name])}]>"
@@ -208,7 +238,7 @@ def _sizes(node: ast.FunctionDef) -> set[str]:
     names: set[str] = set()
     for call in _method_calls(node):
         if call.func.attr in ("arange", "zeros", "full"):
-            names |= {each.id for argument in call.args for each in ast.walk(argument) if isinstance(each, ast.Name)}
+            names |= {each.id for argument in call.args for each in _nodes(argument) if isinstance(each, ast.Name)}
     return names
 
 
@@ -217,7 +247,7 @@ def _unrolled(node: ast.FunctionDef) -> set[str]:
     names: set[str] = set()
     for call in _method_calls(node):
         if call.func.attr == "static_range" and not any(isinstance(each, ast.Name) for each in call.args[2:]):
-            names |= {each.id for argument in call.args for each in ast.walk(argument) if isinstance(each, ast.Name)}
+            names |= {each.id for argument in call.args for each in _nodes(argument) if isinstance(each, ast.Name)}
     return names
 
 
@@ -275,7 +305,7 @@ def _pointers(node: ast.FunctionDef, parameters: set[str], helpers: Mapping[str,
 
 def _passed(node: ast.AST, helpers: Mapping[str, ast.FunctionDef]) -> Iterator[tuple[ast.FunctionDef, ast.Call]]:
     """The calls of helpers."""
-    for call in ast.walk(node):
+    for call in _nodes(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in helpers:
             yield helpers[call.func.id], call
 
@@ -298,8 +328,8 @@ def _indices(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
     """The pointers whose loaded values are part of an address or of a loop's bounds: they point to integers."""
     assigned = _assigned(node)
     addresses = [call.args[0] for call in _method_calls(node) if call.func.attr in _POINTERS and call.args]
-    addresses += [each.iter for each in ast.walk(node) if isinstance(each, ast.For)]  # and so are bounds of loops
-    todo = {each.id for address in addresses for each in ast.walk(address) if isinstance(each, ast.Name)}
+    addresses += [each.iter for each in _nodes(node) if isinstance(each, ast.For)]  # and so are bounds of loops
+    todo = {each.id for address in addresses for each in _nodes(address) if isinstance(each, ast.Name)}
     seen: set[str] = set()
     pointers: set[str] = set()
     while todo:
@@ -308,7 +338,7 @@ def _indices(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
         for value in assigned.get(name, ()):
             loads = [call for call in _method_calls(value) if call.func.attr == "load" and call.args]
             pointers |= {_base(call.args[0], assigned, parameters, set()) for call in loads}
-            named = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
+            named = {each.id for each in _nodes(value) if isinstance(each, ast.Name)}
             todo |= set() if loads else named - seen - parameters
     return pointers - {""}
 
@@ -318,7 +348,7 @@ def _bitwise(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
     assigned = _assigned(node)
     todo: list[ast.expr] = []
     results: set[str] = set()
-    for each in ast.walk(node):
+    for each in _nodes(node):
         if isinstance(each, ast.BinOp) and isinstance(each.op, _BITWISE):
             todo += [each.left, each.right]
         elif isinstance(each, ast.AugAssign) and isinstance(each.op, _BITWISE) and isinstance(each.target, ast.Name):
@@ -349,7 +379,7 @@ def _bitwise(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
 def _assigned(node: ast.FunctionDef) -> dict[str, list[ast.expr]]:
     """Local name -> what is assigned to it."""
     values: dict[str, list[ast.expr]] = {}
-    for each in ast.walk(node):
+    for each in _nodes(node):
         if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
             values.setdefault(each.targets[0].id, []).append(each.value)
     return values

@@ -21,7 +21,7 @@ from ..base import listening, versions
 from ..base.targets import Target
 from . import driver_standin, local_kernels, packages, torch_standin
 from .import_names import import_name
-from .standins import Finder, StandIn, StandInError, is_users, way_out
+from .standins import Finder, StandIn, StandInError, is_users, keep_from_inspect, way_out
 
 GLUON_SINCE = "3.4.0"
 _GLUON = "is written in Gluon, which is compiled and neither interpreted, explained nor timed"
@@ -61,6 +61,7 @@ class Loader:
         self._local = packages.LocalFinder()
         known = torch_standin.answers(target, torch_version) if target else {}
         self._stand_ins = Finder(known, ["torch"], self._local.own)
+        keep_from_inspect()
         if target:
             driver_standin.install(target)
             if importlib.util.find_spec("torch") is not None:

@@ -8,10 +8,12 @@ import __future__
 import ast
 import functools
 import importlib
+import importlib.metadata
 import importlib.util
 import os
 import sys
 import types
+from collections.abc import Iterable
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from typing import Any, Optional
@@ -57,6 +59,13 @@ class LocalFinder:
         is_package = spec.submodule_search_locations is not None
         spec.loader = (_LazyPackage if is_package else _Statements)(spec.loader.name, spec.loader.path)
         return spec
+
+    def find_distributions(self, context: Any) -> Iterable[importlib.metadata.Distribution]:
+        """What a source archive or a wheel says of itself, in the folder that its package lies in."""
+        if not context.name:
+            return ()
+        here = importlib.metadata.DistributionFinder.Context(name=context.name, path=self.folders())
+        return importlib.metadata.MetadataPathFinder.find_distributions(here)
 
 
 class NotingFinder:

@@ -13,6 +13,7 @@ import ast
 import functools
 import importlib.machinery
 import importlib.metadata
+import inspect
 import sys
 import sysconfig
 import types
@@ -32,8 +33,8 @@ class StandInError(Exception):
     """Something that is not installed here was asked for its value; one sentence with the file and the line."""
 
 
-class _Meta(abc.ABCMeta):
-    """Of the classes that stand in for bases: what the real base would have inherited is a stand-in too."""
+class Named(abc.ABCMeta):
+    """Of the classes that stand in for others: what the real one has, or would have inherited, is a stand-in too."""
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("_"):
@@ -41,7 +42,10 @@ class _Meta(abc.ABCMeta):
         return StandIn(f"{cls.__module__}.{cls.__qualname__}.{name}", {})
 
 
-class _Base(metaclass=_Meta):
+class _Base(metaclass=Named):
+    def __class_getitem__(cls, key: Any) -> type:
+        return cls
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__()
 
@@ -146,7 +150,7 @@ class Decorated(StandIn):
 def _base_class(name: str) -> type:
     """The plain class that stands in for a base; the same one each time, so that classes of classes have an order."""
     module, _, own = name.rpartition(".")
-    made: type = _Meta(own, (_Base,), {"__module__": module})
+    made: type = Named(own, (_Base,), {"__module__": module})
     return made
 
 
@@ -243,6 +247,18 @@ class strictly:
 
     def __exit__(self, *raised: Any) -> None:
         _strict[0] = False
+
+
+def keep_from_inspect() -> None:
+    """Let ``inspect`` say of a stand-in's source that it is not here; it would complain of a type."""
+    file_of = inspect.getfile
+
+    def getfile(value: Any) -> str:
+        if type(value) is StandIn:
+            value._refuse("the source of ")
+        return file_of(value)
+
+    setattr(inspect, "getfile", getfile)  # noqa: B010  (a function to type checkers)
 
 
 def place() -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import sys
+import typing
 from typing import Any, Optional
 
 from ..base import devices, versions
 from ..base.targets import Target
-from .standins import StandIn, StandInError, place
+from .standins import Named, StandIn, StandInError, place
 
 # name: bytes, floating point, complex, signed
 _DTYPES = {
@@ -44,6 +45,19 @@ _ALIASES = {"float": "float32", "double": "float64", "half": "float16", "long": 
 _ALIASES |= {"short": "int16", "cfloat": "complex64", "cdouble": "complex128"}
 # bits of the exponent and of the fraction, from IEEE 754 and the OCP 8-bit formats
 _FLOATS = {"float64": (11, 52), "float32": (8, 23), "float16": (5, 10), "bfloat16": (8, 7), "float8_e5m2": (5, 2)}
+
+
+def _of_typing(name: str) -> Any:
+    """Typing's variable in place of that of typing_extensions, which takes a default in every Python."""
+    kind = getattr(typing, name)
+    return lambda *given, default=None, **more: kind(*given, **more)
+
+
+_VARIABLES = {
+    f"typing_extensions.{name}": _of_typing(name)
+    for name in ("TypeVar", "ParamSpec", "TypeVarTuple")
+    if hasattr(typing, name)
+}
 
 
 class Dtype:
@@ -81,12 +95,14 @@ class Version(str):
         return not self < other
 
 
-class Tensor:
+class Tensor(metaclass=Named):
     """torch.Tensor as a class: for annotations, isinstance and dispatch. There are no instances."""
+
+    __module__ = "torch"
 
 
 class Module:
-    """torch.nn.Module as a base."""
+    """torch.nn.Module as a base, of classes with a metaclass of their own too."""
 
 
 class Function:
@@ -178,6 +194,8 @@ def answers(target: Target, version: Optional[str]) -> dict[str, Any]:
         "torch.get_float32_matmul_precision": lambda: "highest",
         "torch.distributed.is_available": lambda: False,
         "torch.distributed.is_initialized": lambda: False,
+        "torch.utils._triton.has_triton": lambda: True,
+        "torch.utils._triton.has_triton_package": lambda: True,
         "torch.backends.mps.is_available": lambda: False,
         "torch.backends.cuda.is_built": lambda: True,
         "torch.mps.is_available": lambda: False,
@@ -185,7 +203,7 @@ def answers(target: Target, version: Optional[str]) -> dict[str, Any]:
         "torch.accelerator.is_available": lambda: True,
         "torch.accelerator.current_accelerator": lambda *args, **kwargs: Device("cuda"),
     }
-    return known | about | {"torch.backends.cuda.matmul.allow_tf32": False} | of_device(target)
+    return known | about | _VARIABLES | {"torch.backends.cuda.matmul.allow_tf32": False} | of_device(target)
 
 
 def of_device(target: Target) -> dict[str, Any]:
@@ -212,12 +230,15 @@ def of_device(target: Target) -> dict[str, Any]:
 
 
 def tell_real(target: Target) -> None:
-    """Let the torch that is installed describe ``target`` where it is asked about the GPU."""
+    """Let the torch that is installed describe ``target`` where it is asked about the GPU.
+
+    The version that it was built for stays: torchvision holds its own against it.
+    """
     torch = sys.modules["torch"]
     for dotted, value in of_device(target).items():
         *path, name = dotted.split(".")[1:]
         owner: Any = torch
         for part in path:
             owner = getattr(owner, part, None)
-        if owner is not None:
+        if owner is not None and not (isinstance(value, str) and isinstance(getattr(owner, name, None), str)):
             setattr(owner, name, value)

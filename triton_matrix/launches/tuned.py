@@ -8,7 +8,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from . import dtypes
 from .configuration import Configuration
@@ -46,13 +46,11 @@ class CannotTune(ValueError):
     """A heuristic needs a value that the launch does not give; one sentence."""
 
 
-def expand(
-    fn: Any, configuration: Configuration, limit: Optional[int] = None, smallest_first: bool = False
-) -> list[Point]:
+def expand(fn: Any, configuration: Configuration, smallest_first: bool = False) -> list[Point]:
     """What ``configuration`` is compiled as: one point, or one for each configuration of the tuner around ``fn``.
 
     What the launch itself sets stands: a tuner's value for it is not taken, and configurations that are then alike are
-    one. ``limit`` takes only the first so many, which ``smallest_first`` orders by the size of their blocks.
+    one. ``smallest_first`` orders them by the size of their blocks.
 
     Raises:
         CannotTune: a heuristic needs the value of an argument of which only the type is given.
@@ -83,7 +81,7 @@ def expand(
         distinct.sort(key=lambda draft: _size({name: draft.config[name] for name in draft.config if name in names}))
     varying = _varying([draft.config for draft in distinct])
     points: list[Point] = []
-    for draft in distinct[: limit or None]:
+    for draft in distinct:
         shown = _show({name: draft.config.get(name) for name in varying})
         alike = sum(point.shown[: len(shown)] == shown for point in points)  # values that read the same
         points.append(Point((*shown, f"no. {alike + 1}") if alike else shown, draft.constexprs, draft.options, tuned))

@@ -8,7 +8,7 @@ not there, or the linter names the release too. Any other failure of a guess is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Kernel:
         launches: how many were asked.
         status: backend -> release -> OK, FAILS or UNKNOWN.
         reasons: backend -> release -> one sentence where it is not OK.
+        late: the time was over before all its launches were asked on every release.
     """
 
     reference: str
@@ -49,6 +50,7 @@ class Kernel:
     launches: int = 0
     status: dict[str, dict[str, str]] = field(default_factory=dict)
     reasons: dict[str, dict[str, str]] = field(default_factory=dict)
+    late: bool = False
 
     @property
     def name(self) -> str:
@@ -67,15 +69,7 @@ class Kernel:
 
     def is_too_large(self) -> bool:
         """Whether its guess took longer than it may."""
-        return too_large(self._said())
-
-    def is_out_of_time(self) -> bool:
-        """Whether the time for guesses was over before it was asked on every release."""
-        return out_of_time(self._said())
-
-    def _said(self) -> Iterator[dict[str, str]]:
-        """Its reasons, as entries of a release have them."""
-        return ({"reason": why} for texts in self.reasons.values() for why in texts.values())
+        return too_large({"reason": why} for texts in self.reasons.values() for why in texts.values())
 
     @property
     def works_nowhere(self) -> bool:
@@ -138,16 +132,38 @@ def learn(
         if kernel.how == NOT_REACHED:
             continue
         for backend in dict.fromkeys(item["target"].partition(":")[0] for items in atlases.values() for item in items):
-            for release in dict.fromkeys(release for release, _ in findings):
-                here = entries.get((kernel.name, backend, release), [])
-                kernel.launches = max(kernel.launches, len({item["label"] for item in here}))
-                status, reason = _judged(kernel, here, _lint_of(kernel, findings.get((release, backend), ())))
+            releases = dict.fromkeys(release for release, _ in findings)
+            found = {release: entries.get((kernel.name, backend, release), []) for release in releases}
+            failing = _labels(_failing(item for items in found.values() for item in items))
+            for release, items in found.items():
+                kernel.launches = max(kernel.launches, len(_labels(items)))
+                kernel.late = kernel.late or out_of_time(items)
+                lint = _lint_of(kernel, findings.get((release, backend), ()))
+                status, reason = _judged(kernel, _deciding(items, failing), lint)
                 kernel.status.setdefault(backend, {})[release] = status
                 if reason:
                     kernel.reasons.setdefault(backend, {})[release] = reason
     for kernel in kernels:
         if kernel.how == GUESSED and kernel.works_nowhere:  # then it was no launch
             kernel.how = NOT_REACHED
+
+
+def _labels(entries: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {item["label"] for item in entries}
+
+
+def _failing(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [item for item in entries if item["status"] != "ok" and not out_of_time([item])]
+
+
+def _deciding(entries: Sequence[Mapping[str, Any]], failing: set[str]) -> Sequence[Mapping[str, Any]]:
+    """Of a kernel's entries on a release: those that were asked, unless one that was not may fail as it does elsewhere.
+
+    Args:
+        failing: labels of those that fail on some release.
+    """
+    asked = [item for item in entries if not out_of_time([item])]
+    return asked if asked and (_failing(asked) or failing <= _labels(asked)) else entries
 
 
 def _judged(kernel: Kernel, entries: Sequence[Mapping[str, Any]], lint: str) -> tuple[str, str]:

@@ -20,11 +20,19 @@ from .package import Scanned
 
 MOST = 2  # launches of a kernel: the atlas compiles each for every release and target
 EXAMPLES = ("examples", "example", "benchmarks", "benchmark")
-PYTEST = ("pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors")
+PYTEST = (
+    "pytest",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "--continue-on-collection-errors",
+    "-p",
+    "triton_matrix.suites.in_turn",
+)
 NO_TESTS = "the command ended with 5,"  # as pytest does where it collects none
 NO_TORCH = "nothing was captured: no environment with torch"
 NOTHING = "nothing was captured: there are no tests and no examples"
-QUIET_S = 30.0  # a command that brings no new launch for so long is ended
+QUIET_S = 60.0  # a command that brings no new launch for so long is ended
 
 
 def torch_backend(env: Mapping[str, str]) -> dict[str, str]:

@@ -32,10 +32,10 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     if options.seconds < 0:
         raise ValueError(f"--seconds is {options.seconds:g}; allowed is a number from 0 on; with 0 nothing is captured")
-    if not options.guesses >= 0:
-        raise ValueError(
-            f"--guesses is {options.guesses:g}; allowed is a number from 0 on; with 0 no guess is compiled"
-        )
+    for name, what in (("guesses", "guess"), ("launches", "launch of the package")):
+        value = getattr(options, name)
+        if not value >= 0:
+            raise ValueError(f"--{name} is {value:g}; allowed is a number from 0 on; with 0 no {what} is compiled")
     if not options.guess_seconds > 0:
         raise ValueError(f"--guess-seconds is {options.guess_seconds:g}; allowed is a positive number")
     if bool(options.what) == options.cells:
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
     envs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         scanned = bring(options.what, Path(scratch) / "source")
-        python = interpreter.newer(scanned.project, bool(guess.kernels(scanned.root)[1]))
+        python = interpreter.newer(scanned.project, not guess.can_read(scanned.root))
         if python:
             return interpreter.again(python, argv, envs)
         out = (options.out or _reports(options.what) / "scan" / scanned.title).resolve()
@@ -104,7 +104,7 @@ def _how(options: argparse.Namespace, names: tuple[str, ...], envs: Path, root: 
     if source_root and not source_root.is_dir():
         raise ValueError(f"--source-root is {str(options.source_root)!r}; allowed is a folder of the package")
     with_ = tuple(options.with_ or ())
-    limits = (options.guess_seconds, options.guesses)
+    limits = (options.guess_seconds, options.guesses, options.launches)
     return How(names, with_, options.configs, options.jobs, envs, *limits, source_root)
 
 
@@ -129,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--guesses", type=float, default=600, metavar="S", help="for all guesses together (default: 600; 0: none asked)"
     )
+    add("--launches", type=float, default=600, metavar="S", help="for all launches of the package (default: 600)")
     add("--guess-seconds", type=float, default=20, metavar="S", help="for one guess in one release (default: 20)")
     add("--triton", metavar="A,B,...", help="only these releases (default: all that are known)")
     add("--target", action="append", metavar="TARGET", help=targets.HELP)

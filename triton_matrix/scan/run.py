@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -25,6 +25,7 @@ from . import answer, beside, bounds, launched, trial
 from .bounds import Kernel
 from .package import Scanned
 
+LAUNCHES = "launches"  # the folder of those that the package makes
 WORSE_SHOWN = 12  # lines of what got worse
 IMPORT_S = 120.0  # of a kernel's module
 PORTABLE = ("not-portable", "compile-option-parameter")  # rules on what a release lacks
@@ -42,6 +43,7 @@ class How:
         envs: folder of the environments.
         guess_seconds: that one guess may compile in a release.
         guesses_seconds: that all guesses may take.
+        launches_seconds: that all launches of the package may take.
         source_root: where the kernels' absolute imports start; None: it is found.
     """
 
@@ -52,6 +54,7 @@ class How:
     envs: Path
     guess_seconds: float
     guesses_seconds: float
+    launches_seconds: float
     source_root: Optional[Path] = None
 
     @property
@@ -75,7 +78,7 @@ class Scan:
     said: list[str]
     sources: Optional[str] = None
     ours: bool = True
-    _tried_s: float = 0.0  # that guesses have taken so far
+    _spent_s: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})  # on guesses, and on others
 
     def run(
         self,
@@ -94,7 +97,7 @@ class Scan:
             capture: writes launches into a folder; says how it went.
             start: when it began, as of ``time.perf_counter``.
         """
-        root, launches = self.scanned.root, self.out / "launches"
+        root, launches = self.scanned.root, self.out / LAUNCHES
         self.said += [sentence.replace(f"{root}/", "") for sentence in definitions[1].values()]
         self.said += capture(launches / launched.CAPTURED)
         guesses = self.out / bounds.GUESSED
@@ -107,12 +110,13 @@ class Scan:
             launches,
             guesses,
             lambda: self._left(trial.SHARE),
+            self.how.launches_seconds * trial.OF_LAUNCHES,
             self.out / "trying",
             lambda *what: self._compiled_once(asked[-1], *what),
             lambda module: beside.lay(module, root, self.scanned.project.dependencies) if self.ours else None,
         )
         self.said += tried.run(kernels, definitions[0])
-        outcomes, atlases = self._compiled(asked, launches, "codegen", None)
+        outcomes, atlases = self._compiled(asked, launches, "codegen", self._left(guesses=False))
         of_guesses, others_atlases = self._compiled(asked, guesses, "codegen-guessed", self._left())
         learned: dict[str, list[Any]] = {}
         for atlas in (*atlases, *others_atlases):
@@ -136,20 +140,24 @@ class Scan:
         self.said += [each.replace(f"{self.scanned.root}/", "") for each in unread if each not in self.said]
         return dict(zip(asked, per_language)), per_language[-1]
 
-    def _left(self, share: float = 1.0) -> float:
-        """What guesses have not taken of this share of their time."""
-        return max(0.0, self.how.guesses_seconds * share - self._tried_s)
+    def _left(self, share: float = 1.0, guesses: bool = True) -> float:
+        """What guesses, or launches of the package, have not taken of this share of their time."""
+        whole = self.how.guesses_seconds if guesses else self.how.launches_seconds
+        return max(0.0, whole * share - self._spent_s[guesses])
 
-    def _request(self, launches: Path, out: Path, seconds: Optional[float]) -> compile_runs.Request:
-        """What is asked of launch files; ``seconds`` for all of them where they are guesses."""
-        how, guesses = self.how, seconds is not None
+    def _request(self, launches: Path, out: Path, seconds: float) -> compile_runs.Request:
+        """What is asked of the launch files of a folder, which have ``seconds`` together."""
+        how, guesses = self.how, self._are_guesses(launches)
         limit = how.guess_seconds if guesses else trial.COMPILE_S
         settings = Settings(how.source_root, None, how.configs, IMPORT_S, limit, guesses, seconds)
         root = self.scanned.root
         return compile_runs.Request(launches, None, root, how.names, how.extra, how.envs, out, False, settings)
 
+    def _are_guesses(self, launches: Path) -> bool:
+        return launches != self.out / LAUNCHES
+
     def _compiled(
-        self, asked: Sequence[cells.Release], launches: Path, out: str, seconds: Optional[float]
+        self, asked: Sequence[cells.Release], launches: Path, out: str, seconds: float
     ) -> tuple[list[compile_runs.Outcome], list[dict[str, Any]]]:
         """What every release makes of the files of a folder: nothing where there are none."""
         request = self._request(launches, self.out / out, seconds)
@@ -167,19 +175,19 @@ class Scan:
         self,
         row: cells.Release,
         launches: Path,
-        seconds: Optional[float],
+        seconds: float,
         extra: Sequence[str],
         source_root: Optional[Path],
     ) -> compile_runs.Outcome:
-        begun = time.monotonic()
+        begun, guesses = time.monotonic(), self._are_guesses(launches)
         request = self._request(launches, self.out / f"trial-{launches.name}", seconds)
         settings = replace(request.settings, source_root=source_root or self.how.source_root)
         request = replace(request, extra=(*self.how.extra, *extra), settings=settings)
-        if seconds is None:
+        if not guesses:
             request = replace(request, names=self.how.names[:1])
         request.out.mkdir(parents=True, exist_ok=True)
         (outcome,) = compile_runs.run([row], request, 1)
-        self._tried_s += 0.0 if seconds is None else time.monotonic() - begun
+        self._spent_s[guesses] += min(seconds, time.monotonic() - begun)  # the rest made an environment
         return outcome
 
     def _tell(
@@ -245,6 +253,9 @@ class Scan:
 def _worse(kernels: Sequence[Kernel], atlases: Sequence[dict[str, Any]]) -> list[str]:
     """What got worse of launches that the package makes; guesses say nothing of that."""
     real = {kernel.name for kernel in kernels if kernel.how in (launched.CAPTURED, launched.BROUGHT)}
+    atlases = [
+        {**atlas, "entries": [each for each in atlas["entries"] if not bounds.out_of_time([each])]} for atlas in atlases
+    ]
     sentences = [
         f"{' -> '.join(step.ends)} {change.label.partition('[')[0]} {change.target}: {change.what}"
         for step in summary.steps(atlases, ())

@@ -21,15 +21,16 @@ from . import bounds, launched
 from .bounds import Kernel, out_of_time, too_large
 
 COMPILE_S = 60.0  # of one launch that is no guess
-SHARE = 2 / 3  # of the time for guesses; the rest is the releases'
+SHARE = 1 / 3  # of the time for guesses; with half of it for the first ones, every release reaches about as many
+OF_LAUNCHES = 1 / 4  # of the time for launches that are no guesses
 MOST_TRIED = 3  # requirements or folders that are tried
 NOT_LOADED = "does not load: "
 _WITH = re.compile(r"`--with (\S+)`")
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 
-# compiles the launch files of a folder; arguments: the folder, the seconds for all where they are guesses, what is
-# installed besides, where imports start
-Compile = Callable[[Path, Optional[float], Sequence[str], Optional[Path]], Outcome]
+# compiles the launch files of a folder; arguments: the folder, the seconds for all of them, what is installed besides,
+# where imports start
+Compile = Callable[[Path, float, Sequence[str], Optional[Path]], Outcome]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Trial:
         launches: the folder of the launch files that are no guesses.
         guesses: the folder of those that are.
         left: the seconds that guesses may still take here. Each step gets half of them.
+        launches_s: those that the other launches may take.
         scratch: a folder for those that are tried.
         compile: on the release of the trial.
         follow: lays a module beside the package, where it is another's that has kernels; the requirement that gave it.
@@ -50,6 +52,7 @@ class Trial:
     launches: Path
     guesses: Path
     left: Callable[[], float]
+    launches_s: float
     scratch: Path
     compile: Compile
     follow: Callable[[str], Optional[str]] = lambda module: None
@@ -78,7 +81,7 @@ class Trial:
 
     def _all(self) -> list[Outcome]:
         """What the release makes of all launches, the guesses last."""
-        outcomes = [self.compile(self.launches, None, (), None)] if launched.has_files(self.launches) else []
+        outcomes = [self.compile(self.launches, self.launches_s, (), None)] if launched.has_files(self.launches) else []
         if launched.has_files(self.guesses):
             outcomes.append(self.compile(self.guesses, self.left() / 2, (), None))
         return outcomes
@@ -151,6 +154,8 @@ class Trial:
                 wanted.setdefault(("--with", name), []).append(number)
         by_most = sorted(wanted.items(), key=lambda item: -len(item[1]))
         for (option, what), numbers in by_most[:MOST_TRIED]:
+            if self.left() <= 1:
+                return
             given = ([what], None) if option == "--with" else ((), self.root / what)
             answers = self._asked({number: definitions[number].launch for number in numbers}, *given)
             found = [answers.get(kernels[number].name, []) for number in numbers]

@@ -234,6 +234,12 @@ def test_what_did_not_load_is_tried_again(folder, configuration):
     assert kept(folder, other) is None
 
 
+def test_that_an_error_says_nothing_of_the_kernel_is_kept_with_it(folder, configuration):
+    other = dataclasses.replace(configuration, target="cuda:80")
+    put(folder, other, {}, [(other, Result("error", reason="not compiled within 2 s", unanswered=True))])
+    assert kept(folder, other).unanswered
+
+
 def test_where_nothing_can_be_written_what_was_compiled_is_not_lost(tmp_path, configuration):
     (tmp_path / "results").write_text("a file, and no folder")
     put(tmp_path / "results", configuration, answers("content", tmp_path / "mine.py"))

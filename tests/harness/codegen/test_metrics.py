@@ -117,6 +117,15 @@ def test_gfx90a_figures_come_from_the_metadata():
     }
 
 
+def test_code_of_a_function_that_was_not_inlined_is_the_kernel_s_too():
+    text = (DATA / "amdgcn_gfx90a.s").read_text()
+    assert (
+        hip_metrics.fields(f"; codeLenInByte = 56\n{text}")["code_bytes"] == hip_metrics.fields(text)["code_bytes"] + 56
+    )
+    with pytest.raises(ValueError, match="2 values of vgprs"):
+        hip_metrics.fields(text + text)
+
+
 def test_gfx1100_spills_are_figures_and_not_memory_traffic():
     text = (DATA / "amdgcn_gfx1100.s").read_text()
     figures = hip_metrics.fields(text)

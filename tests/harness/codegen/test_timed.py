@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from triton_matrix.codegen import metrics, worker
+from triton_matrix.codegen import batches, metrics, worker
 from triton_matrix.codegen.compile import Result
 
 
@@ -23,3 +23,8 @@ def test_a_long_compilation_runs_as_often_as_its_time_is_asked_for(tmp_path, mon
     with (tmp_path / "log").open("w+") as log:
         result = worker.timed(job, log.fileno(), **repeats)
     assert (len(ran), result.cpu_seconds >= 0.05) == (runs, True)
+
+
+@pytest.mark.parametrize(("settings", "once"), [({}, False), ({"guesses": True}, True), ({"seconds": 600.0}, True)])
+def test_where_launches_share_a_time_each_is_compiled_once(settings, once):
+    assert (batches.Settings(**settings).repeats == 1) == once

@@ -145,13 +145,20 @@ def test_a_launch_that_says_too_little_is_refused_and_still_compiles(folder, old
     [
         ("def make(n):\n    def k(x, B):\n        return x * n\n", "uses n of the function that makes it"),
         ("def make():\n    f = 1\n    @jit(f)\n    def k(x, B): pass\n", "uses f of the function that makes it"),
+        ("def make(a):\n    import m\n    m = a\n    def k(): m\n", "uses m of the function that makes it"),
+        ("def make(a):\n    def f(): a\n    def k(): f\n", "uses a of the function that makes it"),
         ("def make(a):\n    if a:\n        def k(): pass\n    else:\n        def k(): pass\n", "2 in its source are"),
         ("def make():\n    k = lambda: 0\n", "nothing in its source is"),
     ],
 )
-def test_a_kernel_of_a_function_is_found_only_where_it_stands_alone(tmp_path, text, sentence):
+def test_a_kernel_of_a_function_is_found_only_where_it_can_be_made_without_calling_that(tmp_path, text, sentence):
     (tmp_path / "mine.py").write_text(text)
     with pytest.raises(local_kernels.LocalError, match=sentence):
         local_kernels.source(tmp_path / "mine.py", "make.<locals>.k")
     (tmp_path / "mine.py").write_text("def make(n):\n    def k(x, n):\n        y = x * n\n        return y\n")
-    assert local_kernels.source(tmp_path / "mine.py", "make.<locals>.k").lineno == 2
+    assert [each.lineno for each in local_kernels.source(tmp_path / "mine.py", "make.<locals>.k")] == [2]
+    text = (
+        "def make(n):\n    try:\n        import m\n    except E: pass\n    import o\n    def f(): m\n    def k(): f\n"
+    )
+    (tmp_path / "mine.py").write_text(text)
+    assert [each.lineno for each in local_kernels.source(tmp_path / "mine.py", "make.<locals>.k")] == [3, 6, 7]

@@ -108,6 +108,45 @@ def test_a_guess_leaves_to_a_tuner_what_it_sets_and_knows_descriptors(found, tmp
     assert launch["constexprs"] == {}
 
 
+def test_another_guess_is_of_the_same_kernel(tmp_path):
+    (tmp_path / "bf16.py").write_text(SOURCE)
+    (kernel, *_), _ = guess.of_file(tmp_path / "bf16.py")
+    others = list(guess.otherwise(kernel.launch))
+    assert others
+    assert {each.splitlines()[0] for each in others} == {kernel.launch.splitlines()[0]}
+
+
+TUNERS = """
+import triton
+import triton.language as tl
+CONFIGS = [triton.Config({"ROWS": 64})]
+
+@triton.heuristics({"EVEN": lambda given: given["n"] % given["BLOCK"] == 0})
+@triton.autotune([triton.Config({"BLOCK": 64})], key=[])
+@triton.jit
+def own(x, n, BLOCK: tl.constexpr, ROWS: tl.constexpr, EVEN: tl.constexpr):
+    tl.store(x + tl.arange(0, BLOCK) + tl.arange(0, ROWS), 1.0)
+
+@triton.autotune(CONFIGS, key=[])
+@triton.jit
+def apart(x, n, ROWS: tl.constexpr, EVEN: tl.constexpr):
+    tl.store(x + tl.arange(0, ROWS), 1.0)
+
+@triton.jit
+def plain(x, n, ROWS: tl.constexpr):
+    tl.store(x + tl.arange(0, ROWS), 1.0)
+"""
+
+
+def test_what_other_kernels_of_a_file_are_tuned_by_is_guessed_where_a_kernel_is_not(tmp_path):
+    (tmp_path / "k.py").write_text(TUNERS)
+    constexprs = {}
+    for kernel in guess.kernels(tmp_path)[0]:
+        files.write_text(tmp_path / "g.toml", kernel.launch)
+        constexprs[kernel.name] = launch_file.read(tmp_path / "g.toml").get("constexprs")
+    assert constexprs == {"own": {"ROWS": 64}, "apart": {"EVEN": False}, "plain": {"ROWS": 64}}
+
+
 def test_a_launch_to_start_from_is_a_launch_file_and_says_that_it_is_guessed(found, tmp_path, capsys):
     assert skeleton.main([f"{tmp_path}/pkg/k.py:gather"]) == 0
     text = capsys.readouterr().out

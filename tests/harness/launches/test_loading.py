@@ -9,6 +9,7 @@ import textwrap
 
 import pytest
 
+from triton_matrix.codegen import batches
 from triton_matrix.launches import naming
 
 OLDEST, NEWEST = "2.3.1", "3.9.0"
@@ -64,11 +65,34 @@ def statuses(entries):
 
 TORCH_AT_THE_TOP = (
     "import torch\nimport torch.nn as nn\nfrom torch.autograd.function import once_differentiable\n"
+    "from cachetools import LRUCache\nfrom collections.abc import Callable\nfrom typing_extensions import ParamSpec\n"
+    "from torch.utils._triton import has_triton, has_triton_package\n"
     "from einops import rearrange\nfrom packaging import version\n"
     + HEAD
     + COPY
     + """
+to = torch.Tensor.to
+
+class Meta(type):
+    pass
+
+class Own(nn.Module, metaclass=Meta):
+    pass
+
+P = ParamSpec("P", default=...)
+Wrapped = Callable[P, int]
+
+class Cache(LRUCache[str, int]):
+    pass
+
+class Kept(Cache[str, int]):
+    pass
+
 NEW = version.parse(torch.__version__) >= version.parse("2.4")
+if has_triton() and has_triton_package():
+    copy = copy
+else:
+    del copy
 TYPES = {torch.float16: tl.float16, torch.bfloat16: tl.bfloat16}
 SMALLEST = torch.finfo(torch.float32).tiny
 
@@ -141,6 +165,17 @@ def test_a_tuned_kernel_is_compiled_for_each_configuration_without_a_driver(ask,
     assert "the heuristic of 'EVEN' needs the value of 'n'; write the value of a launch, such as n = 4096" in errors
 
 
+@pytest.mark.parametrize(("warps", "unanswered"), [("(32, 4)", True), ("(32,)", None)])
+def test_a_configuration_that_a_tuner_passes_over_says_nothing_of_a_kernel_that_has_others(ask, warps, unanswered):
+    configs = f"[triton.Config({{'BLOCK': 4096}}, num_warps=w) for w in {warps}]"
+    tuned = HEAD + COPY.replace("@triton.jit", f"@triton.autotune(configs={configs}, key=['n'])\n@triton.jit")
+    launch = LAUNCH.partition("[constexprs]")[0]
+    _, (entry,), _ = ask(NEWEST, {"mine.py": tuned}, launch, "", "--configs", "1")
+    assert (entry["status"], entry.get("unanswered")) == ("error", unanswered)
+    assert "is 2048 threads" in entry["reason"]
+    assert entry["reason"].endswith(batches.OTHERS) == bool(unanswered)
+
+
 def test_the_modes_that_every_process_starts_with_alike_are_known(ask):
     modes = "torch.are_deterministic_algorithms_enabled() or torch.is_autocast_enabled('cuda')"
     precise = "torch.get_float32_matmul_precision() == 'highest'"
@@ -179,6 +214,8 @@ def test_questions_to_triton_s_own_driver_are_answered_for_the_target(ask, relea
         "TARGET = driver.active.get_current_target()\n"
         "SHARED = driver.active.utils.get_device_properties(0)['max_shared_mem']\n"
         "assert (TARGET.backend, TARGET.arch) == ('hip', 'gfx942') and SHARED == 65536\n"
+        "from triton.backends import backends\n"
+        "assert [name for name, each in backends.items() if each.driver.is_active()] in (['amd'], ['hip'])\n"
     )
     status, entries, _ = ask(release, {"mine.py": asks + COPY}, LAUNCH, "hip:gfx942")
     assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
@@ -224,6 +261,21 @@ def test_the_version_of_what_is_not_installed_costs_the_names_that_follow_from_i
     assert "mine.py:5 needs the version of bnb, and bnb is not installed here" in entries[0]["reason"]
 
 
+def test_the_source_of_what_is_not_installed_costs_the_names_that_follow_from_it(ask):
+    source = HEAD + "import inspect\nimport torch\nTEXT = inspect.getsource(torch._inductor.config)\nLONG = len(TEXT)\n"
+    status, entries, _ = ask(NEWEST, {"mine.py": source + COPY})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
+    _, entries, _ = ask(NEWEST, {"mine.py": source + COPY.replace("x * 2", "x * LONG")})
+    assert "mine.py:5 needs the source of torch._inductor.config, and torch is not installed" in entries[0]["reason"]
+
+
+def test_a_package_is_asked_for_its_own_version_where_its_files_say_it(ask):
+    asks = HEAD + "from importlib.metadata import version\nassert version('of-mine') == '1.5'\n"
+    metadata = "Metadata-Version: 2.1\nName: of-mine\nVersion: 1.5\n"
+    status, entries, _ = ask(NEWEST, {"of_mine.egg-info/PKG-INFO": metadata, "of_mine/mine.py": asks + COPY})
+    assert (status, statuses(entries)) == (0, {"copy": "ok"}), entries
+
+
 @pytest.mark.parametrize("release", [OLDEST, NEWEST])
 def test_the_chain_of_init_files_above_a_kernel_is_not_run(ask, release):
     files = {
@@ -266,6 +318,9 @@ def test_what_cannot_be_stood_in_for_costs_the_names_it_would_bind_and_names_the
     assert status == 1
     assert "mine.py:4 needs the value of some_library.ready(), and some_library is not installed here" in str(entries)
     assert "`--with some_library` installs it" in str(entries)
+    called = guess.replace("SIZE =", "scale =") + COPY.replace("x * 2", "scale(x)")
+    _, entries, _ = ask(NEWEST, {"mine.py": called})
+    assert entries[0]["reason"].startswith("does not load: mine.py:4 needs the value of some_library.ready()"), entries
 
 
 MADE = {

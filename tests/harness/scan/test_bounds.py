@@ -72,6 +72,20 @@ def test_a_kernel_that_works_nowhere_bounds_nothing_and_a_guess_of_it_was_no_lau
     assert bounds.of([captured], "cuda", ASKED).specifier == ""
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "status"), [("ok", bounds.OK), ("error", bounds.UNKNOWN)], ids=["works elsewhere", "fails elsewhere"]
+)
+def test_a_kernel_is_judged_by_the_launches_that_were_asked_unless_another_fails_elsewhere(elsewhere, status):
+    kernel = Kernel("/p/k.py:add", "k.py:4", "captured")
+    first, late = entry(kernel.name), entry(kernel.name, ["late"], status="error", reason=bounds.OUT_OF_TIME)
+    second = entry(kernel.name, ["N=2"], status=elsewhere, reason=ODD)
+    atlases = {"3.2.0": [first, second], "3.3.1": [first, late], "3.4.0": [late], "3.5.1": [second, late]}
+    bounds.learn([kernel], atlases, {(release, "cuda"): [] for release in atlases})
+    of_second = bounds.OK if elsewhere == "ok" else bounds.FAILS
+    wanted = {"3.2.0": of_second, "3.3.1": status, "3.4.0": bounds.UNKNOWN, "3.5.1": of_second}
+    assert (kernel.status["cuda"], kernel.late) == (wanted, True)
+
+
 def test_a_target_that_a_release_does_not_know_says_nothing_of_the_kernel():
     kernel = Kernel("/p/k.py:add", "k.py:4", "captured")
     items = [entry(kernel.name, target="hip:gfx950", status="n/a", reason="unknown")]

@@ -1,8 +1,14 @@
 """What a package has to run: its tests; programs among these where pytest finds none; else its examples."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from triton_matrix.scan import capturing
+
+from ..conftest import ROOT
 
 
 @pytest.fixture
@@ -43,3 +49,29 @@ def test_what_the_budget_does_not_reach_is_counted(root, monkeypatch):
     assert capturing.run(root, root, [["a.py"], ["b.py"]], root, 0.5) == [
         "2 more commands were not run: --seconds is 0.5"
     ]
+
+
+CASES = """
+import pytest, time
+from triton_matrix.suites import in_turn
+in_turn.SECONDS = 0.2
+@pytest.mark.parametrize("n", [1, 2])
+def test_{0}(n):
+    print("{0}", n)
+def test_{0}2():
+    print("{0}2")
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        pass
+"""
+
+
+def test_each_test_is_run_once_before_any_is_run_again_and_none_for_long(root):
+    """Hundreds of cases of the first file that launch nothing, or one that takes long, would take the whole budget."""
+    for name in "ab":
+        (root / "tests" / f"test_{name}.py").write_text(CASES.format(name))
+    command = [sys.executable, "-m", *capturing.PYTEST, "-s", "tests"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=True, timeout=50)
+    assert [line.strip(".s") for line in done.stdout.splitlines()[:6]] == ["a 1", "a2", "b 1", "b2", "a 2", "b 2"]
+    assert "4 passed, 2 skipped" in done.stdout

@@ -31,6 +31,18 @@ def test_a_guessed_kernel_gets_a_range_with_the_linters_reason(scan):
     assert 'for pyproject: "triton>=3.4"' in said.out
 
 
+def test_a_kernel_in_a_function_that_imports_triton_is_compiled_with_what_that_holds(scan):
+    """Tritons before 3.4.0 do not look there for a name."""
+    helper = "@triton.jit\ndef twice(x):\n    return x * 2.0\n\n"
+    inner = SOURCE.format(body="twice(tl.load(x_ptr + at))").replace("@triton.jit", f"{helper}@triton.jit")
+    source = "def make():\n" + "".join(f"    {line}\n" for line in inner.splitlines()) + "    return scaled\n"
+    _, found, _ = scan(source)
+    (kernel,) = found["kernels"]
+    assert kernel["kernel"] == "toys.k:make.<locals>.scaled"
+    assert kernel["status"] == {"cuda": {"2.3.1": "unknown", "3.4.0": "ok"}}
+    assert "NameError: tl is not defined" in kernel["reasons"]["cuda"]["2.3.1"]
+
+
 @pytest.mark.parametrize(("wanted", "status"), [("range", 1), ("compile", 1), ("worse", 0)])
 def test_what_a_declaration_allows_and_does_not_work_fails_where_it_is_asked_for(scan, wanted, status):
     found = scan(SOURCE.format(body=FMA), "--fail-on", wanted, launch=LAUNCH)

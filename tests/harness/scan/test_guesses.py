@@ -1,9 +1,10 @@
-"""What guesses may cost: one that compiles long is made smaller or given up, and all of them have a time."""
+"""What compiling may cost: a guess that takes long is made smaller or given up, and all have a time."""
 
 import json
 
 import pytest
 
+from triton_matrix.codegen.batches import OUT_OF_TIME
 from triton_matrix.scan import cli
 
 from .test_cli import FMA, LAUNCH, SOURCE
@@ -38,6 +39,22 @@ def tuned(x_ptr, BLOCK: tl.constexpr, GROUP: tl.constexpr):
     at = tl.arange(0, BLOCK)
     tl.store(x_ptr + at, tl.load(x_ptr + at) + GROUP)
 """
+IN_TURN = f"""\
+import json, pathlib
+from triton_matrix.codegen.batches import Settings, compile_all
+from triton_matrix.launches import launch_file
+for name in "ab":
+    pathlib.Path(f"{{name}}.py").write_text({SOURCE.format(body="tl.load(x_ptr + at)")!r})
+    for block in (512, 1024) if name == "a" else (512,):
+        text = {LAUNCH!r}.replace("../toys/k.py", f"{{name}}.py").replace("512", str(block))
+        pathlib.Path(f"{{name}}{{block}}.toml").write_text(text)
+launches = launch_file.expand_all(pathlib.Path.cwd(), ["cuda:90"])
+order = dict()
+for seconds in (None, 600):
+    took = order.setdefault(str(seconds), [])
+    compile_all(launches, Settings(seconds=seconds), lambda index, rows: took.append(index))
+print(json.dumps(order))
+"""
 
 
 def asked(tmp_path, release, name):
@@ -67,11 +84,11 @@ def test_a_guess_that_compiles_long_is_made_smaller_or_given_up_on_the_first_rel
 
 def test_what_the_time_for_guesses_does_not_reach_is_said_and_a_second_run_goes_on_from_what_is_kept(scan):
     source = SOURCE.format(body=FMA)
-    late = "the time for guesses was over"
+    late = OUT_OF_TIME
     _, found, said = scan(source, "--guesses", "0")
     assert found["kernels"][0]["reasons"] == {"cuda": {"2.3.1": late, "3.4.0": late}}
     assert found["guesses"] == {"too_large": 0, "out_of_time": 1}
-    assert found["lines"][0] == f"1 kernels: 1 not reached; 1 not asked on every release: {late}"
+    assert found["lines"][0] == f"1 kernels: 1 not reached; 1 not asked with every launch on every release: {late}"
     assert f"not reached: toys.k:scaled (toys/k.py:5): {late}" in said.out
     assert "triton 2.3.1: 1 not reached" in said.err
     assert scan(source)[1]["kernels"][0]["how"] == "guessed"
@@ -86,6 +103,28 @@ def test_a_launch_of_the_package_is_asked_whatever_guesses_may_cost(scan):
     assert (kernel["how"], kernel["status"]["cuda"]) == ("brought", {"2.3.1": "fails", "3.4.0": "ok"})
 
 
+def test_what_the_time_for_launches_does_not_reach_is_said_and_is_no_change_for_the_worse(scan):
+    source = SOURCE.format(body="tl.load(x_ptr + at)")
+    options = ("--launches", "0", "--fail-on", "worse")
+    _, found, _ = scan(source, "--triton", "2.3.1", launch=LAUNCH)
+    assert found["kernels"][0]["status"] == {"cuda": {"2.3.1": "ok"}}
+    status, found, said = scan(source, *options)  # the first release is kept from before
+    (kernel,) = found["kernels"]
+    assert (status, found["worse"], kernel["how"]) == (0, [], "brought")
+    assert kernel["status"] == {"cuda": {"2.3.1": "ok", "3.4.0": "unknown"}}
+    assert kernel["reasons"] == {"cuda": {"3.4.0": OUT_OF_TIME}}
+    assert found["lines"][0].endswith(f"1 not asked with every launch on every release: {OUT_OF_TIME}")
+    assert "triton 3.4.0: 1 not reached" in said.err
+    scan(source)
+    assert scan(source, *options)[1]["kernels"][0]["status"] == {"cuda": {"2.3.1": "ok", "3.4.0": "ok"}}
+
+
+def test_every_kernel_has_a_launch_compiled_before_any_has_two_where_there_is_a_time(run_script, release_python):
+    """Two files, three launches; the second of the first kernel comes last."""
+    said = run_script(release_python("3.4.0"), IN_TURN)
+    assert json.loads(said) == {"None": [0, 1, 2], "600": [0, 2, 1]}
+
+
 def test_a_guess_takes_the_smallest_of_a_tuner_s_configurations(scan, tmp_path):
     scan(TUNED)
     assert [each["constexprs"] for each in asked(tmp_path, "3.4.0", "tuned")] == [{"BLOCK": 32, "GROUP": 8}]
@@ -95,6 +134,7 @@ def test_a_guess_takes_the_smallest_of_a_tuner_s_configurations(scan, tmp_path):
     ("option", "value", "said"),
     [
         ("--guesses", "-1", "--guesses is -1; allowed is a number from 0 on"),
+        ("--launches", "-1", "--launches is -1; allowed is a number from 0 on"),
         ("--guess-seconds", "0", "--guess-seconds is 0; allowed is a positive number"),
     ],
 )

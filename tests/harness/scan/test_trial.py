@@ -34,10 +34,11 @@ def test_what_would_help_kernels_that_do_not_load_is_tried_before_it_is_said(sca
 
 def test_what_the_time_does_not_allow_to_try_is_not_said_to_help(scan, monkeypatch):
     left = iter((600.0,))  # for asking each once
-    monkeypatch.setattr(run.Scan, "_left", lambda self, share=1.0: next(left, 0.0))
+    monkeypatch.setattr(run.Scan, "_left", lambda self, share=1.0, guesses=True: next(left, 0.0))
     kernel = SOURCE.format(body="tl.load(x_ptr + at) * M").replace("BLOCK: tl.constexpr", "BLOCK: tl.constexpr, M=N")
-    _, found, _ = scan(f"from helpers.sizes import N\n{kernel}", **{"lib/helpers/sizes.py": "N = 4"})
+    _, found, said = scan(f"from helpers.sizes import N\n{kernel}", **{"lib/helpers/sizes.py": "N = 4"})
     assert not [each for each in found["said"] if "was tried" in each]
+    assert said.err.count("[1/1] triton 3.4.0") == 1  # nor is an environment made for it
 
 
 def test_kernels_that_use_another_package_s_follow_it(scan, monkeypatch):
@@ -66,7 +67,7 @@ def test_the_answer_is_of_its_schema(scan, tmp_path):
         scan_file.read(tmp_path / "other" / "scan.json")
 
 
-def test_guesses_leave_some_of_their_time_to_what_comes_and_launches_of_the_package_have_no_end(tmp_path):
+def test_guesses_and_launches_of_the_package_leave_some_of_their_time_to_what_comes(tmp_path):
     for folder in ("launches", "guessed"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.toml").write_text("")
@@ -77,5 +78,5 @@ def test_guesses_leave_some_of_their_time_to_what_comes_and_launches_of_the_pack
         return Outcome("3.4.0", tmp_path, problem="it is not here", unavailable=True)
 
     folders = (tmp_path, tmp_path / "launches", tmp_path / "guessed")
-    assert trial.Trial(*folders, lambda: 40.0, tmp_path / "trying", compiled).run([], []) == []
-    assert asked == [("launches", None), ("guessed", 20.0)]
+    assert trial.Trial(*folders, lambda: 40.0, 10.0, tmp_path / "trying", compiled).run([], []) == []
+    assert asked == [("launches", 10.0), ("guessed", 20.0)]
