@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
 from typing import Any
 
@@ -68,8 +69,9 @@ def install(target: Target) -> None:
         driver._obj = standin
         return
     driver.set_active(standin)
-    from triton.backends import backends
+    with contextlib.suppress(ImportError):
+        from triton.backends import backends
 
-    for backend in backends.values():  # a package may count those that say so
-        own = backend.compiler.supports_target(standin.get_current_target())
-        backend.driver.is_active = staticmethod(lambda own=own: own)
+        for backend in backends.values():  # a package may count those that say so
+            own = backend.compiler.supports_target(standin.get_current_target())
+            backend.driver.is_active = staticmethod(lambda own=own: own)

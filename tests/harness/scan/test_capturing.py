@@ -59,7 +59,8 @@ in_turn.SECONDS = 0.2
 def test_{0}(n):
     print("{0}", n)
 def test_{0}2():
-    print("{0}2")
+    import slow
+    print("{0}2", slow.WHOLE)
     until = time.monotonic() + 60
     while time.monotonic() < until:
         pass
@@ -70,8 +71,9 @@ def test_each_test_is_run_once_before_any_is_run_again_and_none_for_long(root):
     """Hundreds of cases of the first file that launch nothing, or one that takes long, would take the whole budget."""
     for name in "ab":
         (root / "tests" / f"test_{name}.py").write_text(CASES.format(name))
+    (root / "tests" / "slow.py").write_text("import time\nfor n in range(60): time.sleep(0.01)\nWHOLE = 1\n")
     command = [sys.executable, "-m", *capturing.PYTEST, "-s", "tests"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=True, timeout=50)
-    assert [line.strip(".s") for line in done.stdout.splitlines()[:6]] == ["a 1", "a2", "b 1", "b2", "a 2", "b 2"]
+    assert [line.strip(".s") for line in done.stdout.splitlines()[:6]] == ["a 1", "a2 1", "b 1", "b2 1", "a 2", "b 2"]
     assert "4 passed, 2 skipped" in done.stdout
