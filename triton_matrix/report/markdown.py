@@ -70,6 +70,7 @@ def _failures(matrix: Matrix) -> list[str]:
     for group in matrix["failures"]:
         known = f" (known: {group['known']})" if group["known"] else ""
         lines.append(f"- **{group['cause']}** × {group['count']}{_escape(known)}: {code(group['message'][:LINE])}")
+        lines.append(f"  - {_escape(group['hint'])}")
         lines += [
             f"  - {row['cell']} {row['level']} × {row['count']}: {code(row['command'])}" for row in group["where"][:6]
         ]

@@ -93,6 +93,7 @@ def _line(mark: str, text: str) -> Text:
 def _group(console: Console, group: Mapping[str, Any]) -> None:
     known = f"  (known: {group['known']})" if group["known"] else ""
     console.print(Text(f"  {group['cause']:11} x{group['count']:<5} {group['message']}{known}"))
+    console.print(Text(f"     {group['hint']}", style="dim"))
     commands = {where["command"]: where["count"] for where in group["where"]}
     for command in list(commands)[:PLACES_SHOWN]:
         # never wrapped, so that it can be copied; it names cell and level itself

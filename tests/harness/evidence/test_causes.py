@@ -49,6 +49,22 @@ def test_a_test_that_imports_its_own_folder_is_told_what_helps():
     assert "tests/__init__.py" in str(causes.classify(reading.Failure("tests.test_x::test_y", "call", said, "")))
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("ModuleNotFoundError: No module named 'tabulate'", True),
+        ("ModuleNotFoundError: No module named 'tritonclient.grpc'", True),
+        ("ImportError: ipdb is not available, please install it via pip install ipdb", True),
+        ("ModuleNotFoundError: No module named 'triton.ops'", False),
+        ("ImportError: cannot import name 'Partial' from 'torch.distributed.tensor'", False),
+    ],
+)
+def test_where_a_requirement_of_the_tests_is_missing_its_place_is_told(said, told):
+    cause, hint = causes.classify(reading.Failure("tests.test_x::test_y", "call", said, ""))
+    assert cause == "environment"
+    assert ("`test` of [package]" in hint) == told
+
+
 def test_every_row_of_the_table_names_a_cause_and_gives_a_hint():
     assert {row.cause for row in causes.rows()} == set(causes.CAUSES)
     assert all(row.hint and row.where in ("message", "text", "test") for row in causes.rows())

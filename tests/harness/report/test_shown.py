@@ -49,6 +49,14 @@ def test_the_table_fits_100_columns_without_colour(report, recorded):
     assert row.count("not run") == 2
 
 
+def test_what_helps_stands_below_a_failure_s_cause(report, recorded):
+    found = report(recorded / "num_warps", "--against", recorded / "none")
+    hint = found["failures"][0]["hint"]
+    assert hint.startswith("a kernel parameter was not bound")
+    assert f"\n     {hint[:60]}" in found["said"]
+    assert f"\n  - {hint[:60]}" in markdown.render(found)
+
+
 def test_markdown_stays_under_60_kb_however_many_cells_there_are(report, recorded):
     found = report(recorded / "num_warps", "--against", recorded / "none")
     text = markdown.render(found)
