@@ -67,11 +67,20 @@ def install(target: Target) -> None:
     standin = Driver(target, generation_2)
     if generation_2:
         driver._obj = standin
-        return
-    driver.set_active(standin)
-    with contextlib.suppress(ImportError):
-        from triton.backends import backends
+    else:
+        driver.set_active(standin)
 
-        for backend in backends.values():  # a package may count those that say so
-            own = backend.compiler.supports_target(standin.get_current_target())
+
+def tell_backends(target: Target) -> None:
+    """Let the one of Triton's backends that is ``target``'s say that it is active: a package may count those that do.
+
+    Triton itself then makes a driver of that backend where it is asked for its default one, which needs the GPU.
+    """
+    with contextlib.suppress(ImportError):  # Triton 2 has no backends, nor has one that stands in
+        from triton.backends import backends
+        from triton.backends.compiler import GPUTarget
+
+        about = GPUTarget(target.backend, target.arch, target.warp_size)
+        for backend in backends.values():
+            own = backend.compiler.supports_target(about)
             backend.driver.is_active = staticmethod(lambda own=own: own)

@@ -64,6 +64,7 @@ class Loader:
         keep_from_inspect()
         if target:
             driver_standin.install(target)
+            driver_standin.tell_backends(target)
             if importlib.util.find_spec("torch") is not None:
                 importlib.import_module("torch")
                 torch_standin.tell_real(target)

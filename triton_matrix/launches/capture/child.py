@@ -25,6 +25,7 @@ def main(wanted: dict[str, Any]) -> None:
     real = _has_gpu()
     if not real:
         driver_standin.install(target)
+        driver_standin.tell_backends(target)
     with contextlib.suppress(ImportError):
         if real:
             from . import zeroed
