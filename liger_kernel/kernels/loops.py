@@ -2,6 +2,9 @@
 
 With n stages the loads of the next n - 1 passes are under way, without registers. Triton copies only what is loaded and
 used in the same pass: a loaded value that the loop carries keeps it from copying anything, without a word.
+
+An address is (pointer + row) + column where registers are few: a column that is added to the row first is a number of
+64 bits for each lane, which LLVM keeps over the loop. Pairs spill more that way, and add it first.
 """
 
 from __future__ import annotations

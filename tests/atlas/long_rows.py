@@ -142,6 +142,15 @@ WAYS = (
     ),
     (("forward", (12288, 16384, 24576, 32768, 49152), "bf16"), PACKED),
     (("forward", (16384, 32768), "fp16"), PACKED),
+    # shared rows forward, finished two passes later, or two a pass
+    (
+        ("forward", (65536, 131072), "bf16"),
+        """
+        ahead 2048 2 8 4 0 128
+        ahead 4096 4 4 3 0 128
+        two 8192 4 2 3 1 255
+        """,
+    ),
     # whole rows backward, and shared ones
     (
         ("backward", (12288, 16384), "fp16"),

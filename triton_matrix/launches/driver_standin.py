@@ -78,9 +78,8 @@ def tell_backends(target: Target) -> None:
     """
     with contextlib.suppress(ImportError):  # Triton 2 has no backends, nor has one that stands in
         from triton.backends import backends
-        from triton.backends.compiler import GPUTarget
 
-        about = GPUTarget(target.backend, target.arch, target.warp_size)
+        about = Driver(target, generation_2=False).get_current_target()
         for backend in backends.values():
             own = backend.compiler.supports_target(about)
             backend.driver.is_active = staticmethod(lambda own=own: own)

@@ -163,9 +163,11 @@ def _is_jit(node: ast.FunctionDef) -> bool:
 
 
 def _is_kernel(node: ast.FunctionDef) -> bool:
+    if not _is_jit(node) or node.args.vararg:
+        return False
     calls = {call.func.attr for call in _method_calls(node)}
     returns = any(isinstance(each, ast.Return) and each.value is not None for each in _nodes(node))
-    return _is_jit(node) and bool(calls & _LAUNCHED) and not returns and not node.args.vararg
+    return bool(calls & _LAUNCHED) and not returns
 
 
 def _called(node: ast.AST) -> set[str]:
@@ -180,11 +182,11 @@ def _method_calls(node: ast.AST) -> Iterator[Any]:
             yield call
 
 
-def _names_set(nodes: Iterable[ast.AST], by: str) -> set[str]:
-    """Every name that calls of ``Config``, or of ``heuristics``, in these nodes may set."""
+def _names_set(nodes: Iterable[ast.AST], *by: str) -> set[str]:
+    """Every name that calls of ``Config``, or of ``heuristics``, whichever ``by`` has, in these nodes may set."""
     names: set[str] = set()
     for call in (each for node in nodes for each in _nodes(node)):
-        if isinstance(call, ast.Call) and f"'{by}'" in ast.dump(call.func):
+        if isinstance(call, ast.Call) and any(f"'{name}'" in ast.dump(call.func) for name in by):
             tables = [table for table in _nodes(call) if isinstance(table, ast.Dict)]
             keys = [key.value for table in tables for key in table.keys if isinstance(key, ast.Constant)]
             names |= {key for key in keys if isinstance(key, str)}
@@ -199,7 +201,7 @@ def _tuned(node: ast.FunctionDef, configured: set[str]) -> set[str]:
     """
     said = "".join(ast.dump(each) for each in node.decorator_list)
     apart = configured if "'autotune'" in said and "'Config'" not in said else set()
-    return _names_set(node.decorator_list, "heuristics") | _names_set(node.decorator_list, "Config") | apart
+    return _names_set(node.decorator_list, "Config", "heuristics") | apart
 
 
 def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Mapping[str, ast.FunctionDef]) -> str:

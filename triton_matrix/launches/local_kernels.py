@@ -49,7 +49,7 @@ def source(file: Path, name: str) -> list[ast.stmt]:
                 todo.append(needed[each])
     if not isinstance(kernel, ast.FunctionDef) or refused:
         raise LocalError(f"uses {', '.join(sorted(refused))} of the function that makes it; no reference names it")
-    return [*sorted({id(node): node for node in needed.values()}.values(), key=lambda node: node.lineno), kernel]
+    return [*sorted(set(needed.values()), key=lambda node: node.lineno), kernel]
 
 
 def made(module: Any, name: str) -> Any:

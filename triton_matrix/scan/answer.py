@@ -45,13 +45,13 @@ def summary(kernels: Sequence[Kernel]) -> str:
     """How many kernels there are, and how they were learned of."""
     counts = {how: sum(kernel.how == how for kernel in kernels) for how in dict.fromkeys(k.how for k in kernels)}
     said = f"{len(kernels)} kernels: " + ", ".join(f"{count} {how}" for how, count in sorted(counts.items()))
-    limited = of_guesses(kernels)
+    limited = cut_short(kernels)
     large, late = limited["too_large"], limited["out_of_time"]
     said += f"; {large} with a guess that is too large" if large else ""
     return said + (f"; {late} not asked with every launch on every release: {OUT_OF_TIME}" if late else "")
 
 
-def of_guesses(kernels: Sequence[Kernel]) -> dict[str, int]:
+def cut_short(kernels: Sequence[Kernel]) -> dict[str, int]:
     """How many kernels were not asked as the others, since their guess takes long or its time was over."""
     return {
         "too_large": sum(kernel.is_too_large() for kernel in kernels),

@@ -153,7 +153,7 @@ def _labels(entries: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def _failing(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [item for item in entries if item["status"] != "ok" and not out_of_time([item])]
+    return [item for item in entries if item["status"] != "ok" and not is_late(item)]
 
 
 def _deciding(entries: Sequence[Mapping[str, Any]], failing: set[str]) -> Sequence[Mapping[str, Any]]:
@@ -162,7 +162,7 @@ def _deciding(entries: Sequence[Mapping[str, Any]], failing: set[str]) -> Sequen
     Args:
         failing: labels of those that fail on some release.
     """
-    asked = [item for item in entries if not out_of_time([item])]
+    asked = [item for item in entries if not is_late(item)]
     return asked if asked and (_failing(asked) or failing <= _labels(asked)) else entries
 
 
@@ -188,9 +188,14 @@ def too_large(entries: Iterable[Mapping[str, Any]]) -> bool:
     return any(str(item.get("reason", "")).endswith(TOO_LARGE) for item in entries)
 
 
+def is_late(entry: Mapping[str, Any]) -> bool:
+    """Whether a launch was not begun, since the time was over."""
+    return entry.get("reason") == OUT_OF_TIME
+
+
 def out_of_time(entries: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether a guess was not begun, since the time was over."""
-    return any(item.get("reason") == OUT_OF_TIME for item in entries)
+    """Whether one of them was not begun."""
+    return any(map(is_late, entries))
 
 
 def _lint_of(kernel: Kernel, findings: Iterable[Finding]) -> str:

@@ -219,7 +219,7 @@ class Scan:
             "declared_allows_bad": wider,
             "pyproject": f"triton{per_backend[0].specifier}" if per_backend[0].specifier else "",
             "said": list(self.said),
-            "guesses": answer.of_guesses(kernels),
+            "guesses": answer.cut_short(kernels),
             "lines": [answer.summary(kernels), *lines],
             "worse": worse,
         }
@@ -254,7 +254,7 @@ def _worse(kernels: Sequence[Kernel], atlases: Sequence[dict[str, Any]]) -> list
     """What got worse of launches that the package makes; guesses say nothing of that."""
     real = {kernel.name for kernel in kernels if kernel.how in (launched.CAPTURED, launched.BROUGHT)}
     atlases = [
-        {**atlas, "entries": [each for each in atlas["entries"] if not bounds.out_of_time([each])]} for atlas in atlases
+        {**atlas, "entries": [each for each in atlas["entries"] if not bounds.is_late(each)]} for atlas in atlases
     ]
     sentences = [
         f"{' -> '.join(step.ends)} {change.label.partition('[')[0]} {change.target}: {change.what}"
