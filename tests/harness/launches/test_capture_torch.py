@@ -19,7 +19,9 @@ from .test_capture import SCRIPT, capture, capture_in
 from .test_describing import written
 
 __all__ = ["capture"]
-pytestmark = pytest.mark.skipif("TRITON_MATRIX_CAPTURE" not in os.environ, reason="needs a torch")
+pytestmark = pytest.mark.skipif(
+    "TRITON_MATRIX_CAPTURE" not in os.environ, reason="needs a torch: TRITON_MATRIX_CAPTURE=1 makes one's environment"
+)
 
 
 @pytest.fixture(scope="session")
