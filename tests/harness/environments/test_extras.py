@@ -116,7 +116,9 @@ def test_an_environment_that_is_there_is_had_without_starting_a_program(release,
     python = stamped.of_release(release, (), tmp_path / "envs")
     monkeypatch.setattr(subprocess, "Popen", None)
     assert stamped.of_release(release, (), tmp_path / "envs") == python
-    next(python.parents[1].glob("lib/python*/site-packages/triton/__init__.py")).write_text("EDITED = 1\n")
+    file = next(python.parents[1].glob("lib/python*/site-packages/triton/__init__.py"))
+    file.unlink()  # uv may have linked it to its cache, where another run finds what is written through
+    file.write_text("EDITED = 1\n")
     with pytest.raises(TypeError, match="NoneType"):  # it is made anew
         stamped.of_release(release, (), tmp_path / "envs")
 
