@@ -7,6 +7,7 @@ from .device import DeviceProperties
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 REGISTERS = 65536  # of an NVIDIA multiprocessor, from compute capability 5.0 on (CUDA C++ Programming Guide)
 MOST_REGISTERS = 255  # that a thread may have
+SHORTEST_PARTED = 64  # columns of a row whose ends lie apart from a body (ends.py)
 STREAM_PRIORITIES = 6  # that CUDA tells apart: 0 to -5
 
 
@@ -22,7 +23,26 @@ def next_power_of_2(n: int) -> int:
 
 def branch_sizes() -> tuple[int, ...]:
     """Numbers of columns that reach every branch of the plans for every dtype and target, lengths odd too."""
-    others = (1, 17, 127, 1000, 1023, 2560, 3072, 4097, 5120, 6144, 7000, 8191, 10000, 12288, 24576, 49152, 65535)
+    others = (
+        1,
+        17,
+        127,
+        1000,
+        1023,
+        2560,
+        3072,
+        4097,
+        5120,
+        6144,
+        7000,
+        8191,
+        10000,
+        12288,
+        24576,
+        24577,
+        49152,
+        65535,
+    )
     return tuple(sorted({*others, 100000, *(2**k for k in range(9, 18))}))
 
 
@@ -36,6 +56,27 @@ def align(dtype: str) -> int:
     return 16 // BYTES[dtype]
 
 
+def rows_alike(groups: int, dtype: str) -> int:
+    """What a persistent kernel takes as ALIGN (ends.py) where it stores as much as it can of rows that are not aligned.
+
+    That is the elements in 32 bytes, which memory is written in; or in 16, where of so many groups of programs, which
+    are to be a multiple of it, more than a sixteenth would be missing.
+    """
+    fewest, alike = align(dtype), 2 * align(dtype)
+    left, most = groups // alike * alike, groups // fewest * fewest
+    return alike if left > 0 and 16 * left >= 15 * most else fewest
+
+
+def is_parted(n_cols: int, dtype: str) -> bool:
+    """Whether kernels of words take rows of this length apart, into ends and a body (ends.py)."""
+    return not is_aligned(n_cols, dtype) and n_cols >= SHORTEST_PARTED
+
+
+def longest_body(n_cols: int, dtype: str) -> int:
+    """Columns in the longest body of parted rows; all of others."""
+    return n_cols // align(dtype) * align(dtype) if is_parted(n_cols, dtype) else n_cols
+
+
 def body_block(n_cols: int, dtype: str) -> int:
     """The block that holds the longest body of an unaligned row."""
     return next_power_of_2(max(1, n_cols // align(dtype) * align(dtype)))
@@ -46,9 +87,9 @@ def elements_in_a_word(n_cols: int, dtype: str) -> int:
     return 2 if BYTES[dtype] == 2 and n_cols % 2 == 0 else 1
 
 
-def part(n_cols: int, split: int, dtype: str) -> int:
-    """Columns of each of the `split` programs of a row: equal shares, of a shared row in multiples of 16 bytes."""
-    return n_cols if split == 1 else cdiv(cdiv(n_cols, split), align(dtype)) * align(dtype)
+def part(n_cols: int, split: int, multiple: int) -> int:
+    """Columns of each of the `split` programs of a row: equal shares, of a shared row in multiples of so many."""
+    return n_cols if split == 1 else cdiv(cdiv(n_cols, split), multiple) * multiple
 
 
 def lanes(split: int, device: DeviceProperties, num_warps: int) -> int:
@@ -70,15 +111,10 @@ def can_wait(
     return device.is_cuda and incomplete < device.n_multiprocessors * resident
 
 
-def groups(n_rows: int, rows: int, split: int, programs: int, device: DeviceProperties) -> int:
-    """Groups of `split` programs in a persistent grid of `programs` a multiprocessor; a group takes `rows` a turn."""
-    return min(cdiv(n_rows, rows), max(1, device.n_multiprocessors * programs // split))
+def groups(n_rows: int, rows: int, split: int, programs: int, device: DeviceProperties, alike: int = 1) -> int:
+    """Groups of `split` programs in a persistent grid of `programs` a multiprocessor; a group takes `rows` a turn.
 
-
-def unaligned_programs(n_rows: int, dtype: str, programs: int, device: DeviceProperties) -> int:
-    """Programs of a persistent grid for unaligned rows: a multiple of `align`, so that each keeps to rows that start
-    alike, or one for each row."""
-    n_programs = min(n_rows, device.n_multiprocessors * programs)
-    if n_rows > n_programs or n_programs > align(dtype):
-        n_programs = max(align(dtype), n_programs // align(dtype) * align(dtype))
-    return n_programs
+    Where every `alike`-th row starts alike, and a group takes only such rows: a multiple of that, or one for each row.
+    """
+    wanted = max(alike, device.n_multiprocessors * programs // split // alike * alike)
+    return min(cdiv(n_rows, rows), wanted)

@@ -25,10 +25,11 @@ first row, which was published in the first pass at the latest, and stores nothi
 import triton
 import triton.language as tl
 
+from .ends import body_start, end_columns, head_and_body
 from .exchange import collect, peek, publish
 from .loops import pipelined, with_loops
 from .packed import as_words, half, half_after, hold, kept, pack_halves, zero_after
-from .sums import sum_both
+from .sums import add_two, sum_both
 
 # lint: allow not-interpreted (the plan lets no interpreter share rows: whole ones reach no inline assembly there)
 SAMPLE = tl.constexpr(32)  # words at the start of a row about whose mean its sums are taken
@@ -39,6 +40,30 @@ def statistic(pointer, row, n_rows):
     """mean or rstd of a row; loaded as [1], and so copied ahead as the row is: a scalar is waited for at its load."""
     rows = tl.full([1], 0, tl.int64) + row
     return tl.sum(tl.load(pointer + rows, mask=rows < n_rows, other=0.0), axis=0)
+
+
+@triton.jit
+def _start(row, head, N_COLS: tl.constexpr, PACK: tl.constexpr, ALIGN: tl.constexpr):
+    """Words before the row, or its body; the compiler sees of what these are multiples."""
+    if ALIGN > 1:
+        start = body_start(row, head, N_COLS, ALIGN) // ALIGN * (ALIGN // PACK)
+    else:
+        start = row * (N_COLS // PACK)
+    return start
+
+
+@triton.jit
+def _load_end_bits(pointer, row, n_rows, cols, mask, N_COLS: tl.constexpr):
+    """Bits of the row's ends, which a loop may carry as `kept` takes them."""
+    if pointer.dtype.element_ty != tl.float32:
+        pointer = pointer.to(tl.pointer_type(tl.int16))
+    return tl.load(pointer + (row.to(tl.int64) * N_COLS + cols), mask=mask & (cols * 0 + row < n_rows), other=0)
+
+
+@triton.jit
+def _ends_of(bits, pointer):
+    """Such bits as fp32."""
+    return bits.to(pointer.dtype.element_ty, bitcast=True).to(tl.float32)
 
 
 @with_loops
@@ -58,6 +83,7 @@ def _layer_norm_forward_ahead_kernel(
     PART: tl.constexpr,
     BLOCK_N: tl.constexpr,
     PACK: tl.constexpr,
+    ALIGN: tl.constexpr,
     LANES: tl.constexpr,
     STAGES: tl.constexpr,
     HAS_W: tl.constexpr,
@@ -65,41 +91,56 @@ def _layer_norm_forward_ahead_kernel(
 ):
     """y, mean and rstd of shared rows; group p // SPLIT takes every (number of groups)-th row, program p PART columns.
 
-    X, Y          [n_rows, N_COLS], fp32 / fp16 / bf16, N_COLS even if 16 bits
+    X, Y          [n_rows, N_COLS], fp32 / fp16 / bf16, N_COLS even if 16 bits and ALIGN is 1
     W, B          [N_COLS], X's dtype or fp32; read only where HAS_W / HAS_B
     Mean, RSTD    [n_rows], fp32: kept for backward
     Exchange      [n_rows, SPLIT], int64, zeros: the slots (exchange.py)
-    Settings      "ahead": BLOCK_N, PART, PACK, LANES and STAGES as backward's; SPLIT is at least 2
+    Settings      "ahead": BLOCK_N, PART, PACK, ALIGN, LANES and STAGES as backward's; SPLIT is at least 2
     Why           long rows: the next ones take no registers, and their sums have arrived when needed
 
     Both sums of a row are about the mean of its first SAMPLE words, in one walk over it. A mean far from zero so costs
     them no digits. The variance loses those of 1 + N_COLS / (SAMPLE * PACK) at most: so far can that mean be off, in
     variances, since its elements are the row's.
     """
-    row_words: tl.constexpr = N_COLS // PACK
     part_words: tl.constexpr = PART // PACK
     block_words: tl.constexpr = BLOCK_N // PACK
-    whole: tl.constexpr = N_COLS == SPLIT * BLOCK_N  # every lane of a block has a column
+    whole: tl.constexpr = ALIGN == 1 and N_COLS == SPLIT * BLOCK_N  # every lane of a block has a column
+    in_words: tl.constexpr = N_COLS % 2 == 0  # vectors can be read as words
     part = tl.program_id(0) % SPLIT
     group = tl.program_id(0) // SPLIT
     n_groups = tl.num_programs(0) // SPLIT
     inside = tl.expand_dims(tl.arange(0, block_words), 0)
     cols = part * part_words + inside
     mask = inside < part_words
-    if N_COLS < SPLIT * PART:  # the last part is shorter
-        mask = mask & (cols < row_words)
+    head = 0
+    if ALIGN > 1:
+        head, body = head_and_body(group, N_COLS, ALIGN)
+        mask = mask & (cols < body // ALIGN * (ALIGN // PACK))
+        end_cols, end_mask = end_columns(head, body, N_COLS, ALIGN)
+        end_mask = end_mask & (end_cols * 0 + part == 0)
+    elif N_COLS < SPLIT * PART:  # the last part is shorter
+        mask = mask & (cols < N_COLS // PACK)
     lanes = tl.arange(0, LANES)
     # a word for each lane: some releases would load four for one lane, and again for its neighbours
-    sampled = tl.max_contiguous(tl.arange(0, SAMPLE) % row_words, 1)
+    shortest: tl.constexpr = (N_COLS - (ALIGN - 1)) // ALIGN * ALIGN // PACK  # words of a row, or of its body
+    sampled = tl.max_contiguous(tl.arange(0, SAMPLE) % shortest, 1)
     x_words = as_words(X, PACK)
     if HAS_W:
-        w_first = hold(W, cols, mask, PACK, 0)
+        w_first = hold(W + head, cols, mask, PACK, 0, in_words)
         if PACK == 2:
-            w_second = hold(W, cols, mask, PACK, 1)
+            w_second = hold(W + head, cols, mask, PACK, 1, in_words)
     if HAS_B:
-        b_first = hold(B, cols, mask, PACK, 0)
+        b_first = hold(B + head, cols, mask, PACK, 0, in_words)
         if PACK == 2:
-            b_second = hold(B, cols, mask, PACK, 1)
+            b_second = hold(B + head, cols, mask, PACK, 1, in_words)
+    if ALIGN > 1:
+        if HAS_W:
+            w_ends = tl.load(W + end_cols, mask=end_mask, other=0.0).to(tl.float32)
+        if HAS_B:
+            b_ends = tl.load(B + end_cols, mask=end_mask, other=0.0).to(tl.float32)
+        ends_coming = _load_end_bits(X, group, n_rows, end_cols, end_mask, N_COLS)
+        ends_held = tl.zeros([2 * ALIGN], ends_coming.dtype)
+        ends_older = tl.zeros([2 * ALIGN], ends_coming.dtype)
     origin_held = 0.0
     origin_older = 0.0
     x_held = tl.zeros([1, block_words], x_words.dtype.element_ty)
@@ -107,11 +148,14 @@ def _layer_norm_forward_ahead_kernel(
     # lint: allow not-portable (the name of tl.range or range, which every release takes)
     for number in pipelined(group, n_rows + 2 * n_groups, n_groups, num_stages=STAGES):
         following = number + 0 * group  # in an interpreter a loop counts in numbers of Python, which have no type
-        start = following.to(tl.int64) * row_words
+        start = _start(following.to(tl.int64), head, N_COLS, PACK, ALIGN)
         x_next = tl.load(
             (x_words + (start + part * part_words)) + inside, mask=mask & (following + 0 * inside < n_rows), other=0
         )
         sample = tl.load((x_words + start) + sampled, mask=following + 0 * sampled < n_rows, other=0)
+        if ALIGN > 1:
+            ends_next = ends_coming
+            ends_coming = kept(_load_end_bits(X, following + n_groups, n_rows, end_cols, end_mask, N_COLS))
         row = following - 2 * n_groups
         slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
         words = peek(slots, lanes, SPLIT)
@@ -129,12 +173,21 @@ def _layer_norm_forward_ahead_kernel(
             if not whole:
                 first = tl.where(mask, first, 0.0)
             total, squares = sum_both(first, first * first)
+        if ALIGN > 1:
+            first_ends = tl.where(end_mask, _ends_of(ends_next, X) - origin, 0.0)
+            ends_total, ends_squares = tl.reduce((first_ends, first_ends * first_ends), 0, add_two)
+            total += ends_total
+            squares += ends_squares
         publish(Exchange + following.to(tl.int64) * SPLIT + part, total, squares, following < n_rows)
         total, squares = collect(words, slots, lanes, SPLIT)
         offset = total * (1.0 / N_COLS)
         variance = tl.maximum(squares * (1.0 / N_COLS) - offset * offset, 0.0)
         rstd = 1 / tl.sqrt(variance + eps)
         mean = origin_older + offset
+        if ALIGN > 1:
+            ends = ends_older
+            ends_older = kept(ends_held)
+            ends_held = kept(ends_next)
         x = x_older
         x_older = kept(x_held)
         origin_older = kept(origin_held)
@@ -145,7 +198,8 @@ def _layer_norm_forward_ahead_kernel(
         tl.store(Mean + rows, mean, mask=first_part)
         tl.store(RSTD + rows, rstd, mask=first_part)
         zero = (rstd < 0.0).to(tl.int32)  # of which no compiler knows that no rstd is negative
-        y_words = (as_words(Y, PACK) + (row.to(tl.int64) * row_words + part * part_words)) + inside
+        start = _start(row.to(tl.int64), head, N_COLS, PACK, ALIGN)
+        y_words = (as_words(Y, PACK) + (start + part * part_words)) + inside
         wanted = mask & (row + 0 * inside >= 0)
         first = (half_after(x, X, zero, 0) - mean) * rstd
         if HAS_W:
@@ -161,6 +215,14 @@ def _layer_norm_forward_ahead_kernel(
             tl.store(y_words, pack_halves(first, second, Y), mask=wanted)
         else:
             tl.store(y_words, first, mask=wanted)
+        if ALIGN > 1:
+            y_ends = (_ends_of(ends, X) - mean) * rstd
+            if HAS_W:
+                y_ends = y_ends * w_ends
+            if HAS_B:
+                y_ends = y_ends + b_ends
+            y_pointers = Y + (row.to(tl.int64) * N_COLS + end_cols)
+            tl.store(y_pointers, y_ends.to(Y.dtype.element_ty), mask=end_mask & (end_cols * 0 + row >= 0))
 
 
 @with_loops
@@ -181,6 +243,7 @@ def _layer_norm_backward_ahead_kernel(
     PART: tl.constexpr,
     BLOCK_N: tl.constexpr,
     PACK: tl.constexpr,
+    ALIGN: tl.constexpr,
     LANES: tl.constexpr,
     STAGES: tl.constexpr,
     BEHIND: tl.constexpr,
@@ -192,43 +255,64 @@ def _layer_norm_backward_ahead_kernel(
     """dx, and the program's share of dw and db, which stays in registers; group p // SPLIT takes every (number of
     groups)-th row, program p PART of its columns.
 
-    dY, X, dX                 [n_rows, N_COLS], fp32 / fp16 / bf16, N_COLS even if 16 bits
+    dY, X, dX                 [n_rows, N_COLS], fp32 / fp16 / bf16, N_COLS even if 16 bits and ALIGN is 1
     W                         [N_COLS], X's dtype or fp32; read only where HAS_W
     Mean, RSTD                [n_rows], fp32: as forward stored them
     dW_partial, dB_partial    [groups, N_COLS], fp32
     Exchange                  [n_rows, SPLIT], int64, zeros: the slots (exchange.py)
     Settings                  "ahead": BLOCK_N, STAGES and BEHIND are those of that name, SPLIT as many programs as hold
                               a row, PART their equal shares in multiples of 16 bytes, PACK 2 where a word has two
-                              elements, LANES lanes that read a row's slots; programs bounds the grid
+                              elements, LANES lanes that read a row's slots; programs bounds the grid. Where ALIGN is
+                              not 1, every ALIGN-th row starts alike: a group takes only such rows, the programs share
+                              their bodies, and the first one has the ends (ends.py)
     Why                       long rows: the next ones take no registers, and their sums have arrived when needed
 
     With SPLIT 1, and where dx is not wanted, there is nothing to wait for, and BEHIND is 0.
     """
     exchanges: tl.constexpr = NEED_DX and SPLIT > 1
-    row_words: tl.constexpr = N_COLS // PACK
     part_words: tl.constexpr = PART // PACK
     block_words: tl.constexpr = BLOCK_N // PACK
-    whole: tl.constexpr = N_COLS == SPLIT * BLOCK_N  # every lane of a block has a column
+    # every lane of a block has a column, but for the last ones of a body, in which dy is 0
+    whole: tl.constexpr = PART == BLOCK_N and (ALIGN > 1 or N_COLS == SPLIT * BLOCK_N)
+    in_words: tl.constexpr = N_COLS % 2 == 0  # vectors can be read as words
     part = tl.program_id(0) % SPLIT
     group = tl.program_id(0) // SPLIT
     n_groups = tl.num_programs(0) // SPLIT
     inside = tl.expand_dims(tl.arange(0, block_words), 0)
     cols = part * part_words + inside
     mask = inside < part_words
-    if N_COLS < SPLIT * PART:  # the last part is shorter
-        mask = mask & (cols < row_words)
+    head = 0
+    held = mask
+    if ALIGN > 1:
+        head, body = head_and_body(group, N_COLS, ALIGN)
+        mask = mask & (cols < body // ALIGN * (ALIGN // PACK))
+        end_cols, end_mask = end_columns(head, body, N_COLS, ALIGN)
+        end_mask = end_mask & (end_cols * 0 + part == 0)
+    elif N_COLS < SPLIT * PART:  # the last part is shorter
+        mask = mask & (cols < N_COLS // PACK)
+        held = mask
     lanes = tl.arange(0, LANES)
     dy_words = as_words(dY, PACK)
     x_words = as_words(X, PACK)
     dw_first = tl.zeros([1, block_words], tl.float32)
     db_first = tl.zeros([1, block_words], tl.float32)
     if HAS_W:
-        w_first = hold(W, cols, mask, PACK, 0)
+        w_first = hold(W + head, cols, mask, PACK, 0, in_words)
     if PACK == 2:
         dw_second = tl.zeros([1, block_words], tl.float32)
         db_second = tl.zeros([1, block_words], tl.float32)
         if HAS_W:
-            w_second = hold(W, cols, mask, PACK, 1)
+            w_second = hold(W + head, cols, mask, PACK, 1, in_words)
+    if ALIGN > 1:
+        dw_ends = tl.zeros([2 * ALIGN], tl.float32)
+        db_ends = tl.zeros([2 * ALIGN], tl.float32)
+        if HAS_W:
+            w_ends = tl.load(W + end_cols, mask=end_mask, other=0.0).to(tl.float32)
+        dy_coming = _load_end_bits(dY, group, n_rows, end_cols, end_mask, N_COLS)
+        x_coming = _load_end_bits(X, group, n_rows, end_cols, end_mask, N_COLS)
+        if BEHIND > 0:
+            dy_ends_held = tl.zeros([2 * ALIGN], dy_coming.dtype)
+            x_ends_held = tl.zeros([2 * ALIGN], x_coming.dtype)
     if BEHIND > 0:
         mean_held = 0.0
         rstd_held = 0.0
@@ -237,12 +321,19 @@ def _layer_norm_backward_ahead_kernel(
     # lint: allow not-portable (the name of tl.range or range, which every release takes)
     for number in pipelined(group, n_rows + BEHIND * n_groups, n_groups, num_stages=STAGES):
         following = number + 0 * group  # in an interpreter a loop counts in numbers of Python, which have no type
-        start = following.to(tl.int64) * row_words + part * part_words
+        start = _start(following.to(tl.int64), head, N_COLS, PACK, ALIGN) + part * part_words
         wanted = mask
         if BEHIND > 0:
             wanted = mask & (following + 0 * inside < n_rows)
         dy_next = tl.load((dy_words + start) + inside, mask=wanted, other=0)
         x_next = tl.load((x_words + start) + inside, mask=wanted, other=0)
+        if ALIGN > 1:
+            dy_next_ends = dy_coming
+            x_next_ends = x_coming
+            dy_ends = _ends_of(dy_next_ends, dY)
+            x_ends = _ends_of(x_next_ends, X)
+            dy_coming = kept(_load_end_bits(dY, following + n_groups, n_rows, end_cols, end_mask, N_COLS))
+            x_coming = kept(_load_end_bits(X, following + n_groups, n_rows, end_cols, end_mask, N_COLS))
         row = following - BEHIND * n_groups
         if exchanges:
             slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
@@ -270,11 +361,17 @@ def _layer_norm_backward_ahead_kernel(
                 db_second += dy_second
         if not whole:
             # what is 0 throughout takes neither registers nor instructions
-            dw_first = tl.where(mask, dw_first, 0.0)
-            db_first = tl.where(mask, db_first, 0.0)
+            dw_first = tl.where(held, dw_first, 0.0)
+            db_first = tl.where(held, db_first, 0.0)
             if PACK == 2:
-                dw_second = tl.where(mask, dw_second, 0.0)
-                db_second = tl.where(mask, db_second, 0.0)
+                dw_second = tl.where(held, dw_second, 0.0)
+                db_second = tl.where(held, db_second, 0.0)
+        if ALIGN > 1:
+            products_ends = dy_ends * (x_ends - mean)
+            if NEED_DW:
+                dw_ends += products_ends * rstd
+            if NEED_DB:
+                db_ends += dy_ends
         if NEED_DX:
             if HAS_W:
                 if PACK == 2:
@@ -292,9 +389,17 @@ def _layer_norm_backward_ahead_kernel(
                 total = dy_first
                 products = x_first
             if not whole:
-                total = tl.where(mask, total, 0.0)
-                products = tl.where(mask, products, 0.0)
+                total = tl.where(held, total, 0.0)
+                products = tl.where(held, products, 0.0)
             c1, c2 = sum_both(total, products)
+            if ALIGN > 1:
+                total_ends = dy_ends
+                if HAS_W:
+                    total_ends = total_ends * w_ends
+                    products_ends = products_ends * w_ends
+                c1_ends, c2_ends = tl.reduce((total_ends, products_ends), 0, add_two)
+                c1 += c1_ends
+                c2 += c2_ends
             if exchanges:
                 publish(Exchange + following.to(tl.int64) * SPLIT + part, c1, c2, following < n_rows)
             if BEHIND == 0:
@@ -315,10 +420,19 @@ def _layer_norm_backward_ahead_kernel(
                 rstd_held = kept(rstd_next)
                 dy_held = kept(dy_next)
                 x_held = kept(x_next)
+                if ALIGN > 1:
+                    dy_ends = _ends_of(dy_ends_held, dY)
+                    x_ends = _ends_of(x_ends_held, X)
+                    dy_ends_held = kept(dy_next_ends)
+                    x_ends_held = kept(x_next_ends)
             zero = zero_after(c2, rstd)
             k2 = c2 * (1.0 / N_COLS) * rstd * rstd * rstd
             k1 = c1 * (1.0 / N_COLS) * rstd
-            dx_words = (as_words(dX, PACK) + (row.to(tl.int64) * row_words + part * part_words)) + inside
+            if SPLIT == 1:  # an addition less for each element, which costs the compiler registers where rows are held
+                k1 = k1 - mean * k2
+                mean = 0.0
+            start = _start(row.to(tl.int64), head, N_COLS, PACK, ALIGN) + part * part_words
+            dx_words = (as_words(dX, PACK) + start) + inside
             wanted = mask
             if BEHIND > 0:
                 wanted = mask & (row + 0 * inside >= 0)
@@ -336,7 +450,13 @@ def _layer_norm_backward_ahead_kernel(
                 if HAS_W:
                     g_first = dy * w_first
                 tl.store(dx_words, g_first * rstd - ((x - mean) * k2 + k1), mask=wanted)
-    partial = group.to(tl.int64) * N_COLS + PACK * cols
+            if ALIGN > 1:
+                if HAS_W:
+                    dy_ends = dy_ends * w_ends
+                dx_ends = dy_ends * rstd - ((x_ends - mean) * k2 + k1)
+                dx_pointers = dX + (row.to(tl.int64) * N_COLS + end_cols)
+                tl.store(dx_pointers, dx_ends.to(dX.dtype.element_ty), mask=end_mask & (end_cols * 0 + row >= 0))
+    partial = group.to(tl.int64) * N_COLS + head + PACK * cols
     if NEED_DW:
         tl.store(dW_partial + partial, dw_first, mask=mask)
         if PACK == 2:
@@ -345,3 +465,9 @@ def _layer_norm_backward_ahead_kernel(
         tl.store(dB_partial + partial, db_first, mask=mask)
         if PACK == 2:
             tl.store(dB_partial + (partial + 1), db_second, mask=mask)
+    if ALIGN > 1:
+        partial = group.to(tl.int64) * N_COLS + end_cols
+        if NEED_DW:
+            tl.store(dW_partial + partial, dw_ends, mask=end_mask)
+        if NEED_DB:
+            tl.store(dB_partial + partial, db_ends, mask=end_mask)

@@ -112,8 +112,8 @@ def _layer_norm_backward_pairs_kernel(
     w_first = mask  # of no use, and of no type that would be of any
     w_second = mask
     if HAS_W:
-        w_first = hold(W, cols, mask, 2, 0)
-        w_second = hold(W, cols, mask, 2, 1)
+        w_first = hold(W, cols, mask, 2, 0, True)
+        w_second = hold(W, cols, mask, 2, 1, True)
     dw_first = tl.zeros([1, block_words], tl.float32)
     dw_second = tl.zeros([1, block_words], tl.float32)
     db_first = tl.zeros([1, block_words], tl.float32)

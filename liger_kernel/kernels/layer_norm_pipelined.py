@@ -88,11 +88,11 @@ def _layer_norm_forward_pipelined_kernel(
     x_words = as_words(X, 2)
     y_words = as_words(Y, 2)
     if HAS_W:
-        w_first = hold_half(W, cols, mask, 0)
-        w_second = hold_half(W, cols, mask, 1)
+        w_first = hold_half(W, cols, mask, 0, True)
+        w_second = hold_half(W, cols, mask, 1, True)
     if HAS_B:
-        b_first = hold_half(B, cols, mask, 0)
-        b_second = hold_half(B, cols, mask, 1)
+        b_first = hold_half(B, cols, mask, 0, True)
+        b_second = hold_half(B, cols, mask, 1, True)
     whole: tl.constexpr = N_COLS % BLOCK_N == 0  # no program has fewer columns than its block
     # read a pass early; a number carried over two passes would keep Triton from copying rows ahead
     sample = part * BLOCK_N + tl.arange(0, SAMPLE)
@@ -198,8 +198,8 @@ def _layer_norm_backward_pipelined_kernel(
     db_first = tl.zeros([1, block_words], tl.float32)
     db_second = tl.zeros([1, block_words], tl.float32)
     if HAS_W:
-        w_first = hold_half(W, cols, mask, 0)
-        w_second = hold_half(W, cols, mask, 1)
+        w_first = hold_half(W, cols, mask, 0, True)
+        w_second = hold_half(W, cols, mask, 1, True)
     # read a pass early; a number carried over two passes would keep Triton from copying rows ahead
     mean_coming = tl.load(Mean + group)
     rstd_coming = tl.load(RSTD + group)

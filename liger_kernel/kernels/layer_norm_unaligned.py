@@ -1,14 +1,7 @@
-"""LayerNorm kernels for rows that fit in registers, and whose length is no multiple of 16 bytes.
+"""LayerNorm kernels for rows that fit in registers, and whose length is no multiple of 16 bytes (ends.py).
 
-Such rows do not all start at a multiple of 16 bytes; the widest load that fits every one is a few bytes, and several
-times slower. But every ALIGN-th row starts at the same place between two multiples (ALIGN: the elements in 16 bytes).
-A program takes only such rows, and parts them at the same columns: a head of fewer than ALIGN elements, a body that
-starts at a multiple of 16 bytes and whose length is one, and a tail of fewer than ALIGN elements. Head and tail are
-one small tile, the ends.
-
-What body and ends have in common are scalars: a tensor would tie the layout of the small tile to that of the large
-one, and 16 elements would then take 8 registers of each thread. Scalars made by a reduction are what the interpreter
-of Triton 2.3.1 cannot do: these kernels run on a device, or interpreted from 3.0 on.
+Scalars made by a reduction are what the interpreter of Triton 2.3.1 cannot do: these kernels run on a device, or
+interpreted from 3.0 on.
 
 Persistent: a program holds one row and has the next one under way; w, b and its share of dw and db stay in registers.
 """
@@ -16,33 +9,13 @@ Persistent: a program holds one row and has the next one under way; w, b and its
 import triton
 import triton.language as tl
 
-
-@triton.jit
-def _head_and_body(N_COLS: tl.constexpr, ALIGN: tl.constexpr):
-    """Elements in the head and in the body of the program's rows."""
-    past = tl.program_id(0) % ALIGN * (N_COLS % ALIGN) % ALIGN  # from a multiple of 16 bytes to the start of the row
-    head = (ALIGN - past) % ALIGN
-    return head, (N_COLS - head) // ALIGN * ALIGN
-
-
-@triton.jit
-def _end_columns(head, body, N_COLS: tl.constexpr, ALIGN: tl.constexpr):
-    """[2 * ALIGN]: the columns of head and tail, and which of them exist."""
-    lanes = tl.arange(0, 2 * ALIGN)
-    cols = tl.where(lanes < ALIGN, lanes, lanes - ALIGN + head + body)
-    return cols, (lanes < head) | ((lanes >= ALIGN) & (cols < N_COLS))
+from .ends import body_start, end_columns, head_and_body
 
 
 @triton.jit
 def _wide(number):
     """The number in 64 bits; in an interpreter it may be one of Python's, which has no `to`."""
     return tl.program_id(0).to(tl.int64) * 0 + number
-
-
-@triton.jit
-def _body_start(row, head, N_COLS: tl.constexpr, ALIGN: tl.constexpr):
-    """Where the body of the row starts; the compiler sees that it is a multiple of ALIGN."""
-    return (row * N_COLS + head) // ALIGN * ALIGN
 
 
 @triton.jit
@@ -53,7 +26,7 @@ def _in_row(mask, cols, row, n_rows):
 
 @triton.jit
 def _load_body(pointer, row, n_rows, head, cols, mask, N_COLS: tl.constexpr, ALIGN: tl.constexpr):
-    start = _body_start(row, head, N_COLS, ALIGN)
+    start = body_start(row, head, N_COLS, ALIGN)
     return tl.load(pointer + start + cols, mask=_in_row(mask, cols, row, n_rows), other=0.0)
 
 
@@ -88,10 +61,10 @@ def _layer_norm_forward_unaligned_kernel(
     Why           rows of an odd length, whose widest loads are a few bytes otherwise
     """
     step = tl.num_programs(0)
-    head, body = _head_and_body(N_COLS, ALIGN)
+    head, body = head_and_body(tl.program_id(0), N_COLS, ALIGN)
     cols = tl.arange(0, BLOCK_N)
     mask = cols < body
-    end_cols, end_mask = _end_columns(head, body, N_COLS, ALIGN)
+    end_cols, end_mask = end_columns(head, body, N_COLS, ALIGN)
     if HAS_W:
         w = tl.load(W + head + cols, mask=mask, other=0.0)
         w_ends = tl.load(W + end_cols, mask=end_mask, other=0.0)
@@ -127,7 +100,7 @@ def _layer_norm_forward_unaligned_kernel(
             y = y + b.to(tl.float32)
             y_ends = y_ends + b_ends.to(tl.float32)
         tl.store(Y + row * N_COLS + end_cols, y_ends.to(Y.dtype.element_ty), mask=end_mask)
-        tl.store(Y + _body_start(row, head, N_COLS, ALIGN) + cols, y.to(Y.dtype.element_ty), mask=mask)
+        tl.store(Y + body_start(row, head, N_COLS, ALIGN) + cols, y.to(Y.dtype.element_ty), mask=mask)
 
 
 @triton.jit
@@ -159,10 +132,10 @@ def _layer_norm_backward_unaligned_kernel(
     Why                       as in forward
     """
     step = tl.num_programs(0)
-    head, body = _head_and_body(N_COLS, ALIGN)
+    head, body = head_and_body(tl.program_id(0), N_COLS, ALIGN)
     cols = tl.arange(0, BLOCK_N)
     mask = cols < body
-    end_cols, end_mask = _end_columns(head, body, N_COLS, ALIGN)
+    end_cols, end_mask = end_columns(head, body, N_COLS, ALIGN)
     if HAS_W:
         w = tl.load(W + head + cols, mask=mask, other=0.0)
         w_ends = tl.load(W + end_cols, mask=end_mask, other=0.0)
@@ -208,7 +181,7 @@ def _layer_norm_backward_unaligned_kernel(
             dx = (g - c1 - xhat * c2) * rstd
             dx_ends = (g_ends - c1 - xhat_ends * c2) * rstd
             tl.store(dX + row * N_COLS + end_cols, dx_ends.to(dX.dtype.element_ty), mask=end_mask)
-            tl.store(dX + _body_start(row, head, N_COLS, ALIGN) + cols, dx.to(dX.dtype.element_ty), mask=mask)
+            tl.store(dX + body_start(row, head, N_COLS, ALIGN) + cols, dx.to(dX.dtype.element_ty), mask=mask)
 
     partial = _wide(tl.program_id(0)) * N_COLS
     if NEED_DW:

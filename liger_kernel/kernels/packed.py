@@ -108,35 +108,52 @@ def pack_halves(first, second, pointer):
 
 
 @triton.jit
-def load_halves(vector, cols, mask):
-    """Weight or bias at the words `cols` of a row, each half as fp32 [1, n]; 0 where masked."""
+def load_halves(vector, cols, mask, WORDS: tl.constexpr):
+    """Weight or bias at the words `cols` of a row, each half as fp32 [1, n]; 0 where masked.
+
+    WORDS: whether `vector` is a multiple of 4 bytes, so that what has 16 bits can be read as words.
+    """
     if vector.dtype.element_ty == tl.float32:
-        first = tl.load(vector + cols * 2, mask=mask, other=0.0)
-        second = tl.load(vector + cols * 2 + 1, mask=mask, other=0.0)
-    else:
+        first, second = _load_each(vector, cols, mask)
+    elif WORDS:
         words = tl.load(as_words(vector, 2) + cols, mask=mask, other=0)
         first = half(words, vector, 0)
         second = half(words, vector, 1)
+    else:
+        first, second = _load_each(vector, cols, mask)
     return first, second
 
 
 @triton.jit
-def hold_half(vector, cols, mask, HALF: tl.constexpr):
-    """What a program keeps of weight or bias for `held_half`: the words, or of fp32 the elements of that half."""
+def _load_each(vector, cols, mask):
+    first = tl.load(vector + cols * 2, mask=mask, other=0.0).to(tl.float32)
+    second = tl.load(vector + cols * 2 + 1, mask=mask, other=0.0).to(tl.float32)
+    return first, second
+
+
+@triton.jit
+def hold_half(vector, cols, mask, HALF: tl.constexpr, WORDS: tl.constexpr):
+    """What a program keeps of weight or bias for `held_half`: the words, or of fp32 the elements of that half.
+
+    WORDS: as in `load_halves`.
+    """
     if vector.dtype.element_ty == tl.float32:
         held = tl.load(vector + (2 * cols + HALF), mask=mask, other=0.0)
+    elif not WORDS:
+        first, second = load_halves(vector, cols, mask, WORDS)
+        held = pack_halves(first, second, vector)
     else:
         held = tl.load(as_words(vector, 2) + cols, mask=mask, other=0)
     return held
 
 
 @triton.jit
-def hold(vector, cols, mask, PACK: tl.constexpr, HALF: tl.constexpr):
+def hold(vector, cols, mask, PACK: tl.constexpr, HALF: tl.constexpr, WORDS: tl.constexpr):
     """What a program keeps of weight or bias for `half_after`: as `hold_half`, and of words of one element fp32."""
     if PACK == 1:
         held = tl.load(vector + cols, mask=mask, other=0.0).to(tl.float32)
     else:
-        held = hold_half(vector, cols, mask, HALF)
+        held = hold_half(vector, cols, mask, HALF, WORDS)
     return held
 
 
@@ -167,11 +184,16 @@ def half_after(words, pointer, zero, HALF: tl.constexpr):
 
 @triton.jit
 def kept(words):
-    """The words, int32 or fp32; no compiler before ptxas sees that they are the same, and ptxas takes no instruction.
+    """The words, int32, int16 or fp32; no compiler before ptxas sees that they are the same, and ptxas takes no
+    instruction.
 
     A row that a loop carries over a pass would else keep Triton from copying any ahead (loops.py).
     """
-    if words.dtype == tl.float32:
+    if INTERPRETED:
+        same = words
+    elif words.dtype == tl.int16:
+        same = tl.inline_asm_elementwise("mov.b16 $0, $1;", "=h,h", [words], dtype=tl.int16, is_pure=True, pack=1)
+    elif words.dtype == tl.float32:
         same = tl.inline_asm_elementwise("mov.b32 $0, $1;", "=f,f", [words], dtype=tl.float32, is_pure=True, pack=1)
     else:
         same = tl.inline_asm_elementwise("mov.b32 $0, $1;", "=r,r", [words], dtype=tl.int32, is_pure=True, pack=1)

@@ -21,13 +21,15 @@ from .geometry import (
     cdiv,
     elements_in_a_word,
     groups,
+    is_parted,
     lanes,
+    longest_body,
     next_power_of_2,
     part,
-    unaligned_programs,
+    rows_alike,
 )
 from .parameters import Types, parameter_types
-from .settings import Settings, backward_settings, forward_settings, refusal, tuned_settings
+from .settings import Settings, backward_settings, forward_settings, refusal, takes_apart, tuned_settings
 
 __all__ = [
     "BYTES",
@@ -209,10 +211,13 @@ def _tiles(problem: _Problem, chosen: Settings) -> list[Launch]:
 
 
 def _packed(problem: _Problem, chosen: Settings) -> list[Launch]:
-    n_cols, chunks = problem.n_cols, cdiv(problem.n_cols, chosen.block_n)
+    n_cols, dtype = problem.n_cols, problem.types.x
+    parted = takes_apart("packed", n_cols, dtype, problem.device)
+    chunks = cdiv(longest_body(n_cols, dtype) if parted else n_cols, chosen.block_n)
     if chunks > MOST_CHUNKS:
         raise ValueError(f"block_n is {chosen.block_n}; {n_cols} columns are more than {MOST_CHUNKS} packed chunks")
-    shape, grid = {"CHUNKS": chunks, "BLOCK_N": chosen.block_n}, (problem.n_rows,)
+    shape = {"CHUNKS": chunks, "BLOCK_N": chosen.block_n, "ALIGN": align(dtype) if parted else 1}
+    grid = (problem.n_rows,)
     return [problem.launch("_layer_norm_forward_packed_kernel", grid, chosen, shape, problem.switches)]
 
 
@@ -239,12 +244,18 @@ def _pipelined(problem: _Problem, chosen: Settings) -> list[Launch]:
 
 
 def _ahead(problem: _Problem, chosen: Settings) -> list[Launch]:
-    n_cols, dtype, split = problem.n_cols, problem.types.x, cdiv(problem.n_cols, chosen.block_n)
+    n_cols, dtype = problem.n_cols, problem.types.x
+    parted = takes_apart("ahead", n_cols, dtype, problem.device)
+    columns = longest_body(n_cols, dtype) if parted else n_cols
+    split = cdiv(columns, chosen.block_n)
+    n_groups = problem.device.n_multiprocessors * chosen.programs // split
+    alike = rows_alike(n_groups, dtype) if parted else 1
     shape = {
         "SPLIT": split,
-        "PART": part(n_cols, split, dtype),
+        "PART": part(columns, split, max(alike, align(dtype))),
         "BLOCK_N": chosen.block_n,
-        "PACK": elements_in_a_word(n_cols, dtype),
+        "PACK": 4 // BYTES[dtype],
+        "ALIGN": alike,
         "LANES": max(2, next_power_of_2(split)),
         "STAGES": chosen.stages,
     }
@@ -252,14 +263,14 @@ def _ahead(problem: _Problem, chosen: Settings) -> list[Launch]:
         shape["BEHIND"] = chosen.behind if split > 1 and problem.switches["NEED_DX"] else 0
     elif split == 1:
         raise ValueError(f"block_n is {chosen.block_n}; forward shares rows of {n_cols} columns, in smaller blocks")
-    return [_shared_rows_launch(problem, chosen, shape, problem.n_rows * split if split > 1 else 0)]
+    return [_shared_rows_launch(problem, chosen, shape, problem.n_rows * split if split > 1 else 0, alike=alike)]
 
 
 def _pairs(problem: _Problem, chosen: Settings) -> list[Launch]:
     n_cols, split = problem.n_cols, cdiv(problem.n_cols, chosen.block_n)
     shape = {
         "SPLIT": split,
-        "PART": part(n_cols, split, problem.types.x),
+        "PART": part(n_cols, split, align(problem.types.x)),
         "BLOCK_N": chosen.block_n,
         "LANES": max(problem.device.warp_size * problem.device.warps(chosen.num_warps), next_power_of_2(split)),
         "STAGES": chosen.stages,
@@ -268,10 +279,11 @@ def _pairs(problem: _Problem, chosen: Settings) -> list[Launch]:
 
 
 def _shared_rows_launch(
-    problem: _Problem, chosen: Settings, shape: dict[str, Any], slots: int, rows: int = 1
+    problem: _Problem, chosen: Settings, shape: dict[str, Any], slots: int, rows: int = 1, alike: int = 1
 ) -> Launch:
     """Of a kernel whose grid is a whole number of groups of SPLIT programs, each of which takes `rows` a pass."""
-    n_programs = groups(problem.n_rows, rows, shape["SPLIT"], chosen.programs, problem.device) * shape["SPLIT"]
+    n_groups = groups(problem.n_rows, rows, shape["SPLIT"], chosen.programs, problem.device, alike)
+    n_programs = n_groups * shape["SPLIT"]
     kernel = f"_layer_norm_{problem.direction}_{chosen.kind}_kernel"
     slots = slots if problem.switches.get("NEED_DX", True) else 0
     return problem.launch(kernel, (n_programs,), chosen, shape, problem.switches, exchange_slots=slots)
@@ -282,8 +294,11 @@ def _unaligned(problem: _Problem, chosen: Settings) -> list[Launch]:
     block_n = body_block(n_cols, dtype)
     if block_n > chosen.block_n:
         raise ValueError(f"block_n is {chosen.block_n}; unaligned rows of {n_cols} columns need at least {block_n}")
-    grid = (unaligned_programs(problem.n_rows, dtype, chosen.programs, problem.device),)
-    shape = {"BLOCK_N": block_n, "ALIGN": align(dtype)}
+    alike, n_programs = align(dtype), problem.device.n_multiprocessors * chosen.programs
+    if problem.direction == "backward" and is_parted(n_cols, dtype):
+        alike = rows_alike(n_programs, dtype)
+    grid = (groups(problem.n_rows, 1, 1, chosen.programs, problem.device, alike),)
+    shape = {"BLOCK_N": block_n, "ALIGN": alike}
     kernel = f"_layer_norm_{problem.direction}_unaligned_kernel"
     return [problem.launch(kernel, grid, chosen, shape, problem.switches)]
 

@@ -13,11 +13,21 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .device import DeviceProperties
-from .geometry import BYTES, body_block, can_wait, cdiv, elements_in_a_word, is_aligned, next_power_of_2
+from .geometry import (
+    BYTES,
+    body_block,
+    can_wait,
+    cdiv,
+    elements_in_a_word,
+    is_aligned,
+    is_parted,
+    longest_body,
+    next_power_of_2,
+)
 from .kinds import DIRECTIONS, KINDS
 
 # what a row of the table says of where it holds, beside its settings
-_RANGE = {"from": int, "up_to": int, "since": str, "before": str, "dtype": str}
+_RANGE = {"from": int, "up_to": int, "since": str, "before": str, "dtype": str, "odd": bool}
 
 
 @dataclass(frozen=True)
@@ -121,15 +131,23 @@ def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProper
     return Settings("wide", 1, 8192, 32)
 
 
+def takes_apart(kind: str, n_cols: int, dtype: str, device: DeviceProperties) -> bool:
+    """Whether kernels of the kind take such rows apart there, into ends and a body."""
+    return is_parted(n_cols, dtype) and KINDS[kind].parts(BYTES[dtype], device)
+
+
 def refusal(settings: Settings, direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> str:
     """Why the device cannot run such rows in these settings, in one sentence; "" where it can."""
-    kind, parts = KINDS[settings.kind], cdiv(n_cols, settings.block_n)
+    kind = KINDS[settings.kind]
+    parted = takes_apart(settings.kind, n_cols, dtype, device)
+    columns = longest_body(n_cols, dtype) if parted else n_cols
+    parts = cdiv(columns, settings.block_n)
     waits = (settings.num_warps, settings.programs, settings.max_registers, device)
     why = kind.lacks(direction, device)
-    in_words = BYTES[dtype] * elements_in_a_word(n_cols, dtype) == 4 and BYTES[dtype] in kind.in_words
-    if not why and kind.in_words and not in_words:
+    words = BYTES[dtype] * elements_in_a_word(n_cols, dtype) == 4 or parted
+    if not why and kind.in_words and not (words and BYTES[dtype] in kind.in_words):
         why = f"rows of {n_cols} columns of {dtype} are no words of two elements"
-    if not why and kind.shares_rows and parts > 1 and not can_wait(n_cols, settings.block_n, *waits):
+    if not why and kind.shares_rows and parts > 1 and not can_wait(columns, settings.block_n, *waits):
         why = f"{parts} programs of a row would wait for each other, for which {device.arch} has too few places"
     return f"kind is {settings.kind!r}; {why}" if why else ""
 
@@ -138,8 +156,8 @@ def tuned_settings(direction: str, n_cols: int, dtype: str, device: DeviceProper
     """The measured settings for this device, if it has any and `device.tuned` holds.
 
     A row of the table holds for lengths from "from" (if it says so) up to "up_to", and for releases of Triton from
-    "since" on and before "before" (if it says so), for one dtype of its size alone if it says "dtype"; the first that
-    holds is taken.
+    "since" on and before "before" (if it says so), for one dtype of its size alone if it says "dtype", for odd lengths
+    alone, or even ones, if it says "odd"; the first that holds is taken.
     """
     if not device.tuned:
         return None
@@ -213,7 +231,7 @@ def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DevicePropertie
                 in_range = row.get("from", 0) <= n_cols <= row["up_to"]
                 has_release = "before" not in row or device.compiled_before(row["before"])
                 has_release &= "since" not in row or not device.compiled_before(row["since"])
-                in_range &= row.get("dtype", dtype) == dtype
+                in_range &= row.get("dtype", dtype) == dtype and row.get("odd", n_cols % 2) == n_cols % 2
                 settings = _for_odd_rows(_settings_of(row), n_cols, dtype)
                 if in_range and has_release and not refusal(settings, direction, n_cols, dtype, device):
                     yield settings

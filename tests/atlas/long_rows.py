@@ -32,8 +32,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from liger_kernel.kernels.device import DeviceProperties  # noqa: E402
 from liger_kernel.kernels.geometry import BYTES, align, can_wait, cdiv, next_power_of_2  # noqa: E402
+from liger_kernel.kernels.kinds import KINDS  # noqa: E402
 from liger_kernel.kernels.plan import Launch, Settings, backward_plan, forward_plan  # noqa: E402
-from liger_kernel.kernels.settings import refusal  # noqa: E402
 
 ELEMENTS = 1 << 27
 EXPERIMENTS = {"two": "forward_pairs"}  # of long_rows_kernels
@@ -47,8 +47,8 @@ DRY = os.environ.get("LONG_ROWS_DRY") == "1"  # without a GPU: compile for one, 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to launch one problem. `kernel` is "now" for what the plan chooses, "ahead", "pairs" and "packed" for the
-    product's kernels of these kinds in these settings, "two" for that of long_rows_kernels."""
+    """One way to launch one problem. `kernel` is "now" for what the plan chooses, a kind for the product's kernels of
+    that kind in these settings, "two" for that of long_rows_kernels."""
 
     direction: str
     n_cols: int
@@ -82,11 +82,15 @@ class Candidate:
 
     def settings(self) -> Optional[Settings]:
         """Those that the plan is given; None: its own."""
-        if self.kernel not in ("ahead", "pairs", "packed"):
+        if self.kernel not in KINDS:
             return None
         about = {"programs": self.programs, "stages": self.stages, "max_registers": self.registers}
         behind = self.behind if self.kernel == "ahead" else 0
         return Settings(self.kernel, 1, self.block, self.warps, behind=behind, **about)
+
+    def _plan(self, settings: Settings) -> tuple[Launch, ...]:
+        plan = forward_plan if self.direction == "forward" else backward_plan
+        return plan(ELEMENTS // self.n_cols, self.n_cols, self.dtype, H200, settings=settings)
 
     def constexprs(self) -> dict[str, Any]:
         """Of the kernel of long_rows_kernels."""
@@ -106,7 +110,13 @@ class Candidate:
         if self.kernel == "two" and self.behind != 1:
             return "two rows a pass are one pass behind"
         if settings:
-            return refusal(settings, self.direction, self.n_cols, self.dtype, H200)
+            if self.block > next_power_of_2(self.n_cols):
+                return "a block holds more than the row"
+            try:
+                self._plan(settings)
+            except ValueError as error:
+                return str(error)
+            return ""
         if self.n_cols % self.split or self.n_cols // self.split % align(self.dtype):
             return "parts are not even"
         waits = can_wait(self.n_cols, self.block, self.warps, self.programs, self.registers, H200)
@@ -130,7 +140,77 @@ PACKED = """
     packed 8192 8 1 1 0 128
     packed 4096 8 1 1 0 80
 """
+ODD_BACKWARD = """
+    ahead 16384 16 1 3 0 128
+    ahead 1024 1 8 3 1 255
+    ahead 2048 2 4 3 1 255
+    ahead 2048 4 4 3 1 128
+    ahead 4096 4 2 3 1 255
+"""
+EVEN_FORWARD = """
+    packed 2048 4 1 1 0 80
+    packed 4096 4 1 1 0 128
+    packed 4096 8 1 1 0 64
+    packed 4096 8 1 1 0 80
+"""
+ODD_FORWARD = """
+    ahead 2048 1 8 3 0 255
+    ahead 2048 2 8 4 0 128
+    ahead 4096 2 4 3 0 255
+"""
 WAYS = (
+    # rows that are not aligned
+    (
+        ("forward", (2049, 4097), "bf16"),
+        """
+        unaligned 2048 2 8 1 0 128
+        unaligned 4096 4 4 1 0 128
+        unaligned 4096 4 3 1 0 168
+        unaligned 4096 2 4 1 0 255
+        """,
+    ),
+    (
+        ("forward", (5003, 6145, 8191), "bf16"),
+        """
+        unaligned 8192 8 2 1 0 128
+        unaligned 8192 4 2 1 0 255
+        unaligned 8192 8 3 1 0 80
+        """,
+    ),
+    (
+        ("forward", (11213, 16385), "bf16"),
+        """
+        unaligned 16384 16 1 1 0 128
+        unaligned 16384 8 1 1 0 255
+        ahead 2048 1 8 3 0 255
+        """,
+    ),
+    (("forward", (6146, 8194, 12290, 16386, 24578), "bf16"), EVEN_FORWARD),
+    (("forward", (24577, 32769, 49151, 65537, 131071), "bf16"), ODD_FORWARD),
+    (
+        ("backward", (1025, 2049, 3073, 4097), "bf16"),
+        """
+        ahead 1024 2 4 4 0 255
+        ahead 2048 4 3 3 0 168
+        ahead 4096 4 2 3 0 255
+        ahead 4096 4 2 4 0 255
+        unaligned 4096 4 3 1 0 168
+        unaligned 4096 8 2 1 0 128
+        """,
+    ),
+    (
+        ("backward", (5003, 6145, 8191), "bf16"),
+        """
+        ahead 8192 8 1 3 0 255
+        ahead 8192 8 1 4 0 255
+        ahead 8192 16 1 3 0 128
+        unaligned 8192 8 1 1 0 255
+        unaligned 8192 16 1 1 0 128
+        """,
+    ),
+    (("backward", (11213, 16385, 16386, 24577, 65537, 131071), "bf16"), ODD_BACKWARD),
+    (("forward", (24577, 65537, 131071), "fp32"), "ahead 2048 2 4 5 0 255"),
+    (("backward", (11213, 16385, 65537, 131071), "fp32"), "ahead 1024 1 8 3 1 255"),
     # whole rows of 16 bits in the registers of one program
     (
         ("forward", (6144, 8192), "bf16"),
@@ -163,6 +243,7 @@ WAYS = (
     (
         ("backward", (16384, *LONGEST), "bf16"),
         """
+        ahead 16384 16 1 3 0 128
         pairs 2048 2 4 3 0 255
         pairs 2048 2 4 4 0 255
         pairs 1024 1 8 3 0 255

@@ -79,10 +79,10 @@ def forward_pairs(
     cols = part * (PART // 2) + inside
     lanes = tl.arange(0, LANES)
     x_words = as_words(X, 2)
-    w_first = hold(W, cols, mask, 2, 0)
-    b_first = hold(B, cols, mask, 2, 0)
-    w_second = hold(W, cols, mask, 2, 1)
-    b_second = hold(B, cols, mask, 2, 1)
+    w_first = hold(W, cols, mask, 2, 0, True)
+    b_first = hold(B, cols, mask, 2, 0, True)
+    w_second = hold(W, cols, mask, 2, 1, True)
+    b_second = hold(B, cols, mask, 2, 1, True)
     sampled = tl.arange(0, SAMPLE)
     origin_a = 0.0
     origin_b = 0.0

@@ -11,6 +11,7 @@ import triton.language as tl
 
 from liger_kernel.kernels import layer_norm as kernels
 from liger_kernel.kernels import plan as launch_plan
+from liger_kernel.kernels.geometry import longest_body
 from liger_kernel.kernels.kinds import KINDS
 from liger_kernel.kernels.parameters import PARAMETERS
 from liger_kernel.kernels.plan import backward_plan, forward_plan
@@ -65,13 +66,14 @@ def test_every_program_of_a_split_row_has_a_slot_that_is_read(target):
         for launch in plan:
             if "SPLIT" in launch.constexprs:
                 split, block_n = launch.constexprs["SPLIT"], launch.constexprs["BLOCK_N"]
-                assert (split - 1) * block_n < n_cols <= split * block_n, launch
+                shared = longest_body(n_cols, launch.args["X"][1:]) if launch.constexprs.get("ALIGN", 1) > 1 else n_cols
+                assert (split - 1) * block_n < shared <= split * block_n, launch
                 # where warps wait together, a slot belongs to one thread; in a pipelined kernel each waits for itself
                 threads = 1 if "STAGES" in launch.constexprs else 2 * 32 * launch.num_warps
                 assert launch.constexprs["LANES"] >= max(split, threads), launch
                 assert split <= TARGETS[target].n_multiprocessors, launch
                 part = launch.constexprs.get("PART", block_n)
-                assert (split - 1) * part < n_cols <= split * part <= split * block_n, launch
+                assert (split - 1) * part < shared <= split * part <= split * block_n, launch
                 assert split == 1 or part * launch_plan.BYTES[launch.args["X"][1:]] % 16 == 0, launch
                 assert launch.grid[0] % split == 0, launch
                 assert launch.exchange_slots in (0, n_rows * split), launch
@@ -96,11 +98,14 @@ def test_two_elements_share_a_register_where_rows_start_between_words_nowhere(tu
 def test_a_program_of_rows_that_are_not_aligned_keeps_to_those_that_start_alike(target):
     for n_rows, n_cols, plan in plans(target):
         for launch in plan:
-            if "ALIGN" in launch.constexprs:
-                align, block_n = launch.constexprs["ALIGN"], launch.constexprs["BLOCK_N"]
-                assert n_cols * 16 // align % 8 != 0, launch
-                assert n_cols - n_cols % align <= block_n, launch
-                assert launch.grid[0] % align == 0 or n_rows <= launch.grid[0], launch
+            align, split = launch.constexprs.get("ALIGN", 1), launch.constexprs.get("SPLIT", 1)
+            if align > 1:
+                bytes_each, blocks = launch_plan.BYTES[launch.args["X"][1:]], launch.constexprs.get("CHUNKS", split)
+                assert n_cols * bytes_each % 8 != 0, launch
+                assert align * bytes_each in (16, 32), launch
+                assert n_cols - n_cols % align <= blocks * launch.constexprs["BLOCK_N"], launch
+                n_groups = launch.grid[0] // split
+                assert n_groups % align == 0 or n_rows <= n_groups, launch
 
 
 @pytest.mark.parametrize("tuned", [False, True])
@@ -168,20 +173,29 @@ AHEAD, PAIRS, PIPELINED, SPLIT, TILE = (
         ("fp16", 12288, "3.9.0", (AHEAD, 1, 16, 0)),
         ("bf16", 12288, "2.3.1", (TILE, 1, 16, 0)),
         ("bf16", 16384, "3.6.0", (AHEAD, 1, 16, 0)),
-        ("bf16", 16384, "3.3.1", (PIPELINED, 4, 8, 0)),
-        ("bf16", 16384, "3.5.1", (PAIRS, 16, 1, 0)),
+        ("bf16", 16384, "3.3.1", (AHEAD, 1, 16, 0)),
+        ("bf16", 16384, "3.5.1", (AHEAD, 1, 16, 0)),
+        ("fp16", 16384, "3.3.1", (AHEAD, 1, 16, 0)),
+        ("bf16", 15360, "3.5.1", (AHEAD, 1, 16, 0)),
         ("bf16", 16384, "3.9.0", (PAIRS, 16, 1, 0)),
         ("fp16", 16384, "3.6.0", (PAIRS, 16, 1, 0)),
         ("bf16", 16384, "2.3.1", (SPLIT, 16, 2, 0)),
         ("bf16", 131072, "3.0.0", (PIPELINED, 64, 4, 0)),
         ("fp16", 131072, "3.9.0", (PAIRS, 64, 2, 0)),
-        ("bf16", 131071, "3.9.0", (SPLIT, 128, 2, 0)),
+        ("bf16", 131071, "3.9.0", (AHEAD, 64, 2, 1)),
+        ("bf16", 131071, "2.3.1", (SPLIT, 128, 2, 0)),
+        ("bf16", 16385, "3.6.0", (AHEAD, 16, 1, 1)),
+        ("bf16", 16385, "3.9.0", (AHEAD, 8, 2, 1)),
+        ("bf16", 8191, "3.9.0", (AHEAD, 1, 8, 0)),
         ("bf16", 131072, "2.3.1", (SPLIT, 128, 2, 0)),
         ("fp32", 10240, "3.9.0", (TILE, 1, 8, 0)),
         ("fp32", 12288, "3.6.0", (AHEAD, 2, 16, 1)),
         ("fp32", 16384, "3.9.0", (AHEAD, 16, 1, 1)),
         ("fp32", 131072, "3.9.0", (AHEAD, 64, 2, 1)),
-        ("fp32", 16383, "3.9.0", (SPLIT, 8, 4, 0)),
+        ("fp32", 16383, "3.9.0", (AHEAD, 16, 1, 1)),
+        ("fp32", 16383, "3.0.0", (AHEAD, 16, 1, 1)),
+        ("fp32", 16383, "2.3.1", (SPLIT, 8, 4, 0)),
+        ("bf16", 16385, "3.0.0", (SPLIT, 17, 2, 0)),
         ("fp32", 131072, "3.0.0", (AHEAD, 64, 4, 1)),
         ("fp32", 131072, "2.3.1", (SPLIT, 64, 4, 0)),
     ],
@@ -194,24 +208,26 @@ def test_how_an_h200_walks_long_rows_backward(dtype, n_cols, triton, reached):
 
 @pytest.mark.parametrize("device", [H100, H200], ids=["H100", "H200"])
 @pytest.mark.parametrize("triton", ["2.3.1", "3.0.0", "3.6.0", "3.9.0"])
-def test_rows_are_kept_as_words_only_where_they_have_an_even_length(device, triton):
+def test_rows_of_an_odd_length_are_words_only_where_their_ends_lie_apart(device, triton):
     device = dataclasses.replace(device, triton=triton)
     for n_cols, plan in itertools.product(
         (4999, 8191, 16383, 20001, 49151, 65535, 131071), (forward_plan, backward_plan)
     ):
         for launch in plan(4096, n_cols, "bf16", device):
-            assert "packed" not in launch.kernel
             assert "pipelined" not in launch.kernel
-            assert "ahead" not in launch.kernel
+            assert "pairs" not in launch.kernel
+            if "packed" in launch.kernel or "ahead" in launch.kernel:
+                assert launch.constexprs["ALIGN"] > 1
 
 
 @pytest.mark.parametrize(
     ("kind", "n_cols", "dtype", "named"),
     [
         ("packed", 4096, "fp32", "4096 columns of fp32 are no words"),
-        ("packed", 4095, "bf16", "4095 columns of bf16 are no words"),
+        ("packed", 63, "bf16", "63 columns of bf16 are no words"),
         ("pipelined", 4095, "fp16", "4095 columns of fp16 are no words"),
-        ("ahead", 4095, "bf16", "4095 columns of bf16 are no words"),
+        ("ahead", 63, "bf16", "63 columns of bf16 are no words"),
+        ("pairs", 4095, "bf16", "4095 columns of bf16 are no words"),
         ("packed", 8192, "bf16", "block_n is 1024; 8192 columns are more than 6 packed chunks"),
         ("ahead", 1024, "bf16", "block_n is 1024; forward shares rows of 1024 columns, in smaller blocks"),
     ],

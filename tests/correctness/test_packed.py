@@ -62,10 +62,10 @@ def _scale_halves(X, W, Y, First, Second, N_COLS: tl.constexpr, BLOCK_N: tl.cons
     mask = cols < N_COLS // 2
     words = tl.load(as_words(X, 2) + cols, mask=mask, other=0)
     if HELD:
-        w_first = held_half(hold_half(W, cols, mask, 0), W, 0, 0)
-        w_second = held_half(hold_half(W, cols, mask, 1), W, 0, 1)
+        w_first = held_half(hold_half(W, cols, mask, 0, True), W, 0, 0)
+        w_second = held_half(hold_half(W, cols, mask, 1, True), W, 0, 1)
     else:
-        w_first, w_second = load_halves(W, cols, mask)
+        w_first, w_second = load_halves(W, cols, mask, True)
     first = half(words, X, 0) * w_first
     second = half(words, X, 1) * w_second
     tl.store(First + cols, first, mask=mask)

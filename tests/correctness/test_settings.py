@@ -111,11 +111,14 @@ def test_statistics_of_rows_that_are_not_aligned(device, unaligned):
     torch.testing.assert_close(rstd.double(), exact.var(dim=1, correction=0).rsqrt(), rtol=1e-5, atol=0)
 
 
-# Words of two elements: a whole chunk, a begun one, six, and one that is not full. Chunks of 64 elements.
+# Words of two elements: a whole chunk, a begun one, six, and one that is not full; and of rows whose ends lie apart, as
+# many as start each in another way. Chunks of 64 elements.
 @pytest.mark.parametrize("dtype", HALF_DTYPES)
-@pytest.mark.parametrize("n_cols", [64, 66, 130, 254, 320, 384])
-def test_a_row_in_packed_chunks(n_cols, dtype, device, packed, launches):
-    x, w, b, dy = problem(3, n_cols, dtype=dtype, device=device)
+@pytest.mark.parametrize(
+    ("n_rows", "n_cols"), [(3, n) for n in (64, 66, 128, 132, 254, 320, 384)] + [(9, 131), (9, 127)]
+)
+def test_a_row_in_packed_chunks(n_rows, n_cols, dtype, device, packed, launches):
+    x, w, b, dy = problem(n_rows, n_cols, dtype=dtype, device=device)
     check(x, w, b, dy)
     assert "_layer_norm_forward_packed_kernel" in {launched.kernel for launched in launches}
     check(x, w.float(), b.float(), dy)
@@ -123,8 +126,9 @@ def test_a_row_in_packed_chunks(n_cols, dtype, device, packed, launches):
     check(x, w, None, dy)
 
 
-def test_values_that_are_hard_on_packed_chunks(device, packed):
-    x, w, b, dy = problem(9, 300, dtype=torch.float16, device=device)
+@pytest.mark.parametrize("n_cols", [300, 301])
+def test_values_that_are_hard_on_packed_chunks(n_cols, device, packed):
+    x, w, b, dy = problem(9, n_cols, dtype=torch.float16, device=device)
     for mean, spread in ((1e4, 1.0), (0.0, 1e-3), (-300.0, 30.0)):
         check((x.float() * spread + mean).half(), w, b, dy)
     expected = check(x, w, b, dy)
@@ -138,8 +142,9 @@ def test_values_that_are_hard_on_packed_chunks(device, packed):
     assert torch.equal(got[5:], expected.y[5:])
 
 
-def test_statistics_of_packed_chunks(device, packed):
-    x = normal(9, 300, dtype=torch.float16, device=device, mean=1e3)
+@pytest.mark.parametrize("n_cols", [300, 301])
+def test_statistics_of_packed_chunks(n_cols, device, packed):
+    x = normal(9, n_cols, dtype=torch.float16, device=device, mean=1e3)
     _, _, mean, rstd, *_ = layer_norm_forward(x, None, None, 0.0)
     exact = x.double()
     torch.testing.assert_close(mean.double(), exact.mean(dim=1), rtol=1e-7, atol=0)
