@@ -60,7 +60,7 @@ KINDS = {
     "packed": Kind(
         directions=("forward",),
         in_words=(2,),
-        parts_rows={2: "3.0"},  # 2.3.1 compiles them to wrong numbers
+        parts_rows={2: "3.0"},  # on 2.3.1 nobody has run them since they were wrong there
         cuda_only=True,
         interpreted_since="3.0",
     ),

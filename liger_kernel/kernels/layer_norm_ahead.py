@@ -282,7 +282,7 @@ def _layer_norm_backward_ahead_kernel(
     cols = part * part_words + inside
     mask = inside < part_words
     head = 0
-    held = mask
+    held = mask  # columns of which dw and db are held
     if ALIGN > 1:
         head, body = head_and_body(group, N_COLS, ALIGN)
         mask = mask & (cols < body // ALIGN * (ALIGN // PACK))

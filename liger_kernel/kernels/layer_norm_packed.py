@@ -151,7 +151,8 @@ def _layer_norm_forward_packed_kernel(
     if ALIGN > 1:
         offset = tl.sum(total, axis=0) / N_COLS
         squares += ends_squares - offset * (2 * ends_sum - offset * (N_COLS - body))
-    rstd = 1 / tl.sqrt(tl.expand_dims(squares / N_COLS, 1) + eps)
+    row_rstd = 1 / tl.sqrt(squares / N_COLS + eps)
+    rstd = tl.expand_dims(row_rstd, 1)
     tl.store(Mean + rows, mean)
     tl.store(RSTD + rows, rstd)
 
@@ -173,7 +174,8 @@ def _layer_norm_forward_packed_kernel(
         at = cols + 5 * block
         _store_chunk(Y, y_words, W, B, not_before(x5, zero, 2), at, at < row_words, mean, rstd, HAS_W, HAS_B, in_words)
     if ALIGN > 1:
-        y_ends = (ends - offset) * tl.sum(tl.sum(rstd, axis=1), axis=0)
+        # not of rstd: of a tile of one element, Triton 2.3.1 adds up the copies that a thread holds
+        y_ends = (ends - offset) * tl.sum(row_rstd, axis=0)
         if HAS_W:
             y_ends = y_ends * tl.load(W + (end_cols - head), mask=end_mask, other=0.0).to(tl.float32)
         if HAS_B:
