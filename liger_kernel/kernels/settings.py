@@ -133,7 +133,7 @@ def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProper
 
 def takes_apart(kind: str, n_cols: int, dtype: str, device: DeviceProperties) -> bool:
     """Whether kernels of the kind take such rows apart there, into ends and a body."""
-    return is_parted(n_cols, dtype) and KINDS[kind].parts(BYTES[dtype], device)
+    return is_parted(n_cols, dtype) and KINDS[kind].parts(device)
 
 
 def refusal(settings: Settings, direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> str:
@@ -226,8 +226,12 @@ def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DevicePropertie
     for entry in _tuned_table():
         same = (entry["arch"], entry["n_multiprocessors"]) == (device.arch, device.n_multiprocessors)
         if same and entry.get("product", "") in device.name:
+            rows = entry[direction][size]
+            if BYTES[dtype] * elements_in_a_word(n_cols, dtype) < 4:
+                # settings that were measured on rows of words say nothing of those whose bodies alone are words
+                rows = [row for row in rows if not KINDS[row["kind"]].in_words]
             unaligned = [] if is_aligned(n_cols, dtype) else entry[direction][f"{size} unaligned"]
-            for row in (*unaligned, *entry[direction][size]):
+            for row in (*unaligned, *rows):
                 in_range = row.get("from", 0) <= n_cols <= row["up_to"]
                 has_release = "before" not in row or device.compiled_before(row["before"])
                 has_release &= "since" not in row or not device.compiled_before(row["since"])

@@ -17,7 +17,7 @@ N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of to
 # and wide. Of two sizes with the same settings the first gives its name: a new size comes last.
 SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072)
 # what only the measured settings of a target reach
-TUNED_SIZES = {"cuda:90": (65536, 24577)}
+TUNED_SIZES = {"cuda:90": (65536,)}
 # other products of a target, whose measured settings reach kernels that its own product does not, and sizes for these
 PRODUCTS = {"cuda:90": {"NVIDIA H200": (10000, 12288, 16384, 65535, 65536, 131072)}}
 DTYPES = ("fp32", "bf16")
