@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import itertools
+import json
+from pathlib import Path
 
 import pytest
 import triton.language as tl
@@ -12,7 +14,7 @@ import triton.language as tl
 from liger_kernel.kernels import layer_norm as kernels
 from liger_kernel.kernels import plan as launch_plan
 from liger_kernel.kernels.geometry import longest_body
-from liger_kernel.kernels.kinds import KINDS
+from liger_kernel.kernels.kinds import DIRECTIONS, KINDS
 from liger_kernel.kernels.parameters import PARAMETERS
 from liger_kernel.kernels.plan import backward_plan, forward_plan
 from liger_kernel.kernels.settings import backward_settings, check_table, forward_settings
@@ -460,3 +462,16 @@ def test_more_than_2_to_the_31_rows_are_counted_in_64_bits(plan):
 def test_a_plan_for_nothing_that_exists_is_refused(plan, arguments, named):
     with pytest.raises(ValueError, match=named):
         plan(*arguments, H100)
+
+
+@pytest.mark.parametrize("device", [H100, H200], ids=["H100", "H200"])
+@pytest.mark.parametrize("triton", ["2.3.1", "3.0.0", "3.6.0", "3.9.0"])
+def test_lengths_beside_the_edges_of_the_measured_settings_have_a_plan(device, triton):
+    """A row of the table may hold for lengths that only a newer Triton's kernels take in blocks of that size."""
+    device = dataclasses.replace(device, triton=triton)
+    table = json.loads((Path(launch_plan.__file__).parent / "tuned.json").read_text())["devices"]
+    rows = [row for each in table for direction in DIRECTIONS for rows in each[direction].values() for row in rows]
+    edges = {row[name] for row in rows for name in ("from", "up_to") if name in row}
+    for n_cols in sorted({edge + beside for edge in edges for beside in (-2, -1, 0, 1, 2)}):
+        for dtype, plan in itertools.product(("bf16", "fp32"), (forward_plan, backward_plan)):
+            assert plan(4096, n_cols, dtype, device)
