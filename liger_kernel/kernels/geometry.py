@@ -54,13 +54,13 @@ def is_parted(n_cols: int, dtype: str) -> bool:
 
 
 def longest_body(n_cols: int, dtype: str) -> int:
-    """Columns in the longest body of parted rows; all of others."""
-    return n_cols // align(dtype) * align(dtype) if is_parted(n_cols, dtype) else n_cols
+    """Columns in the longest body of rows that are not aligned."""
+    return n_cols // align(dtype) * align(dtype)
 
 
 def body_block(n_cols: int, dtype: str) -> int:
     """The block that holds the longest body of an unaligned row."""
-    return next_power_of_2(max(1, n_cols // align(dtype) * align(dtype)))
+    return next_power_of_2(max(1, longest_body(n_cols, dtype)))
 
 
 def elements_in_a_word(n_cols: int, dtype: str) -> int:

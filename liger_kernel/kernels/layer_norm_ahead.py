@@ -53,6 +53,16 @@ def _start(row, head, N_COLS: tl.constexpr, PACK: tl.constexpr, ALIGN: tl.conste
 
 
 @triton.jit
+def _parted(group, part, cols, mask, N_COLS: tl.constexpr, PACK: tl.constexpr, ALIGN: tl.constexpr):
+    """Of the group's rows: elements in the head, which words are the body's, columns of the ends, and which of them
+    exist; the first part has the ends."""
+    head, body = head_and_body(group, N_COLS, ALIGN)
+    mask = mask & (cols < body // ALIGN * (ALIGN // PACK))
+    end_cols, end_mask = end_columns(head, body, N_COLS, ALIGN)
+    return head, mask, end_cols, end_mask & (end_cols * 0 + part == 0)
+
+
+@triton.jit
 def _load_end_bits(pointer, row, n_rows, cols, mask, N_COLS: tl.constexpr):
     """Bits of the row's ends, which a loop may carry as `kept` takes them."""
     if pointer.dtype.element_ty != tl.float32:
@@ -114,10 +124,7 @@ def _layer_norm_forward_ahead_kernel(
     mask = inside < part_words
     head = 0
     if ALIGN > 1:
-        head, body = head_and_body(group, N_COLS, ALIGN)
-        mask = mask & (cols < body // ALIGN * (ALIGN // PACK))
-        end_cols, end_mask = end_columns(head, body, N_COLS, ALIGN)
-        end_mask = end_mask & (end_cols * 0 + part == 0)
+        head, mask, end_cols, end_mask = _parted(group, part, cols, mask, N_COLS, PACK, ALIGN)
     elif N_COLS < SPLIT * PART:  # the last part is shorter
         mask = mask & (cols < N_COLS // PACK)
     lanes = tl.arange(0, LANES)
@@ -284,10 +291,7 @@ def _layer_norm_backward_ahead_kernel(
     head = 0
     held = mask  # columns of which dw and db are held
     if ALIGN > 1:
-        head, body = head_and_body(group, N_COLS, ALIGN)
-        mask = mask & (cols < body // ALIGN * (ALIGN // PACK))
-        end_cols, end_mask = end_columns(head, body, N_COLS, ALIGN)
-        end_mask = end_mask & (end_cols * 0 + part == 0)
+        head, mask, end_cols, end_mask = _parted(group, part, cols, mask, N_COLS, PACK, ALIGN)
     elif N_COLS < SPLIT * PART:  # the last part is shorter
         mask = mask & (cols < N_COLS // PACK)
         held = mask

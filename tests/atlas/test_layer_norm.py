@@ -104,7 +104,7 @@ def test_the_oldest_release_has_configurations_of_its_own_where_the_plan_says_so
     labels = {each["label"] for each in atlas.configurations(["cuda:90"])}
     assert "_layer_norm_backward_kernel[n_cols=8192,bf16,as for 2.3.1]" in labels
     # and where it knows no limit on registers, that alone makes none
-    assert not any("_layer_norm_forward_kernel[n_cols=16384" in label and "as for" in label for label in labels)
+    assert not any("_layer_norm_forward_kernel" in label and "as for" in label for label in labels)
 
 
 def test_every_accepted_change_names_a_configuration_that_there_is():

@@ -24,17 +24,16 @@ def need_memory(n_bytes: int) -> None:
 
 
 # Both kinds of kernel: one that holds whole rows, one that walks a row in chunks. The last rows lie past element 2**31;
-# their results would be elsewhere, or nowhere, if an offset were kept in 32 bits. dy is zero but in the first rows and
-# in two of the last, so that dw and db are known from those alone. These two start as the third and the fourth row do,
-# of an odd length too, whose last bits depend on it. fp16, because every GPU has it.
+# their results would be elsewhere, or nowhere, if an offset were kept in 32 bits. dy is zero but in the first and last
+# rows, so that dw and db are known from those alone. The last two start as the third and the fourth row do, of an odd
+# length too, whose last bits depend on it. fp16, because every GPU has it.
 @pytest.mark.device("more than 2**31 elements take several GiB")
 @pytest.mark.parametrize("n_cols", [4096, 65537])
 def test_offsets_past_32_bits(n_cols, device):
-    n_rows = 2**31 // n_cols + 19
+    n_rows = 2**31 // n_cols // 16 * 16 + 20
     need_memory(5 * 2 * n_rows * n_cols)
-    third = (n_rows - 4) // 16 * 16 + 2
-    assert third * n_cols > 2**31
-    ends = [0, 1, third, third + 1]
+    assert (n_rows - 2) * n_cols > 2**31
+    ends = [0, 1, n_rows - 2, n_rows - 1]
     few = problem(len(ends), n_cols, dtype=torch.float16, device=device)
     x = torch.zeros(n_rows, n_cols, dtype=torch.float16, device=device)
     dy = torch.zeros_like(x)
