@@ -4,8 +4,7 @@ from .layer_norm_ahead import _layer_norm_backward_ahead_kernel, _layer_norm_for
 from .layer_norm_backward import (
     _layer_norm_backward_kernel,
     _layer_norm_backward_reduce_kernel,
-    _layer_norm_backward_wide_dwdb_kernel,
-    _layer_norm_backward_wide_dx_kernel,
+    _layer_norm_backward_wide_kernel,
 )
 from .layer_norm_forward import _layer_norm_forward_kernel, _layer_norm_forward_wide_kernel
 from .layer_norm_packed import _layer_norm_forward_packed_kernel
@@ -22,8 +21,7 @@ __all__ = [
     "_layer_norm_backward_reduce_kernel",
     "_layer_norm_backward_split_kernel",
     "_layer_norm_backward_unaligned_kernel",
-    "_layer_norm_backward_wide_dwdb_kernel",
-    "_layer_norm_backward_wide_dx_kernel",
+    "_layer_norm_backward_wide_kernel",
     "_layer_norm_forward_ahead_kernel",
     "_layer_norm_forward_kernel",
     "_layer_norm_forward_packed_kernel",

@@ -133,114 +133,128 @@ def _layer_norm_backward_kernel(
         tl.store(dB_partial + partial_offsets, tl.expand_dims(tl.sum(db, axis=0), 0), mask=col_mask)
 
 
+@with_loops
 @triton.jit
-def _layer_norm_backward_wide_dx_kernel(
+def _layer_norm_backward_wide_kernel(
     dY,
     X,
     W,
     Mean,
     RSTD,
     dX,
-    n_rows,
-    N_COLS: tl.constexpr,
-    BLOCK_N: tl.constexpr,
-    HAS_W: tl.constexpr,
-):
-    """dx of one row after another, in chunks of BLOCK_N.
-
-    dY, X, dX     [n_rows, N_COLS], fp32 / fp16 / bf16
-    W             [N_COLS], X's dtype or fp32; read only where HAS_W
-    Mean, RSTD    [n_rows], fp32: as forward stored them
-    Settings      "wide": BLOCK_N is block_n; programs bounds the grid. Launched where dx is wanted
-    Why           rows too wide for registers, where no programs may share one. The row is read twice, and a share of
-                  dw and db as wide as it has no place beside it
-
-    The second read goes from the end of the row to its start: what was read last is what the L2 still holds.
-    """
-    lanes = tl.expand_dims(tl.arange(0, BLOCK_N), 0)
-    n_chunks: tl.constexpr = (N_COLS + BLOCK_N - 1) // BLOCK_N
-    for row in range(tl.program_id(0), n_rows, tl.num_programs(0)):
-        rows = tl.full([1], 0, tl.int64) + row
-        row_start = tl.expand_dims(rows * N_COLS, 1)
-        mean = tl.expand_dims(tl.load(Mean + rows), 1)
-        rstd = tl.expand_dims(tl.load(RSTD + rows), 1)
-
-        lane_c1 = tl.zeros([1, BLOCK_N], tl.float32)
-        lane_c2 = tl.zeros([1, BLOCK_N], tl.float32)
-        for chunk in range(n_chunks):
-            cols = lanes + chunk * BLOCK_N
-            mask = cols < N_COLS
-            g = tl.load(dY + row_start + cols, mask=mask, other=0.0).to(tl.float32)
-            x = tl.load(X + row_start + cols, mask=mask, other=0.0).to(tl.float32)
-            if HAS_W:
-                g = g * tl.load(W + cols, mask=mask, other=0.0).to(tl.float32)
-            # g is 0 in a masked column, so what xhat holds there adds nothing
-            lane_c1 += g
-            lane_c2 += g * ((x - mean) * rstd)
-        c1 = tl.expand_dims(tl.sum(lane_c1, axis=1) / N_COLS, 1)
-        c2 = tl.expand_dims(tl.sum(lane_c2, axis=1) / N_COLS, 1)
-
-        for chunk in range(n_chunks):
-            cols = lanes + (n_chunks - 1 - chunk) * BLOCK_N
-            mask = cols < N_COLS
-            g = tl.load(dY + row_start + cols, mask=mask, other=0.0).to(tl.float32)
-            x = tl.load(X + row_start + cols, mask=mask, other=0.0).to(tl.float32)
-            if HAS_W:
-                g = g * tl.load(W + cols, mask=mask, other=0.0).to(tl.float32)
-            dx = (g - c1 - (x - mean) * rstd * c2) * rstd
-            tl.store(dX + row_start + cols, dx.to(dX.dtype.element_ty), mask=mask)
-
-
-@triton.jit
-def _layer_norm_backward_wide_dwdb_kernel(
-    dY,
-    X,
-    Mean,
-    RSTD,
     dW_partial,
     dB_partial,
+    dW,
+    dB,
     n_rows,
     rows_per_program,
+    n_partials,
     N_COLS: tl.constexpr,
-    ROWS: tl.constexpr,
     BLOCK_N: tl.constexpr,
+    ROWS: tl.constexpr,
+    SLICE: tl.constexpr,
+    STAGES: tl.constexpr,
+    HAS_W: tl.constexpr,
+    NEED_DX: tl.constexpr,
     NEED_DW: tl.constexpr,
     NEED_DB: tl.constexpr,
 ):
-    """Partial row p of dw and db, of the columns of slice c: program (p, c) adds rows p * rows_per_program and on.
+    """dw and db by slices of SLICE columns, each of rows_per_program rows; beside them dx, row by row.
 
-    dY, X                     [n_rows, N_COLS], fp32 / fp16 / bf16
+    dY, X, dX                 [n_rows, N_COLS], fp32 / fp16 / bf16
+    W                         [N_COLS], X's dtype or fp32; read only where HAS_W
     Mean, RSTD                [n_rows], fp32: as forward stored them
-    dW_partial, dB_partial    [n_partials, N_COLS], fp32
-    Settings                  "wide", for which the plan chooses ROWS, BLOCK_N and rows_per_program by itself. Launched
-                              where dw or db is wanted
-    Why                       dw and db of rows too wide for registers: a slice of columns fits
-    """
-    cols = tl.expand_dims(tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N), 0)
-    col_mask = cols < N_COLS
-    dw = tl.zeros([ROWS, BLOCK_N], tl.float32)
-    db = tl.zeros([ROWS, BLOCK_N], tl.float32)
-    first = tl.full([ROWS], 1, tl.int64) * tl.program_id(0) * rows_per_program + tl.arange(0, ROWS)
-    for start in range(0, rows_per_program, ROWS):
-        rows = first + start
-        row_mask = rows < n_rows
-        mask = tl.expand_dims(row_mask, 1) & col_mask
-        offsets = tl.expand_dims(rows * N_COLS, 1) + cols
-        dy = tl.load(dY + offsets, mask=mask, other=0.0).to(tl.float32)
-        if NEED_DW:
-            x = tl.load(X + offsets, mask=mask, other=0.0).to(tl.float32)
-            mean = tl.expand_dims(tl.load(Mean + rows, mask=row_mask, other=0.0), 1)
-            rstd = tl.expand_dims(tl.load(RSTD + rows, mask=row_mask, other=0.0), 1)
-            dw += dy * ((x - mean) * rstd)
-        if NEED_DB:
-            db += dy
+    dW_partial, dB_partial    [n_partials, N_COLS], fp32; written where n_partials is above 1
+    dW                        [N_COLS], W's dtype; written where n_partials is 1, as dB is
+    dB                        [N_COLS], B's dtype
+    Settings                  "wide": BLOCK_N is block_n, STAGES stages, programs bounds those of dx. Where rows is
+                              above 1 it is ROWS, and a program adds all rows of its slice. Else dx is a launch, and dw
+                              and db are one whose ROWS, SLICE and rows_per_program the plan chooses by itself
+    Why                       few rows: all of backward is one launch. And rows too wide for registers, where no
+                              programs may share one: a share of dw and db as wide as the row has no place beside it
 
-    partial = tl.full([1], 1, tl.int64) * tl.program_id(0) * N_COLS
-    partial_offsets = tl.expand_dims(partial, 1) + cols
-    if NEED_DW:
-        tl.store(dW_partial + partial_offsets, tl.expand_dims(tl.sum(dw, axis=0), 0), mask=col_mask)
-    if NEED_DB:
-        tl.store(dB_partial + partial_offsets, tl.expand_dims(tl.sum(db, axis=0), 0), mask=col_mask)
+    The first programs have dw and db, n_partials for each slice; the others have dx.
+    """
+    program = tl.program_id(0)
+    n_slices: tl.constexpr = (N_COLS + SLICE - 1) // SLICE
+    n_adding = n_partials * n_slices
+    if NEED_DW or NEED_DB:
+        # a loop of one pass or none, where an `if` would do: Triton 2.3.1's interpreter takes every `if` of a tensor
+        for number in range(program, n_adding, tl.num_programs(0)):
+            share = number // n_slices
+            cols = tl.expand_dims(number % n_slices * SLICE + tl.arange(0, SLICE), 0)
+            dw = tl.zeros([ROWS, SLICE], tl.float32)
+            db = tl.zeros([ROWS, SLICE], tl.float32)
+            first = tl.full([ROWS], 1, tl.int64) * share * rows_per_program + tl.arange(0, ROWS)
+            for start in pipelined(0, rows_per_program, ROWS, num_stages=STAGES):
+                rows = first + start
+                dy = _load_rows(dY, rows, n_rows, cols, N_COLS).to(tl.float32)
+                if NEED_DW:
+                    x = _load_rows(X, rows, n_rows, cols, N_COLS).to(tl.float32)
+                    mean = tl.expand_dims(tl.load(Mean + rows, mask=rows < n_rows, other=0.0), 1)
+                    rstd = tl.expand_dims(tl.load(RSTD + rows, mask=rows < n_rows, other=0.0), 1)
+                    dw += dy * ((x - mean) * rstd)
+                if NEED_DB:
+                    db += dy
+            if NEED_DW:
+                _store_share(dW_partial, dW, dw, share, n_partials, cols, N_COLS)
+            if NEED_DB:
+                _store_share(dB_partial, dB, db, share, n_partials, cols, N_COLS)
+    if NEED_DX:
+        if NEED_DW or NEED_DB:
+            first_row = tl.where(program < n_adding, n_rows, program - n_adding)
+            step = tl.num_programs(0) - n_adding
+        else:
+            first_row = program
+            step = tl.num_programs(0)
+        for row in range(first_row, n_rows, step):
+            _dx_in_chunks(dY, X, W, Mean, RSTD, dX, row, N_COLS, BLOCK_N, HAS_W)
+
+
+@triton.jit
+def _store_share(partial, result, tile, share, n_partials, cols, N_COLS: tl.constexpr):
+    """The sum of the tile's rows: a partial row, or the only one and so the result."""
+    total = tl.expand_dims(tl.sum(tile, axis=0), 0)
+    mask = cols < N_COLS
+    tl.store(result + cols, total.to(result.dtype.element_ty), mask=mask & (cols * 0 + n_partials == 1))
+    start = tl.expand_dims(tl.full([1], 1, tl.int64) * share * N_COLS, 1)
+    tl.store(partial + (start + cols), total, mask=mask & (cols * 0 + n_partials > 1))
+
+
+@triton.jit
+def _dx_in_chunks(dY, X, W, Mean, RSTD, dX, row, N_COLS: tl.constexpr, BLOCK_N: tl.constexpr, HAS_W: tl.constexpr):
+    """dx of one row. Its second read goes from the end to the start: what was read last is what the L2 still holds."""
+    lanes = tl.expand_dims(tl.arange(0, BLOCK_N), 0)
+    n_chunks: tl.constexpr = (N_COLS + BLOCK_N - 1) // BLOCK_N
+    rows = tl.full([1], 0, tl.int64) + row
+    row_start = tl.expand_dims(rows * N_COLS, 1)
+    mean = tl.expand_dims(tl.load(Mean + rows), 1)
+    rstd = tl.expand_dims(tl.load(RSTD + rows), 1)
+
+    lane_c1 = tl.zeros([1, BLOCK_N], tl.float32)
+    lane_c2 = tl.zeros([1, BLOCK_N], tl.float32)
+    for chunk in range(n_chunks):
+        cols = lanes + chunk * BLOCK_N
+        mask = cols < N_COLS
+        g = tl.load(dY + row_start + cols, mask=mask, other=0.0).to(tl.float32)
+        x = tl.load(X + row_start + cols, mask=mask, other=0.0).to(tl.float32)
+        if HAS_W:
+            g = g * tl.load(W + cols, mask=mask, other=0.0).to(tl.float32)
+        # g is 0 in a masked column, so what xhat holds there adds nothing
+        lane_c1 += g
+        lane_c2 += g * ((x - mean) * rstd)
+    c1 = tl.expand_dims(tl.sum(lane_c1, axis=1) / N_COLS, 1)
+    c2 = tl.expand_dims(tl.sum(lane_c2, axis=1) / N_COLS, 1)
+
+    for chunk in range(n_chunks):
+        cols = lanes + (n_chunks - 1 - chunk) * BLOCK_N
+        mask = cols < N_COLS
+        g = tl.load(dY + row_start + cols, mask=mask, other=0.0).to(tl.float32)
+        x = tl.load(X + row_start + cols, mask=mask, other=0.0).to(tl.float32)
+        if HAS_W:
+            g = g * tl.load(W + cols, mask=mask, other=0.0).to(tl.float32)
+        dx = (g - c1 - (x - mean) * rstd * c2) * rstd
+        tl.store(dX + row_start + cols, dx.to(dX.dtype.element_ty), mask=mask)
 
 
 @triton.jit

@@ -25,8 +25,10 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "_layer_norm_backward_pairs_kernel": (*_BACKWARD, *_PARTIALS, "Exchange", "n_rows"),
     "_layer_norm_backward_unaligned_kernel": (*_BACKWARD, *_PARTIALS, "n_rows"),
     "_layer_norm_backward_split_kernel": (*_BACKWARD, *_PARTIALS, "Exchange", "n_rows"),
-    "_layer_norm_backward_wide_dx_kernel": (*_BACKWARD, "n_rows"),
-    "_layer_norm_backward_wide_dwdb_kernel": ("dY", "X", "Mean", "RSTD", *_PARTIALS, "n_rows", "rows_per_program"),
+    "_layer_norm_backward_wide_kernel": (
+        *(*_BACKWARD, *_PARTIALS, "dW", "dB"),
+        *("n_rows", "rows_per_program", "n_partials"),
+    ),
     "_layer_norm_backward_reduce_kernel": (*_PARTIALS, "dW", "dB", "n_partials"),
 }
 

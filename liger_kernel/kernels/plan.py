@@ -9,7 +9,7 @@ run, `geometry` computes blocks and grids, `parameters` lists what kernels take,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from .device import DeviceProperties
@@ -182,9 +182,11 @@ def backward_plan(
     problem = _Problem("backward", n_rows, n_cols, types, device, switches)
     launches = _row_launches(problem, chosen)
     if need_dw or need_db:
-        # each program, or each SPLIT of them, has left a partial row
-        n_partials = launches[-1].grid[0] // launches[-1].constexprs.get("SPLIT", 1)
-        launches.append(_reduce_launch(problem, n_partials))
+        # each program, or each SPLIT of them, has left a partial row; or the launch says how many: one is the result
+        each = launches[-1].grid[0] // launches[-1].constexprs.get("SPLIT", 1)
+        n_partials = launches[-1].values.get("n_partials")
+        if n_partials != 1:
+            launches.append(_reduce_launch(problem, n_partials or each))
     return tuple(launches)
 
 
@@ -304,30 +306,39 @@ def _unaligned(problem: _Problem, chosen: Settings) -> list[Launch]:
 
 
 def _wide(problem: _Problem, chosen: Settings) -> list[Launch]:
-    """Rows too wide for registers; backward has dx row by row, then dw and db in slices of columns."""
-    grid = (min(problem.n_rows, problem.device.n_multiprocessors * chosen.programs),)
-    shape = {"BLOCK_N": chosen.block_n}
+    """Rows too wide for registers, or few of them; backward has dx row by row, and dw and db in slices of columns.
+
+    Few rows have both in one launch. Wide ones have a launch for each, in settings of its own.
+    """
     if problem.direction == "forward":
+        grid = (min(problem.n_rows, problem.device.n_multiprocessors * chosen.programs),)
+        shape = {"BLOCK_N": chosen.block_n}
         return [problem.launch("_layer_norm_forward_wide_kernel", grid, chosen, shape, problem.switches)]
-    launches = []
-    if problem.switches["NEED_DX"]:
-        launches.append(problem.launch("_layer_norm_backward_wide_dx_kernel", grid, chosen, shape, ["HAS_W"]))
+    if chosen.rows > 1:
+        return [_wide_backward_launch(problem, chosen)]
+    dx = replace(problem, switches={**problem.switches, "NEED_DW": False, "NEED_DB": False})
+    dwdb = replace(problem, switches={**problem.switches, "NEED_DX": False})
+    launches = [_wide_backward_launch(dx, chosen)] if problem.switches["NEED_DX"] else []
     if problem.switches["NEED_DW"] or problem.switches["NEED_DB"]:
-        launches.append(_wide_dwdb_launch(problem))
+        launches.append(_wide_backward_launch(dwdb, replace(chosen, num_warps=8)))
     return launches
 
 
-def _wide_dwdb_launch(problem: _Problem) -> Launch:
+def _wide_backward_launch(problem: _Problem, chosen: Settings) -> Launch:
     n_rows, n_cols, n_multiprocessors = problem.n_rows, problem.n_cols, problem.device.n_multiprocessors
-    # enough slices and shares of the rows to give every multiprocessor about four programs
-    block_n = max(512, min(DWDB_TILE, next_power_of_2(n_cols // (4 * n_multiprocessors))))
-    slices = cdiv(n_cols, block_n)
-    rows = DWDB_TILE // block_n
-    shares = min(cdiv(n_rows, rows), cdiv(4 * n_multiprocessors, slices))
+    rows, columns, shares = chosen.rows, DWDB_TILE // chosen.rows, 1
+    if rows == 1:
+        # enough slices and shares of the rows to give every multiprocessor about four programs
+        columns = max(512, min(DWDB_TILE, next_power_of_2(n_cols // (4 * n_multiprocessors))))
+        rows = DWDB_TILE // columns
+        shares = min(cdiv(n_rows, rows), cdiv(4 * n_multiprocessors, cdiv(n_cols, columns)))
     rows_per_program = cdiv(cdiv(n_rows, shares), rows) * rows
-    kernel, settings = "_layer_norm_backward_wide_dwdb_kernel", Settings("wide", rows, block_n, 8)
-    grid, values = (cdiv(n_rows, rows_per_program), slices), {"rows_per_program": rows_per_program}
-    return problem.launch(kernel, grid, settings, _tile(settings), ["NEED_DW", "NEED_DB"], values)
+    shape = {"BLOCK_N": chosen.block_n, "ROWS": rows, "SLICE": columns, "STAGES": chosen.stages}
+    values = {"rows_per_program": rows_per_program, "n_partials": cdiv(n_rows, rows_per_program)}
+    n_programs = min(n_rows, n_multiprocessors * chosen.programs) if problem.switches["NEED_DX"] else 0
+    if problem.switches["NEED_DW"] or problem.switches["NEED_DB"]:
+        n_programs += cdiv(n_cols, columns) * values["n_partials"]
+    return problem.launch("_layer_norm_backward_wide_kernel", (n_programs,), chosen, shape, problem.switches, values)
 
 
 BUILDERS: dict[str, Callable[[_Problem, Settings], list[Launch]]] = {

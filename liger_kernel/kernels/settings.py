@@ -27,7 +27,7 @@ from .geometry import (
 from .kinds import DIRECTIONS, KINDS
 
 # what a row of the table says of where it holds, beside its settings
-_RANGE = {"from": int, "up_to": int, "since": str, "before": str, "dtype": str, "odd": bool}
+_RANGE = {"rows_up_to": int, "from": int, "up_to": int, "since": str, "before": str, "dtype": str, "odd": bool}
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,13 @@ class Settings:
 
     Attributes:
         kind: which kernels; one of `kinds.KINDS`.
-        rows, block_n: shape of the tile that a program holds at a time.
+        rows, block_n: shape of the tile that a program holds at a time. In the backward of "wide" block_n is dx's, and
+            with rows above 1 a program adds dw and db of all rows, so many at a time.
         num_warps, num_stages: compile options; num_warps is in warps of 32 threads and is converted to the device's.
         programs: persistent programs per multiprocessor, where the kernel is persistent.
         prefetch: tiles that the backward of tiles loads early into registers, 0 to 2; for Triton before 3.0.
-        stages: of the loop over rows of "pipelined", "ahead", "pairs" and of the backward of tiles. With n of them
-            Triton, from 3.0 on, copies the rows of the next n - 1 passes to shared memory meanwhile.
+        stages: of the loop over rows of "pipelined", "ahead", "pairs" and of the backward of tiles and of "wide". With
+            n of them Triton, from 3.0 on, copies the rows of the next n - 1 passes to shared memory meanwhile.
         behind: passes after which the backward of "ahead" collects the sums of a shared row, 0 or 1; forward's are 2.
         keep_w: whether the backward of tiles keeps w in registers.
         max_registers: most registers a thread may have, 0 for no limit; only some releases of Triton take one.
@@ -85,7 +86,7 @@ class Settings:
 
 def forward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProperties) -> Settings:
     """The settings that `forward_plan` takes where it is given none."""
-    tuned = tuned_settings("forward", n_cols, dtype, device)
+    tuned = tuned_settings("forward", n_rows, n_cols, dtype, device)
     if tuned is not None:
         return _for_few_rows(tuned, n_rows, device)
     block_n = next_power_of_2(n_cols)
@@ -109,7 +110,7 @@ def forward_settings(n_rows: int, n_cols: int, dtype: str, device: DevicePropert
 
 def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProperties) -> Settings:
     """The settings that `backward_plan` takes where it is given none."""
-    tuned = tuned_settings("backward", n_cols, dtype, device)
+    tuned = tuned_settings("backward", n_rows, n_cols, dtype, device)
     if tuned is not None:
         return _for_few_rows(tuned, n_rows, device)
     block_n = next_power_of_2(n_cols)
@@ -152,16 +153,19 @@ def refusal(settings: Settings, direction: str, n_cols: int, dtype: str, device:
     return f"kind is {settings.kind!r}; {why}" if why else ""
 
 
-def tuned_settings(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Optional[Settings]:
+def tuned_settings(
+    direction: str, n_rows: int, n_cols: int, dtype: str, device: DeviceProperties
+) -> Optional[Settings]:
     """The measured settings for this device, if it has any and `device.tuned` holds.
 
-    A row of the table holds for lengths from "from" (if it says so) up to "up_to", and for releases of Triton from
-    "since" on and before "before" (if it says so), for one dtype of its size alone if it says "dtype", for odd lengths
-    alone, or even ones, if it says "odd"; the first that holds is taken.
+    A row of the table holds for lengths from "from" (if it says so) up to "up_to", for no more than "rows_up_to" rows
+    (if it says so), and for releases of Triton from "since" on and before "before" (if it says so), for one dtype of
+    its size alone if it says "dtype", for odd lengths alone, or even ones, if it says "odd"; the first that holds is
+    taken.
     """
     if not device.tuned:
         return None
-    settings = next(_tuned_rows(direction, n_cols, dtype, device), None)
+    settings = next(_tuned_rows(direction, n_rows, n_cols, dtype, device), None)
     if settings is None:
         return None
     block_n = min(settings.block_n, next_power_of_2(n_cols))
@@ -217,7 +221,7 @@ def _tuned_table() -> list[dict[str, Any]]:
     return devices
 
 
-def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> Iterator[Settings]:
+def _tuned_rows(direction: str, n_rows: int, n_cols: int, dtype: str, device: DeviceProperties) -> Iterator[Settings]:
     """The settings of the rows that hold, in the order of the table, of the first device in it that this one is.
 
     A row of the table whose kernels cannot run such rows does not hold for them.
@@ -232,7 +236,7 @@ def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DevicePropertie
                 rows = [row for row in rows if not KINDS[row["kind"]].in_words]
             unaligned = [] if is_aligned(n_cols, dtype) else entry[direction][f"{size} unaligned"]
             for row in (*unaligned, *rows):
-                in_range = row.get("from", 0) <= n_cols <= row["up_to"]
+                in_range = row.get("from", 0) <= n_cols <= row["up_to"] and n_rows <= row.get("rows_up_to", n_rows)
                 has_release = "before" not in row or device.compiled_before(row["before"])
                 has_release &= "since" not in row or not device.compiled_before(row["since"])
                 in_range &= row.get("dtype", dtype) == dtype and row.get("odd", n_cols % 2) == n_cols % 2
@@ -245,7 +249,7 @@ def _tuned_rows(direction: str, n_cols: int, dtype: str, device: DevicePropertie
 def _for_few_rows(settings: Settings, n_rows: int, device: DeviceProperties) -> Settings:
     """With too few rows to give every multiprocessor a tile of them, fewer rows and warps in a tile."""
     rows = settings.rows
-    while rows > 1 and rows * device.n_multiprocessors > n_rows:
+    while settings.kind == "tile" and rows > 1 and rows * device.n_multiprocessors > n_rows:
         rows //= 2
     return replace(settings, rows=rows, num_warps=max(1, settings.num_warps * rows // settings.rows))
 

@@ -122,7 +122,8 @@ class Backward:
         self.launches = Launches(plan, problem.device, BACKWARD)
         self.numbers = tuple({"n_rows": problem.n_rows, **decided}.get(name, 0) for name in BACKWARD[-3:])
         self.slots = exchange_slots(plan)
-        size = aligned(decided.get("n_partials", 0) * problem.n_cols)
+        adds_partials = plan != () and "reduce" in plan[-1].kernel
+        size = aligned(decided["n_partials"] * problem.n_cols) if adds_partials else 0
         self.n_partials = size * (needs_dw + needs_db)
         self.db_partial_at = size if needs_dw else 0
 
@@ -158,20 +159,21 @@ def run_forward(
     """
     problem = problem_of(X, W, B)
     eps = eps if type(eps) is float and 0.0 <= eps < float("inf") else _checked_eps(eps)
-    X = flat(X)
+    X = X.contiguous()
     y = torch.empty_like(X)
     statistics = torch.empty(2 * problem.rstd_at, dtype=torch.float32, device=problem.device)
     forward = problem.forward()
     if forward.launches.plan:
-        W = X if W is None else flat(W)
-        B = X if B is None else flat(B)
+        W = X if W is None else W.contiguous()
+        B = X if B is None else B.contiguous()
         exchange = _exchange(forward.slots, problem.device) if forward.slots else None
         x, w, b, y_at, mean = X.data_ptr(), W.data_ptr(), B.data_ptr(), y.data_ptr(), statistics.data_ptr()
         rstd, slots = mean + 4 * problem.rstd_at, 0 if exchange is None else exchange.data_ptr()
         values = (x, w, b, y_at, mean, rstd, slots, problem.n_rows, eps)
         if not forward.launches.again(values, x | w | b | y_at | mean | slots):
+            X = flat(X)
             exchange = _nothing(torch.int64, problem.device) if exchange is None else exchange
-            tensors = (X, W, B, y, *problem.split(statistics), exchange)
+            tensors = (X, flat(W), flat(B), y, *problem.split(statistics), exchange)
             forward.launches.first((*tensors, problem.n_rows, eps))
     return problem, X, y, statistics
 
@@ -197,12 +199,12 @@ def run_backward(
     backward = problem.backward(needs)
     launches, device = backward.launches, problem.device
     make = torch.empty if launches.plan else torch.zeros
-    dY = flat(dY)
+    dY = dY.contiguous()
     dx = torch.empty_like(dY, dtype=problem.dtype) if needs_dx else None
     dw = make(problem.n_cols, dtype=problem.w_dtype, device=device) if needs_dw else None
     db = make(problem.n_cols, dtype=problem.b_dtype, device=device) if needs_db else None
     if launches.plan:
-        W = X if W is None else flat(W)
+        W = X if W is None else W.contiguous()
         n_partials = backward.n_partials
         partials = torch.empty(n_partials, dtype=torch.float32, device=device) if n_partials else mean
         exchange = _exchange(backward.slots, device) if backward.slots else None
@@ -224,7 +226,7 @@ def run_backward(
             dB = _nothing(problem.b_dtype, device) if db is None else db
             exchange = _nothing(torch.int64, device) if exchange is None else exchange
             shares = (partials, partials[backward.db_partial_at :])
-            launches.first((dY, X, W, mean, rstd, dX, dW, dB, *shares, exchange, *backward.numbers))
+            launches.first((flat(dY), X, flat(W), mean, rstd, dX, dW, dB, *shares, exchange, *backward.numbers))
     return dx, dw, db
 
 

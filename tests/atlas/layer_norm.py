@@ -18,8 +18,11 @@ N_ROWS = 4096  # enough to fill every target; a multiple of 16, as a batch of to
 SIZES = (512, 1000, 1023, 2560, 4096, 4097, 5120, 6144, 8191, 8192, 12288, 16384, 32768, 65535, 131072)
 # what only the measured settings of a target reach
 TUNED_SIZES = {"cuda:90": (65536,)}
-# other products of a target, whose measured settings reach kernels that its own product does not, and sizes for these
-PRODUCTS = {"cuda:90": {"NVIDIA H200": (10000, 12288, 16384, 65535, 65536, 131072)}}
+# other products of a target, whose measured settings reach kernels that its own product does not, and row lengths for
+# these, by the number of rows
+PRODUCTS = {
+    "cuda:90": {"NVIDIA H200": {N_ROWS: (10000, 12288, 16384, 65535, 65536, 131072), 512: (1024,), 2048: (4096,)}}
+}
 DTYPES = ("fp32", "bf16")
 OLDEST = "2.3.1"  # what the plan decides otherwise for it is compiled too, with every release
 # The configurations that are computed too, on the target that the harness asks for: few rows, since a row is as good as
@@ -99,30 +102,34 @@ def _launches(target: str) -> Iterator[tuple[str, int, str, Launch]]:
     """(release that the plan is for, row length, dtype, launch), for the newest release first; products last."""
     device, kernels = device_of(target), set()
     for triton, n_cols in itertools.product(("", OLDEST), (*SIZES, *TUNED_SIZES.get(target, ()))):
-        for dtype, launch in _planned(dataclasses.replace(device, triton=triton), n_cols):
+        for dtype, launch in _planned(dataclasses.replace(device, triton=triton), N_ROWS, n_cols):
             kernels.add(launch.kernel)
             yield triton, n_cols, dtype, launch
     for name, sizes in PRODUCTS.get(target, {}).items():
-        for n_cols in sizes:
-            for dtype, launch in _planned(dataclasses.replace(device, name=name), n_cols):
+        for n_rows, n_cols in ((n_rows, n_cols) for n_rows, lengths in sizes.items() for n_cols in lengths):
+            for dtype, launch in _planned(dataclasses.replace(device, name=name), n_rows, n_cols):
                 if launch.kernel not in kernels:
                     yield "", n_cols, dtype, launch
 
 
-def _planned(device: DeviceProperties, n_cols: int) -> Iterator[tuple[str, Launch]]:
+def _planned(device: DeviceProperties, n_rows: int, n_cols: int) -> Iterator[tuple[str, Launch]]:
     """(dtype, launch) of forward and backward."""
     for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
         for plan in (forward_plan, backward_plan):
-            for launch in plan(N_ROWS, n_cols, dtype, device):
+            for launch in plan(n_rows, n_cols, dtype, device):
                 yield dtype, launch
 
 
 def configuration(launch: Launch, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:
-    """The launch at N_ROWS rows as the atlas takes it."""
+    """The launch as the atlas takes it; its rows are a multiple of 16, as N_ROWS is."""
     values = {"n_rows": N_ROWS, "n_cols": n_cols, **launch.values}
+    wanted = [name[5:].lower() for name in ("NEED_DX", "NEED_DW", "NEED_DB") if launch.constexprs.get(name)]
+    part = (
+        "," + " ".join(wanted) if "wide" in launch.kernel and 0 < len(wanted) < 3 else ""
+    )  # two launches of one kernel
     return {
         "kernel": f"{KERNELS}:{launch.kernel}",
-        "label": f"{launch.kernel}[n_cols={n_cols},{dtype}{',as for ' + triton if triton else ''}]",
+        "label": f"{launch.kernel}[n_cols={n_cols},{dtype}{part}{',as for ' + triton if triton else ''}]",
         "target": target,
         "args": dict(launch.args),
         "constexprs": dict(launch.constexprs),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+from collections.abc import Iterator
+
 import hypothesis
 import pytest
 import triton
@@ -33,3 +37,17 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> LaunchSpy:
     spy = LaunchSpy()
     spy.install(monkeypatch)
     return spy
+
+
+@pytest.fixture(scope="module")
+def settings_of_many_rows() -> Iterator[None]:
+    """A test's few rows stand for many: they take the measured settings of those, and so reach all kernels."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError):  # another package under these suites has none
+            settings = importlib.import_module("liger_kernel.kernels.settings")
+            problems = importlib.import_module("liger_kernel.ops.problem")
+            tuned, patch = settings.tuned_settings, stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setattr(settings, "tuned_settings", lambda way, n_rows, *rest: tuned(way, max(n_rows, 2**20), *rest))
+            problems._problem.cache_clear()
+            stack.callback(problems._problem.cache_clear)
+        yield

@@ -11,6 +11,8 @@ from .api import LigerLayerNormFunction, liger_layer_norm
 from .inputs import DTYPES, problem
 from .reference import check, evaluate
 
+pytestmark = pytest.mark.usefixtures("settings_of_many_rows")
+
 EVERY_SUBSET = [names for size in range(4) for names in itertools.combinations("xwb", size)]
 
 

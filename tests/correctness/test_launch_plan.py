@@ -159,6 +159,37 @@ def test_a_product_of_an_architecture_may_have_settings_of_its_own():
     )
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "n_cols", "triton", "launches"),
+    [
+        (128, 768, "3.6.0", 1),
+        (2048, 4096, "3.9.0", 1),
+        (2049, 4096, "3.9.0", 2),
+        (1024, 8192, "3.0.0", 1),
+        (2048, 8192, "3.0.0", 2),
+        (512, 4096, "2.3.1", 1),
+        (513, 4096, "2.3.1", 2),
+        (512, 16384, "3.6.0", 1),
+        (513, 16384, "3.6.0", 2),
+        (1024, 1023, "3.6.0", 1),
+        (1024, 1025, "3.6.0", 2),
+    ],
+)
+def test_few_rows_have_a_backward_of_one_launch_on_an_h200(n_rows, n_cols, triton, launches):
+    device = dataclasses.replace(H200, triton=triton)
+    plan = backward_plan(n_rows, n_cols, "bf16", device)
+    assert len(plan) == launches
+    wide = plan[0].kernel == "_layer_norm_backward_wide_kernel"
+    assert wide == (launches == 1)
+    assert plan[0].values.get("n_partials", 1) == 1
+    if wide:
+        programs_of_dx = min(n_rows, 132 * 16)
+        without_dx = backward_plan(n_rows, n_cols, "bf16", device, need_dx=False)[0]
+        assert plan[0].grid[0] - without_dx.grid[0] in (programs_of_dx, min(n_rows, 132 * 4))
+        assert without_dx.constexprs["SLICE"] * without_dx.grid[0] >= n_cols
+        assert without_dx.values["rows_per_program"] >= n_rows
+
+
 AHEAD, PAIRS, PIPELINED, SPLIT, TILE = (
     f"_layer_norm_backward{way}_kernel" for way in ("_ahead", "_pairs", "_pipelined", "_split", "")
 )
@@ -391,6 +422,7 @@ def test_a_table_of_settings_that_the_plan_can_take_is_taken():
         ({"steps": 2}, "steps is no setting"),
         ({"before": 3.2}, "before is 3.2"),
         ({"since": 3.2}, "since is 3.2"),
+        ({"rows_up_to": "512"}, "rows_up_to is '512'"),
         ({"dtype": "fp64"}, "dtype is 'fp64'"),
         ({"from": 513}, "up_to is missing or below from"),
     ],

@@ -206,3 +206,31 @@ def test_tiles_under_way(dtype, keep_w, prefetch, stages, device, plan_with):
     plan_with(Settings("tile", 2, block_n, 4, programs=2, prefetch=prefetch, stages=stages, keep_w=keep_w))
     for n_rows in (3, 70):  # 70: up to five tiles for each program
         check(*problem(n_rows, n_cols, dtype=dtype, device=device))
+
+
+# A tile of 64 rows and 64 columns: less than one, one, one begun more of either, and several; and of dx a chunk, and
+# more. An interpreter copies nothing ahead.
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("n_rows", "n_cols", "block_n"), [(1, 17, 32), (5, 64, 64), (64, 65, 128), (65, 130, 64), (200, 61, 64)]
+)
+def test_a_backward_of_one_launch(n_rows, n_cols, block_n, dtype, device, plan_with, launches):
+    plan_with(Settings("wide", 64, block_n, 4, programs=2, stages=3))
+    x, w, b, dy = problem(n_rows, n_cols, dtype=dtype, device=device)
+    first = check(x, w, b, dy)
+    assert [launched.kernel for launched in launches][1:] == ["_layer_norm_backward_wide_kernel"]
+    for result, again in zip(first, evaluate(liger_layer_norm, x, w, b, 1e-6, dy)):
+        assert torch.equal(result, again)
+    check(x, w.float(), b.float(), dy)
+    check(x, None, None, dy)
+    for frozen in (("x",), ("w",), ("b",), ("w", "b"), ("x", "w")):
+        check(x, w, b, dy, frozen=frozen)
+
+
+@pytest.mark.device("the interpreter has no measured settings")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("n_rows", "n_cols"), [(1, 768), (128, 768), (512, 1024), (2048, 4096), (1024, 8192)])
+def test_few_rows_as_the_plan_has_them(n_rows, n_cols, dtype, device):
+    arguments = problem(n_rows, n_cols, dtype=dtype, device=device)
+    for result, again in zip(check(*arguments), check(*arguments)):
+        assert torch.equal(result, again)

@@ -8,6 +8,8 @@ import torch
 from .inputs import DTYPES, HALF_DTYPES, problem
 from .reference import check
 
+pytestmark = pytest.mark.usefixtures("settings_of_many_rows")
+
 # (n_rows, n_cols): every n_cols brings a code path of its own, and n_rows is as small as still shows rows mixed up.
 SIZES = [
     (5, 1),  # the shortest row: variance 0, so y is the bias and dx is 0

@@ -11,6 +11,8 @@ from .api import LigerLayerNorm, liger_layer_norm
 from .inputs import BF16, DTYPES, FP16, FP32, HALF_DTYPES, normal, problem
 from .reference import check, evaluate, torch_layer_norm
 
+pytestmark = pytest.mark.usefixtures("settings_of_many_rows")
+
 # 17 and 1000 lie in one block, narrow and masked; at 65537 the kernel loops over the row.
 WIDTHS = [17, 1000, 65537]
 

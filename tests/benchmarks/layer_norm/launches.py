@@ -49,7 +49,7 @@ def settings(device: str) -> str:
 
     The plan is asked, so the environment variable LIGER_KERNEL_TUNED counts as it does for a launch.
     """
-    tuned = launch_plan.tuned_settings("forward", 4096, "bf16", _properties(device))
+    tuned = launch_plan.tuned_settings("forward", 4096, 4096, "bf16", _properties(device))
     return GENERAL if tuned is None else TUNED
 
 
