@@ -18,8 +18,7 @@ class Kind:
         directions: those that have a kernel of this kind.
         in_words: bytes of the elements that they hold as words of 32 bits, so that they take no other rows; empty: they
             take all.
-        parts_since: the first Triton with which they take rows of other lengths too, whose bodies alone are words
-            (`geometry.is_parted`); empty: none.
+        parts: whether they take rows of other lengths too, whose bodies alone are words (`geometry.is_parted`).
         shares_rows: their programs may share a row, and wait for each other.
         cuda_only: they hold PTX, or wait as only CUDA devices are known to let them.
         since: the first Triton that compiles them.
@@ -28,15 +27,11 @@ class Kind:
 
     directions: tuple[str, ...] = DIRECTIONS
     in_words: tuple[int, ...] = ()
-    parts_since: str = ""
+    parts: bool = False
     shares_rows: bool = False
     cuda_only: bool = False
     since: str = "2.3"
     interpreted_since: Optional[str] = "2.3"
-
-    def parts(self, device: DeviceProperties) -> bool:
-        """Whether they take rows apart, with the Triton that compiles for the device."""
-        return self.parts_since != "" and not device.compiled_before(self.parts_since)
 
     def lacks(self, direction: str, device: DeviceProperties) -> str:
         """Why the device, or the Triton that compiles for it, has no kernel of this kind; "" where it has one."""
@@ -59,7 +54,7 @@ KINDS = {
     "packed": Kind(
         directions=("forward",),
         in_words=(2,),
-        parts_since="3.0",  # on 2.3.1 nobody has run them since they were wrong there
+        parts=True,
         cuda_only=True,
         interpreted_since="3.0",
     ),
@@ -70,7 +65,7 @@ KINDS = {
     # such rows, of fp32 too, whose sums are collected a pass or two later; forward shared ones alone
     "ahead": Kind(
         in_words=(2, 4),
-        parts_since="3.0",
+        parts=True,
         shares_rows=True,
         cuda_only=True,
         since="3.0",

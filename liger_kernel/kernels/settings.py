@@ -132,15 +132,15 @@ def backward_settings(n_rows: int, n_cols: int, dtype: str, device: DeviceProper
     return Settings("wide", 1, 8192, 32)
 
 
-def takes_apart(kind: str, n_cols: int, dtype: str, device: DeviceProperties) -> bool:
-    """Whether kernels of the kind take such rows apart there, into ends and a body."""
-    return is_parted(n_cols, dtype) and KINDS[kind].parts(device)
+def takes_apart(kind: str, n_cols: int, dtype: str) -> bool:
+    """Whether kernels of the kind take such rows apart, into ends and a body."""
+    return is_parted(n_cols, dtype) and KINDS[kind].parts
 
 
 def refusal(settings: Settings, direction: str, n_cols: int, dtype: str, device: DeviceProperties) -> str:
     """Why the device cannot run such rows in these settings, in one sentence; "" where it can."""
     kind = KINDS[settings.kind]
-    parted = takes_apart(settings.kind, n_cols, dtype, device)
+    parted = takes_apart(settings.kind, n_cols, dtype)
     columns = longest_body(n_cols, dtype) if parted else n_cols
     parts = cdiv(columns, settings.block_n)
     waits = (settings.num_warps, settings.programs, settings.max_registers, device)

@@ -12,6 +12,9 @@ from .api import LigerLayerNorm, liger_layer_norm
 from .inputs import DTYPES, normal, problem
 from .reference import Results, check, evaluate
 
+# a test holds few rows to what many give, bit by bit
+pytestmark = pytest.mark.usefixtures("settings_of_many_rows")
+
 GIB = 2**30
 
 

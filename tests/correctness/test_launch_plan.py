@@ -165,10 +165,12 @@ def test_a_product_of_an_architecture_may_have_settings_of_its_own():
         (128, 768, "3.6.0", 1),
         (2048, 4096, "3.9.0", 1),
         (2049, 4096, "3.9.0", 2),
-        (1024, 8192, "3.0.0", 1),
-        (2048, 8192, "3.0.0", 2),
-        (512, 4096, "2.3.1", 1),
-        (513, 4096, "2.3.1", 2),
+        (1024, 8192, "3.4.0", 1),
+        (2048, 8192, "3.6.0", 2),
+        (1024, 4096, "3.3.1", 1),
+        (1025, 4096, "3.3.1", 2),
+        (1024, 8192, "3.0.0", 2),
+        (512, 4096, "2.3.1", 2),
         (512, 16384, "3.6.0", 1),
         (513, 16384, "3.6.0", 2),
         (1024, 1023, "3.6.0", 1),
@@ -188,6 +190,7 @@ def test_few_rows_have_a_backward_of_one_launch_on_an_h200(n_rows, n_cols, trito
         assert plan[0].grid[0] - without_dx.grid[0] in (programs_of_dx, min(n_rows, 132 * 4))
         assert without_dx.constexprs["SLICE"] * without_dx.grid[0] >= n_cols
         assert without_dx.values["rows_per_program"] >= n_rows
+        assert plan[0].constexprs["STAGES"] == (1 if device.compiled_before("3.4") else 3)
 
 
 AHEAD, PAIRS, PIPELINED, SPLIT, TILE = (
