@@ -314,6 +314,8 @@ def _wide(problem: _Problem, chosen: Settings) -> list[Launch]:
         grid = (min(problem.n_rows, problem.device.n_multiprocessors * chosen.programs),)
         shape = {"BLOCK_N": chosen.block_n}
         return [problem.launch("_layer_norm_forward_wide_kernel", grid, chosen, shape, problem.switches)]
+    if chosen.rows > DWDB_TILE:
+        raise ValueError(f"rows is {chosen.rows}; a tile of dw and db has {DWDB_TILE} elements")
     if chosen.rows > 1:
         return [_wide_backward_launch(problem, chosen)]
     dx = replace(problem, switches={**problem.switches, "NEED_DW": False, "NEED_DB": False})

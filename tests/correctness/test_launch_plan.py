@@ -349,6 +349,11 @@ def test_a_block_that_is_not_of_the_kind_is_refused(kind, n_cols, named, plan):
         plan(9, n_cols, "bf16", H100, settings=launch_plan.Settings(kind, 1, 1024, 4))
 
 
+def test_more_rows_than_a_tile_of_dw_and_db_has_elements_are_refused():
+    with pytest.raises(ValueError, match="rows is 8192; a tile of dw and db has 4096 elements"):
+        backward_plan(9, 512, "bf16", H100, settings=launch_plan.Settings("wide", 8192, 512, 4))
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("triton", ["2.3.1", "3.0.0", "3.9.0"])
 def test_no_plan_of_its_own_is_refused(target, triton):
