@@ -4,6 +4,7 @@ What it cannot do is look into a GPU. The stand-in Tritons tell it what is launc
 fault each tool would find in it: ``FAULTS = {"kernel": {"memcheck": "Invalid __global__ write of size 4 bytes"}}``.
 """
 
+import shlex
 from pathlib import Path
 
 from .gpu import write
@@ -18,8 +19,7 @@ def tell_the_sanitizer(fn):
             faults = fn.__globals__.get("FAULTS", {}).get(fn.__name__, {})
             file.write(json.dumps([fn.__name__, faults]) + "\\n")
 '''
-SCRIPT = '''#!{python}
-"""As compute-sanitizer: options, then the command; a banner, errors and a summary in the log."""
+SCRIPT = '''"""As compute-sanitizer: options, then the command; a banner, errors and a summary in the log."""
 import json, os, signal, subprocess, sys, time
 arguments, given = sys.argv[1:], {{}}
 while arguments and arguments[0].startswith("--"):
@@ -63,7 +63,9 @@ sys.exit(int(given["--error-exitcode"]) if errors else status)
 
 def sanitizer_at(folder: Path, python: str) -> Path:
     """The stand-in as a file; what it is called with is noted in ``calls`` beside it."""
-    path = folder / "compute-sanitizer"
-    write(path, SCRIPT.format(python=python, folder=str(folder)))
+    path, script = folder / "compute-sanitizer", folder / "sanitizer.py"
+    write(script, SCRIPT.format(folder=str(folder)))
+    # a path with a space is no interpreter that a script's first line can name
+    write(path, f'#!/bin/sh\nexec {shlex.quote(python)} {shlex.quote(str(script))} "$@"\n')
     path.chmod(0o755)
     return path

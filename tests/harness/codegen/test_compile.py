@@ -116,7 +116,7 @@ CRASHING_PTXAS = """\
 for file in "$@"; do
     case "$file" in *.ptx) grep -q 'ntid 256' "$file" && kill -ABRT $PPID ;; esac
 done
-exec {real} "$@"
+exec "{real}" "$@"
 """
 
 

@@ -182,7 +182,8 @@ def test_what_does_not_compile_is_told_with_the_compilers_own_words(folder, aske
         (("3.4.0", "3.9.0"), "hip:gfx942", "vgprs"),
     ],
 )
-def test_the_numbers_are_those_that_level_codegen_has(pair, target, metric, folder, asked, codegen):
+def test_the_numbers_are_those_that_level_codegen_has(pair, target, metric, folder, asked, codegen, own_ptxas):
+    own_ptxas(pair[0])
     (folder / "mine.py").write_text(KERNEL.replace('startswith("3.3")', f'startswith("{pair[0]}")'))
     compiled(folder, options={"num_warps": 2})
     status, _, error = asked(folder, *pair, "--target", target, "--metric", metric)

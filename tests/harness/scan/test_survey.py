@@ -31,7 +31,10 @@ ASKED = {"types": {"x_ptr": "*fp32", "n": "i32"}, "options": {"num_warps": 4}, "
 
 
 @pytest.mark.parametrize("release", ["2.3.1", "3.1.0", "3.2.0", "3.4.0", "3.9.0"])
-def test_what_fails_is_told_from_what_compiles_and_from_what_does_not_import(release_python, tmp_path, release):
+def test_what_fails_is_told_from_what_compiles_and_from_what_does_not_import(
+    release_python, own_ptxas, tmp_path, release
+):
+    own_ptxas(release)
     tunes = release not in ("3.1.0", "3.2.0")  # whose tuner imports torch
     source = KERNELS if tunes else KERNELS.partition("@triton.autotune")[0]
     (tmp_path / "toys").mkdir()
@@ -71,7 +74,10 @@ for hints in ((), ("x_ptr", "n")):
 
 
 @pytest.mark.parametrize("release", ["2.3.1", "3.1.0", "3.2.0", "3.4.0", "3.9.0"])
-def test_what_a_launch_says_of_its_numbers_is_said_to_triton_too(release_python, run_script, tmp_path, release):
+def test_what_a_launch_says_of_its_numbers_is_said_to_triton_too(
+    release_python, own_ptxas, run_script, tmp_path, release
+):
+    own_ptxas(release)
     (tmp_path / "k.py").write_text(KERNELS.partition("@triton.autotune")[0])
     script = WIDE.format(folder=str(tmp_path), survey=str(ROOT / "tests" / "survey"))
     assert run_script(release_python(release), script).split() == ["False", "True"]

@@ -138,7 +138,8 @@ def test_interpreted_launches_are_counted(counted, monkeypatch, release):
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_compiled_launches_are_counted_whoever_makes_them(counted, monkeypatch, tmp_path, release):
+def test_compiled_launches_are_counted_whoever_makes_them(counted, own_ptxas, monkeypatch, tmp_path, release):
+    own_ptxas(release)
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     counts, own, later = counted(release, COMPILED)
