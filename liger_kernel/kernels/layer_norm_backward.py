@@ -99,8 +99,15 @@ def _layer_norm_backward_kernel(
         else:
             dy = _load_rows(dY, rows, n_rows, cols, N_COLS).to(tl.float32)
             x = _load_rows(X, rows, n_rows, cols, N_COLS).to(tl.float32)
-        mean = tl.expand_dims(tl.load(Mean + rows, mask=row_mask, other=0.0), 1)
-        rstd = tl.expand_dims(tl.load(RSTD + rows, mask=row_mask, other=0.0), 1)
+        mean = tl.load(Mean + rows, mask=row_mask, other=0.0)
+        rstd = tl.load(RSTD + rows, mask=row_mask, other=0.0)
+        if STAGES > 1 and ROWS > 1:
+            # Triton 3.0 and 3.1 copy up to 16 bytes ahead under the mask of the first row in them: what lies behind the
+            # last row comes with it, and may be a NaN
+            mean = tl.where(row_mask, mean, 0.0)
+            rstd = tl.where(row_mask, rstd, 0.0)
+        mean = tl.expand_dims(mean, 1)
+        rstd = tl.expand_dims(rstd, 1)
         xhat = (x - mean) * rstd
         # what is 0 throughout, in columns that do not exist, takes no registers
         if NEED_DW:

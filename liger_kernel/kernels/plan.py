@@ -335,7 +335,7 @@ def _wide_backward_launch(problem: _Problem, chosen: Settings) -> Launch:
         rows = DWDB_TILE // columns
         shares = min(cdiv(n_rows, rows), cdiv(4 * n_multiprocessors, cdiv(n_cols, columns)))
     rows_per_program = cdiv(cdiv(n_rows, shares), rows) * rows
-    # on 3.0.0 a dw of this kernel with stages was NaN, once; why is not known
+    # Triton 3.0 and 3.1 copy statistics behind the last row ahead as well, which may be NaN; 3.2 and 3.3 nobody has run
     stages = 1 if problem.device.compiled_before("3.4") else chosen.stages
     shape = {"BLOCK_N": chosen.block_n, "ROWS": rows, "SLICE": columns, "STAGES": stages}
     values = {"rows_per_program": rows_per_program, "n_partials": cdiv(n_rows, rows_per_program)}
