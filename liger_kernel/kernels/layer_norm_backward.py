@@ -184,8 +184,9 @@ def _layer_norm_backward_wide_kernel(
     """
     program = tl.program_id(0)
     n_slices: tl.constexpr = (N_COLS + SLICE - 1) // SLICE
-    n_adding = n_partials * n_slices
+    n_adding = 0
     if NEED_DW or NEED_DB:
+        n_adding = n_partials * n_slices
         # a loop of one pass or none, where an `if` would do: Triton 2.3.1's interpreter takes every `if` of a tensor
         for number in range(program, n_adding, tl.num_programs(0)):
             share = number // n_slices
@@ -208,13 +209,8 @@ def _layer_norm_backward_wide_kernel(
             if NEED_DB:
                 _store_share(dB_partial, dB, db, share, n_partials, cols, N_COLS)
     if NEED_DX:
-        if NEED_DW or NEED_DB:
-            first_row = tl.where(program < n_adding, n_rows, program - n_adding)
-            step = tl.num_programs(0) - n_adding
-        else:
-            first_row = program
-            step = tl.num_programs(0)
-        for row in range(first_row, n_rows, step):
+        first_row = tl.where(program < n_adding, n_rows, program - n_adding)
+        for row in range(first_row, n_rows, tl.num_programs(0) - n_adding):
             _dx_in_chunks(dY, X, W, Mean, RSTD, dX, row, N_COLS, BLOCK_N, HAS_W)
 
 

@@ -39,12 +39,14 @@ __all__ = [
     "backward_plan",
     "branch_sizes",
     "forward_plan",
+    "partial_rows",
     "tuned_settings",
 ]
 
 MOST_CHUNKS = 6  # of a row that the packed kernel holds
 DWDB_TILE = 4096
 REDUCE_TILE = 2048
+_REDUCE = "_layer_norm_backward_reduce_kernel"
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def backward_plan(
     Raises:
         ValueError: as in `forward_plan`.
 
-    A launch whose `values` hold "n_partials" reads that many partial rows of dw and db.
+    `partial_rows` says how many partial rows of dw and db the launches leave for each other.
     """
     _check(n_rows, n_cols, dtype)
     if n_rows == 0 or not (need_dx or need_dw or need_db):
@@ -188,6 +190,11 @@ def backward_plan(
         if n_partials != 1:
             launches.append(_reduce_launch(problem, n_partials or each))
     return tuple(launches)
+
+
+def partial_rows(plan: Iterable[Launch]) -> int:
+    """Partial rows of dw and db that the launches of a backward need room for: those that the last one adds."""
+    return next((launch.values["n_partials"] for launch in plan if launch.kernel == _REDUCE), 0)
 
 
 def _row_launches(problem: _Problem, chosen: Settings) -> list[Launch]:
@@ -361,9 +368,9 @@ def _reduce_launch(problem: _Problem, n_partials: int) -> Launch:
     n_cols, n_results = problem.n_cols, problem.switches["NEED_DW"] + problem.switches["NEED_DB"]
     # enough programs to fill the device, each at least one memory sector wide
     block_n = max(16, min(REDUCE_TILE, next_power_of_2(cdiv(n_cols, 2 * problem.device.n_multiprocessors))))
-    kernel, settings = "_layer_norm_backward_reduce_kernel", Settings("tile", REDUCE_TILE // block_n, block_n, 8)
+    settings = Settings("tile", REDUCE_TILE // block_n, block_n, 8)
     grid, values = (cdiv(n_cols, block_n), n_results), {"n_partials": n_partials}
-    return problem.launch(kernel, grid, settings, _tile(settings), ["NEED_DW", "NEED_DB"], values)
+    return problem.launch(_REDUCE, grid, settings, _tile(settings), ["NEED_DW", "NEED_DB"], values)
 
 
 def _tile(settings: Settings) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Optional
 import torch
 
 from ..kernels.device import DeviceProperties
-from ..kernels.plan import Launch, backward_plan, forward_plan
+from ..kernels.plan import Launch, backward_plan, forward_plan, partial_rows
 from .green_context import multiprocessors
 from .launch import Launches, device_properties, require_device
 
@@ -122,8 +122,7 @@ class Backward:
         self.launches = Launches(plan, problem.device, BACKWARD)
         self.numbers = tuple({"n_rows": problem.n_rows, **decided}.get(name, 0) for name in BACKWARD[-3:])
         self.slots = exchange_slots(plan)
-        adds_partials = plan != () and "reduce" in plan[-1].kernel
-        size = aligned(decided["n_partials"] * problem.n_cols) if adds_partials else 0
+        size = aligned(partial_rows(plan) * problem.n_cols)
         self.n_partials = size * (needs_dw + needs_db)
         self.db_partial_at = size if needs_dw else 0
 

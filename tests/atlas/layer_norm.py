@@ -124,9 +124,8 @@ def configuration(launch: Launch, n_cols: int, dtype: str, target: str, triton: 
     """The launch as the atlas takes it; its rows are a multiple of 16, as N_ROWS is."""
     values = {"n_rows": N_ROWS, "n_cols": n_cols, **launch.values}
     wanted = [name[5:].lower() for name in ("NEED_DX", "NEED_DW", "NEED_DB") if launch.constexprs.get(name)]
-    part = (
-        "," + " ".join(wanted) if "wide" in launch.kernel and 0 < len(wanted) < 3 else ""
-    )  # two launches of one kernel
+    two = "wide" in launch.kernel and 0 < len(wanted) < 3  # launches of one kernel
+    part = "," + " ".join(wanted) if two else ""
     return {
         "kernel": f"{KERNELS}:{launch.kernel}",
         "label": f"{launch.kernel}[n_cols={n_cols},{dtype}{part}{',as for ' + triton if triton else ''}]",

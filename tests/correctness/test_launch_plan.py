@@ -16,7 +16,7 @@ from liger_kernel.kernels import plan as launch_plan
 from liger_kernel.kernels.geometry import longest_body
 from liger_kernel.kernels.kinds import DIRECTIONS, KINDS
 from liger_kernel.kernels.parameters import PARAMETERS
-from liger_kernel.kernels.plan import backward_plan, forward_plan
+from liger_kernel.kernels.plan import backward_plan, forward_plan, partial_rows
 from liger_kernel.kernels.settings import backward_settings, check_table, forward_settings
 
 from .devices import DEVICES, H100, INTERPRETER, device_of
@@ -184,6 +184,7 @@ def test_few_rows_have_a_backward_of_one_launch_on_an_h200(n_rows, n_cols, trito
     wide = plan[0].kernel == "_layer_norm_backward_wide_kernel"
     assert wide == (launches == 1)
     assert plan[0].values.get("n_partials", 1) == 1
+    assert partial_rows(plan) == (0 if wide else plan[-1].values["n_partials"])
     if wide:
         programs_of_dx = min(n_rows, 132 * 16)
         without_dx = backward_plan(n_rows, n_cols, "bf16", device, need_dx=False)[0]
