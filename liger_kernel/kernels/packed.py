@@ -23,9 +23,12 @@ INTERPRETED = tl.constexpr(os.environ.get("TRITON_INTERPRET", "0") == "1")
 
 @triton.jit
 def as_words(pointer, PACK: tl.constexpr):
-    """The pointer, to words."""
+    """The pointer, to words: of fp32, which is packed nowhere but in weight and bias, to words of 64 bits."""
     if PACK == 2:
-        pointer = pointer.to(tl.pointer_type(tl.int32))
+        if pointer.dtype.element_ty == tl.float32:
+            pointer = pointer.to(tl.pointer_type(tl.int64))
+        else:
+            pointer = pointer.to(tl.pointer_type(tl.int32))
     return pointer
 
 
@@ -39,10 +42,7 @@ def halves(PACK: tl.constexpr):
 def load_vector(vector, cols, mask, PACK: tl.constexpr):
     """Weight or bias at the words `cols` of a row as fp32 [PACK, n]; 0 where masked."""
     if PACK == 2:
-        if vector.dtype.element_ty == tl.float32:
-            elements = tl.load(vector + (cols * PACK + halves(PACK)), mask=mask, other=0.0)
-        else:
-            elements = unpack(tl.load(as_words(vector, PACK) + cols, mask=mask, other=0), vector, PACK)
+        elements = unpack(tl.load(as_words(vector, PACK) + cols, mask=mask, other=0), vector, PACK)
     else:
         elements = unpack(tl.load(vector + cols, mask=mask, other=0.0), vector, PACK)
     return elements
@@ -54,6 +54,8 @@ def unpack(words, pointer, PACK: tl.constexpr):
     if PACK == 2:
         if pointer.dtype.element_ty == tl.bfloat16:
             elements = ((words << (16 - 16 * halves(PACK))) & -65536).to(tl.float32, bitcast=True)
+        elif pointer.dtype.element_ty == tl.float32:
+            elements = (words >> (32 * halves(PACK))).to(tl.int32).to(tl.float32, bitcast=True)
         else:
             elements = (words >> (16 * halves(PACK))).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
     else:
@@ -80,6 +82,8 @@ def half(words, pointer, HALF: tl.constexpr):
             element = (words << 16).to(tl.float32, bitcast=True)
         else:
             element = (words & -65536).to(tl.float32, bitcast=True)
+    elif pointer.dtype.element_ty == tl.float32:
+        element = (words >> (32 * HALF)).to(tl.int32).to(tl.float32, bitcast=True)
     elif HALF == 0:
         element = words.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
     else:
@@ -111,23 +115,15 @@ def pack_halves(first, second, pointer):
 def load_halves(vector, cols, mask, WORDS: tl.constexpr):
     """Weight or bias at the words `cols` of a row, each half as fp32 [1, n]; 0 where masked.
 
-    WORDS: whether `vector` is a multiple of 4 bytes, so that what has 16 bits can be read as words.
+    WORDS: whether `vector` starts at a multiple of two elements, so that it can be read as words.
     """
-    if vector.dtype.element_ty == tl.float32:
-        first, second = _load_each(vector, cols, mask)
-    elif WORDS:
+    if WORDS:
         words = tl.load(as_words(vector, 2) + cols, mask=mask, other=0)
         first = half(words, vector, 0)
         second = half(words, vector, 1)
     else:
-        first, second = _load_each(vector, cols, mask)
-    return first, second
-
-
-@triton.jit
-def _load_each(vector, cols, mask):
-    first = tl.load(vector + cols * 2, mask=mask, other=0.0).to(tl.float32)
-    second = tl.load(vector + cols * 2 + 1, mask=mask, other=0.0).to(tl.float32)
+        first = tl.load(vector + cols * 2, mask=mask, other=0.0).to(tl.float32)
+        second = tl.load(vector + cols * 2 + 1, mask=mask, other=0.0).to(tl.float32)
     return first, second
 
 

@@ -172,7 +172,8 @@ def run_forward(
         if not forward.launches.again(values, x | w | b | y_at | mean | slots):
             X = flat(X)
             exchange = _nothing(torch.int64, problem.device) if exchange is None else exchange
-            tensors = (X, flat(W), flat(B), y, *problem.split(statistics), exchange)
+            vectors = (flat(W, 8) if problem.has_w else X, flat(B, 8) if problem.has_b else X)
+            tensors = (X, *vectors, y, *problem.split(statistics), exchange)
             forward.launches.first((*tensors, problem.n_rows, eps))
     return problem, X, y, statistics
 
@@ -225,14 +226,18 @@ def run_backward(
             dB = _nothing(problem.b_dtype, device) if db is None else db
             exchange = _nothing(torch.int64, device) if exchange is None else exchange
             shares = (partials, partials[backward.db_partial_at :])
-            launches.first((flat(dY), X, flat(W), mean, rstd, dX, dW, dB, *shares, exchange, *backward.numbers))
+            vector = flat(W, 8) if problem.has_w else X
+            launches.first((flat(dY), X, vector, mean, rstd, dX, dW, dB, *shares, exchange, *backward.numbers))
     return dx, dw, db
 
 
-def flat(tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor, contiguous, and from a multiple of 4 bytes on, since kernels read two 16-bit elements as one word."""
+def flat(tensor: torch.Tensor, multiple: int = 4) -> torch.Tensor:
+    """The tensor, contiguous, and from a multiple of so many bytes on, since kernels read two elements as one word.
+
+    Of 16 bits both; in fp32, whose words have 8 bytes, weight and bias alone.
+    """
     tensor = tensor.contiguous()
-    return tensor if tensor.data_ptr() % 4 == 0 else tensor.clone()
+    return tensor if tensor.data_ptr() % multiple == 0 else tensor.clone()
 
 
 def exchange_slots(plan: Sequence[Launch]) -> int:

@@ -100,3 +100,6 @@ def test_what_kernels_read_as_words_starts_at_one(device):
         assert flattened.is_contiguous()
         assert torch.equal(flattened, tensor)
     assert flat(held[2:]).data_ptr() == held[2:].data_ptr()  # no copy where none is needed
+    vector = normal(N_COLS + 1, device=device)[1:]  # of fp32 a word has 8 bytes
+    assert flat(vector, 8).data_ptr() % 8 == 0
+    assert torch.equal(flat(vector, 8), vector)

@@ -76,6 +76,15 @@ def test_parameters_with_a_stride(strided, device):
     check(x, every_second if strided == "w" else w, every_second if strided == "b" else b, dy)
 
 
+# Kernels that hold long rows of 16 bits read two elements of a parameter at once: 4 bytes, or 8 in fp32.
+@pytest.mark.parametrize("param_dtype", [torch.float16, torch.float32])
+def test_parameters_that_start_between_two_words(param_dtype, device):
+    x, w, b, dy = problem(3, 12288, dtype=torch.float16, param_dtype=param_dtype, device=device)
+    w, b = (torch.cat((each[:1], each))[1:] for each in (w, b))
+    assert w.data_ptr() % (2 * w.element_size())
+    check(x, w, b, dy)
+
+
 def test_an_expanded_row_receives_the_sum_of_its_copies_gradients(device):
     x, w, b, dy = problem(6, 33, device=device)
     row = x[:1].clone().requires_grad_()

@@ -10,10 +10,14 @@ KERNEL = Path(__file__).parents[3] / "liger_kernel/kernels/layer_norm_packed.py"
 
 @pytest.fixture
 def packed(codegen, tmp_path):
-    """`packed(release, dtype, **constexprs)`: what the release makes of the packed kernel, in metrics."""
+    """`packed(release, dtype, **constexprs)`: what the release makes of the packed kernel, in metrics.
 
-    def metrics(release, dtype, **constexprs):
-        pointers = "\n".join(f'{name} = "*{dtype}"' for name in "XWBY")
+    `weights` is the dtype of w and b, where not x's.
+    """
+
+    def metrics(release, dtype, weights=None, **constexprs):
+        types = {"X": dtype, "W": weights or dtype, "B": weights or dtype, "Y": dtype}
+        pointers = "\n".join(f'{name} = "*{of}"' for name, of in types.items())
         numbers = "\n".join(f"{name} = {value}" for name, value in constexprs.items())
         launch = tmp_path / "launch.toml"
         launch.write_text(
@@ -44,3 +48,9 @@ def test_both_halves_of_a_word_are_unpacked_anew_in_each_pass(packed, release, d
 def test_the_body_of_a_row_of_odd_length_is_read_16_bytes_at_a_time(packed, release):
     """A thread has 48 elements of the row: six loads of the body, whatever the ends take."""
     assert packed(release, "bf16", N_COLS=24577, CHUNKS=3, ALIGN=8)["global_loads_128"] == 6
+
+
+@pytest.mark.parametrize("release", ["2.3.1", "3.0.0", "3.9.0"])
+def test_weights_in_fp32_are_read_16_bytes_at_a_time(packed, release):
+    """A thread has 48 elements of the row: six loads of x, twelve of w, twelve of b."""
+    assert packed(release, "bf16", "fp32", N_COLS=24576, CHUNKS=3, ALIGN=1)["global_loads_128"] == 30
