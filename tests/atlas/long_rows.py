@@ -6,7 +6,8 @@ itself: compiling and measuring are done by processes of their own.
 
 Each candidate's results are held against torch's in float64, for 5 rows, for a few for each program, and for those that
 are timed. Times are medians over rounds of all candidates in turn, each from an emptied L2, over launches, the zeroing
-of the slots, and the reduction of dw and db. Shares are of a copy on the same GPU in the same process.
+of the slots, and the reduction of dw and db. Shares are of a copy on the same GPU in the same process. `bound` is the
+share that torch itself reaches on the problem's matrices: copying x to y, or adding dy to x.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from liger_kernel.kernels.kinds import KINDS  # noqa: E402
 from liger_kernel.kernels.plan import Launch, Settings, backward_plan, forward_plan  # noqa: E402
 
 ELEMENTS = 1 << 27
-EXPERIMENTS = {"two": "forward_pairs"}  # of long_rows_kernels
+EXPERIMENTS = {"two": "forward_pairs", "held": "forward_held"}  # of long_rows_kernels
+SHARED = 227 * 1024  # bytes of shared memory that the programs of an H200's multiprocessor have
 ROUNDS = 21
 SILENT = 15.0  # seconds without a word of the measuring process: a candidate hangs
 COMPILING = 0.5  # of all seconds, at most
@@ -48,7 +50,8 @@ DRY = os.environ.get("LONG_ROWS_DRY") == "1"  # without a GPU: compile for one, 
 @dataclass(frozen=True)
 class Candidate:
     """One way to launch one problem. `kernel` is "now" for what the plan chooses, a kind for the product's kernels of
-    that kind in these settings, "two" for that of long_rows_kernels."""
+    that kind in these settings, "two" and "held" for those of long_rows_kernels. The block of "held" is what a program
+    has of a row, in four chunks."""
 
     direction: str
     n_cols: int
@@ -95,10 +98,13 @@ class Candidate:
     def constexprs(self) -> dict[str, Any]:
         """Of the kernel of long_rows_kernels."""
         split, pack = self.split, 4 // BYTES[self.dtype]
+        part, chunk = self.n_cols // split, next_power_of_2(cdiv(self.block, 4))
         # two rows a pass: all warps read, and so wait for each other between the rows, which costs fewer registers
         fewest = 32 * self.warps
-        made = {"N_COLS": self.n_cols, "SPLIT": split, "PART": self.n_cols // split, "BLOCK_N": self.block}
+        made = {"N_COLS": self.n_cols, "SPLIT": split, "PART": part, "BLOCK_N": self.block}
         made |= {"LANES": max(fewest, next_power_of_2(split)), "PACK": pack, "STAGES": self.stages}
+        if self.kernel == "held":
+            return {**made, "BLOCK_N": chunk, "CHUNKS": cdiv(part, chunk), "LANES": 2 * fewest}
         return {**made, "BEHIND": self.behind if split > 1 else 0}
 
     def options(self) -> dict[str, int]:
@@ -109,9 +115,13 @@ class Candidate:
         settings = self.settings()
         if self.kernel == "two" and self.behind != 1:
             return "two rows a pass are one pass behind"
+        if self.kernel == "held" and (self.stages - 1) * self.programs * self.block * BYTES[self.dtype] >= SHARED:
+            return "the next rows take more than the shared memory"
+        if self.kernel == "held" and self.split > 1 and (self.n_cols % self.block or self.stages == 1):
+            return "parts are not even, or nothing is under way while they wait"
+        if self.block > next_power_of_2(self.n_cols):
+            return "a block holds more than the row"
         if settings:
-            if self.block > next_power_of_2(self.n_cols):
-                return "a block holds more than the row"
             try:
                 self._plan(settings)
             except ValueError as error:
@@ -132,131 +142,57 @@ def _of(direction: str, sizes: tuple[int, ...], dtype: str, ways: str) -> Iterat
             yield Candidate(direction, n_cols, dtype, kernel, *map(int, numbers))
 
 
-LONGEST = (32768, 65536, 131072)
-PACKED = """
-    packed 8192 8 1 1 0 80
-    packed 8192 16 1 1 0 40
-    packed 8192 16 1 1 0 64
-    packed 8192 8 1 1 0 128
-    packed 4096 8 1 1 0 80
-"""
-ODD_BACKWARD = """
-    ahead 16384 16 1 3 0 128
-    ahead 1024 1 8 3 1 255
-    ahead 2048 2 4 3 1 255
-    ahead 2048 4 4 3 1 128
-    ahead 4096 4 2 3 1 255
-"""
-EVEN_FORWARD = """
-    packed 2048 4 1 1 0 80
-    packed 4096 4 1 1 0 128
-    packed 4096 8 1 1 0 64
-    packed 4096 8 1 1 0 80
-"""
-ODD_FORWARD = """
-    ahead 2048 1 8 3 0 255
-    ahead 2048 2 8 4 0 128
-    ahead 4096 2 4 3 0 255
-"""
 WAYS = (
-    # rows that are not aligned
+    # rows held in registers, the next ones in shared memory; in one stage, by as many programs as there are rows
     (
-        ("forward", (2049, 4097), "bf16"),
+        ("forward", (8192, 12288, 16384), "bf16"),
         """
-        unaligned 2048 2 8 1 0 128
-        unaligned 4096 4 4 1 0 128
-        unaligned 4096 4 3 1 0 168
-        unaligned 4096 2 4 1 0 255
+        held 16384 8 4 2 0 64
+        held 16384 16 2 2 0 64
+        held 16384 16 2 3 0 64
+        held 8192 4 8 2 0 64
+        held 8192 8 4 2 0 64
+        held 8192 8 4 3 0 64
+        held 8192 8 9999 1 0 64
+        held 16384 8 9999 1 0 80
+        held 16384 16 9999 1 0 40
         """,
     ),
     (
-        ("forward", (5003, 6145, 8191), "bf16"),
+        ("forward", (24576, 32768, 49152, 65536, 131072), "bf16"),
         """
-        unaligned 8192 8 2 1 0 128
-        unaligned 8192 4 2 1 0 255
-        unaligned 8192 8 3 1 0 80
+        held 65536 32 1 2 0 64
+        held 49152 32 1 2 0 64
+        held 49152 32 1 3 0 64
+        held 32768 16 2 2 0 64
+        held 32768 32 1 3 0 64
+        held 24576 16 2 2 0 64
+        held 24576 16 2 3 0 64
+        held 32768 16 9999 1 0 64
+        held 16384 8 4 2 0 64
+        held 16384 8 3 2 0 80
         """,
     ),
+    (("forward", (65536, 131072), "fp16"), "held 32768 16 2 2 0 64"),
     (
-        ("forward", (11213, 16385), "bf16"),
+        ("forward", (4096, 8192, 12288, 16384, 32768, 65536, 131072), "fp32"),
         """
-        unaligned 16384 16 1 1 0 128
-        unaligned 16384 8 1 1 0 255
-        ahead 2048 1 8 3 0 255
+        held 32768 32 1 2 0 64
+        held 16384 16 2 2 0 64
+        held 16384 32 1 3 0 64
+        held 12288 16 2 2 0 64
+        held 12288 16 2 3 0 64
+        held 8192 8 4 2 0 64
+        held 8192 8 3 2 0 80
+        held 8192 16 2 3 0 64
+        held 4096 4 8 2 0 64
+        held 4096 8 4 3 0 64
         """,
     ),
-    (("forward", (6146, 8194, 12290, 16386, 24578), "bf16"), EVEN_FORWARD),
-    (("forward", (24577, 32769, 49151, 65537, 131071), "bf16"), ODD_FORWARD),
-    (
-        ("backward", (1025, 2049, 3073, 4097), "bf16"),
-        """
-        ahead 1024 2 4 4 0 255
-        ahead 2048 4 3 3 0 168
-        ahead 4096 4 2 3 0 255
-        ahead 4096 4 2 4 0 255
-        unaligned 4096 4 3 1 0 168
-        unaligned 4096 8 2 1 0 128
-        """,
-    ),
-    (
-        ("backward", (5003, 6145, 8191), "bf16"),
-        """
-        ahead 8192 8 1 3 0 255
-        ahead 8192 8 1 4 0 255
-        ahead 8192 16 1 3 0 128
-        unaligned 8192 8 1 1 0 255
-        unaligned 8192 16 1 1 0 128
-        """,
-    ),
-    (("backward", (11213, 16385, 16386, 24577, 65537, 131071), "bf16"), ODD_BACKWARD),
-    (("forward", (24577, 65537, 131071), "fp32"), "ahead 2048 2 4 5 0 255"),
-    (("backward", (11213, 16385, 65537, 131071), "fp32"), "ahead 1024 1 8 3 1 255"),
-    # whole rows of 16 bits in the registers of one program
-    (
-        ("forward", (6144, 8192), "bf16"),
-        """
-        packed 2048 8 1 1 0 64
-        packed 4096 8 1 1 0 64
-        packed 2048 4 1 1 0 80
-        """,
-    ),
-    (("forward", (12288, 16384, 24576, 32768, 49152), "bf16"), PACKED),
-    (("forward", (16384, 32768), "fp16"), PACKED),
-    # shared rows forward, finished two passes later, or two a pass
-    (
-        ("forward", (65536, 131072), "bf16"),
-        """
-        ahead 2048 2 8 4 0 128
-        ahead 4096 4 4 3 0 128
-        two 8192 4 2 3 1 255
-        """,
-    ),
-    # whole rows backward, and shared ones
-    (
-        ("backward", (12288, 16384), "fp16"),
-        """
-        ahead 16384 16 1 3 0 128
-        pairs 2048 2 4 3 0 255
-        pairs 1024 1 8 3 0 255
-        """,
-    ),
-    (
-        ("backward", (16384, *LONGEST), "bf16"),
-        """
-        ahead 16384 16 1 3 0 128
-        pairs 2048 2 4 3 0 255
-        pairs 2048 2 4 4 0 255
-        pairs 1024 1 8 3 0 255
-        """,
-    ),
-    (
-        ("backward", (16384, *LONGEST), "fp32"),
-        """
-        ahead 2048 4 3 3 1 168
-        ahead 2048 2 4 3 1 255
-        ahead 1024 1 8 3 1 255
-        """,
-    ),
+    # what is now, and its bound
+    (("forward", (512, 1024, 2048, 4096, 6144), "bf16"), ""),
+    (("backward", (512, 1024, 2048, 4096, 6144, 8192, 12288, 16384, 32768, 65536, 131072), "bf16"), ""),
+    (("backward", (4096, 12288), "fp32"), ""),
 )
 
 
@@ -453,9 +389,10 @@ class Run:
         for name in problems:
             of = {key.split(" | ")[1]: row for key, row in self.rows.items() if key.split(" | ")[0] == name}
             good = sorted((label for label in of if of[label].get("share")), key=lambda label: -of[label]["share"])
-            now = of.get("now", {}).get("share")
+            now, bound = of.get("now", {}).get("share"), of.get("now", {}).get("bound")
             best = [f"{of[label]['share']:.3f} {label}" for label in good if label != "now"][:4]
-            lines.append(f"{name:22s} now {now:.3f}  " + "; ".join(best) if now else f"{name:22s} " + "; ".join(best))
+            known = f"now {now:.3f}, bound {bound:.3f}  " if now and bound else ""
+            lines.append(f"{name:22s} {known}" + "; ".join(best))
             failed += [f"{name} {label}: {row['error'][:160]}" for label, row in of.items() if row.get("error")]
         return "\n".join([*lines, *failed])
 
@@ -618,18 +555,27 @@ class Problem:
                 if "CUDA" in row["error"] or "illegal" in row["error"]:
                     raise
             self.rows[key] = row
-        ready["copy"] = self.clock.copy
+        ready["copy"], ready["bound"] = self.clock.copy, self._bound(cases[-1])
         times: dict[str, list[float]] = {key: [] for key in ready}
         for _ in range(2 if DRY else ROUNDS):
             for key, call in ready.items():
                 print("at", key, flush=True)
                 times[key].append(self.clock.seconds(call))
         copy = 2 * self.clock.source.nbytes / statistics.median(times.pop("copy"))
+        matrices = 2 if self.direction == "forward" else 3
+        moved = matrices * self.n_rows * self.n_cols * BYTES[self.dtype]
+        self.rows[f"{self.of[0].problem} | now"]["bound"] = moved / statistics.median(times.pop("bound")) / copy
         for key, each in times.items():
             median = statistics.median(each)
             share = self._bytes() / median / copy
             self.rows[key] |= {"us": median * 1e6, "fastest": min(each) * 1e6, "share": share, "copy": copy}
         return self.rows
+
+    def _bound(self, case: dict[str, Any]) -> Any:
+        """Reads and writes the problem's matrices, and does nothing else."""
+        if self.direction == "forward":
+            return lambda: case["Y"].copy_(case["X"])
+        return lambda: self.torch.add(case["X"], case["dY"], out=case["dX"])
 
     def _bytes(self) -> float:
         s, m, n = BYTES[self.dtype], self.n_rows, self.n_cols
