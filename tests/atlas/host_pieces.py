@@ -1,7 +1,8 @@
 """What each piece of a small LayerNorm costs the host, in us: `python tests/atlas/host_pieces.py [ROWS COLS ...]`.
 
 On a GPU, from the repo root. Each figure is the median of 25 batches of 40 calls without a sync, over 40; all take
-turns.
+turns. What is "inside" is the median of 1000 calls of that function in forward and backward as a user calls them, where
+autograd runs the backward in a thread of its own.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
 import triton
 
+from liger_kernel.ops import eager
 from liger_kernel.ops.direct import hooked
 from liger_kernel.ops.launch import Launches
 from liger_kernel.ops.layer_norm import LigerLayerNormFunction
@@ -67,6 +70,33 @@ def microseconds(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
                 call()
             batches[name].append((time.perf_counter() - started) / 40)
     return {name: statistics.median(each) * 1e6 for name, each in batches.items()}
+
+
+def inside(call: Callable[[], Any]) -> dict[str, float]:
+    """Microseconds of what a forward and backward calls, while it does."""
+    seconds: dict[str, list[float]] = {"run_forward": [], "run_backward": [], "again": []}
+
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            started = time.perf_counter()
+            result = function(*arguments)
+            seconds[function.__name__].append(time.perf_counter() - started)
+            return result
+
+        return run
+
+    with (
+        mock.patch.object(eager, "run_forward", timed(run_forward)),
+        mock.patch.object(eager, "run_backward", timed(run_backward)),
+        mock.patch.object(Launches, "again", timed(Launches.again)),
+    ):
+        for number in range(1000):
+            call()
+            if number % 40 == 39:
+                torch.cuda.synchronize()
+    both = seconds.pop("again")
+    seconds |= {"launches of forward": both[::2], "launches of backward": both[1::2]}
+    return {f"inside: {name}": statistics.median(each) * 1e6 for name, each in seconds.items()}
 
 
 def pieces(n_rows: int, n_cols: int) -> dict[str, Callable[[], Any]]:
@@ -127,7 +157,8 @@ def main(argv: list[str]) -> int:
     sizes = [int(each) for each in argv] or [128, 768, 512, 1024, 2048, 4096]
     print(torch.cuda.get_device_name(), "torch", torch.__version__, "triton", triton.__version__)
     for n_rows, n_cols in zip(sizes[::2], sizes[1::2]):
-        figures = microseconds(pieces(n_rows, n_cols))
+        calls = pieces(n_rows, n_cols)
+        figures = {**microseconds(calls), **inside(calls["both: ours"])}
         print(f"{n_rows} x {n_cols}: " + ", ".join(f"{name} {each:.1f}" for name, each in figures.items()), flush=True)
     return 0
 

@@ -1,0 +1,136 @@
+"""Check and time ways to add the partial rows of dw and db on a GPU: what the plan launches now, and candidates.
+
+`python tests/atlas/reduction.py [--out FILE]` from the repo root. The partial rows are as many as the backward of 2**27
+elements has on this GPU. Times are microseconds of the device, out of CUDA graphs of 20 calls that write the partial
+rows and add them, less those that only write them: medians of 9. Results are held against float64.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT)]
+
+import torch  # noqa: E402
+import triton  # noqa: E402
+import triton.language as tl  # noqa: E402
+
+from liger_kernel.kernels.geometry import cdiv  # noqa: E402
+from liger_kernel.kernels.layer_norm import _layer_norm_backward_reduce_kernel  # noqa: E402
+from liger_kernel.kernels.layer_norm_backward import _load_rows  # noqa: E402
+from liger_kernel.kernels.plan import backward_plan  # noqa: E402
+from liger_kernel.ops.launch import device_properties  # noqa: E402
+
+SIZES = (512, 2048, 4096, 6144, 8192, 12288, 16384)
+ELEMENTS = 1 << 27
+CALLS = 20
+# columns, rows, warps
+TILES = ((16, 64, 4), (16, 128, 4), (16, 128, 8), (16, 256, 8), (32, 32, 4), (32, 64, 4), (32, 64, 8), (32, 128, 8))
+TILES += ((64, 32, 4), (64, 32, 8), (64, 64, 8))
+Call = Callable[[], object]
+
+
+@triton.jit
+def unrolled(
+    dW_partial, dB_partial, dW, dB, n_partials, N_COLS: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constexpr,
+    PASSES: tl.constexpr,
+):  # fmt: skip
+    """The product's reduction, whose number of passes the compiler knows: it can load all rows before it adds any."""
+    cols = tl.expand_dims(tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N), 0)
+    lanes = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS)
+    partial, result = dW_partial, dW
+    if tl.program_id(1) == 1:
+        partial, result = dB_partial, dB
+    total = _load_rows(partial, lanes, n_partials, cols, N_COLS)
+    for number in tl.static_range(1, PASSES):
+        total += _load_rows(partial, lanes + number * ROWS, n_partials, cols, N_COLS)
+    total = tl.expand_dims(tl.sum(total, axis=0), 0)
+    tl.store(result + cols, total.to(result.dtype.element_ty), mask=cols < N_COLS)
+
+
+def candidates(n_cols: int, tensors: list[torch.Tensor]) -> Iterator[tuple[str, Call]]:
+    """(name, call) of what the plan launches, and of each tile, in a loop and unrolled."""
+    n_partials = len(tensors[0])
+    plan = backward_plan(ELEMENTS // n_cols, n_cols, "bf16", device_properties(tensors[0].device))
+    now = plan[-1]
+    yield (
+        "now",
+        lambda: _layer_norm_backward_reduce_kernel[now.grid](*tensors, n_partials, **now.constexprs, **now.options),
+    )
+    for columns, rows, warps in TILES:
+        grid, passes = (cdiv(n_cols, columns), 2), cdiv(n_partials, rows)
+        tile = {"N_COLS": n_cols, "ROWS": rows, "BLOCK_N": columns, "num_warps": warps}
+        yield f"{columns}x{rows} w{warps}", _bound(tensors, grid, {**tile, "NEED_DW": True, "NEED_DB": True}, 0)
+        yield f"{columns}x{rows} w{warps} unrolled", _bound(tensors, grid, tile, passes)
+
+
+def _bound(tensors: list[torch.Tensor], grid: tuple[int, int], options: dict[str, int], passes: int) -> Call:
+    n_partials = len(tensors[0])
+    if passes:
+        return lambda: unrolled[grid](*tensors, n_partials, PASSES=passes, **options)
+    return lambda: _layer_norm_backward_reduce_kernel[grid](*tensors, n_partials, **options)
+
+
+def microseconds(call: Call) -> float:
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for _ in range(CALLS):
+            call()
+    times = []
+    for _ in range(10):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        graph.replay()
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end) * 1e3 / CALLS)
+    return statistics.median(times[1:])
+
+
+def measure(n_cols: int) -> dict[str, float]:
+    """Microseconds by candidate."""
+    device = torch.device("cuda", torch.cuda.current_device())
+    plan = backward_plan(ELEMENTS // n_cols, n_cols, "bf16", device_properties(device))
+    n_partials = int(plan[-1].values["n_partials"])
+    source = torch.randn(2, n_partials, n_cols, device=device)
+    partials = torch.empty_like(source)
+    results = torch.empty(2, n_cols, dtype=torch.bfloat16, device=device)
+    expected, times = source.double().sum(dim=1), {}
+    writing = microseconds(lambda: partials.copy_(source))
+    for name, call in candidates(n_cols, [*partials, *results]):
+
+        def both(call: Call = call) -> None:
+            partials.copy_(source)
+            call()
+
+        results.zero_()
+        both()
+        error = float((results.double() - expected).abs().max() / expected.abs().max())
+        if error > 2**-8:
+            raise AssertionError(f"{n_cols} columns, {n_partials} partial rows, {name}: wrong by {error}")
+        times[name] = round(microseconds(both) - writing, 2)
+    best = sorted(times, key=times.__getitem__)[:6]
+    shown = ", ".join(f"{name} {times[name]:.2f}" for name in best)
+    print(f"{n_cols}, {n_partials} partial rows: now {times['now']:.2f} | {shown}", flush=True)
+    return times
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    about = {"gpu": torch.cuda.get_device_name(), "torch": torch.__version__, "triton": triton.__version__}
+    times = {str(n_cols): measure(n_cols) for n_cols in SIZES}
+    if options.out:
+        options.out.write_text(json.dumps({**about, "times": times}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
