@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-LONG_COMPILATION = 2.0  # seconds of CPU time: below, a change is nobody's concern, and noise is large (0.6 to 1.3 s seen)
+LONG_COMPILATION = 2.0  # seconds of CPU time: below, a change is nobody's concern, and noise is large (0.6 to 1.3 s)
 MUCH_LONGER = 2.0  # times the CPU time of before, from which on a compilation got worse
 CUDA, HIP = ("cuda",), ("hip",)
 BOTH = (*CUDA, *HIP)
