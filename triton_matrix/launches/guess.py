@@ -208,11 +208,11 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Map
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     positional = [*node.args.posonlyargs, *node.args.args]
     defaulted = {each.arg for each in positional[len(positional) - len(node.args.defaults) :]}
-    names = {each.arg for each in parameters}
-    pointers, descriptors = _pointers(node, names, helpers), _descriptors(node)
-    indices = _indices(node, names) | _bitwise(node, names)
-    added = _added(node, names)
-    sizes, counts = _sizes(node), _unrolled(node)
+    body = _Body(node, frozenset(each.arg for each in parameters), helpers)
+    pointers, descriptors = _pointers(body), _descriptors(node)
+    indices = _indices(body) | _bitwise(body)
+    added = _added(body)
+    sizes, counts, bounds = _sizes(node), _unrolled(node), _bounds(node)
     args: dict[str, Any] = {}
     constexprs: dict[str, Any] = {}
     for each in parameters:
@@ -225,7 +225,8 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Map
         elif name in pointers:
             args[name] = _pointed(name, indices, added)
         elif name not in defaulted:
-            args[name] = 0.5 if _FLOAT.search(name) and "stride" not in name else 1024
+            is_float = _FLOAT.search(name) and "stride" not in name and name not in bounds
+            args[name] = 0.5 if is_float else 1024
     lines = [
         f"kernel = {json.dumps(reference)}",
         "[args]",
@@ -242,6 +243,12 @@ def _sizes(node: ast.FunctionDef) -> set[str]:
         if call.func.attr in ("arange", "zeros", "full"):
             names |= {each.id for argument in call.args for each in _nodes(argument) if isinstance(each, ast.Name)}
     return names
+
+
+def _bounds(node: ast.FunctionDef) -> set[str]:
+    """The names that say where a loop starts and ends, and its step."""
+    loops = [each.iter for each in _nodes(node) if isinstance(each, ast.For)]
+    return {each.id for loop in loops for each in _nodes(loop) if isinstance(each, ast.Name)}
 
 
 def _unrolled(node: ast.FunctionDef) -> set[str]:
@@ -281,28 +288,114 @@ def _descriptors(node: ast.FunctionDef) -> dict[str, int]:
     return dimensions
 
 
-def _pointers(node: ast.FunctionDef, parameters: set[str], helpers: Mapping[str, ast.FunctionDef]) -> set[str]:
-    """The parameters that an address starts from, followed through local names; and those that are called pointers.
+@dataclass(frozen=True)
+class _Body:
+    """A function, the names of its parameters, and the functions that it may pass one to."""
 
-    Args:
-        helpers: functions that it may pass one to.
-    """
-    assigned = _assigned(node)
-    pointers = {name for name in parameters if re.search(r"ptr|^p_", name, re.IGNORECASE)}
-    for call in _method_calls(node):
+    node: ast.FunctionDef
+    parameters: frozenset[str]
+    helpers: Mapping[str, ast.FunctionDef]
+
+    @functools.cached_property
+    def assigned(self) -> dict[str, list[ast.expr]]:
+        """Local name -> what is assigned to it."""
+        values: dict[str, list[ast.expr]] = {}
+        for each in _nodes(self.node):
+            if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
+                values.setdefault(each.targets[0].id, []).append(each.value)
+        return values
+
+    def before(self, name: ast.Name) -> list[ast.expr]:
+        """What was last assigned to a local name above the line that uses it; if nothing, all that ever is.
+
+        What a call makes of the name's own value, as a cast does, counts as that value.
+        """
+        values = self.assigned.get(name.id, [])
+        above = [value for value in values if value.lineno < name.lineno and not _is_call_of(value, name.id)]
+        return [max(above, key=lambda value: value.lineno)] if above else values
+
+    def inner(self, helper: ast.FunctionDef) -> _Body:
+        """Of a helper, which is not followed into itself."""
+        others = {name: each for name, each in self.helpers.items() if name != helper.name}
+        return _Body(helper, frozenset(_positional(helper)), others)
+
+    def base(self, address: Optional[ast.expr]) -> str:
+        """The parameter that an address starts from, or ""."""
+        return next(iter(self.bases(address)), "")
+
+    def bases(self, address: Optional[ast.expr]) -> list[str]:
+        """The parameters that an address may start from; those that a helper returns only where there is no other."""
+        return list(self._bases(address, set(), False)) or list(self._bases(address, set(), True))
+
+    def _bases(self, expr: Optional[ast.expr], seen: set[str], with_helpers: bool) -> Iterator[str]:
+        if isinstance(expr, ast.BinOp):
+            found = []
+            if isinstance(expr.op, (ast.Add, ast.Sub)):
+                found = list(self._bases(expr.left, seen, with_helpers))
+            if not found and isinstance(expr.op, ast.Add):
+                found = list(self._bases(expr.right, seen, with_helpers))
+            yield from found
+        elif isinstance(expr, ast.Name):
+            if expr.id in self.parameters:
+                yield expr.id
+            elif expr.id not in seen:
+                seen.add(expr.id)
+                for value in [*self.before(expr), *self.assigned.get(expr.id, [])]:
+                    if not _has_name(value, expr.id):  # what moves an address on is no start of it
+                        yield from self._bases(value, seen, with_helpers)
+        elif isinstance(expr, ast.Call) and isinstance(expr.func, ast.Attribute):
+            if expr.func.attr in ("make_block_ptr", "advance", "multiple_of", "max_contiguous"):
+                yield from self._bases(expr.args[0] if expr.args else None, seen, with_helpers)
+            elif expr.func.attr == "to":
+                yield from self._bases(expr.func.value, seen, with_helpers)
+        elif isinstance(expr, ast.Call) and isinstance(expr.func, ast.Name) and with_helpers:
+            yield from self._returned(expr, expr.func.id, seen)
+        elif isinstance(expr, ast.IfExp):
+            yield from self._bases(expr.body, seen, with_helpers)
+            yield from self._bases(expr.orelse, seen, with_helpers)
+
+    def _returned(self, call: ast.Call, name: str, seen: set[str]) -> Iterator[str]:
+        """Of the address that a helper returns."""
+        helper = self.helpers.get(name)
+        if helper is not None:
+            inner = self.inner(helper)
+            results = [each.value for each in _nodes(helper) if isinstance(each, ast.Return)]
+            returned = {base for value in results for base in inner.bases(value)}
+            for parameter, value in _given(helper, call):
+                if parameter in returned:
+                    yield from self._bases(value, seen, True)
+
+
+def _has_name(node: ast.AST, name: str) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == name for each in _nodes(node))
+
+
+def _is_call_of(value: ast.expr, name: str) -> bool:
+    """Whether it is a call on the value of a name."""
+    return isinstance(value, ast.Call) and _has_name(value, name)
+
+
+def _positional(node: ast.FunctionDef) -> list[str]:
+    return [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
+
+
+def _given(helper: ast.FunctionDef, call: ast.Call) -> list[tuple[str, ast.expr]]:
+    """What a call gives to the parameters of a helper, by their names."""
+    named = [(each.arg, each.value) for each in call.keywords if each.arg]
+    return [*zip(_positional(helper), call.args), *named]
+
+
+def _pointers(body: _Body) -> set[str]:
+    """The parameters that an address starts from, followed through local names; and those that are called pointers."""
+    pointers = {name for name in body.parameters if re.search(r"ptr|^p_", name, re.IGNORECASE)}
+    for call in _method_calls(body.node):
         if call.func.attr in _POINTERS:
             named = [keyword.value for keyword in call.keywords if keyword.arg in ("base", "pointer")]
-            first = (call.args or named or [None])[0]
-            base = _base(first, assigned, parameters, set())
-            if base:
-                pointers.add(base)
-    for helper, given in _passed(node, helpers):
-        others = {name: each for name, each in helpers.items() if name != helper.name}
-        taken = [each.arg for each in (*helper.args.posonlyargs, *helper.args.args)]
-        pointed = _pointers(helper, set(taken), others)
-        named = [*zip(taken, given.args), *((each.arg, each.value) for each in given.keywords)]
-        pointers |= {_base(value, assigned, parameters, set()) for name, value in named if name in pointed}
-    return pointers - {""}
+            pointers.update(body.bases((call.args or named or [None])[0]))
+    for helper, given in _passed(body.node, body.helpers):
+        pointed = _pointers(body.inner(helper))
+        pointers.update(base for name, value in _given(helper, given) if name in pointed for base in body.bases(value))
+    return pointers
 
 
 def _passed(node: ast.AST, helpers: Mapping[str, ast.FunctionDef]) -> Iterator[tuple[ast.FunctionDef, ast.Call]]:
@@ -319,91 +412,57 @@ def _pointed(name: str, indices: set[str], added: set[str]) -> str:
     return "*fp32" if name in added or _EXACT_DATA.search(name) else "*bf16"
 
 
-def _added(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
+def _added(body: _Body) -> set[str]:
     """The pointers that something is added to in one step: not every release does that to short floats."""
-    assigned = _assigned(node)
-    calls = [call for call in _method_calls(node) if call.func.attr.startswith("atomic_") and call.args]
-    return {_base(call.args[0], assigned, parameters, set()) for call in calls}
+    calls = [call for call in _method_calls(body.node) if call.func.attr.startswith("atomic_") and call.args]
+    return {body.base(call.args[0]) for call in calls}
 
 
-def _indices(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
+def _indices(body: _Body) -> set[str]:
     """The pointers whose loaded values are part of an address or of a loop's bounds: they point to integers."""
-    assigned = _assigned(node)
-    addresses = [call.args[0] for call in _method_calls(node) if call.func.attr in _POINTERS and call.args]
-    addresses += [each.iter for each in _nodes(node) if isinstance(each, ast.For)]  # and so are bounds of loops
+    addresses = [call.args[0] for call in _method_calls(body.node) if call.func.attr in _POINTERS and call.args]
     todo = {each.id for address in addresses for each in _nodes(address) if isinstance(each, ast.Name)}
+    todo |= _bounds(body.node)
     seen: set[str] = set()
     pointers: set[str] = set()
     while todo:
         name = todo.pop()
         seen.add(name)
-        for value in assigned.get(name, ()):
+        for value in body.assigned.get(name, ()):
             loads = [call for call in _method_calls(value) if call.func.attr == "load" and call.args]
-            pointers |= {_base(call.args[0], assigned, parameters, set()) for call in loads}
+            pointers |= {body.base(call.args[0]) for call in loads}
             named = {each.id for each in _nodes(value) if isinstance(each, ast.Name)}
-            todo |= set() if loads else named - seen - parameters
+            todo |= set() if loads else named - seen - body.parameters
     return pointers - {""}
 
 
-def _bitwise(node: ast.FunctionDef, parameters: set[str]) -> set[str]:
+def _bitwise(body: _Body) -> set[str]:
     """The pointers whose loaded values are shifted, masked or joined bit by bit, or to which that is stored."""
-    assigned = _assigned(node)
     todo: list[ast.expr] = []
     results: set[str] = set()
-    for each in _nodes(node):
+    for each in _nodes(body.node):
         if isinstance(each, ast.BinOp) and isinstance(each.op, _BITWISE):
             todo += [each.left, each.right]
         elif isinstance(each, ast.AugAssign) and isinstance(each.op, _BITWISE) and isinstance(each.target, ast.Name):
             todo += [each.target, each.value]
             results.add(each.target.id)
     pointers: set[str] = set()
-    seen: set[str] = set()
+    seen: set[tuple[str, int]] = set()
     while todo:
         value = todo.pop()
         if isinstance(value, ast.BinOp):
             todo += [value.left, value.right]
-        elif isinstance(value, ast.Name) and value.id not in seen:
-            seen.add(value.id)
-            todo += assigned.get(value.id, [])
+        elif isinstance(value, ast.Name) and (value.id, value.lineno) not in seen:
+            seen.add((value.id, value.lineno))
+            todo += body.before(value)
         elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "load":
-            pointers.add(_base(value.args[0] if value.args else None, assigned, parameters, set()))
-    for call in _method_calls(node):
+            pointers.add(body.base(value.args[0] if value.args else None))
+    for call in _method_calls(body.node):
         if call.func.attr == "store" and len(call.args) > 1:
             stored = call.args[1]
-            of = [stored, *(assigned.get(stored.id, []) if isinstance(stored, ast.Name) else [])]
+            of = [stored, *(body.assigned.get(stored.id, []) if isinstance(stored, ast.Name) else [])]
             if (isinstance(stored, ast.Name) and stored.id in results) or any(
                 isinstance(each, ast.BinOp) and isinstance(each.op, _BITWISE) for each in of
             ):
-                pointers.add(_base(call.args[0], assigned, parameters, set()))
+                pointers.add(body.base(call.args[0]))
     return pointers - {""}
-
-
-def _assigned(node: ast.FunctionDef) -> dict[str, list[ast.expr]]:
-    """Local name -> what is assigned to it."""
-    values: dict[str, list[ast.expr]] = {}
-    for each in _nodes(node):
-        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
-            values.setdefault(each.targets[0].id, []).append(each.value)
-    return values
-
-
-def _base(expr: Optional[ast.expr], assigned: dict[str, list[ast.expr]], parameters: set[str], seen: set[str]) -> str:
-    if isinstance(expr, ast.BinOp):
-        left = _base(expr.left, assigned, parameters, seen) if isinstance(expr.op, (ast.Add, ast.Sub)) else ""
-        return left or (_base(expr.right, assigned, parameters, seen) if isinstance(expr.op, ast.Add) else "")
-    if isinstance(expr, ast.Name):
-        if expr.id in parameters:
-            return expr.id
-        if expr.id in seen:
-            return ""
-        seen.add(expr.id)
-        bases = [_base(value, assigned, parameters, seen) for value in assigned.get(expr.id, [])]
-        return next((each for each in bases if each), "")
-    if isinstance(expr, ast.Call) and isinstance(expr.func, ast.Attribute):
-        if expr.func.attr in ("make_block_ptr", "advance", "multiple_of", "max_contiguous"):
-            return _base(expr.args[0] if expr.args else None, assigned, parameters, seen)
-        if expr.func.attr == "to":
-            return _base(expr.func.value, assigned, parameters, seen)
-    if isinstance(expr, ast.IfExp):
-        return _base(expr.body, assigned, parameters, seen)
-    return ""

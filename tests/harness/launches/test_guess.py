@@ -116,6 +116,71 @@ def test_another_guess_is_of_the_same_kernel(tmp_path):
     assert {each.splitlines()[0] for each in others} == {kernel.launch.splitlines()[0]}
 
 
+FOLLOWED = """
+import triton
+import triton.language as tl
+
+@triton.jit
+def address(where, row, at):
+    return where + row * 4 + at
+
+@triton.jit
+def strided(source, out, P, scale, BLOCK: tl.constexpr):
+    at = tl.arange(0, BLOCK)
+    for start in range(tl.program_id(0), 64, P):
+        where = address(source, start, at)
+        tl.store(out + at, tl.load(where) * scale)
+
+@triton.jit
+def unpacked(words, factors, zeros, out, n, stride, BLOCK: tl.constexpr):
+    at = tl.arange(0, BLOCK)
+    row = out + at
+    for step in range(n):
+        where = factors + step
+        factor = tl.load(where)
+        where = zeros + step
+        zero = tl.load(where)
+        zero = (zero >> 4) & 15
+        zero = zero * factor
+        word = tl.load(words + at)
+        word = word.to(tl.int32)
+        word = (word >> 4) & 15
+        tl.store(row, word * factor - zero)
+        row = row + stride
+
+@triton.jit
+def either(left, right, out, BLOCK: tl.constexpr, LEFT: tl.constexpr):
+    at = tl.arange(0, BLOCK)
+    if LEFT:
+        where = left + at
+    else:
+        where = right + at
+    tl.store(out + at, tl.load(where))
+"""
+
+
+def test_what_a_parameter_is_used_for_is_followed_to_where_it_is_used(tmp_path):
+    """By its name P is a probability, and of one that is assigned anew the last value above counts."""
+    (tmp_path / "k.py").write_text(FOLLOWED)
+    args = {}
+    for kernel in guess.kernels(tmp_path)[0]:
+        files.write_text(tmp_path / "g.toml", kernel.launch)
+        args[kernel.name] = launch_file.read(tmp_path / "g.toml")["args"]
+    short, integers = "*bf16", "*i32"
+    assert args == {
+        "strided": {"source": short, "out": short, "P": 1024, "scale": 0.5},
+        "unpacked": {
+            "words": integers,
+            "factors": short,
+            "zeros": integers,
+            "out": short,
+            "n": 1024,
+            "stride": 1024,
+        },
+        "either": {"left": short, "right": short, "out": short},
+    }
+
+
 TUNERS = """
 import triton
 import triton.language as tl
