@@ -125,7 +125,7 @@ def _of_file(file: Path) -> tuple[list[Kernel], str, set[str]]:
     tree, problem = _parsed(file)
     if tree is None:
         return [], problem, set()
-    configured, definitions, called = _names_set([tree], "Config"), [], set()
+    configured, definitions, called = _configured(tree), [], set()
     functions = dict(_functions(tree.body, ""))
     helpers = {name: node for name, node in functions.items() if _is_jit(node)}
     for name, node in functions.items():
@@ -193,14 +193,30 @@ def _names_set(nodes: Iterable[ast.AST], *by: str) -> set[str]:
     return names
 
 
-def _tuned(node: ast.FunctionDef, configured: set[str]) -> set[str]:
+def _configured(tree: ast.Module) -> dict[str, set[str]]:
+    """Function or variable of a file -> what the configurations in it set; "" -> what all of the file do."""
+    found = {"": _names_set([tree], "Config")}
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        names = [each.id for each in targets if isinstance(each, ast.Name)]
+        names += [node.name] if isinstance(node, ast.FunctionDef) else []
+        found.update(dict.fromkeys(names, _names_set([node], "Config")))
+    return found
+
+
+def _tuned(node: ast.FunctionDef, configured: Mapping[str, set[str]]) -> set[str]:
     """The names that a kernel's own tuner and heuristics may set.
 
     Args:
-        configured: what all configurations of the file set, of which its own may be some that stand apart from it.
+        configured: as of `_configured`; the tuner's configurations may stand apart from it.
     """
     said = "".join(ast.dump(each) for each in node.decorator_list)
-    apart = configured if "'autotune'" in said and "'Config'" not in said else set()
+    apart: set[str] = set()
+    if "'autotune'" in said and "'Config'" not in said:
+        named = {
+            each.id for decorator in node.decorator_list for each in _nodes(decorator) if isinstance(each, ast.Name)
+        }
+        apart = set().union(*(configured[name] for name in named & configured.keys())) or configured[""]
     return _names_set(node.decorator_list, "Config", "heuristics") | apart
 
 
@@ -212,14 +228,15 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Map
     pointers, descriptors = _pointers(body), _descriptors(node)
     indices = _indices(body) | _bitwise(body)
     added = _added(body)
-    sizes, counts, bounds = _sizes(node), _unrolled(node), _bounds(node)
+    sizes, counts, bounds, switches = _sizes(node), _unrolled(node), _bounds(node), _switches(node)
     args: dict[str, Any] = {}
     constexprs: dict[str, Any] = {}
     for each in parameters:
         name = each.arg
         if each.annotation is not None and "constexpr" in ast.dump(each.annotation):
             if name not in defaulted and name not in tuned:
-                constexprs[name] = _constant(name, name in sizes, name in counts)
+                is_switch = name in switches - sizes
+                constexprs[name] = not is_switch and _constant(name, name in sizes, name in counts)
         elif name in descriptors:
             args[name] = f"tensordesc<bf16[{', '.join(['64'] * descriptors[name])}]>"
         elif name in pointers:
@@ -242,6 +259,21 @@ def _sizes(node: ast.FunctionDef) -> set[str]:
     for call in _method_calls(node):
         if call.func.attr in ("arange", "zeros", "full"):
             names |= {each.id for argument in call.args for each in _nodes(argument) if isinstance(each, ast.Name)}
+    return names
+
+
+def _switches(node: ast.FunctionDef) -> set[str]:
+    """The names that are conditions themselves."""
+    names: set[str] = set()
+    todo = [each.test for each in _nodes(node) if isinstance(each, (ast.If, ast.IfExp))]
+    while todo:
+        test = todo.pop()
+        if isinstance(test, ast.BoolOp):
+            todo += test.values
+        elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            todo.append(test.operand)
+        elif isinstance(test, ast.Name):
+            names.add(test.id)
     return names
 
 
@@ -387,7 +419,8 @@ def _given(helper: ast.FunctionDef, call: ast.Call) -> list[tuple[str, ast.expr]
 
 def _pointers(body: _Body) -> set[str]:
     """The parameters that an address starts from, followed through local names; and those that are called pointers."""
-    pointers = {name for name in body.parameters if re.search(r"ptr|^p_", name, re.IGNORECASE)}
+    called_so = re.compile(r"^(?!.*stride).*(ptr|^p_)", re.IGNORECASE)
+    pointers = {name for name in body.parameters if called_so.search(name)}
     for call in _method_calls(body.node):
         if call.func.attr in _POINTERS:
             named = [keyword.value for keyword in call.keywords if keyword.arg in ("base", "pointer")]

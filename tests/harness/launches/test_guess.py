@@ -149,23 +149,25 @@ def unpacked(words, factors, zeros, out, n, stride, BLOCK: tl.constexpr):
         row = row + stride
 
 @triton.jit
-def either(left, right, out, BLOCK: tl.constexpr, LEFT: tl.constexpr):
+def either(left, right, out, left_ptr_stride, BLOCK: tl.constexpr, SCALE: tl.constexpr, LEFT_SCALED: tl.constexpr):
     at = tl.arange(0, BLOCK)
-    if LEFT:
-        where = left + at
+    if not LEFT_SCALED and BLOCK:
+        where = left + at * left_ptr_stride
     else:
         where = right + at
-    tl.store(out + at, tl.load(where))
+    tl.store(out + at, tl.load(where) * SCALE)
 """
 
 
 def test_what_a_parameter_is_used_for_is_followed_to_where_it_is_used(tmp_path):
-    """By its name P is a probability, and of one that is assigned anew the last value above counts."""
+    """By their names P is a probability, LEFT_SCALED a factor and a stride of a pointer a pointer; of what is assigned
+    anew the last value above counts."""
     (tmp_path / "k.py").write_text(FOLLOWED)
-    args = {}
+    args, constexprs = {}, {}
     for kernel in guess.kernels(tmp_path)[0]:
         files.write_text(tmp_path / "g.toml", kernel.launch)
-        args[kernel.name] = launch_file.read(tmp_path / "g.toml")["args"]
+        launch = launch_file.read(tmp_path / "g.toml")
+        args[kernel.name], constexprs[kernel.name] = launch["args"], launch["constexprs"]
     short, integers = "*bf16", "*i32"
     assert args == {
         "strided": {"source": short, "out": short, "P": 1024, "scale": 0.5},
@@ -177,14 +179,18 @@ def test_what_a_parameter_is_used_for_is_followed_to_where_it_is_used(tmp_path):
             "n": 1024,
             "stride": 1024,
         },
-        "either": {"left": short, "right": short, "out": short},
+        "either": {"left": short, "right": short, "out": short, "left_ptr_stride": 1024},
     }
+    assert constexprs["either"] == {"BLOCK": 64, "SCALE": 0.5, "LEFT_SCALED": False}
 
 
 TUNERS = """
 import triton
 import triton.language as tl
 CONFIGS = [triton.Config({"ROWS": 64})]
+
+def others():
+    return [triton.Config({"EVEN": True})]
 
 @triton.heuristics({"EVEN": lambda given: given["n"] % given["BLOCK"] == 0})
 @triton.autotune([triton.Config({"BLOCK": 64})], key=[])
@@ -195,6 +201,11 @@ def own(x, n, BLOCK: tl.constexpr, ROWS: tl.constexpr, EVEN: tl.constexpr):
 @triton.autotune(CONFIGS, key=[])
 @triton.jit
 def apart(x, n, ROWS: tl.constexpr, EVEN: tl.constexpr):
+    tl.store(x + tl.arange(0, ROWS), 1.0)
+
+@triton.autotune(configs=others(), key=[])
+@triton.jit
+def made(x, n, ROWS: tl.constexpr, EVEN: tl.constexpr):
     tl.store(x + tl.arange(0, ROWS), 1.0)
 
 @triton.jit
@@ -209,7 +220,10 @@ def test_what_other_kernels_of_a_file_are_tuned_by_is_guessed_where_a_kernel_is_
     for kernel in guess.kernels(tmp_path)[0]:
         files.write_text(tmp_path / "g.toml", kernel.launch)
         constexprs[kernel.name] = launch_file.read(tmp_path / "g.toml").get("constexprs")
-    assert constexprs == {"own": {"ROWS": 64}, "apart": {"EVEN": False}, "plain": {"ROWS": 64}}
+    assert constexprs == {
+        "own": {"ROWS": 64}, "apart": {"EVEN": False},
+        "made": {"ROWS": 64}, "plain": {"ROWS": 64},
+    }
 
 
 def test_a_launch_to_start_from_is_a_launch_file_and_says_that_it_is_guessed(found, tmp_path, capsys):
