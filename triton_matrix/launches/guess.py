@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 _INTEGER_DATA = re.compile(
-    r"ind|idx|offset|seqlen|lens|_ids?$|table|map|order|token|target|label|count|pos|start|^lo$|^hi$|crow|bmask|packed",
+    r"ind|idx|offset|seqlen|lens|_ids?$|table|map|order|token|target|label|count|pos(?!t)|start|^lo$|^hi$|crow|bmask|packed",
     re.IGNORECASE,
 )
 _EXACT_DATA = re.compile(r"lse|rstd|mean|^m$|^l$|delta|max|sum|loss|norm", re.IGNORECASE)
@@ -305,6 +305,8 @@ def _constant(name: str, is_size: bool, is_unrolled: bool) -> Any:
         return "ieee"
     if re.search(r"bits", name, re.IGNORECASE):
         return 4
+    if re.search(r"stride", name, re.IGNORECASE):
+        return 1
     if _FLOAT.search(name):
         return 0.5
     return 64 if _SIZE.search(name) else False

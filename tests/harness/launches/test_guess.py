@@ -149,19 +149,22 @@ def unpacked(words, factors, zeros, out, n, stride, BLOCK: tl.constexpr):
         row = row + stride
 
 @triton.jit
-def either(left, right, out, left_ptr_stride, BLOCK: tl.constexpr, SCALE: tl.constexpr, LEFT_SCALED: tl.constexpr):
+def either(
+    left, right, post_mix, left_ptr_stride,
+    BLOCK: tl.constexpr, SCALE: tl.constexpr, LEFT_SCALED: tl.constexpr, MIX_STRIDE: tl.constexpr,
+):
     at = tl.arange(0, BLOCK)
     if not LEFT_SCALED and BLOCK:
         where = left + at * left_ptr_stride
     else:
         where = right + at
-    tl.store(out + at, tl.load(where) * SCALE)
+    tl.store(post_mix + at * MIX_STRIDE, tl.load(where) * SCALE)
 """
 
 
 def test_what_a_parameter_is_used_for_is_followed_to_where_it_is_used(tmp_path):
-    """By their names P is a probability, LEFT_SCALED a factor and a stride of a pointer a pointer; of what is assigned
-    anew the last value above counts."""
+    """By their names P is a probability, LEFT_SCALED a factor, a stride of a pointer a pointer, and "post" begins as
+    positions do; of what is assigned anew the last value above counts."""
     (tmp_path / "k.py").write_text(FOLLOWED)
     args, constexprs = {}, {}
     for kernel in guess.kernels(tmp_path)[0]:
@@ -179,9 +182,9 @@ def test_what_a_parameter_is_used_for_is_followed_to_where_it_is_used(tmp_path):
             "n": 1024,
             "stride": 1024,
         },
-        "either": {"left": short, "right": short, "out": short, "left_ptr_stride": 1024},
+        "either": {"left": short, "right": short, "post_mix": short, "left_ptr_stride": 1024},
     }
-    assert constexprs["either"] == {"BLOCK": 64, "SCALE": 0.5, "LEFT_SCALED": False}
+    assert constexprs["either"] == {"BLOCK": 64, "SCALE": 0.5, "LEFT_SCALED": False, "MIX_STRIDE": 1}
 
 
 TUNERS = """
@@ -221,8 +224,10 @@ def test_what_other_kernels_of_a_file_are_tuned_by_is_guessed_where_a_kernel_is_
         files.write_text(tmp_path / "g.toml", kernel.launch)
         constexprs[kernel.name] = launch_file.read(tmp_path / "g.toml").get("constexprs")
     assert constexprs == {
-        "own": {"ROWS": 64}, "apart": {"EVEN": False},
-        "made": {"ROWS": 64}, "plain": {"ROWS": 64},
+        "own": {"ROWS": 64},
+        "apart": {"EVEN": False},
+        "made": {"ROWS": 64},
+        "plain": {"ROWS": 64},
     }
 
 
