@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,11 +17,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT)]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import torch  # noqa: E402
 import triton  # noqa: E402
 
+from atlas.graphs import microseconds  # noqa: E402
 from liger_kernel.kernels import plan as launch_plan  # noqa: E402
 from liger_kernel.kernels import settings as launch_settings  # noqa: E402
 from liger_kernel.kernels.geometry import next_power_of_2  # noqa: E402
@@ -33,7 +33,6 @@ BF16 = ((128, 768), (128, 767), (512, 1024), (1024, 1024), (1024, 1023), (2048, 
 BF16 += ((512, 4096), (1024, 4096), (2048, 4096), (512, 8192), (1024, 8192), (128, 16384), (512, 16384), (128, 32768))
 FP32 = ((128, 768), (512, 1023), (1024, 1024), (1024, 2048), (512, 4096), (1024, 4096), (512, 8192), (128, 16384))
 ALL = (True, True, True)
-CALLS = 20
 WRONG = 0.01  # of the largest element
 
 Backward = Callable[[], tuple[Any, ...]]
@@ -68,22 +67,6 @@ def exact(tensors: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
     leaves = [each.clone().requires_grad_() for each in (x, w, w)]
     y = torch.nn.functional.layer_norm(leaves[0], w.shape, *leaves[1:], 1e-6)
     return torch.autograd.grad(y, leaves, dy)
-
-
-def microseconds(call: Backward) -> float:
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        for _ in range(CALLS):
-            call()
-    times = []
-    for _ in range(10):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        graph.replay()
-        end.record()
-        end.synchronize()
-        times.append(start.elapsed_time(end) * 1e3 / CALLS)
-    return statistics.median(times[1:])
 
 
 def measure(n_rows: int, n_cols: int, dtype: torch.dtype, shard: Optional[list[int]]) -> dict[str, float]:

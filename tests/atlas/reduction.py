@@ -8,28 +8,28 @@ rows and add them, less those that only write them: medians of 9. Results are he
 from __future__ import annotations
 
 import argparse
+import functools
 import json
-import statistics
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT)]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import torch  # noqa: E402
 import triton  # noqa: E402
 import triton.language as tl  # noqa: E402
 
+from atlas.graphs import microseconds  # noqa: E402
 from liger_kernel.kernels.geometry import cdiv  # noqa: E402
 from liger_kernel.kernels.layer_norm import _layer_norm_backward_reduce_kernel  # noqa: E402
 from liger_kernel.kernels.layer_norm_backward import _load_rows  # noqa: E402
-from liger_kernel.kernels.plan import backward_plan  # noqa: E402
+from liger_kernel.kernels.plan import Launch, backward_plan  # noqa: E402
 from liger_kernel.ops.launch import device_properties  # noqa: E402
 
 SIZES = (512, 2048, 4096, 6144, 8192, 12288, 16384)
 ELEMENTS = 1 << 27
-CALLS = 20
 # columns, rows, warps
 TILES = ((16, 64, 4), (16, 128, 4), (16, 128, 8), (16, 256, 8), (32, 32, 4), (32, 64, 4), (32, 64, 8), (32, 128, 8))
 TILES += ((64, 32, 4), (64, 32, 8), (64, 64, 8))
@@ -54,56 +54,29 @@ def unrolled(
     tl.store(result + cols, total.to(result.dtype.element_ty), mask=cols < N_COLS)
 
 
-def candidates(n_cols: int, tensors: list[torch.Tensor]) -> Iterator[tuple[str, Call]]:
+def candidates(now: Launch, n_cols: int, tensors: list[torch.Tensor]) -> Iterator[tuple[str, Call]]:
     """(name, call) of what the plan launches, and of each tile, in a loop and unrolled."""
-    n_partials = len(tensors[0])
-    plan = backward_plan(ELEMENTS // n_cols, n_cols, "bf16", device_properties(tensors[0].device))
-    now = plan[-1]
-    yield (
-        "now",
-        lambda: _layer_norm_backward_reduce_kernel[now.grid](*tensors, n_partials, **now.constexprs, **now.options),
-    )
+    n_partials, kernel = len(tensors[0]), _layer_norm_backward_reduce_kernel
+    arguments, switches = (*tensors, n_partials), {"NEED_DW": True, "NEED_DB": True}
+    yield "now", functools.partial(kernel[now.grid], *arguments, **now.constexprs, **now.options)
     for columns, rows, warps in TILES:
-        grid, passes = (cdiv(n_cols, columns), 2), cdiv(n_partials, rows)
+        grid, name = (cdiv(n_cols, columns), 2), f"{columns}x{rows} w{warps}"
         tile = {"N_COLS": n_cols, "ROWS": rows, "BLOCK_N": columns, "num_warps": warps}
-        yield f"{columns}x{rows} w{warps}", _bound(tensors, grid, {**tile, "NEED_DW": True, "NEED_DB": True}, 0)
-        yield f"{columns}x{rows} w{warps} unrolled", _bound(tensors, grid, tile, passes)
-
-
-def _bound(tensors: list[torch.Tensor], grid: tuple[int, int], options: dict[str, int], passes: int) -> Call:
-    n_partials = len(tensors[0])
-    if passes:
-        return lambda: unrolled[grid](*tensors, n_partials, PASSES=passes, **options)
-    return lambda: _layer_norm_backward_reduce_kernel[grid](*tensors, n_partials, **options)
-
-
-def microseconds(call: Call) -> float:
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        for _ in range(CALLS):
-            call()
-    times = []
-    for _ in range(10):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        graph.replay()
-        end.record()
-        end.synchronize()
-        times.append(start.elapsed_time(end) * 1e3 / CALLS)
-    return statistics.median(times[1:])
+        yield name, functools.partial(kernel[grid], *arguments, **tile, **switches)
+        yield f"{name} unrolled", functools.partial(unrolled[grid], *arguments, **tile, PASSES=cdiv(n_partials, rows))
 
 
 def measure(n_cols: int) -> dict[str, float]:
     """Microseconds by candidate."""
     device = torch.device("cuda", torch.cuda.current_device())
-    plan = backward_plan(ELEMENTS // n_cols, n_cols, "bf16", device_properties(device))
-    n_partials = int(plan[-1].values["n_partials"])
+    now = backward_plan(ELEMENTS // n_cols, n_cols, "bf16", device_properties(device))[-1]
+    n_partials = now.values["n_partials"]
     source = torch.randn(2, n_partials, n_cols, device=device)
     partials = torch.empty_like(source)
     results = torch.empty(2, n_cols, dtype=torch.bfloat16, device=device)
     expected, times = source.double().sum(dim=1), {}
     writing = microseconds(lambda: partials.copy_(source))
-    for name, call in candidates(n_cols, [*partials, *results]):
+    for name, call in candidates(now, n_cols, [*partials, *results]):
 
         def both(call: Call = call) -> None:
             partials.copy_(source)

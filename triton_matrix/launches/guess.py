@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 _INTEGER_DATA = re.compile(
-    r"ind|idx|offset|seqlen|lens|_ids?$|table|map|order|token|target|label|count|pos(?!t)|start|^lo$|^hi$|crow|bmask|packed",
+    r"ind|idx|offset|seqlen|lens|_ids?$|table|map|order|token|target|label|count|pos(?!t)|start|^lo$|^hi$|crow|bmask"
+    r"|packed",
     re.IGNORECASE,
 )
+_POINTER = re.compile(r"ptr|^p_", re.IGNORECASE)
+_STRIDE = re.compile(r"stride", re.IGNORECASE)
 _EXACT_DATA = re.compile(r"lse|rstd|mean|^m$|^l$|delta|max|sum|loss|norm", re.IGNORECASE)
 _FLOAT = re.compile(
     r"eps|scale|alpha|beta|lr|decay|theta|cap|prob|^p$|factor|momentum|temperature|smooth", re.IGNORECASE
@@ -125,14 +128,14 @@ def _of_file(file: Path) -> tuple[list[Kernel], str, set[str]]:
     tree, problem = _parsed(file)
     if tree is None:
         return [], problem, set()
-    configured, definitions, called = _configured(tree), [], set()
+    definitions, called = [], set()
     functions = dict(_functions(tree.body, ""))
     helpers = {name: node for name, node in functions.items() if _is_jit(node)}
     for name, node in functions.items():
         if _is_jit(node):
             called |= _called(node)
         if _is_kernel(node):
-            launch = _launch(f"{file}:{name}", node, _tuned(node, configured), helpers)
+            launch = _launch(f"{file}:{name}", node, _tuned(node, tree), helpers)
             definitions.append(Kernel(name, file, node.lineno, launch))
     return definitions, "", called
 
@@ -193,37 +196,33 @@ def _names_set(nodes: Iterable[ast.AST], *by: str) -> set[str]:
     return names
 
 
-def _configured(tree: ast.Module) -> dict[str, set[str]]:
-    """Function or variable of a file -> what the configurations in it set; "" -> what all of the file do."""
-    found = {"": _names_set([tree], "Config")}
+def _defining(tree: ast.Module, names: set[str]) -> Iterator[ast.stmt]:
+    """The functions and variables of a file that have these names."""
     for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        names = [each.id for each in targets if isinstance(each, ast.Name)]
-        names += [node.name] if isinstance(node, ast.FunctionDef) else []
-        found.update(dict.fromkeys(names, _names_set([node], "Config")))
-    return found
+        targets = [each.id for each in getattr(node, "targets", ()) if isinstance(each, ast.Name)]
+        if names & {*targets, getattr(node, "name", "")}:
+            yield node
 
 
-def _tuned(node: ast.FunctionDef, configured: Mapping[str, set[str]]) -> set[str]:
+def _tuned(node: ast.FunctionDef, tree: ast.Module) -> set[str]:
     """The names that a kernel's own tuner and heuristics may set.
 
-    Args:
-        configured: as of `_configured`; the tuner's configurations may stand apart from it.
+    The tuner's configurations may stand apart from it: in what it names, or else, for all that is known, in any of the
+    file.
     """
     said = "".join(ast.dump(each) for each in node.decorator_list)
     apart: set[str] = set()
     if "'autotune'" in said and "'Config'" not in said:
-        named = {
-            each.id for decorator in node.decorator_list for each in _nodes(decorator) if isinstance(each, ast.Name)
-        }
-        apart = set().union(*(configured[name] for name in named & configured.keys())) or configured[""]
+        inside = (each for decorator in node.decorator_list for each in _nodes(decorator))
+        named = {each.id for each in inside if isinstance(each, ast.Name)}
+        apart = _names_set(_defining(tree, named), "Config") or _names_set([tree], "Config")
     return _names_set(node.decorator_list, "Config", "heuristics") | apart
 
 
 def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Mapping[str, ast.FunctionDef]) -> str:
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-    positional = [*node.args.posonlyargs, *node.args.args]
-    defaulted = {each.arg for each in positional[len(positional) - len(node.args.defaults) :]}
+    positional = _positional(node)
+    defaulted = set(positional[len(positional) - len(node.args.defaults) :])
     body = _Body(node, frozenset(each.arg for each in parameters), helpers)
     pointers, descriptors = _pointers(body), _descriptors(node)
     indices = _indices(body) | _bitwise(body)
@@ -242,7 +241,7 @@ def _launch(reference: str, node: ast.FunctionDef, tuned: set[str], helpers: Map
         elif name in pointers:
             args[name] = _pointed(name, indices, added)
         elif name not in defaulted:
-            is_float = _FLOAT.search(name) and "stride" not in name and name not in bounds
+            is_float = _FLOAT.search(name) and not _STRIDE.search(name) and name not in bounds
             args[name] = 0.5 if is_float else 1024
     lines = [
         f"kernel = {json.dumps(reference)}",
@@ -305,7 +304,7 @@ def _constant(name: str, is_size: bool, is_unrolled: bool) -> Any:
         return "ieee"
     if re.search(r"bits", name, re.IGNORECASE):
         return 4
-    if re.search(r"stride", name, re.IGNORECASE):
+    if _STRIDE.search(name):
         return 1
     if _FLOAT.search(name):
         return 0.5
@@ -374,7 +373,7 @@ class _Body:
                 yield expr.id
             elif expr.id not in seen:
                 seen.add(expr.id)
-                for value in [*self.before(expr), *self.assigned.get(expr.id, [])]:
+                for value in dict.fromkeys((*self.before(expr), *self.assigned.get(expr.id, ()))):
                     if not _has_name(value, expr.id):  # what moves an address on is no start of it
                         yield from self._bases(value, seen, with_helpers)
         elif isinstance(expr, ast.Call) and isinstance(expr.func, ast.Attribute):
@@ -421,8 +420,7 @@ def _given(helper: ast.FunctionDef, call: ast.Call) -> list[tuple[str, ast.expr]
 
 def _pointers(body: _Body) -> set[str]:
     """The parameters that an address starts from, followed through local names; and those that are called pointers."""
-    called_so = re.compile(r"^(?!.*stride).*(ptr|^p_)", re.IGNORECASE)
-    pointers = {name for name in body.parameters if called_so.search(name)}
+    pointers = {name for name in body.parameters if _POINTER.search(name) and not _STRIDE.search(name)}
     for call in _method_calls(body.node):
         if call.func.attr in _POINTERS:
             named = [keyword.value for keyword in call.keywords if keyword.arg in ("base", "pointer")]

@@ -72,21 +72,25 @@ def found(tmp_path):
     return {kernel.name: kernel for kernel in kernels}
 
 
+def launch_of(kernel, tmp_path):
+    """What the launch file that was guessed for the kernel says."""
+    files.write_text(tmp_path / "g.toml", kernel.launch)
+    return launch_file.read(tmp_path / "g.toml")
+
+
 def test_kernels_are_found_wherever_they_are_defined_and_helpers_are_not_kernels(found):
     assert list(found) == ["gather", "tuned", "coded", "unrolled", "make.<locals>.made"]
     assert SOURCE.splitlines()[found["gather"].line - 1].startswith("def gather(")
 
 
 def test_a_guess_says_types_by_use_and_sizes_and_switches_by_name(found, tmp_path):
-    files.write_text(tmp_path / "g.toml", found["gather"].launch)
-    launch = launch_file.read(tmp_path / "g.toml")
+    launch = launch_of(found["gather"], tmp_path)
     assert launch["args"] == {"out": "*bf16", "source": "*bf16", "rows": "*i32", "eps": 0.5, "n_cols": 1024}
     assert launch["constexprs"] == {"HAS_BIAS": False, "PRECISION": "ieee", "BLOCK": 64}
 
 
 def test_what_is_shifted_or_joined_bit_by_bit_is_of_integers(found, tmp_path):
-    files.write_text(tmp_path / "c.toml", found["coded"].launch)
-    assert launch_file.read(tmp_path / "c.toml")["args"] == {
+    assert launch_of(found["coded"], tmp_path)["args"] == {
         "x_ptr": "*bf16",
         "y_ptr": "*i32",
         "out": "*i32",
@@ -96,14 +100,16 @@ def test_what_is_shifted_or_joined_bit_by_bit_is_of_integers(found, tmp_path):
 
 
 def test_a_loop_that_is_unrolled_is_guessed_short(found, tmp_path):
-    files.write_text(tmp_path / "u.toml", found["unrolled"].launch)
-    constexprs = launch_file.read(tmp_path / "u.toml")["constexprs"]
-    assert constexprs == {"N_DIMS": 2, "BLOCK": 16, "STEP_SIZE": 64, "WIDTH": 64}
+    assert launch_of(found["unrolled"], tmp_path)["constexprs"] == {
+        "N_DIMS": 2,
+        "BLOCK": 16,
+        "STEP_SIZE": 64,
+        "WIDTH": 64,
+    }
 
 
 def test_a_guess_leaves_to_a_tuner_what_it_sets_and_knows_descriptors(found, tmp_path):
-    files.write_text(tmp_path / "t.toml", found["tuned"].launch)
-    launch = launch_file.read(tmp_path / "t.toml")
+    launch = launch_of(found["tuned"], tmp_path)
     assert launch["args"] == {"desc": "tensordesc<bf16[64, 64]>", "out": "*fp32"}
     assert launch["constexprs"] == {}
 
@@ -168,8 +174,7 @@ def test_what_a_parameter_is_used_for_is_followed_to_where_it_is_used(tmp_path):
     (tmp_path / "k.py").write_text(FOLLOWED)
     args, constexprs = {}, {}
     for kernel in guess.kernels(tmp_path)[0]:
-        files.write_text(tmp_path / "g.toml", kernel.launch)
-        launch = launch_file.read(tmp_path / "g.toml")
+        launch = launch_of(kernel, tmp_path)
         args[kernel.name], constexprs[kernel.name] = launch["args"], launch["constexprs"]
     short, integers = "*bf16", "*i32"
     assert args == {
@@ -219,11 +224,8 @@ def plain(x, n, ROWS: tl.constexpr):
 
 def test_what_other_kernels_of_a_file_are_tuned_by_is_guessed_where_a_kernel_is_not(tmp_path):
     (tmp_path / "k.py").write_text(TUNERS)
-    constexprs = {}
-    for kernel in guess.kernels(tmp_path)[0]:
-        files.write_text(tmp_path / "g.toml", kernel.launch)
-        constexprs[kernel.name] = launch_file.read(tmp_path / "g.toml").get("constexprs")
-    assert constexprs == {
+    kernels = guess.kernels(tmp_path)[0]
+    assert {kernel.name: launch_of(kernel, tmp_path).get("constexprs") for kernel in kernels} == {
         "own": {"ROWS": 64},
         "apart": {"EVEN": False},
         "made": {"ROWS": 64},
