@@ -37,6 +37,16 @@ class DeviceProperties:
         """Whether Triton takes a limit on registers here, the compile option maxnreg: on CUDA, from 3.0 on."""
         return self.is_cuda and not self.compiled_before("3.0")
 
+    @property
+    def unrolls(self) -> bool:
+        """Whether a kernel's static_range may end at a constexpr: not where Triton 2 interprets."""
+        return self.arch != "interpreter" or not self.compiled_before("3.0")
+
+    @property
+    def has_dependent_launches(self) -> bool:
+        """Whether Triton can start a launch before the one in front of it has ended: from sm_90 and from 3.4 on."""
+        return self.is_cuda and int(self.arch.split(":")[1]) >= 90 and not self.compiled_before("3.4")
+
     def compiled_before(self, release: str) -> bool:
         """Whether the Triton that compiles for it is older than the release."""
         return self.triton != "" and release_numbers(self.triton) < release_numbers(release)

@@ -53,7 +53,7 @@ KINDS = {
     # forward of one row, in chunks of words of two elements
     "packed": Kind(
         directions=("forward",),
-        in_words=(2,),
+        in_words=(2, 4),
         parts=True,
         cuda_only=True,
         interpreted_since="3.0",

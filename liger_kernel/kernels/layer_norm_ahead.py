@@ -29,10 +29,9 @@ from .ends import body_start, end_columns, head_and_body
 from .exchange import collect, peek, publish
 from .loops import pipelined, with_loops
 from .packed import as_words, half, half_after, hold, kept, pack_halves, zero_after
-from .sums import add_two, sum_both
+from .sums import SAMPLE, add_two, sum_both
 
 # lint: allow not-interpreted (the plan lets no interpreter share rows: whole ones reach no inline assembly there)
-SAMPLE = tl.constexpr(32)  # words at the start of a row about whose mean its sums are taken
 
 
 @triton.jit

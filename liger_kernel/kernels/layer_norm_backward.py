@@ -261,11 +261,18 @@ def _dx_in_chunks(dY, X, W, Mean, RSTD, dX, row, N_COLS: tl.constexpr, BLOCK_N: 
 
 
 @triton.jit
-def _add_partials(partial, result, n_partials, cols, N_COLS: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constexpr):
-    lanes = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS)
-    total = tl.zeros([ROWS, BLOCK_N], tl.float32)
-    for start in range(0, n_partials, ROWS):
-        total += _load_rows(partial, lanes + start, n_partials, cols, N_COLS)
+def _add_partials(
+    partial, result, first, n_partials, cols, N_COLS: tl.constexpr, ROWS: tl.constexpr, PASSES: tl.constexpr
+):  # fmt: skip
+    lanes = first + tl.arange(0, ROWS)
+    total = _load_rows(partial, lanes, n_partials, cols, N_COLS)
+    if PASSES > 0:
+        # the compiler, which knows how many there are, has all rows on the way before it adds any
+        for number in tl.static_range(1, PASSES):
+            total += _load_rows(partial, lanes + number * ROWS, n_partials, cols, N_COLS)
+    else:
+        for start in range(ROWS, n_partials, ROWS):
+            total += _load_rows(partial, lanes + start, n_partials, cols, N_COLS)
     total = tl.expand_dims(tl.sum(total, axis=0), 0)
     tl.store(result + cols, total.to(result.dtype.element_ty), mask=cols < N_COLS)
 
@@ -280,6 +287,8 @@ def _layer_norm_backward_reduce_kernel(
     N_COLS: tl.constexpr,
     ROWS: tl.constexpr,
     BLOCK_N: tl.constexpr,
+    PASSES: tl.constexpr,
+    DEPENDENT: tl.constexpr,
     NEED_DW: tl.constexpr,
     NEED_DB: tl.constexpr,
 ):
@@ -288,16 +297,24 @@ def _layer_norm_backward_reduce_kernel(
     dW_partial, dB_partial    [n_partials, N_COLS], fp32
     dW                        [N_COLS], W's dtype
     dB                        [N_COLS], B's dtype
-    Settings                  every kind of backward ends in it; the plan chooses ROWS and BLOCK_N by itself
+    Settings                  every kind of backward ends in it; the plan chooses ROWS, BLOCK_N and PASSES, how often
+                              ROWS partial rows are added (0: in a loop), by itself
     Why                       without atomics a repeat gives the same bits
 
-    Of the results that are wanted dw is the first, and db the last.
+    Of the results that are wanted dw is the first, and db the last. DEPENDENT: the launch is a dependent one, whose
+    programs can start before the launch that leaves the partial rows has ended, and wait here until it has.
     """
     cols = tl.expand_dims(tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N), 0)
     result = tl.program_id(1)
+    first = tl.full([ROWS], 0, tl.int64)
+    if DEPENDENT:
+        # the rows come out of it, so that no compiler loads any before
+        first += tl.inline_asm_elementwise(
+            "griddepcontrol.wait; mov.b32 $0, 0;", "=r", [], dtype=tl.int32, is_pure=False, pack=1
+        )
     if NEED_DW:
         if result == 0:
-            _add_partials(dW_partial, dW, n_partials, cols, N_COLS, ROWS, BLOCK_N)
+            _add_partials(dW_partial, dW, first, n_partials, cols, N_COLS, ROWS, PASSES)
     if NEED_DB:
         if result == tl.num_programs(1) - 1:
-            _add_partials(dB_partial, dB, n_partials, cols, N_COLS, ROWS, BLOCK_N)
+            _add_partials(dB_partial, dB, first, n_partials, cols, N_COLS, ROWS, PASSES)

@@ -43,9 +43,10 @@ __all__ = [
     "tuned_settings",
 ]
 
-MOST_CHUNKS = 6  # of a row that the packed kernel holds
+MOST_CHUNKS = 8  # of a row that the packed kernel holds
 DWDB_TILE = 4096
 REDUCE_TILE = 2048
+MOST_PASSES = 8  # that the reduction's compiler unrolls: a kernel for each number of them
 _REDUCE = "_layer_norm_backward_reduce_kernel"
 
 
@@ -63,6 +64,8 @@ class Launch:
         exchange_slots: 64-bit words of zero that the argument `Exchange` must point to.
         max_registers: most registers a thread may have: the compile option maxnreg. 0 is no limit; where the device's
             Triton takes none, it is 0.
+        dependent: whether its programs may start before the launch in front of it has ended: the compile option
+            launch_pdl. The kernel waits for that by itself.
     """
 
     kernel: str
@@ -74,12 +77,17 @@ class Launch:
     values: dict[str, int] = field(default_factory=dict)
     exchange_slots: int = 0
     max_registers: int = 0
+    dependent: bool = False
 
     @property
     def options(self) -> dict[str, int]:
         """The compile options, exactly those that the launch passes."""
-        options = {"num_warps": self.num_warps, "num_stages": self.num_stages}
-        return {**options, "maxnreg": self.max_registers} if self.max_registers else options
+        options: dict[str, int] = {"num_warps": self.num_warps, "num_stages": self.num_stages}
+        if self.max_registers:
+            options["maxnreg"] = self.max_registers
+        if self.dependent:
+            options["launch_pdl"] = True
+        return options
 
 
 @dataclass(frozen=True)
@@ -225,7 +233,9 @@ def _packed(problem: _Problem, chosen: Settings) -> list[Launch]:
     chunks = cdiv(longest_body(n_cols, dtype) if parted else n_cols, chosen.block_n)
     if chunks > MOST_CHUNKS:
         raise ValueError(f"block_n is {chosen.block_n}; {n_cols} columns are more than {MOST_CHUNKS} packed chunks")
-    shape = {"CHUNKS": chunks, "BLOCK_N": chosen.block_n, "ALIGN": align(dtype) if parted else 1}
+    pack = 4 // BYTES[dtype]
+    shape = {"CHUNKS": chunks, "BLOCK_N": chosen.block_n, "PACK": pack}
+    shape |= {"PREFETCH": chosen.prefetch if n_cols % pack == 0 else 0, "ALIGN": align(dtype) if parted else 1}
     grid = (problem.n_rows,)
     return [problem.launch("_layer_norm_forward_packed_kernel", grid, chosen, shape, problem.switches)]
 
@@ -365,12 +375,21 @@ BUILDERS: dict[str, Callable[[_Problem, Settings], list[Launch]]] = {
 
 
 def _reduce_launch(problem: _Problem, n_partials: int) -> Launch:
-    n_cols, n_results = problem.n_cols, problem.switches["NEED_DW"] + problem.switches["NEED_DB"]
+    n_cols, device = problem.n_cols, problem.device
+    n_results = problem.switches["NEED_DW"] + problem.switches["NEED_DB"]
+    rows = min(128 if n_partials > 256 else 64, next_power_of_2(n_partials))
     # enough programs to fill the device, each at least one memory sector wide
-    block_n = max(16, min(REDUCE_TILE, next_power_of_2(cdiv(n_cols, 2 * problem.device.n_multiprocessors))))
-    settings = Settings("tile", REDUCE_TILE // block_n, block_n, 8)
+    block_n = max(16, min(REDUCE_TILE // rows, next_power_of_2(cdiv(n_cols, 2 * device.n_multiprocessors))))
+    passes = cdiv(n_partials, rows) if device.unrolls else 0
+    settings = Settings("tile", rows, block_n, 8 if rows > 64 else 4)
+    shape = {
+        **_tile(settings),
+        "PASSES": passes if passes <= MOST_PASSES else 0,
+        "DEPENDENT": device.has_dependent_launches,
+    }
     grid, values = (cdiv(n_cols, block_n), n_results), {"n_partials": n_partials}
-    return problem.launch(_REDUCE, grid, settings, _tile(settings), ["NEED_DW", "NEED_DB"], values)
+    launch = problem.launch(_REDUCE, grid, settings, shape, ["NEED_DW", "NEED_DB"], values)
+    return replace(launch, dependent=device.has_dependent_launches)
 
 
 def _tile(settings: Settings) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class Settings:
             with rows above 1 a program adds dw and db of all rows, so many at a time.
         num_warps, num_stages: compile options; num_warps is in warps of 32 threads and is converted to the device's.
         programs: persistent programs per multiprocessor, where the kernel is persistent.
-        prefetch: tiles that the backward of tiles loads early into registers, 0 to 2; for Triton before 3.0.
+        prefetch: tiles that the backward of tiles loads early into registers, 0 to 2, for Triton before 3.0; of
+            "packed", chunks of w and b that are loaded early, and in what else follows from that (the kernel says it).
         stages: of the loop over rows of "pipelined", "ahead", "pairs" and of the backward of tiles and of "wide". With
             n of them Triton, from 3.0 on, copies the rows of the next n - 1 passes to shared memory meanwhile.
         behind: passes after which the backward of "ahead" collects the sums of a shared row, 0 or 1; forward's are 2.

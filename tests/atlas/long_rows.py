@@ -37,8 +37,7 @@ from liger_kernel.kernels.kinds import KINDS  # noqa: E402
 from liger_kernel.kernels.plan import Launch, Settings, backward_plan, forward_plan  # noqa: E402
 
 ELEMENTS = 1 << 27
-EXPERIMENTS = {"two": "forward_pairs", "held": "forward_held"}  # of long_rows_kernels
-SHARED = 227 * 1024  # bytes of shared memory that the programs of an H200's multiprocessor have
+EXPERIMENTS = {"two": "forward_pairs"}  # of long_rows_kernels
 ROUNDS = 21
 SILENT = 15.0  # seconds without a word of the measuring process: a candidate hangs
 COMPILING = 0.5  # of all seconds, at most
@@ -50,8 +49,7 @@ DRY = os.environ.get("LONG_ROWS_DRY") == "1"  # without a GPU: compile for one, 
 @dataclass(frozen=True)
 class Candidate:
     """One way to launch one problem. `kernel` is "now" for what the plan chooses, a kind for the product's kernels of
-    that kind in these settings, "two" and "held" for those of long_rows_kernels. The block of "held" is what a program
-    has of a row, in four chunks."""
+    that kind in these settings, "two" for that of long_rows_kernels. Of "packed" rows `behind` is the prefetch."""
 
     direction: str
     n_cols: int
@@ -88,8 +86,9 @@ class Candidate:
         if self.kernel not in KINDS:
             return None
         about = {"programs": self.programs, "stages": self.stages, "max_registers": self.registers}
-        behind = self.behind if self.kernel == "ahead" else 0
-        return Settings(self.kernel, 1, self.block, self.warps, behind=behind, **about)
+        if self.kernel in ("ahead", "packed"):
+            about["behind" if self.kernel == "ahead" else "prefetch"] = self.behind
+        return Settings(self.kernel, 1, self.block, self.warps, **about)
 
     def _plan(self, settings: Settings) -> tuple[Launch, ...]:
         plan = forward_plan if self.direction == "forward" else backward_plan
@@ -98,13 +97,11 @@ class Candidate:
     def constexprs(self) -> dict[str, Any]:
         """Of the kernel of long_rows_kernels."""
         split, pack = self.split, 4 // BYTES[self.dtype]
-        part, chunk = self.n_cols // split, next_power_of_2(cdiv(self.block, 4))
+        part = self.n_cols // split
         # two rows a pass: all warps read, and so wait for each other between the rows, which costs fewer registers
         fewest = 32 * self.warps
         made = {"N_COLS": self.n_cols, "SPLIT": split, "PART": part, "BLOCK_N": self.block}
         made |= {"LANES": max(fewest, next_power_of_2(split)), "PACK": pack, "STAGES": self.stages}
-        if self.kernel == "held":
-            return {**made, "BLOCK_N": chunk, "CHUNKS": cdiv(part, chunk), "LANES": 2 * fewest}
         return {**made, "BEHIND": self.behind if split > 1 else 0}
 
     def options(self) -> dict[str, int]:
@@ -115,10 +112,6 @@ class Candidate:
         settings = self.settings()
         if self.kernel == "two" and self.behind != 1:
             return "two rows a pass are one pass behind"
-        if self.kernel == "held" and (self.stages - 1) * self.programs * self.block * BYTES[self.dtype] >= SHARED:
-            return "the next rows take more than the shared memory"
-        if self.kernel == "held" and self.split > 1 and (self.n_cols % self.block or self.stages == 1):
-            return "parts are not even, or nothing is under way while they wait"
         if self.block > next_power_of_2(self.n_cols):
             return "a block holds more than the row"
         if settings:
@@ -143,57 +136,41 @@ def _of(direction: str, sizes: tuple[int, ...], dtype: str, ways: str) -> Iterat
 
 
 WAYS = (
-    # rows held in registers, the next ones in shared memory; in one stage, by as many programs as there are rows
     (
         ("forward", (8192, 12288, 16384), "bf16"),
         """
-        held 16384 8 4 2 0 64
-        held 16384 16 2 2 0 64
-        held 16384 16 2 3 0 64
-        held 8192 4 8 2 0 64
-        held 8192 8 4 2 0 64
-        held 8192 8 4 3 0 64
-        held 8192 8 9999 1 0 64
-        held 16384 8 9999 1 0 80
-        held 16384 16 9999 1 0 40
+        packed 2048 8 1 1 0 64
+        packed 2048 8 1 1 2 64
+        packed 4096 16 1 1 1 40
+        packed 4096 8 1 1 1 80
         """,
     ),
     (
-        ("forward", (24576, 32768, 49152, 65536, 131072), "bf16"),
+        ("forward", (24576, 32768, 40960), "bf16"),
         """
-        held 65536 32 1 2 0 64
-        held 49152 32 1 2 0 64
-        held 49152 32 1 3 0 64
-        held 32768 16 2 2 0 64
-        held 32768 32 1 3 0 64
-        held 24576 16 2 2 0 64
-        held 24576 16 2 3 0 64
-        held 32768 16 9999 1 0 64
-        held 16384 8 4 2 0 64
-        held 16384 8 3 2 0 80
+        packed 4096 16 1 1 1 64
+        packed 4096 16 1 1 2 64
+        packed 8192 32 1 1 1 64
         """,
     ),
-    (("forward", (65536, 131072), "bf16"), "two 8192 4 2 3 1 255"),
-    (("forward", (65536, 131072), "fp16"), "held 32768 16 2 2 0 64"),
+    (("forward", (49152, 65536), "bf16"), "packed 8192 32 1 1 2 64"),
+    (("forward", (65536,), "fp16"), "packed 8192 32 1 1 2 64"),
+    (("forward", (98304, 131072), "bf16"), "two 8192 4 2 3 1 255"),
     (
-        ("forward", (4096, 8192, 12288, 16384, 32768, 65536, 131072), "fp32"),
+        ("forward", (4096, 8192, 12288, 16384, 24576, 32768), "fp32"),
         """
-        held 32768 32 1 2 0 64
-        held 16384 16 2 2 0 64
-        held 16384 32 1 3 0 64
-        held 12288 16 2 2 0 64
-        held 12288 16 2 3 0 64
-        held 8192 8 4 2 0 64
-        held 8192 8 3 2 0 80
-        held 8192 16 2 3 0 64
-        held 4096 4 8 2 0 64
-        held 4096 8 4 3 0 64
+        packed 2048 8 1 1 0 64
+        packed 2048 16 1 1 1 64
+        packed 4096 16 1 1 0 64
+        packed 4096 32 1 1 2 64
+        packed 8192 32 1 1 1 64
         """,
     ),
     # what is now, and its bound
     (("forward", (512, 1024, 2048, 4096, 6144), "bf16"), ""),
+    (("forward", (65536, 131072), "fp32"), ""),
     (("backward", (512, 1024, 2048, 4096, 6144, 8192, 12288, 16384, 32768, 65536, 131072), "bf16"), ""),
-    (("backward", (4096, 12288), "fp32"), ""),
+    (("backward", (4096, 8192, 12288, 16384, 32768, 65536), "fp32"), ""),
 )
 
 

@@ -19,12 +19,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import torch  # noqa: E402
 import triton  # noqa: E402
-import triton.language as tl  # noqa: E402
 
 from atlas.graphs import microseconds  # noqa: E402
 from liger_kernel.kernels.geometry import cdiv  # noqa: E402
 from liger_kernel.kernels.layer_norm import _layer_norm_backward_reduce_kernel  # noqa: E402
-from liger_kernel.kernels.layer_norm_backward import _load_rows  # noqa: E402
 from liger_kernel.kernels.plan import Launch, backward_plan  # noqa: E402
 from liger_kernel.ops.launch import device_properties  # noqa: E402
 
@@ -36,34 +34,19 @@ TILES += ((64, 32, 4), (64, 32, 8), (64, 64, 8))
 Call = Callable[[], object]
 
 
-@triton.jit
-def unrolled(
-    dW_partial, dB_partial, dW, dB, n_partials, N_COLS: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constexpr,
-    PASSES: tl.constexpr,
-):  # fmt: skip
-    """The product's reduction, whose number of passes the compiler knows: it can load all rows before it adds any."""
-    cols = tl.expand_dims(tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N), 0)
-    lanes = tl.full([ROWS], 0, tl.int64) + tl.arange(0, ROWS)
-    partial, result = dW_partial, dW
-    if tl.program_id(1) == 1:
-        partial, result = dB_partial, dB
-    total = _load_rows(partial, lanes, n_partials, cols, N_COLS)
-    for number in tl.static_range(1, PASSES):
-        total += _load_rows(partial, lanes + number * ROWS, n_partials, cols, N_COLS)
-    total = tl.expand_dims(tl.sum(total, axis=0), 0)
-    tl.store(result + cols, total.to(result.dtype.element_ty), mask=cols < N_COLS)
-
-
 def candidates(now: Launch, n_cols: int, tensors: list[torch.Tensor]) -> Iterator[tuple[str, Call]]:
     """(name, call) of what the plan launches, and of each tile, in a loop and unrolled."""
     n_partials, kernel = len(tensors[0]), _layer_norm_backward_reduce_kernel
-    arguments, switches = (*tensors, n_partials), {"NEED_DW": True, "NEED_DB": True}
+    arguments, switches = (*tensors, n_partials), {"DEPENDENT": False, "NEED_DW": True, "NEED_DB": True}
+    options = {name: value for name, value in now.options.items() if name != "launch_pdl"}
     yield "now", functools.partial(kernel[now.grid], *arguments, **now.constexprs, **now.options)
+    alone = {**now.constexprs, "DEPENDENT": False}
+    yield "now, not dependent", functools.partial(kernel[now.grid], *arguments, **alone, **options)
     for columns, rows, warps in TILES:
         grid, name = (cdiv(n_cols, columns), 2), f"{columns}x{rows} w{warps}"
-        tile = {"N_COLS": n_cols, "ROWS": rows, "BLOCK_N": columns, "num_warps": warps}
-        yield name, functools.partial(kernel[grid], *arguments, **tile, **switches)
-        yield f"{name} unrolled", functools.partial(unrolled[grid], *arguments, **tile, PASSES=cdiv(n_partials, rows))
+        tile = {"N_COLS": n_cols, "ROWS": rows, "BLOCK_N": columns, "num_warps": warps, **switches}
+        yield name, functools.partial(kernel[grid], *arguments, **tile, PASSES=0)
+        yield f"{name} unrolled", functools.partial(kernel[grid], *arguments, **tile, PASSES=cdiv(n_partials, rows))
 
 
 def measure(n_cols: int) -> dict[str, float]:

@@ -263,12 +263,11 @@ def test_rows_of_an_odd_length_are_words_only_where_their_ends_lie_apart(device,
 @pytest.mark.parametrize(
     ("kind", "n_cols", "dtype", "named"),
     [
-        ("packed", 4096, "fp32", "4096 columns of fp32 are no words"),
         ("packed", 63, "bf16", "63 columns of bf16 are no words"),
         ("pipelined", 4095, "fp16", "4095 columns of fp16 are no words"),
         ("ahead", 63, "bf16", "63 columns of bf16 are no words"),
         ("pairs", 4095, "bf16", "4095 columns of bf16 are no words"),
-        ("packed", 8192, "bf16", "block_n is 1024; 8192 columns are more than 6 packed chunks"),
+        ("packed", 9216, "fp32", "block_n is 1024; 9216 columns are more than 8 packed chunks"),
         ("ahead", 1024, "bf16", "block_n is 1024; forward shares rows of 1024 columns, in smaller blocks"),
     ],
 )
@@ -277,6 +276,41 @@ def test_settings_of_words_are_refused_where_rows_have_none(kind, n_cols, dtype,
     plan = forward_plan if "forward" in KINDS[kind].directions else backward_plan
     with pytest.raises(ValueError, match=named):
         plan(9, n_cols, dtype, H100, settings=settings)
+
+
+def test_packed_rows_load_ahead_only_what_is_words():
+    settings = launch_plan.Settings("packed", 1, 1024, 4, prefetch=2)
+    for n_cols, dtype, prefetch in ((4096, "bf16", 2), (4098, "bf16", 2), (4097, "bf16", 0), (4097, "fp32", 2)):
+        (launch,) = forward_plan(9, n_cols, dtype, H100, settings=settings)
+        assert launch.constexprs["PREFETCH"] == prefetch, (n_cols, dtype)
+
+
+@pytest.mark.parametrize(
+    ("arch", "triton", "dependent"),
+    [
+        ("cuda:90", "", True),
+        ("cuda:90", "3.4.0", True),
+        ("cuda:90", "3.3.1", False),
+        ("cuda:80", "3.9.0", False),
+        ("hip:gfx942", "3.9.0", False),
+    ],
+)
+def test_the_reduction_is_a_dependent_launch_where_there_is_such_a_one(arch, triton, dependent):
+    *others, reduction = backward_plan(4096, 4096, "bf16", dataclasses.replace(device_of(arch), triton=triton))
+    assert (
+        reduction.constexprs["DEPENDENT"] is dependent
+    )  # the kernel waits for the partial rows, if it can start early
+    assert reduction.options.get("launch_pdl", False) is dependent
+    assert not any("launch_pdl" in launch.options for launch in others)
+
+
+def test_the_reduction_knows_how_many_passes_it_takes_unless_they_are_many():
+    for n_rows, rows, passes in ((3, 4, 1), (100, 64, 2), (132, 64, 3), (1056, 128, 0)):
+        reduction = backward_plan(
+            n_rows, 512, "fp32", H100, settings=launch_plan.Settings("tile", 1, 512, 4, programs=8)
+        )[-1]
+        assert reduction.values == {"n_partials": n_rows}
+        assert (reduction.constexprs["ROWS"], reduction.constexprs["PASSES"]) == (rows, passes)
 
 
 def test_every_kind_has_a_builder_and_nothing_else_has_one():
