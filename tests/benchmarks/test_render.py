@@ -92,8 +92,14 @@ def test_the_page_names_the_peer_that_comes_nearest_in_the_run_with_most_of_them
     fewer = variant(report, "3.9.0", rows=[row("large", "forward", "bf16", 2**13, 16384, OURS, 0.97)])
     outputs = render.Outputs(tmp_path / "p.md", tmp_path / "t.md", tmp_path / "p.svg")
     block = render.summary(runs.ordered([Run(report), Run(fewer)]), outputs)
-    assert "|  | N | goal | 3.6.0 | 3.9.0 | nearest peer, 3.6.0 |" in block
+    commit = report["triton_matrix"]["commit"][:7]
+    assert f"|  | N | goal | 3.6.0 | 3.9.0 | nearest peer, 3.6.0 ({commit}) |" in block
     assert "| forward bf16 | 1024 - 16384 | 0.96 | **0.900** | 0.970 | 0.950 torch (16384) |" in block
+    later = variant(report, rows=[row("large", "forward", "bf16", 2**13, 16384, OURS, 0.98)])
+    later["triton_matrix"] |= {"commit": "f" * 40, "date": "2999-01-01T00:00:00+00:00"}
+    block = render.summary(runs.ordered([Run(report), Run(later)]), outputs)
+    assert f"|  | N | goal | 3.6.0 | nearest peer, 3.6.0 ({commit}) |" in block  # that of a later run with fewer
+    assert "| forward bf16 | 16384 | 0.96 | 0.980 | 0.950 torch (16384) |" in block
 
 
 def test_a_range_that_is_missed_throughout_says_so_without_every_size(report, row):

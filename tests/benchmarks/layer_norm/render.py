@@ -21,7 +21,7 @@ from . import comparisons, conditions, goals, run_tables
 from .markdown import DASH, section
 from .markdown import table as markdown_table
 from .peers import OURS
-from .runs import Run, general_and_tuned, joined, newest, read, same_bench
+from .runs import GENERAL, Run, general_and_tuned, joined, newest, read, same_bench
 
 PART = "results, written by nox -s performance"  # of the page
 SWEEPS = "sweeps"  # among what is drawn, beside the GPUs
@@ -108,10 +108,11 @@ def summary(runs: Sequence[Run], outputs: Outputs) -> str:
     if not full:
         raise ValueError(f"the page is {outputs.page}, but none of the files has a timed table of rows for it")
     first = full[0].gpu
-    now = newest([run for run in full if run.gpu == first])
+    of_gpu = [run for run in full if run.gpu == first]
+    now, met = newest(of_gpu), max(of_gpu, key=lambda run: (run.settings != GENERAL, len(run.peers), run.about["date"]))
     when = ", ".join(f"{run.triton} {run.about['date'][:10]} ({str(run.about['commit'])[:7]})" for run in now)
     drawn = _image(first, outputs.plot, outputs.page, [first])
-    return "\n\n".join([_lowest_shares(now, by_triton=True), f"Timed: {when}.", drawn])
+    return "\n\n".join([_lowest_shares(now, met), f"Timed: {when}.", drawn])
 
 
 def document(runs: Sequence[Run], outputs: Optional[Outputs] = None) -> str:
@@ -193,19 +194,18 @@ def _by_gpu(runs: Sequence[Run]) -> list[list[Run]]:
     return list(found.values())
 
 
-def _lowest_shares(runs: Sequence[Run], by_triton: bool = False) -> str:
+def _lowest_shares(runs: Sequence[Run], met: Optional[Run] = None) -> str:
     """The lowest share of each range of N on one GPU, one column a run; beside the goals, if they are set for it.
 
     Args:
-        by_triton: the runs differ by Triton alone; at which N a goal was missed is left to the other tables, and the
-            peer that comes nearest stands beside.
+        met: the run whose nearest peers stand beside; the others then differ by Triton alone, and at which N a goal was
+            missed is left to the other tables.
     """
-    gpu, named = runs[0].gpu, not by_triton
+    gpu, named = runs[0].gpu, met is None
     aimed = goals.shares(gpu)
-    rows = [["", "N", "goal", *(run.triton if by_triton else run.column for run in runs)]]
-    met = max(runs, key=lambda run: len(run.peers)) if by_triton else None
+    rows = [["", "N", "goal", *(run.column if named else run.triton for run in runs)]]
     if met:
-        rows[0].append(f"nearest peer, {met.triton}")
+        rows[0].append(f"nearest peer, {met.triton} ({str(met.about['commit'])[:7]})")
     for (direction, dtype), ranges in (aimed or next(iter(goals.GPUS.values()))).items():
         by_run = [run.shares(direction, dtype) for run in runs]
         previous = 0
