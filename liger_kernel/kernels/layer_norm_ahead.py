@@ -28,10 +28,8 @@ import triton.language as tl
 from .ends import body_start, end_columns, head_and_body
 from .exchange import collect, peek, publish
 from .loops import pipelined, with_loops
-from .packed import as_words, half, half_after, hold, kept, pack_halves, zero_after
-from .sums import SAMPLE, add_two, sum_both
-
-# lint: allow not-interpreted (the plan lets no interpreter share rows: whole ones reach no inline assembly there)
+from .packed import SAMPLE, as_words, half, half_after, hold, kept, pack_halves, zero_after
+from .sums import add_two, sum_both
 
 
 @triton.jit

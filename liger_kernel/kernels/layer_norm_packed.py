@@ -11,8 +11,8 @@ import triton
 import triton.language as tl
 
 from .ends import body_start, end_columns, head_and_body
-from .packed import as_words, half, load_halves, not_before, pack_halves, zero_unless_nan
-from .sums import SAMPLE, add_two, sum_both
+from .packed import SAMPLE, as_words, half, load_halves, not_before, pack_halves, zero_unless_nan
+from .sums import add_two, sum_both
 
 
 @triton.jit

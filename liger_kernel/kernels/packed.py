@@ -19,6 +19,8 @@ import triton.language as tl
 # an interpreter runs no inline PTX
 # lint: allow not-interpreted (the plan packs no row where Triton 2 interprets)
 INTERPRETED = tl.constexpr(os.environ.get("TRITON_INTERPRET", "0") == "1")
+# lint: allow not-interpreted (the same)
+SAMPLE = tl.constexpr(32)  # words at the start of a row about whose mean both its sums are taken
 
 
 @triton.jit

@@ -3,8 +3,6 @@
 import triton
 import triton.language as tl
 
-SAMPLE = tl.constexpr(32)  # words at the start of a row about whose mean sums are taken
-
 
 @triton.jit
 def add_two(a0, a1, b0, b1):

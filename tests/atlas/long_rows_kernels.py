@@ -6,10 +6,8 @@ import triton.language as tl
 
 from liger_kernel.kernels.exchange import collect, peek, publish
 from liger_kernel.kernels.loops import pipelined, with_loops
-from liger_kernel.kernels.packed import as_words, half, half_after, hold, kept, pack_halves
-from liger_kernel.kernels.sums import SAMPLE, sum_four
-
-# lint: allow not-interpreted (no interpreter runs the kernel of this file)
+from liger_kernel.kernels.packed import SAMPLE, as_words, half, half_after, hold, kept, pack_halves
+from liger_kernel.kernels.sums import sum_four
 
 
 @triton.jit
