@@ -266,13 +266,13 @@ def _add_partials(
 ):  # fmt: skip
     lanes = first + tl.arange(0, ROWS)
     total = _load_rows(partial, lanes, n_partials, cols, N_COLS)
-    if PASSES > 0:
+    if PASSES == 0:
+        for start in range(ROWS, n_partials, ROWS):
+            total += _load_rows(partial, lanes + start, n_partials, cols, N_COLS)
+    elif PASSES > 1:
         # the compiler, which knows how many there are, has all rows on the way before it adds any
         for number in tl.static_range(1, PASSES):
             total += _load_rows(partial, lanes + number * ROWS, n_partials, cols, N_COLS)
-    else:
-        for start in range(ROWS, n_partials, ROWS):
-            total += _load_rows(partial, lanes + start, n_partials, cols, N_COLS)
     total = tl.expand_dims(tl.sum(total, axis=0), 0)
     tl.store(result + cols, total.to(result.dtype.element_ty), mask=cols < N_COLS)
 

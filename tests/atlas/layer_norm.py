@@ -26,8 +26,10 @@ PRODUCTS = {
 DTYPES = ("fp32", "bf16")
 OLDEST = "2.3.1"  # what the plan decides otherwise for it is compiled too, with every release
 # The configurations that are computed too, on the target that the harness asks for: few rows, since a row is as good as
-# another, where the plan cuts few rows up as it does N_ROWS.
+# another, where the plan cuts few rows up as it does N_ROWS. The reduction, which it does not, has configurations of
+# its own for that, which wait for no launch before them: no interpreter does.
 COMPUTED_ON, COMPUTED_ROWS = "cuda:90", 8
+REDUCTION = "_layer_norm_backward_reduce_kernel"
 COMPUTED_SIZES = (512, 1000, 1023, 2560, 4096, 8191, 8192, 12288, 16384)
 
 
@@ -52,20 +54,26 @@ def configurations(target_names: list[str]) -> list[dict[str, Any]]:
             if key not in result and not (triton and unlimited in without_limits):
                 without_limits.add(unlimited)
                 result[key] = configuration(launch, n_cols, dtype, target, triton)
-        for n_cols, launch in _computed(target):
-            entry = result.get(_settings(launch, target, n_cols))
+        for n_cols, dtype, launch in _computed(target):
+            key = _settings(launch, target, n_cols)
+            if launch.kernel == REDUCTION and key not in result:
+                result[key] = configuration(launch, n_cols, dtype, target, part=f"{COMPUTED_ROWS} rows")
+            entry = result.get(key)
             if entry and entry["constexprs"] == dict(launch.constexprs):  # else it is named after another length
                 entry.update(grid=list(launch.grid), values=values_of(launch, n_cols))
     return list(result.values())
 
 
-def _computed(target: str) -> Iterator[tuple[int, Launch]]:
-    """(row length, launch) of those that are computed as well."""
+def _computed(target: str) -> Iterator[tuple[int, str, Launch]]:
+    """(row length, dtype, launch) of those that are computed as well."""
     for n_cols in COMPUTED_SIZES if target == COMPUTED_ON else ():
         for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
             for plan in (forward_plan, backward_plan):
                 for launch in plan(COMPUTED_ROWS, n_cols, dtype, device_of(target)):
-                    yield n_cols, launch
+                    if launch.dependent:
+                        alone = {**launch.constexprs, "DEPENDENT": False}
+                        launch = dataclasses.replace(launch, dependent=False, constexprs=alone)
+                    yield n_cols, dtype, launch
 
 
 def values_of(launch: Launch, n_cols: int, n_rows: int = COMPUTED_ROWS) -> dict[str, Any]:
@@ -120,15 +128,18 @@ def _planned(device: DeviceProperties, n_rows: int, n_cols: int) -> Iterator[tup
                 yield dtype, launch
 
 
-def configuration(launch: Launch, n_cols: int, dtype: str, target: str, triton: str = "") -> dict[str, Any]:
-    """The launch as the atlas takes it; its rows are a multiple of 16, as N_ROWS is."""
+def configuration(
+    launch: Launch, n_cols: int, dtype: str, target: str, triton: str = "", part: str = ""
+) -> dict[str, Any]:
+    """The launch as the atlas takes it; its rows are a multiple of 16, as N_ROWS is. `part` goes into its label."""
     values = {"n_rows": N_ROWS, "n_cols": n_cols, **launch.values}
     wanted = [name[5:].lower() for name in ("NEED_DX", "NEED_DW", "NEED_DB") if launch.constexprs.get(name)]
-    two = "wide" in launch.kernel and 0 < len(wanted) < 3  # launches of one kernel
-    part = "," + " ".join(wanted) if two else ""
+    if "wide" in launch.kernel and 0 < len(wanted) < 3:  # two launches of one kernel
+        part = " ".join(wanted)
+    about = [f"n_cols={n_cols}", dtype, part, f"as for {triton}" if triton else ""]
     return {
         "kernel": f"{KERNELS}:{launch.kernel}",
-        "label": f"{launch.kernel}[n_cols={n_cols},{dtype}{part}{',as for ' + triton if triton else ''}]",
+        "label": f"{launch.kernel}[{','.join(filter(None, about))}]",
         "target": target,
         "args": dict(launch.args),
         "constexprs": dict(launch.constexprs),

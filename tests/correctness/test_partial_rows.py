@@ -14,7 +14,7 @@ N_COLS = 37  # ends within the third block of 16
 @pytest.mark.parametrize("wanted", ["dw", "db", "both"])
 @pytest.mark.parametrize(("n_partials", "passes"), [(1, 1), (4, 1), (5, 2), (11, 3), (12, 3), (11, 0), (12, 0), (3, 0)])
 def test_every_partial_row_is_added_once(n_partials, passes, wanted, device):
-    if passes and device == "cpu" and compare_version("triton", operator.lt, "3.0"):
+    if passes > 1 and device == "cpu" and compare_version("triton", operator.lt, "3.0"):
         pytest.skip("a static_range ends at no constexpr in the interpreter of Triton 2: run with 3.0 or on a GPU")
     # whole numbers, of which any order gives the same sum
     partials = torch.arange(2 * n_partials * N_COLS, dtype=torch.float32, device=device).view(2, n_partials, N_COLS)
