@@ -29,7 +29,7 @@ from .ends import body_start, end_columns, head_and_body
 from .exchange import collect, peek, publish
 from .loops import pipelined, with_loops
 from .packed import SAMPLE, as_words, half, half_after, hold, kept, pack_halves, zero_after
-from .sums import add_two, sum_both
+from .sums import add_two, sum_both, variance_about
 
 
 @triton.jit
@@ -184,10 +184,8 @@ def _layer_norm_forward_ahead_kernel(
             squares += ends_squares
         publish(Exchange + following.to(tl.int64) * SPLIT + part, total, squares, following < n_rows)
         total, squares = collect(words, slots, lanes, SPLIT)
-        offset = total * (1.0 / N_COLS)
-        variance = tl.maximum(squares * (1.0 / N_COLS) - offset * offset, 0.0)
-        rstd = 1 / tl.sqrt(variance + eps)
-        mean = origin_older + offset
+        rstd = 1 / tl.sqrt(variance_about(total, squares, N_COLS) + eps)
+        mean = origin_older + total * (1.0 / N_COLS)
         if ALIGN > 1:
             ends = ends_older
             ends_older = kept(ends_held)

@@ -12,7 +12,7 @@ import triton.language as tl
 
 from .ends import body_start, end_columns, head_and_body
 from .packed import SAMPLE, as_words, half, load_halves, not_before, pack_halves, zero_unless_nan
-from .sums import add_two, sum_both
+from .sums import add_two, sum_both, variance_about
 
 
 @triton.jit
@@ -255,9 +255,9 @@ def _layer_norm_forward_packed_kernel(
         if ALIGN > 1:
             total += ends_sum
             squares += ends_squares
-        offset = total / N_COLS
+        offset = total * (1.0 / N_COLS)
         mean = tl.zeros([1, 1], tl.float32) + (origin + offset)
-        row_rstd = 1 / tl.sqrt(tl.zeros([1], tl.float32) + tl.maximum(squares / N_COLS - offset * offset, 0.0) + eps)
+        row_rstd = 1 / tl.sqrt(tl.zeros([1], tl.float32) + variance_about(total, squares, N_COLS) + eps)
     else:
         total = _add_sum(total, x0, origin, cols, row_words, X, 0, CHUNKS, block, PACK)
         total = _add_sum(total, x1, origin, cols, row_words, X, 1, CHUNKS, block, PACK)

@@ -17,6 +17,14 @@ def add_three(a0, a1, a2, b0, b1, b2):
 
 
 @triton.jit
+def variance_about(total, squares, N_COLS: tl.constexpr):
+    """The variance out of both sums of a row about one number; NaN where they are, as rows with an infinity have it."""
+    offset = total * (1.0 / N_COLS)
+    variance = squares * (1.0 / N_COLS) - offset * offset
+    return tl.where(variance < 0.0, 0.0, variance)  # a maximum would be 0 of NaN
+
+
+@triton.jit
 def sum_all(tile):
     """The sum of a tile of two dimensions, as a scalar; the first dimension lies within threads."""
     return tl.sum(tl.sum(tile, axis=0), axis=0)

@@ -7,7 +7,7 @@ import triton.language as tl
 from liger_kernel.kernels.exchange import collect, peek, publish
 from liger_kernel.kernels.loops import pipelined, with_loops
 from liger_kernel.kernels.packed import SAMPLE, as_words, half, half_after, hold, kept, pack_halves
-from liger_kernel.kernels.sums import sum_four
+from liger_kernel.kernels.sums import sum_four, variance_about
 
 
 @triton.jit
@@ -28,10 +28,8 @@ def _finish_forward(
     x, origin, total, squares, w_first, w_second, b_first, b_second, X, W, B, Y, Mean, RSTD, row, there, eps, part,
     cols, mask, inside, N_COLS: tl.constexpr,
 ):  # fmt: skip
-    offset = total * (1.0 / N_COLS)
-    variance = tl.maximum(squares * (1.0 / N_COLS) - offset * offset, 0.0)
-    rstd = 1 / tl.sqrt(variance + eps)
-    mean = origin + offset
+    rstd = 1 / tl.sqrt(variance_about(total, squares, N_COLS) + eps)
+    mean = origin + total * (1.0 / N_COLS)
     tl.store(Mean + row, mean, mask=(part == 0) & there)
     tl.store(RSTD + row, rstd, mask=(part == 0) & there)
     zero = (rstd < 0.0).to(tl.int32)

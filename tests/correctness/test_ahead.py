@@ -223,6 +223,26 @@ def test_forward_of_shared_rows_whose_sums_are_there(n_cols, dtype, sums_are_the
     assert_close(values["Y"], wanted, max(1e-6 + mean * 2**-24, torch.finfo(dtype).eps))
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_not_finite_makes_nan_of_its_shared_row_alone(value, sums_are_there):
+    x, w, b, _ = problem(9, 64)
+    settings = replace(FORWARD, block_n=32, num_warps=1)
+    (launch,) = forward_plan(9, 64, "fp32", few(64, settings), settings=settings)
+    results = []
+    for changed in (0.0, value):
+        given = x.clone()
+        given[4, 17] += changed
+        values = {"X": given, "W": w, "B": b, "Y": torch.empty_like(x), "n_rows": 9, "eps": 1e-6}
+        values |= {name: torch.full((3 * 9,), float("nan"))[2 * 9 :] for name in ("Mean", "RSTD")}
+        launch_twice(launch, values)
+        results.append(values["Y"])
+    clean, got = results
+    assert got[4].isnan().all()
+    others = torch.arange(9) != 4
+    assert torch.equal(got[others], clean[others])
+
+
 NAMES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 
 
