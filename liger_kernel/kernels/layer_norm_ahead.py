@@ -28,7 +28,7 @@ import triton.language as tl
 from .ends import body_start, end_columns, head_and_body
 from .exchange import collect, peek, publish
 from .loops import pipelined, with_loops
-from .packed import SAMPLE, as_words, half, half_after, hold, kept, pack_halves, zero_after
+from .packed import SAMPLE, as_words, half, half_after, hold, kept, mean_of_sample, pack_halves, zero_after
 from .sums import add_two, sum_both, variance_about
 
 
@@ -163,8 +163,8 @@ def _layer_norm_forward_ahead_kernel(
         row = following - 2 * n_groups
         slots = Exchange + tl.maximum(row, group).to(tl.int64) * SPLIT
         words = peek(slots, lanes, SPLIT)
+        origin = mean_of_sample(sample, X, PACK)
         if PACK == 2:
-            origin = tl.sum(half(sample, X, 0) + half(sample, X, 1), axis=0) / (2 * SAMPLE)
             first = half(x_next, X, 0) - origin
             second = half(x_next, X, 1) - origin
             if not whole:
@@ -172,7 +172,6 @@ def _layer_norm_forward_ahead_kernel(
                 second = tl.where(mask, second, 0.0)
             total, squares = sum_both(first + second, first * first + second * second)
         else:
-            origin = tl.sum(sample, axis=0) / SAMPLE
             first = x_next - origin
             if not whole:
                 first = tl.where(mask, first, 0.0)

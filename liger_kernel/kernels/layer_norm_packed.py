@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 
 from .ends import body_start, end_columns, head_and_body
-from .packed import SAMPLE, as_words, half, load_halves, not_before, pack_halves, zero_unless_nan
+from .packed import SAMPLE, as_words, half, load_halves, mean_of_sample, not_before, pack_halves, zero_unless_nan
 from .sums import add_two, sum_both, variance_about
 
 
@@ -32,21 +32,28 @@ def _load_chunk(
 
 
 @triton.jit
+def _add(total, each, cols, row_words, CHUNK: tl.constexpr, block: tl.constexpr):
+    """total and, where the row has a word, its number of a chunk; there is no total before chunk 0."""
+    each = tl.where(cols + CHUNK * block < row_words, each, 0.0)
+    if CHUNK == 0:
+        total = each
+    else:
+        total += each
+    return total
+
+
+@triton.jit
 def _add_sum(
     total, words, origin, cols, row_words, pointer, CHUNK: tl.constexpr, CHUNKS: tl.constexpr, block: tl.constexpr,
     PACK: tl.constexpr,
 ):  # fmt: skip
-    """total, and of each word of a chunk element - origin, in fp32; chunk 0 is the total that there was none before."""
+    """total, and of each word of a chunk that the row has element - origin, in fp32."""
     if CHUNK < CHUNKS:
         if PACK == 2:
-            added = (half(words, pointer, 0) - origin) + (half(words, pointer, 1) - origin)
+            each = (half(words, pointer, 0) - origin) + (half(words, pointer, 1) - origin)
         else:
-            added = words - origin
-        added = tl.where(cols + CHUNK * block < row_words, added, 0.0)
-        if CHUNK == 0:
-            total = added
-        else:
-            total += added
+            each = words - origin
+        total = _add(total, each, cols, row_words, CHUNK, block)
     return total
 
 
@@ -60,14 +67,10 @@ def _add_squares(
         if PACK == 2:
             first = half(words, pointer, 0) - origin
             second = half(words, pointer, 1) - origin
-            added = first * first + second * second
+            each = first * first + second * second
         else:
-            added = (words - origin) * (words - origin)
-        added = tl.where(cols + CHUNK * block < row_words, added, 0.0)
-        if CHUNK == 0:
-            total = added
-        else:
-            total += added
+            each = (words - origin) * (words - origin)
+        total = _add(total, each, cols, row_words, CHUNK, block)
     return total
 
 
@@ -82,24 +85,38 @@ def _add_both(
 
 
 @triton.jit
-def _load_parameter(vector, cols, mask, PACK: tl.constexpr, THERE: tl.constexpr):
-    """Words of w or b; where there are none, anything."""
-    if THERE:
-        words = tl.load(as_words(vector, PACK) + cols, mask=mask, other=0)
-    else:
-        words = cols
-    return words
-
-
-@triton.jit
 def _load_parameters(
     W, B, cols, row_words, CHUNK: tl.constexpr, CHUNKS: tl.constexpr, block: tl.constexpr, PACK: tl.constexpr,
     HAS_W: tl.constexpr, HAS_B: tl.constexpr,
 ):  # fmt: skip
+    """Words of w and b of a chunk; where there are none, anything."""
     at = cols + CHUNK * block
-    w = _load_parameter(W, at, at < row_words, PACK, HAS_W and CHUNK < CHUNKS)
-    b = _load_parameter(B, at, at < row_words, PACK, HAS_B and CHUNK < CHUNKS)
+    w = cols
+    b = cols
+    if HAS_W and CHUNK < CHUNKS:
+        w = tl.load(as_words(W, PACK) + at, mask=at < row_words, other=0)
+    if HAS_B and CHUNK < CHUNKS:
+        b = tl.load(as_words(B, PACK) + at, mask=at < row_words, other=0)
     return w, b
+
+
+@triton.jit
+def _halves(held, vector, cols, mask, PREFETCH: tl.constexpr, WORDS: tl.constexpr):
+    """Both halves of w or b, out of the words that were loaded ahead, or loaded now."""
+    if PREFETCH > 0:
+        first = half(held, vector, 0)
+        second = half(held, vector, 1)
+    else:
+        first, second = load_halves(vector, cols, mask, WORDS)
+    return first, second
+
+
+@triton.jit
+def _elements(held, vector, cols, mask, PREFETCH: tl.constexpr):
+    """As `_halves`, where a word is one element."""
+    if PREFETCH == 0:
+        held = tl.load(vector + cols, mask=mask, other=0.0)
+    return held.to(tl.float32)
 
 
 @triton.jit
@@ -121,32 +138,20 @@ def _store_chunk(
             first = (half(words, Y, 0) - mean) * rstd
             second = (half(words, Y, 1) - mean) * rstd
             if HAS_W:
-                if PREFETCH > 0:
-                    w_first = half(w, W, 0)
-                    w_second = half(w, W, 1)
-                else:
-                    w_first, w_second = load_halves(W, at, mask, WORDS)
+                w_first, w_second = _halves(w, W, at, mask, PREFETCH, WORDS)
                 first = first * w_first
                 second = second * w_second
             if HAS_B:
-                if PREFETCH > 0:
-                    b_first = half(b, B, 0)
-                    b_second = half(b, B, 1)
-                else:
-                    b_first, b_second = load_halves(B, at, mask, WORDS)
+                b_first, b_second = _halves(b, B, at, mask, PREFETCH, WORDS)
                 first = first + b_first
                 second = second + b_second
             y = pack_halves(first, second, Y)
         else:
             y = (words - mean) * rstd
             if HAS_W:
-                if PREFETCH == 0:
-                    w = tl.load(W + at, mask=mask, other=0.0)
-                y = y * w.to(tl.float32)
+                y = y * _elements(w, W, at, mask, PREFETCH)
             if HAS_B:
-                if PREFETCH == 0:
-                    b = tl.load(B + at, mask=mask, other=0.0)
-                y = y + b.to(tl.float32)
+                y = y + _elements(b, B, at, mask, PREFETCH)
         tl.store(y_words + at, y, mask=mask)
         if PREFETCH > 1:
             w = w_next
@@ -228,12 +233,10 @@ def _layer_norm_forward_packed_kernel(
     if PREFETCH > 1:
         w_next, b_next = _load_parameters(W, B, cols, row_words, 1, CHUNKS, block, PACK, HAS_W, HAS_B)
     # what the sums are taken about, so that a mean far from zero costs them no digits
-    if PREFETCH == 0:
-        origin = tl.load(X + rows * N_COLS).to(tl.float32)
-    elif PACK == 2:
-        origin = tl.sum(half(sample, X, 0) + half(sample, X, 1), axis=0) / (2 * SAMPLE)
+    if PREFETCH > 0:
+        origin = mean_of_sample(sample, X, PACK)
     else:
-        origin = tl.sum(sample, axis=0) / SAMPLE
+        origin = tl.load(X + rows * N_COLS).to(tl.float32)
     if ALIGN > 1:
         ends = tl.load(X + (row * N_COLS + end_cols), mask=end_mask, other=0.0).to(tl.float32)
         if PREFETCH > 0:

@@ -94,6 +94,16 @@ def half(words, pointer, HALF: tl.constexpr):
 
 
 @triton.jit
+def mean_of_sample(words, pointer, PACK: tl.constexpr):
+    """The mean of the elements of SAMPLE words, which both sums of their row are then taken about."""
+    if PACK == 2:
+        mean = tl.sum(half(words, pointer, 0) + half(words, pointer, 1), axis=0) / (2 * SAMPLE)
+    else:
+        mean = tl.sum(words, axis=0) / SAMPLE
+    return mean
+
+
+@triton.jit
 def pack_halves(first, second, pointer):
     """Words of two elements in fp32, rounded to what `pointer` points to.
 

@@ -64,8 +64,6 @@ class Launch:
         exchange_slots: 64-bit words of zero that the argument `Exchange` must point to.
         max_registers: most registers a thread may have: the compile option maxnreg. 0 is no limit; where the device's
             Triton takes none, it is 0.
-        dependent: whether its programs may start before the launch in front of it has ended: the compile option
-            launch_pdl. The kernel waits for that by itself.
     """
 
     kernel: str
@@ -77,15 +75,18 @@ class Launch:
     values: dict[str, int] = field(default_factory=dict)
     exchange_slots: int = 0
     max_registers: int = 0
-    dependent: bool = False
 
     @property
     def options(self) -> dict[str, int]:
-        """The compile options, exactly those that the launch passes."""
+        """The compile options, exactly those that the launch passes.
+
+        A kernel that is DEPENDENT waits by itself for the launch in front of it, so that its programs may start before
+        that has ended: launch_pdl.
+        """
         options: dict[str, int] = {"num_warps": self.num_warps, "num_stages": self.num_stages}
         if self.max_registers:
             options["maxnreg"] = self.max_registers
-        if self.dependent:
+        if self.constexprs.get("DEPENDENT"):
             options["launch_pdl"] = True
         return options
 
@@ -388,8 +389,7 @@ def _reduce_launch(problem: _Problem, n_partials: int) -> Launch:
         "DEPENDENT": device.has_dependent_launches,
     }
     grid, values = (cdiv(n_cols, block_n), n_results), {"n_partials": n_partials}
-    launch = problem.launch(_REDUCE, grid, settings, shape, ["NEED_DW", "NEED_DB"], values)
-    return replace(launch, dependent=device.has_dependent_launches)
+    return problem.launch(_REDUCE, grid, settings, shape, ["NEED_DW", "NEED_DB"], values)
 
 
 def _tile(settings: Settings) -> dict[str, Any]:

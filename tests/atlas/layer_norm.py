@@ -70,9 +70,8 @@ def _computed(target: str) -> Iterator[tuple[int, str, Launch]]:
         for dtype in DTYPES if n_cols & (n_cols - 1) == 0 else ("bf16",):
             for plan in (forward_plan, backward_plan):
                 for launch in plan(COMPUTED_ROWS, n_cols, dtype, device_of(target)):
-                    if launch.dependent:
-                        alone = {**launch.constexprs, "DEPENDENT": False}
-                        launch = dataclasses.replace(launch, dependent=False, constexprs=alone)
+                    if launch.kernel == REDUCTION:
+                        launch = dataclasses.replace(launch, constexprs={**launch.constexprs, "DEPENDENT": False})
                     yield n_cols, dtype, launch
 
 

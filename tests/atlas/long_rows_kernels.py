@@ -6,13 +6,8 @@ import triton.language as tl
 
 from liger_kernel.kernels.exchange import collect, peek, publish
 from liger_kernel.kernels.loops import pipelined, with_loops
-from liger_kernel.kernels.packed import SAMPLE, as_words, half, half_after, hold, kept, pack_halves
+from liger_kernel.kernels.packed import SAMPLE, as_words, half, half_after, hold, kept, mean_of_sample, pack_halves
 from liger_kernel.kernels.sums import sum_four, variance_about
-
-
-@triton.jit
-def _origin(words, X):
-    return tl.sum(half(words, X, 0) + half(words, X, 1), axis=0) / (2 * SAMPLE)
 
 
 @triton.jit
@@ -98,8 +93,8 @@ def forward_pairs(
         slots_b = Exchange + tl.where((old_b >= 0) & (old_b < n_rows), old_b, group).to(tl.int64) * SPLIT
         words_a = peek(slots_a, lanes, SPLIT)
         words_b = peek(slots_b, lanes, SPLIT)
-        origin_0 = _origin(sample_0, X)
-        origin_1 = _origin(sample_1, X)
+        origin_0 = mean_of_sample(sample_0, X, 2)
+        origin_1 = mean_of_sample(sample_1, X, 2)
         x_00 = _about(x_0, origin_0, mask, X, 0, whole)
         x_01 = _about(x_0, origin_0, mask, X, 1, whole)
         x_10 = _about(x_1, origin_1, mask, X, 0, whole)

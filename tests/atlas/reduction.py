@@ -8,6 +8,7 @@ rows and add them, less those that only write them: medians of 9. Results are he
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import json
 import sys
@@ -38,10 +39,9 @@ def candidates(now: Launch, n_cols: int, tensors: list[torch.Tensor]) -> Iterato
     """(name, call) of what the plan launches, and of each tile, in a loop and unrolled."""
     n_partials, kernel = len(tensors[0]), _layer_norm_backward_reduce_kernel
     arguments, switches = (*tensors, n_partials), {"DEPENDENT": False, "NEED_DW": True, "NEED_DB": True}
-    options = {name: value for name, value in now.options.items() if name != "launch_pdl"}
-    yield "now", functools.partial(kernel[now.grid], *arguments, **now.constexprs, **now.options)
-    alone = {**now.constexprs, "DEPENDENT": False}
-    yield "now, not dependent", functools.partial(kernel[now.grid], *arguments, **alone, **options)
+    alone = dataclasses.replace(now, constexprs={**now.constexprs, "DEPENDENT": False})
+    for name, launch in (("now", now), ("now, not dependent", alone)):
+        yield name, functools.partial(kernel[launch.grid], *arguments, **launch.constexprs, **launch.options)
     for columns, rows, warps in TILES:
         grid, name = (cdiv(n_cols, columns), 2), f"{columns}x{rows} w{warps}"
         tile = {"N_COLS": n_cols, "ROWS": rows, "BLOCK_N": columns, "num_warps": warps, **switches}
