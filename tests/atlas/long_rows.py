@@ -49,7 +49,8 @@ DRY = os.environ.get("LONG_ROWS_DRY") == "1"  # without a GPU: compile for one, 
 @dataclass(frozen=True)
 class Candidate:
     """One way to launch one problem. `kernel` is "now" for what the plan chooses, a kind for the product's kernels of
-    that kind in these settings, "two" for that of long_rows_kernels. Of "packed" rows `behind` is the prefetch."""
+    that kind in these settings, "two" for that of long_rows_kernels. `behind` is the prefetch of "packed", and the rows
+    of "tile"."""
 
     direction: str
     n_cols: int
@@ -88,7 +89,8 @@ class Candidate:
         about = {"programs": self.programs, "stages": self.stages, "max_registers": self.registers}
         if self.kernel in ("ahead", "packed"):
             about["behind" if self.kernel == "ahead" else "prefetch"] = self.behind
-        return Settings(self.kernel, 1, self.block, self.warps, **about)
+        rows = max(1, self.behind) if self.kernel == "tile" else 1
+        return Settings(self.kernel, rows, self.block, self.warps, **about)
 
     def _plan(self, settings: Settings) -> tuple[Launch, ...]:
         plan = forward_plan if self.direction == "forward" else backward_plan
@@ -137,63 +139,185 @@ def _of(direction: str, sizes: tuple[int, ...], dtype: str, ways: str) -> Iterat
 
 WAYS = (
     (
-        ("forward", (8192, 12288, 16384), "bf16"),
+        ("forward", (640, 768, 896), "bf16"),
+        """
+        tile 1024 1 1 1 1 0
+        tile 1024 1 1 1 2 0
+        tile 1024 2 1 1 1 0
+        tile 1024 2 1 1 2 0
+        tile 1024 2 1 1 4 0
+        packed 256 1 1 1 0 0
+        packed 512 1 1 1 0 0
+        packed 512 2 1 1 0 0
+        """,
+    ),
+    (
+        ("forward", (1280, 1536, 1600, 1792), "bf16"),
+        """
+        tile 2048 2 1 1 1 0
+        tile 2048 1 1 1 1 0
+        tile 2048 2 1 1 2 0
+        tile 2048 4 1 1 2 0
+        packed 256 1 1 1 0 0
+        packed 512 1 1 1 0 0
+        packed 512 2 1 1 0 0
+        """,
+    ),
+    (
+        ("forward", (2304, 2560, 2816, 3328, 3584, 3840), "bf16"),
+        """
+        tile 4096 4 1 1 1 0
+        tile 4096 2 1 1 1 0
+        packed 512 2 1 1 0 0
+        packed 512 2 1 1 0 64
+        packed 1024 2 1 1 0 0
+        packed 1024 4 1 1 0 64
+        packed 2048 4 1 1 0 64
+        """,
+    ),
+    (
+        ("forward", (4608, 5632, 6656, 7168, 7680), "bf16"),
+        """
+        packed 1024 4 1 1 0 64
+        packed 1024 8 1 1 0 0
+        packed 2048 4 1 1 0 64
+        packed 2048 8 1 1 0 64
+        """,
+    ),
+    (
+        ("forward", (9216, 10240, 11264, 14336), "bf16"),
         """
         packed 2048 8 1 1 0 64
-        packed 2048 8 1 1 2 64
-        packed 4096 16 1 1 1 40
+        packed 4096 8 1 1 0 64
+        packed 8192 16 1 1 0 40
+        packed 4096 16 1 1 0 40
         packed 4096 8 1 1 1 80
         """,
     ),
     (
-        ("forward", (24576, 32768, 40960), "bf16"),
+        ("forward", (18432, 20480, 28672, 36864), "bf16"),
         """
+        packed 4096 16 1 1 0 64
         packed 4096 16 1 1 1 64
-        packed 4096 16 1 1 2 64
-        packed 8192 32 1 1 1 64
         """,
     ),
-    (("forward", (49152, 65536), "bf16"), "packed 8192 32 1 1 2 64"),
-    (("forward", (65536,), "fp16"), "packed 8192 32 1 1 2 64"),
-    (("forward", (98304, 131072), "bf16"), "two 8192 4 2 3 1 255"),
     (
-        ("forward", (4096, 8192, 12288, 16384, 24576, 32768), "fp32"),
+        ("forward", (640, 768, 896), "fp32"),
+        """
+        tile 1024 4 1 1 1 0
+        tile 1024 2 1 1 1 0
+        packed 256 2 1 1 0 0
+        """,
+    ),
+    (
+        ("forward", (1280, 1536, 1600, 1792), "fp32"),
+        """
+        tile 2048 4 1 1 1 0
+        tile 2048 8 1 1 1 0
+        packed 512 4 1 1 0 0
+        packed 1024 8 1 1 0 64
+        """,
+    ),
+    (
+        ("forward", (2304, 2816, 3328, 3840), "fp32"),
+        """
+        packed 1024 8 1 1 0 64
+        packed 2048 8 1 1 0 64
+        packed 512 4 1 1 0 0
+        """,
+    ),
+    (
+        ("forward", (4608, 5632, 6656, 7168, 9216, 11264, 14336), "fp32"),
         """
         packed 2048 8 1 1 0 64
+        packed 2048 16 1 1 0 64
         packed 2048 16 1 1 1 64
-        packed 4096 16 1 1 0 64
-        packed 4096 32 1 1 2 64
-        packed 8192 32 1 1 1 64
         """,
     ),
     (
-        ("forward", (2048, 3072, 4096, 5120, 6144), "bf16"),
+        ("backward", (640, 768, 896), "bf16"),
         """
-        packed 1024 4 1 1 0 64
-        packed 1024 4 1 1 1 64
-        packed 2048 4 1 1 0 64
-        packed 2048 4 1 1 1 64
-        packed 1024 8 1 1 1 48
-        packed 2048 8 1 1 0 40
+        tile 1024 2 4 3 1 0
+        tile 1024 2 5 4 1 0
+        tile 1024 2 4 5 1 0
+        tile 1024 2 4 3 2 0
+        tile 1024 4 3 3 2 0
+        tile 1024 4 2 4 2 0
+        tile 1024 4 2 4 4 0
+        tile 1024 1 8 4 1 0
         """,
     ),
     (
-        ("forward", (2048, 3072, 4096, 6144, 8192), "fp32"),
+        ("backward", (1280, 1536, 1600, 1792), "bf16"),
         """
-        packed 1024 4 1 1 0 64
-        packed 1024 8 1 1 0 40
-        packed 1024 8 1 1 1 64
-        packed 2048 8 1 1 0 40
-        packed 2048 16 1 1 0 40
-        packed 2048 16 1 1 1 40
-        packed 4096 16 1 1 0 40
+        tile 2048 4 3 4 1 0
+        tile 2048 4 4 3 1 0
+        tile 2048 4 4 4 1 0
+        tile 2048 4 2 3 2 0
+        tile 2048 4 2 4 2 0
+        tile 2048 2 4 3 1 0
+        tile 2048 2 4 4 1 0
         """,
     ),
-    # what is now, and its bound
-    (("forward", (512, 1024), "bf16"), ""),
-    (("forward", (65536, 131072), "fp32"), ""),
-    (("backward", (512, 1024, 2048, 4096, 6144, 8192, 12288, 16384, 32768, 65536, 131072), "bf16"), ""),
-    (("backward", (4096, 8192, 12288, 16384, 32768, 65536), "fp32"), ""),
+    (
+        ("backward", (2304, 2560, 3328), "bf16"),
+        """
+        tile 4096 4 2 5 1 0
+        tile 4096 4 2 6 1 0
+        tile 4096 4 3 4 1 0
+        tile 4096 4 3 5 1 0
+        tile 4096 8 1 4 2 0
+        """,
+    ),
+    (
+        ("backward", (4608, 5120, 6656, 7680), "bf16"),
+        """
+        tile 8192 8 1 6 1 0
+        tile 8192 8 1 7 1 0
+        ahead 8192 8 1 4 0 255
+        ahead 8192 8 1 5 0 255
+        ahead 8192 8 1 6 0 255
+        tile 8192 16 1 5 1 0
+        """,
+    ),
+    (("backward", (9216, 10240, 11264, 14336), "bf16"), ""),
+    (
+        ("backward", (640, 768, 896), "fp32"),
+        """
+        tile 1024 2 4 3 1 0
+        tile 1024 4 3 3 1 0
+        tile 1024 4 2 4 1 0
+        tile 1024 4 2 3 2 0
+        tile 1024 4 2 4 2 0
+        """,
+    ),
+    (
+        ("backward", (1280, 1536, 1600, 1792), "fp32"),
+        """
+        tile 2048 4 2 3 1 0
+        tile 2048 4 3 3 1 0
+        tile 2048 4 2 4 1 0
+        tile 2048 8 1 4 2 0
+        tile 2048 8 2 3 1 0
+        """,
+    ),
+    (
+        ("backward", (2304, 2560, 2816, 3328, 3840), "fp32"),
+        """
+        tile 4096 8 1 4 1 0
+        tile 4096 8 1 5 1 0
+        tile 4096 8 1 3 1 0
+        """,
+    ),
+    (
+        ("backward", (4608, 5120, 5632, 6656, 7168), "fp32"),
+        """
+        tile 8192 8 1 3 1 0
+        tile 8192 16 1 3 1 0
+        tile 8192 16 1 4 1 0
+        """,
+    ),
+    (("backward", (9216, 11264, 14336), "fp32"), ""),
 )
 
 

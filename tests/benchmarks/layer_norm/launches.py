@@ -47,7 +47,7 @@ def launches(row: Row, device: str) -> list[dict[str, Any]]:
 def settings(device: str) -> str:
     """Who chose the launch settings: ``TUNED``, measured on this GPU, or ``GENERAL``.
 
-    The plan is asked, so the environment variable LIGER_KERNEL_TUNED counts as it does for a launch.
+    The plan is asked, with the device as launches see it: LIGER_KERNEL_TUNED counts as it does for them.
     """
     tuned = launch_plan.tuned_settings("forward", 4096, 4096, "bf16", _properties(device))
     return GENERAL if tuned is None else TUNED

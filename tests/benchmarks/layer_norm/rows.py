@@ -9,7 +9,8 @@ from typing import Optional
 
 DIRECTIONS = ("forward", "backward", "forward+backward")
 ELEMENT_BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
-N_COLS = (512, 1024, 2048, 3072, 4096, 5120, 6144, 8192, 12288, 16384, 32768, 65536, 131072)
+# powers of two, and lengths between them that models have
+N_COLS = (512, 768, 1024, 1536, 2048, 2560, 3072, 4096, 5120, 6144, 7168, 8192, 12288, 16384, 32768, 65536, 131072)
 N_ELEMENTS = 2**27  # of X, for every dtype: 256 MiB in 16 bits and 512 MiB in fp32, far beyond any L2
 SMALL_SHAPES = ((128, 768), (4096, 1024), (2048, 4096))
 QUICK_N_COLS = (1024, 4096, 6144, 16384, 65536)
