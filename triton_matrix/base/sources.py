@@ -101,6 +101,15 @@ def _named(root: Path) -> list[Path]:
     return sorted(files)
 
 
+def file_of(module: object) -> str:
+    """The file that a module says it is of; "" where it names none.
+
+    What it names may be anything: Triton 2.3.1's interpreter puts a function into ``triton.language.math``.
+    """
+    file = getattr(module, "__file__", None)
+    return file if isinstance(file, str) else ""
+
+
 def package_digest(table: Table) -> str:
     """SHA-256 over what the checkout's wheel is built from: a change elsewhere makes no other wheel."""
     return digest(of_wheel(table), table.root)

@@ -17,7 +17,7 @@ from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path
 from typing import Any, Optional
 
-from ..base import listening, versions
+from ..base import listening, sources, versions
 from ..base.targets import Target
 from . import driver_standin, local_kernels, packages, torch_standin
 from .import_names import import_name
@@ -141,7 +141,7 @@ def _forget_users_modules() -> None:
 
     A package with compiled modules cannot be loaded twice: its files are noted as if they were read now.
     """
-    places = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    places = {name: sources.file_of(module) for name, module in sys.modules.items()}
     users = {name: os.path.abspath(file) for name, file in places.items() if file and name != "__main__"}
     users = {name: file for name, file in users.items() if not listening.is_library(file)}
     compiled = {name.partition(".")[0] for name, file in users.items() if file.endswith(tuple(EXTENSION_SUFFIXES))}

@@ -36,7 +36,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     shipped = [name for name in sources.installed_names(table.package.name) if not sources.is_beside(name)]
     for name in (table.package.module, *shipped):  # a wheel that ships tests/ by mistake is not asked for those
         module = sys.modules.get(name)
-        file, folders = getattr(module, "__file__", None), list(getattr(module, "__path__", ()))
+        file, folders = sources.file_of(module), list(getattr(module, "__path__", ()))
         # a namespace package has a part in each folder of the path: what it holds is looked for in the first one first
         where = [Path(each) for each in ([file, *folders] if file else folders[:1])]
         ours = next((each for each in where if each.is_relative_to(table.root) and not _installed(each)), None)

@@ -156,7 +156,7 @@ def helpers(table: Table, known: Set[Path]) -> dict[str, str]:
     top, digests = sources.repository(table.root), {}
     library = Path(sysconfig.get_path("stdlib"))
     for name, module in list(sys.modules.items()):
-        path = Path(getattr(module, "__file__", None) or "/")
+        path = Path(sources.file_of(module) or "/")
         if name.partition(".")[0] == "triton_matrix" or known & {path, *path.parents}:
             continue
         if top not in path.parents or library in path.parents:
@@ -169,7 +169,7 @@ def helpers(table: Table, known: Set[Path]) -> dict[str, str]:
 
 def settings(config: pytest.Config, table: Table) -> dict[str, str]:
     """pytest's settings and conftests from above the repo root, as a monorepo has them, and their SHA-256."""
-    plugins = [Path(getattr(plugin, "__file__", None) or "/") for plugin in config.pluginmanager.get_plugins()]
+    plugins = [Path(sources.file_of(plugin) or "/") for plugin in config.pluginmanager.get_plugins()]
     used = {*filter(None, [config.inipath]), *(path for path in plugins if path.name == "conftest.py")}
     above = (path for path in used if table.root not in path.parents)
     return {os.path.relpath(path, table.root): sources.sha256(path) for path in sorted(above) if path.is_file()}

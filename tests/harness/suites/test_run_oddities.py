@@ -92,6 +92,15 @@ def test_a_pass_of_which_much_was_skipped_says_so(checkout):
         assert "tests were skipped and 1 ran; most often because: no such thing here" in shown
 
 
+def test_a_module_whose_file_is_a_function_ends_no_run(checkout):
+    # as the interpreter of Triton 2.3.1 makes of triton.language.math
+    odd = "import sys, types\nodd = sys.modules['odd'] = types.ModuleType('odd')\nodd.__file__ = lambda: None\n"
+    checkout.write("test_small.py", f"{odd}def test_a(): pass\n")
+    done = checkout.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checkout.verdict() == (0, "pass")
+
+
 def test_a_run_in_which_nothing_ran_is_no_pass(checkout):
     checkout.write("test_small.py", SKIPPED)
     assert checkout.run().returncode == 0

@@ -24,7 +24,7 @@ def reference_of(kernel: Any, function: Any) -> str:
         LocalError: under none.
     """
     module = sys.modules.get(function.__module__)
-    file = getattr(module, "__file__", None)
+    file = sources.file_of(module)
     if module is None or not file:
         raise local_kernels.LocalError("has no file; no reference names it")
     names = {name: value for name, value in vars(module).items() if hasattr(value, "fn")}

@@ -7,10 +7,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
+from benchmarks.layer_norm import first_call, peers
 
-from .layer_norm import first_call, peers
-
-torch = pytest.importorskip("torch", reason="run in a cell, or install torch and triton")
 ROOT = Path(__file__).resolve().parents[2]
 LIGER = os.environ.get("LIGER_BENCH_PEER_LIGER")
 

@@ -4,14 +4,11 @@ import functools
 from dataclasses import replace
 
 import pytest
-
-pytest.importorskip("torch", reason="run in a cell, or install torch and triton")
+from benchmarks.layer_norm import launches
+from benchmarks.layer_norm.rows import Row
+from benchmarks.layer_norm.suite import Suite
 
 from triton_matrix.bench.timing import Timer
-
-from .layer_norm import launches
-from .layer_norm.rows import Row
-from .layer_norm.suite import Suite
 
 SMALL = Row("small", "forward", "fp32", 4, 64)
 
@@ -72,8 +69,8 @@ def test_wrong_results_are_not_timed(suite):
 
 
 def test_the_settings_are_those_that_the_plan_chooses(monkeypatch):
-    monkeypatch.delenv("LIGER_KERNEL_TUNED", raising=False)
-    monkeypatch.setattr(launches, "_properties", lambda device: launches.device_of("cuda:90"))
+    h100 = launches.device_of("cuda:90")
+    monkeypatch.setattr(launches, "_properties", lambda device: h100)
     assert launches.settings("cuda") == "tuned table"
-    monkeypatch.setenv("LIGER_KERNEL_TUNED", "0")
+    monkeypatch.setattr(launches, "_properties", lambda device: replace(h100, tuned=False))
     assert launches.settings("cuda") == "general rule"
