@@ -1,9 +1,5 @@
-"""A package's tests, captured beside a real torch: with a stand-in GPU and in Triton's interpreter, and computed again.
+"""A package's tests, captured beside a real torch, with a stand-in GPU and in the interpreter, and computed again."""
 
-They need a torch: set ``TRITON_MATRIX_CAPTURE=1``.
-"""
-
-import os
 import textwrap
 
 import pytest
@@ -19,9 +15,7 @@ from .test_capture import SCRIPT, capture, capture_in
 from .test_describing import written
 
 __all__ = ["capture"]
-pytestmark = pytest.mark.skipif(
-    "TRITON_MATRIX_CAPTURE" not in os.environ, reason="needs a torch: TRITON_MATRIX_CAPTURE=1 makes one's environment"
-)
+pytestmark = pytest.mark.usefixtures("environments")
 
 
 @pytest.fixture(scope="session")
