@@ -1,6 +1,7 @@
 """Providing a cell: which Python, which platform, and what is said where it cannot be had."""
 
 import json
+import shutil
 import sys
 import zipfile
 
@@ -103,11 +104,21 @@ def test_the_wheel_holds_every_module_of_the_checkout_and_its_data(tmp_path):
     assert sources - inside == set()
 
 
-def test_a_failing_step_is_kept_with_its_command_and_last_lines(venv, tmp_path, monkeypatch):
-    python = str(venv(tmp_path / "env"))
+@pytest.fixture
+def provided(venv, tmp_path):
+    """Provide our cell triton231 in a copy of the checkout, whose cells no session beside this one holds."""
+    root, python = tmp_path / "checkout", venv(tmp_path / "env")
+    shutil.copytree(find_root() / "constraints", root / "constraints")
+    for name in ("pyproject.toml", "build_helpers.py"):
+        shutil.copy(find_root() / name, root / name)
+    about = ["--root", str(root), "--python", str(python), "--reports", str(tmp_path / "reports")]
+    return lambda: provide.main(["--cell", "triton231", *about])
+
+
+def test_a_failing_step_is_kept_with_its_command_and_last_lines(provided, tmp_path, monkeypatch):
     monkeypatch.setenv("UV", sys.executable)  # a "uv" that knows no `pip sync`: the step fails for real
     reports = tmp_path / "reports"
-    status = provide.main(["--cell", "triton231", "--python", python, "--reports", str(reports)])
+    status = provided()
     found = json.loads((reports / "triton231" / "failure.json").read_text())
     assert status == 1
     assert found["stage"] == "install"
@@ -117,11 +128,9 @@ def test_a_failing_step_is_kept_with_its_command_and_last_lines(venv, tmp_path, 
 
 
 @pytest.mark.parametrize("how", [{"UV_OFFLINE": "1"}, {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple"}])
-def test_a_network_that_is_not_there_makes_the_cell_unavailable(venv, tmp_path, monkeypatch, how):
+def test_a_network_that_is_not_there_makes_the_cell_unavailable(provided, tmp_path, monkeypatch, how):
     for name, value in how.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    python = str(venv(tmp_path / "env"))
-    status = provide.main(["--cell", "triton231", "--python", python, "--reports", str(tmp_path / "reports")])
-    assert status == 3
+    assert provided() == 3
     assert "cannot be downloaded" in provide.unavailable(tmp_path / "reports" / "triton231")
