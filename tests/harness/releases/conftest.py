@@ -30,6 +30,21 @@ CALLED = "mine:copy[fp32,BLOCK=512,#b6d084a3]"
 
 
 @pytest.fixture
+def bisected(release_python, tmp_path):
+    """A folder with the environments of these releases, for a bisection: it holds the folder, and others run beside."""
+
+    def linked(*releases):
+        folder = tmp_path / "bisected"
+        folder.mkdir()
+        for release in releases:
+            release_python(release)
+            (folder / release).symlink_to(ENVS / release)
+        return folder
+
+    return linked
+
+
+@pytest.fixture
 def ask(release_python, tmp_path, capfd):
     """Ask 3.3.1 and 3.9.0 about a launch file of ``mine.py``; gives exit status, table and error text."""
 

@@ -14,7 +14,6 @@ from triton_matrix.releases import bisect
 from triton_matrix.releases.searching import Answer, CannotAnswer, confirm
 
 from .. import launch_files
-from ..conftest import ENVS
 
 DATA = Path(__file__).parents[1] / "report" / "data"
 VERSIONS = ["2.3.1", "3.0.0", "3.1.0", "3.2.0", "3.3.1", "3.4.0", "3.5.1", "3.6.0", "3.7.1", "3.8.0", "3.9.0"]
@@ -297,15 +296,13 @@ def double(x_ptr, N: tl.constexpr):
 BRANCHING_LAUNCH = 'kernel = "mine.py:double"\nargs.x_ptr = "*fp32"\nconstexprs.N = 128\n'
 
 
-def test_a_release_that_alone_is_bad_is_found_between_two_that_are_good(release_python, tmp_path):
+def test_a_release_that_alone_is_bad_is_found_between_two_that_are_good(bisected, tmp_path):
     """The ends do not differ: it was said that nothing does. What is kept is not called compiled."""
-    for release in ("3.5.1", "3.6.0", "3.7.1"):
-        release_python(release)
     source = BRANCHING.replace('triton.__version__ < "3.7"', 'triton.__version__ != "3.6.0"')
     (tmp_path / "mine.py").write_text(source.replace("tl.exp", "tl.no_such_function"))
     launch = tmp_path / "mine.toml"
     launch.write_text(f"{BRANCHING_LAUNCH}options.num_warps = [4, 8]\n")
-    asked = [launch, "--good", "3.5.1", "--bad", "3.7.1", "--envs", ENVS]
+    asked = [launch, "--good", "3.5.1", "--bad", "3.7.1", "--envs", bisected("3.5.1", "3.6.0", "3.7.1")]
     run_bisect(*asked, "--label", "double[num_warps=4]")
     done = run_bisect(*asked, "--label", "double[num_warps=4]")
     assert done.returncode == 1, done.stdout + done.stderr
@@ -316,18 +313,17 @@ def test_a_release_that_alone_is_bad_is_found_between_two_that_are_good(release_
     assert "compiled in" not in done.stderr
 
 
-def test_a_kernel_that_its_own_module_changes_between_releases_is_said(release_python, tmp_path):
-    for release in ("3.6.0", "3.7.1"):
-        release_python(release)
+def test_a_kernel_that_its_own_module_changes_between_releases_is_said(bisected, tmp_path):
     (tmp_path / "mine.py").write_text(BRANCHING)
     launch = tmp_path / "mine.toml"
     launch.write_text(BRANCHING_LAUNCH)
     asked = [launch, "--metric", "fp64_instructions", "--worse-than", "0", "--good", "3.6.0", "--bad", "3.7.1"]
-    done = run_bisect(*asked, "--envs", ENVS)
+    asked += ["--envs", bisected("3.6.0", "3.7.1")]
+    done = run_bisect(*asked)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the kernel's own source is not the same in 3.6.0 and 3.7.1: its module chooses by release" in done.stdout
     (tmp_path / "mine.py").write_text(BRANCHING.replace('"3.7"', '"0"'))
-    done = run_bisect(*asked, "--envs", ENVS)
+    done = run_bisect(*asked)
     assert "both say: fp64_instructions above 0, and so does every release between them" in done.stderr
 
 
@@ -344,10 +340,8 @@ def below_zero(x, out, N: tl.constexpr):
 ZEROS = {"kind": "zeros"}
 
 
-def test_the_release_is_found_whose_interpreter_computes_something_else(release_python, tmp_path):
+def test_the_release_is_found_whose_interpreter_computes_something_else(bisected, tmp_path):
     """A uint8 below zero is -1 up to 3.1.0 and 255 from 3.2.0 on; by its reference it is wrong from there on."""
-    for release in ("3.0.0", "3.1.0", "3.2.0", "3.3.1"):
-        release_python(release)
     (tmp_path / "mine.py").write_text(CHANGING)
     (tmp_path / "references.py").write_text("def right(x, out, N):\n    out[:] = -1\n")
     args = {
@@ -356,7 +350,8 @@ def test_the_release_is_found_whose_interpreter_computes_something_else(release_
     }
     launch = {"kernel": "mine.py:below_zero", "grid": [1], "args": args, "constexprs": {"N": 16}}
     launch_files.write(tmp_path, plain=launch, judged={**launch, "reference": "references.py:right"})
-    ends = ["--level", "interpreter", "--good", "3.0.0", "--bad", "3.3.1", "--envs", ENVS]
+    ends = ["--level", "interpreter", "--good", "3.0.0", "--bad", "3.3.1"]
+    ends += ["--envs", bisected("3.0.0", "3.1.0", "3.2.0", "3.3.1")]
     done = run_bisect(tmp_path / "plain.toml", *ends)
     assert done.returncode == 0, done.stdout + done.stderr
     said = "changes with triton 3.2.0: from 'computes as 3.0.0 does' on 3.1.0 to 'computes as 3.2.0 does'"

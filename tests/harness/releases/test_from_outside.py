@@ -103,9 +103,10 @@ def test_a_ptxas_or_its_compiler_that_is_killed_says_nothing_of_the_kernel(codeg
     assert not (tmp_path / "cache").exists()  # it is asked again the next time
 
 
-def test_bisect_and_explain_do_not_take_a_killed_compiler_for_an_answer(ask, tmp_path, capfd):
+def test_bisect_and_explain_do_not_take_a_killed_compiler_for_an_answer(ask, bisected, tmp_path, capfd):
     ask(COPY.format(head=KILLED.format(release="3.9"), n="n"))
-    launch, folders = str(tmp_path / "launch.toml"), ["--root", str(ROOT), "--envs", str(ENVS)]
+    folders = ["--root", str(ROOT), "--envs", str(bisected("3.3.1", "3.9.0"))]
+    launch = str(tmp_path / "launch.toml")
     assert bisect.main([launch, "--good", "3.3.1", "--bad", "3.9.0", *folders]) == 2
     assert f"triton 3.9.0 could not be asked: {CALLED} cuda:90: error: was not compiled" in capfd.readouterr().err
     asked = [launch, "--target", "cuda:90", "--from", "3.3.1", "--to", "3.9.0", "--json", str(tmp_path / "x.json")]
