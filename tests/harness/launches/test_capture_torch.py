@@ -15,7 +15,6 @@ from .test_capture import SCRIPT, capture, capture_in
 from .test_describing import written
 
 __all__ = ["capture"]
-pytestmark = pytest.mark.usefixtures("environments")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -126,14 +125,14 @@ def driver(tmp_path_factory):
 @pytest.fixture
 def opened(driver, written):
     """The page, freshly opened at 1280 pixels in light; ``logs`` holds what the browser logged since."""
-    # from an empty page: else the browser's own first page loads beside ours, and later a reload keeps what was chosen
+    # from an empty page: else the browser's own first page loads beside ours
     driver.get("about:blank")
     resize(driver, 1280)
     dark(driver, False)
     for kind in ("browser", "performance"):
         driver.get_log(kind)
     driver.get(written.as_uri())
-    assert becomes(lambda: bool(find(driver, '#heat tbody tr[aria-selected="false"] button')), True)  # its last table
+    assert becomes(driver, lambda: find(driver, '#heat tbody tr[aria-selected="false"] button'))  # its last table
     yield driver
     assert driver.get_log("browser") == []
 
@@ -165,13 +164,11 @@ def choose(driver, name, value):
     Select(find(driver, f"#{name}")[0]).select_by_value(value)
 
 
-def becomes(value, wanted):
-    """Whether what the page shows is `wanted` within 10 s: a chart is drawn after the page has loaded."""
-    end = time.monotonic() + 10
-    while value() != wanted and time.monotonic() < end:
-        time.sleep(0.05)
-    assert value() == wanted
-    return True
+def becomes(driver, condition):
+    """Wait for what the page shows: a chart may be drawn after the page has loaded."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    return WebDriverWait(driver, 10, poll_frequency=0.05).until(lambda _: condition())
 
 
 def press(driver, element, *keys):
@@ -295,11 +292,11 @@ def test_performance_is_shown_per_cell_and_per_peer(opened):
         table = find(opened, "#share-table thead th")
         return [cell.get_attribute("textContent") for cell in table][1:]
 
-    assert becomes(lambda: set(series()), {*NAMES, "cell04"})
+    assert becomes(opened, lambda: set(series()) == {*NAMES, "cell04"})
     choose(opened, "bench-cell", "triton3x")
-    assert becomes(lambda: set(series()), {"ours", "torch", "torch.compile", "liger", "quack"})
+    assert becomes(opened, lambda: set(series()) == {"ours", "torch", "torch.compile", "liger", "quack"})
     choose(opened, "direction", "backward")
-    assert becomes(lambda: len(find(opened, '#share .plot g[aria-label="line"] path')), 5)
+    assert becomes(opened, lambda: len(find(opened, '#share .plot g[aria-label="line"] path')) == 5)
 
 
 @in_browser
