@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -197,7 +198,7 @@ class Machine:
         self.folder, self.root = folder, folder / "repository"
         self.newer = triton_at(folder / "triton39", "3.9.0")
         self.older = triton_at(folder / "triton36", "3.6.0")
-        self.has_gpu = True
+        self.has_gpu, self.uuid = True, uuid.uuid4().hex  # each machine's GPU is another one, and so is its lock
         self._paths = [torch_at(folder / "torch211"), self.older]
         write(self.root / "constraints" / "cells.toml", CELLS)
 
@@ -260,6 +261,6 @@ class Machine:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_", "PYTEST", "NOX"))}
         here = Path(triton_matrix.__file__).resolve().parents[1]
         env["PYTHONPATH"] = os.pathsep.join(map(str, [*self._paths, here]))
-        env.update({"STAND_IN_UUID": self.folder.name} if self.has_gpu else {}, PYTHONDONTWRITEBYTECODE="1")
+        env.update({"STAND_IN_UUID": self.uuid} if self.has_gpu else {}, PYTHONDONTWRITEBYTECODE="1")
         env.update({**light_pytest.WITHOUT, **environ})
         return forks.run(arguments, self.root, env)

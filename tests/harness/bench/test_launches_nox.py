@@ -45,7 +45,7 @@ def nox(machine, *arguments, **more):
 
 
 def test_the_session_runs_the_launches_on_the_gpu_that_is_there(machine):
-    done = nox(machine, "-s", "bench", "--", "--launches", "launches", STAND_IN_UUID="nox")
+    done = nox(machine, "-s", "bench", "--", "--launches", "launches", STAND_IN_UUID=machine.uuid)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 launch on triton 3.6.0: 1 of 1 ran" in done.stdout
     content = json.loads((machine.evidence / "3.6.0.json").read_text())
