@@ -41,7 +41,7 @@ class PreparedLaunch:
         constants = [launch.constexprs[name] for name in parameters if name in launch.constexprs]
         self._constants = tuple(constants) if TAKES_CONSTANTS else ()
         self._compiled: Optional[Callable[..., Any]] = None
-        self._direct: Optional[DirectLaunch] = None
+        self.direct: Optional[tuple[DirectLaunch, Callable[[Values], Values], tuple[Any, ...]]] = None
 
     def first(self, values: Values, aligned: bool) -> bool:
         """Launch through `kernel[grid]`, which compiles; whether `again` can launch this from now on."""
@@ -58,16 +58,14 @@ class PreparedLaunch:
             return False
         grid = (*plan.grid, 1, 1)[:3]
         self._compiled = compiled[grid]
-        self._direct = direct_launch(compiled, grid)
+        direct = direct_launch(compiled, grid)
+        self.direct = None if direct is None else (direct, self._pick, self._constants)
         return True
 
-    def again(self, stream: int, values: Values, with_hooks: bool) -> None:
-        """Launch what `first` compiled, with addresses in place of tensors."""
-        if self._direct is None or with_hooks:
-            assert self._compiled is not None
-            self._compiled(*self._pick(values), *self._constants, stream=stream)
-        else:
-            self._direct(stream, self._pick(values) + self._constants)
+    def again(self, stream: int, values: Values) -> None:
+        """Launch what `first` compiled through its subscript, with addresses in place of tensors."""
+        assert self._compiled is not None
+        self._compiled(*self._pick(values), *self._constants, stream=stream)
 
 
 class Launches:
@@ -84,6 +82,7 @@ class Launches:
         self._pointers: Callable[[Values], Values] = operator.itemgetter(*positions) if plan else tuple
         self._device, self._index = device, device.index
         self._repeats = False
+        self._direct: tuple[Any, ...] = ()  # of each launch, where all of them have it
 
     def again(self, values: Values, addresses: int) -> bool:
         """Launch on the current stream what was compiled earlier; False, and nothing, where this call cannot.
@@ -96,9 +95,12 @@ class Launches:
             with torch.cuda.device(self._device):
                 return self.again(values, addresses)
         stream = torch._C._cuda_getCurrentRawStream(self._index)
-        with_hooks = hooked()
-        for launch in self._launches:
-            launch.again(stream, values, with_hooks)
+        if self._direct and not hooked():
+            for direct, pick, constants in self._direct:
+                direct(stream, pick(values) + constants)
+        else:
+            for launch in self._launches:
+                launch.again(stream, values)
         return True
 
     def first(self, values: Values) -> None:
@@ -111,6 +113,8 @@ class Launches:
         aligned = all(tensor.data_ptr() % 16 == 0 for tensor in self._pointers(values))
         repeatable = [launch.first(values, aligned) for launch in self._launches]
         self._repeats = self._repeats or all(repeatable)
+        direct = [launch.direct for launch in self._launches]
+        self._direct = tuple(direct) if self._repeats and all(direct) else ()
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from typing import Optional, Union
 
 import torch
 
-from .eager import EagerLayerNorm
+from . import eager
 from .problem import flat, problem_of, run_backward, run_forward
 
 __all__ = ["LigerLayerNormFunction", "layer_norm_backward", "layer_norm_forward"]
@@ -24,7 +24,8 @@ class LigerLayerNormFunction:
     dimensions as that has, and W and B have that shape, as in `torch.nn.functional.layer_norm`.
 
     Not itself a `torch.autograd.Function`: under torch.compile `apply` is the registered operator (torch 2.4 and later;
-    before, a graph break), in eager mode an autograd function with less host time than an operator has.
+    before, a graph break), in eager mode an autograd function with less host time than an operator has, and none at
+    all where nothing is to be differentiated.
     """
 
     @staticmethod
@@ -50,7 +51,7 @@ class LigerLayerNormFunction:
             if registration.REGISTERS:
                 return registration.layer_norm(X, W, B, eps)
             return registration.outside_the_graph(X, W, B, eps)
-        return EagerLayerNorm.apply(X, W, B, eps)
+        return eager.layer_norm(X, W, B, eps)
 
 
 def as_rows(

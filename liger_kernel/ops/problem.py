@@ -19,6 +19,7 @@ from ..kernels.plan import Launch, backward_plan, forward_plan, partial_rows
 from .green_context import multiprocessors
 from .launch import Launches, device_properties, require_device
 
+INFINITE = float("inf")
 NO_VECTOR = (None, None, None)
 # the parameters of the kernels of a direction, in the order in which a call hands their values over
 FORWARD = ("X", "W", "B", "Y", "Mean", "RSTD", "Exchange", "n_rows", "eps")
@@ -44,6 +45,7 @@ class Problem:
         self.has_w, self.w_dtype, self.b_dtype = w_dtype is not None, w_dtype or dtype, b_dtype or dtype
         self.rstd_at = aligned(self.n_rows)
         self.has_b = b_dtype is not None
+        self.vectors_like_w = self.has_w and self.w_dtype == self.b_dtype
         self._forwards: dict[Optional[int], Forward] = {}
         self._backwards: dict[tuple[Optional[int], tuple[bool, ...]], Backward] = {}
 
@@ -134,13 +136,11 @@ def problem_of(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Ten
         TypeError, ValueError, RuntimeError: in one sentence that names the argument, its value and what is allowed.
     """
     try:
-        return _problem(
-            X.shape,
-            X.dtype,
-            X.device,
-            *(NO_VECTOR if W is None else (W.shape, W.dtype, W.device)),
-            *(NO_VECTOR if B is None else (B.shape, B.dtype, B.device)),
-        )
+        if W is not None and B is not None:  # the usual call, without what the others cost
+            return _problem(X.shape, X.dtype, X.device, W.shape, W.dtype, W.device, B.shape, B.dtype, B.device)
+        w = NO_VECTOR if W is None else (W.shape, W.dtype, W.device)
+        b = NO_VECTOR if B is None else (B.shape, B.dtype, B.device)
+        return _problem(X.shape, X.dtype, X.device, *w, *b)
     except AttributeError:
         for name, value in (("X", X), ("W", W), ("B", B)):
             if not isinstance(value, torch.Tensor) and (name == "X" or value is not None):
@@ -157,7 +157,7 @@ def run_forward(
     Arguments and errors are those of `layer_norm.layer_norm_forward`.
     """
     problem = problem_of(X, W, B)
-    eps = eps if type(eps) is float and 0.0 <= eps < float("inf") else _checked_eps(eps)
+    eps = eps if type(eps) is float and 0.0 <= eps < INFINITE else _checked_eps(eps)
     X = X.contiguous()
     y = torch.empty_like(X)
     statistics = torch.empty(2 * problem.rstd_at, dtype=torch.float32, device=problem.device)
@@ -198,13 +198,17 @@ def run_backward(
     needs_dx, needs_dw, needs_db = needs
     backward = problem.backward(needs)
     launches, device = backward.launches, problem.device
-    make = torch.empty if launches.plan else torch.zeros
     dY = dY.contiguous()
+    W = X if W is None else W.contiguous()
     dx = torch.empty_like(dY, dtype=problem.dtype) if needs_dx else None
-    dw = make(problem.n_cols, dtype=problem.w_dtype, device=device) if needs_dw else None
-    db = make(problem.n_cols, dtype=problem.b_dtype, device=device) if needs_db else None
+    if problem.vectors_like_w and launches.plan:  # less host time than saying a size, a dtype and a device
+        dw = torch.empty_like(W) if needs_dw else None
+        db = torch.empty_like(W) if needs_db else None
+    else:
+        make = torch.empty if launches.plan else torch.zeros
+        dw = make(problem.n_cols, dtype=problem.w_dtype, device=device) if needs_dw else None
+        db = make(problem.n_cols, dtype=problem.b_dtype, device=device) if needs_db else None
     if launches.plan:
-        W = X if W is None else W.contiguous()
         n_partials = backward.n_partials
         partials = torch.empty(n_partials, dtype=torch.float32, device=device) if n_partials else mean
         exchange = _exchange(backward.slots, device) if backward.slots else None

@@ -27,25 +27,29 @@ def need_memory(n_bytes: int) -> None:
 
 
 # Both kinds of kernel: one that holds whole rows, one that walks a row in chunks. The last rows lie past element 2**31;
-# their results would be elsewhere, or nowhere, if an offset were kept in 32 bits. dy is zero but in the first and last
-# rows, so that dw and db are known from those alone. fp16, because every GPU has it.
+# their results would be elsewhere, or nowhere, if an offset were kept in 32 bits. Two of the first rows have the same
+# numbers and start at the same place of 16 rows, so that one launch must give both pairs the same bits. dy is zero in
+# all others, so that dw and db are known from those alone. fp16, because every GPU has it.
 @pytest.mark.device("more than 2**31 elements take several GiB")
 @pytest.mark.parametrize("n_cols", [4096, 65537])
 def test_offsets_past_32_bits(n_cols, device):
     n_rows = 2**31 // n_cols // 16 * 16 + 20
     need_memory(5 * 2 * n_rows * n_cols)
     assert (n_rows - 2) * n_cols > 2**31
-    ends = [0, 1, n_rows - 2, n_rows - 1]
-    few = problem(len(ends), n_cols, dtype=torch.float16, device=device)
+    first, last = [2, 3], [n_rows - 2, n_rows - 1]
+    x2, w, b, dy2 = problem(2, n_cols, dtype=torch.float16, device=device)
     x = torch.zeros(n_rows, n_cols, dtype=torch.float16, device=device)
     dy = torch.zeros_like(x)
-    x[ends], dy[ends] = few.x, few.dy
-    got = evaluate(liger_layer_norm, x, few.w, few.b, 1e-6, dy)
-    expected = check(*few)
-    # not bit by bit: few rows may have another kernel, or other settings
-    torch.testing.assert_close(got.y[ends], expected.y)
-    torch.testing.assert_close(got.dx[ends], expected.dx)
-    assert torch.equal(got.y[n_rows // 2], few.b)
+    for ends in (first, last):
+        x[ends], dy[ends] = x2, dy2
+    got = evaluate(liger_layer_norm, x, w, b, 1e-6, dy)
+    assert torch.equal(got.y[first], got.y[last])
+    assert torch.equal(got.dx[first], got.dx[last])
+    assert torch.equal(got.y[n_rows // 2], b)
+    expected = check(torch.cat([x2, x2]), w, b, torch.cat([dy2, dy2]))
+    # not bit by bit: so few rows have another kernel, or other settings
+    torch.testing.assert_close(got.y[[*first, *last]], expected.y)
+    torch.testing.assert_close(got.dx[[*first, *last]], expected.dx)
     torch.testing.assert_close(got.dw, expected.dw)
     torch.testing.assert_close(got.db, expected.db)
 
