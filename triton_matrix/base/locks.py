@@ -13,6 +13,7 @@ from . import commands
 from .cells import Cell, Table
 
 POLL_S = 0.2
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def of_cell(table: Table, cell: Cell) -> contextlib.AbstractContextManager[None]:
@@ -24,8 +25,8 @@ def of_cell(table: Table, cell: Cell) -> contextlib.AbstractContextManager[None]
 def held(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
     """Hold the lock of the file ``path`` inside the block. It is made, and stays: it holds the holder's process id.
 
-    A lock that the nox holds which started this process counts as held here too. Where the folder is read-only there is
-    nothing that two could write, and no lock.
+    A lock that the nox holds which started this process counts as held here too. A file of another user is locked like
+    one's own, if it can be read. Where the folder is read-only there is nothing that two could write, and no lock.
 
     Args:
         what: what is locked, for the sentence.
@@ -39,9 +40,9 @@ def held(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = _open(path)
     except OSError as problem:
-        if problem.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if problem.errno not in _FORBIDDEN:
             raise
         yield
         return
@@ -55,14 +56,34 @@ def held(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
                 if holder and holder == os.environ.get(commands.PARENT):
                     break
                 if time.monotonic() >= until:
-                    by = f"process {holder}" if holder else "another process"
+                    by = f"process {holder}" if _is_alive(holder) else "another process"
                     raise ValueError(f"{what} is in use by {by}; wait for it to end, or end it") from None
                 time.sleep(POLL_S)
             else:
-                os.ftruncate(descriptor, 0)
-                with contextlib.suppress(OSError):  # a full disk: it is held all the same, by nobody's name
+                with contextlib.suppress(OSError):  # a full disk, another's file: it is held all the same, by no name
+                    os.ftruncate(descriptor, 0)
                     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
                 break
         yield
     finally:
         os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as problem:
+        if problem.errno not in _FORBIDDEN or not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY)
+
+
+def _is_alive(pid: str) -> bool:
+    """Whether the number in a file is of a process: who could not write to it left that of another, long gone."""
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True

@@ -1,8 +1,10 @@
 """A lock has one holder, and is free again however that holder ends."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -83,3 +85,55 @@ def test_a_folder_that_is_read_only_needs_no_lock(tmp_path):
     tmp_path.chmod(0o555)
     with locks.held(tmp_path / "deeper" / "lock", "the thing"):
         pass
+
+
+NOBODY = 65534
+
+
+def as_nobody(function):
+    """Call it in a process of another user; gives its exit status, 0 where it returned."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            function()
+        except BaseException as problem:
+            os._exit(2 if isinstance(problem, ValueError) and "in use by" in str(problem) else 1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.fixture
+def everybodys():
+    """A folder like /tmp, in which anybody makes files and nobody writes to another's."""
+    if os.geteuid() != 0:
+        pytest.skip("needs a second user: run as root, which becomes one")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o1777)
+        if as_nobody(lambda: os.listdir(folder)) != 0:
+            pytest.skip(f"needs a folder that every user reaches: name one as TMPDIR; this is {folder}")
+        yield Path(folder)
+
+
+def test_another_users_lock_is_respected_and_can_be_had(everybodys):
+    def lock():
+        with locks.held(everybodys / "lock", "the thing"):
+            pass
+
+    lock()
+    assert as_nobody(lock) == 0
+    with locks.held(everybodys / "lock", "the thing"):
+        assert as_nobody(lock) == 2
+
+
+def test_one_that_holds_anothers_file_is_not_called_by_that_ones_number(everybodys):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (everybodys / "lock").write_text(f"{ended.pid}\n")
+    with open(everybodys / "lock") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(ValueError, match="the thing is in use by another process"):  # noqa: SIM117
+            with locks.held(everybodys / "lock", "the thing"):
+                pass
