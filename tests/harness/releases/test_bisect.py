@@ -381,8 +381,9 @@ def test_a_difference_that_is_gone_when_asked_again_is_no_change():
 @needs_releases
 @pytest.mark.timeout(900)  # 150 MB a wheel
 def test_released_wheels_that_are_served_as_nightlies_are_bisected_from_a_folder_and_from_an_index(
-    tmp_path, standins, environments
+    tmp_path, standins, environments, monkeypatch
 ):
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))  # else each run leaves 3 GB in uv's own: a folder is new
     folder = tmp_path / "wheels"
     pip = [
         sys.executable,
