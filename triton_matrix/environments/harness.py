@@ -17,6 +17,7 @@ import triton_matrix
 
 from ..base import commands, files, records
 from ..base.cells import Table
+from .interpreters import ONCE
 
 NAME = "triton-matrix"
 _PACKAGE = Path(triton_matrix.__file__).resolve().parent
@@ -110,6 +111,7 @@ def install(python: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         wheel = str(write_wheel(Path(folder)))
         if uv:
-            commands.run([uv, "pip", "install", "--quiet", "--offline", "--no-deps", *again, "--python", python, wheel])
+            install = [uv, "pip", "install", "--quiet", "--offline", *ONCE, "--no-deps", *again]
+            commands.run([*install, "--python", python, wheel])
         else:
             commands.run([python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *again, wheel])

@@ -14,6 +14,9 @@ from ..base import commands
 from ..base.cells import Cell
 from . import contents
 
+# options of uv for a wheel that was built for this installation: unpacked in its cache, nothing would use it again
+ONCE = ("--no-cache", "--link-mode=copy")
+
 
 @functools.cache
 def find_python(version: str) -> Optional[str]:
@@ -53,7 +56,8 @@ def install_wheel(python: str, wheel: Path, options: Sequence[str] = ()) -> None
     """
     uv = commands.find_uv()
     if uv:
-        commands.run([uv, "pip", "install", "--python", python, *options, "--no-deps", "--reinstall", str(wheel)])
+        install = [uv, "pip", "install", "--python", python, *ONCE, *options, "--no-deps", "--reinstall"]
+        commands.run([*install, str(wheel)])
     else:
         commands.run([python, "-m", "pip", "install", "--no-deps", "--force-reinstall", str(wheel)])
 

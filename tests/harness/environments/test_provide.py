@@ -7,8 +7,9 @@ import zipfile
 
 import pytest
 
+from triton_matrix.base import commands
 from triton_matrix.base.cells import Cell, find_root, load
-from triton_matrix.environments import interpreters, provide, wheel
+from triton_matrix.environments import harness, interpreters, provide, wheel
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -59,6 +60,16 @@ def test_a_cell_without_its_python_is_one_sentence_that_says_how_to_get_it():
     cell = Cell("old", ("cuda",), "why", python="3.9")
     assert interpreters.missing_python(cell).count(". ") == 0
     assert "uv python install 3.9" in interpreters.missing_python(cell)
+
+
+@pytest.mark.skipif(commands.find_uv() is None, reason="needs uv, whose cache it is about")
+def test_wheels_that_are_built_for_one_environment_leave_nothing_in_uvs_cache(venv, tmp_path, standins, monkeypatch):
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    python = str(venv(tmp_path / "environment"))
+    interpreters.install_wheel(python, standins.write_wheel(tmp_path, "own", "1", [], {"own/__init__.py": "A = 1\n"}))
+    harness.install(python)
+    assert commands.run([python, "-c", "import own, triton_matrix; print(own.A)"], cwd=tmp_path) == "1\n"
+    assert not {"own", "triton_matrix"} & {path.name for path in (tmp_path / "cache").rglob("*")}
 
 
 def test_unavailable_replaces_older_evidence(tmp_path):
