@@ -13,9 +13,9 @@ from .problem import run_backward, run_forward
 def layer_norm(X: torch.Tensor, W: Optional[torch.Tensor], B: Optional[torch.Tensor], eps: float) -> torch.Tensor:
     """Y; arguments and errors are those of `layer_norm.layer_norm_forward`.
 
-    An autograd function costs the host as much as a launch, and a third of that is for transforms of torch.func. So
-    none is called where nothing is to be differentiated, and the part of torch's `apply` that is in Python only where
-    there is such a transform, or a tensor left over by one: that has no memory until `apply` unwraps it.
+    An autograd function costs the host as much as a launch, so none is called where nothing is to be differentiated. A
+    third of it, in torch up to 2.13, is Python of its `apply` for transforms of torch.func. That is called only where
+    there is such a transform, or a tensor left over by one, which has no memory until it is unwrapped there.
     """
     if forward_ad._current_level < 0 and not torch._C._are_functorch_transforms_active():
         try:

@@ -51,7 +51,9 @@ def held(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except OSError as problem:
+                if problem.errno == errno.EBADF:  # a file system that locks only what can be written, and this cannot
+                    break
                 holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
                 if holder and holder == os.environ.get(commands.PARENT):
                     break

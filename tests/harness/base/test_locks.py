@@ -1,5 +1,6 @@
 """A lock has one holder, and is free again however that holder ends."""
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -137,3 +138,12 @@ def test_one_that_holds_anothers_file_is_not_called_by_that_ones_number(everybod
         with pytest.raises(ValueError, match="the thing is in use by another process"):  # noqa: SIM117
             with locks.held(everybodys / "lock", "the thing"):
                 pass
+
+
+def test_what_its_file_system_does_not_lock_unwritten_is_not_said_to_be_in_use(tmp_path, monkeypatch):
+    def of_nfs(descriptor, operation):
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", of_nfs)
+    with locks.held(tmp_path / "lock", "the thing"):
+        pass
