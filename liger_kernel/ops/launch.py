@@ -114,7 +114,7 @@ class Launches:
         repeatable = [launch.first(values, aligned) for launch in self._launches]
         self._repeats = self._repeats or all(repeatable)
         direct = [launch.direct for launch in self._launches]
-        self._direct = tuple(direct) if self._repeats and all(direct) else ()
+        self._direct = tuple(direct) if all(direct) else ()
 
 
 @functools.cache

@@ -17,7 +17,7 @@ import triton_matrix
 
 from ..base import commands, files, records
 from ..base.cells import Table
-from .interpreters import ONCE
+from . import interpreters
 
 NAME = "triton-matrix"
 _PACKAGE = Path(triton_matrix.__file__).resolve().parent
@@ -102,16 +102,8 @@ def install(python: str) -> None:
     """
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = Path(commands.run([python, "-I", "-c", code]).strip())
-    again = []
-    if (site / f"triton_matrix-{version()}.dist-info" / "RECORD").is_file():
-        if not records.altered([NAME], [site]):
-            return
-        again = ["--reinstall" if commands.find_uv() else "--force-reinstall"]
-    uv = commands.find_uv()
+    if (site / f"triton_matrix-{version()}.dist-info" / "RECORD").is_file() and not records.altered([NAME], [site]):
+        return
+    options = ["--quiet", "--offline" if commands.find_uv() else "--no-index"]
     with tempfile.TemporaryDirectory() as folder:
-        wheel = str(write_wheel(Path(folder)))
-        if uv:
-            install = [uv, "pip", "install", "--quiet", "--offline", *ONCE, "--no-deps", *again]
-            commands.run([*install, "--python", python, wheel])
-        else:
-            commands.run([python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *again, wheel])
+        interpreters.install_wheel(python, write_wheel(Path(folder)), options)

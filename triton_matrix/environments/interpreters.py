@@ -14,9 +14,6 @@ from ..base import commands
 from ..base.cells import Cell
 from . import contents
 
-# options of uv for a wheel that was built for this installation: unpacked in its cache, nothing would use it again
-ONCE = ("--no-cache", "--link-mode=copy")
-
 
 @functools.cache
 def find_python(version: str) -> Optional[str]:
@@ -52,14 +49,15 @@ def install_wheel(python: str, wheel: Path, options: Sequence[str] = ()) -> None
     """Put a wheel, without its requirements, into the environment of ``python``, in place of the one that is there.
 
     Args:
-        options: further options of uv, such as ``--offline``.
+        options: further options of uv, such as ``--offline``, or of pip where there is no uv.
     """
     uv = commands.find_uv()
     if uv:
-        install = [uv, "pip", "install", "--python", python, *ONCE, *options, "--no-deps", "--reinstall"]
-        commands.run([*install, str(wheel)])
+        once = ["--no-cache", "--link-mode=copy"]  # it was built for this: unpacked in the cache, nothing would use it
+        install = [uv, "pip", "install", "--python", python, *once, *options, "--no-deps", "--reinstall"]
     else:
-        commands.run([python, "-m", "pip", "install", "--no-deps", "--force-reinstall", str(wheel)])
+        install = [python, "-m", "pip", "install", *options, "--no-deps", "--force-reinstall"]
+    commands.run([*install, str(wheel)])
 
 
 def check_environment(cell: Cell, python: str) -> None:

@@ -129,14 +129,14 @@ def test_another_users_lock_is_respected_and_can_be_had(everybodys):
         assert as_nobody(lock) == 2
 
 
-def test_one_that_holds_anothers_file_is_not_called_by_that_ones_number(everybodys):
+def test_one_that_holds_anothers_file_is_not_called_by_that_ones_number(tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    (everybodys / "lock").write_text(f"{ended.pid}\n")
-    with open(everybodys / "lock") as held:
+    (tmp_path / "lock").write_text(f"{ended.pid}\n")
+    with open(tmp_path / "lock") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(ValueError, match="the thing is in use by another process"):  # noqa: SIM117
-            with locks.held(everybodys / "lock", "the thing"):
+            with locks.held(tmp_path / "lock", "the thing"):
                 pass
 
 
