@@ -35,10 +35,12 @@ from liger_kernel.kernels.device import DeviceProperties  # noqa: E402
 from liger_kernel.kernels.geometry import BYTES, align, can_wait, cdiv, next_power_of_2  # noqa: E402
 from liger_kernel.kernels.kinds import KINDS  # noqa: E402
 from liger_kernel.kernels.plan import Launch, Settings, backward_plan, forward_plan  # noqa: E402
+from triton_matrix.bench.timing import Stream  # noqa: E402
 
 ELEMENTS = 1 << 27
 EXPERIMENTS = {"two": "forward_pairs"}  # of long_rows_kernels
 ROUNDS = 21
+FLUSHES = 8  # some 300 us on an H200; the host takes 60 for a call
 SILENT = 15.0  # seconds without a word of the measuring process: a candidate hangs
 COMPILING = 0.5  # of all seconds, at most
 STARTING = 60.0  # seconds that its start may take
@@ -617,15 +619,14 @@ def _measure_all(listed: list[list[dict[str, Any]]]) -> int:
 
 
 class Clock:
-    """Times calls by events, each from an emptied L2 and with the host ahead."""
+    """Times calls by events, as the bench does: right behind writes that empty the L2 while the host gets ahead."""
 
     def __init__(self, device: Any) -> None:
         import torch
 
         self.cuda = device.type == "cuda"
-        self.torch = torch
         self.device = device
-        self.flush = torch.empty(1 << (28 if self.cuda else 4), dtype=torch.int8, device=device)
+        self.stream = Stream() if self.cuda else None
         self.source = torch.empty(1 << (28 if self.cuda else 10), dtype=torch.bfloat16, device=device).normal_()
         self.copied = torch.empty_like(self.source)
 
@@ -633,18 +634,17 @@ class Clock:
         self.copied.copy_(self.source)
 
     def seconds(self, call: Any) -> float:
-        if not self.cuda:
+        if self.stream is None:
             started = time.perf_counter()
             call()
             return time.perf_counter() - started
-        cuda = self.torch.cuda
-        before, after = cuda.Event(enable_timing=True), cuda.Event(enable_timing=True)
-        self.flush.zero_()
-        cuda._sleep(500_000)
+        before, after = self.stream.event(), self.stream.event()
+        for _ in range(FLUSHES):
+            self.stream.flush()
         before.record()
         call()
         after.record()
-        after.synchronize()
+        self.stream.synchronize()
         return float(before.elapsed_time(after)) / 1e3
 
 
