@@ -40,7 +40,7 @@ from triton_matrix.bench.timing import Stream  # noqa: E402
 ELEMENTS = 1 << 27
 EXPERIMENTS = {"two": "forward_pairs"}  # of long_rows_kernels
 ROUNDS = 21
-FLUSHES = 8  # some 300 us on an H200; the host takes 60 for a call
+FLUSHES = 8  # they take the device longer than a call takes the host
 SILENT = 15.0  # seconds without a word of the measuring process: a candidate hangs
 COMPILING = 0.5  # of all seconds, at most
 STARTING = 60.0  # seconds that its start may take
