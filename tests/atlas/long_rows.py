@@ -35,12 +35,11 @@ from liger_kernel.kernels.device import DeviceProperties  # noqa: E402
 from liger_kernel.kernels.geometry import BYTES, align, can_wait, cdiv, next_power_of_2  # noqa: E402
 from liger_kernel.kernels.kinds import KINDS  # noqa: E402
 from liger_kernel.kernels.plan import Launch, Settings, backward_plan, forward_plan  # noqa: E402
-from triton_matrix.bench.timing import Stream  # noqa: E402
+from triton_matrix.bench.timing import Timer  # noqa: E402
 
 ELEMENTS = 1 << 27
 EXPERIMENTS = {"two": "forward_pairs"}  # of long_rows_kernels
 ROUNDS = 21
-FLUSHES = 8  # they take the device longer than a call takes the host
 SILENT = 15.0  # seconds without a word of the measuring process: a candidate hangs
 COMPILING = 0.5  # of all seconds, at most
 STARTING = 60.0  # seconds that its start may take
@@ -619,33 +618,19 @@ def _measure_all(listed: list[list[dict[str, Any]]]) -> int:
 
 
 class Clock:
-    """Times calls by events, as the bench does: right behind writes that empty the L2 while the host gets ahead."""
+    """Times calls as the bench does: right behind writes that empty the L2 while the host gets ahead."""
 
     def __init__(self, device: Any) -> None:
         import torch
 
-        self.cuda = device.type == "cuda"
+        cuda = device.type == "cuda"
         self.device = device
-        self.stream = Stream() if self.cuda else None
-        self.source = torch.empty(1 << (28 if self.cuda else 10), dtype=torch.bfloat16, device=device).normal_()
+        self.seconds = Timer(device.type).round
+        self.source = torch.empty(1 << (28 if cuda else 10), dtype=torch.bfloat16, device=device).normal_()
         self.copied = torch.empty_like(self.source)
 
     def copy(self) -> None:
         self.copied.copy_(self.source)
-
-    def seconds(self, call: Any) -> float:
-        if self.stream is None:
-            started = time.perf_counter()
-            call()
-            return time.perf_counter() - started
-        before, after = self.stream.event(), self.stream.event()
-        for _ in range(FLUSHES):
-            self.stream.flush()
-        before.record()
-        call()
-        after.record()
-        self.stream.synchronize()
-        return float(before.elapsed_time(after)) / 1e3
 
 
 class Problem:

@@ -157,6 +157,24 @@ def test_a_host_too_slow_for_any_head_start_is_timed_and_its_rounds_are_called_l
     assert measured.median > 0.004
 
 
+def test_a_single_round_is_repeated_behind_a_longer_head_start_of_which_later_ones_keep_most():
+    slow = iter([True] * 40)
+    timer, call = simulated(lambda number: 0.004 if next(slow, False) else 0.0001)
+    flushes = []
+    for _ in range(60):
+        timer._stream.flushes = 0
+        assert timer.round(call) == pytest.approx(2e-4, rel=0.01)
+        flushes.append(timer._stream.flushes)
+    assert flushes[0] > flushes[1]
+    assert flushes[-1] < flushes[1] / 2
+
+
+def test_a_single_round_counts_behind_the_longest_head_start(monkeypatch):
+    monkeypatch.setattr(timing, "MAX_FLUSHES", 4)
+    timer, call = simulated(lambda number: 0.005)
+    assert timer.round(call) > 0.004
+
+
 @pytest.mark.device("events time the device and the flush empties its L2")
 def test_on_a_gpu_a_copy_is_neither_faster_than_memory_nor_bound_by_the_host():
     import torch
