@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
+import torch
 import triton
 
 from .launches import LaunchSpy
@@ -37,6 +38,19 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> LaunchSpy:
     spy = LaunchSpy()
     spy.install(monkeypatch)
     return spy
+
+
+@pytest.fixture
+def need_of_torch() -> Callable[[str], None]:
+    """Skips where torch cannot import such a module of its own, since it does not know the Triton beside it."""
+
+    def need(module: str) -> None:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            pytest.skip(f"needs the Triton that torch {torch.__version__} pins: with this one, {error}")
+
+    return need
 
 
 @pytest.fixture(scope="module")

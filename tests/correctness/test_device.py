@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 
 import pytest
@@ -71,14 +70,11 @@ def test_rows_that_programs_share(n_cols, dtype, device):
 @pytest.mark.device("torch.compile generates code for a GPU")
 class TestCompile:
     @pytest.fixture(autouse=True)
-    def _fresh_compiler(self):
+    def _fresh_compiler(self, need_of_torch):
         ptxas = os.environ.get("TRITON_PTXAS_PATH")
         if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 4):
             pytest.skip(f"needs torch 2.4, whose custom operators can be traced whole; this is {torch.__version__}")
-        try:
-            importlib.import_module("torch._inductor.runtime.hints")
-        except ImportError as error:
-            pytest.skip(f"needs the Triton that torch {torch.__version__} pins: with this one, {error}")
+        need_of_torch("torch._inductor.runtime.hints")
         torch.compiler.reset()
         yield
         torch.compiler.reset()
