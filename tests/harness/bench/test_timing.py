@@ -165,8 +165,9 @@ def test_a_single_round_is_repeated_behind_a_longer_head_start_of_which_later_on
         timer._stream.flushes = 0
         assert timer.round(call) == pytest.approx(2e-4, rel=0.01)
         flushes.append(timer._stream.flushes)
-    assert flushes[0] > flushes[1]
-    assert flushes[-1] < flushes[1] / 2
+    while_slow = min(flushes[1:20])
+    assert flushes[0] > while_slow
+    assert min(flushes[40:]) < while_slow / 2
 
 
 def test_a_single_round_counts_behind_the_longest_head_start(monkeypatch):
