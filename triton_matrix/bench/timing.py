@@ -147,6 +147,7 @@ class Timer:
             return Measurement("host", self._host_rounds(call))
         return self._device_rounds(call, before)
 
+    @paused()
     def round(self, call: Call) -> float:
         """Seconds of one round of a warm ``call``, for calls that take turns.
 

@@ -18,6 +18,7 @@ READS = {
 CALL = "lambda: (os.environ.get('TOY_VARIABLE'), print('timed', type(os.environ).__module__))"
 ROWS = {
     "our timer": "def test_a(timer, record):\n    record(timer(CALL))\n",
+    "one round": "def test_a(timer, record):\n    timer.round(CALL)\n    record(timer(int))\n",
     "host seconds": "def test_a(timer, record):\n    timer.host_seconds({'a': CALL}, 1, 1)\n    record(timer(int))\n",
     "pytest-benchmark": "def test_a(benchmark):\n    benchmark.pedantic(CALL)\n",
 }
