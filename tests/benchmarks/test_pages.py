@@ -70,6 +70,12 @@ def test_the_page_shows_the_newest_run_of_each_triton(outputs, report, row):
     assert "Timed: 3.0.0 2026-11-25 (2026112), 3.9.0 2026-11-22 (2026112)." in page
 
 
+def test_the_page_says_that_the_tree_which_ran_had_changes(outputs, report):
+    report["triton_matrix"].update(commit="0123456789ab", dirty=True)
+    drawn(outputs, report)
+    assert "(0123456 + changes)." in outputs.page.read_text()
+
+
 def test_a_page_without_marks_is_refused_before_anything_is_written(outputs, report):
     outputs.page.write_text("nothing to replace\n")
     with pytest.raises(ValueError, match=r"the page is .*p\.md; it must hold the lines"):

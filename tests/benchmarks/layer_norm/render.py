@@ -110,7 +110,7 @@ def summary(runs: Sequence[Run], outputs: Outputs) -> str:
     first = full[0].gpu
     of_gpu = [run for run in full if run.gpu == first]
     now, met = newest(of_gpu), max(of_gpu, key=lambda run: (run.settings != GENERAL, len(run.peers), run.about["date"]))
-    when = ", ".join(f"{run.triton} {run.about['date'][:10]} ({str(run.about['commit'])[:7]})" for run in now)
+    when = ", ".join(f"{run.triton} {run.about['date'][:10]} ({_source(run, 7)})" for run in now)
     drawn = _image(first, outputs.plot, outputs.page, [first])
     return "\n\n".join([_lowest_shares(now, met), f"Timed: {when}.", drawn])
 
@@ -253,6 +253,11 @@ def _conditions(runs: Sequence[Run]) -> str:
     return section("Conditions", "\n".join(lines))
 
 
+def _source(run: Run, digits: int) -> str:
+    """The commit, so many digits of it, and whether the tree that ran had changes."""
+    return (run.about["commit"] or DASH)[:digits] + (" + changes" if run.about["dirty"] else "")
+
+
 def _what_was_run(runs: Sequence[Run]) -> str:
     rows = [["GPU", "triton", "settings", "torch", "python", "driver", "copy GB/s", "timed with it", "date", "commit"]]
     for run in runs:
@@ -260,11 +265,10 @@ def _what_was_run(runs: Sequence[Run]) -> str:
         found = about["versions"]
         others = ", ".join(f"{name} {about['implementations'][name]}" for name in run.names if name != OURS)
         copy = f"{about['copy_gb_per_s']:.0f}" if about.get("copy_gb_per_s") else DASH
-        commit = (about["commit"] or DASH)[:10] + (" + changes" if about["dirty"] else "")
         driver = str(about["gpus"][0]["driver"]) if about["gpus"] else DASH
         stack = [run.gpu, run.triton, run.settings, found["torch"], found["python"], driver, copy]
         what = str(about["selection"]) if run.is_sweep else others
-        rows.append([*stack, what, about["date"][:16].replace("T", " "), commit])
+        rows.append([*stack, what, about["date"][:16].replace("T", " "), _source(run, 10)])
     return section("What was run", markdown_table(rows))
 
 
