@@ -18,6 +18,7 @@ from ..kernels.device import DeviceProperties
 from ..kernels.plan import Launch, backward_plan, forward_plan, partial_rows
 from .green_context import multiprocessors
 from .launch import Launches, device_properties, require_device
+from .slots import empty_slots
 
 INFINITE = float("inf")
 NO_VECTOR = (None, None, None)
@@ -165,7 +166,7 @@ def run_forward(
     if forward.launches.plan:
         W = X if W is None else W.contiguous()
         B = X if B is None else B.contiguous()
-        exchange = _exchange(forward.slots, problem.device) if forward.slots else None
+        exchange = empty_slots(forward.slots, problem.device) if forward.slots else None
         x, w, b, y_at, mean = X.data_ptr(), W.data_ptr(), B.data_ptr(), y.data_ptr(), statistics.data_ptr()
         rstd, slots = mean + 4 * problem.rstd_at, 0 if exchange is None else exchange.data_ptr()
         values = (x, w, b, y_at, mean, rstd, slots, problem.n_rows, eps)
@@ -211,7 +212,7 @@ def run_backward(
     if launches.plan:
         n_partials = backward.n_partials
         partials = torch.empty(n_partials, dtype=torch.float32, device=device) if n_partials else mean
-        exchange = _exchange(backward.slots, device) if backward.slots else None
+        exchange = empty_slots(backward.slots, device) if backward.slots else None
         dy_at, x_at, w_at, mean_at = dY.data_ptr(), X.data_ptr(), W.data_ptr(), mean.data_ptr()
         rstd_at = mean_at + 4 * problem.rstd_at if rstd is None else rstd.data_ptr()
         # a kernel does not touch what is not wanted
@@ -247,10 +248,6 @@ def flat(tensor: torch.Tensor, multiple: int = 4) -> torch.Tensor:
 def exchange_slots(plan: Sequence[Launch]) -> int:
     """64-bit words of zero that the launches need, one after the other."""
     return max((launch.exchange_slots for launch in plan), default=0)
-
-
-def _exchange(slots: int, device: torch.device) -> torch.Tensor:
-    return torch.zeros(slots, dtype=torch.int64, device=device)
 
 
 def _nothing(dtype: torch.dtype, device: torch.device) -> torch.Tensor:

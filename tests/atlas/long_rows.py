@@ -5,9 +5,9 @@ already holds of the same kernels and the same Triton is not measured again. A c
 itself: compiling and measuring are done by processes of their own.
 
 Each candidate's results are held against torch's in float64, for 5 rows, for a few for each program, and for those that
-are timed. Times are medians over rounds of all candidates in turn, each from an emptied L2, over launches, the zeroing
-of the slots, and the reduction of dw and db. Shares are of a copy on the same GPU in the same process. `bound` is the
-share that torch itself reaches on the problem's matrices: copying x to y, or adding dy to x.
+are timed. Times are medians over rounds of all candidates in turn, each from an emptied L2, over launches and the
+reduction of dw and db. Shares are of a copy on the same GPU in the same process. `bound` is the share that torch itself
+reaches on the problem's matrices: copying x to y, or adding dy to x.
 """
 
 from __future__ import annotations
@@ -731,6 +731,7 @@ class Problem:
         """Launches all that the candidate takes."""
         from atlas import long_rows_kernels
         from liger_kernel.kernels import layer_norm
+        from liger_kernel.ops.slots import empty_slots
 
         torch, n_rows = self.torch, case["n_rows"]
         plan = _launches(candidate, n_rows)
@@ -739,7 +740,7 @@ class Problem:
             slots = n_rows * candidate.split
         n_partials = max([1, *(launch.values.get("n_partials", 0) for launch in plan)])
         tensors = dict(case)
-        tensors["Exchange"] = torch.zeros(max(1, slots), dtype=torch.int64, device=self.device)
+        nothing = tensors["Exchange"] = torch.zeros(1, dtype=torch.int64, device=self.device)
         if candidate.direction == "backward":
             for name in ("dW_partial", "dB_partial"):
                 tensors[name] = torch.empty(n_partials, self.n_cols, device=self.device)
@@ -757,11 +758,11 @@ class Problem:
             steps.append((kernel, arguments, {**launch.constexprs, **launch.options}))
 
         def call() -> None:
-            if slots:
-                tensors["Exchange"].zero_()
+            if DRY:
+                return
+            exchange = empty_slots(slots, case["X"].device) if slots else nothing
             for number, (kernel, arguments, keywords) in enumerate(steps):
-                if DRY:
-                    continue
+                arguments = [exchange if argument is nothing else argument for argument in arguments]
                 compiled = kernel(*arguments, **keywords)
                 if number == 0 and not self.seen:
                     self.seen |= {name: getattr(compiled, name, None) for name in ("n_regs", "n_spills")}

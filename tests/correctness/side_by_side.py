@@ -69,13 +69,14 @@ def priorities(n_cols: int) -> None:
 
 
 def threads(n_cols: int, devices: tuple[str, ...] = ("cuda:0", "cuda:0"), rounds: int = 100) -> None:
-    """A thread for each of the devices, each with two streams of its own."""
+    """A thread for each of the devices, each with two streams of its own and the default one, which all share."""
     failures: list[BaseException] = []
 
     def work(device: str) -> None:
         try:
             with torch.cuda.device(device):
-                on_streams([torch.cuda.Stream(), torch.cuda.Stream()], rounds, n_cols, device)
+                streams = [torch.cuda.Stream(), torch.cuda.Stream(), torch.cuda.default_stream()]
+                on_streams(streams, rounds, n_cols, device)
         except BaseException as error:  # a thread's sys.exit would be lost
             failures.append(error)
 
