@@ -113,6 +113,16 @@ def test_the_plot_takes_a_peer_from_the_run_with_most_of_its_sizes(outputs, repo
     assert "quack" in drawn(outputs, few, report)["p.svg"]
 
 
+def test_the_plot_draws_ours_from_the_newest_run_whatever_peers_it_met(outputs, report, row):
+    later = variant(report, rows=[row("large", "forward", "bf16", 2**27 // n, n, OURS, 0.5) for n in (1024, 16384)])
+    later["triton_matrix"] |= {"commit": "f" * 40, "date": "2999-01-01T00:00:00+00:00"}
+    plots = [drawn(outputs, *reports)["p.svg"] for reports in ([report], [report, later])]
+    lines = [re.findall(r'<path d="(M [^"]+)" clip-path=', plot) for plot in plots]
+    assert "quack" in plots[1]
+    assert len(lines[0]) == len(lines[1]) > 2
+    assert len(set(lines[0]) - set(lines[1])) == 1  # only ours differs
+
+
 def test_each_gpu_has_a_plot_of_its_own_and_the_page_has_that_of_the_first_with_goals(outputs, report, row):
     older = variant(report, "2.3.1", rows=[row("large", "forward", "bf16", 2**17, 1024, OURS, 0.95)])
     alone = drawn(outputs, report, older)

@@ -95,7 +95,10 @@ def test_the_page_names_the_peer_that_comes_nearest_in_the_run_with_most_of_them
     commit = report["triton_matrix"]["commit"][:7]
     assert f"|  | N | goal | 3.6.0 | 3.9.0 | nearest peer, 3.6.0 ({commit}) |" in block
     assert "| forward bf16 | 1024 - 16384 | 0.96 | **0.900** | 0.970 | 0.950 torch (16384) |" in block
-    later = variant(report, rows=[row("large", "forward", "bf16", 2**13, 16384, OURS, 0.98)])
+    # two peers more, whose time was over before the large rows
+    small = [row("small", "forward", "bf16", 4096, 1024, name, 0.5) for name in ("quack", "liger", "compile", "torch")]
+    later = variant(report, rows=[row("large", "forward", "bf16", 2**13, 16384, OURS, 0.98), *small])
+    later["triton_matrix"]["implementations"] |= {"liger": "1", "compile": "1"}
     later["triton_matrix"] |= {"commit": "f" * 40, "date": "2999-01-01T00:00:00+00:00"}
     block = render.summary(runs.ordered([Run(report), Run(later)]), outputs)
     assert f"|  | N | goal | 3.6.0 | nearest peer, 3.6.0 ({commit}) |" in block  # that of a later run with fewer

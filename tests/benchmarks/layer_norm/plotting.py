@@ -11,7 +11,7 @@ from triton_matrix.base import files
 
 from .conditions import PARITIES
 from .peers import OURS
-from .runs import GENERAL, Run, same_bench
+from .runs import Run, most_met, newest, same_bench
 
 COLOURS = {OURS: "#d62728", "torch": "#7f7f7f", "compile": "#1f77b4", "liger": "#2ca02c", "quack": "#ff7f0e"}
 # for other Tritons, or for the sweeps
@@ -20,25 +20,25 @@ PANELS = (("forward", "bf16"), ("backward", "bf16"), ("forward", "fp32"), ("back
 
 
 def write(runs: Sequence[Run], path: Path) -> None:
-    """Draw ours and the peers of one run, and ours on the other Tritons with the same settings, the newest of each.
+    """Draw ours, and the peers on the Triton of the run that met most of them; ours is the newest run of each Triton.
 
-    A peer whose line another run of the same Triton has more sizes of is drawn from that one.
+    A peer's line is that of the run of this Triton which has the most sizes of it.
 
     Args:
-        runs: timed tables of one GPU, in the order of ``runs.read``; the one drawn in full is not of the general rule,
-            if any is not, and timed the most peers; the last of those that did.
+        runs: timed tables of one GPU, in the order of ``runs.read``; the general rule is drawn only where no other is.
         path: the SVG; the same runs give the same bytes.
 
     Raises:
         ValueError: there is no matplotlib.
     """
     figure, axes = _figure(path)
-    main = max(reversed(runs), key=lambda run: (run.settings != GENERAL, len(run.names), len(run.report["benchmarks"])))
+    most = most_met(runs)
+    main = next(run for run in newest(runs) if run.triton == most.triton)
     others = [run for together in same_bench(runs) for run in together if run.bench == main.bench]
     others = [run for run in others if run.triton != main.triton]
     alike = [main, *(run for run in runs if run.triton == main.triton and run is not main)]
     for axis, (direction, dtype) in zip(axes.flat, PANELS):
-        for name in (*main.peers, OURS):
+        for name in (*most.peers, OURS):
             lines = [run.shares(direction, dtype, name=name) for run in (alike if name != OURS else [main])]
             label = f"ours, triton {main.kernels}" if name == OURS else name
             points = list(max(lines, key=len).items())

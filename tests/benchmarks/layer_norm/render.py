@@ -21,7 +21,7 @@ from . import comparisons, conditions, goals, run_tables
 from .markdown import DASH, section
 from .markdown import table as markdown_table
 from .peers import OURS
-from .runs import GENERAL, Run, general_and_tuned, joined, newest, read, same_bench
+from .runs import Run, general_and_tuned, joined, most_met, newest, read, same_bench
 
 PART = "results, written by nox -s performance"  # of the page
 SWEEPS = "sweeps"  # among what is drawn, beside the GPUs
@@ -109,7 +109,7 @@ def summary(runs: Sequence[Run], outputs: Outputs) -> str:
         raise ValueError(f"the page is {outputs.page}, but none of the files has a timed table of rows for it")
     first = full[0].gpu
     of_gpu = [run for run in full if run.gpu == first]
-    now, met = newest(of_gpu), max(of_gpu, key=lambda run: (run.settings != GENERAL, len(run.peers), run.about["date"]))
+    now, met = newest(of_gpu), most_met(of_gpu)
     when = ", ".join(f"{run.triton} {run.about['date'][:10]} ({_source(run, 7)})" for run in now)
     drawn = _image(first, outputs.plot, outputs.page, [first])
     return "\n\n".join([_lowest_shares(now, met), f"Timed: {when}.", drawn])

@@ -94,6 +94,12 @@ class Run(stored.Run):
         """The (direction, dtype) that it has large rows of."""
         return [(direction, dtype) for kind, direction, dtype in self.groups if kind == "large"]
 
+    @cached_property
+    def n_met(self) -> int:
+        """How often a peer was timed on a large row; one whose time was over is named all the same."""
+        rows = [row for direction, dtype in self.large() for row in self.rows("large", direction, dtype).values()]
+        return sum(name not in OWN for row in rows for name in row)
+
     def meets_peers(self, direction: str, dtype: str) -> bool:
         """Whether peers other than torch were timed on the large rows of a direction and dtype, if not on every one."""
         rows = self.rows("large", direction, dtype).values()
@@ -165,6 +171,11 @@ def newest(runs: Sequence[Run]) -> list[Run]:
     for run in sorted(runs, key=lambda run: (run.settings != GENERAL, run.about["date"])):
         of_triton[run.triton] = run
     return [run for run in runs if of_triton[run.triton] is run]
+
+
+def most_met(runs: Sequence[Run]) -> Run:
+    """The run that timed its peers most, of such the newest, or the last; not of the general rule, if any is not."""
+    return max(reversed(runs), key=lambda run: (run.settings != GENERAL, run.n_met, run.about["date"]))
 
 
 def same_bench(runs: Sequence[Run]) -> list[list[Run]]:
